@@ -1,0 +1,367 @@
+"""Reading every notation of a genotype, and writing ours.
+
+Four notations are read, none of them by evaluating anything:
+
+* ``json``: our document, ``{"format": "auxnas/genotype", "version": 1, ...}``;
+* ``paper``: the paper's nested list, connections first (section 6.3);
+* ``cell-first``: the same list with the cell first;
+* ``log``: a line ``reward: 0.43, epoch: 17, ..., genotype: [[8, ...], [[3, 3], ...]]``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from genotype.errors import GenotypeError
+from genotype.genotype import Cell, Genotype
+from genotype.space import SearchSpace
+from genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
+
+FORMAT = "auxnas/genotype"
+VERSION = 1
+LONGEST = 1 << 20
+"""Characters in one genotype at most: a longer text is refused unread."""
+
+_LOG_LINE = re.compile(r"(?:^|[\s,])genotype:\s*(\[.*\])\s*$")
+_LOG_FIELD = re.compile(r"([A-Za-z_]\w*):\s*([^,]+)")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a text held.
+
+    Attributes:
+        genotype: the architecture, checked against its space.
+        format: ``json``, ``paper``, ``cell-first`` or ``log``.
+        extra: everything else that stood there: a JSON document's further keys, a log
+            line's fields.
+    """
+
+    genotype: Genotype
+    format: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(text: str, space: SearchSpace | None = None) -> Document:
+    """Reads one genotype in any notation.
+
+    Args:
+        text: the genotype.
+        space: the space of a notation that names none (default: the paper's). A JSON
+            document names its own; where both are given they must agree.
+
+    Raises:
+        GenotypeError: naming the place, what was found and what was expected.
+    """
+    if len(text) > LONGEST:
+        raise GenotypeError("text", f"{len(text)} characters", f"at most {LONGEST}")
+    stripped = text.strip()
+    if stripped.startswith(("[", "{")):
+        value = _json(stripped)
+        if isinstance(value, dict):
+            return _document(value, space)
+        return _nested(value, space)
+    match = _LOG_LINE.search(stripped)
+    if match is None:
+        raise GenotypeError(
+            "text", repr(stripped[:40]), "a JSON document, a nested list or a log line"
+        )
+    found = _nested(_json(match.group(1)), space)
+    fields = {k: _number(v) for k, v in _LOG_FIELD.findall(stripped[: match.start()])}
+    return Document(found.genotype, "log", fields)
+
+
+def read(path: str | Path, space: SearchSpace | None = None) -> Document:
+    """Reads one genotype from a file; errors name the file.
+
+    Raises:
+        GenotypeError: for a file that cannot be read or holds no genotype.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        text = _take(file, path, LONGEST + 1)
+    try:
+        return parse(text, space)
+    except GenotypeError as error:
+        raise error.within(str(path)) from None
+
+
+def _open(path: Path) -> IO[str]:
+    try:
+        return path.open(encoding="utf-8")
+    except OSError as error:
+        raise GenotypeError(str(path), error.strerror or str(error), "a readable file") from None
+
+
+def _take(file: IO[str], path: Path, size: int) -> str:
+    """At most ``size`` characters of ``file``."""
+    try:
+        return file.read(size)
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenotypeError(str(path), f"not text ({error})"[:120], "UTF-8 text") from None
+
+
+def read_many(path: str | Path, space: SearchSpace | None = None) -> Iterator[Document]:
+    """Reads all genotypes of a file: one document, or one genotype a line.
+
+    Lines without a genotype are skipped in a log (a file in which some line reads
+    ``... genotype: [...]``); in any other file they are errors.
+
+    Raises:
+        GenotypeError: naming the file and the line.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        head = _take(file, path, LONGEST)
+        if _is_one(head):
+            yield read(path, space)
+            return
+        file.seek(0)
+        is_log = any(_LOG_LINE.search(line) for line in head.splitlines())
+        for number in itertools.count(1):
+            try:
+                line = file.readline(LONGEST)
+            except UnicodeDecodeError as error:
+                found = f"not text ({error})"[:120]
+                raise GenotypeError(f"{path}:{number}", found, "UTF-8 text") from None
+            if not line:
+                return
+            if not line.strip() or (is_log and not _LOG_LINE.search(line.strip())):
+                continue
+            try:
+                yield parse(line, space)
+            except GenotypeError as error:
+                raise error.within(f"{path}:{number}") from None
+
+
+def to_json(genotype: Genotype, **extra: Any) -> str:
+    """Our JSON document, with any ``extra`` keys behind; ends without a newline."""
+    names = genotype.space.vocabulary.names
+    cell = {
+        "first": names[genotype.cell.first],
+        "branches": [
+            {"locations": [left, right], "operations": [names[op], names[other]]}
+            for left, right, op, other in genotype.cell.branches
+        ],
+    }
+    space = genotype.space
+    value = {
+        "format": FORMAT,
+        "version": VERSION,
+        "space": {
+            "encoder_outputs": space.encoder_outputs,
+            "blocks": space.blocks,
+            "branches": space.branches,
+            "operations": [_row_to_json(row) for row in space.vocabulary],
+        },
+        "connections": [list(pair) for pair in genotype.connections],
+        "cell": cell,
+    }
+    clash = sorted(extra.keys() & value.keys())
+    if clash:
+        raise ValueError(f"extra keys {clash} are the document's own")
+    return _layout_json(value | extra)
+
+
+def _layout_json(value: Mapping[str, Any]) -> str:
+    """One top-level key a line: short enough to read, long enough to compare."""
+    rows = [f"  {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in value.items()]
+    return "{\n" + ",\n".join(rows) + "\n}"
+
+
+def _row_to_json(row: Operation) -> str | dict[str, Any]:
+    """A row of the paper's table by its name, any other in full."""
+    if row in CVPR2019.operations:
+        return row.name
+    return {
+        "name": row.name,
+        "abbreviation": row.abbreviation,
+        "description": row.description,
+        "steps": [{"op": step.op} | dict(step.attrs) for step in row.steps],
+        "repeated": row.repeated,
+    }
+
+
+def _row_from_json(value: object, place: str) -> Operation:
+    if isinstance(value, str):
+        if value not in CVPR2019.names:
+            known = ", ".join(CVPR2019.names)
+            raise GenotypeError(place, f"unknown operation {value!r}", f"one of {known}, or a row")
+        return CVPR2019[CVPR2019.names.index(value)]
+    row = _mapping(value, place, ("name", "steps"))
+    steps = []
+    for number, step in enumerate(_list(row["steps"], f"{place}.steps")):
+        here = f"{place}.steps[{number}]"
+        attrs = dict(_mapping(step, here, ("op",)))
+        op = _string(attrs.pop("op"), f"{here}.op")
+        pairs = sorted((str(k), _integer(v, f"{here}.{k}")) for k, v in attrs.items())
+        steps.append(Step(op, tuple(pairs)))
+    name = _string(row["name"], f"{place}.name")
+    repeated = row.get("repeated", False)
+    if not isinstance(repeated, bool):
+        raise GenotypeError(f"{place}.repeated", repr(repeated), "true or false")
+    abbreviation = _string(row.get("abbreviation", name), f"{place}.abbreviation")
+    description = _string(row.get("description", name), f"{place}.description")
+    return Operation(name, abbreviation, description, tuple(steps), repeated)
+
+
+def _document(value: Mapping[str, Any], wanted: SearchSpace | None) -> Document:
+    _mapping(value, "document", ("format", "version", "space", "connections", "cell"))
+    if value["format"] != FORMAT:
+        raise GenotypeError("format", repr(value["format"])[:80], repr(FORMAT))
+    if value["version"] != VERSION or isinstance(value["version"], bool):
+        raise GenotypeError("version", repr(value["version"])[:80], str(VERSION))
+    space = _space(value["space"])
+    if wanted is not None and space != wanted:
+        raise GenotypeError("space", "another space than the one asked for")
+    cell = _mapping(value["cell"], "cell", ("first", "branches"))
+    first = _operation(cell["first"], "cell.first", space)
+    branches = [
+        _branch(branch, f"cell.branches[{number}]", space)
+        for number, branch in enumerate(_list(cell["branches"], "cell.branches"))
+    ]
+    connections = _connections(value["connections"])
+    genotype = space.check(Genotype(connections, Cell(first, tuple(branches)), space))
+    own = ("format", "version", "space", "connections", "cell")
+    return Document(genotype, "json", {k: v for k, v in value.items() if k not in own})
+
+
+def _space(value: object) -> SearchSpace:
+    keys = ("encoder_outputs", "blocks", "branches")
+    space = _mapping(value, "space", (*keys, "operations"))
+    sizes = {key: _integer(space[key], f"space.{key}") for key in keys}
+    rows = _list(space["operations"], "space.operations")
+    vocabulary = Vocabulary(
+        tuple(_row_from_json(row, f"space.operations[{i}]") for i, row in enumerate(rows))
+    )
+    same = SearchSpace(**sizes, vocabulary=vocabulary)
+    return SearchSpace.cvpr2019() if same == SearchSpace.cvpr2019() else same
+
+
+def _branch(value: object, place: str, space: SearchSpace) -> tuple[int, int, int, int]:
+    branch = _mapping(value, place, ("locations", "operations"))
+    left, right = _pair(branch["locations"], f"{place}.locations")
+    operations = _list(branch["operations"], f"{place}.operations", 2)
+    op, other = (
+        _operation(name, f"{place}.operations[{i}]", space) for i, name in enumerate(operations)
+    )
+    return left, right, op, other
+
+
+def _operation(value: object, place: str, space: SearchSpace) -> int:
+    names = space.vocabulary.names
+    if not isinstance(value, str) or value not in names:
+        raise GenotypeError(
+            place, f"unknown operation {str(value)[:40]!r}", f"one of {', '.join(names)}"
+        )
+    return names.index(value)
+
+
+def _nested(value: object, wanted: SearchSpace | None) -> Document:
+    space = wanted or SearchSpace.cvpr2019()
+    halves = _list(value, "genotype", 2)
+    heads = [isinstance(half, list) and half[:1] and _is_number(half[0]) for half in halves]
+    if heads[0] == heads[1]:
+        raise GenotypeError(
+            "genotype",
+            repr(value)[:80],
+            "[[[i, j], ...], [first, [location, location, op, op], ...]] or its two parts swapped",
+        )
+    cell_first = bool(heads[0])
+    pairs, cell = (halves[1], halves[0]) if cell_first else (halves[0], halves[1])
+    first = _integer(cell[0], "cell.first")
+    branches = []
+    for number, branch in enumerate(cell[1:]):
+        place = f"cell.branches[{number}]"
+        left, right, op, other = _list(branch, place, 4)
+        places = ("locations[0]", "locations[1]", "operations[0]", "operations[1]")
+        numbers = [
+            _integer(item, f"{place}.{name}")
+            for item, name in zip((left, right, op, other), places, strict=True)
+        ]
+        branches.append((numbers[0], numbers[1], numbers[2], numbers[3]))
+    genotype = Genotype(_connections(pairs), Cell(first, tuple(branches)), space)
+    return Document(space.check(genotype), "cell-first" if cell_first else "paper")
+
+
+def _connections(value: object) -> tuple[tuple[int, int], ...]:
+    rows = _list(value, "connections")
+    return tuple(_pair(row, f"connections[{number}]") for number, row in enumerate(rows))
+
+
+def _pair(value: object, place: str) -> tuple[int, int]:
+    left, right = _list(value, place, 2)
+    return _integer(left, f"{place}[0]"), _integer(right, f"{place}[1]")
+
+
+def _list(value: object, place: str, length: int | None = None) -> list[Any]:
+    expected = "a list" if length is None else f"a list of {length}"
+    if not isinstance(value, list):
+        raise GenotypeError(place, repr(value)[:80], expected)
+    if length is not None and len(value) != length:
+        raise GenotypeError(place, f"a list of {len(value)}", expected)
+    return value
+
+
+def _mapping(value: object, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise GenotypeError(place, repr(value)[:80], "an object")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise GenotypeError(place, f"no {missing[0]!r}", f"the keys {', '.join(keys)}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | str) or value is None
+
+
+def _integer(value: object, place: str) -> int:
+    if type(value) is not int:
+        raise GenotypeError(place, f"{str(repr(value))[:40]} is not an integer")
+    return value
+
+
+def _string(value: object, place: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise GenotypeError(place, repr(value)[:40], "a non-empty string")
+    return value
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip()
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise GenotypeError(place, f"not JSON ({error.msg})") from None
+    except RecursionError:
+        raise GenotypeError("text", "nested too deep", "two or three levels") from None
+    except ValueError as error:
+        raise GenotypeError("text", str(error)[:80]) from None
+
+
+def _is_one(head: str) -> bool:
+    """Whether a file holds one document spread over lines, not one a line."""
+    if not head.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(head)
+    except (ValueError, RecursionError):
+        first = head.lstrip().splitlines()[0]
+        return not first.rstrip().endswith("}")
+    return True

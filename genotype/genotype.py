@@ -1,0 +1,60 @@
+"""A point of the search space: which encoder outputs are connected, and the cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genotype.space import SearchSpace
+
+Connections = tuple[tuple[int, int], ...]
+Branch = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The cell applied on every connection (paper, sections 3.1.1 and 6.2).
+
+    Location 0 is the cell's input, 1 the first operation's output; branch k (0-based)
+    adds its two operations' outputs and their sum as ``2+3k, 3+3k, 4+3k``.
+
+    Attributes:
+        first: id of the operation on the input.
+        branches: (location, location, operation, operation) each; the first operation
+            is applied to the first location, the second to the second, and the two
+            results are summed.
+    """
+
+    first: int
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Genotype:
+    """An architecture. Plain data, hashable; check it with ``space.violation``.
+
+    Attributes:
+        connections: two indices a decoder block; block b picks from the encoder outputs
+            ``0 .. E-1`` and the earlier blocks ``E .. E+b-1``.
+        cell: the cell, whose operations are ids of ``space.vocabulary``.
+        space: the search space that gives the numbers their meaning.
+    """
+
+    connections: Connections
+    cell: Cell
+    space: SearchSpace = field(hash=False, repr=False)
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The numbers as a controller emits them: connections first, then the cell."""
+        flat = [index for pair in self.connections for index in pair]
+        flat.append(self.cell.first)
+        for branch in self.cell.branches:
+            flat.extend(branch)
+        return tuple(flat)
+
+    def __str__(self) -> str:
+        """The paper's nested list, connections first (section 6.3)."""
+        connections = [list(pair) for pair in self.connections]
+        return str([connections, [self.cell.first, *(list(b) for b in self.cell.branches)]])

@@ -1,0 +1,152 @@
+"""The candidate operations of a cell, one row each (paper, section 3.1.1 and Table 4).
+
+A row is the only place to edit to add an operation: its name (the identity), the
+paper's abbreviation and description, and the primitives that it stands for. Everything
+else (parsing, counting, lowering, costs, backends) is read off the row. Ids are
+positions in the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from genotype.errors import GenotypeError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One primitive of an operation, applied to the previous step's result.
+
+    Attributes:
+        op: a primitive's name, as the compiler knows it (``conv2d``, ``relu`` ...).
+        attrs: its attributes as sorted (name, value) pairs. Channel counts are left
+            out: an operation maps ``agg_size`` channels to ``agg_size`` channels.
+    """
+
+    op: str
+    attrs: tuple[tuple[str, int], ...] = ()
+
+
+def conv(kernel: int, rate: int = 1) -> Step:
+    """A dense ``kernel`` x ``kernel`` convolution with "same" padding, no bias."""
+    return Step("conv2d", (("dilation", rate), ("kernel", kernel)))
+
+
+def depthwise(kernel: int, rate: int = 1) -> Step:
+    """A convolution of each channel by itself, "same" padding, no bias."""
+    return Step("conv2d", (("depthwise", 1), ("dilation", rate), ("kernel", kernel)))
+
+
+BN = Step("batch_norm")
+RELU = Step("relu")
+GLOBAL_MEAN = Step("global_mean")
+SPREAD = Step("spread")
+ZERO = Step("zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the vocabulary.
+
+    Attributes:
+        name: identity of the operation, a word without spaces.
+        abbreviation: as printed in the paper's Table 4.
+        description: one line for people.
+        steps: the primitives in order; empty for the identity.
+        repeated: whether the steps are repeated ``sep_repeats`` times.
+    """
+
+    name: str
+    abbreviation: str
+    description: str
+    steps: tuple[Step, ...]
+    repeated: bool = False
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the output equals the input (skip)."""
+        return not self.steps
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the output is 0 whatever the input."""
+        return self.steps == (ZERO,)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """An ordered set of operations; an operation's id is its position.
+
+    Raises:
+        GenotypeError: when it is empty or two rows share a name.
+    """
+
+    operations: tuple[Operation, ...]
+
+    def __post_init__(self) -> None:
+        if not self.operations:
+            raise GenotypeError("operations", "empty", "at least one operation")
+        seen: set[str] = set()
+        for position, operation in enumerate(self.operations):
+            if operation.name in seen:
+                raise GenotypeError(
+                    f"operations[{position}].name", f"{operation.name!r} again", "distinct names"
+                )
+            seen.add(operation.name)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations)
+
+    def __getitem__(self, index: int) -> Operation:
+        return self.operations[index]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The operations' names in order."""
+        return tuple(operation.name for operation in self.operations)
+
+    def extended(self, *rows: Operation) -> Vocabulary:
+        """This vocabulary with more rows behind; ids of the present ones stay."""
+        return Vocabulary(self.operations + rows)
+
+
+_TABLE_4 = (
+    Operation("conv1x1", "conv1x1", "conv 1x1", (conv(1), BN, RELU)),
+    Operation("conv3x3", "conv3x3", "conv 3x3", (conv(3), BN, RELU)),
+    Operation("sep3x3", "sep3x3", "separable conv 3x3", (depthwise(3), conv(1), BN, RELU), True),
+    Operation("sep5x5", "sep5x5", "separable conv 5x5", (depthwise(5), conv(1), BN, RELU), True),
+    Operation(
+        "gap",
+        "gap",
+        "global average pooling, conv 1x1, spread back",
+        (GLOBAL_MEAN, conv(1), BN, RELU, SPREAD),
+    ),
+    Operation("conv3x3_rate3", "conv3x3 rate 3", "conv 3x3, dilation 3", (conv(3, 3), BN, RELU)),
+    Operation(
+        "conv3x3_rate12", "conv3x3 rate 12", "conv 3x3, dilation 12", (conv(3, 12), BN, RELU)
+    ),
+    Operation(
+        "sep3x3_rate3",
+        "sep3x3 rate 3",
+        "separable conv 3x3, dilation 3",
+        (depthwise(3, 3), conv(1), BN, RELU),
+        True,
+    ),
+    Operation(
+        "sep5x5_rate6",
+        "sep5x5 rate 6",
+        "separable conv 5x5, dilation 6",
+        (depthwise(5, 6), conv(1), BN, RELU),
+        True,
+    ),
+    Operation("skip", "skip", "skip-connection", ()),
+    Operation("zero", "zero", "nullifies the path", (ZERO,)),
+)
+
+CVPR2019 = Vocabulary(_TABLE_4)
+"""The eleven operations of the paper's Table 4, in its order."""

@@ -1,0 +1,41 @@
+"""The published architectures, found by name (paper, figures 10-12)."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from genotype.errors import GenotypeError
+from genotype.formats import Document, parse, read
+
+NAMES = ("arch0", "arch1", "arch2")
+
+
+def load(name: str) -> Document:
+    """The published architecture ``arch0``, ``arch1`` or ``arch2``.
+
+    Raises:
+        GenotypeError: for any other name.
+    """
+    if name not in NAMES:
+        raise GenotypeError("zoo", repr(name), f"one of {', '.join(NAMES)}")
+    return parse(resources.files("genotype.zoo").joinpath(f"{name}.json").read_text("utf-8"))
+
+
+def find(source: str) -> Document:
+    """What a command line calls a genotype: a file, a published name, or the text itself.
+
+    A file of the given name comes before the published architecture of that name;
+    ``arch0.json`` finds arch0 when there is no such file.
+
+    Raises:
+        GenotypeError: naming what was found and what was expected.
+    """
+    if source.lstrip().startswith(("[", "{")):
+        return parse(source)
+    if Path(source).exists():
+        return read(source)
+    stem = source.removesuffix(".json")
+    if stem in NAMES:
+        return load(stem)
+    raise GenotypeError(source, "no such file", f"a genotype file or one of {', '.join(NAMES)}")
