@@ -1,0 +1,191 @@
+"""What all our commands share: one-line errors, exit statuses, JSON, whole files.
+
+A command is declared with ``@click.group(cls=OneLineGroup)`` or
+``@click.command(cls=OneLineCommand)``; its subcommands need nothing more. Then:
+
+* the exit status is 0 for done, 1 for failed, 2 for wrong use. A command may return an
+  int to choose it;
+* an error is one line on stderr, ``error: ...``; ``--debug``, which every command takes,
+  adds the traceback;
+* a reader that closes the pipe early (``| head``) ends the command silently, with 0.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import secrets
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from genotype.errors import GenotypeError
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+"""The exit statuses."""
+
+
+class CommandError(Exception):
+    """The work failed for a reason that a person can act on: the message, as it stands."""
+
+
+class _OneLine(click.Command):
+    """A command that ends by our rules; see the module."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The declared parameters, and ``--debug`` before ``--help``."""
+        *declared, last = super().get_params(ctx)
+        return [*declared, _DEBUG, last]
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs the command and exits; with ``standalone_mode=False``, click's own main."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        words = list(sys.argv[1:] if args is None else args)
+        try:
+            value = super().main(args, prog_name, complete_var, False, **extra)
+            sys.stdout.flush()
+        except Exception as error:
+            _end(error, debug="--debug" in itertools.takewhile(lambda word: word != "--", words))
+        sys.exit(value if type(value) is int else DONE)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command's return value; a closed pipe counts as done."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _discard_stdout()
+            return DONE
+
+
+class OneLineCommand(_OneLine):
+    """A single command; see the module."""
+
+
+class OneLineGroup(_OneLine, click.Group):
+    """A command with subcommands; see the module."""
+
+    command_class = OneLineCommand
+
+
+_DEBUG = click.Option(
+    ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error."
+)
+
+
+def _end(error: Exception, debug: bool) -> NoReturn:
+    """Reports ``error`` and exits with its status."""
+    if isinstance(error, BrokenPipeError):
+        _discard_stdout()
+        sys.exit(DONE)
+    if type(error).__name__ == "NoArgsIsHelpError" and isinstance(error, click.UsageError):
+        error.show()
+        sys.exit(WRONG_USE)
+    if debug:
+        traceback.print_exception(error)
+    click.echo(f"error: {describe(error)}", err=True)
+    sys.exit(exit_status(error))
+
+
+def exit_status(error: BaseException) -> int:
+    """2 when what the user gave is wrong, else 1."""
+    return WRONG_USE if isinstance(error, click.UsageError | GenotypeError) else FAILED
+
+
+def describe(error: BaseException) -> str:
+    """``error`` in one line, for a person."""
+    return _one_line(_message(error)) or type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, click.UsageError):
+        where = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+        return error.format_message().rstrip(".") + where
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, ValueError | OSError | ImportError):
+        return str(error)
+    if type(error).__module__ != "builtins":
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error} (run again with --debug, and report it)"
+
+
+def _one_line(text: str) -> str:
+    """``text`` with white space collapsed and control characters escaped."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def _discard_stdout() -> None:
+    """Lets the interpreter flush what is left into nothing."""
+    try:
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stdout)
+    os.close(null)
+
+
+def print_json(value: Any) -> None:
+    """Prints ``value`` as the command's one JSON document."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def note(message: str) -> None:
+    """Prints a line for people: on stderr, so that stdout stays the result."""
+    click.echo(message, err=True)
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside ``path``, renamed to it when the block ends well.
+
+    When the block raises, the temporary file is removed and ``path`` is as it was, so a
+    reader never sees half a file. The temporary name ends like ``path``, for writers
+    that go by the suffix. A device (``/dev/null``) is written in place.
+
+    Raises:
+        OSError: naming ``path``, when it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file() and not target.is_dir():
+        yield target
+        return
+    _refuse_hopeless(target, path)
+    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.filename is not None and os.fsdecode(error.filename) == str(temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _refuse_hopeless(target: Path, path: str | Path) -> None:
+    """Fails before the work, rather than after it."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory, expected a file name", str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))

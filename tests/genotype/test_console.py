@@ -1,0 +1,229 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from genotype.console import (
+    CommandError,
+    OneLineCommand,
+    OneLineGroup,
+    atomic_write,
+    describe,
+    exit_status,
+    note,
+    print_json,
+)
+from genotype.errors import GenotypeError
+
+RAISED = {
+    "genotype": GenotypeError("cell.first", "12 is not in 0..10"),
+    "value": ValueError("two\n  lines \x1b[31m"),
+    "command": CommandError("no GPU found"),
+    "system": FileNotFoundError(2, "No such file or directory", "x.json"),
+    "bug": KeyError("k"),
+    "silent": CommandError(),
+    "interrupt": KeyboardInterrupt(),
+}
+
+
+@click.group(cls=OneLineGroup)
+def main() -> None:
+    """A command."""
+
+
+@main.command()
+@click.argument("name", type=click.Choice([*RAISED, "status", "fine", "pipe"]))
+def fail(name: str) -> int | None:
+    """Fails as told."""
+    if name == "status":
+        return 1
+    if name == "pipe":
+        raise BrokenPipeError(32, "Broken pipe")
+    if name == "fine":
+        note("progress")
+        print_json({"a": "⊕"})
+        return None
+    raise RAISED[name]
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "line"),
+    [
+        ("genotype", 2, "error: cell.first: 12 is not in 0..10"),
+        ("value", 1, "error: two lines \\x1b[31m"),
+        ("command", 1, "error: no GPU found"),
+        ("system", 1, "error: x.json: No such file or directory"),
+        ("bug", 1, "error: unexpected KeyError: 'k' (run again with --debug, and report it)"),
+        ("silent", 1, "error: CommandError"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr(name: str, status: int, line: str) -> None:
+    result = run("fail", name)
+    assert (result.exit_code, result.stdout, result.stderr) == (status, "", line + "\n")
+
+
+def test_an_interrupt_is_a_failure_of_one_line() -> None:
+    result = run("fail", "interrupt")
+    assert result.exit_code == 1
+    assert result.stderr.split("\n")[-2:] == ["error: interrupted", ""]
+
+
+@pytest.mark.parametrize("args", [["--debug", "fail", "bug"], ["fail", "bug", "--debug"]])
+def test_debug_adds_the_traceback_and_keeps_the_line(args: list[str]) -> None:
+    result = run(*args)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.splitlines()[-1].startswith("error: unexpected KeyError")
+
+
+@pytest.mark.parametrize(
+    ("args", "found"),
+    [
+        (["nonsense"], "No such command 'nonsense' (see 'main --help')"),
+        (["fail", "--nonsense"], "No such option"),
+        (["fail"], "Missing argument"),
+        (["fail", "other"], "'other' is not one of"),
+    ],
+)
+def test_wrong_use_is_one_line_and_two(args: list[str], found: str) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert found in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_subcommand_shows_the_help_and_is_wrong_use() -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "Commands:" in result.output
+
+
+def test_results_go_to_stdout_and_the_rest_to_stderr() -> None:
+    result = run("fail", "fine")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"a": "⊕"}
+    assert result.stderr == "progress\n"
+
+
+def test_a_returned_int_is_the_status_and_a_closed_pipe_is_done() -> None:
+    assert run("fail", "status").exit_code == 1
+    closed = run("fail", "pipe")
+    assert (closed.exit_code, closed.stderr) == (0, "")
+
+
+def test_help_is_done_and_names_debug() -> None:
+    result = run("fail", "--help")
+    assert result.exit_code == 0
+    assert "--debug" in result.stdout
+
+
+def test_a_single_command_follows_the_same_rules() -> None:
+    @click.command(cls=OneLineCommand)
+    def alone() -> None:
+        raise GenotypeError("here", "nothing")
+
+    result = CliRunner().invoke(alone, [])
+    assert (result.exit_code, result.stderr) == (2, "error: here: nothing\n")
+
+
+def test_without_standalone_mode_errors_pass_through() -> None:
+    with pytest.raises(KeyError):
+        main.main(["fail", "bug"], standalone_mode=False)
+
+
+def test_describe_and_status_serve_outside_a_command() -> None:
+    assert describe(ValueError("a\nb")) == "a b"
+    assert exit_status(ValueError("a")) == 1
+    assert exit_status(GenotypeError("a", "b")) == 2
+
+
+PROGRAM = """
+import click
+from genotype.console import OneLineCommand
+@click.command(cls=OneLineCommand)
+def main():
+    for number in range(100000):
+        print(number)
+main()
+"""
+
+
+def test_a_reader_that_leaves_early_is_silent() -> None:
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().strip() == b"0"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_a_written_file_is_whole_and_has_ordinary_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "a.svg"
+    with atomic_write(target) as temporary:
+        temporary.write_text("new")
+        assert temporary.suffix == ".svg"
+        assert not target.exists()
+    assert target.read_text() == "new"
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    assert target.stat().st_mode == plain.stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "plain"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_write(target) as temporary:
+            temporary.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_half()
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with atomic_write(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+def test_a_device_is_written_in_place() -> None:
+    with atomic_write(os.devnull) as temporary:
+        temporary.write_text("gone")
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("name", ["missing/a", "."])
+def test_a_hopeless_target_is_refused_before_the_work(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    with pytest.raises(OSError, match="director") as caught, atomic_write(target):
+        pytest.fail("the block ran")
+    assert caught.value.filename == str(target)
+    assert describe(caught.value).startswith(str(target))
+
+
+def test_an_unwritable_target_is_named_and_not_its_temporary(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    with pytest.raises(OSError) as caught, atomic_write(target) as temporary:
+        raise PermissionError(13, "Permission denied", str(temporary))
+    assert caught.value.filename == str(target)
