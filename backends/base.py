@@ -1,0 +1,189 @@
+"""The protocols between the framework-free core and what runs or learns.
+
+Everything that crosses them is numpy or plain data. Images and maps are (N, C, H, W)
+float32, labels (N, H, W) uint8 with 255 for "not labelled".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from compiler import Node, Program, Size
+
+Array = np.ndarray[Any, Any]
+IGNORE = 255
+"""Label of a pixel that counts neither in a loss nor in a score."""
+
+
+class BackendUnavailable(RuntimeError):
+    """A framework that is not installed was asked for; the message says what to install."""
+
+    def __init__(self, backend: str, missing: str, extra: str) -> None:
+        super().__init__(
+            f'{backend}: the package {missing!r} is not installed, try: pip install "auxnas[{extra}]"'
+        )
+
+
+class TrialFailure(RuntimeError):
+    """Training or scoring a program failed for a reason that is data, not a bug.
+
+    Attributes:
+        kind: ``oom``, ``nan``, ``timeout``, ``crash`` or ``invalid``.
+    """
+
+    def __init__(self, kind: str, detail: str) -> None:
+        self.kind, self.detail = kind, detail
+        super().__init__(f"{kind}: {detail}")
+
+
+class Exporter(Protocol):
+    """Writes a program to disk as an artefact that runs without this project."""
+
+    def unsupported(self, node: Node) -> str | None:
+        """Why a node cannot be exported; None when it can."""
+
+    def export(self, program: Program, path: Path, size: Size, metadata: Mapping[str, str]) -> None:
+        """Writes ``program`` for images of ``size`` to ``path``.
+
+        Raises:
+            OSError: when the file cannot be written; none is left behind then.
+        """
+
+
+class Runner(Protocol):
+    """Something that runs, opened from an artefact or a program."""
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name for inputs by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples that are trained on or scored together.
+
+    Attributes:
+        inputs: maps by the name of the graph's input.
+        labels: (N, H, W) uint8 class ids, 255 where not labelled.
+        teacher: a teacher's logits (N, classes, h, w), where there is one.
+    """
+
+    inputs: Mapping[str, Array]
+    labels: Array
+    teacher: Array | None = None
+
+
+class Examples(Protocol):
+    """A set of labelled examples."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them; randomly transformed for training where ``rng`` is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """How one group of parameters is updated.
+
+    Attributes:
+        prefix: start of the names of its parameters; a parameter belongs to the first
+            optimiser whose prefix fits, one that fits none is left as it is.
+        kind: ``adam`` (paper: decoder) or ``sgd`` (paper: encoder).
+        rate: learning rate.
+        momentum: of SGD.
+        decay: weight decay.
+    """
+
+    prefix: str
+    kind: str
+    rate: float
+    momentum: float = 0.9
+    decay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a program is trained.
+
+    Attributes:
+        epochs: passes over the examples.
+        batch_size: examples a step; the last, smaller batch of an epoch is used too,
+            unless it holds a single example (batch norm has no deviation of one).
+        optimisers: parameter groups.
+        polyak: decay of the running average of the parameters that replaces them at
+            the end (paper: 0.9 and 0.99); 0 keeps the last ones.
+        auxiliary: weight of each auxiliary output's loss (paper: 0.15 in search).
+        distillation: weight of the L2 loss against the teacher's logits (paper: 0.3).
+        clip_norm: largest norm of each group's gradient; 0 for no limit.
+        poly: power of the learning rate's decay ``(1 - step / steps) ** poly``; 0 keeps it.
+        full_size: whether logits grow to the labels' size for the loss; otherwise the
+            labels shrink (nearest) to the logits', which is what a search can afford.
+    """
+
+    epochs: int
+    batch_size: int
+    optimisers: tuple[Optimiser, ...]
+    polyak: float = 0.0
+    auxiliary: float = 0.15
+    distillation: float = 0.0
+    clip_norm: float = 3.0
+    poly: float = 0.0
+    full_size: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a training stands: after ``step`` of ``steps``, with the last loss."""
+
+    step: int
+    steps: int
+    loss: float
+
+
+Progress = Callable[[Step], None]
+
+
+def silent(step: Step) -> None:
+    """A progress callback that says nothing."""
+
+
+class Learner(Protocol):
+    """Trains and scores programs in some framework."""
+
+    def fit(
+        self,
+        program: Program,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Program:
+        """``program`` with trained parameters (batch-norm statistics updated too).
+
+        The graph's first output is the main one, all others are auxiliary. The same
+        program, examples, recipe and seed give the same parameters. Parameters that the
+        graph does not use are passed through. Interruptible between steps.
+
+        Raises:
+            TrialFailure: ``nan`` for a loss that is not finite, ``oom`` for memory.
+        """
+
+    def confusion(
+        self, program: Program, examples: Examples, classes: int, batch_size: int
+    ) -> Array:
+        """(classes, classes) int64 counts over all labelled pixels: row truth, column guess.
+
+        Logits of the main output grow bilinearly to the labels' size first.
+
+        Raises:
+            TrialFailure: as ``fit``.
+        """
+
+    def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name, in inference mode."""

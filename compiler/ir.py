@@ -1,0 +1,203 @@
+"""The intermediate representation: an immutable graph of primitives, and its text form.
+
+One line a node, inputs in order (an operand may stand twice), then the outputs::
+
+    image = input(; channels=3, stride=1)
+    stem = conv2d(image; bias=0, dilation=1, groups=1, kernel=3, out=32, stride=2) @encoder.stem
+    return main=stem
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from compiler.errors import CompilerError
+from compiler.primitives import Primitive, primitive
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One primitive applied to earlier nodes.
+
+    Attributes:
+        name: unique in its graph; dotted, telling where in the network it stands.
+        op: the primitive's name.
+        inputs: names of the operands, in order, with repetition.
+        attrs: all attributes as sorted (name, value) pairs.
+        param: prefix of its parameters' names: ``<param>.weight`` is the key in a state
+            dict, in a safetensors file and among the ONNX initialisers.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...] = ()
+    attrs: tuple[tuple[str, int], ...] = ()
+    param: str | None = None
+
+    @property
+    def record(self) -> Primitive:
+        """The primitive's record."""
+        return primitive(self.op, self.name)
+
+    def __getitem__(self, attribute: str) -> int:
+        return dict(self.attrs)[attribute]
+
+    def __str__(self) -> str:
+        attrs = ", ".join(f"{name}={value}" for name, value in self.attrs)
+        operands = ", ".join(self.inputs) + (f"; {attrs}" if attrs else "")
+        return f"{self.name} = {self.op}({operands})" + (f" @{self.param}" if self.param else "")
+
+
+def make_node(
+    name: str,
+    op: str,
+    inputs: Iterable[str] = (),
+    param: str | None = None,
+    **attrs: int,
+) -> Node:
+    """A node with its attributes validated and completed.
+
+    Raises:
+        CompilerError: for an unknown primitive or attribute, or a value out of range.
+    """
+    full = primitive(op, name).complete(attrs, name)
+    return Node(name, op, tuple(inputs), tuple(sorted(full.items())), param)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological order, and which of them are outputs under which name.
+
+    The order of ``nodes`` is the order of execution.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """The nodes by name."""
+        return MappingProxyType({node.name: node for node in self.nodes})
+
+    def __getitem__(self, name: str) -> Node:
+        return self.by_name[name]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """The graph's inputs."""
+        return tuple(node for node in self.nodes if node.op == "input")
+
+    @cached_property
+    def users(self) -> Mapping[str, tuple[Node, ...]]:
+        """For every node, the nodes that read it (one that reads twice stands twice)."""
+        found: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for name in node.inputs:
+                found[name].append(node)
+        return MappingProxyType({name: tuple(users) for name, users in found.items()})
+
+    @cached_property
+    def dag(self) -> Any:
+        """The graph as a frozen ``networkx.DiGraph``.
+
+        Each node carries its record as ``node``. Operand order and multiplicity live in
+        ``Node.inputs``: an edge says only that one node reads the other.
+        """
+        import networkx as nx
+
+        dag = nx.DiGraph()
+        dag.add_nodes_from((node.name, {"node": node}) for node in self.nodes)
+        dag.add_edges_from((source, n.name) for n in self.nodes for source in n.inputs)
+        return nx.freeze(dag)
+
+    def __str__(self) -> str:
+        outputs = ", ".join(f"{name}={node}" for name, node in self.outputs)
+        return "\n".join([*map(str, self.nodes), f"return {outputs}"])
+
+    def select(self, outputs: Iterable[str]) -> Graph:
+        """The graph with only the named outputs and what they need."""
+        wanted = set(outputs)
+        kept = tuple(pair for pair in self.outputs if pair[0] in wanted)
+        return Graph(self.nodes, kept).live()
+
+    def live(self) -> Graph:
+        """The graph without nodes that no output needs. Inputs stay."""
+        needed = {name for _, name in self.outputs} | {node.name for node in self.inputs}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        if len(needed) == len(self.nodes):
+            return self
+        return Graph(tuple(n for n in self.nodes if n.name in needed), self.outputs)
+
+    def substitute(self, new: Mapping[str, str], nodes: Iterable[Node] | None = None) -> Graph:
+        """The graph in which every use of a key of ``new`` reads its value instead.
+
+        Values are followed through: where a -> b and b -> c, a's uses read c.
+        """
+
+        def final(name: str) -> str:
+            while name in new:
+                name = new[name]
+            return name
+
+        kept = self.nodes if nodes is None else tuple(nodes)
+        rewired = tuple(
+            node if not any(i in new for i in node.inputs)
+            else replace(node, inputs=tuple(final(i) for i in node.inputs))
+            for node in kept
+        )  # fmt: skip
+        return Graph(rewired, tuple((name, final(node)) for name, node in self.outputs))
+
+
+_NODE = re.compile(r"([\w.]+) = (\w+)\(([^;)]*)(?:; ([^)]*))?\)(?: @([\w.]+))?")
+
+
+def parse_graph(text: str) -> Graph:
+    """The graph of a text form.
+
+    Raises:
+        CompilerError: naming the line that does not parse.
+    """
+    nodes: list[Node] = []
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    for number, line in enumerate(lines, 1):
+        if line.startswith("return "):
+            pairs = [pair.strip().split("=") for pair in line.removeprefix("return ").split(",")]
+            return Graph(tuple(nodes), tuple((name, node) for name, node in pairs))
+        match = _NODE.fullmatch(line)
+        if match is None:
+            raise CompilerError(f"line {number}", repr(line), "name = op(inputs; attrs) @param")
+        name, op, inputs, attrs, param = match.groups()
+        operands = [operand.strip() for operand in inputs.split(",") if operand.strip()]
+        pairs = [pair.strip().split("=") for pair in (attrs or "").split(",") if pair.strip()]
+        values = {key: int(value) for key, value in pairs}
+        nodes.append(make_node(name, op, operands, param, **values))
+    raise CompilerError("graph", "no return line", "return name=node, ...")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph with the values of its parameters, float32 arrays by full name.
+
+    Attributes:
+        graph: the graph.
+        params: parameter arrays, keyed ``<param>.<suffix>``; more than the graph needs
+            is allowed (another graph of the same network may need them).
+        name: what it is a program of, for messages and null backends.
+    """
+
+    graph: Graph
+    params: Mapping[str, np.ndarray[Any, Any]] = field(repr=False)
+    name: str = ""

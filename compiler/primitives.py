@@ -1,0 +1,339 @@
+"""The closed set of primitives: one record each, and everything known of it.
+
+Shapes, costs, parameters, algebraic properties and the ONNX form are read off the
+record. A primitive that is not here does not exist: asking for it raises.
+
+Shapes are (channels, height, width); the batch is left out. Padding is always "same":
+``dilation * (kernel - 1) / 2`` on every side, so a convolution of stride s maps H to
+ceil(H / s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from types import MappingProxyType
+
+from compiler.errors import CompilerError
+
+Shape = tuple[int, int, int]
+Attrs = Mapping[str, int]
+
+BATCH_NORM_EPSILON = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An integer attribute: its least value and, where it has one, its default."""
+
+    least: int = 1
+    default: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter array: its shape, and whether training learns it.
+
+    ``running_mean`` and ``running_var`` are statistics, not learnt and not counted.
+    """
+
+    shape: tuple[int, ...]
+    learnt: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxOp:
+    """One ONNX node as plain data.
+
+    Each of ``inputs`` is a position (``"0"``: the node's first input), ``"*"`` for all
+    of them, a parameter's suffix (``"weight"``), ``""`` for one left out,
+    ``"=6.0"`` for a constant, ``"size"`` for the output's (H, W) as int64, or
+    ``"spread"`` for (1, 1, H, W).
+    """
+
+    op_type: str
+    inputs: tuple[str, ...]
+    attrs: Mapping[str, int | float | str | list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """What is known of a primitive.
+
+    Attributes:
+        name: its name in graphs and in vocabulary rows.
+        arity: number of inputs (least, most).
+        shape: output shape from the attributes and input shapes.
+        attrs: its attributes.
+        weights: parameter arrays by suffix, from the attributes and input channels; None
+            for a primitive without any.
+        multiply_adds: from the attributes, input shapes and output shape.
+        onnx: its ONNX form from the attributes.
+        linear: f(a x + b y) = a f(x) + b f(y) (for add and concat: in all inputs jointly).
+        pointwise: each output pixel depends on the same pixel of the inputs alone.
+        commutative: the order of the inputs does not matter.
+        keeps_nonnegative: the output is >= 0 where all inputs are.
+        makes_nonnegative: the output is >= 0 whatever the input.
+        size_from: index of an input of which only the size is used, if any.
+    """
+
+    name: str
+    arity: tuple[int, int]
+    shape: Callable[[Attrs, Sequence[Shape]], Shape]
+    onnx: Callable[[Attrs], OnnxOp]
+    attrs: Mapping[str, Attribute] = field(default_factory=dict)
+    weights: Callable[[Attrs, Sequence[int]], dict[str, Weight]] | None = None
+    multiply_adds: Callable[[Attrs, Sequence[Shape], Shape], int] = lambda attrs, ins, out: 0
+    linear: bool = False
+    pointwise: bool = False
+    commutative: bool = False
+    keeps_nonnegative: bool = False
+    makes_nonnegative: bool = False
+    size_from: int | None = None
+
+    def complete(self, given: Mapping[str, int], place: str) -> dict[str, int]:
+        """``given`` with defaults filled in, validated.
+
+        Raises:
+            CompilerError: for an unknown or missing attribute or a value out of range.
+        """
+        unknown = sorted(given.keys() - self.attrs.keys())
+        if unknown:
+            known = ", ".join(self.attrs) or "none"
+            raise CompilerError(place, f"{self.name} has no attribute {unknown[0]!r}", known)
+        full = {}
+        for name, attribute in self.attrs.items():
+            value = given.get(name, attribute.default)
+            if value is None:
+                raise CompilerError(place, f"{self.name} without attribute {name!r}")
+            if type(value) is not int or value < attribute.least:
+                expected = f"an integer of at least {attribute.least}"
+                raise CompilerError(f"{place}.{name}", repr(value), expected)
+            full[name] = value
+        return full
+
+
+def _ceil(size: int, stride: int) -> int:
+    return -(-size // stride)
+
+
+def _strided(shape: Shape, channels: int, stride: int) -> Shape:
+    return channels, _ceil(shape[1], stride), _ceil(shape[2], stride)
+
+
+def _same(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    if len(set(shapes)) > 1:
+        raise CompilerError("inputs", f"shapes {list(shapes)}", "equal shapes")
+    return shapes[0]
+
+
+def _follow(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    return shapes[0][0], shapes[1][1], shapes[1][2]
+
+
+def _spread_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    if shapes[0][1:] != (1, 1):
+        raise CompilerError("inputs", f"a map of {shapes[0][1]}x{shapes[0][2]}", "one of 1x1")
+    return _follow(attrs, shapes)
+
+
+def _concat_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    sizes = {shape[1:] for shape in shapes}
+    if len(sizes) > 1:
+        raise CompilerError("inputs", f"sizes {sorted(sizes)}", "equal sizes")
+    return sum(shape[0] for shape in shapes), *shapes[0][1:]
+
+
+def _conv_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    return _strided(shapes[0], attrs["out"], attrs["stride"])
+
+
+def _conv_weights(attrs: Attrs, channels: Sequence[int]) -> dict[str, Weight]:
+    out, groups, kernel = attrs["out"], attrs["groups"], attrs["kernel"]
+    if kernel % 2 == 0:
+        raise CompilerError("kernel", str(kernel), "an odd number")
+    if channels[0] % groups or out % groups:
+        found = f"{groups} groups for {channels[0]} -> {out} channels"
+        raise CompilerError("groups", found, "a divisor of both")
+    weights = {"weight": Weight((out, channels[0] // groups, kernel, kernel))}
+    return weights | ({"bias": Weight((out,))} if attrs["bias"] else {})
+
+
+def _conv_multiply_adds(attrs: Attrs, shapes: Sequence[Shape], out: Shape) -> int:
+    return prod(out) * (shapes[0][0] // attrs["groups"]) * attrs["kernel"] ** 2
+
+
+def _square(attrs: Attrs) -> dict[str, list[int]]:
+    padding = attrs.get("dilation", 1) * (attrs["kernel"] - 1) // 2
+    return {
+        "kernel_shape": [attrs["kernel"]] * 2,
+        "strides": [attrs["stride"]] * 2,
+        "dilations": [attrs.get("dilation", 1)] * 2,
+        "pads": [padding] * 4,
+    }
+
+
+def _conv_onnx(attrs: Attrs) -> OnnxOp:
+    inputs = ("0", "weight", "bias") if attrs["bias"] else ("0", "weight")
+    return OnnxOp("Conv", inputs, {**_square(attrs), "group": attrs["groups"]})
+
+
+def _batch_norm_weights(attrs: Attrs, channels: Sequence[int]) -> dict[str, Weight]:
+    shape = (channels[0],)
+    learnt = {"weight": Weight(shape), "bias": Weight(shape)}
+    return learnt | {name: Weight(shape, False) for name in ("running_mean", "running_var")}
+
+
+_BATCH_NORM_ONNX = OnnxOp(
+    "BatchNormalization",
+    ("0", "weight", "bias", "running_mean", "running_var"),
+    {"epsilon": BATCH_NORM_EPSILON},
+)
+_RESIZE_ONNX = OnnxOp(
+    "Resize",
+    ("0", "", "", "size"),
+    {"mode": "linear", "coordinate_transformation_mode": "half_pixel", "axes": [2, 3]},
+)
+_ONE, _TWO, _MANY = (1, 1), (2, 2), (1, 1 << 16)
+
+_RECORDS = (
+    Primitive(
+        "input",
+        (0, 0),
+        # Its size is the image's over ``stride``: see compiler.shapes.
+        shape=lambda attrs, shapes: (attrs["channels"], 1, 1),
+        onnx=lambda attrs: OnnxOp("", ()),
+        attrs={"channels": Attribute(), "stride": Attribute(default=1)},
+    ),
+    Primitive(
+        "conv2d",
+        _ONE,
+        shape=_conv_shape,
+        onnx=_conv_onnx,
+        attrs={
+            "out": Attribute(),
+            "kernel": Attribute(),
+            "stride": Attribute(default=1),
+            "dilation": Attribute(default=1),
+            "groups": Attribute(default=1),
+            "bias": Attribute(least=0, default=0),
+        },
+        weights=_conv_weights,
+        multiply_adds=_conv_multiply_adds,
+    ),
+    Primitive(
+        "batch_norm",
+        _ONE,
+        shape=_same,
+        onnx=lambda attrs: _BATCH_NORM_ONNX,
+        weights=_batch_norm_weights,
+        pointwise=True,
+    ),
+    Primitive(
+        "relu",
+        _ONE,
+        shape=_same,
+        onnx=lambda attrs: OnnxOp("Relu", ("0",)),
+        pointwise=True,
+        keeps_nonnegative=True,
+        makes_nonnegative=True,
+    ),
+    Primitive(
+        "relu6",
+        _ONE,
+        shape=_same,
+        onnx=lambda attrs: OnnxOp("Clip", ("0", "=0.0", "=6.0")),
+        pointwise=True,
+        keeps_nonnegative=True,
+        makes_nonnegative=True,
+    ),
+    Primitive(
+        "max_pool",
+        _ONE,
+        shape=lambda attrs, shapes: _strided(shapes[0], shapes[0][0], attrs["stride"]),
+        onnx=lambda attrs: OnnxOp("MaxPool", ("0",), _square(attrs)),
+        attrs={"kernel": Attribute(), "stride": Attribute(default=1)},
+        keeps_nonnegative=True,
+    ),
+    Primitive(
+        "global_mean",
+        _ONE,
+        shape=lambda attrs, shapes: (shapes[0][0], 1, 1),
+        onnx=lambda attrs: OnnxOp("GlobalAveragePool", ("0",)),
+        linear=True,
+        keeps_nonnegative=True,
+    ),
+    Primitive(
+        "spread",
+        _TWO,
+        shape=_spread_shape,
+        onnx=lambda attrs: OnnxOp("Expand", ("0", "spread")),
+        linear=True,
+        keeps_nonnegative=True,
+        size_from=1,
+    ),
+    Primitive(
+        "resize",
+        _TWO,
+        shape=_follow,
+        onnx=lambda attrs: _RESIZE_ONNX,
+        linear=True,
+        keeps_nonnegative=True,
+        size_from=1,
+    ),
+    Primitive(
+        "add",
+        _MANY,
+        shape=_same,
+        onnx=lambda attrs: OnnxOp("Sum", ("*",)),
+        linear=True,
+        pointwise=True,
+        commutative=True,
+        keeps_nonnegative=True,
+    ),
+    Primitive(
+        "concat",
+        _MANY,
+        shape=_concat_shape,
+        onnx=lambda attrs: OnnxOp("Concat", ("*",), {"axis": 1}),
+        linear=True,
+        pointwise=True,
+        keeps_nonnegative=True,
+    ),
+    Primitive(
+        "identity",
+        _ONE,
+        shape=_same,
+        onnx=lambda attrs: OnnxOp("Identity", ("0",)),
+        linear=True,
+        pointwise=True,
+        keeps_nonnegative=True,
+    ),
+    Primitive(
+        "zero",
+        _ONE,
+        shape=_same,
+        onnx=lambda attrs: OnnxOp("Mul", ("0", "=0.0")),
+        linear=True,
+        pointwise=True,
+        keeps_nonnegative=True,
+        makes_nonnegative=True,
+    ),
+)
+
+PRIMITIVES: Mapping[str, Primitive] = MappingProxyType({r.name: r for r in _RECORDS})
+"""All primitives by name."""
+
+
+def primitive(name: str, place: str) -> Primitive:
+    """The record of ``name``.
+
+    Raises:
+        CompilerError: when there is no such primitive.
+    """
+    record = PRIMITIVES.get(name)
+    if record is None:
+        known = ", ".join(PRIMITIVES)
+        raise CompilerError(place, f"unknown primitive {name!r}", f"one of {known}")
+    return record

@@ -1,0 +1,119 @@
+"""Parameter values: initial ones, random ones for checks, and safetensors files."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compiler.errors import CompilerError
+from compiler.ir import Graph
+from compiler.shapes import graph_weights
+
+Array = np.ndarray[Any, Any]
+Params = Mapping[str, Array]
+
+_FRESH = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def initial(graph: Graph, seed: int) -> dict[str, Array]:
+    """Values to start training from: Xavier-uniform convolutions (paper, section 4).
+
+    A parameter's values depend on the seed and its name alone, so two graphs that share
+    a parameter start it equally. Batch norm starts as the identity, biases at 0.
+    """
+    values = {}
+    for name, weight in graph_weights(graph).items():
+        if len(weight.shape) == 4:
+            bound = sqrt(6 / sum(_fans(weight.shape)))
+            values[name] = _generator(seed, name).uniform(-bound, bound, weight.shape)
+        else:
+            values[name] = np.full(weight.shape, _FRESH[name.rpartition(".")[2]])
+    return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+def randomised(graph: Graph, seed: int) -> dict[str, Array]:
+    """Random values everywhere, batch norm's statistics too, at a scale that lets signals pass.
+
+    For checks: on fresh batch norm, leaving it out altogether would hardly be seen.
+    """
+    ranges = {"weight": (0.6, 1.6), "running_var": (0.5, 1.5)}
+    values = {}
+    for name, weight in graph_weights(graph).items():
+        rng = _generator(seed, name)
+        if len(weight.shape) == 4:
+            values[name] = rng.normal(0, sqrt(2 / _fans(weight.shape)[0]), weight.shape)
+        else:
+            low, high = ranges.get(name.rpartition(".")[2], (-0.3, 0.5))
+            values[name] = rng.uniform(low, high, weight.shape)
+    return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    taps = shape[2] * shape[3]
+    return shape[1] * taps, shape[0] * taps
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def fit(graph: Graph, params: Params, place: str) -> dict[str, Array]:
+    """The parameters that ``graph`` needs, as finite float32 in the right shapes.
+
+    Raises:
+        CompilerError: naming the first parameter that is missing or does not fit.
+    """
+    fitted = {}
+    for name, weight in graph_weights(graph).items():
+        if name not in params:
+            raise CompilerError(f"{place}: {name}", "missing", f"an array of {weight.shape}")
+        value = params[name]
+        if value.shape != weight.shape:
+            raise CompilerError(f"{place}: {name}", f"shape {value.shape}", f"{weight.shape}")
+        if not np.isfinite(value).all():
+            raise CompilerError(f"{place}: {name}", "NaN or infinity", "finite numbers")
+        fitted[name] = np.ascontiguousarray(value, dtype=np.float32)
+    return fitted
+
+
+def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays and metadata of a safetensors file.
+
+    Raises:
+        CompilerError: when the file cannot be read or is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return values, dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise CompilerError(str(path), "no such file", "a safetensors file") from None
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        raise CompilerError(str(path), f"unreadable ({error})", "a safetensors file") from None
+
+
+def save_weights(path: str | Path, params: Params, metadata: Mapping[str, Any]) -> None:
+    """Writes arrays to a safetensors file; values of ``metadata`` are stored as JSON.
+
+    The file appears whole or not at all.
+    """
+    from safetensors.numpy import save
+
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    texts = {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()}
+    values = {name: np.ascontiguousarray(value) for name, value in params.items()}
+    try:
+        temporary.write_bytes(save(values, texts))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
