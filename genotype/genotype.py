@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from genotype import identity
+
 if TYPE_CHECKING:
     from genotype.space import SearchSpace
 
@@ -53,6 +55,36 @@ class Genotype:
         for branch in self.cell.branches:
             flat.extend(branch)
         return tuple(flat)
+
+    def canonical(self, level: identity.Level = "isomorphism") -> Genotype:
+        """The representative of the genotypes that are the same at ``level``.
+
+        Args:
+            level: ``raw``, ``swap``, ``isomorphism`` or ``functional``; see
+                ``genotype.identity``.
+
+        Returns:
+            At the first three levels, the genotype with the smallest tokens; at
+            ``functional``, the one that ``genotype.realisation`` finds. Its own
+            representative is itself.
+
+        Raises:
+            GenotypeError: when the genotype is not a member of its space, or there is
+                no such level.
+        """
+        return identity.canonical(self, level)
+
+    def key(self, level: identity.Level = "isomorphism") -> str:
+        """A short name of the architecture: equal exactly for the same one at ``level``.
+
+        The same in every process and on every machine; a version of the scheme is part
+        of it. Keys cover the space's digest (sizes, and names and steps of the
+        operations), so those of different spaces differ.
+
+        Raises:
+            GenotypeError: as for ``canonical``.
+        """
+        return identity.key(self, level)
 
     def __str__(self) -> str:
         """The paper's nested list, connections first (section 6.3)."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from genotype import counting, identity
+from genotype.counting import Counts
 from genotype.errors import GenotypeError
 from genotype.genotype import Cell, Genotype
+from genotype.identity import Level
+from genotype.symmetry import CELL, connections_frame
 from genotype.vocabulary import CVPR2019, Vocabulary
 
 
@@ -110,30 +116,120 @@ class SearchSpace:
                 return GenotypeError(token.place, f"{value} is not in 0..{token.size - 1}")
         return None
 
-    def sample(self, rng: random.Random) -> Genotype:
-        """A genotype drawn uniformly over the token sequences."""
+    @cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of what gives the numbers their meaning.
+
+        That is: the sizes, and each operation's name and steps. Descriptions and
+        abbreviations, which are for people, do not count.
+        """
+        rows = [
+            [row.name, [[step.op, step.attrs] for step in row.steps], row.repeated]
+            for row in self.vocabulary
+        ]
+        text = json.dumps([self.encoder_outputs, self.blocks, self.branches, rows])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def rank(self, genotype: Genotype) -> int:
+        """The position of ``genotype`` among all token sequences in lexicographic order.
+
+        Raises:
+            GenotypeError: when ``genotype`` is not a member of this space.
+        """
+        rank = 0
+        for token, value in zip(self.layout, self.check(genotype).tokens, strict=True):
+            rank = rank * token.size + value
+        return rank
+
+    def orbit_size(self, genotype: Genotype, level: Level = "isomorphism") -> int:
+        """How many token sequences are the same as ``genotype`` at ``level``, itself included.
+
+        Raises:
+            GenotypeError: when ``genotype`` is not a member of this space, or there is
+                no such level.
+        """
+        return identity.orbit_size(self.check(genotype), level)
+
+    def count(self, level: Level) -> Counts:
+        """How many different genotypes there are at ``level``; see ``genotype.counting``.
+
+        Raises:
+            GenotypeError: when there is no such level.
+        """
+        identity.check_level(level)
+        count = {"raw": counting.count_raw, "swap": counting.count_swap}.get(
+            level, counting.count_isomorphism
+        )
+        operations = len(self.vocabulary)
+        pairs = count(connections_frame(self.encoder_outputs), self.blocks, 1)
+        if level == "functional":
+            raise NotImplementedError
+        return Counts(pairs, operations * count(CELL, self.branches, operations))
+
+    def sample(self, rng: random.Random, level: Level = "raw") -> Genotype:
+        """A genotype drawn uniformly over the classes of ``level``: its representative."""
+        if level != "raw":
+            return self._sample(rng, level)
         return self.genotype([rng.randrange(token.size) for token in self.layout])
+
+    def _sample(self, rng: random.Random, level: Level) -> Genotype:
+        while True:  # each class is drawn orbit_size times as often, kept as much more rarely
+            genotype = self.sample(rng)
+            if rng.randrange(self.orbit_size(genotype, level)) == 0:
+                return genotype.canonical(level)
+
+    def neighbours(self, genotype: Genotype) -> Iterator[Genotype]:
+        """All genotypes that differ from ``genotype`` in one token, in order of the token.
+
+        Raises:
+            GenotypeError: when ``genotype`` is not a member of this space.
+        """
+        tokens = self.check(genotype).tokens
+        for place, token in enumerate(self.layout):
+            for value in range(token.size):
+                if value != tokens[place]:
+                    yield self.genotype((*tokens[:place], value, *tokens[place + 1 :]))
+
+    def mutate(self, genotype: Genotype, rng: random.Random) -> Genotype:
+        """One of ``neighbours(genotype)``, each with the same probability.
+
+        Raises:
+            GenotypeError: when ``genotype`` is not a member of this space.
+        """
+        tokens = list(self.check(genotype).tokens)
+        choice = rng.randrange(sum(token.size - 1 for token in self.layout))
+        for place, token in enumerate(self.layout):
+            if choice < token.size - 1:
+                tokens[place] = choice + (choice >= tokens[place])
+                break
+            choice -= token.size - 1
+        return self.genotype(tokens)
 
 
 def _shape_error(genotype: Genotype, space: SearchSpace) -> GenotypeError | None:
     """The first part that is not a tuple of the right length, if any."""
-
-    def wrong(place: str, value: object, length: int) -> GenotypeError | None:
-        if isinstance(value, tuple) and len(value) == length:
-            return None
-        found = f"{len(value)} items" if isinstance(value, tuple) else repr(value)[:80]
-        return GenotypeError(place, found, f"{length} items")
-
-    cell = genotype.cell
+    cell: object = genotype.cell
     if not isinstance(cell, Cell):
         return GenotypeError("cell", repr(cell)[:80], "a Cell")
-    error = wrong("connections", genotype.connections, space.blocks)
-    error = error or wrong("cell.branches", cell.branches, space.branches)
-    if error is not None:
-        return error
-    rows = [(f"connections[{i}]", pair, 2) for i, pair in enumerate(genotype.connections)]
-    rows += [(f"cell.branches[{i}]", branch, 4) for i, branch in enumerate(cell.branches)]
-    return next((e for e in (wrong(*row) for row in rows) if e is not None), None)
+    for place, rows, length, width in (
+        ("connections", genotype.connections, space.blocks, 2),
+        ("cell.branches", cell.branches, space.branches, 4),
+    ):
+        error = _length_error(place, rows, length)
+        if error is not None:
+            return error
+        for number, row in enumerate(rows):
+            error = _length_error(f"{place}[{number}]", row, width)
+            if error is not None:
+                return error
+    return None
+
+
+def _length_error(place: str, value: object, length: int) -> GenotypeError | None:
+    if isinstance(value, tuple) and len(value) == length:
+        return None
+    found = f"{len(value)} items" if isinstance(value, tuple) else repr(value)[:80]
+    return GenotypeError(place, found, f"{length} items")
 
 
 _PAPER = SearchSpace()

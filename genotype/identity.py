@@ -1,0 +1,98 @@
+"""When two genotypes are the same architecture: four levels, canonical forms and keys.
+
+Each level is coarser than the one before:
+
+* ``raw``: the numbers as written.
+* ``swap``: the two (location, operation) pairs of a branch are unordered, and so are the
+  two indices of a block; references to a swapped pair's outputs follow.
+* ``isomorphism``: branches (blocks) may moreover stand in any order that keeps every
+  reference to an earlier one. These are the isomorphisms of the graphs whose encoder
+  outputs, cell input and operations are labelled: a graph's sums tell its branches.
+* ``functional``: equal after exact identities only (see ``genotype.functional``); for
+  connections the same as ``isomorphism``, since weights sit on every path.
+
+The canonical genotype of a class is, at the first three levels, the one with the
+lexicographically smallest tokens; at ``functional`` the one that
+``genotype.realisation`` finds for the normal form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+from genotype import symmetry
+from genotype.errors import GenotypeError
+from genotype.symmetry import CELL, Item, connections_frame
+
+if TYPE_CHECKING:
+    from genotype.genotype import Branch, Connections, Genotype
+
+Level = Literal["raw", "swap", "isomorphism", "functional"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+SCHEME = 1
+"""Version of the keys; part of every key."""
+
+
+def check_level(level: str) -> None:
+    """Refuses what is not a level.
+
+    Raises:
+        GenotypeError: when ``level`` is not one of ``LEVELS``.
+    """
+    if level not in LEVELS:
+        raise GenotypeError("level", repr(level)[:80], f"one of {', '.join(LEVELS)}")
+
+
+def connection_items(connections: Connections) -> tuple[Item, ...]:
+    """The connections as a wiring."""
+    return tuple((left, right, 0, 0) for left, right in connections)
+
+
+def canonical_connections(connections: Connections, inputs: int, level: Level) -> Connections:
+    """The representative of the connections' class."""
+    if level == "raw":
+        return connections
+    items = connection_items(connections)
+    rows, _ = symmetry.smallest(items, connections_frame(inputs), level != "swap")
+    return tuple((left, right) for left, right, _, _ in rows)
+
+
+def canonical_branches(branches: tuple[Branch, ...], level: Level) -> tuple[Branch, ...]:
+    """The representative of the branches' class at a level below ``functional``."""
+    if level == "raw":
+        return branches
+    return symmetry.smallest(branches, CELL, level == "isomorphism")[0]
+
+
+def canonical(genotype: Genotype, level: Level) -> Genotype:
+    """The representative of ``genotype``'s class; see ``Genotype.canonical``."""
+    check_level(level)
+    space, cell = genotype.space.check(genotype).space, genotype.cell
+    connections = canonical_connections(genotype.connections, space.encoder_outputs, level)
+    if level == "functional":
+        raise NotImplementedError
+    cell = replace(cell, branches=canonical_branches(cell.branches, level))
+    return replace(genotype, connections=connections, cell=cell)
+
+
+def key(genotype: Genotype, level: Level) -> str:
+    """A short name of ``genotype``'s class; see ``Genotype.key``."""
+    space = genotype.space
+    same = canonical(genotype, level)
+    return f"{level[0]}{SCHEME}-{space.digest}-{space.rank(same):x}"
+
+
+def orbit_size(genotype: Genotype, level: Level) -> int:
+    """How many sequences are in ``genotype``'s class; see ``SearchSpace.orbit_size``."""
+    check_level(level)
+    space = genotype.space.check(genotype).space
+    if level == "raw":
+        return 1
+    if level == "functional":
+        raise NotImplementedError
+    reorder = level != "swap"
+    blocks = connection_items(genotype.connections)
+    pairs = symmetry.orbit_size(blocks, connections_frame(space.encoder_outputs), reorder)
+    return pairs * symmetry.orbit_size(genotype.cell.branches, CELL, reorder)
