@@ -1,0 +1,132 @@
+"""What happens to an image on its way into training (paper, section 7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.base import IGNORE, Bytes, check_size
+from search.data.errors import DataError
+
+MEAN = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's red, green and blue in 0..1."""
+
+STD = (0.229, 0.224, 0.225)
+"""Standard deviation of ImageNet's red, green and blue in 0..1."""
+
+Floats = NDArray[np.float32]
+
+
+def normalise(images: Bytes) -> Floats:
+    """What a network takes: value / 255, minus MEAN, over STD, channels first.
+
+    Args:
+        images: uint8 RGB ``(n, height, width, 3)``.
+
+    Returns:
+        float32 ``(n, 3, height, width)``, contiguous.
+    """
+    scale = 1 / (255 * np.array(STD, dtype=np.float32))
+    shift = np.array(MEAN, dtype=np.float32) / np.array(STD, dtype=np.float32)
+    result = np.empty((images.shape[0], 3, *images.shape[1:3]), dtype=np.float32)
+    for channel in range(3):
+        np.multiply(images[..., channel], scale[channel], out=result[:, channel])
+        result[:, channel] -= shift[channel]
+    return result
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Mirrors, scales and crops (or pads) at random, all in one resampling.
+
+    Attributes:
+        size: (height, width) of what comes out.
+        scale: range of the magnification, drawn evenly.
+        mirror: probability of exchanging left and right.
+
+    Raises:
+        DataError: when the size or the range makes no sense.
+    """
+
+    size: tuple[int, int]
+    scale: tuple[float, float] = (0.5, 2.0)
+    mirror: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+        low, high = self.scale
+        if not 0 < low <= high:
+            raise DataError("scale", repr(self.scale), "two positive numbers in order")
+        if not 0 <= self.mirror <= 1:
+            raise DataError("mirror", repr(self.mirror), "a probability")
+
+    def __call__(self, image: Bytes, label: Bytes, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+        """One random version of an image and its label, the same for both.
+
+        Args:
+            image: uint8 ``(height, width, 3)``.
+            label: uint8 ``(height, width)``.
+            rng: where all choices come from; four numbers are drawn.
+
+        Returns:
+            uint8 ``(*size, 3)``, outside filled with MEAN, and uint8 ``size``, outside 255.
+        """
+        low, high = self.scale
+        draws = rng.random(4)
+        factor = low + (high - low) * float(draws[0])
+        rows = _places(image.shape[0], self.size[0], factor, draws[1])
+        columns = _places(image.shape[1], self.size[1], factor, draws[2])
+        if draws[3] < self.mirror:
+            columns = columns[::-1]
+        return _sample_image(image, rows, columns), _sample_label(label, rows, columns)
+
+
+def _places(length: int, wanted: int, factor: float, draw: float) -> Floats:
+    """Where each of ``wanted`` pixels comes from, in source pixels, along one axis.
+
+    The source scaled by ``factor`` and the window are laid over each other at random,
+    with the smaller one within the larger. Half-pixel centres (align_corners=False).
+    """
+    slack = length * factor - wanted
+    start = slack * draw
+    centres = np.arange(wanted, dtype=np.float32) + np.float32(0.5 + start)
+    return centres / np.float32(factor) - np.float32(0.5)
+
+
+def _inside(places: Floats, length: int) -> NDArray[np.bool_]:
+    """Which places lie within the source's pixels, borders included."""
+    return (places >= -0.5) & (places < length - 0.5)
+
+
+def _sample_image(image: Bytes, rows: Floats, columns: Floats) -> Bytes:
+    """Bilinear samples; MEAN outside."""
+    wide = _blend(image.astype(np.float32), rows, 0)
+    result = np.rint(_blend(wide, columns, 1)).astype(np.uint8)
+    fill = np.rint(255 * np.array(MEAN)).astype(np.uint8)
+    result[~_inside(rows, image.shape[0])] = fill
+    result[:, ~_inside(columns, image.shape[1])] = fill
+    return result
+
+
+def _blend(pixels: Floats, places: Floats, axis: int) -> Floats:
+    """Linear interpolation along one axis, the border repeated outside."""
+    last = pixels.shape[axis] - 1
+    clipped = np.clip(places, 0, last)
+    low = clipped.astype(np.intp)
+    weight = (clipped - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    first, second = pixels.take(low, axis), pixels.take(np.minimum(low + 1, last), axis)
+    result: Floats = first + weight * (second - first)
+    return result
+
+
+def _sample_label(label: Bytes, rows: Floats, columns: Floats) -> Bytes:
+    """Nearest samples; 255 outside."""
+    height, width = label.shape
+    picked_rows = np.clip(np.floor(rows + 0.5), 0, height - 1).astype(np.intp)
+    picked_columns = np.clip(np.floor(columns + 0.5), 0, width - 1).astype(np.intp)
+    result: Bytes = label[picked_rows[:, None], picked_columns]
+    result[~_inside(rows, height)] = IGNORE
+    result[:, ~_inside(columns, width)] = IGNORE
+    return result

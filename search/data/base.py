@@ -1,0 +1,216 @@
+"""What a segmentation dataset is, and views of one: parts, splits, fixed sizes."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.errors import DataError
+from search.data.pixels import resize_indices, resize_rgb
+
+Bytes = NDArray[np.uint8]
+
+IGNORE = 255
+"""The label value of pixels that count neither in a loss nor in a metric."""
+
+
+class Dataset(Protocol):
+    """Images with one class index a pixel. Immutable; items are made anew on every call."""
+
+    @property
+    def name(self) -> str:
+        """What was opened, for people: ``synthetic:500``, ``list:...``, ``voc:...``."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; a label value is a position in them."""
+
+    @property
+    def ignore(self) -> int:
+        """The label value of pixels without a label (255)."""
+
+    @property
+    def palette(self) -> Bytes:
+        """Colours to draw the classes with, uint8 ``(classes, 3)``."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    def fingerprint(self) -> str:
+        """A hash (hex) of everything that the images and labels depend on."""
+
+    def image(self, index: int) -> Bytes:
+        """The image at ``index``: uint8 RGB ``(height, width, 3)``."""
+
+    def label(self, index: int) -> Bytes:
+        """The classes of its pixels: uint8 ``(height, width)``, 255 where there is none."""
+
+
+def digest(*parts: object) -> str:
+    """A hash (hex) of the parts' text forms, each apart from the next."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+class View:
+    """A dataset made of another one's items; subclasses say which and how."""
+
+    dataset: Dataset
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset that is viewed."""
+        return self.dataset.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.dataset.classes
+
+    @property
+    def ignore(self) -> int:
+        """The label value of pixels without a label."""
+        return self.dataset.ignore
+
+    @property
+    def palette(self) -> Bytes:
+        """Colours of the classes, uint8 ``(classes, 3)``."""
+        return self.dataset.palette
+
+    def source(self, index: int) -> int:
+        """Which item of the viewed dataset the item at ``index`` comes from."""
+        return index
+
+
+@dataclass(frozen=True)
+class Subset(View):
+    """Some items of a dataset, in the order given.
+
+    Attributes:
+        dataset: where the items come from.
+        indices: their positions there.
+
+    Raises:
+        DataError: when a position is outside the dataset.
+    """
+
+    dataset: Dataset
+    indices: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        size = len(self.dataset)
+        for index in self.indices:
+            if not 0 <= index < size:
+                raise DataError(self.name, f"no item {index}", f"0..{size - 1}")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def fingerprint(self) -> str:
+        """A hash of the dataset's content and of which items these are."""
+        return digest("subset", self.dataset.fingerprint(), self.indices)
+
+    def image(self, index: int) -> Bytes:
+        """The image at ``index`` of this part."""
+        return self.dataset.image(self.source(index))
+
+    def label(self, index: int) -> Bytes:
+        """The label at ``index`` of this part."""
+        return self.dataset.label(self.source(index))
+
+    def source(self, index: int) -> int:
+        """The item's position in the whole dataset."""
+        return self.indices[index]
+
+
+@dataclass(frozen=True)
+class ResizedDataset(View):
+    """A dataset with every image brought to one size, whatever its proportions.
+
+    Attributes:
+        dataset: where the items come from.
+        size: (height, width) in pixels.
+
+    Raises:
+        DataError: when a side is not a positive number of pixels.
+    """
+
+    dataset: Dataset
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def fingerprint(self) -> str:
+        """A hash of the dataset's content and of the size."""
+        return digest("resized", self.dataset.fingerprint(), tuple(self.size))
+
+    def image(self, index: int) -> Bytes:
+        """The image, resized bilinearly and without aliasing."""
+        return resize_rgb(self.dataset.image(index), self.size)
+
+    def label(self, index: int) -> Bytes:
+        """The label, each pixel taken from the nearest one."""
+        return resize_indices(self.dataset.label(index), self.size)
+
+
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """``size`` itself when it is a (height, width) of positive integers.
+
+    Raises:
+        DataError: when it is not.
+    """
+    if len(size) != 2 or any(type(side) is not int or side < 1 for side in size):
+        raise DataError("size", repr(size), "(height, width) in pixels, both at least 1")
+    return size
+
+
+def subset(dataset: Dataset, indices: Iterable[int]) -> Subset:
+    """The items of ``dataset`` at ``indices``, in that order."""
+    return Subset(dataset, tuple(int(index) for index in indices))
+
+
+def split(dataset: Dataset, fraction: float = 0.9, seed: int = 0) -> tuple[Subset, Subset]:
+    """Two disjoint parts that cover ``dataset``: meta-train and meta-val (paper: 90 to 10).
+
+    Args:
+        dataset: at least two items.
+        fraction: the share of the first part; each part keeps at least one item.
+        seed: decides who goes where, together with nothing but the number of items.
+
+    Raises:
+        DataError: when there are fewer than two items or the fraction is not in (0, 1).
+    """
+    total = len(dataset)
+    if not 0 < fraction < 1:
+        raise DataError("fraction", str(fraction), "more than 0 and less than 1")
+    if total < 2:
+        raise DataError(dataset.name, f"{total} images", "at least 2, one to train and one to test")
+    order = list(range(total))
+    random.Random(f"split {seed}").shuffle(order)
+    first = min(max(round(total * fraction), 1), total - 1)
+    return subset(dataset, sorted(order[:first])), subset(dataset, sorted(order[first:]))
+
+
+def stack(dataset: Dataset, indices: Sequence[int] | None = None) -> tuple[Bytes, Bytes]:
+    """Images ``(n, height, width, 3)`` and labels ``(n, height, width)``, all by default.
+
+    Raises:
+        DataError: when they are of different sizes, or there is none.
+    """
+    chosen = range(len(dataset)) if indices is None else indices
+    images = [dataset.image(index) for index in chosen]
+    labels = [dataset.label(index) for index in chosen]
+    shapes = sorted({item.shape[:2] for item in (*images, *labels)})
+    if len(shapes) != 1:
+        found = "no image" if not shapes else f"sizes {shapes[0]} and {shapes[-1]}"
+        raise DataError(dataset.name, found, "images of one size: give a size to resize them to")
+    return np.stack(images), np.stack(labels)

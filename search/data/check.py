@@ -1,0 +1,109 @@
+"""Finds what is wrong with a dataset before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.base import Bytes, Dataset, View
+from search.data.errors import DataError
+from search.data.files import FileDataset
+
+Progress = Callable[[int, int], None]
+"""Called with how many images are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a sound dataset consists of.
+
+    Attributes:
+        images: how many.
+        pixels: labelled pixels of each class, in label order.
+        unlabelled: pixels of no class.
+    """
+
+    images: int
+    pixels: tuple[int, ...]
+    unlabelled: int
+
+
+def check(dataset: Dataset, progress: Progress | None = None) -> Summary:
+    """Reads every image and label of ``dataset``, as stored, and counts the pixels.
+
+    Args:
+        dataset: any; of a view, the files behind it are looked at.
+        progress: called after every image.
+
+    Raises:
+        DataError: naming the first file that is missing, damaged, of another size than
+            its image, or has a value that is neither a class nor 255; or when there is
+            no image or no labelled pixel at all.
+    """
+    total = len(dataset)
+    if not total:
+        raise DataError(dataset.name, "no images", "at least one")
+    origins = [_origin(dataset, index) for index in range(total)]
+    _check_presence(origins)
+    counts = np.zeros(256, dtype=np.int64)
+    for done, (source, index) in enumerate(origins, start=1):
+        counts += _check_item(source, index)
+        if progress is not None:
+            progress(done, total)
+    if not counts[: len(dataset.classes)].any():
+        raise DataError(dataset.name, "no labelled pixel in any image", "some label below 255")
+    pixels = tuple(int(count) for count in counts[: len(dataset.classes)])
+    return Summary(total, pixels, int(counts[dataset.ignore]))
+
+
+def _origin(dataset: Dataset, index: int) -> tuple[Dataset, int]:
+    """The dataset and the position behind every view of it."""
+    if isinstance(dataset, View):
+        return _origin(dataset.dataset, dataset.source(index))
+    return dataset, index
+
+
+def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
+    """Missing files are cheap to find, so they are found first."""
+    for source, index in origins:
+        if isinstance(source, FileDataset):
+            pair = source.pairs[index]
+            for path in (pair.image, pair.label):
+                if not path.is_file():
+                    raise DataError(pair.place(path), "no such file")
+
+
+def _check_item(source: Dataset, index: int) -> NDArray[np.int64]:
+    """How often each value occurs in a sound label."""
+    image, label = source.image(index), source.label(index)
+    if image.shape[:2] != label.shape:
+        found = f"label of {_size(label)} pixels (height x width)"
+        raise DataError(_place(source, index), found, f"{_size(image)} as its image")
+    counts = np.bincount(label.ravel(), minlength=256)
+    wrong = counts.copy()
+    wrong[: len(source.classes)] = 0
+    wrong[source.ignore] = 0
+    if wrong.any():
+        raise _value_error(source, index, label, np.flatnonzero(wrong))
+    return counts
+
+
+def _value_error(source: Dataset, index: int, label: Bytes, bad: NDArray[np.int64]) -> DataError:
+    row, column = np.argwhere(np.isin(label, bad))[0]
+    found = f"label value {label[row, column]} at row {row} column {column}"
+    expected = f"0..{len(source.classes) - 1} or {source.ignore}"
+    return DataError(_place(source, index), found, expected)
+
+
+def _place(source: Dataset, index: int) -> str:
+    if isinstance(source, FileDataset):
+        pair = source.pairs[index]
+        return pair.place(pair.label)
+    return f"{source.name} item {index}"
+
+
+def _size(pixels: Bytes) -> str:
+    return f"{pixels.shape[0]}x{pixels.shape[1]}"

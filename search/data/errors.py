@@ -1,0 +1,17 @@
+"""The one error of the data layer."""
+
+from __future__ import annotations
+
+
+class DataError(ValueError):
+    """Data cannot be used as described.
+
+    Attributes:
+        place: a file (and the line that names it), an argument, a dataset.
+        found: what was found there.
+        expected: what would have been right there; may be empty.
+    """
+
+    def __init__(self, place: str, found: str, expected: str = "") -> None:
+        self.place, self.found, self.expected = place, found, expected
+        super().__init__(f"{place}: {found}" + (f", expected {expected}" if expected else ""))

@@ -1,0 +1,282 @@
+"""Datasets of image files: lists of pairs, and the PASCAL VOC layout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from search.data.base import IGNORE, Bytes
+from search.data.errors import DataError
+from search.data.palette import distinct, pascal
+from search.data.pixels import read_indices, read_rgb
+
+VOC_CLASSES = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+"""The classes of PASCAL VOC segmentation; borders between objects are 255."""
+
+_VOC_LISTS = {"train": ("train.txt", "trainval.txt"), "val": ("val.txt",)}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image file, its label file, and the line that names them (``train.lst line 3``)."""
+
+    image: Path
+    label: Path
+    line: str
+
+    def place(self, path: Path) -> str:
+        """How errors name one of the two files."""
+        return f"{path} ({self.line})"
+
+
+@dataclass(frozen=True)
+class FileDataset:
+    """Pairs of image and label files, read when asked for.
+
+    Attributes:
+        name: what was opened.
+        classes: class names in label order.
+        pairs: the files.
+        root: the folder that the fingerprint's file names are relative to.
+        voc_colours: draw with the PASCAL VOC colours.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    root: Path
+    voc_colours: bool = False
+    ignore: int = IGNORE
+
+    @property
+    def palette(self) -> Bytes:
+        """Colours of the classes, uint8 ``(classes, 3)``."""
+        return (pascal if self.voc_colours else distinct)(len(self.classes))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def fingerprint(self) -> str:
+        """A hash of the classes and of every file's name and bytes (first call reads all).
+
+        Raises:
+            DataError: when a file cannot be read.
+        """
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        state = hashlib.sha256(repr(self.classes).encode())
+        for pair in self.pairs:
+            for path in (pair.image, pair.label):
+                state.update(f"\n{_relative(path, self.root)}\n".encode())
+                state.update(_hash_file(path, pair.place(path)))
+        return state.hexdigest()
+
+    def image(self, index: int) -> Bytes:
+        """The image at ``index``: uint8 ``(height, width, 3)``.
+
+        Raises:
+            DataError: when the file is missing or damaged.
+        """
+        pair = self.pairs[index]
+        return read_rgb(pair.image, pair.place(pair.image))
+
+    def label(self, index: int) -> Bytes:
+        """The label at ``index``: uint8 ``(height, width)``, values as stored.
+
+        Raises:
+            DataError: when the file is missing, damaged or not an image of indices.
+        """
+        pair = self.pairs[index]
+        return read_indices(pair.label, pair.place(pair.label))
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _hash_file(path: Path, place: str) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise DataError(place, error.strerror or str(error)) from error
+
+
+def open_list(where: str, classes: int | None, part: str) -> FileDataset:
+    """The dataset of a list file, or of a folder with ``train.lst`` (and ``val.lst``).
+
+    Args:
+        where: the folder or the file. File names are relative to the list's folder.
+        classes: how many classes; None when ``classes.txt`` beside the list says so.
+        part: ``train`` or ``val``.
+
+    Raises:
+        DataError: when the list is missing, empty or malformed, the part does not exist,
+            or the number of classes is unknown or contradicts ``classes.txt``.
+    """
+    lists = list_parts(where)
+    if part not in lists:
+        raise DataError(f"list:{where}", f"no {part} part", "a folder with train.lst and val.lst")
+    path = lists[part]
+    names = _class_names(path.parent / "classes.txt", classes)
+    return FileDataset(f"list:{where}", names, tuple(_pairs(path)), path.parent)
+
+
+def list_parts(where: str) -> dict[str, Path]:
+    """The list file of each part that ``where`` (a folder or a list) has.
+
+    Raises:
+        DataError: when there is none, or which one is meant cannot be told.
+    """
+    root = Path(where)
+    if root.is_file():
+        return {"train": root}
+    if not root.is_dir():
+        raise DataError(f"list:{where}", "no such file or folder")
+    found = {path.stem: path for path in sorted(root.glob("*.lst"))}
+    if "train" in found:
+        return {part: found[part] for part in ("train", "val") if part in found}
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found.values()) or "no .lst file"
+        raise DataError(f"list:{where}", names, "train.lst, or exactly one .lst file")
+    return {"train": next(iter(found.values()))}
+
+
+def _pairs(path: Path) -> Iterator[Pair]:
+    """The pairs that a list file names, at least one."""
+    count = 0
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        fields = [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
+        if len(fields) != 2 or not all(fields):
+            found = f"{len([f for f in fields if f])} names in {line.strip()[:80]!r}"
+            raise DataError(f"{path} line {number}", found, "image TAB label")
+        count += 1
+        yield Pair(path.parent / fields[0], path.parent / fields[1], f"{path.name} line {number}")
+    if not count:
+        raise DataError(str(path), "an empty list", "one image TAB label a line")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DataError(str(path), "no such file") from None
+    except UnicodeDecodeError:
+        raise DataError(str(path), "not a text file", "UTF-8 text") from None
+    except OSError as error:
+        raise DataError(str(path), error.strerror or str(error)) from error
+
+
+def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
+    """The names in ``path`` if it exists, else ``class0`` ... for ``count`` classes."""
+    if not path.is_file():
+        if count is None:
+            raise DataError("classes", f"not given, and there is no {path}", "one of the two")
+        return tuple(f"class{index}" for index in range(check_classes(count)))
+    names = tuple(line.strip() for line in _lines(path) if line.strip())
+    check_classes(len(names), str(path))
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(str(path), f"class {twice!r} twice", "distinct names")
+    return same_classes(names, count, str(path))
+
+
+def check_classes(count: int, place: str = "classes") -> int:
+    """``count`` itself, when that many classes fit a label image.
+
+    Raises:
+        DataError: when it is not within 2..255.
+    """
+    if not 2 <= count <= IGNORE:
+        raise DataError(place, f"{count} classes", f"2..{IGNORE}")
+    return count
+
+
+def same_classes(names: tuple[str, ...], count: int | None, place: str) -> tuple[str, ...]:
+    """``names``, when they are as many as the user says (None: says nothing).
+
+    Raises:
+        DataError: naming both numbers.
+    """
+    if count is not None and count != len(names):
+        raise DataError("classes", f"{count} asked for", f"{len(names)} as in {place}")
+    return names
+
+
+def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
+    """The segmentation part of a PASCAL VOC folder in the official layout.
+
+    Args:
+        where: ``VOCdevkit``, or the year's folder in it.
+        classes: 21, or None.
+        part: ``train`` (``train.txt``, else ``trainval.txt``) or ``val``.
+
+    Raises:
+        DataError: when the layout is not as expected or the list is empty.
+    """
+    same_classes(VOC_CLASSES, classes, "PASCAL VOC")
+    root, lists = voc_parts(where)
+    if part not in lists:
+        raise DataError(f"voc:{where}", f"no {part} part", " or ".join(_VOC_LISTS[part]))
+    pairs = tuple(_voc_pairs(root, lists[part]))
+    return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, voc_colours=True)
+
+
+def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
+    """The year's folder, and the list file of each part that it has.
+
+    Raises:
+        DataError: when this is not a PASCAL VOC folder.
+    """
+    years = [Path(where), *sorted(Path(where).glob("VOC[0-9]*"), reverse=True)]
+    for root in years:
+        folder = root / "ImageSets" / "Segmentation"
+        if folder.is_dir():
+            return root, {
+                part: next(folder / name for name in names if (folder / name).is_file())
+                for part, names in _VOC_LISTS.items()
+                if any((folder / name).is_file() for name in names)
+            }
+    raise DataError(
+        f"voc:{where}", "no VOC2012/ImageSets/Segmentation in it", "the official VOCdevkit layout"
+    )
+
+
+def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
+    """The pairs that a VOC image set names, at least one."""
+    names = [(number, line.strip()) for number, line in enumerate(_lines(path), start=1)]
+    if not any(name for _, name in names):
+        raise DataError(str(path), "an empty list", "one image name a line")
+    for number, name in names:
+        if name:
+            image = root / "JPEGImages" / f"{name}.jpg"
+            label = root / "SegmentationClass" / f"{name}.png"
+            yield Pair(image, label, f"{path.name} line {number}")
