@@ -1,1 +1,41 @@
-"""."""
+"""Programs made to run or to learn: ONNX, onnxruntime, PyTorch and the numpy oracle."""
+
+from backends.base import (
+    IGNORE,
+    BackendUnavailable,
+    Batch,
+    Examples,
+    Exporter,
+    Learner,
+    Optimiser,
+    Progress,
+    Recipe,
+    Runner,
+    Step,
+    TrialFailure,
+    silent,
+)
+from backends.compile import Report, Request, Weights, compile_artefact, read_weights
+from backends.registry import backend
+
+__all__ = [
+    "IGNORE",
+    "BackendUnavailable",
+    "Batch",
+    "Examples",
+    "Exporter",
+    "Learner",
+    "Optimiser",
+    "Progress",
+    "Recipe",
+    "Report",
+    "Request",
+    "Runner",
+    "Step",
+    "TrialFailure",
+    "Weights",
+    "backend",
+    "compile_artefact",
+    "read_weights",
+    "silent",
+]

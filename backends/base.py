@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-
 from compiler import Node, Program, Size
 
 Array = np.ndarray[Any, Any]
@@ -25,7 +24,8 @@ class BackendUnavailable(RuntimeError):
 
     def __init__(self, backend: str, missing: str, extra: str) -> None:
         super().__init__(
-            f'{backend}: the package {missing!r} is not installed, try: pip install "auxnas[{extra}]"'
+            f"{backend}: the package {missing!r} is not installed, "
+            f'try: pip install "auxnas[{extra}]"'
         )
 
 
@@ -51,7 +51,7 @@ class Exporter(Protocol):
         """Writes ``program`` for images of ``size`` to ``path``.
 
         Raises:
-            OSError: when the file cannot be written; none is left behind then.
+            OSError: when the file cannot be written.
         """
 
 

@@ -13,7 +13,7 @@ class Builder:
 
     def add(self, name: str, op: str, *inputs: str, **attrs: int) -> str:
         """Adds one primitive; one with weights takes its node's name for their prefix."""
-        node = make_node(name, op, inputs, **attrs)
+        node = make_node(name, op, inputs, None, **attrs)
         if node.record.weights is not None:
             node = Node(name, op, node.inputs, node.attrs, param=name)
         self._nodes.append(node)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from math import sqrt
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from genotype.console import atomic_write
 
 from compiler.errors import CompilerError
 from compiler.ir import Graph
@@ -39,16 +39,18 @@ def initial(graph: Graph, seed: int) -> dict[str, Array]:
 
 
 def randomised(graph: Graph, seed: int) -> dict[str, Array]:
-    """Random values everywhere, batch norm's statistics too, at a scale that lets signals pass.
+    """Random values everywhere, batch norm's statistics too: for checks.
 
-    For checks: on fresh batch norm, leaving it out altogether would hardly be seen.
+    On fresh batch norm, leaving it out altogether would hardly be seen. The scale of the
+    convolutions lets signals pass without making the network chaotic, so that what
+    differs by rounding at the start differs by little more at the end.
     """
     ranges = {"weight": (0.6, 1.6), "running_var": (0.5, 1.5)}
     values = {}
     for name, weight in graph_weights(graph).items():
         rng = _generator(seed, name)
         if len(weight.shape) == 4:
-            values[name] = rng.normal(0, sqrt(2 / _fans(weight.shape)[0]), weight.shape)
+            values[name] = rng.normal(0, sqrt(1 / _fans(weight.shape)[0]), weight.shape)
         else:
             low, high = ranges.get(name.rpartition(".")[2], (-0.3, 0.5))
             values[name] = rng.uniform(low, high, weight.shape)
@@ -84,7 +86,7 @@ def fit(graph: Graph, params: Params, place: str) -> dict[str, Array]:
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Arrays and metadata of a safetensors file.
+    """Arrays and metadata of a safetensors file, the metadata as stored: JSON texts.
 
     Raises:
         CompilerError: when the file cannot be read or is damaged.
@@ -108,12 +110,7 @@ def save_weights(path: str | Path, params: Params, metadata: Mapping[str, Any]) 
     """
     from safetensors.numpy import save
 
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     texts = {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()}
     values = {name: np.ascontiguousarray(value) for name, value in params.items()}
-    try:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(save(values, texts))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""``nascompile``: makes an artefact of an architecture and its weights."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from genotype.console import OneLineCommand, note, print_json
+
+if TYPE_CHECKING:
+    from compiler import Cost, ModelSpec
+    from genotype import Document
+
+    from backends.compile import Report, Request, Weights
+
+
+class SizeType(click.ParamType[tuple[int, int]]):
+    """``HxW`` on a command line: two positive numbers, height first."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """(height, width)."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
+        if match is None:
+            self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 512x512", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+_SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
+
+
+@click.command(cls=OneLineCommand, context_settings={"show_default": True})
+@click.argument("genotype")
+@click.option("--weights", metavar="FILE", help="Safetensors file of this architecture.")
+@click.option("--target", type=click.Choice(["onnx"]), default="onnx", help="What to make.")
+@click.option("--classes", type=int, help="Number of classes.  [default: the weights', else 21]")
+@click.option("--agg-size", type=int, help="Decoder channels.  [default: the weights', else 64]")
+@click.option("--sep-repeats", type=int, help="Layers of a sep.  [default: the weights', else 2]")
+@click.option("--width", type=float, help="Encoder width.  [default: the weights', else 1.0]")
+@click.option("--input-size", type=SizeType(), default="512x512", help="Image height and width.")
+@click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.onnx]")
+@click.option("--tolerance", type=float, default=1e-4, help="Largest relative error allowed.")
+@click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
+@click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
+@click.option("--seed", type=int, default=0, help="Of random weights and of noise images.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def main(
+    genotype: str, weights: str | None, output: str | None, as_json: bool, **options: Any
+) -> None:
+    """Compile GENOTYPE into an artefact that runs without this project.
+
+    GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
+    nested list itself. Without --weights the weights are random, from --seed.
+    """
+    from genotype import zoo
+
+    from backends.compile import Request, compile_artefact, read_weights
+
+    document = zoo.find(genotype)
+    found = read_weights(weights, document.genotype) if weights else None
+    request = Request(
+        genotype=document.genotype,
+        spec=_spec(document, found, options),
+        weights=found,
+        size=options["input_size"],
+        output=Path(output or f"{_name(genotype, document)}.{options['target']}"),
+        verify=not options["no_verify"],
+        tolerance=options["tolerance"],
+        seed=options["seed"],
+        disabled=options["disable_pass"],
+        target=options["target"],
+    )
+    report = compile_artefact(request)
+    if as_json:
+        print_json(_as_json(request, report))
+    else:
+        _print(request, report)
+
+
+def _name(source: str, document: Document) -> str:
+    """What to call the artefact: the document's name, else the file's."""
+    name = document.extra.get("name")
+    if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
+        return name
+    return "genotype" if source.lstrip().startswith(("[", "{")) else Path(source).stem
+
+
+def _spec(document: Document, weights: Weights | None, options: dict[str, Any]) -> ModelSpec:
+    """Options over the weights' own word over the genotype document's over defaults."""
+    from compiler import CompilerError, ModelSpec
+
+    known: dict[str, Any] = {}
+    sources = [("genotype", document.extra), ("weights", weights.metadata if weights else {})]
+    for place, source in sources:
+        model = source.get("model", {})
+        if not isinstance(model, dict):
+            raise CompilerError(f"{place}: model", repr(model)[:60], "an object")
+        known |= ModelSpec.from_dict(model, f"{place}: model").to_dict() if model else {}
+    known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
+    return ModelSpec(**known | {"auxiliary": "none"})
+
+
+def _cost_json(cost: Cost) -> dict[str, Any]:
+    return {
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "output_size": list(cost.output_size),
+    }
+
+
+def _as_json(request: Request, report: Report) -> dict[str, Any]:
+    difference = report.difference
+    return {
+        "genotype": str(request.genotype),
+        "model": request.spec.to_dict(),
+        "input_size": list(request.size),
+        **_cost_json(report.described),
+        "optimised": _cost_json(report.optimised) | {"nodes": report.nodes[1]},
+        "nodes": report.nodes[0],
+        "passes": [{f.name: getattr(c, f.name) for f in fields(c)} for c in report.changes],
+        "weights": request.weights.source if request.weights else f"random, seed {request.seed}",
+        "output": str(request.output),
+        "max_relative_error": difference.max_relative if difference else None,
+        "difference": difference.to_dict() if difference else None,
+        "unchecked": report.unchecked,
+        "latency_ms": None if report.latency is None else 1e3 * report.latency,
+        "seconds": report.seconds,
+    }
+
+
+def _print(request: Request, report: Report) -> None:
+    height, width = request.size
+    rows = {
+        "genotype": str(request.genotype),
+        "weights": request.weights.source
+        if request.weights
+        else f"RANDOM, from seed {request.seed} (no --weights): predictions mean nothing",
+        "as described": _cost_text(report.described) + f", {report.nodes[0]} nodes",
+        "optimised": _cost_text(report.optimised) + f", {report.nodes[1]} nodes"
+        f" ({', '.join(dict.fromkeys(c.name for c in report.changes)) or 'nothing to do'})",
+        "numerics": _numerics(request, report),
+        "latency": _latency(report) + f" for a {height}x{width} image",
+        "written": f"{request.output} ({request.output.stat().st_size / 1e6:.1f} MB,"
+        f" {report.seconds:.1f} s)",
+    }
+    if report.latency is None:
+        del rows["latency"]
+    for key, value in rows.items():
+        click.echo(f"{key:13}{value}")
+    if report.unchecked and request.verify:
+        note(f"warning: the artefact was not run: {report.unchecked}")
+
+
+def _cost_text(cost: Cost) -> str:
+    height, width = cost.output_size
+    return (
+        f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e9:.3f}e9 multiply-adds"
+        f" (convolutions), output {height}x{width}"
+    )
+
+
+def _numerics(request: Request, report: Report) -> str:
+    found = report.difference
+    if found is None:
+        return f"NOT CHECKED ({report.unchecked})"
+    return (
+        f"checked against the float64 reference: largest error {found.max_relative:.1e} of the"
+        f" output's scale (allowed {request.tolerance:.0e}), {found.labels_changed:.3%} of"
+        " pixels change label"
+    )
+
+
+def _latency(report: Report) -> str:
+    if report.latency is None:
+        return ""
+    return f"{1e3 * report.latency:.1f} ms (onnxruntime, {os.cpu_count()} cores, median of 20)"

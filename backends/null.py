@@ -1,0 +1,72 @@
+"""A learner that learns nothing, in microseconds, so that a search can be tested alone.
+
+Scores are a deterministic function of the program's name, which in a search is the
+genotype's key: better and worse architectures exist and stay what they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from compiler import Program, infer_shapes
+
+from backends.base import Array, Examples, Progress, Recipe, Step, silent
+
+STEPS = 4
+"""Progress calls of a training."""
+
+_PIXELS = 20_000
+
+
+class NullLearner:
+    """Implements ``backends.base.Learner`` without a framework."""
+
+    def fit(
+        self,
+        program: Program,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Program:
+        """``program`` as it is, after a few progress calls."""
+        for step in range(1, STEPS + 1):
+            progress(Step(step, STEPS, 1 / step))
+        return program
+
+    def confusion(
+        self, program: Program, examples: Examples, classes: int, batch_size: int
+    ) -> Array:
+        """Counts of a classifier whose quality the program's name decides.
+
+        A program that starts from images does slightly better than one that starts from
+        an encoder's outputs, as a second stage of training would.
+        """
+        rng = _generator(program.name)
+        quality = rng.beta(4, 3)
+        if len(program.graph.inputs) == 1:
+            quality += 0.1 * (1 - quality)
+        pixels = _PIXELS / np.arange(1, classes + 1)
+        hits = quality * rng.uniform(0.6, 1, classes)
+        guesses = rng.dirichlet(np.ones(classes), classes) * (1 - hits)[:, None]
+        counts = pixels[:, None] * (np.diag(hits) + guesses)
+        return np.rint(counts).astype(np.int64)
+
+    def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Zeros in the right shapes."""
+        nodes = [node for node in program.graph.inputs if node.name in inputs]
+        finest = min(nodes, key=lambda node: node["stride"])
+        count, _, height, width = inputs[finest.name].shape
+        stride = finest["stride"]
+        shapes = infer_shapes(program.graph, (height * stride, width * stride))
+        return {
+            name: np.zeros((count, *shapes[node]), dtype=np.float32)
+            for name, node in program.graph.outputs
+        }
+
+
+def _generator(name: str) -> np.random.Generator:
+    digest = hashlib.sha256(name.encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
