@@ -1,0 +1,7 @@
+"""PyTorch: trains, scores and runs programs (the extra ``torch``)."""
+
+from backends.torch.learner import TorchLearner
+from backends.torch.module import build_module, module_params
+from backends.torch.runner import TorchRunner
+
+__all__ = ["TorchLearner", "TorchRunner", "build_module", "module_params"]

@@ -1,0 +1,46 @@
+"""Where tensors live, and the way there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from compiler import Graph
+
+import torch
+from torch import Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+def choose_device(name: str | torch.device | None) -> torch.device:
+    """The named device; without a name, CUDA where there is one, else the CPU."""
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def to_tensor(array: Array, dtype: type[np.generic] | np.dtype[Any] = np.float32) -> Tensor:
+    """A CPU tensor of ``array``, which is copied only where torch could not share it."""
+    return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
+
+
+def input_tensors(graph: Graph, inputs: Mapping[str, Array]) -> list[Tensor]:
+    """(N, C, H, W) float32 tensors in the order of the graph's inputs.
+
+    Raises:
+        ValueError: naming the first input that is missing or has the wrong shape.
+    """
+    tensors = []
+    for node in graph.inputs:
+        if node.name not in inputs:
+            found = ", ".join(inputs) or "none"
+            raise ValueError(f"input {node.name!r}: missing, found {found}")
+        array, channels = inputs[node.name], node["channels"]
+        if array.ndim != 4 or array.shape[1] != channels:
+            raise ValueError(
+                f"input {node.name!r}: shape {array.shape}, expected (N, {channels}, H, W)"
+            )
+        tensors.append(to_tensor(array))
+    return tensors

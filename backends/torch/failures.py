@@ -1,0 +1,37 @@
+"""Which of torch's errors are a trial's failure rather than a bug."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from backends.base import TrialFailure
+from torch import Tensor
+
+_MEMORY = ("not enough memory", "can't allocate memory", "Cannot allocate memory")
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turns lack of memory into ``TrialFailure("oom")``; everything else passes."""
+    try:
+        yield
+    except TrialFailure:
+        raise
+    except (RuntimeError, MemoryError) as error:
+        if not _is_memory(error):
+            raise
+        raise TrialFailure("oom", str(error).partition("\n")[0] or "out of memory") from error
+
+
+def _is_memory(error: RuntimeError | MemoryError) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(text in str(error) for text in _MEMORY)
+
+
+def check_finite(value: Tensor, what: str) -> None:
+    """Raises ``TrialFailure("nan")`` unless all of ``value`` is finite."""
+    if not bool(torch.isfinite(value).all()):
+        raise TrialFailure("nan", f"{what} is not finite")

@@ -1,0 +1,117 @@
+"""What each primitive is in torch: a module where it has weights, a function otherwise.
+
+A function takes the operands in order and the node's attributes by name. Maps are
+(N, C, H, W).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from types import MappingProxyType
+
+from compiler import CompilerError, Node
+from compiler.primitives import BATCH_NORM_EPSILON
+from torch.nn import functional as F
+
+import torch
+from torch import Tensor, nn
+
+
+def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """The largest of each ``kernel`` x ``kernel`` window; what lies outside never is."""
+    return F.max_pool2d(x, kernel, stride, padding=(kernel - 1) // 2)
+
+
+def global_mean(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, 1, 1)."""
+    return x.mean((2, 3), keepdim=True)
+
+
+def spread(x: Tensor, like: Tensor) -> Tensor:
+    """(N, C, 1, 1) to the height and width of ``like``, without a copy."""
+    return x.expand(-1, -1, like.shape[2], like.shape[3])
+
+
+def resize(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, half-pixel centres, to the height and width of ``like``."""
+    return grow(x, (like.shape[2], like.shape[3]))
+
+
+def grow(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, half-pixel centres (align_corners=False), to (height, width)."""
+    if x.shape[2:] == size:
+        return x
+    return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def add(*terms: Tensor) -> Tensor:
+    """The sum of one or more maps."""
+    return reduce(torch.add, terms)
+
+
+def concat(*maps: Tensor) -> Tensor:
+    """All channels of one or more maps, in order."""
+    return torch.cat(maps, 1)
+
+
+def identity(x: Tensor) -> Tensor:
+    """The map itself."""
+    return x
+
+
+FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
+    {
+        "relu": F.relu,
+        "relu6": F.relu6,
+        "max_pool": max_pool,
+        "global_mean": global_mean,
+        "spread": spread,
+        "resize": resize,
+        "add": add,
+        "concat": concat,
+        "identity": identity,
+        "zero": torch.zeros_like,
+    }
+)
+"""The primitives without weights."""
+
+
+def conv2d(node: Node, channels: int) -> nn.Module:
+    """A convolution with "same" padding for maps of ``channels``, without storage."""
+    return nn.Conv2d(
+        channels,
+        node["out"],
+        node["kernel"],
+        stride=node["stride"],
+        padding=node["dilation"] * (node["kernel"] - 1) // 2,
+        dilation=node["dilation"],
+        groups=node["groups"],
+        bias=bool(node["bias"]),
+        device="meta",
+    )
+
+
+def batch_norm(node: Node, channels: int) -> nn.Module:
+    """A batch norm for maps of ``channels``, without storage."""
+    return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON, device="meta")
+
+
+MODULES: Mapping[str, Callable[[Node, int], nn.Module]] = MappingProxyType(
+    {"conv2d": conv2d, "batch_norm": batch_norm}
+)
+"""The primitives with weights: each makes the module, which gets storage and values later."""
+
+
+def unsupported(node: Node) -> str | None:
+    """Why a node has no form in torch; None when it has one."""
+    if node.op == "input" or node.op in FUNCTIONS or node.op in MODULES:
+        return None
+    return f"primitive {node.op!r} has no form in torch"
+
+
+def check_supported(node: Node) -> None:
+    """Raises a CompilerError for a node without a form in torch."""
+    reason = unsupported(node)
+    if reason is not None:
+        raise CompilerError(node.name, reason)

@@ -1,0 +1,201 @@
+"""Trains and scores programs in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+from compiler import Graph, Program, infer_shapes
+
+import torch
+from backends.base import (
+    IGNORE,
+    Batch,
+    Examples,
+    Progress,
+    Recipe,
+    Step,
+    TrialFailure,
+    silent,
+)
+from backends.torch.batches import prefetched, scoring_draws, training_draws
+from backends.torch.devices import Array, choose_device, input_tensors, to_tensor
+from backends.torch.failures import check_finite, failures
+from backends.torch.functions import grow
+from backends.torch.losses import Objective
+from backends.torch.module import build_module, module_params
+from backends.torch.optimisers import Group, PolyakAverage, make_groups, step_groups
+from backends.torch.runner import TorchRunner
+from torch import Tensor, fx
+
+
+class TorchLearner:
+    """Trains and scores programs; see ``backends.base.Learner``.
+
+    Attributes:
+        device: where; CUDA where there is one unless said otherwise.
+    """
+
+    def __init__(self, device: str | torch.device | None = None) -> None:
+        self.device = choose_device(device)
+
+    def fit(
+        self,
+        program: Program,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Program:
+        """``program`` with trained parameters and batch-norm statistics.
+
+        Raises:
+            TrialFailure: ``nan`` for a loss or a parameter that is not finite, ``oom``.
+            ValueError: for a recipe or data that cannot train the program.
+        """
+        draws = training_draws(len(examples), recipe.epochs, recipe.batch_size, seed)
+        graph = program.graph if recipe.auxiliary else _main_only(program.graph)
+        with failures(), repeatable(self.device):
+            training = Training(replace(program, graph=graph), recipe, len(draws), self.device)
+            with prefetched(examples, draws, main_channels(graph)) as batches:
+                for number, batch in enumerate(batches, 1):
+                    loss = training.step(batch)
+                    progress(Step(number, len(draws), loss))
+            trained = training.finish()
+        return replace(program, params={**program.params, **trained})
+
+    def confusion(
+        self, program: Program, examples: Examples, classes: int, batch_size: int
+    ) -> Array:
+        """(classes, classes) int64 counts over labelled pixels: row truth, column guess.
+
+        Raises:
+            TrialFailure: ``nan`` for logits that are not finite, ``oom``.
+            ValueError: for labels or a program of other classes.
+        """
+        graph = _main_only(program.graph)
+        if main_channels(graph) != classes:
+            raise ValueError(f"program: {main_channels(graph)} classes, expected {classes}")
+        draws = scoring_draws(len(examples), batch_size)
+        total = torch.zeros(classes * classes, dtype=torch.int64, device=self.device)
+        with failures(), torch.inference_mode():
+            module = to_fast(build_module(replace(program, graph=graph)).eval(), self.device)
+            with prefetched(examples, draws, classes) as batches:
+                for batch in batches:
+                    (logits,) = module(*fast_inputs(graph, batch, self.device)).values()
+                    total += count_pairs(logits, batch.labels, classes)
+        return total.view(classes, classes).cpu().numpy()
+
+    def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name, in inference mode.
+
+        Raises:
+            TrialFailure: ``oom``.
+        """
+        with failures():
+            return TorchRunner(program, self.device)(inputs)
+
+
+class Training:
+    """One training under way: the module, its optimisers and their average."""
+
+    def __init__(self, program: Program, recipe: Recipe, steps: int, device: torch.device) -> None:
+        self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
+        self.module = to_fast(build_module(program).train(), device)
+        self.groups: list[Group] = make_groups(self.module, recipe.optimisers)
+        params = [param for group in self.groups for param in group.params]
+        self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
+        self.objective = Objective(recipe, self.graph.outputs[0][0])
+        self.taken = 0
+
+    def step(self, batch: Batch) -> float:
+        """One update; returns the loss before it.
+
+        Raises:
+            TrialFailure: ``nan`` for a loss that is not finite.
+        """
+        outputs = self.module(*fast_inputs(self.graph, batch, self.device))
+        loss = self.objective(outputs, batch.labels, self._teacher(batch))
+        value = loss.item()
+        if not np.isfinite(value):
+            raise TrialFailure("nan", f"loss {value} at step {self.taken + 1} of {self.steps}")
+        if loss.requires_grad:
+            torch.autograd.backward(loss)
+        step_groups(self.groups, self.recipe, self.taken / self.steps)
+        if self.average is not None:
+            self.average.update()
+        self.taken += 1
+        return value
+
+    def finish(self) -> dict[str, Array]:
+        """The parameters by name, averaged where the recipe says so.
+
+        Raises:
+            TrialFailure: ``nan`` for one that is not finite.
+        """
+        if self.average is not None and self.taken:
+            self.average.apply()
+        for name, tensor in self.module.state_dict().items():
+            check_finite(tensor, name)
+        return module_params(self.module, self.graph)
+
+    def _teacher(self, batch: Batch) -> Tensor | None:
+        if batch.teacher is None or not self.recipe.distillation:
+            return None
+        return to_tensor(batch.teacher).to(self.device)
+
+
+def main_channels(graph: Graph) -> int:
+    """Channels of the graph's main (first) output."""
+    return infer_shapes(graph, (64, 64))[graph.outputs[0][1]][0]
+
+
+def _main_only(graph: Graph) -> Graph:
+    return graph.select([graph.outputs[0][0]])
+
+
+def to_fast(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
+    """The module on ``device`` with weights laid out as convolutions like them."""
+    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
+
+
+def fast_inputs(graph: Graph, batch: Batch, device: torch.device) -> list[Tensor]:
+    """The batch's inputs on ``device``, channels last."""
+    tensors = input_tensors(graph, batch.inputs)
+    return [t.to(device, memory_format=torch.channels_last) for t in tensors]
+
+
+def count_pairs(logits: Tensor, labels: Array, classes: int) -> Tensor:
+    """How often each (truth, guess) occurs: (classes * classes) int64.
+
+    Args:
+        logits: (N, classes, h, w), grown bilinearly to the labels' size.
+        labels: (N, H, W) uint8, 255 where not labelled.
+        classes: number of classes.
+
+    Raises:
+        TrialFailure: ``nan`` for logits that are not finite.
+    """
+    check_finite(logits, "an output")
+    truth = torch.from_numpy(np.require(labels, np.uint8, ["C", "W"])).to(logits.device).long()
+    guess = grow(logits, (labels.shape[1], labels.shape[2])).argmax(1)
+    known = truth != IGNORE
+    return torch.bincount(truth[known] * classes + guess[known], minlength=classes * classes)
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Chooses deterministic algorithms on a GPU; on a CPU all of ours are."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)

@@ -1,0 +1,99 @@
+"""What a training minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch.nn import functional as F
+
+import torch
+from backends.base import IGNORE, Recipe
+from backends.torch.functions import grow
+from torch import Tensor
+
+Array = np.ndarray[Any, Any]
+Size = tuple[int, int]
+
+
+def shrink_labels(labels: Array, size: Size) -> Array:
+    """(N, H, W) class ids at (h, w): each pixel takes the label at its centre.
+
+    Centres, because scoring grows logits with half-pixel centres too. Where ``size`` is
+    larger, labels are repeated.
+    """
+    if labels.shape[1:] == size:
+        return labels
+    rows, columns = (_centres(n, m) for n, m in zip(size, labels.shape[1:], strict=True))
+    return np.ascontiguousarray(labels[:, rows[:, None], columns])
+
+
+def _centres(count: int, length: int) -> Array:
+    return (2 * np.arange(count) + 1) * length // (2 * count)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over labelled pixels of -log softmax(logits)[label]; 0 where none is labelled.
+
+    Args:
+        logits: (N, classes, H, W).
+        labels: (N, H, W) int64, 255 where not labelled.
+    """
+    rows = logits.permute(0, 2, 3, 1).flatten(0, 2)
+    total = F.cross_entropy(rows, labels.flatten(), ignore_index=IGNORE, reduction="sum")
+    return total / (labels != IGNORE).sum().clamp(min=1)
+
+
+def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared error against a teacher's logits (paper, section 3.3), resized to ours."""
+    return F.mse_loss(logits, grow(teacher, _size(logits)))
+
+
+class Objective:
+    """A recipe's loss of one batch.
+
+    cross entropy of the main output, plus ``auxiliary`` times that of every other
+    output (paper, section 3.2.3), plus ``distillation`` times the distance of the main
+    output from the teacher's, where the batch has a teacher.
+    """
+
+    def __init__(self, recipe: Recipe, main: str) -> None:
+        self.recipe, self.main = recipe, main
+
+    def __call__(
+        self, outputs: Mapping[str, Tensor], labels: Array, teacher: Tensor | None
+    ) -> Tensor:
+        """The loss, a scalar tensor; ``labels`` (N, H, W) uint8, logits at any size."""
+        targets = _Targets(labels)
+        loss = self._entropy(outputs[self.main], targets)
+        for name, logits in outputs.items():
+            if name != self.main:
+                loss = loss + self.recipe.auxiliary * self._entropy(logits, targets)
+        if teacher is not None and self.recipe.distillation:
+            loss = loss + self.recipe.distillation * distillation(outputs[self.main], teacher)
+        return loss
+
+    def _entropy(self, logits: Tensor, targets: _Targets) -> Tensor:
+        if self.recipe.full_size:
+            logits = grow(logits, targets.size)
+        return cross_entropy(logits, targets.at(_size(logits), logits.device))
+
+
+class _Targets:
+    """A batch's labels, shrunk to each size that is asked for once."""
+
+    def __init__(self, labels: Array) -> None:
+        self.labels = labels
+        self.size: Size = (labels.shape[1], labels.shape[2])
+        self._made: dict[Size, Tensor] = {}
+
+    def at(self, size: Size, device: torch.device) -> Tensor:
+        if size not in self._made:
+            shrunk = np.require(shrink_labels(self.labels, size), np.uint8, ["C", "W"])
+            self._made[size] = torch.from_numpy(shrunk).to(device).long()
+        return self._made[size]
+
+
+def _size(maps: Tensor) -> Size:
+    return maps.shape[2], maps.shape[3]

@@ -1,0 +1,88 @@
+"""Optimisers by parameter name, learning rates, and the running average of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from backends.base import Optimiser, Recipe
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that one optimiser updates."""
+
+    settings: Optimiser
+    params: list[nn.Parameter]
+    optimiser: torch.optim.Optimizer
+
+
+def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Group]:
+    """The groups that have parameters; every other parameter is frozen.
+
+    Raises:
+        ValueError: for an unknown kind of optimiser, or when nothing would be trained.
+    """
+    members: list[list[nn.Parameter]] = [[] for _ in optimisers]
+    for name, param in module.named_parameters():
+        fits = [i for i, o in enumerate(optimisers) if name.startswith(o.prefix)]
+        param.requires_grad_(bool(fits))
+        if fits:
+            members[fits[0]].append(param)
+    pairs = zip(optimisers, members, strict=True)
+    groups = [Group(o, params, _make(o, params)) for o, params in pairs if params]
+    if not groups:
+        prefixes = ", ".join(repr(o.prefix) for o in optimisers) or "none"
+        raise ValueError(f"optimisers: no parameter's name starts with any of {prefixes}")
+    return groups
+
+
+def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimizer:
+    rate, decay = settings.rate, settings.decay
+    if settings.kind == "adam":
+        return torch.optim.Adam(params, rate, weight_decay=decay, fused=True)
+    if settings.kind == "sgd":
+        return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
+    raise ValueError(f"optimiser {settings.kind!r}: unknown, expected adam or sgd")
+
+
+def step_groups(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
+    """One update; ``done`` is the share of all steps that came before.
+
+    The gradient of each group is cut to ``clip_norm``; rates fall by
+    ``(1 - done) ** poly``.
+    """
+    for group in groups:
+        if recipe.clip_norm:
+            nn.utils.clip_grad_norm_(group.params, recipe.clip_norm)
+        for options in group.optimiser.param_groups:
+            options["lr"] = group.settings.rate * (1 - done) ** recipe.poly
+        group.optimiser.step()
+        group.optimiser.zero_grad(set_to_none=True)
+
+
+class PolyakAverage:
+    """The running average of parameters over steps (paper, section 3.3).
+
+    After T updates it is sum_t decay^(T-t) p_t / sum_t decay^(T-t): the values before
+    the first step have no part in it, so that a short training is not pulled towards
+    its random start.
+    """
+
+    def __init__(self, params: Iterable[Tensor], decay: float) -> None:
+        self.params, self.decay = list(params), decay
+        self.average = [param.detach().clone() for param in self.params]
+        self._weight = 0.0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the parameters' present values."""
+        self._weight = self.decay * self._weight + 1
+        torch._foreach_lerp_(self.average, self.params, 1 / self._weight)
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Sets the parameters to their average."""
+        torch._foreach_copy_(self.params, self.average)

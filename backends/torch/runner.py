@@ -1,0 +1,36 @@
+"""Runs a program in inference mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compiler import Program
+
+import torch
+from backends.torch.devices import Array, choose_device, input_tensors
+from backends.torch.module import build_module
+
+
+class TorchRunner:
+    """A program opened in torch; see ``backends.base.Runner``.
+
+    Attributes:
+        module: the module, in inference mode.
+        device: where it is.
+    """
+
+    def __init__(self, program: Program, device: str | torch.device | None = None) -> None:
+        self.device = choose_device(device)
+        self.graph = program.graph
+        self.module = build_module(program).eval().to(self.device)
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name, (N, C, H, W) float32.
+
+        Raises:
+            ValueError: naming the first input that is missing or has the wrong shape.
+        """
+        tensors = [tensor.to(self.device) for tensor in input_tensors(self.graph, inputs)]
+        with torch.inference_mode():
+            outputs = self.module(*tensors)
+        return {name: tensor.cpu().contiguous().numpy() for name, tensor in outputs.items()}
