@@ -195,7 +195,7 @@ _THINGS = (
     ("vehicle", 5.0, 1.5, "road"),
     ("crate", 3.5, 1.4, "off"),
     ("barrel", 2.5, 0.8, "any"),
-    ("ball", 2.0, 0.8, "any"),
+    ("ball", 2.8, 0.8, "any"),
     ("pole", 2.0, 0.4, "off"),
     ("lamp", 4.0, 0.6, "off"),
     ("person", 5.0, 0.5, "any"),
@@ -266,10 +266,15 @@ class _Site:
         for _ in range(_TRIES):
             z = _NEAREST * (_FARTHEST / _NEAREST) ** self.rng.random()
             x = z * self.rng.uniform(-0.5, 0.5) / self.camera.focal
-            free = all(math.hypot(x - a, z - b) > radius + r for a, b, r in self.taken)
-            if free and self.allowed(zone, abs(self.street.across(x, z)), radius):
+            if self.allowed(zone, abs(self.street.across(x, z)), radius) and self.free(
+                x, z, radius
+            ):
                 return x, z
         return None
+
+    def free(self, x: float, z: float, radius: float) -> bool:
+        """Whether nothing stands within ``radius`` of a place."""
+        return all(math.hypot(x - a, z - b) > radius + r for a, b, r in self.taken)
 
     def allowed(self, zone: str, across: float, radius: float) -> bool:
         """Whether a thing wholly belongs to its zone."""
@@ -309,7 +314,7 @@ class _Site:
 
     def lamp(self, x: float, z: float) -> None:
         """A sphere on a thin cylinder, which stays a pole."""
-        height, radius = self.pole(x, z), self.rng.uniform(0.3, 0.6)
+        height, radius = self.pole(x, z), self.rng.uniform(0.35, 0.65)
         self.globe(LAMP, x, height + 0.8 * radius, z, radius)
 
     def person(self, x: float, z: float) -> None:
@@ -394,5 +399,5 @@ def _look(rng: random.Random) -> Look:
         paint=rng.choice(((0.95, 0.95, 0.92), (0.95, 0.8, 0.3))),
         lines=(rng.random() < 0.7, rng.random() < 0.5),
         blur=rng.uniform(0.04, 0.16),
-        noise=math.exp(rng.uniform(math.log(0.004), math.log(0.03))),
+        noise=math.exp(rng.uniform(math.log(0.004), math.log(0.024))),
     )

@@ -30,12 +30,21 @@ def noise(tile: Floats, x: Floats, y: Floats) -> Floats:
     """Smooth noise in -1..1 with one lattice point a unit: the tile, interpolated."""
     left, low = np.floor(x), np.floor(y)
     fx, fy = x - left, y - low
-    column, row = left.astype(np.int32) & (_TILE - 1), low.astype(np.int32) & (_TILE - 1)
-    flat, right = tile.ravel(), (column + 1) & (_TILE - 1)
+    column, row = left.astype(np.intp) & (_TILE - 1), low.astype(np.intp) & (_TILE - 1)
+    right = (column + 1) & (_TILE - 1)
     row, below = row * _TILE, ((row + 1) & (_TILE - 1)) * _TILE
-    upper = flat[row + column] * (1 - fx) + flat[row + right] * fx
-    lower = flat[below + column] * (1 - fx) + flat[below + right] * fx
-    result: Floats = upper + (lower - upper) * fy
+    upper = _blend(tile.take(row + column), tile.take(row + right), fx)
+    return _blend(upper, _blend(tile.take(below + column), tile.take(below + right), fx), fy)
+
+
+def _blend(first: Floats, second: Floats, share: Floats) -> Floats:
+    result: Floats = first + share * (second - first)
+    return result
+
+
+def _part(x: Floats) -> Floats:
+    """The part of a number above the whole one below it."""
+    result: Floats = x - np.floor(x)
     return result
 
 
@@ -59,7 +68,7 @@ def zones(street: Street, x: Floats, z: Floats) -> tuple[Floats, Floats, Ints]:
     middle: Floats = np.float32(street.offset) + np.float32(street.bend) * along * along
     across: Floats = x * cosine - z * sine - middle
     side = np.abs(across)
-    label = np.full(x.shape, GROUND, np.int32)
+    label = np.full(x.shape, GROUND, np.intp)
     label[side < street.half + street.pavement] = PAVEMENT
     label[side < street.half] = ROAD
     return along, across, label
@@ -80,12 +89,12 @@ def ground(
     """
     along, across, label = zones(street, x, z)
     coarse, fine = noise(tile, x * 0.35, z * 0.35), noise(tile, x * 2.5, z * 2.5)
-    fade = 1 / (1 + (blur * 2) ** 2)
+    fade: Floats = np.float32(1) / (1 + 4 * blur * blur)
     base = np.array((look.ground, look.road, look.pavement), np.float32).T
-    colours = base[:, label - GROUND]
+    colours = base.take(label - GROUND, 1)
     wild = label == GROUND
-    colours[:, wild] = _wild(look, x[wild], z[wild], coarse[wild], fade[wild])
-    slab = (label == PAVEMENT) & (((along * 0.8) % 1 < 0.07) | ((across * 1.2) % 1 < 0.09))
+    colours = np.where(wild, _wild(look, x, z, coarse, fade), colours)
+    slab = (label == PAVEMENT) & ((_part(along * 0.8) < 0.07) | (_part(across * 1.2) < 0.09))
     colours[:, slab] *= 1 - 0.45 * fade[slab]
     painted = (label == ROAD) & _lines(look, street, along, across)
     strength = fade[painted]
@@ -109,7 +118,9 @@ def _lines(look: Look, street: Street, along: Floats, across: Floats) -> NDArray
     """Where the road is painted: dashes in the middle, lines at the edges."""
     middle, edges = look.lines
     side = np.abs(across)
-    dashes = (side < 0.09) & (along % 5 < 2.5) if middle else np.zeros(side.shape, np.bool_)
+    dashes = (
+        (side < 0.09) & (_part(along * 0.2) < 0.5) if middle else np.zeros(side.shape, np.bool_)
+    )
     return dashes | (np.abs(side - (street.half - 0.25)) < 0.07) if edges else dashes
 
 
@@ -125,15 +136,12 @@ def surfaces(
         points: world coordinates, ``(3, m)``.
         tile: for variation between repetitions.
     """
-    local = bodies.inward(points - bodies.centre[owner].T, owner)
-    normal, side, up = _unrolled(bodies.kind[owner], local, bodies.half[owner].T)
+    local = bodies.from_centre(points, owner)
+    normal, side, up = _unrolled(bodies.kind.take(owner), local, bodies.half.T.take(owner, 1))
     share = _pattern_share(solids, owner, side, up, normal[1], tile)
-    colour = np.array([s.colour for s in solids], np.float32)[owner].T
-    accent = np.array([s.accent for s in solids], np.float32)[owner].T
-    sine, cosine = bodies.sine[owner], bodies.cosine[owner]
-    x, y, z = normal
-    outward = np.stack((x * cosine + z * sine, y, z * cosine - x * sine))
-    return colour + share * (accent - colour), outward
+    colours = np.array([(s.colour, s.accent) for s in solids], np.float32)
+    colour, accent = colours.transpose(1, 2, 0).take(owner, 2)
+    return colour + share * (accent - colour), bodies.outward(normal, owner)
 
 
 def _unrolled(kind: Ints, local: Floats, half: Floats) -> tuple[Floats, Floats, Floats]:
@@ -159,13 +167,13 @@ def _pattern_share(
     """How much of the accent colour shows, 0..1 ``(m,)``."""
     rows = [(*s.pattern.per_metre, *s.pattern.share) for s in solids]
     flags = np.array([(s.pattern.exclusive, s.pattern.walls_only) for s in solids], np.bool_)
-    per_side, per_up, share_side, share_up = np.array(rows, np.float32)[owner].T
-    exclusive, walls_only = flags[owner].T
+    per_side, per_up, share_side, share_up = np.array(rows, np.float32).T.take(owner, 1)
+    exclusive, walls_only = flags.T.take(owner, 1)
     u, v = side * per_side, up * per_up
     cell_u, cell_v = np.floor(u), np.floor(v)
     in_u, in_v = u - cell_u < share_side, v - cell_v < share_up
     share = np.where(exclusive, in_u ^ in_v, in_u & in_v).astype(np.float32)
-    row, column = cell_u.astype(np.int32) & (_TILE - 1), cell_v.astype(np.int32) & (_TILE - 1)
+    row, column = cell_u.astype(np.intp) & (_TILE - 1), cell_v.astype(np.intp) & (_TILE - 1)
     window = (0.75 + 0.25 * tile[row, column]) * (rise < 0.5)
     result: Floats = share * np.where(walls_only, window, np.float32(1))
     return result
@@ -192,21 +200,28 @@ def develop(
     look: Look, colours: Floats, size: tuple[int, int], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """The photograph, uint8 ``(height, width, 3)``: the lens's blur and the sensor's noise."""
-    planes = colours.reshape(3, *size)
-    for axis in (1, 2):
-        planes = _blurred(planes, axis, look.blur)
-    grain = rng.standard_normal(planes.shape, np.float32)
-    planes = np.clip(planes + np.float32(look.noise) * grain, 0, 1)
-    image = (planes * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    planes = _blurred(_blurred(colours.reshape(3, *size), look.blur).swapaxes(1, 2), look.blur)
+    planes = planes.swapaxes(1, 2) * np.float32(255)
+    planes += np.float32(255 * look.noise) * _grain(planes.shape, rng)
+    image = np.clip(planes + np.float32(0.5), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(image.transpose(1, 2, 0))
 
 
-def _blurred(planes: Floats, axis: int, weight: float) -> Floats:
-    """Each pixel shares ``weight`` with both neighbours along an axis; borders repeat."""
-    places = np.arange(planes.shape[axis])
-    before = planes.take(np.maximum(places - 1, 0), axis)
-    after = planes.take(np.minimum(places + 1, places[-1]), axis)
-    result: Floats = planes + np.float32(weight) * (before + after - 2 * planes)
+def _blurred(planes: Floats, weight: float) -> Floats:
+    """Each row shares ``weight`` with the two beside it; the border repeats."""
+    shared = planes * np.float32(weight)
+    result = planes - 2 * shared
+    result[:, 1:] += shared[:, :-1]
+    result[:, :-1] += shared[:, 1:]
+    result[:, 0] += shared[:, 0]
+    result[:, -1] += shared[:, -1]
+    return result
+
+
+def _grain(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Noise of mean 0 and deviation 1: a uniform byte, which is cheap to draw."""
+    values = rng.integers(0, 256, shape, np.uint8).astype(np.float32)
+    result: Floats = (values - np.float32(127.5)) / np.float32(73.9)
     return result
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from search.data.scene_layout import BOX, CYLINDER, SPHERE, Camera, Solid
 
 Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
+Ints = NDArray[np.intp]
 
 NEAR = 0.2
 """Nothing nearer than this is seen, metres."""
@@ -38,9 +38,9 @@ class Bodies:
     """Solids as arrays, one row each.
 
     Attributes:
-        kind, label, thing: int32 ``(n,)``.
+        kind, label, thing: integers ``(n,)``.
         centre, half: float32 ``(n, 3)``.
-        sine, cosine: float32 ``(n,)``, of the yaw.
+        sine, cosine: float32 ``(n,)``, of the yaw. Round bodies have none.
     """
 
     kind: Ints
@@ -54,11 +54,11 @@ class Bodies:
     @classmethod
     def of(cls, solids: tuple[Solid, ...]) -> Bodies:
         """The arrays of some solids."""
-        numbers = np.array([(s.kind, s.label, s.thing) for s in solids], np.int32).reshape(-1, 3)
-        places = np.array([(*s.centre, *s.half, s.yaw) for s in solids], np.float32).reshape(-1, 7)
+        numbers = np.array([(s.kind, s.label, s.thing) for s in solids], np.intp).reshape(-1, 3)
+        places = np.array([(s.centre, s.half) for s in solids], np.float32).reshape(-1, 2, 3)
+        yaw = np.array([s.yaw if s.kind == BOX else 0 for s in solids], np.float32)
         kind, label, thing = numbers.T
-        yaw = places[:, 6]
-        return cls(kind, label, thing, places[:, :3], places[:, 3:6], np.sin(yaw), np.cos(yaw))
+        return cls(kind, label, thing, places[:, 0], places[:, 1], np.sin(yaw), np.cos(yaw))
 
     def corners(self) -> Floats:
         """The corners of the turned bounding boxes, ``(n, 8, 3)``."""
@@ -70,9 +70,21 @@ class Bodies:
 
     def inward(self, vectors: Floats, owner: Ints) -> Floats:
         """World vectors ``(3, m)`` in the frames of the bodies ``owner``."""
-        sine, cosine = self.sine[owner], self.cosine[owner]
+        sine, cosine = self.sine.take(owner), self.cosine.take(owner)
         x, y, z = vectors
-        return np.stack((x * cosine - z * sine, y, x * sine + z * cosine))
+        return np.stack(
+            (x * cosine - z * sine, np.broadcast_to(y, sine.shape), x * sine + z * cosine)
+        )
+
+    def outward(self, vectors: Floats, owner: Ints) -> Floats:
+        """Vectors ``(3, m)`` in the frames of the bodies ``owner``, in the world."""
+        sine, cosine = self.sine.take(owner), self.cosine.take(owner)
+        x, y, z = vectors
+        return np.stack((x * cosine + z * sine, y, z * cosine - x * sine))
+
+    def from_centre(self, points: Floats, owner: Ints) -> Floats:
+        """World points ``(3, m)`` in the frames of the bodies ``owner``."""
+        return self.inward(points - self.centre.T.take(owner, 1), owner)
 
 
 @dataclass(frozen=True)
@@ -133,13 +145,16 @@ def trace(view: View, bodies: Bodies) -> tuple[Floats, Ints]:
     """
     pixels = view.size[0] * view.size[1]
     depth = np.full(pixels, np.inf, np.float32)
-    seen = np.full(pixels, NOTHING, np.int32)
-    start = (view.origin - bodies.centre).T
+    seen = np.full(pixels, NOTHING, np.intp)
+    every = np.arange(len(bodies.kind), dtype=np.intp)
+    start = bodies.from_centre(view.origin[:, None], every)
     hits = []
     for kind, pixel, owner in _candidates(view, bodies, bodies.corners()):
-        origin = bodies.inward(start[:, owner], owner)
-        direction = bodies.inward(view.directions[:, pixel], owner)
-        distance = _DISTANCE[kind](origin, direction, bodies.half[owner].T)
+        direction = view.directions.take(pixel, 1)
+        if kind == BOX:
+            direction = bodies.inward(direction, owner)
+        half = bodies.half.T.take(owner, 1)
+        distance = _DISTANCE[kind](start.take(owner, 1), direction, half)
         met = np.flatnonzero(distance > NEAR)
         hits.append((pixel[met], owner[met], distance[met]))
     for pixel, _, distance in hits:
@@ -162,13 +177,16 @@ def shade(view: View, bodies: Bodies, sun: Floats, ground: Floats) -> NDArray[np
     dark = np.zeros(ground.shape, np.bool_)
     corners = bodies.corners()
     cast = corners - corners[..., 1:2] / sun[1] * sun
-    for kind, pixel, owner in _candidates(view, bodies, np.concatenate((corners, cast), axis=1)):
-        bare = np.flatnonzero(ground[pixel] < np.inf)
-        pixel, owner = pixel[bare], owner[bare]
-        point = view.origin[:, None] + ground[pixel] * view.directions[:, pixel]
-        origin = bodies.inward(point - bodies.centre[owner].T, owner)
-        direction = bodies.inward(np.broadcast_to(sun[:, None], point.shape), owner)
-        dark[pixel[_DISTANCE[kind](origin, direction, bodies.half[owner].T) > 0]] = True
+    every = np.arange(len(bodies.kind), dtype=np.intp)
+    towards = bodies.inward(sun[:, None], every)
+    for kind, pixel, owner in _candidates(view, bodies, cast):
+        bare = np.flatnonzero(ground.take(pixel) < np.inf)
+        pixel, owner = pixel.take(bare), owner.take(bare)
+        point = view.origin[:, None] + ground.take(pixel) * view.directions.take(pixel, 1)
+        origin, half = point - bodies.centre.T.take(owner, 1), bodies.half.T.take(owner, 1)
+        if kind == BOX:
+            origin = bodies.inward(origin, owner)
+        dark[pixel[_DISTANCE[kind](origin, towards.take(owner, 1), half) > 0]] = True
     return dark
 
 
@@ -176,33 +194,39 @@ def _candidates(view: View, bodies: Bodies, corners: Floats) -> Iterator[tuple[i
     """For every kind of body: pixels whose ray may hit one, and which one."""
     boxes = _screen_boxes(view, corners)
     for kind in (BOX, SPHERE, CYLINDER):
-        members = np.flatnonzero(bodies.kind == kind).astype(np.int32)
+        members = np.flatnonzero(bodies.kind == kind).astype(np.intp)
         top, bottom, left, right = boxes[:, members]
-        width, count = right - left, (bottom - top) * (right - left)
-        if not count.sum():
-            continue
-        which = np.repeat(np.arange(len(members), dtype=np.int32), count)
-        first = np.cumsum(count, dtype=np.int32) - count
-        step = np.arange(len(which), dtype=np.int32) - first[which]
-        row, column = np.divmod(step, width[which])
-        pixel = (row + top[which]) * np.int32(view.size[1]) + column + left[which]
-        yield kind, pixel, members[which]
+        body, row = _runs(top, bottom)
+        start = row * np.intp(view.size[1])
+        line, pixel = _runs(start + left[body], start + right[body])
+        if len(pixel):
+            yield kind, pixel, members.take(body.take(line))
+
+
+def _runs(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
+    """All whole numbers of some ranges: which range each is of, and the number itself."""
+    count = np.maximum(stop - start, 0)
+    which = np.repeat(np.arange(len(count), dtype=np.intp), count)
+    offset = start - (np.cumsum(count, dtype=np.intp) - count)
+    return which, np.arange(len(which), dtype=np.intp) + np.repeat(offset, count)
 
 
 def _screen_boxes(view: View, corners: Floats) -> Ints:
     """Rows and columns that enclose the bodies of ``corners (n, k, 3)``.
 
     Returns:
-        first and last (exclusive) row, first and last column: int32 ``(4, n)``, cut to
-        the image; empty for a body behind the camera.
+        first and last (exclusive) row, first and last column: integers ``(4, n)``, cut to
+        the image; all of it for a body that reaches behind the camera, nothing for one
+        wholly behind.
     """
     rows, columns, depth = view.project(corners)
+    reaches, behind = depth.min(axis=1) < NEAR, depth.max(axis=1) < NEAR
     limits = []
     for places, length in ((rows, view.size[0]), (columns, view.size[1])):
         low = np.clip(np.floor(places.min(axis=1)), 0, length)
         high = np.clip(np.ceil(places.max(axis=1)) + 1, 0, length)
-        limits += [low, np.where(depth.max(axis=1) > NEAR, high, low)]
-    return np.stack(limits).astype(np.int32)
+        limits += [np.where(reaches, 0, low), np.where(reaches, length * ~behind, high)]
+    return np.stack(limits).astype(np.intp)
 
 
 # The distances below are of rays (origin, direction: float32 (3, m)) to bodies of half

@@ -96,15 +96,13 @@ def draw(layout: Layout, size: tuple[int, int], rng: np.random.Generator) -> Sce
     plain = _ground_depth(view, seen)
     tile = paint.noise_tile(rng)
     colours = np.empty((3, depth.size), np.float32)
-    label = np.full(depth.size, SKY, np.int32)
+    label = np.full(depth.size, SKY, np.intp)
     _paint_bodies(layout, view, bodies, tile, depth, seen, colours)
     label[seen != NOTHING] = bodies.label[seen[seen != NOTHING]]
     _paint_ground(layout, view, bodies, tile, plain, colours, label)
     depth = np.minimum(depth, plain)
     far = np.flatnonzero(np.isinf(depth))
-    colours[:, far] = paint.sky(layout.look, tile, view.directions[:, far])
-    near = np.flatnonzero(np.isfinite(depth))
-    colours[:, near] = paint.haze(layout.look, colours[:, near], depth[near])
+    _put(colours, far, paint.sky(layout.look, tile, view.directions.take(far, 1)))
     image = paint.develop(layout.look, colours, size, rng)
     points = _keypoints(layout, view, bodies, seen)
     return Scene(image, label.astype(np.uint8).reshape(size), depth.reshape(size), points)
@@ -130,9 +128,11 @@ def _paint_bodies(
     where = np.flatnonzero(seen != NOTHING)
     if not where.size:
         return
-    points = view.origin[:, None] + depth[where] * view.directions[:, where]
+    look, distance = layout.look, depth[where]
+    points = view.origin[:, None] + distance * view.directions.take(where, 1)
     surface, normal = paint.surfaces(layout.solids, bodies, seen[where], points, tile)
-    colours[:, where] = surface * paint.light(layout.look, normal, points[1])
+    lit = surface * paint.light(look, normal, points[1])
+    _put(colours, where, paint.haze(look, lit, distance))
 
 
 def _paint_ground(
@@ -146,12 +146,19 @@ def _paint_ground(
 ) -> None:
     look, where = layout.look, np.flatnonzero(np.isfinite(plain))
     depth = plain[where]
-    x, _, z = view.origin[:, None] + depth * view.directions[:, where]
+    x, _, z = view.origin[:, None] + depth * view.directions.take(where, 1)
     spans = depth * depth / (view.focal * view.origin[1])
     surface, label[where] = paint.ground(look, layout.street, tile, x, z, spans)
     sun = np.array(look.sun, np.float32)
     lit = 1 - 0.9 * shade(view, bodies, sun, plain)[where].astype(np.float32)
-    colours[:, where] = surface * (look.ambient + look.sunlight * sun[1] * lit)
+    surface *= look.ambient + np.float32(look.sunlight) * sun[1] * lit
+    _put(colours, where, paint.haze(look, surface, depth))
+
+
+def _put(colours: Floats, where: NDArray[np.intp], values: Floats) -> None:
+    """Writes ``values (3, m)`` into the pixels ``where``."""
+    for channel, row in zip(colours, values, strict=True):
+        channel[where] = row
 
 
 def _keypoints(layout: Layout, view: View, bodies: Bodies, seen: Ints) -> tuple[Keypoint, ...]:
@@ -176,7 +183,7 @@ def _visible(
     height, width = view.size
     row, column = np.rint(rows), np.rint(columns)
     inside = (depth > NEAR) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    pixel = np.where(inside, row * width + column, 0).astype(np.int32)
+    pixel = np.where(inside, row * width + column, 0).astype(np.intp)
     owner = seen[pixel]
     mine = (owner != NOTHING) & (bodies.thing[owner] == bodies.thing)
     result: NDArray[np.bool_] = inside & mine
