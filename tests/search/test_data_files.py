@@ -1,0 +1,351 @@
+"""Lists, the VOC layout, and every way in which files can be wrong."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts, stack
+
+REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data"))
+CLASSES = 4
+
+
+def write_pair(root: Path, name: str, size: tuple[int, int] = (6, 8)) -> str:
+    """An image and a label of all classes and 255; returns the line of a list."""
+    rng = np.random.default_rng(sum(name.encode()))
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(exist_ok=True)
+    Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(root / f"images/{name}.jpg")
+    label = rng.choice(np.array([*range(CLASSES), 255], np.uint8), size)
+    Image.fromarray(label).save(root / f"labels/{name}.png")
+    return f"images/{name}.jpg\tlabels/{name}.png"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pairs in train.lst, one in val.lst, and classes.txt."""
+    lines = [write_pair(tmp_path, name) for name in ("a", "b", "c")]
+    (tmp_path / "train.lst").write_text("\n".join(lines) + "\n")
+    (tmp_path / "val.lst").write_text(write_pair(tmp_path, "d"))
+    (tmp_path / "classes.txt").write_text("one\ntwo words\nthree\nfour\n")
+    return tmp_path
+
+
+def opened(folder: Path, **kwargs: object) -> Dataset:
+    return open_dataset(f"list:{folder}", **kwargs)  # type: ignore[arg-type]
+
+
+def refusal(action: Callable[[], object]) -> str:
+    with pytest.raises(DataError) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_list_of_a_folder(folder: Path) -> None:
+    data = opened(folder)
+    assert (len(data), data.classes) == (3, ("one", "two words", "three", "four"))
+    assert data.image(1).shape == (6, 8, 3)
+    assert data.image(1).dtype == data.label(1).dtype == np.uint8
+    assert np.array_equal(data.label(1), np.array(Image.open(folder / "labels/b.png")))
+    assert len(opened(folder, part="val")) == 1
+    assert parts(f"list:{folder}") == ("train", "val")
+
+
+def test_list_file_and_forms_of_lines(folder: Path) -> None:
+    text = "\ufeffimages/a.jpg   labels/a.png\r\n\r\nimages/b.jpg\t labels/b.png \r\n"
+    (folder / "odd.list").write_text(text, newline="")
+    data = open_dataset(f"list:{folder / 'odd.list'}")
+    assert len(data) == 2
+    assert check(data).images == 2
+    assert parts(f"list:{folder / 'odd.list'}") == ("train",)
+
+
+def test_names_with_blanks_need_a_tab(folder: Path) -> None:
+    (folder / "train.lst").write_text(write_pair(folder, "my street"))
+    assert check(opened(folder)).images == 1
+
+
+def test_classes_without_names(folder: Path) -> None:
+    (folder / "classes.txt").unlink()
+    assert opened(folder, classes=CLASSES).classes == ("class0", "class1", "class2", "class3")
+    assert "classes.txt" in refusal(lambda: opened(folder))
+    assert "2..255" in refusal(lambda: opened(folder, classes=256))
+
+
+def test_only_list_of_a_folder_is_used(folder: Path) -> None:
+    (folder / "train.lst").rename(folder / "things.lst")
+    assert "things.lst, val.lst, expected train.lst" in refusal(lambda: opened(folder))
+    (folder / "val.lst").unlink()
+    assert len(opened(folder)) == 3
+    assert parts(f"list:{folder}") == ("train",)
+    assert "no val part" in refusal(lambda: opened(folder, part="val"))
+
+
+def test_size_is_applied_to_both(folder: Path) -> None:
+    data = opened(folder, size=(12, 16))
+    images, labels = stack(data)
+    assert images.shape == (3, 12, 16, 3)
+    assert np.array_equal(labels[0][::2, ::2], opened(folder).label(0))
+
+
+def test_grey_and_transparent_images_become_rgb(folder: Path) -> None:
+    grey = Image.new("L", (8, 6), 7)
+    grey.save(folder / "images/a.jpg")
+    Image.new("RGBA", (8, 6), (1, 2, 3, 4)).save(folder / "images/b.jpg", "PNG")
+    Image.new("P", (8, 6)).save(folder / "images/c.jpg", "PNG", transparency=b"\x00\x80")
+    data = opened(folder)
+    assert check(data).images == 3
+    assert {data.image(i).shape for i in range(3)} == {(6, 8, 3)}
+    assert tuple(data.image(1)[0, 0]) == (1, 2, 3)
+
+
+def test_summary_counts_pixels(folder: Path) -> None:
+    data = opened(folder)
+    seen: list[tuple[int, int]] = []
+    summary = check(data, lambda done, total: seen.append((done, total)))
+    labels = np.stack([data.label(index) for index in range(3)])
+    assert summary.pixels == tuple(int((labels == value).sum()) for value in range(CLASSES))
+    assert summary.unlabelled == int((labels == 255).sum())
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def replace_label(folder: Path, image: Image.Image) -> None:
+    image.save(folder / "labels/b.png")
+
+
+def cut(folder: Path, name: str, share: float) -> None:
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: int(len(data) * share)])
+
+
+def set_value(folder: Path) -> None:
+    label = np.zeros((6, 8), np.uint8)
+    label[3, 5:] = 37
+    replace_label(folder, Image.fromarray(label))
+
+
+SPOILED = {
+    "missing image": (
+        lambda f: (f / "images/b.jpg").unlink(),
+        ["images/b.jpg (train.lst line 2): no such file"],
+    ),
+    "missing label": (
+        lambda f: (f / "labels/b.png").unlink(),
+        ["labels/b.png (train.lst line 2): no such file"],
+    ),
+    "folder for a file": (
+        lambda f: ((f / "labels/b.png").unlink(), (f / "labels/b.png").mkdir()),
+        ["labels/b.png (train.lst line 2): no such file"],
+    ),
+    "value": (
+        set_value,
+        ["labels/b.png", "label value 37 at row 3 column 5, expected 0..3 or 255"],
+    ),
+    "size": (
+        lambda f: replace_label(f, Image.new("L", (6, 8))),
+        ["labels/b.png", "8x6", "expected 6x8"],
+    ),
+    "colours": (
+        lambda f: replace_label(f, Image.new("RGB", (8, 6))),
+        ["labels/b.png", "mode RGB", "convert colours to indices"],
+    ),
+    "sixteen bits": (
+        lambda f: replace_label(f, Image.new("I;16", (8, 6))),
+        ["labels/b.png", "mode I;16"],
+    ),
+    "deep image": (
+        lambda f: Image.new("I;16", (8, 6)).save(f / "images/b.jpg", "PNG"),
+        ["images/b.jpg", "8 bits a channel"],
+    ),
+    "lossy label": (
+        lambda f: Image.new("L", (8, 6)).save(f / "labels/b.png", "JPEG"),
+        ["labels/b.png", "JPEG", "PNG"],
+    ),
+    "truncated image": (lambda f: cut(f, "images/b.jpg", 0.97), ["images/b.jpg", "truncated"]),
+    "truncated label": (lambda f: cut(f, "labels/b.png", 0.6), ["labels/b.png", "cannot be read"]),
+    "not an image": (
+        lambda f: (f / "images/b.jpg").write_text("hello"),
+        ["images/b.jpg (train.lst line 2): not an image file"],
+    ),
+    "empty image": (lambda f: cut(f, "images/b.jpg", 0), ["images/b.jpg", "not an image file"]),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_every_bad_file_is_found_and_named(folder: Path, case: str) -> None:
+    spoil, expected = SPOILED[case]
+    assert check(opened(folder)).images == 3
+    spoil(folder)
+    for size in (None, (4, 4)):
+        message = refusal(lambda size=size: check(opened(folder, size=size)))  # type: ignore[misc]
+        for part in expected:
+            assert part in message
+
+
+def test_nothing_labelled(folder: Path) -> None:
+    for name in "abc":
+        Image.new("L", (8, 6), 255).save(folder / f"labels/{name}.png")
+    assert "no labelled pixel" in refusal(lambda: check(opened(folder)))
+
+
+BAD_LISTS = {
+    "": "empty list",
+    "\n \n": "empty list",
+    "images/a.jpg\n": "train.lst line 1: 1 names",
+    "images/a.jpg\tlabels/a.png\n\na b c\n": "train.lst line 3: 3 names",
+    "images/a.jpg\t\n": "train.lst line 1: 1 names",
+}
+
+
+@pytest.mark.parametrize("text", BAD_LISTS)
+def test_bad_lists(folder: Path, text: str) -> None:
+    (folder / "train.lst").write_text(text)
+    assert BAD_LISTS[text] in refusal(lambda: opened(folder))
+
+
+def test_list_that_is_not_text(folder: Path) -> None:
+    (folder / "train.lst").write_bytes(b"\xff\xfe\x00")
+    assert "train.lst: not a text file" in refusal(lambda: opened(folder))
+
+
+def test_bad_classes(folder: Path) -> None:
+    message = refusal(lambda: opened(folder, classes=11))
+    assert "11" in message
+    assert "4 as in" in message
+    assert str(folder / "classes.txt") in message
+    (folder / "classes.txt").write_text("a\nb\na\n")
+    assert "'a' twice" in refusal(lambda: opened(folder))
+    (folder / "classes.txt").write_text("\n")
+    assert "0 classes" in refusal(lambda: opened(folder))
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "coco:x", "list:", "voc:", "list", "voc", "synthetic:", "synthetics", "LIST:x"]
+)
+def test_unknown_kinds(spec: str) -> None:
+    assert "list:DIR_OR_FILE" in refusal(lambda: open_dataset(spec))
+    assert "list:DIR_OR_FILE" in refusal(lambda: parts(spec))
+
+
+def test_bad_arguments(folder: Path) -> None:
+    assert f"list:{folder}" in refusal(lambda: open_dataset(str(folder)))
+    assert "no such file or folder" in refusal(lambda: open_dataset("list:nowhere"))
+    assert "train or val" in refusal(lambda: opened(folder, part="test"))
+    assert "size" in refusal(lambda: opened(folder, size=(0, 8)))
+    for count in ("0", "-3", "x", "1.5", "²"):
+        assert "number of images" in refusal(lambda count=count: open_dataset(f"synthetic:{count}"))  # type: ignore[misc]
+    assert "expected 12 as in" in refusal(lambda: open_dataset("synthetic", classes=11))
+
+
+def test_fingerprint_is_of_the_content(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = opened(folder)
+    first = data.fingerprint()
+    copy = tmp_path_factory.mktemp("copy") / "data"
+    folder.rename(copy)
+    assert opened(copy).fingerprint() == first
+    assert opened(copy, part="val").fingerprint() != first
+    assert opened(copy, size=(6, 8)).fingerprint() != opened(copy, size=(8, 6)).fingerprint()
+    (copy / "classes.txt").write_text("one\n2\nthree\nfour\n")
+    assert opened(copy).fingerprint() != first
+    (copy / "classes.txt").write_text("one\ntwo words\nthree\nfour\n")
+    content = bytearray((copy / "labels/c.png").read_bytes())
+    content[-1] ^= 1
+    (copy / "labels/c.png").write_bytes(content)
+    assert opened(copy).fingerprint() != first
+    (copy / "labels/c.png").unlink()
+    assert "labels/c.png (train.lst line 3)" in refusal(lambda: opened(copy).fingerprint())
+
+
+def test_stack_needs_one_size(folder: Path) -> None:
+    write_pair(folder, "b", (5, 8))
+    assert "(5, 8)" in refusal(lambda: stack(opened(folder)))
+    assert "no image" in refusal(lambda: stack(opened(folder), []))
+    assert stack(opened(folder), [2, 0])[0].shape == (2, 6, 8, 3)
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """VOCdevkit with one image in train and one in val."""
+    root = tmp_path / "VOCdevkit" / "VOC2012"
+    for name in ("ImageSets/Segmentation", "JPEGImages", "SegmentationClass"):
+        (root / name).mkdir(parents=True)
+    label = np.array([[0, 1, 20], [255, 15, 0]], np.uint8)
+    for name, part in (("x", "train"), ("y", "val")):
+        (root / f"ImageSets/Segmentation/{part}.txt").write_text(f"{name}\n")
+        Image.new("RGB", (3, 2)).save(root / f"JPEGImages/{name}.jpg")
+        indexed = Image.fromarray(label)
+        indexed.putpalette([value * 37 % 256 for value in range(768)])
+        indexed.save(root / f"SegmentationClass/{name}.png")
+    return root.parent
+
+
+def test_voc_reads_indices_not_colours(voc: Path) -> None:
+    for where in (voc, voc / "VOC2012"):
+        data = open_dataset(f"voc:{where}", classes=21)
+        assert (len(data), data.classes) == (1, VOC_CLASSES)
+        assert data.label(0).tolist() == [[0, 1, 20], [255, 15, 0]]
+    assert check(open_dataset(f"voc:{voc}", part="val")).unlabelled == 1
+    assert parts(f"voc:{voc}") == ("train", "val")
+    assert data.palette[[1, 15, 20]].tolist() == [[128, 0, 0], [192, 128, 128], [0, 64, 128]]
+
+
+def test_voc_faults(voc: Path) -> None:
+    sets = voc / "VOC2012/ImageSets/Segmentation"
+    assert "21 as in" in refusal(lambda: open_dataset(f"voc:{voc}", classes=20))
+    assert "VOCdevkit layout" in refusal(lambda: open_dataset(f"voc:{voc.parent / 'no'}"))
+    (sets / "train.txt").write_text("x\nz\n")
+    message = refusal(lambda: check(open_dataset(f"voc:{voc}")))
+    assert "JPEGImages/z.jpg (train.txt line 2): no such file" in message
+    (sets / "train.txt").write_text("")
+    assert "train.txt: an empty list" in refusal(lambda: open_dataset(f"voc:{voc}"))
+    (sets / "val.txt").rename(sets / "trainval.txt")
+    assert "no val part" in refusal(lambda: open_dataset(f"voc:{voc}", part="val"))
+    (sets / "train.txt").unlink()
+    assert len(open_dataset(f"voc:{voc}")) == 1
+
+
+def test_missing_pillow_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert 'pip install "auxnas[torch]"' in refusal(lambda: opened(folder).image(0))
+    assert open_dataset("synthetic:1", size=(8, 8)).image(0).shape == (8, 8, 3)
+
+
+def test_import_needs_no_framework() -> None:
+    code = (
+        "import sys, search.data; print([m for m in ('torch', 'onnx', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+needs_real = pytest.mark.skipif(
+    not REAL.is_dir(), reason="no real photographs: set AUXNAS_DATA to their folder"
+)
+
+
+@needs_real
+def test_real_photographs() -> None:
+    data = open_dataset(f"list:{REAL / 'camvid'}", classes=11, size=(90, 120), part="val")
+    assert len(data) == 101
+    assert data.classes[3] == "Road"
+    images, labels = stack(data, range(0, 101, 20))
+    assert images.shape[1:] == (90, 120, 3)
+    assert set(np.unique(labels)) <= {*range(11), 255}
+    assert np.bincount(labels.ravel(), minlength=256)[:11].argmax() == 3
+    assert np.mean(images[labels == 0]) > np.mean(images[labels == 3])
+
+
+@needs_real
+def test_real_voc() -> None:
+    summary = check(open_dataset(f"voc:{REAL / 'VOCdevkit'}", part="val"))
+    assert summary.images == 5
+    assert summary.pixels[0] > 500_000
