@@ -1,0 +1,175 @@
+"""``nassearch``: finds architectures."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genotype.console import OneLineGroup, note, print_json
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class SizeType(click.ParamType[list[int]]):
+    """``HxW``: two positive numbers, height first."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[int]:
+        """[height, width]."""
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", str(value))
+        if match is None:
+            self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 120x160", param, ctx)
+        return [int(match[1]), int(match[2])]
+
+
+class AssignmentType(click.ParamType[tuple[str, Any]]):
+    """``NAME=VALUE``, the value as JSON or as text."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        """(name, value)."""
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r}: expected NAME=VALUE, for example stage1.epochs=3", param, ctx)
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            return name, text
+
+
+OPTIONS = {
+    "data": "data.source",
+    "classes": "data.classes",
+    "size": "data.size",
+    "trials": "trials",
+    "seed": "seed",
+    "encoder_weights": "encoder_weights",
+    "learner": "learner",
+    "batch": "search.batch",
+}
+"""The settings that have an option of their own."""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+
+
+@click.group(cls=OneLineGroup)
+def main() -> None:
+    """Find compact dense-prediction architectures for your images."""
+
+
+@main.command()
+@click.option("--data", metavar="SPEC", help="synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT.")
+@click.option("--preset", default="small", show_default=True, help="demo, small or paper.")
+@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+@click.option("--size", type=SizeType(), help="Image height and width.")
+@click.option("--trials", type=int, help="How many genotypes to try.")
+@click.option("--seed", type=int, help="Everything random derives from it.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
+@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@click.option("--batch", type=int, help="Genotypes proposed at a time.")
+@click.option("--set", "sets", type=AssignmentType(), multiple=True, help="Any other setting.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Where shared results are kept.")
+@as_json
+def run(
+    preset: str,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **options: Any,
+) -> int | None:
+    """Search, or go on with the search in --out.
+
+    Pre-trains an encoder on the data (kept for the next run), tries genotypes in two
+    stages, and leaves the best one in --out. Ctrl-C ends it without losing what is
+    finished; the same command goes on.
+    """
+    from search.cache import cache_dir
+    from search.config import nested, resolve
+    from search.presets import PRESETS
+    from search.progress import display_on_stderr
+    from search.run import Workplace
+
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
+    given = {OPTIONS[name]: value for name, value in options.items() if value is not None}
+    settings = resolve(PRESETS[preset], nested(given), nested(dict(sets)))
+    place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
+    try:
+        found = _search(place, as_json)
+    except KeyboardInterrupt:
+        note("interrupted: what is finished is kept, the same command goes on from there")
+        return INTERRUPTED
+    return found
+
+
+def _search(place: Any, as_json: bool) -> int:
+    """Runs to the end and says what came out; 1 when nothing did."""
+    from rich.console import Console
+
+    from search.report import row, table, write_best
+    from search.run import execute
+    from search.trials import best_of
+
+    trials = execute(place)
+    files = write_best(place, trials)
+    if as_json:
+        best = [row(trial) for trial in best_of(trials)]
+        print_json({"run": str(place.folder), "trials": len(trials), "best": best, "files": files})
+    else:
+        Console(file=sys.stdout).print(table(trials))
+        for path in files.values():
+            click.echo(path)
+    if not files:
+        note("error: no trial has a reward, see nassearch status")
+    return 0 if files else 1
+
+
+@main.command()
+@run_folder
+@click.option("--count", default=10, show_default=True, help="How many.")
+@as_json
+def top(folder: Path, count: int, as_json: bool) -> None:
+    """The best genotypes of RUN, which may be under way."""
+    from rich.console import Console
+
+    from search.journal import Journal
+    from search.report import row, table
+    from search.trials import best_of
+
+    with Journal(folder) as journal:
+        trials = journal.trials()
+    if as_json:
+        print_json([row(trial) for trial in best_of(trials)[:count]])
+    else:
+        Console(file=sys.stdout).print(table(trials, count))
+
+
+@main.command()
+@run_folder
+@as_json
+def status(folder: Path, as_json: bool) -> None:
+    """Where RUN stands, whether or not it is under way."""
+    from search.journal import Journal
+    from search.report import status as report_status
+    from search.report import status_lines
+
+    found = report_status(folder)
+    if as_json:
+        print_json(found)
+        return
+    with Journal(folder) as journal:
+        lines = status_lines(found, journal.trials())
+    for line in lines:
+        click.echo(line)

@@ -1,0 +1,231 @@
+"""Every setting of a search, with the paper's values as defaults where it gives one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from search.errors import SettingsError
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0)]
+
+HARMLESS = ("trials",)
+"""Settings that may change when a run is continued."""
+
+
+class Section(BaseModel):
+    """A group of settings; fields are documented where they stand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DataSettings(Section):
+    """Which images, and what happens to them."""
+
+    source: str = "synthetic"
+    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE`` or ``voc:VOCDEVKIT``."""
+    classes: Annotated[int, Field(ge=2, le=255)] | None = None
+    """Number of classes; none given: the data says so itself."""
+    size: tuple[Positive, Positive] = (256, 256)
+    """(height, width) that images are brought to (the paper gives none for the search)."""
+    meta_train: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Share of the training images that architectures are trained on (paper: 90 %)."""
+    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.5, 2.0)
+    """Range of random magnification where images are trained on (paper: 0.5 to 2)."""
+    mirror: Share = 0.5
+    """Probability of mirroring an image that is trained on (paper: random)."""
+
+
+class TaskSettings(Section):
+    """What is asked of a network."""
+
+    ignore: tuple[str, ...] | None = None
+    """Classes that count in no score; none given: background for voc, else nothing."""
+
+
+class ModelSettings(Section):
+    """What is built around a genotype."""
+
+    width: Annotated[float, Field(ge=0.05, le=4)] = 1.0
+    """Width multiplier of the MobileNet-v2 encoder (paper: 1)."""
+    agg_size: Positive = 48
+    """Channels of the decoder (paper: 48 in search)."""
+    sep_repeats: Positive = 1
+    """How often a separable convolution repeats (1 in search)."""
+    auxiliary: Literal["none", "classifier", "cell"] = "cell"
+    """Auxiliary heads on the blocks' outputs (paper: cell)."""
+
+
+class SearchSettings(Section):
+    """How genotypes are chosen, and how long each is followed."""
+
+    searcher: Literal["random"] = "random"
+    """Who proposes genotypes."""
+    batch: Positive = 2
+    """Genotypes proposed at a time; decisions depend on earlier batches only."""
+    proceed: Share = 0.9
+    """Probability p of going on below the mean stage-1 reward, at trial 0 (paper: 0.9)."""
+    proceed_half_life: Annotated[float, Field(gt=0)] = 200.0
+    """Trials in which p falls by half: p = proceed x 0.5 ^ (number / half life)."""
+    reuse: bool = True
+    """Whether a genotype isomorphic to an earlier one shares its reward untrained."""
+
+
+class StageSettings(Section):
+    """One of the two stages of training (paper, sections 3.2.1 and 4.1)."""
+
+    epochs: Natural
+    """Passes over the stage's images (paper: 5 and 1)."""
+    batch_size: Positive
+    """Images a step (64 and 32)."""
+    decoder_rate: Rate = 3e-3
+    """Adam's learning rate for the decoder (paper: 3e-3)."""
+    encoder_rate: Rate = 1e-3
+    """Learning rate of SGD with momentum for the encoder (paper: 1e-3; stage 2 only)."""
+    polyak: Annotated[float, Field(ge=0, lt=1)]
+    """Decay of the parameters' running average (paper: 0.9 and 0.99)."""
+    auxiliary: Rate = 0.15
+    """Weight of each auxiliary output's loss (0.15 in search)."""
+    distillation: Rate
+    """Weight of the L2 loss against the teacher's logits (paper: 0.3 in stage 1 only)."""
+    clip_norm: Rate = 3.0
+    """Largest norm of a parameter group's gradient; 0 for no limit."""
+
+
+class FeatureSettings(Section):
+    """The encoder outputs that stage 1 trains on, computed once."""
+
+    images: Positive = 4000
+    """At most so many meta-train images (paper: 4000)."""
+    dtype: Literal["float16", "float32"] = "float16"
+    """How they are stored."""
+
+
+class PretrainSettings(Section):
+    """Training of the encoder under a Light-Weight RefineNet decoder (paper, section 4)."""
+
+    channels: Positive = 256
+    """Channels of the Light-Weight RefineNet decoder (its authors: 256)."""
+    epochs: Natural = 100
+    """Passes over the meta-train images."""
+    batch_size: Positive = 16
+    """Images a step."""
+    rate: Rate = 3e-3
+    """Adam's learning rate, for encoder and decoder alike."""
+    poly: Rate = 0.9
+    """Power of the learning rate's decay to 0."""
+    polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the parameters' running average; 0 keeps the last ones."""
+    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.5, 2.0)
+    """Range of random magnification (paper: 0.5 to 2)."""
+    seed: Natural = 0
+    """Seed of the initial weights and of the order of images."""
+
+
+class Settings(Section):
+    """A whole search."""
+
+    seed: Natural = 0
+    """Everything random derives from it."""
+    trials: Positive = 1000
+    """How many genotypes to reach an outcome for (may change when a run is continued)."""
+    learner: Literal["torch", "null"] = "torch"
+    """Who trains: torch, or null, which only pretends to."""
+    encoder_weights: str | None = None
+    """File with the encoder's weights; none given: it is pre-trained on the data."""
+    data: DataSettings = DataSettings()
+    """Which images."""
+    task: TaskSettings = TaskSettings()
+    """What is asked of a network."""
+    model: ModelSettings = ModelSettings()
+    """What is built around a genotype."""
+    search: SearchSettings = SearchSettings()
+    """How genotypes are chosen."""
+    features: FeatureSettings = FeatureSettings()
+    """The stored encoder outputs."""
+    stage1: StageSettings = StageSettings(epochs=5, batch_size=64, polyak=0.9, distillation=0.3)
+    """The decoder alone, on stored encoder outputs."""
+    stage2: StageSettings = StageSettings(epochs=1, batch_size=32, polyak=0.99, distillation=0.0)
+    """Encoder and decoder, end to end."""
+    pretrain: PretrainSettings = PretrainSettings()
+    """How the encoder is pre-trained where no weights are given."""
+
+
+def resolve(*layers: Mapping[str, Any]) -> Settings:
+    """The settings of nested values, each layer over the ones before, all over the defaults.
+
+    Raises:
+        SettingsError: naming the setting, what was found, and the nearest known name or
+            the values that it takes.
+    """
+    values = Settings().model_dump(mode="json")
+    for layer in layers:
+        _overlay(values, layer, "")
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _settings_error(error) from None
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values of dotted ones: ``{"data.size": x}`` is ``{"data": {"size": x}}``."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        place = result
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return result
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested values by dotted name."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def difference(stored: Mapping[str, Any], given: Settings) -> str | None:
+    """The first setting in which ``given`` would not continue a run; None if there is none."""
+    before = dict(dotted(stored))
+    now = dict(dotted(given.model_dump(mode="json")))
+    for name in sorted(before.keys() | now.keys()):
+        if name not in HARMLESS and before.get(name) != now.get(name):
+            return f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+    return None
+
+
+def _overlay(values: dict[str, Any], layer: Mapping[str, Any], prefix: str) -> None:
+    """Writes ``layer`` over ``values``, in place, section by section."""
+    for name, value in layer.items():
+        if name not in values:
+            raise _unknown(f"{prefix}{name}")
+        if not isinstance(values[name], dict):
+            values[name] = value
+        elif isinstance(value, Mapping):
+            _overlay(values[name], value, f"{prefix}{name}.")
+        else:
+            raise SettingsError(f"{prefix}{name}", repr(value), "a group of settings")
+
+
+def _unknown(name: str) -> SettingsError:
+    known = [key for key, _ in dotted(Settings().model_dump())]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    return SettingsError(name, "no such setting", f"perhaps {near[0]}")
+
+
+def _settings_error(error: ValidationError) -> SettingsError:
+    """The first of pydantic's findings, in one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Input ").removeprefix("should be ")
+    return SettingsError(place, repr(first["input"])[:80], message)

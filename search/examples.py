@@ -1,0 +1,116 @@
+"""Labelled examples for a learner: images, or stored encoder outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from backends.base import Batch
+from search.cache import digest
+from search.data import Augment, Dataset, check, normalise
+from search.progress import Display
+from search.store import Rows, Store, open_store
+
+IMAGE, LABEL, TEACHER = "image", "label", "teacher"
+"""Names of arrays in stores; ``image`` is the input of a whole network too."""
+
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class ImageExamples:
+    """Images that a whole network starts from.
+
+    Attributes:
+        pixels: a store with ``image`` and ``label``, as uint8.
+        indices: which of its rows.
+        augment: random transform for training; None for none.
+    """
+
+    pixels: Store
+    indices: tuple[int, ...]
+    augment: Augment | None = None
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.indices)
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them, normalised; randomly transformed where ``rng`` is given."""
+        rows = [self.indices[index] for index in indices]
+        images, labels = self.pixels.read(IMAGE, rows), self.pixels.read(LABEL, rows)
+        if rng is not None and self.augment is not None:
+            pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
+            images = np.stack([image for image, _ in pairs])
+            labels = np.stack([label for _, label in pairs])
+        return Batch({IMAGE: normalise(images)}, labels)
+
+
+@dataclass(frozen=True)
+class FeatureExamples:
+    """Stored encoder outputs that a decoder starts from.
+
+    Attributes:
+        features: a store with an array for each encoder output, and ``teacher`` perhaps.
+        rows: which of its rows.
+        pixels: the store with the labels.
+        indices: the rows' places there.
+        outputs: names of the encoder outputs.
+        teacher: whether to hand out the teacher's logits.
+    """
+
+    features: Store
+    rows: tuple[int, ...]
+    pixels: Store
+    indices: tuple[int, ...]
+    outputs: tuple[str, ...]
+    teacher: bool = False
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them; what is stored cannot be transformed any more."""
+        rows = [self.rows[index] for index in indices]
+        labels = self.pixels.read(LABEL, [self.indices[index] for index in indices])
+        maps = {name: self._read(name, rows) for name in self.outputs}
+        return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
+
+    def _read(self, name: str, rows: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
+        return self.features.read(name, rows).astype(np.float32)
+
+
+def pixel_key(dataset: Dataset) -> str:
+    """Names the pixels of ``dataset``: its content and its size."""
+    return digest("pixels", dataset.fingerprint())
+
+
+def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
+    """All images and labels of ``dataset``, decoded and resized once.
+
+    The data are checked before anything of theirs is stored.
+
+    Raises:
+        DataError: naming the first file that is not as it should be.
+    """
+
+    def compute() -> Iterator[Rows]:
+        with display.task("checking the data", len(dataset)) as advance:
+            check(dataset, lambda done, total: advance(done, ""))
+        with display.task("reading the images", len(dataset)) as advance:
+            for start in range(0, len(dataset), _CHUNK):
+                places = range(start, min(start + _CHUNK, len(dataset)))
+                yield {
+                    IMAGE: np.stack([dataset.image(place) for place in places]),
+                    LABEL: np.stack([dataset.label(place) for place in places]),
+                }
+                advance(places.stop, "")
+
+    store = open_store(cache / "pixels" / pixel_key(dataset), len(dataset), compute, {})
+    if store.rebuilt:
+        display.say(f"stored images were {store.rebuilt}: read again")
+    return store

@@ -1,0 +1,103 @@
+"""Encoder outputs computed once, with a teacher's logits beside them (paper, section 4)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.base import Learner
+from compiler import MAIN, Program
+from search.cache import digest, params_digest
+from search.data import normalise
+from search.examples import IMAGE, TEACHER, FeatureExamples
+from search.progress import Display
+from search.store import Array, Rows, Store, open_store
+
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """What stored encoder outputs are made from.
+
+    Attributes:
+        learner: who computes.
+        label: names the learner; part of the store's name.
+        encoder: from an image to the encoder outputs.
+        teacher: from an image to logits, if there is one.
+        pixels: the store of images.
+        pixel_key: names its content.
+        dtype: how encoder outputs are stored.
+    """
+
+    learner: Learner
+    label: str
+    encoder: Program
+    teacher: Program | None
+    pixels: Store
+    pixel_key: str
+    dtype: str
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the encoder outputs."""
+        return tuple(name for name, _ in self.encoder.graph.outputs)
+
+    def key(self, indices: Sequence[int]) -> str:
+        """Names the store of these images: a hash of all that its content depends on."""
+        programs = [p for p in (self.encoder, self.teacher) if p is not None]
+        names = [(str(p.graph), params_digest(p.params)) for p in programs]
+        return digest("features", self.label, self.pixel_key, self.dtype, list(indices), names)
+
+    def chunk(self, indices: Sequence[int]) -> Rows:
+        """Encoder outputs and logits of some images."""
+        inputs = {IMAGE: normalise(self.pixels.read(IMAGE, indices))}
+        maps: dict[str, Array] = dict(self.learner.infer(self.encoder, inputs))
+        if self.teacher is not None:
+            maps[TEACHER] = self.learner.infer(self.teacher, inputs)[MAIN]
+        return maps
+
+
+def feature_store(
+    source: FeatureSource, indices: Sequence[int], cache: Path, display: Display
+) -> Store:
+    """The encoder outputs of the images ``indices``, in this order."""
+
+    def compute() -> Iterator[Rows]:
+        with display.task("computing encoder outputs", len(indices)) as advance:
+            for start in range(0, len(indices), _CHUNK):
+                some = indices[start : start + _CHUNK]
+                yield source.chunk(some)
+                advance(start + len(some), "")
+
+    dtypes: Mapping[str, str] = dict.fromkeys((*source.outputs, TEACHER), source.dtype)
+    store = open_store(cache / "features" / source.key(indices), len(indices), compute, dtypes)
+    if store.rebuilt:
+        display.say(f"stored encoder outputs were {store.rebuilt}: computed again")
+    return store
+
+
+def feature_examples(
+    source: FeatureSource,
+    train: Sequence[int],
+    val: Sequence[int],
+    cache: Path,
+    display: Display,
+) -> tuple[FeatureExamples, FeatureExamples]:
+    """Stage 1's examples to train on and to validate on, from one store."""
+    store = feature_store(source, [*train, *val], cache, display)
+
+    def part(first: int, indices: Sequence[int], teacher: bool) -> FeatureExamples:
+        rows = tuple(range(first, first + len(indices)))
+        return FeatureExamples(store, rows, source.pixels, tuple(indices), source.outputs, teacher)
+
+    return part(0, train, source.teacher is not None), part(len(train), val, False)
+
+
+def some_of(indices: Sequence[int], count: int) -> tuple[int, ...]:
+    """At most ``count`` of ``indices``, always the same ones, in order."""
+    if len(indices) <= count:
+        return tuple(indices)
+    return tuple(sorted(random.Random("auxnas features").sample(list(indices), count)))

@@ -1,0 +1,30 @@
+"""Named groups of settings, as plain data over the defaults (which are the paper's)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "small": {
+        "trials": 50,
+        "data": {"size": (128, 160), "scale": (0.75, 1.5)},
+        "model": {"width": 0.5, "agg_size": 32},
+        "stage1": {"epochs": 5, "batch_size": 16},
+        "stage2": {"epochs": 1, "batch_size": 16, "polyak": 0.9},
+        "pretrain": {"channels": 64, "epochs": 60, "batch_size": 16, "scale": (0.75, 1.5)},
+    },
+    "demo": {
+        "trials": 8,
+        "data": {"source": "synthetic:300", "size": (96, 96), "scale": (0.75, 1.5)},
+        "model": {"width": 0.35, "agg_size": 24},
+        "search": {"proceed": 0.2},
+        "stage1": {"epochs": 3, "batch_size": 16},
+        "stage2": {"epochs": 1, "batch_size": 16, "polyak": 0.9},
+        "pretrain": {"channels": 32, "epochs": 20, "batch_size": 16, "scale": (0.75, 1.5)},
+    },
+}
+"""``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.
+``demo``: minutes."""
+
+DEFAULT = "small"

@@ -1,0 +1,106 @@
+"""Showing how far things are: live on a terminal, plain lines elsewhere. All on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from time import monotonic
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Advance = Callable[[int, str], None]
+"""Called with how much is done, and what to say beside it."""
+
+
+class Display(Protocol):
+    """Where progress goes."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+    def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        """Something with a known end."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def say(self, line: str) -> None:
+        """Nothing."""
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Advance]:
+        """Nothing."""
+        yield lambda done, text: None
+
+
+class Plain:
+    """Lines: at the start of a task, then at most one every ``every`` seconds."""
+
+    def __init__(self, console: Console, every: float = 15.0) -> None:
+        self._console, self._every = console, every
+
+    def say(self, line: str) -> None:
+        """Prints the line."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Advance]:
+        """Prints title and share done."""
+        started = last = monotonic()
+        spoken = False
+
+        def advance(done: int, text: str) -> None:
+            nonlocal last, spoken
+            now = monotonic()
+            if now - last < self._every or done >= total:
+                return
+            last, spoken = now, True
+            left = clock((now - started) / max(done, 1) * (total - done))
+            self.say(f"{title}: {done}/{total}{text and '  ' + text}  {left} left")
+
+        yield advance
+        if spoken:
+            self.say(f"{title}: done in {clock(monotonic() - started)}")
+
+
+class Live:
+    """Bars that move, with lines above them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, line: str) -> None:
+        """Prints the line above the bars."""
+        self._console.print(line, markup=False, highlight=False)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Advance]:
+        """A bar that is gone when the task is."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bars:
+            bar = bars.add_task(title, total=total, text="")
+            yield lambda done, text: bars.update(bar, completed=done, text=text)
+
+
+def display_on_stderr() -> Display:
+    """Live where stderr is a terminal, plain where it is not."""
+    console = Console(stderr=True)
+    return Live(console) if console.is_terminal else Plain(console)
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: ``42 s``, ``3:07``, ``2:05:09``."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"

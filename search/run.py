@@ -1,0 +1,262 @@
+"""A whole run: from settings to a journal, by way of data, encoder, features and trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module, metadata
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+from backends.base import Learner
+from backends.registry import backend
+from compiler import Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
+from genotype import SearchSpace
+from search.cache import params_digest
+from search.config import Settings, difference
+from search.data import Augment, Dataset, open_dataset, split as split_data
+from search.driver import Driver, Policy
+from search.errors import JournalError, SettingsError
+from search.evaluator import Material, TwoStages
+from search.examples import ImageExamples, pixel_key, pixel_store
+from search.features import FeatureSource, feature_examples, some_of
+from search.journal import Journal
+from search.lock import run_lock
+from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
+from search.progress import Display
+from search.searchers import make_searcher
+from search.store import Store
+from search.tasks import Segmentation
+from search.trials import Trial
+from search.watch import Watch
+from search.weights import RunWeights, shipped
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Everything that the trials of a run have in common, made when first needed.
+
+    Attributes:
+        settings: of the run.
+        folder: the run's own folder.
+        cache: where things computed once are kept, for other runs too.
+        display: where progress goes.
+    """
+
+    settings: Settings
+    folder: Path
+    cache: Path
+    display: Display
+
+    @cached_property
+    def learner(self) -> Learner:
+        """Who trains."""
+        learner: Learner = backend("learner", self.settings.learner)()
+        return learner
+
+    @property
+    def space(self) -> SearchSpace:
+        """Where genotypes are searched for."""
+        return SearchSpace.cvpr2019()
+
+    # Data -------------------------------------------------------------------------------
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The training part of the data, at the run's size."""
+        data = self.settings.data
+        return open_dataset(data.source, classes=data.classes, size=data.size)
+
+    @cached_property
+    def pixels(self) -> Store:
+        """Its images and labels, checked and decoded."""
+        return pixel_store(self.dataset, self.cache, self.display)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which images are meta-train and which are meta-val, whatever the run's seed."""
+        first, second = split_data(self.dataset, self.settings.data.meta_train)
+        return first.indices, second.indices
+
+    def images(self, scale: tuple[float, float]) -> Material:
+        """Images for a whole network; magnified at random by ``scale`` in training."""
+        data = self.settings.data
+        augment = Augment(data.size, scale, data.mirror)
+        train, val = self.parts
+        return Material(ImageExamples(self.pixels, train, augment), ImageExamples(self.pixels, val))
+
+    @cached_property
+    def task(self) -> Segmentation:
+        """What is asked of a network."""
+        ignore = self.settings.task.ignore
+        if ignore is None:
+            ignore = ("background",) if self.settings.data.source.startswith("voc:") else ()
+        return Segmentation(self.dataset.classes, ignore)
+
+    # Model ------------------------------------------------------------------------------
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """What is built around a genotype."""
+        return ModelSpec(classes=len(self.dataset.classes), **self.settings.model.model_dump())
+
+    @cached_property
+    def encoder_graph(self) -> Graph:
+        """From an image to the encoder outputs, which are the same for every genotype."""
+        any_genotype = self.space.genotype([0] * len(self.space.layout))
+        graph = lower(any_genotype, self.spec)
+        return split(graph, encoder_outputs(graph))[0]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The weights that trials start from."""
+        path = self.settings.encoder_weights
+        if path is not None:
+            load = getattr(import_module(f"backends.{self.settings.learner}"), "load_encoder", None)
+            return given_encoder(path, self.encoder_graph, load)
+        images = self.images(self.settings.pretrain.scale)
+        work = Pretraining(
+            learner=self.learner,
+            label=self.settings.learner,
+            spec=self.spec,
+            settings=self.settings.pretrain,
+            train=images.train,
+            val=images.val,
+            data_key=pixel_key(self.dataset),
+            task=self.task,
+        )
+        return pretrained_encoder(work, self.cache, self.display)
+
+    @cached_property
+    def encoder_params(self) -> Mapping[str, Any]:
+        """The encoder's own arrays."""
+        return {n: v for n, v in self.encoder.params.items() if n.startswith(PREFIX)}
+
+    # Trials -----------------------------------------------------------------------------
+
+    @cached_property
+    def evaluator(self) -> TwoStages:
+        """Trains and scores genotypes."""
+        settings = self.settings
+        teacher = self.encoder.teacher if settings.stage1.distillation else None
+        source = FeatureSource(
+            learner=self.learner,
+            label=settings.learner,
+            encoder=Program(self.encoder_graph, self.encoder_params, "encoder"),
+            teacher=teacher,
+            pixels=self.pixels,
+            pixel_key=pixel_key(self.dataset),
+            dtype=settings.features.dtype,
+        )
+        train, val = self.parts
+        some = some_of(train, settings.features.images)
+        first = Material(*feature_examples(source, some, val, self.cache, self.display))
+        return TwoStages(
+            learner=self.learner,
+            task=self.task,
+            spec=self.spec,
+            encoder=self.encoder_params,
+            first=first,
+            second=self.images(settings.data.scale),
+            stage1=settings.stage1,
+            stage2=settings.stage2,
+        )
+
+    @cached_property
+    def weights(self) -> RunWeights:
+        """The trained networks."""
+        return RunWeights(self.folder / "weights", self.spec, self.dataset.classes)
+
+    def figures(self, trial: Trial) -> tuple[int, int]:
+        """Parameters and multiply-adds of a trial's network as described."""
+        found = cost(lower(trial.genotype, shipped(self.spec)), self.settings.data.size)
+        return found.parameters, found.multiply_adds
+
+    def meta(self) -> dict[str, Any]:
+        """What the journal is to know of the run."""
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "data": pixel_key(self.dataset),
+            "encoder": params_digest(self.encoder_params),
+            "classes": list(self.dataset.classes),
+            "model": self.spec.to_dict(),
+            "versions": versions(),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what takes part, by name."""
+    found = {"python": python_version()}
+    for package in ("auxnas", "numpy", "torch"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def execute(place: Workplace) -> list[Trial]:
+    """Runs the search until it has ``settings.trials`` outcomes; returns its trials.
+
+    A run that was begun in the same folder with the same settings is continued.
+
+    Raises:
+        RunLockedError: when another process runs in this folder.
+        SettingsError: naming the first setting that differs from the run's.
+        JournalError: when data or encoder have changed since, or the journal is damaged.
+    """
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with run_lock(place.folder), Journal(place.folder, write=True) as journal:
+        known = journal.meta()
+        _refuse_other_settings(place, known)
+        learner_first = place.learner
+        place.display.say(_introduction(place, learner_first))
+        _settle_meta(place, journal, known)
+        with Watch(place.display, place.settings.trials) as watch:
+            return _driver(place, journal, watch).run(place.settings.trials)
+
+
+def _driver(place: Workplace, journal: Journal, watch: Watch) -> Driver:
+    search = place.settings.search
+    seed = place.settings.seed
+    return Driver(
+        journal=journal,
+        searcher=make_searcher(search.searcher, place.space, seed),
+        evaluate=place.evaluator,
+        figures=place.figures,
+        policy=Policy(seed, search.batch, search.proceed, search.proceed_half_life, search.reuse),
+        weights=place.weights,
+        watcher=watch,
+    )
+
+
+def _refuse_other_settings(place: Workplace, known: Mapping[str, Any]) -> None:
+    found = difference(known["settings"], place.settings) if known else None
+    if found is not None:
+        expected = "the run's own settings, or another --out"
+        raise SettingsError(str(place.folder), f"begun with other settings: {found}", expected)
+
+
+def _settle_meta(place: Workplace, journal: Journal, known: Mapping[str, Any]) -> None:
+    """Stores what the run is at its beginning, and compares it when it goes on."""
+    now = place.meta()
+    for name in ("data", "encoder"):
+        if known and known[name] != now[name]:
+            expected = f"the same {name}, or another --out"
+            raise JournalError(str(place.folder), f"the {name} changed since it began", expected)
+    if not known:
+        journal.set_meta(now)
+    elif known["settings"] != now["settings"]:
+        journal.set_meta({"settings": now["settings"]})
+
+
+def _introduction(place: Workplace, learner: Learner) -> str:
+    dataset, (height, width) = place.dataset, place.settings.data.size
+    count, classes = len(dataset), len(dataset.classes)
+    trained = type(learner).__name__
+    return (
+        f"search on {dataset.name}: {count} images at {height}x{width}, {classes} classes, "
+        f"{place.settings.trials} trials, {trained}"
+    )

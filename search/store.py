@@ -1,0 +1,170 @@
+"""Arrays on disk that are computed once: named by content, whole or not there, checked.
+
+A store is a folder with one ``.npy`` file an array (first axis: rows) and a manifest with
+each file's size and checksum. It is written under a temporary name and renamed when it
+is complete, so an interrupted one is never taken for a finished one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Rows = Mapping[str, Array]
+"""Some consecutive rows of every array."""
+
+MANIFEST = "manifest.json"
+VERSION = 1
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store.
+
+    Attributes:
+        folder: where it is.
+        rows: how many rows every array has.
+        rebuilt: why an earlier one was thrown away; empty if there was none.
+    """
+
+    folder: Path
+    rows: int
+    rebuilt: str = ""
+
+    def read(self, name: str, indices: Sequence[int]) -> Array:
+        """Some rows of an array.
+
+        The file is mapped for the time of the call only, so that what was read does not
+        stay in memory.
+        """
+        mapped = np.load(self.folder / f"{name}.npy", mmap_mode="r")
+        return np.array(mapped[np.asarray(indices, dtype=np.intp)])
+
+
+def open_store(
+    folder: Path, total: int, compute: Callable[[], Iterable[Rows]], dtypes: Mapping[str, str]
+) -> Store:
+    """The store in ``folder``, computed if it is not there or not sound.
+
+    Args:
+        folder: named after everything that the content depends on.
+        total: rows of every array.
+        compute: yields the rows in order, some at a time.
+        dtypes: the stored type by array name, where it is not the computed one.
+
+    Raises:
+        OSError: when it cannot be written; nothing is left behind then.
+        ValueError: when a value does not fit the stored type.
+    """
+    fault = _fault(folder, total)
+    if fault is None:
+        return Store(folder, total)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.mkdir()
+        _write(temporary, total, compute(), dtypes)
+        _replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Store(folder, total, "" if fault == "missing" else fault)
+
+
+def _replace(temporary: Path, folder: Path) -> None:
+    """Puts the new store in the place of whatever is there."""
+    old = temporary.with_suffix(".old")
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(temporary, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fault(folder: Path, total: int) -> str | None:
+    """Why the store in ``folder`` cannot be used; None when it can."""
+    if not folder.is_dir():
+        return "missing"
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        if (manifest["version"], manifest["rows"]) != (VERSION, total):
+            return "of another version"
+        for name, entry in manifest["arrays"].items():
+            path = folder / f"{name}.npy"
+            if path.stat().st_size != entry["bytes"] or _checksum(path) != entry["crc32"]:
+                return f"damaged: {path.name}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "damaged: its manifest"
+    return None
+
+
+def _checksum(path: Path) -> int:
+    value = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            value = zlib.crc32(chunk, value)
+    return value
+
+
+class _Column:
+    """One array being written; knows its checksum without reading it again."""
+
+    def __init__(self, path: Path, first: Array, total: int, dtype: str | None) -> None:
+        self.dtype = np.dtype(dtype or first.dtype)
+        self.bytes = self.crc32 = self.rows = 0
+        self._file: BinaryIO = path.open("wb")
+        header = {"descr": self.dtype.str, "fortran_order": False}
+        np.lib.format.write_array_header_1_0(self, {**header, "shape": (total, *first.shape[1:])})
+
+    def write(self, data: bytes) -> int:
+        """Appends bytes."""
+        self.bytes += len(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
+        return self._file.write(data)
+
+    def append(self, name: str, values: Array) -> None:
+        """Appends rows."""
+        with np.errstate(over="ignore"):
+            stored = np.ascontiguousarray(values, dtype=self.dtype)
+        if self.dtype.kind == "f" and not np.isfinite(stored).all():
+            raise ValueError(f"{name}: values that {self.dtype} cannot hold, try float32")
+        self.rows += len(stored)
+        self.write(stored.tobytes())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _write(folder: Path, total: int, chunks: Iterable[Rows], dtypes: Mapping[str, str]) -> None:
+    columns: dict[str, _Column] = {}
+    try:
+        for name, values in _items(chunks):
+            if name not in columns:
+                path = folder / f"{name}.npy"
+                columns[name] = _Column(path, values, total, dtypes.get(name))
+            columns[name].append(name, values)
+    finally:
+        for column in columns.values():
+            column.close()
+    wrong = [name for name, column in columns.items() if column.rows != total]
+    if wrong:
+        raise ValueError(f"{folder}: {wrong[0]} has not {total} rows")
+    entries = {n: {"bytes": c.bytes, "crc32": c.crc32} for n, c in columns.items()}
+    manifest = {"version": VERSION, "rows": total, "arrays": entries}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def _items(chunks: Iterable[Rows]) -> Iterator[tuple[str, Array]]:
+    for chunk in chunks:
+        yield from chunk.items()

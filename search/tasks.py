@@ -1,0 +1,80 @@
+"""What is asked of a network, and how well it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well a network did.
+
+    Attributes:
+        reward: what a searcher is told, from 0 to 1.
+        metrics: what it is made of, by name.
+    """
+
+    reward: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """One class a pixel (paper, section 4.1).
+
+    Attributes:
+        classes: the class names.
+        ignore: classes that count in no mean: background in VOC, which the paper leaves
+            out for its many pixels. A pixel of theirs given another class is a false
+            positive of that class all the same.
+    """
+
+    classes: tuple[str, ...]
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.ignore:
+            if name not in self.classes:
+                known = ", ".join(self.classes)
+                raise ValueError(f"task.ignore: no class {name!r}, expected some of {known}")
+
+    def score(self, confusion: NDArray[Any]) -> Score:
+        """The score of ``confusion``, (classes, classes) counts: row truth, column guess.
+
+        The reward is the geometric mean of
+
+        * ``miou``: mean over the classes of intersection over union; a class that is
+          neither present nor predicted does not count;
+        * ``fwiou``: the same weighted by the classes' numbers of pixels;
+        * ``accuracy``: mean over the classes present of the share of their pixels found.
+
+        Raises:
+            ValueError: when no pixel is of a class that counts.
+        """
+        counts = np.asarray(confusion, dtype=np.float64)
+        counted = np.array([name not in self.ignore for name in self.classes])
+        truth, union = counts.sum(axis=1), counts.sum(axis=1) + counts.sum(axis=0)
+        hits = np.diag(counts)
+        present, seen = counted & (truth > 0), counted & (union > 0)
+        if not present.any():
+            raise ValueError("confusion: no pixel of a class that counts")
+        iou = _ratio(hits, union - hits)
+        metrics = {
+            "miou": float(iou[seen].mean()),
+            "fwiou": float(iou[present] @ truth[present] / truth[present].sum()),
+            "accuracy": float(_ratio(hits, truth)[present].mean()),
+        }
+        reward = float(np.prod(list(metrics.values())) ** (1 / len(metrics)))
+        return Score(reward, metrics)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """``part / whole``, 0 where there is nothing to divide."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

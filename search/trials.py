@@ -1,0 +1,136 @@
+"""What a search is made of: trials, their stages, how they end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from compiler import Program
+from genotype import Genotype
+
+PENDING, COMPLETE, STOPPED, REUSED, FAILED = "pending", "complete", "stopped", "reused", "failed"
+"""States of a trial: proposed; through both stages; ended after the first; isomorphic to
+an earlier trial, whose reward it shares; failed for a typed reason."""
+
+SCORED = (COMPLETE, STOPPED)
+"""States of a trial that was trained and scored itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How a stage of training ended.
+
+    Attributes:
+        reward: what the task makes of the validation.
+        metrics: what the reward is made of.
+        seconds: how long it took; never compared.
+    """
+
+    reward: float
+    metrics: Mapping[str, float]
+    seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a trial has no reward.
+
+    Attributes:
+        kind: ``oom``, ``nan``, ``timeout``, ``crash`` or ``invalid``.
+        detail: one line for people.
+    """
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial as an evaluator gets it: everything that its outcome may depend on.
+
+    Attributes:
+        number: the trial's number, from 0.
+        genotype: what to train.
+        seed: of everything random in it.
+        baseline: mean stage-1 reward of the earlier batches; None when there is none.
+        proceed: probability of going on below the baseline.
+    """
+
+    number: int
+    genotype: Genotype
+    seed: int
+    baseline: float | None = None
+    proceed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        state: ``complete``, ``stopped`` or ``failed``.
+        stages: the stages that ended, in order.
+        failure: why it failed, if it did.
+        program: the trained network, unless it failed.
+    """
+
+    state: str
+    stages: tuple[Stage, ...] = ()
+    failure: Failure | None = None
+    program: Program | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial as the journal keeps it.
+
+    Attributes:
+        number: from 0, in the order of proposal.
+        batch: the batch of proposals it belongs to, from 0.
+        genotype: what was proposed.
+        key: names its isomorphism class.
+        seed: of everything random in it.
+        state: see the module's constants.
+        stages: the stages that ended.
+        reward: the last stage's, or the shared one.
+        source: number of the trial whose reward it shares.
+        failure: why it failed, if it did.
+        parameters: of the network as described, without auxiliary heads.
+        multiply_adds: of its convolutions, at the run's image size.
+    """
+
+    number: int
+    batch: int
+    genotype: Genotype
+    key: str
+    seed: int
+    state: str = PENDING
+    stages: tuple[Stage, ...] = ()
+    reward: float | None = None
+    source: int | None = None
+    failure: Failure | None = None
+    parameters: int | None = None
+    multiply_adds: int | None = None
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The last stage's metrics."""
+        return self.stages[-1].metrics if self.stages else {}
+
+    @property
+    def seconds(self) -> float:
+        """How long its stages took."""
+        return sum(stage.seconds for stage in self.stages)
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of trial ``number`` of a run: 32 bits that depend on nothing else."""
+    digest = hashlib.sha256(f"auxnas trial {seed} {number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def best_of(trials: list[Trial]) -> list[Trial]:
+    """Trials with a reward of their own, the best first; the earlier of two equals."""
+    found = [trial for trial in trials if trial.state in SCORED]
+    return sorted(found, key=lambda trial: (-(trial.reward or 0.0), trial.number))

@@ -1,0 +1,73 @@
+"""Trained networks of a run: written before the journal knows of them, the best one kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from compiler import Graph, ModelSpec, Program, lower
+from compiler.weights import fit, load_weights, save_weights
+from genotype import Genotype, to_json
+from search.data import MEAN, STD
+from search.trials import Trial, best_of
+
+
+@dataclass(frozen=True)
+class RunWeights:
+    """The weight files of a run.
+
+    Attributes:
+        folder: where they are.
+        spec: the model; its auxiliary heads are not kept.
+        classes: the class names.
+    """
+
+    folder: Path
+    spec: ModelSpec
+    classes: tuple[str, ...]
+
+    def keep(self, trial: Trial, program: Program) -> None:
+        """Stores the network that ``trial`` ended with, auxiliary heads apart."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.save(self._path(trial), trial.genotype, program.params)
+
+    def save(self, path: Path, genotype: Genotype, params: Mapping[str, Any]) -> None:
+        """Writes a network's weights with all it takes to use them."""
+        metadata = {
+            "genotype": json.loads(to_json(genotype)),
+            "model": shipped(self.spec).to_dict(),
+            "classes": self.classes,
+            "normalisation": {"range": 255, "mean": MEAN, "std": STD},
+        }
+        save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)
+
+    def graph(self, genotype: Genotype) -> Graph:
+        """The network without auxiliary heads."""
+        return lower(genotype, shipped(self.spec))
+
+    def program(self, trial: Trial) -> Program:
+        """The network that ``trial`` ended with.
+
+        Raises:
+            CompilerError: when its file is missing or damaged.
+        """
+        path, graph = self._path(trial), self.graph(trial.genotype)
+        return Program(graph, fit(graph, load_weights(path)[0], str(path)), trial.key)
+
+    def prune(self, trials: list[Trial]) -> None:
+        """Drops every file but the best trial's."""
+        kept = {self._path(trial) for trial in best_of(trials)[:1]}
+        for path in self.folder.glob("*"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
+    def _path(self, trial: Trial) -> Path:
+        return self.folder / f"trial-{trial.number:05}.safetensors"
+
+
+def shipped(spec: ModelSpec) -> ModelSpec:
+    """The model as it is used once trained: without auxiliary heads."""
+    return replace(spec, auxiliary="none")
