@@ -41,7 +41,7 @@ def _stage(
         for index, item in enumerate(maps)
     ]
     if coarser is not None:
-        passed = _conv(builder, f"{place}.pass", coarser, channels)
+        passed = _conv(builder, f"{place}.carry", coarser, channels)
         terms.append(builder.add(f"{place}.up", "resize", passed, terms[0]))
     node = builder.add(f"{place}.relu", "relu", builder.sum(f"{place}.sum", terms))
     return _chained_pooling(builder, f"{place}.pool", node, channels)
