@@ -155,3 +155,7 @@ def _acyclic(kind: tuple[_Cycle, ...], frame: Frame, labels: int) -> int:
         return total
 
     return acyclic(tuple(kind.count(cycle) for cycle in cycles))
+
+
+AT = {"raw": count_raw, "swap": count_swap, "isomorphism": count_isomorphism}
+"""The counting function of each level; connections are counted so at ``functional`` too."""

@@ -21,12 +21,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from genotype import symmetry
+from genotype import functional, symmetry
 from genotype.errors import GenotypeError
+from genotype.realisation import realise
 from genotype.symmetry import CELL, Item, connections_frame
 
 if TYPE_CHECKING:
-    from genotype.genotype import Branch, Connections, Genotype
+    from genotype.genotype import Branch, Cell, Connections, Genotype
+    from genotype.vocabulary import Vocabulary
 
 Level = Literal["raw", "swap", "isomorphism", "functional"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -63,36 +65,53 @@ def canonical_branches(branches: tuple[Branch, ...], level: Level) -> tuple[Bran
     """The representative of the branches' class at a level below ``functional``."""
     if level == "raw":
         return branches
-    return symmetry.smallest(branches, CELL, level == "isomorphism")[0]
+    return symmetry.smallest(branches, CELL, level != "swap")[0]
+
+
+def canonical_cell(cell: Cell, vocabulary: Vocabulary, level: Level) -> Cell:
+    """The representative of the cell's class."""
+    if level != "functional":
+        return replace(cell, branches=canonical_branches(cell.branches, level))
+    form = functional.normal_form(cell, vocabulary)
+    first, branches = realise(form, len(cell.branches), vocabulary)
+    return replace(cell, first=first, branches=branches)
 
 
 def canonical(genotype: Genotype, level: Level) -> Genotype:
     """The representative of ``genotype``'s class; see ``Genotype.canonical``."""
     check_level(level)
-    space, cell = genotype.space.check(genotype).space, genotype.cell
-    connections = canonical_connections(genotype.connections, space.encoder_outputs, level)
-    if level == "functional":
-        raise NotImplementedError
-    cell = replace(cell, branches=canonical_branches(cell.branches, level))
-    return replace(genotype, connections=connections, cell=cell)
+    space = genotype.space.check(genotype).space
+    return replace(
+        genotype,
+        connections=canonical_connections(genotype.connections, space.encoder_outputs, level),
+        cell=canonical_cell(genotype.cell, space.vocabulary, level),
+    )
 
 
 def key(genotype: Genotype, level: Level) -> str:
-    """A short name of ``genotype``'s class; see ``Genotype.key``."""
-    space = genotype.space
-    same = canonical(genotype, level)
-    return f"{level[0]}{SCHEME}-{space.digest}-{space.rank(same):x}"
+    """A short name of ``genotype``'s class; see ``Genotype.key``.
 
-
-def orbit_size(genotype: Genotype, level: Level) -> int:
-    """How many sequences are in ``genotype``'s class; see ``SearchSpace.orbit_size``."""
+    ``functional`` keys spell out the connections and the normal form; the others give
+    the rank of the representative in base 16.
+    """
     check_level(level)
     space = genotype.space.check(genotype).space
+    head = f"{level[0]}{SCHEME}-{space.digest}"
+    if level != "functional":
+        return f"{head}-{space.rank(canonical(genotype, level)):x}"
+    pairs = canonical_connections(genotype.connections, space.encoder_outputs, level)
+    form = functional.normal_form(genotype.cell, space.vocabulary)
+    return f"{head}-{'_'.join(str(i) for pair in pairs for i in pair)}-{functional.written(form)}"
+
+
+def wiring_orbit(genotype: Genotype, level: Level) -> tuple[int, int]:
+    """The sizes of the classes of the connections and, below ``functional``, of the cell."""
     if level == "raw":
-        return 1
-    if level == "functional":
-        raise NotImplementedError
+        return 1, 1
     reorder = level != "swap"
     blocks = connection_items(genotype.connections)
-    pairs = symmetry.orbit_size(blocks, connections_frame(space.encoder_outputs), reorder)
-    return pairs * symmetry.orbit_size(genotype.cell.branches, CELL, reorder)
+    frame = connections_frame(genotype.space.encoder_outputs)
+    return (
+        symmetry.orbit_size(blocks, frame, reorder),
+        symmetry.orbit_size(genotype.cell.branches, CELL, reorder),
+    )

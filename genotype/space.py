@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from genotype import counting, identity
+from genotype import counting, enumeration, functional, identity
+from genotype.bags import Graph
 from genotype.counting import Counts
+from genotype.enumeration import Classes
 from genotype.errors import GenotypeError
 from genotype.genotype import Cell, Genotype
 from genotype.identity import Level
+from genotype.shapes import shapes
 from genotype.symmetry import CELL, connections_frame
 from genotype.vocabulary import CVPR2019, Vocabulary
 
@@ -83,11 +86,14 @@ class SearchSpace:
         """
         if len(tokens) != len(self.layout):
             raise GenotypeError("tokens", f"{len(tokens)} of them", f"{len(self.layout)}")
+        return self.check(self._genotype(tokens))
+
+    def _genotype(self, tokens: Sequence[int]) -> Genotype:
         split = 2 * self.blocks
         pairs = tuple((tokens[i], tokens[i + 1]) for i in range(0, split, 2))
         starts = range(split + 1, len(tokens), 4)
         branches = tuple((tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]) for i in starts)
-        return self.check(Genotype(pairs, Cell(tokens[split], branches), self))
+        return Genotype(pairs, Cell(tokens[split], branches), self)
 
     def violation(self, genotype: Genotype) -> str | None:
         """Why ``genotype`` is not a member of this space; None when it is one."""
@@ -141,14 +147,61 @@ class SearchSpace:
             rank = rank * token.size + value
         return rank
 
+    def unrank(self, position: int, level: Level = "raw") -> Genotype:
+        """The genotype at ``position`` of ``enumerate(level)``; at ``raw`` undoes ``rank``.
+
+        Raises:
+            GenotypeError: when there is no such position or level.
+        """
+        found = next(self.enumerate(level, position), None)
+        if found is None:
+            expected = f"0..{self.count(level).total - 1}"
+            raise GenotypeError("position", str(position), expected)
+        return found
+
+    def enumerate(self, level: Level, start: int = 0) -> Iterator[Genotype]:
+        """One genotype of each class of ``level``, lazily: its representative.
+
+        The order is documented in ``genotype.enumeration``, with the cost of starting
+        far in: none at ``raw``; below, a table of the space's skeletons or shapes when
+        first used, then milliseconds.
+
+        Args:
+            level: see ``genotype.identity``.
+            start: position of the first genotype.
+
+        Raises:
+            GenotypeError: when there is no such level, or ``start`` is not a number from 0.
+        """
+        identity.check_level(level)
+        if type(start) is not int or start < 0:
+            raise GenotypeError("start", repr(start)[:80], "an integer, 0 or more")
+        if level == "raw":
+            return map(self._at, range(start, self.count("raw").total))
+        pairs = self._classes(level).starting(start)
+        return (Genotype(connections, cell, self) for connections, cell in pairs)
+
+    def _at(self, rank: int) -> Genotype:
+        tokens = []
+        for token in reversed(self.layout):
+            rank, value = divmod(rank, token.size)
+            tokens.append(value)
+        return self._genotype(tokens[::-1])
+
     def orbit_size(self, genotype: Genotype, level: Level = "isomorphism") -> int:
         """How many token sequences are the same as ``genotype`` at ``level``, itself included.
+
+        At ``functional`` the space's table of shapes is made when first used.
 
         Raises:
             GenotypeError: when ``genotype`` is not a member of this space, or there is
                 no such level.
         """
-        return identity.orbit_size(self.check(genotype), level)
+        identity.check_level(level)
+        connections, cells = identity.wiring_orbit(self.check(genotype), level)
+        if level == "functional":
+            cells = functional.orbit_size(genotype.cell, self.vocabulary, self._shapes)
+        return connections * cells
 
     def count(self, level: Level) -> Counts:
         """How many different genotypes there are at ``level``; see ``genotype.counting``.
@@ -157,26 +210,46 @@ class SearchSpace:
             GenotypeError: when there is no such level.
         """
         identity.check_level(level)
-        count = {"raw": counting.count_raw, "swap": counting.count_swap}.get(
-            level, counting.count_isomorphism
-        )
-        operations = len(self.vocabulary)
-        pairs = count(connections_frame(self.encoder_outputs), self.blocks, 1)
+        count = counting.AT.get(level, counting.count_isomorphism)
+        connections = count(connections_frame(self.encoder_outputs), self.blocks, 1)
         if level == "functional":
-            raise NotImplementedError
-        return Counts(pairs, operations * count(CELL, self.branches, operations))
+            return Counts(connections, self._classes(level).cells)
+        operations = len(self.vocabulary)
+        return Counts(connections, operations * count(CELL, self.branches, operations))
+
+    @cached_property
+    def _shapes(self) -> dict[Graph, int]:
+        return shapes(self.branches, functional.kinds(self.vocabulary))
+
+    @cached_property
+    def _tables(self) -> dict[Level, Classes]:
+        return {}
+
+    def _classes(self, level: Level) -> Classes:
+        if level not in self._tables:
+            self._tables[level] = (
+                enumeration.functional_classes(self, self._shapes)
+                if level == "functional"
+                else enumeration.wiring_classes(self, level)
+            )
+        return self._tables[level]
+
+    def __reduce__(self) -> tuple[type[SearchSpace], tuple[int, int, int, Vocabulary]]:
+        """A copy is made of the sizes alone, without tables."""
+        return SearchSpace, (self.encoder_outputs, self.blocks, self.branches, self.vocabulary)
 
     def sample(self, rng: random.Random, level: Level = "raw") -> Genotype:
-        """A genotype drawn uniformly over the classes of ``level``: its representative."""
-        if level != "raw":
-            return self._sample(rng, level)
-        return self.genotype([rng.randrange(token.size) for token in self.layout])
+        """A genotype drawn uniformly over the classes of ``level``: its representative.
 
-    def _sample(self, rng: random.Random, level: Level) -> Genotype:
-        while True:  # each class is drawn orbit_size times as often, kept as much more rarely
-            genotype = self.sample(rng)
-            if rng.randrange(self.orbit_size(genotype, level)) == 0:
-                return genotype.canonical(level)
+        Below ``raw`` that is ``unrank`` of a uniform position, so a class with many
+        sequences comes up no more often than one with few.
+
+        Raises:
+            GenotypeError: when there is no such level.
+        """
+        if level == "raw":
+            return self._genotype([rng.randrange(token.size) for token in self.layout])
+        return self.unrank(rng.randrange(self.count(level).total), level)
 
     def neighbours(self, genotype: Genotype) -> Iterator[Genotype]:
         """All genotypes that differ from ``genotype`` in one token, in order of the token.
