@@ -13,8 +13,9 @@ from search.data.base import (
 from search.data.check import Progress, Summary, check
 from search.data.errors import DataError
 from search.data.files import VOC_CLASSES, FileDataset
+from search.data.scene_draw import Keypoint, Scene
 from search.data.spec import open_dataset, parts
-from search.data.synthetic import Keypoint, Scene, SyntheticDataset, render
+from search.data.synthetic import SyntheticDataset, render
 
 __all__ = [
     "IGNORE",

@@ -188,6 +188,13 @@ def light(look: Look, normal: Floats, height: Floats) -> Floats:
     return result
 
 
+def ground_light(look: Look, dark: NDArray[np.bool_]) -> Floats:
+    """Light ``(m,)`` on level ground; ``dark`` says where the sun is hidden."""
+    lit = 1 - np.float32(0.9) * dark.astype(np.float32)
+    result: Floats = look.ambient + np.float32(look.sunlight * look.sun[1]) * lit
+    return result
+
+
 def haze(look: Look, colours: Floats, depth: Floats) -> Floats:
     """``colours (3, m)`` at ``depth (m,)`` metres, seen through the air."""
     kept = np.exp(-np.float32(look.haze) * depth)

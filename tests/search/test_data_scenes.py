@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from search.data import DataError, SyntheticDataset, check, open_dataset, render
 from search.data import scene_layout as lay
 from search.data import scene_rays as rays
-from search.data.synthetic import draw
+from search.data.scene_compose import compose
+from search.data.scene_draw import draw
 
 SIZE = (40, 56)
 seeds = st.integers(0, 10_000)
 
 
 def composed(seed: int) -> lay.Layout:
-    return lay.compose(random.Random(seed))
+    return compose(random.Random(seed))
 
 
 def test_same_scene_whatever_was_asked_before() -> None:
