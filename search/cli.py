@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-
 from genotype.console import OneLineGroup, note, print_json
 
 INTERRUPTED = 130
@@ -116,9 +114,7 @@ def run(
 
 def _search(place: Any, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
-    from rich.console import Console
-
-    from search.report import row, table, write_best
+    from search.report import print_best, row, write_best
     from search.run import execute
     from search.trials import best_of
 
@@ -128,7 +124,7 @@ def _search(place: Any, as_json: bool) -> int:
         best = [row(trial) for trial in best_of(trials)]
         print_json({"run": str(place.folder), "trials": len(trials), "best": best, "files": files})
     else:
-        Console(file=sys.stdout).print(table(trials))
+        print_best(trials)
         for path in files.values():
             click.echo(path)
     if not files:
@@ -142,10 +138,8 @@ def _search(place: Any, as_json: bool) -> int:
 @as_json
 def top(folder: Path, count: int, as_json: bool) -> None:
     """The best genotypes of RUN, which may be under way."""
-    from rich.console import Console
-
     from search.journal import Journal
-    from search.report import row, table
+    from search.report import print_best, row
     from search.trials import best_of
 
     with Journal(folder) as journal:
@@ -153,7 +147,7 @@ def top(folder: Path, count: int, as_json: bool) -> None:
     if as_json:
         print_json([row(trial) for trial in best_of(trials)[:count]])
     else:
-        Console(file=sys.stdout).print(table(trials, count))
+        print_best(trials, count)
 
 
 @main.command()

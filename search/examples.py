@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from backends.base import Batch
+
 from search.cache import digest
 from search.data import Augment, Dataset, check, normalise
 from search.progress import Display
-from search.store import Rows, Store, open_store
+from search.store import Array, Rows, Store, open_store
 
 IMAGE, LABEL, TEACHER = "image", "label", "teacher"
 """Names of arrays in stores; ``image`` is the input of a whole network too."""
@@ -80,7 +80,7 @@ class FeatureExamples:
         maps = {name: self._read(name, rows) for name in self.outputs}
         return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
 
-    def _read(self, name: str, rows: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
+    def _read(self, name: str, rows: Sequence[int]) -> Array:
         return self.features.read(name, rows).astype(np.float32)
 
 

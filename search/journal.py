@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genotype import parse, to_json
+
 from search.errors import JournalError
 from search.trials import PENDING, Failure, Stage, Trial
 

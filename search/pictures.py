@@ -51,7 +51,8 @@ def classify(logits: NDArray[Any], size: tuple[int, int]) -> Bytes:
     """(N, classes, h, w) logits, grown bilinearly to ``size``, as (N, height, width) classes."""
     rows = _interpolation(logits.shape[2], size[0])
     columns = _interpolation(logits.shape[3], size[1])
-    return (rows @ logits @ columns.T).argmax(axis=1).astype(np.uint8)
+    classes: Bytes = (rows @ logits @ columns.T).argmax(axis=1).astype(np.uint8)
+    return classes
 
 
 def _interpolation(length: int, wanted: int) -> NDArray[np.float32]:

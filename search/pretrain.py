@@ -7,17 +7,17 @@ and the whole of it then serves as the teacher of stage 1 (section 3.2.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backends.base import Learner, Optimiser, Recipe, Step
+from backends.registry import backend
 from compiler import CompilerError, Graph, ModelSpec, Program, lower_refinenet
 from compiler.weights import fit, initial, load_weights, save_weights
+from numpy.typing import NDArray
+
 from search.cache import digest
 from search.config import PretrainSettings
 from search.examples import ImageExamples
@@ -140,18 +140,18 @@ def _quality(work: Pretraining, params: Params) -> str:
     return f"mIoU {work.task.score(counts).metrics['miou']:.3f} on meta-val with its own decoder"
 
 
-def given_encoder(path: str, graph: Graph, load: Callable[..., Params]) -> Encoder:
-    """The encoder in a file: safetensors of ours, or what the learner's loader reads.
+def given_encoder(path: str, graph: Graph) -> Encoder:
+    """The encoder in a file: safetensors of ours, or a torch checkpoint.
 
     Args:
         path: the file.
         graph: a graph with the encoder alone.
-        load: takes the path and the graph.
 
     Raises:
         CompilerError: when it cannot be read or does not fit.
+        BackendUnavailable: for a checkpoint, when torch is not installed.
     """
     if path.endswith(".safetensors"):
         return Encoder(fit(graph, load_weights(path)[0], path))
-    params = load(path, graph)
-    return Encoder({name: np.asarray(value) for name, value in params.items()})
+    load = backend("encoder", "torch")
+    return Encoder(fit(graph, load(path, graph), path))

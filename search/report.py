@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from genotype import to_json
 from genotype.console import atomic_write
+from rich.console import Console
+from rich.table import Table
+
 from search.examples import IMAGE, LABEL
 from search.journal import Journal
 from search.lock import holder
@@ -46,7 +48,6 @@ def table(trials: list[Trial], count: int = 10) -> Table:
     result = Table(title=f"best {len(shown)} of {len(trials)} trials", title_justify="left")
     for name in ("trial", "reward", "mIoU", "stages", "parameters", "multiply-adds"):
         result.add_column(name, justify="right", no_wrap=True)
-    result.add_column("genotype", overflow="fold")
     for trial in shown:
         result.add_row(
             str(trial.number + 1),
@@ -55,9 +56,16 @@ def table(trials: list[Trial], count: int = 10) -> Table:
             str(len(trial.stages)),
             f"{(trial.parameters or 0) / 1e6:.3f} M",
             f"{(trial.multiply_adds or 0) / 1e6:.1f} M",
-            str(trial.genotype).replace(" ", ""),
         )
     return result
+
+
+def print_best(trials: list[Trial], count: int = 10) -> None:
+    """The table on stdout, then the genotypes in it, ready to be copied."""
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(table(trials, count))
+    for trial in best_of(trials)[:count]:
+        console.print(f"trial {trial.number + 1}: {trial.genotype}", markup=False, soft_wrap=True)
 
 
 def status(folder: Path) -> dict[str, Any]:
@@ -138,7 +146,7 @@ def predictions(place: Workplace, trial: Trial) -> list[Example]:
     val = place.parts[1]
     chosen = [val[index * len(val) // SHOWN] for index in range(min(SHOWN, len(val)))]
     chosen = list(dict.fromkeys(chosen))
-    examples = place.evaluator.second.val.batch([val.index(index) for index in chosen], None)
+    examples = place.val_images().batch([val.index(index) for index in chosen], None)
     logits = place.learner.infer(place.weights.program(trial), examples.inputs)
     guesses = classify(next(iter(logits.values())), place.settings.data.size)
     images = place.pixels.read(IMAGE, chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from platform import python_version
 from typing import Any
@@ -14,9 +14,11 @@ from backends.base import Learner
 from backends.registry import backend
 from compiler import Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
 from genotype import SearchSpace
+
 from search.cache import params_digest
 from search.config import Settings, difference
-from search.data import Augment, Dataset, open_dataset, split as split_data
+from search.data import Augment, Dataset, open_dataset
+from search.data import split as split_data
 from search.driver import Driver, Policy
 from search.errors import JournalError, SettingsError
 from search.evaluator import Material, TwoStages
@@ -80,12 +82,14 @@ class Workplace:
         first, second = split_data(self.dataset, self.settings.data.meta_train)
         return first.indices, second.indices
 
-    def images(self, scale: tuple[float, float]) -> Material:
-        """Images for a whole network; magnified at random by ``scale`` in training."""
+    def train_images(self, scale: tuple[float, float]) -> ImageExamples:
+        """Meta-train for a whole network, magnified at random by ``scale``."""
         data = self.settings.data
-        augment = Augment(data.size, scale, data.mirror)
-        train, val = self.parts
-        return Material(ImageExamples(self.pixels, train, augment), ImageExamples(self.pixels, val))
+        return ImageExamples(self.pixels, self.parts[0], Augment(data.size, scale, data.mirror))
+
+    def val_images(self) -> ImageExamples:
+        """Meta-val for a whole network."""
+        return ImageExamples(self.pixels, self.parts[1])
 
     @cached_property
     def task(self) -> Segmentation:
@@ -114,16 +118,14 @@ class Workplace:
         """The weights that trials start from."""
         path = self.settings.encoder_weights
         if path is not None:
-            load = getattr(import_module(f"backends.{self.settings.learner}"), "load_encoder", None)
-            return given_encoder(path, self.encoder_graph, load)
-        images = self.images(self.settings.pretrain.scale)
+            return given_encoder(path, self.encoder_graph)
         work = Pretraining(
             learner=self.learner,
             label=self.settings.learner,
             spec=self.spec,
             settings=self.settings.pretrain,
-            train=images.train,
-            val=images.val,
+            train=self.train_images(self.settings.pretrain.scale),
+            val=self.val_images(),
             data_key=pixel_key(self.dataset),
             task=self.task,
         )
@@ -159,7 +161,7 @@ class Workplace:
             spec=self.spec,
             encoder=self.encoder_params,
             first=first,
-            second=self.images(settings.data.scale),
+            second=Material(self.train_images(settings.data.scale), self.val_images()),
             stage1=settings.stage1,
             stage2=settings.stage2,
         )
@@ -211,8 +213,7 @@ def execute(place: Workplace) -> list[Trial]:
     with run_lock(place.folder), Journal(place.folder, write=True) as journal:
         known = journal.meta()
         _refuse_other_settings(place, known)
-        learner_first = place.learner
-        place.display.say(_introduction(place, learner_first))
+        place.display.say(_introduction(place))
         _settle_meta(place, journal, known)
         with Watch(place.display, place.settings.trials) as watch:
             return _driver(place, journal, watch).run(place.settings.trials)
@@ -252,11 +253,11 @@ def _settle_meta(place: Workplace, journal: Journal, known: Mapping[str, Any]) -
         journal.set_meta({"settings": now["settings"]})
 
 
-def _introduction(place: Workplace, learner: Learner) -> str:
+def _introduction(place: Workplace) -> str:
+    """What is about to happen; a missing framework is found here, before any work."""
     dataset, (height, width) = place.dataset, place.settings.data.size
-    count, classes = len(dataset), len(dataset.classes)
-    trained = type(learner).__name__
     return (
-        f"search on {dataset.name}: {count} images at {height}x{width}, {classes} classes, "
-        f"{place.settings.trials} trials, {trained}"
+        f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
+        f"{len(dataset.classes)} classes, {place.settings.trials} trials, "
+        f"{type(place.learner).__name__}"
     )
