@@ -76,7 +76,7 @@ class _Writer:
 
     def _inputs(self, node: Node, key: str) -> list[str]:
         """The names that one entry of ``OnnxOp.inputs`` stands for."""
-        shape = self.shapes[node.name]
+        _, *size = self.shapes[node.name]
         if key == "":
             return [""]
         if key == "*":
@@ -84,13 +84,10 @@ class _Writer:
         if key.isdecimal():
             return [node.inputs[int(key)]]
         if key == "size":
-            return [self._constant("x".join(map(str, shape[1:])), np.array(shape[1:], np.int64))]
+            return [self._constant("size{}x{}".format(*size), np.array(size, np.int64))]
         if key == "spread":
-            return [
-                self._constant(
-                    f"spread{shape[1]}x{shape[2]}", np.array([1, 1, *shape[1:]], np.int64)
-                )
-            ]
+            spread = np.array([1, 1, *size], np.int64)
+            return [self._constant("spread{}x{}".format(*size), spread)]
         if key.startswith("="):
             return [self._constant(f"constant{key}", np.float32(key[1:]))]
         return [self._constant(f"{node.param}.{key}", self.program.params[f"{node.param}.{key}"])]

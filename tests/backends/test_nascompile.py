@@ -1,0 +1,207 @@
+"""``nascompile`` as its users meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from backends.cli import main
+from backends.ort import OrtRunner
+from compiler import ModelSpec, lower
+from compiler.weights import initial, save_weights
+from genotype import to_json, zoo
+from tests.strategies import CUSTOM, FIVE, SMALL
+
+SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
+ARCH0 = zoo.load("arch0").genotype
+
+
+def compile_(*args: str):
+    return CliRunner().invoke(main, [*args])
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def weights(path: str, **metadata) -> str:
+    spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
+    save_weights(path, initial(lower(ARCH0, spec), 0), {"model": spec.to_dict()} | metadata)
+    return path
+
+
+def test_a_published_architecture_by_name():
+    result = compile_("arch0", *SMALL_NET)
+    assert result.exit_code == 0, result.output
+    assert "RANDOM" in result.stdout
+    assert "checked against the float64 reference" in result.stdout
+    assert "latency" in result.stdout
+    output = OrtRunner(Path("arch0.onnx"))({"image": np.zeros((1, 3, 64, 48))})["main"]
+    assert output.shape == (1, 5, 16, 12)
+
+
+def test_json_holds_what_it_promises():
+    result = compile_("arch0", "--json", "--output", "a.onnx")
+    found = json.loads(result.stdout)
+    assert found["parameters"] == 2_629_909
+    assert found["multiply_adds"] == pytest.approx(4.208e9, rel=1e-4)
+    assert found["output_size"] == [128, 128]
+    assert found["optimised"]["parameters"] < found["parameters"]
+    assert found["optimised"]["multiply_adds"] <= found["multiply_adds"]
+    assert found["output"] == "a.onnx"
+    assert 0 < found["max_relative_error"] < 1e-4
+    assert found["seconds"] > 0
+    assert found["genotype"] == str(ARCH0)
+
+
+def test_without_verification_there_is_no_error_to_report():
+    found = json.loads(compile_("arch2", *SMALL_NET, "--no-verify", "--json").stdout)
+    assert found["max_relative_error"] is None
+    assert found["latency_ms"] is None
+    assert found["unchecked"] == "switched off"
+
+
+def test_every_notation_and_the_text_itself_are_read():
+    text = str(ARCH0)
+    Path("paper.txt").write_text(text)
+    connections, cell = json.loads(text)
+    Path("cell.txt").write_text(json.dumps([cell, connections]))
+    Path("log.txt").write_text(f"reward: 0.4, epoch: 1, genotype: {[cell, connections]}\n")
+    Path("ours.json").write_text(to_json(ARCH0))
+    for source in ("paper.txt", "cell.txt", "log.txt", "ours.json", "arch0.json", text):
+        result = compile_(source, *SMALL_NET, "--no-verify", "--json", "--output", "x.onnx")
+        assert json.loads(result.stdout)["genotype"] == text
+
+
+@pytest.mark.parametrize("space", [SMALL, FIVE, CUSTOM])
+def test_other_spaces_compile(space):
+    tokens = [min(token.size - 1, 4) for token in space.layout]
+    tokens[2 * space.blocks] = len(space.vocabulary) - 1
+    Path("other.json").write_text(to_json(space.genotype(tokens)))
+    result = compile_("other.json", *SMALL_NET)
+    assert result.exit_code == 0, result.output
+
+
+def test_weights_say_which_network_they_are_of():
+    path = weights("w.safetensors", genotype=str(ARCH0), classes=["a", "b", "c", "d", "e"])
+    result = compile_("arch0", "--weights", path, "--input-size", "32x32", "--json")
+    assert json.loads(result.stdout)["model"] == {
+        "classes": 5, "agg_size": 8, "sep_repeats": 1, "auxiliary": "none", "width": 0.25,
+    }  # fmt: skip
+    properties = {p.key: p.value for p in onnx.load("arch0.onnx").metadata_props}
+    assert json.loads(properties["classes"]) == ["a", "b", "c", "d", "e"]
+    assert properties["weights"] == path
+
+
+GENOTYPES = {
+    "out of range": (
+        "[[[3,3],[3,2],[3,0]],[8,[0,0,5,2],[0,7,8,8],[0,5,1,4]]]",
+        "cell.branches[1].locations[1]: 7 is not in 0..4",
+    ),
+    "nesting": ("[[[3,3],[3,2],[3,0]],[8,[0,0,5],[0,2,8,8],[0,5,1,4]]]", "a list of 3"),
+    "unknown operation": (
+        to_json(ARCH0).replace('"gap"', '"gop"'),
+        "unknown operation 'gop'",
+    ),
+    "no genotype": ("hello", "no such file"),
+    "deep": ("[" * 100_000, "nested too deep"),
+}
+
+
+@pytest.mark.parametrize("kind", GENOTYPES)
+def test_a_bad_genotype_is_one_line_and_status_2(kind):
+    text, message = GENOTYPES[kind]
+    result = compile_(text, "--output", "a.onnx")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert list(Path().iterdir()) == []
+
+
+def one_line_failure(result, message: str, status: int = 1) -> None:
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_weights_of_another_architecture_are_refused():
+    weights("w.safetensors")
+    result = compile_("arch1", "--weights", "w.safetensors")
+    one_line_failure(result, "w.safetensors: decoder.")
+    weights("named.safetensors", genotype=str(ARCH0))
+    result = compile_("arch1", "--weights", "named.safetensors")
+    one_line_failure(result, "named.safetensors: weights of [[[3, 3]")
+    assert not Path("arch1.onnx").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "nan"])
+def test_bad_weights_leave_the_old_artefact(damage):
+    path = Path(weights("w.safetensors"))
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:5000])
+    else:
+        spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
+        params = initial(lower(ARCH0, spec), 0)
+        params["decoder.clf.bias"][0] = np.nan
+        save_weights(path, params, {"model": spec.to_dict()})
+    Path("a.onnx").write_text("good")
+    one_line_failure(compile_("arch0", "--weights", str(path), "--output", "a.onnx"), str(path))
+    assert Path("a.onnx").read_text() == "good"
+    assert {p.name for p in Path().iterdir()} <= {"a.onnx", "w.safetensors"}
+
+
+def test_an_unwritable_output_is_refused():
+    one_line_failure(compile_("arch0", *SMALL_NET, "--output", "no/such/a.onnx"), "no/such/a.onnx")
+    Path("folder").mkdir()
+    one_line_failure(compile_("arch0", *SMALL_NET, "--output", "folder"), "folder")
+    if os.geteuid() != 0:
+        Path("folder").chmod(0o500)
+        one_line_failure(compile_("arch0", *SMALL_NET, "--output", "folder/a.onnx"), "folder")
+
+
+def test_past_the_tolerance_nothing_is_written():
+    Path("a.onnx").write_text("good")
+    result = compile_("arch0", *SMALL_NET, "--tolerance", "1e-12", "--output", "a.onnx")
+    one_line_failure(result, "errs by")
+    assert Path("a.onnx").read_text() == "good"
+    assert [p.name for p in Path().iterdir()] == ["a.onnx"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--input-size", "0x5"),
+        ("--input-size", "512"),
+        ("--classes", "x"),
+        ("--target", "abacus"),
+        ("--colour", "red"),
+    ],
+)
+def test_wrong_use_is_status_2(args):
+    one_line_failure(compile_("arch0", *args), args[0], status=2)
+
+
+@pytest.mark.parametrize("args", [("--classes", "0"), ("--disable-pass", "x"), ("--width", "99")])
+def test_values_out_of_range_fail_in_one_line(args):
+    one_line_failure(compile_("arch0", *args, "--no-verify"), args[0].strip("-").split("-")[-1])
+
+
+def test_the_installed_command_runs():
+    command = Path(sys.executable).with_name("nascompile")
+    result = subprocess.run(
+        [command, "arch1", *SMALL_NET, "--no-verify"], capture_output=True, text=True, check=True
+    )
+    assert "NOT CHECKED (switched off)" in result.stdout
+    assert result.stderr == ""

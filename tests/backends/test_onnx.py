@@ -1,0 +1,103 @@
+"""ONNX straight from the graph: against the float64 oracle, and against torch."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+
+from backends.onnx import build
+from backends.ort import OrtRunner
+from backends.reference import ReferenceRunner
+from backends.verification import compare, noise
+from compiler import ModelSpec, Program
+from compiler.passes import INFERENCE, run
+from genotype import Genotype, zoo
+from tests.strategies import PAPER, SPACES, TINY, genotypes, program
+
+SIZES = ((97, 131), (64, 96), (33, 32), (8, 5), (1, 1))
+SHIPPED = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
+
+
+def onnx_runner(source: Program, size: tuple[int, int]) -> OrtRunner:
+    return OrtRunner(build(source, size, {}).SerializeToString(), threads=1)
+
+
+def zero_and_skip() -> list[Genotype]:
+    """100 random genotypes; every other one with a skip and a zero put in."""
+    rng = random.Random(7)
+    found = []
+    for number in range(100):
+        genotype = SPACES[number % len(SPACES)].sample(rng)
+        tokens = list(genotype.tokens)
+        names = genotype.space.vocabulary.names
+        if number % 2:
+            tokens[-1], tokens[-2] = names.index("skip"), names.index("zero")
+        found.append(genotype.space.genotype(tokens))
+    return found
+
+
+@settings(max_examples=25)
+@given(genotype=genotypes())
+def test_unoptimised_and_optimised_agree_with_the_oracle(genotype):
+    described = program(genotype)
+    size = SIZES[hash(genotype) % len(SIZES)]
+    reference, inputs = ReferenceRunner(described), noise(size, 0)
+    for source in (described, run(INFERENCE, described)[0]):
+        assert compare(onnx_runner(source, size), reference, inputs).within(1e-4)
+
+
+def agrees_with_torch(source: Program, size: tuple[int, int], shipped: Program) -> bool:
+    """Whether ``shipped`` as ONNX and ``source`` in torch give the same, not constant, output."""
+    from backends.torch import TorchRunner
+
+    inputs = noise(size, 1)
+    expected = TorchRunner(source)(inputs)["main"]
+    if size[0] * size[1] > 1000:
+        assert (expected.std(axis=(0, 2, 3)) > 1e-3 * np.abs(expected).max()).all()
+    return compare(onnx_runner(shipped, size), lambda _: {"main": expected}, inputs).within(1e-4)
+
+
+@pytest.mark.parametrize("name", zoo.NAMES)
+def test_published_architectures_agree_with_torch(name):
+    source = program(zoo.load(name).genotype, ModelSpec())
+    assert agrees_with_torch(source, (97, 131), run(INFERENCE, source)[0])
+
+
+def test_a_hundred_random_genotypes_agree_with_torch():
+    for number, genotype in enumerate(zero_and_skip()):
+        source = program(genotype, SHIPPED, seed=number)
+        size = SIZES[number % len(SIZES)]
+        assert agrees_with_torch(source, size, run(INFERENCE, source)[0]), (genotype, size)
+
+
+@pytest.mark.parametrize("suffix", ["running_mean", "running_var", "weight", "bias"])
+def test_the_check_finds_a_batch_norm_that_forgets(suffix):
+    source = program(zoo.load("arch0").genotype, SHIPPED)
+    name = f"decoder.pre_clf.bn.{suffix}"
+    wrong = replace(source, params=dict(source.params) | {name: np.ones_like(source.params[name])})
+    assert agrees_with_torch(source, (97, 131), run(INFERENCE, source)[0])
+    assert not agrees_with_torch(source, (97, 131), run(INFERENCE, wrong)[0])
+
+
+def test_the_model_is_valid_and_says_what_it_is():
+    source = program(PAPER.sample(random.Random(0)), TINY)
+    model = build(source, (37, 29), {"tool": "auxnas", "classes": "[1]"})
+    onnx.checker.check_model(model, full_check=True)
+    assert {p.key: p.value for p in model.metadata_props} == {"tool": "auxnas", "classes": "[1]"}
+    names = {tensor.name for tensor in model.graph.initializer}
+    assert names >= {n for n in source.params if n.startswith("decoder.clf")}
+    assert model.graph.output[0].name == "main"
+    assert model.opset_import[0].version == 18
+
+
+def test_a_damaged_model_is_refused_in_one_line():
+    data = build(program(zoo.load("arch2").genotype), (32, 32), {}).SerializeToString()
+    for damaged in (data[: len(data) // 2], b"", b"not a model"):
+        with pytest.raises(ValueError, match=r"onnxruntime: ") as error:
+            OrtRunner(damaged)
+        assert "\n" not in str(error.value)

@@ -1,0 +1,66 @@
+"""The oracle against definitions written out pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backends.reference import FUNCTIONS, ReferenceRunner
+from compiler import PRIMITIVES, Program, parse_graph
+from compiler.weights import randomised
+
+RNG = np.random.default_rng(0)
+
+
+def run(text: str, x: np.ndarray):
+    graph = parse_graph(f"x = input(; channels={x.shape[1]})\n{text}\nreturn y=y")
+    program = Program(graph, randomised(graph, 0))
+    return ReferenceRunner(program)({"x": x})["y"], program.params
+
+
+def test_every_primitive_has_a_function():
+    assert FUNCTIONS.keys() == PRIMITIVES.keys() - {"input"}
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dilation", [1, 3])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_convolution_is_its_definition(stride, dilation, groups):
+    x = RNG.normal(size=(2, 4, 7, 5))
+    attrs = f"kernel=3, out=4, stride={stride}, dilation={dilation}, groups={groups}, bias=1"
+    y, params = run(f"y = conv2d(x; {attrs}) @p", x)
+    weight, bias = params["p.weight"].astype(float), params["p.bias"].astype(float)
+    inner = 4 // groups
+    for n, o, i, j in np.ndindex(*y.shape):
+        total = bias[o]
+        for c, a, b in np.ndindex(inner, 3, 3):
+            row, column = i * stride + (a - 1) * dilation, j * stride + (b - 1) * dilation
+            if 0 <= row < 7 and 0 <= column < 5:
+                total += weight[o, c, a, b] * x[n, o // (4 // groups) * inner + c, row, column]
+        assert y[n, o, i, j] == pytest.approx(total, abs=1e-12)
+
+
+def test_batch_norm_is_its_definition():
+    x = RNG.normal(size=(1, 3, 2, 2))
+    y, p = run("y = batch_norm(x) @p", x)
+    p = {key: value.astype(float)[:, None, None] for key, value in p.items()}
+    expected = (x - p["p.running_mean"]) / np.sqrt(p["p.running_var"] + 1e-5) * p["p.weight"]
+    np.testing.assert_allclose(y, expected + p["p.bias"], rtol=1e-12)
+
+
+def test_resize_is_bilinear_without_aligned_corners():
+    x = np.arange(4.0).reshape(1, 1, 1, 4)
+    graph = parse_graph(
+        "x = input(; channels=1)\nlike = input(; channels=1)\ny = resize(x, like)\nreturn y=y"
+    )
+    like = np.zeros((1, 1, 1, 8))
+    y = ReferenceRunner(Program(graph, {}))({"x": x, "like": like})["y"]
+    np.testing.assert_allclose(y[0, 0, 0], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
+
+
+def test_max_pool_ignores_the_padding():
+    x = -1 - RNG.random((1, 2, 4, 4))
+    y, _ = run("y = max_pool(x; kernel=3)", x)
+    assert y.shape == x.shape
+    assert y[0, 0, 0, 0] == x[0, 0, :2, :2].max()
+    assert y[0, 1, 2, 2] == x[0, 1, 1:, 1:].max()

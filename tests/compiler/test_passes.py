@@ -1,0 +1,208 @@
+"""Every pass: one example written out, and the laws over generated genotypes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from backends.reference import ReferenceRunner
+from backends.verification import noise
+from compiler import CompilerError, Program, cost, infer_shapes, parse_graph, verify
+from compiler.passes import INFERENCE, FoldBatchNorm, run
+from compiler.weights import randomised
+from tests.strategies import genotypes, program
+
+SIZE = (37, 29)
+HEAD = "image = input(; channels=3)\n"
+
+EXAMPLES = {
+    "strip-auxiliary": (
+        """a = relu(image)
+           spare = conv2d(image; kernel=1, out=2) @spare
+           b = relu6(a)
+           return main=a, aux0=b""",
+        "a = relu(image)\nreturn main=a",
+    ),
+    "remove-identity": (
+        """a = identity(image)
+           b = add(a)
+           c = identity(b)
+           d = add(c, image, b)
+           return main=d""",
+        "d = add(image, image, image)\nreturn main=d",
+    ),
+    "remove-zero": (
+        """a = zero(image)
+           b = relu(image)
+           c = add(a, b, a, image)
+           d = add(a, a)
+           e = add(c, d)
+           return main=e""",
+        """a = zero(image)
+           b = relu(image)
+           c = add(b, image)
+           d = add(a)
+           e = add(c, d)
+           return main=e""",
+    ),
+    "fold-batch-norm": (
+        """a = conv2d(image; kernel=3, out=6, groups=3) @p.conv
+           b = batch_norm(a) @p.bn
+           c = conv2d(b; kernel=1, out=2, bias=1) @q.conv
+           d = batch_norm(c) @q.bn
+           e = conv2d(d; kernel=1, out=2) @r.conv
+           f = batch_norm(e) @r.bn
+           g = add(e, f)
+           return main=g""",
+        """a = conv2d(image; kernel=3, out=6, groups=3, bias=1) @p.conv.folded
+           c = conv2d(a; kernel=1, out=2, bias=1) @q.conv.folded
+           e = conv2d(c; kernel=1, out=2) @r.conv
+           f = batch_norm(e) @r.bn
+           g = add(e, f)
+           return main=g""",
+    ),
+}
+
+
+def example(text: str) -> Program:
+    graph = parse_graph(HEAD + text)
+    return Program(graph, randomised(graph, 1))
+
+
+@pytest.mark.parametrize("each", INFERENCE, ids=lambda p: p.name)
+def test_example(each):
+    before, expected = EXAMPLES[each.name]
+    assert each(example(before)).graph == parse_graph(HEAD + expected)
+
+
+def outputs(which: Program, names=None):
+    """In float64, as are the parameters."""
+    params = {name: value.astype(np.float64) for name, value in which.params.items()}
+    return ReferenceRunner(replace(which, params=params))(noise(SIZE, 3))
+
+
+def check_laws(each, before: Program) -> None:
+    """What every pass must keep; raises AssertionError where one does not hold."""
+    before = replace(before, params={k: v.astype(np.float64) for k, v in before.params.items()})
+    text, values = str(before.graph), {k: v.copy() for k, v in before.params.items()}
+    after = each(before)
+    assert str(before.graph) == text
+    assert before.params.keys() == values.keys()
+    assert all(np.array_equal(before.params[k], v) for k, v in values.items())
+    verify(after)
+    kept = dict(after.graph.outputs)
+    assert kept.keys() <= dict(before.graph.outputs).keys()
+    assert after.graph.outputs[0][0] == before.graph.outputs[0][0]
+    shapes = infer_shapes(before.graph, SIZE), infer_shapes(after.graph, SIZE)
+    expected, found = outputs(before), outputs(after)
+    for name, node in kept.items():
+        assert shapes[1][node] == shapes[0][dict(before.graph.outputs)[name]]
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-9)
+    assert each(after).graph == after.graph
+    costs = [cost(p.graph, SIZE) for p in (before, after)]
+    assert costs[1].multiply_adds <= costs[0].multiply_adds
+    assert costs[1].parameters <= costs[0].parameters
+
+
+@pytest.mark.parametrize("each", INFERENCE, ids=lambda p: p.name)
+@settings(max_examples=25)
+@given(genotype=genotypes())
+def test_laws(each, genotype):
+    check_laws(each, program(genotype))
+
+
+@settings(max_examples=25)
+@given(genotype=genotypes())
+def test_laws_of_the_whole_pipeline(genotype):
+    check_laws(lambda p: run(INFERENCE, p)[0], program(genotype))
+
+
+@dataclass(frozen=True)
+class ForgetsTheMean(FoldBatchNorm):
+    """Right on fresh batch norm, whose mean is 0."""
+
+    def __call__(self, program):
+        zeroed = {k: v * 0 if k.endswith("running_mean") else v for k, v in program.params.items()}
+        folded = super().__call__(replace(program, params=zeroed))
+        return replace(folded, params=zeroed | dict(folded.params) | dict(program.params))
+
+
+@dataclass(frozen=True)
+class Mutates:
+    name: str = "mutates"
+
+    def __call__(self, program):
+        program.params["encoder.layer1.conv.weight"][:] = 0
+        return program
+
+
+@dataclass(frozen=True)
+class DropsABranch:
+    name: str = "drops"
+
+    def __call__(self, program):
+        node = next(n for n in program.graph.nodes if n.name == "decoder.block0.sum")
+        return replace(program, graph=program.graph.substitute({node.name: node.inputs[0]}).live())
+
+
+@pytest.mark.parametrize("mutant", [ForgetsTheMean(), Mutates(), DropsABranch()])
+def test_laws_find_mutants(mutant):
+    from genotype import zoo
+
+    with pytest.raises((AssertionError, CompilerError)):
+        check_laws(mutant, program(zoo.load("arch0").genotype))
+
+
+@settings(max_examples=15)
+@given(genotype=genotypes())
+def test_inference_graphs_hold_no_leftovers(genotype):
+    graph = run(INFERENCE, program(genotype))[0].graph
+    assert [name for name, _ in graph.outputs] == ["main"]
+    assert not {n.op for n in graph.nodes} & {"batch_norm", "identity"}
+    for node in graph.nodes:
+        assert node.op != "add" or not any(graph[i].op == "zero" for i in node.inputs[1:])
+
+
+@dataclass(frozen=True)
+class Restless:
+    name: str = "restless"
+
+    def __call__(self, program):
+        graph = program.graph
+        last = graph.nodes[-1]
+        renamed = replace(last, name=last.name + "_")
+        outputs = tuple((n, renamed.name) for n, _ in graph.outputs)
+        return replace(
+            program, graph=replace(graph, nodes=(*graph.nodes[:-1], renamed), outputs=outputs)
+        )
+
+
+@dataclass(frozen=True)
+class Breaks:
+    name: str = "breaks"
+
+    def __call__(self, program):
+        return replace(program, graph=replace(program.graph, nodes=program.graph.nodes[1:]))
+
+
+def test_a_pipeline_that_does_not_end_is_named():
+    with pytest.raises(CompilerError, match="restless still change"):
+        run([Restless()], example("a = relu(image)\nreturn main=a"))
+
+
+def test_a_pass_that_breaks_the_graph_is_named_with_those_before_it():
+    text = "a = identity(image)\nb = relu(a)\nreturn main=b"
+    with pytest.raises(CompilerError, match=r"pass breaks \(after remove-identity\)"):
+        run([*INFERENCE[:2], Breaks()], example(text))
+
+
+def test_disabled_passes_are_left_out_and_unknown_ones_refused():
+    text = "a = identity(image)\nb = relu(a)\nreturn main=b"
+    kept, changes = run(INFERENCE, example(text), ["remove-identity"])
+    assert "a" in kept.graph.by_name
+    assert changes == ()
+    with pytest.raises(CompilerError, match="no pass 'fold'"):
+        run(INFERENCE, example(text), ["fold"])
