@@ -189,6 +189,13 @@ def test_every_bad_file_is_found_and_named(folder: Path, case: str) -> None:
             assert part in message
 
 
+@pytest.mark.parametrize("value", [CLASSES, 254])
+def test_first_and_last_wrong_value(folder: Path, value: int) -> None:
+    label = np.full((6, 8), value, np.uint8)
+    replace_label(folder, Image.fromarray(label))
+    assert f"label value {value} at row 0 column 0" in refusal(lambda: check(opened(folder)))
+
+
 def test_nothing_labelled(folder: Path) -> None:
     for name in "abc":
         Image.new("L", (8, 6), 255).save(folder / f"labels/{name}.png")

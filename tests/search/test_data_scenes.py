@@ -24,6 +24,11 @@ def composed(seed: int) -> lay.Layout:
     return compose(random.Random(seed))
 
 
+def plain_solid(kind: int, centre: lay.Vector, half: lay.Vector, yaw: float) -> lay.Solid:
+    red = (1.0, 0.0, 0.0)
+    return lay.Solid(kind, lay.BALL, 0, centre, half, yaw, red, red, lay.Pattern())
+
+
 def test_same_scene_whatever_was_asked_before() -> None:
     alone = render(5, 17, SIZE)
     for index in (3, 16, 18):
@@ -44,6 +49,14 @@ def test_dataset_is_the_series_in_any_order() -> None:
     shifted = SyntheticDataset(2, seed=2, size=SIZE, start=4)
     assert np.array_equal(shifted.image(1), images[5])
     assert len({image.tobytes() for image in images}) == 6
+
+
+def test_only_the_last_scene_is_kept() -> None:
+    data = SyntheticDataset(2, size=SIZE)
+    first = data.scene(0)
+    assert data.scene(0) is first
+    data.scene(1)
+    assert data.scene(0) is not first
 
 
 def test_other_seeds_and_parts_are_other_scenes() -> None:
@@ -195,6 +208,22 @@ def test_bounding_boxes_lose_nothing(seed: int, monkeypatch: pytest.MonkeyPatch)
     assert slow[2].any()
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_wall_that_reaches_behind_the_camera_is_whole(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yaw = side * float(np.arctan2(1.2, 5))
+    wall = plain_solid(lay.BOX, (0.4 * side, 3.0, -0.5), (0.02, 3.0, 2.57), yaw)
+    camera = lay.Camera(height=2.0, pitch=0.1, roll=0.0, focal=0.65)
+    view, bodies = rays.View.of(camera, SIZE), rays.Bodies.of((wall,))
+    quick = rays.trace(view, bodies)
+    whole = np.array([[0], [SIZE[0]], [0], [SIZE[1]]])
+    monkeypatch.setattr(rays, "_screen_boxes", lambda view, corners: whole)
+    slow = rays.trace(view, bodies)
+    assert np.array_equal(quick[1], slow[1])
+    assert (slow[1] == 0).sum() > 50
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_shadows_are_where_the_sun_is_hidden(seed: int) -> None:
     layout = composed(seed)
@@ -253,9 +282,7 @@ def test_keypoints_mark_what_is_seen(seed: int) -> None:
 
 def test_keypoint_of_a_lone_ball() -> None:
     layout = composed(0)
-    ball = lay.Solid(
-        lay.SPHERE, lay.BALL, 0, (0.5, 1, 9), (1, 1, 1), 0, (1, 0, 0), (1, 0, 0), lay.Pattern()
-    )
+    ball = plain_solid(lay.SPHERE, (0.5, 1, 9), (1, 1, 1), 0)
     scene = draw(replace(layout, solids=(ball,)), (128, 128), np.random.default_rng(0))
     rows, columns = np.nonzero(scene.label == lay.BALL)
     centre, base = scene.keypoints
