@@ -104,14 +104,13 @@ def key(genotype: Genotype, level: Level) -> str:
     return f"{head}-{'_'.join(str(i) for pair in pairs for i in pair)}-{functional.written(form)}"
 
 
-def wiring_orbit(genotype: Genotype, level: Level) -> tuple[int, int]:
+def wiring_orbit(genotype: Genotype, inputs: int, level: Level) -> tuple[int, int]:
     """The sizes of the classes of the connections and, below ``functional``, of the cell."""
     if level == "raw":
         return 1, 1
     reorder = level != "swap"
     blocks = connection_items(genotype.connections)
-    frame = connections_frame(genotype.space.encoder_outputs)
     return (
-        symmetry.orbit_size(blocks, frame, reorder),
+        symmetry.orbit_size(blocks, connections_frame(inputs), reorder),
         symmetry.orbit_size(genotype.cell.branches, CELL, reorder),
     )

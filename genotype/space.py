@@ -198,7 +198,8 @@ class SearchSpace:
                 no such level.
         """
         identity.check_level(level)
-        connections, cells = identity.wiring_orbit(self.check(genotype), level)
+        self.check(genotype)
+        connections, cells = identity.wiring_orbit(genotype, self.encoder_outputs, level)
         if level == "functional":
             cells = functional.orbit_size(genotype.cell, self.vocabulary, self._shapes)
         return connections * cells
