@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from genotype.console import OneLineGroup, note, print_json
 
 INTERRUPTED = 130

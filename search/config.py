@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -181,6 +181,8 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
         place = result
         for section in sections:
             place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(name, f"{section} has a value already", "one of the two")
         place[last] = value
     return result
 
@@ -208,7 +210,7 @@ def _overlay(values: dict[str, Any], layer: Mapping[str, Any], prefix: str) -> N
     """Writes ``layer`` over ``values``, in place, section by section."""
     for name, value in layer.items():
         if name not in values:
-            raise _unknown(f"{prefix}{name}")
+            raise _unknown(prefix, name, values)
         if not isinstance(values[name], dict):
             values[name] = value
         elif isinstance(value, Mapping):
@@ -217,10 +219,12 @@ def _overlay(values: dict[str, Any], layer: Mapping[str, Any], prefix: str) -> N
             raise SettingsError(f"{prefix}{name}", repr(value), "a group of settings")
 
 
-def _unknown(name: str) -> SettingsError:
-    known = [key for key, _ in dotted(Settings().model_dump())]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    return SettingsError(name, "no such setting", f"perhaps {near[0]}")
+def _unknown(prefix: str, name: str, siblings: Iterable[str]) -> SettingsError:
+    """Names the nearest sibling, or else the nearest setting of all."""
+    near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
+    everywhere = {key.rpartition(".")[2]: key for key, _ in dotted(Settings().model_dump())}
+    near += [everywhere[last] for last in difflib.get_close_matches(name, everywhere, 1, cutoff=0)]
+    return SettingsError(f"{prefix}{name}", "no such setting", f"perhaps {near[0]}")
 
 
 def _settings_error(error: ValidationError) -> SettingsError:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from compiler import Program
-
 from search.evaluator import StageProgress, proceed_probability
 from search.journal import Journal
 from search.searchers import Searcher

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from numpy.typing import NDArray
+
 from backends.base import Examples, Learner, Optimiser, Recipe, Step, TrialFailure
 from compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
 from compiler.weights import initial
-from numpy.typing import NDArray
-
 from search.config import StageSettings
 from search.tasks import Segmentation
 from search.trials import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from backends.base import Batch
 
+from backends.base import Batch
 from search.cache import digest
 from search.data import Augment, Dataset, check, normalise
 from search.progress import Display

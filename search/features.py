@@ -9,7 +9,6 @@ from pathlib import Path
 
 from backends.base import Learner
 from compiler import MAIN, Program
-
 from search.cache import digest, params_digest
 from search.data import normalise
 from search.examples import IMAGE, TEACHER, FeatureExamples

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from genotype import parse, to_json
-
 from search.errors import JournalError
 from search.trials import PENDING, Failure, Stage, Trial
 
@@ -92,11 +91,12 @@ class Journal:
         self.close()
 
     def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
-        """All statements in one transaction, or none."""
+        """All statements in one transaction, or none; each changes one row."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for statement, values in statements:
-                self._db.execute(statement, values)
+                if self._db.execute(statement, values).rowcount != 1:
+                    raise JournalError(str(self.path), "a trial that has ended", "a pending one")
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")

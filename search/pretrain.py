@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from backends.base import Learner, Optimiser, Recipe, Step
 from backends.registry import backend
 from compiler import CompilerError, Graph, ModelSpec, Program, lower_refinenet
 from compiler.weights import fit, initial, load_weights, save_weights
-from numpy.typing import NDArray
-
 from search.cache import digest
 from search.config import PretrainSettings
 from search.examples import ImageExamples

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genotype import to_json
-from genotype.console import atomic_write
 from rich.console import Console
 from rich.table import Table
 
+from genotype import to_json
+from genotype.console import atomic_write
 from search.examples import IMAGE, LABEL
 from search.journal import Journal
 from search.lock import holder

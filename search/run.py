@@ -14,7 +14,6 @@ from backends.base import Learner
 from backends.registry import backend
 from compiler import Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
 from genotype import SearchSpace
-
 from search.cache import params_digest
 from search.config import Settings, difference
 from search.data import Augment, Dataset, open_dataset

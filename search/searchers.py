@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from genotype import Genotype, SearchSpace
-
 from search.trials import Trial
 
 State = Mapping[str, Any]

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from time import monotonic
 
 from backends.base import Step
-
 from search.evaluator import StageProgress
 from search.progress import Display, clock
 from search.trials import COMPLETE, FAILED, PENDING, REUSED, Trial, best_of

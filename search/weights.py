@@ -11,7 +11,6 @@ from typing import Any
 from compiler import Graph, ModelSpec, Program, lower
 from compiler.weights import fit, load_weights, save_weights
 from genotype import Genotype, to_json
-
 from search.data import MEAN, STD
 from search.trials import Trial, best_of
 

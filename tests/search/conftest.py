@@ -1,0 +1,119 @@
+"""What tests of the search share: tiny settings, a stand-in evaluator, a whole tiny run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genotype import SearchSpace
+from search.config import Settings, nested, resolve
+from search.driver import Driver, Policy
+from search.evaluator import StageProgress
+from search.journal import Journal
+from search.progress import Silent
+from search.run import Workplace
+from search.searchers import RandomSearcher, Searcher
+from search.trials import COMPLETE, STOPPED, Job, Outcome, Stage, Trial
+
+TINY: dict[str, Any] = {
+    "learner": "null",
+    "trials": 6,
+    "data.source": "synthetic:12",
+    "data.size": [32, 32],
+    "model.width": 0.1,
+    "model.agg_size": 8,
+    "search.batch": 2,
+    "pretrain.channels": 8,
+    "pretrain.epochs": 1,
+    "stage1.batch_size": 4,
+    "stage2.batch_size": 4,
+}
+
+
+class Unweighted:
+    """Keeps no weights, but notes what it was asked to."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+
+    def keep(self, trial: Trial, program: object) -> None:
+        self.kept.append(trial.number)
+
+    def prune(self, trials: list[Trial]) -> None:
+        pass
+
+
+class Unwatched:
+    """Watches nothing."""
+
+    def started(self, trial: Trial) -> StageProgress:
+        return lambda stage, step: None
+
+    def finished(self, trial: Trial, trials: list[Trial]) -> None:
+        pass
+
+
+def pretend(job: Job, progress: object = None) -> Outcome:
+    """An outcome that depends on all of the job, and on nothing else."""
+    first = (job.seed % 1000) / 1000
+    stages = (Stage(first, {"miou": first}),)
+    if job.baseline is not None and first <= job.baseline:
+        return Outcome(STOPPED, stages)
+    second = first + 0.1 * job.proceed
+    return Outcome(COMPLETE, (*stages, Stage(second, {"miou": second})))
+
+
+Evaluate = Callable[[Job, StageProgress], Outcome]
+
+
+def make_driver(
+    journal: Journal,
+    evaluate: Evaluate = pretend,
+    searcher: Searcher | None = None,
+    batch: int = 3,
+    seed: int = 0,
+) -> Driver:
+    return Driver(
+        journal=journal,
+        searcher=searcher or RandomSearcher(SearchSpace.cvpr2019(), seed),
+        evaluate=evaluate,
+        figures=lambda trial: (trial.number, 2 * trial.number),
+        policy=Policy(seed, batch, proceed=0.9, half_life=5),
+        weights=Unweighted(),
+        watcher=Unwatched(),
+    )
+
+
+@pytest.fixture
+def driver_of() -> Callable[..., Driver]:
+    return make_driver
+
+
+@pytest.fixture
+def outcome_of() -> Evaluate:
+    return pretend
+
+
+@pytest.fixture
+def settings_of() -> Callable[..., Settings]:
+    def make(changes: Mapping[str, Any] | None = None) -> Settings:
+        return resolve(nested({**TINY, **(changes or {})}))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def place_of(
+    tmp_path: Path, cache: Path, settings_of: Callable[..., Settings]
+) -> Callable[..., Workplace]:
+    def make(name: str = "run", **changes: Any) -> Workplace:
+        dotted = {key.replace("__", "."): value for key, value in changes.items()}
+        return Workplace(settings_of(dotted), tmp_path / name, cache, Silent())
+
+    return make

@@ -1,0 +1,114 @@
+"""Settings: documented, strict, the paper's by default."""
+
+import pytest
+from pydantic import BaseModel
+
+from search.config import Settings, difference, dotted, nested, resolve
+from search.errors import SettingsError
+from search.presets import DEFAULT, PRESETS
+
+
+def sections(model=Settings):
+    yield model
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from sections(field.annotation)
+
+
+def test_every_field_is_documented():
+    fields = [(s, n, f) for s in set(sections()) for n, f in s.model_fields.items()]
+    assert len(fields) > 40
+    assert [(s.__name__, n) for s, n, f in fields if not f.description] == []
+
+
+def test_defaults_are_the_papers():
+    found = dict(dotted(resolve().model_dump(mode="json")))
+    expected = {
+        "model.agg_size": 48,
+        "model.sep_repeats": 1,
+        "model.width": 1.0,
+        "model.auxiliary": "cell",
+        "data.meta_train": 0.9,
+        "features.images": 4000,
+        "search.proceed": 0.9,
+        "stage1.epochs": 5,
+        "stage2.epochs": 1,
+        "stage1.batch_size": 64,
+        "stage2.batch_size": 32,
+        "stage1.decoder_rate": 3e-3,
+        "stage2.decoder_rate": 3e-3,
+        "stage2.encoder_rate": 1e-3,
+        "stage1.polyak": 0.9,
+        "stage2.polyak": 0.99,
+        "stage1.distillation": 0.3,
+        "stage2.distillation": 0.0,
+        "stage1.auxiliary": 0.15,
+        "stage2.auxiliary": 0.15,
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_resolve_and_survive_storage(name):
+    settings = resolve(PRESETS[name])
+    stored = settings.model_dump(mode="json")
+    assert resolve(stored) == settings
+    assert difference(stored, settings) is None
+
+
+def test_the_default_preset_exists_and_paper_changes_nothing():
+    assert DEFAULT in PRESETS
+    assert resolve(PRESETS["paper"]) == Settings()
+
+
+def test_later_layers_win_and_leave_the_rest():
+    found = resolve({"stage1": {"epochs": 2}}, nested({"stage1.epochs": 3, "seed": 4}))
+    assert (found.stage1.epochs, found.stage1.batch_size, found.seed) == (3, 64, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("stage1.epoch", "stage1.epochs"),
+        ("sead", "seed"),
+        ("model.aggsize", "model.agg_size"),
+        ("stage3.epochs", "stage[12]"),
+        ("agg_siz", "model.agg_size"),
+        ("qqq", "[a-z]+"),
+        ("trails", "trials"),
+    ],
+)
+def test_an_unknown_setting_names_the_nearest(name, near):
+    place = name.split(".")[0] if name.startswith("stage3") else name
+    with pytest.raises(SettingsError, match=rf"^{place}: no such setting, .*perhaps {near}"):
+        resolve(nested({name: 1}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("trials", 0, "trials: 0"),
+        ("stage1.polyak", 1.0, "stage1.polyak: 1.0"),
+        ("data.size", [0, 3], "data.size.0: 0"),
+        ("learner", "jax", "learner: 'jax'"),
+        ("model", 3, "model: 3, expected a group"),
+    ],
+)
+def test_a_value_out_of_range_is_one_line_with_its_place(name, value, place):
+    with pytest.raises(SettingsError) as caught:
+        resolve(nested({name: value}))
+    assert str(caught.value).startswith(place)
+    assert "expected" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_difference_names_setting_stored_and_given():
+    stored = resolve().model_dump(mode="json")
+    assert difference(stored, resolve({"trials": 7})) is None
+    found = difference(stored, resolve(nested({"stage1.epochs": 2})))
+    assert found == "stage1.epochs was 5 and is 2"
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        resolve().seed = 3

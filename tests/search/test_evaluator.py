@@ -1,0 +1,153 @@
+"""Two stages: what is trained on what, when the second one follows, how failures end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backends.base import TrialFailure
+from backends.null import NullLearner
+from genotype import SearchSpace, zoo
+from search.evaluator import goes_on, proceed_probability, recipe
+from search.trials import COMPLETE, FAILED, STOPPED, Job
+
+GENOTYPE = zoo.load("arch0").genotype
+
+
+class Recorder(NullLearner):
+    """Notes every training and scoring; multiplies what is trained by 2; may fail."""
+
+    def __init__(self, fail_at=0):
+        self.fits, self.scored, self.fail_at = [], [], fail_at
+
+    def fit(self, program, examples, recipe, seed, progress=None):
+        self.fits.append((program, examples, recipe, seed))
+        if len(self.fits) == self.fail_at:
+            raise TrialFailure("nan", "loss nan at step 3 of 9")
+        return replace(program, params={n: 2 * v for n, v in program.params.items()})
+
+    def confusion(self, program, examples, classes, batch_size):
+        self.scored.append((program, examples))
+        return super().confusion(program, examples, classes, batch_size)
+
+
+@pytest.fixture
+def evaluator_of(place_of):
+    def make(learner):
+        return replace(place_of().evaluator, learner=learner)
+
+    return make
+
+
+def job(**changes):
+    return Job(**{"number": 3, "genotype": GENOTYPE, "seed": 5, **changes})
+
+
+def test_stage_one_trains_the_decoder_on_stored_outputs(evaluator_of):
+    learner = Recorder()
+    evaluator = evaluator_of(learner)
+    evaluator(job())
+    program, examples, how, _ = learner.fits[0]
+    assert examples is evaluator.first.train
+    assert not any(node.param and node.param.startswith("encoder.") for node in program.graph.nodes)
+    assert {node.name for node in program.graph.inputs} == set(examples.outputs)
+    assert program.name == GENOTYPE.key()
+    assert [name for name, _ in program.graph.outputs] == ["main", "aux0", "aux1", "aux2"]
+    assert (how.epochs, how.polyak, how.distillation) == (5, 0.9, 0.3)
+    for name, value in evaluator.encoder.items():
+        np.testing.assert_array_equal(program.params[name], value)
+
+
+def test_stage_two_trains_everything_from_where_stage_one_ended(evaluator_of):
+    learner = Recorder()
+    evaluator = evaluator_of(learner)
+    outcome = evaluator(job())
+    first, second = learner.fits
+    assert second[1] is evaluator.second.train
+    assert [node.name for node in second[0].graph.inputs] == ["image"]
+    for name, value in second[0].params.items():
+        np.testing.assert_array_equal(value, 2 * first[0].params[name])
+    assert (second[2].epochs, second[2].polyak, second[2].distillation) == (1, 0.99, 0.0)
+    assert first[3] != second[3]
+    assert outcome.state == COMPLETE
+    assert len(outcome.stages) == 2
+    assert [name for name, _ in outcome.program.graph.outputs][0] == "main"
+
+
+def test_validates_the_main_output_on_meta_val(evaluator_of):
+    learner = Recorder()
+    evaluator = evaluator_of(learner)
+    evaluator(job())
+    assert [examples for _, examples in learner.scored] == [
+        evaluator.first.val,
+        evaluator.second.val,
+    ]
+    for program, _ in learner.scored:
+        assert [name for name, _ in program.graph.outputs] == ["main"]
+
+
+def test_stops_below_the_baseline(evaluator_of):
+    learner = Recorder()
+    outcome = evaluator_of(learner)(job(baseline=2.0, proceed=0.0))
+    assert (outcome.state, len(outcome.stages), len(learner.fits)) == (STOPPED, 1, 1)
+    assert [node.name for node in outcome.program.graph.inputs] == ["image"]
+
+
+@pytest.mark.parametrize(("fail_at", "stages"), [(1, 0), (2, 1)])
+def test_a_failure_becomes_an_outcome_that_keeps_what_was_done(evaluator_of, fail_at, stages):
+    outcome = evaluator_of(Recorder(fail_at))(job())
+    assert (outcome.state, len(outcome.stages), outcome.program) == (FAILED, stages, None)
+    assert (outcome.failure.kind, outcome.failure.detail) == ("nan", "loss nan at step 3 of 9")
+
+
+def test_a_bug_is_not_a_failure(evaluator_of):
+    class Broken(NullLearner):
+        def fit(self, *args, **more):
+            raise RuntimeError("out of memory, says a bug")
+
+    with pytest.raises(RuntimeError, match="says a bug"):
+        evaluator_of(Broken())(job())
+
+
+def test_goes_on_above_the_mean_only_unless_lucky():
+    assert goes_on(job(baseline=None, proceed=0.0), 0.0)
+    assert goes_on(job(baseline=0.5, proceed=0.0), 0.51)
+    assert not goes_on(job(baseline=0.5, proceed=0.0), 0.5)
+    assert goes_on(job(baseline=0.5, proceed=1.0), 0.1)
+
+
+@pytest.mark.parametrize("proceed", [0.1, 0.5, 0.9])
+def test_luck_comes_from_the_seed_with_the_right_probability(proceed):
+    lucky = [goes_on(job(seed=s, baseline=1.0, proceed=proceed), 0.5) for s in range(4000)]
+    again = [goes_on(job(seed=s, baseline=1.0, proceed=proceed), 0.4) for s in range(4000)]
+    assert lucky == again
+    assert np.mean(lucky) == pytest.approx(proceed, abs=0.03)
+
+
+def test_p_halves_every_half_life():
+    found = [proceed_probability(0.9, 50, number) for number in (0, 50, 100, 150)]
+    assert found == pytest.approx([0.9, 0.45, 0.225, 0.1125])
+
+
+def test_each_parameter_has_the_papers_optimiser(place_of):
+    settings = place_of().settings
+    groups = {
+        group.prefix: (group.kind, group.rate) for group in recipe(settings.stage2).optimisers
+    }
+    assert groups == {
+        "decoder.": ("adam", 3e-3),
+        "auxiliary": ("adam", 3e-3),
+        "encoder.": ("sgd", 1e-3),
+    }
+
+
+def test_every_space_member_goes_through(evaluator_of):
+    import random
+
+    evaluator, rng = evaluator_of(NullLearner()), random.Random(0)
+    rewards = []
+    for number in range(10):
+        genotype = SearchSpace.cvpr2019().sample(rng)
+        rewards.append(evaluator(job(number=number, genotype=genotype)).stages[-1].reward)
+    assert len({round(reward, 6) for reward in rewards}) == 10
+    assert max(rewards) - min(rewards) > 0.1

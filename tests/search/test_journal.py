@@ -1,0 +1,142 @@
+"""The journal: transactions, versions, damage, readers beside the writer."""
+
+import multiprocessing
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from genotype import SearchSpace, zoo
+from search.errors import JournalError
+from search.journal import NAME, VERSION, Journal, contents
+from search.trials import COMPLETE, FAILED, REUSED, Failure, Stage, Trial
+
+GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
+
+
+def pending(number, batch=0):
+    genotype = GENOTYPES[number % 3]
+    return Trial(number, batch, genotype, genotype.key(), 10 + number)
+
+
+def ended(number, reward=0.5):
+    stages = (Stage(0.25, {"miou": 0.125}, 1.5), Stage(reward, {"miou": 0.75}, 2.5))
+    return replace(
+        pending(number), state=COMPLETE, stages=stages, reward=reward, parameters=7, multiply_adds=9
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with Journal(tmp_path, write=True) as journal:
+        journal.set_meta({"settings": {"seed": 3}})
+        journal.propose([pending(n) for n in range(3)], {"asked": 1})
+    return tmp_path
+
+
+def test_keeps_what_it_is_given(folder):
+    trials = [
+        ended(0),
+        replace(pending(1), state=FAILED, failure=Failure("nan", "loss nan"), stages=()),
+        replace(pending(2), state=REUSED, reward=0.5, source=0),
+    ]
+    with Journal(folder, write=True) as journal:
+        for trial in trials:
+            journal.finish(trial, {"told": trial.number})
+    with Journal(folder) as journal:
+        assert journal.trials() == trials
+        assert journal.trials()[0].seconds == 4.0
+        assert journal.searcher_state() == {"told": 2}
+        assert journal.meta() == {"settings": {"seed": 3}}
+
+
+def test_result_and_searcher_state_stand_or_fall_together(folder):
+    with Journal(folder, write=True) as journal:
+        before = contents(folder)
+        with pytest.raises(TypeError):
+            journal.finish(ended(0), {"state": object()})
+        twice = replace(ended(0), stages=(Stage(0.1, {}), Stage(float("nan"), {})))
+        with pytest.raises(sqlite3.IntegrityError):
+            journal.finish(twice, {"told": 1})  # SQLite stores NaN as NULL, which is refused
+        assert contents(folder) == before
+        journal.finish(ended(0))
+        assert contents(folder) != before
+
+
+def test_a_batch_is_proposed_whole_or_not_at_all(folder):
+    with Journal(folder, write=True) as journal:
+        with pytest.raises(sqlite3.IntegrityError):
+            journal.propose([pending(3, 1), pending(0, 1)], {"asked": 2})
+        assert [trial.number for trial in journal.trials()] == [0, 1, 2]
+        assert journal.searcher_state() == {"asked": 1}
+
+
+def test_an_ended_trial_cannot_end_again(folder):
+    with Journal(folder, write=True) as journal:
+        journal.finish(ended(0, 0.5))
+        with pytest.raises(JournalError, match="a trial that has ended, expected a pending one"):
+            journal.finish(ended(0, 0.9), {"told": 9})
+        assert journal.trials()[0].reward == 0.5
+        assert journal.searcher_state() == {"asked": 1}
+
+
+def test_contents_leave_timings_out_and_nothing_else(tmp_path):
+    found = []
+    for name, seconds, reward in (("a", 1.0, 0.5), ("b", 2.0, 0.5), ("c", 1.0, 0.6)):
+        folder = tmp_path / name
+        folder.mkdir()
+        with Journal(folder, write=True) as journal:
+            journal.propose([pending(0)], {})
+            stages = (Stage(reward, {}, seconds),)
+            journal.finish(replace(ended(0, reward), stages=stages))
+        found.append(contents(folder))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def _read(folder, queue):
+    with Journal(folder) as journal:
+        queue.put([trial.state for trial in journal.trials()])
+
+
+def test_another_process_reads_while_one_writes(folder):
+    with Journal(folder, write=True) as journal:
+        journal.finish(ended(0))
+        context = multiprocessing.get_context("spawn")
+        queue = context.Queue()
+        process = context.Process(target=_read, args=(folder, queue))
+        process.start()
+        assert queue.get(timeout=60) == ["complete", "pending", "pending"]
+        process.join()
+
+
+def test_a_missing_one_says_so(tmp_path):
+    with pytest.raises(JournalError, match="no run here, expected a folder that nassearch run"):
+        Journal(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_one_is_refused_and_left_alone(folder):
+    with sqlite3.connect(folder / NAME) as database:
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.close()
+    for write in (False, True):
+        with pytest.raises(JournalError, match=f"journal version {VERSION + 1}, expected"):
+            Journal(folder, write)
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_file_that_is_no_journal_is_refused(tmp_path, write):
+    (tmp_path / NAME).write_bytes(b"something else" * 100)
+    with pytest.raises(JournalError, match="unreadable"):
+        Journal(tmp_path, write)
+    assert (tmp_path / NAME).read_bytes() == b"something else" * 100
+
+
+def test_genotypes_of_other_spaces_come_back(tmp_path):
+    space = SearchSpace(encoder_outputs=3, blocks=2, branches=1)
+    genotype = space.genotype([0] * len(space.layout))
+    with Journal(tmp_path, write=True) as journal:
+        journal.propose([Trial(0, 0, genotype, genotype.key(), 1)], {})
+        assert journal.trials()[0].genotype == genotype
+        assert journal.trials()[0].genotype.space == space

@@ -1,0 +1,252 @@
+"""A whole run on the null learner: the same journal always, and what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compiler.weights import load_weights, save_weights
+from search.config import resolve
+from search.errors import JournalError, RunLockedError, SettingsError
+from search.journal import Journal, contents
+from search.lock import holder, run_lock
+from search.run import execute
+from search.trials import PENDING, best_of
+
+KILLER = """
+import json, os, signal, sys
+from pathlib import Path
+from backends.null import NullLearner
+from search.config import resolve
+from search.journal import Journal
+from search.progress import Silent
+from search.run import Workplace, execute
+from search.weights import RunWeights
+
+owner = {"fit": NullLearner, "_write": Journal, "keep": RunWeights, "prune": RunWeights}
+folder, cache, settings, name, left, after = json.loads(sys.argv[1])
+inner = getattr(owner[name], name)
+
+def dying(*args, **more):
+    global left
+    left -= 1
+    if left == 0 and not after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = inner(*args, **more)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+setattr(owner[name], name, dying)
+execute(Workplace(resolve(settings), Path(folder), Path(cache), Silent()))
+"""
+
+
+def kill_at(place, name, left, after):
+    """Runs ``place`` in a process that kills itself at a call; its exit status."""
+    settings = place.settings.model_dump(mode="json")
+    argument = json.dumps([str(place.folder), str(place.cache), settings, name, left, after])
+    command = [sys.executable, "-c", KILLER, argument]
+    return subprocess.run(command, capture_output=True, timeout=120).returncode
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "after"),
+    [
+        ("fit", 5, False),
+        ("_write", 2, False),
+        ("_write", 4, True),
+        ("keep", 2, True),
+        ("prune", 3, False),
+    ],
+)
+def test_killed_and_continued(place_of, name, left, after):
+    execute(place_of("whole"))
+    cut = place_of("cut")
+    assert kill_at(cut, name, left, after) == -signal.SIGKILL
+    trials = execute(place_of("cut"))
+    assert contents(cut.folder) == contents(place_of("whole").folder)
+    assert sum(trial.state != PENDING for trial in trials) == 6
+    kept = [path.name for path in (cut.folder / "weights").iterdir()]
+    assert kept == [f"trial-{best_of(trials)[0].number:05}.safetensors"]
+
+
+def test_same_seed_same_journal_another_seed_another(place_of):
+    found = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        execute(place_of(name, seed=seed))
+        tables = contents(place_of(name).folder)
+        found.append({table: tables[table] for table in ("trials", "stages", "searcher")})
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def test_a_finished_run_does_nothing_more(place_of):
+    first = execute(place_of())
+    before = contents(place_of().folder)
+    assert execute(place_of()) == first
+    assert contents(place_of().folder) == before
+
+
+def test_more_trials_may_be_asked_for_later(place_of):
+    execute(place_of("whole", trials=7))
+    execute(place_of("grown", trials=3))
+    assert len(execute(place_of("grown", trials=7))) == 8  # the last batch has one pending
+    assert contents(place_of("grown").folder) == contents(place_of("whole", trials=7).folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"seed": 9}, "seed was 0 and is 9"),
+        ({"stage1__epochs": 2}, "stage1.epochs was 5 and is 2"),
+        ({"search__batch": 3}, "search.batch was 2 and is 3"),
+    ],
+)
+def test_other_settings_are_refused_by_name(place_of, change, found):
+    execute(place_of())
+    before = contents(place_of().folder)
+    with pytest.raises(SettingsError, match=f"begun with other settings: {found}"):
+        execute(place_of(**change))
+    assert contents(place_of().folder) == before
+
+
+def test_changed_data_and_another_encoder_are_refused(place_of):
+    execute(place_of())
+    for name in ("data", "encoder"):
+        with Journal(place_of().folder, write=True) as journal:
+            known = journal.meta()
+            journal.set_meta({name: "something else"})
+        with pytest.raises(JournalError, match=f"the {name} changed since it began"):
+            execute(place_of())
+        with Journal(place_of().folder, write=True) as journal:
+            journal.set_meta({name: known[name]})
+    execute(place_of())
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from search.lock import run_lock
+with run_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_writer_is_refused_with_the_firsts_name(place_of):
+    place = place_of()
+    place.folder.mkdir()
+    command = [sys.executable, "-c", HOLDER, str(place.folder)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(RunLockedError, match=f"in use by process {process.pid} on "):
+            execute(place)
+        assert f"process {process.pid} on" in holder(place.folder)
+        process.kill()
+    assert holder(place.folder) is None
+    execute(place)
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path):
+    for _ in range(2):
+        with run_lock(tmp_path):
+            assert str(os.getpid()) in (tmp_path / "lock").read_text()
+    assert holder(tmp_path) is None
+
+
+class Saying:
+    """A display that remembers."""
+
+    def __init__(self, silent):
+        self.lines, self.task = [], silent.task
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def test_the_encoder_is_kept_and_the_next_run_says_so(place_of, tmp_path):
+    lines = []
+    for name in ("a", "b"):
+        place = place_of(name)
+        display = Saying(place.display)
+        execute(type(place)(place.settings, place.folder, tmp_path / "fresh", display))
+        lines.append(" ".join(display.lines))
+    assert "encoder: pre-trained, mIoU" in lines[0]
+    assert "encoder: pre-trained earlier on these data, using" in lines[1]
+
+
+def test_damaged_caches_are_made_again(place_of, tmp_path):
+    fresh = tmp_path / "fresh"
+
+    def go(name):
+        place = place_of(name)
+        display = Saying(place.display)
+        execute(type(place)(place.settings, place.folder, fresh, display))
+        return " ".join(display.lines), contents(place.folder)
+
+    _, first = go("a")
+    for path in [*fresh.glob("features/*/*layer3*.npy"), *fresh.glob("pixels/*/label.npy")]:
+        path.write_bytes(path.read_bytes()[:-1])
+    for path in fresh.glob("encoders/*"):
+        path.write_bytes(path.read_bytes()[:100])
+    said, second = go("b")
+    for words in (
+        "stored images were damaged: label.npy: read again",
+        "encoder: the one kept is damaged",
+        "stored encoder outputs were damaged: encoder.layer3",
+    ):
+        assert words in said
+    assert second == first
+
+
+def test_given_encoder_weights_are_what_trials_start_from(place_of, tmp_path):
+    execute(place_of())
+    params = {name: value + 1 for name, value in place_of().encoder_params.items()}
+    save_weights(tmp_path / "mine.safetensors", params, {})
+    place = place_of("given", encoder_weights=str(tmp_path / "mine.safetensors"))
+    trial = best_of(execute(place))[0]
+    found = place.weights.program(trial).params
+    for name in params:
+        np.testing.assert_array_equal(found[name], params[name])
+
+
+def test_weights_say_what_they_are(place_of):
+    trials = execute(place_of())
+    (path,) = (place_of().folder / "weights").iterdir()
+    _, metadata = load_weights(path)
+    found = {name: json.loads(text) for name, text in metadata.items()}
+    assert found["classes"] == list(place_of().dataset.classes)
+    assert found["model"]["auxiliary"] == "none"
+    assert found["normalisation"]["mean"][0] == 0.485
+    assert best_of(trials)[0].number == int(path.stem[-5:])
+
+
+def test_voc_leaves_background_out_and_others_nothing(place_of):
+    assert place_of().task.ignore == ()
+    assert place_of("x", task__ignore=["road"]).settings.task.ignore == ("road",)
+    settings = resolve({"data": {"source": "voc:somewhere"}})
+    place = place_of("y")
+    voc = type(place)(settings, Path("x"), place.cache, place.display)
+    object.__setattr__(voc, "dataset", type("D", (), {"classes": ("background", "cat")})())
+    assert voc.task.ignore == ("background",)
+
+
+def test_figures_are_the_papers_without_auxiliary_heads(place_of):
+    from genotype import zoo
+    from search.trials import Trial
+
+    place = place_of(
+        "x",
+        model__width=1.0, model__agg_size=64, model__sep_repeats=2,
+    )
+    genotype = zoo.load("arch0").genotype
+    parameters, _ = place.figures(Trial(0, 0, genotype, "", 0))
+    classes = len(place.dataset.classes)
+    assert parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)

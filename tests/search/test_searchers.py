@@ -1,0 +1,66 @@
+"""What every searcher promises, and that random search is random."""
+
+import json
+
+import pytest
+
+from genotype import SearchSpace
+from search.searchers import SEARCHERS, make_searcher
+from search.trials import COMPLETE, Stage, Trial
+
+SPACE = SearchSpace.cvpr2019()
+
+
+def told(genotypes, first=0):
+    """Trials of these genotypes, with made-up rewards."""
+    return [
+        Trial(n, 0, g, g.key(), n, COMPLETE, (Stage(0.1 * (n % 7), {}),), 0.1 * (n % 7))
+        for n, g in enumerate(genotypes, first)
+    ]
+
+
+def rounds(searcher, count, first=0):
+    found = []
+    for number in range(count):
+        batch = searcher.ask(3)
+        searcher.tell(told(batch, first + 3 * number))
+        found.append(batch)
+    return found
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+class TestSearcher:
+    def test_proposes_members_of_the_space(self, name):
+        proposals = make_searcher(name, SPACE, 0).ask(5)
+        assert len(proposals) == 5
+        assert [SPACE.violation(genotype) for genotype in proposals] == [None] * 5
+
+    def test_same_seed_same_proposals(self, name):
+        first, second, other = (rounds(make_searcher(name, SPACE, s), 3) for s in (1, 1, 2))
+        assert first == second
+        assert first != other
+
+    @pytest.mark.parametrize("after", [0, 1, 2])
+    def test_a_restored_searcher_goes_on_the_same_way(self, name, after):
+        whole = rounds(make_searcher(name, SPACE, 3), 4)
+        searcher = make_searcher(name, SPACE, 3)
+        rounds(searcher, after)
+        state = json.loads(json.dumps(searcher.state()))
+        fresh = make_searcher(name, SPACE, 99)
+        fresh.restore(state)
+        assert rounds(fresh, 4 - after, 3 * after) == whole[after:]
+
+    def test_reading_the_state_changes_nothing(self, name):
+        one, other = make_searcher(name, SPACE, 4), make_searcher(name, SPACE, 4)
+        one.state()
+        assert one.ask(2) == other.ask(2)
+
+
+def test_random_search_proposes_representatives_of_classes():
+    for genotype in make_searcher("random", SPACE, 0).ask(20):
+        assert genotype == genotype.canonical("isomorphism")
+
+
+def test_unknown_searcher():
+    with pytest.raises(ValueError, match=r"search.searcher: no 'tabu', expected one of random"):
+        make_searcher("tabu", SPACE, 0)
