@@ -1,0 +1,206 @@
+"""Laying out a small directed graph in layers, from the bottom up.
+
+The usual four steps: put the nodes into layers, break edges that span several layers at
+bends, order the layers so that few edges cross, choose horizontal positions. The edges
+that leave one node share their bends: what they carry is the same, so they are drawn as
+one line that forks.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from genotype.ordering import Edge, Layers, crossings, orderings
+from genotype.positions import positions
+
+_RAISES = ((0, 0, 1, 2),) * 40 + ((0, 0, 2, 4),) * 20
+"""Further assignments to layers tried while edges cross: what a node may be raised by."""
+_GLANCE = 6
+"""From how many starts each of them is judged."""
+_CANDIDATES = 8
+"""Orders with equally few crossings whose positions are compared."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What is to be laid out.
+
+    Attributes:
+        widths: the nodes and how wide each is, in points.
+        edges: (from, to); no cycles.
+        row: nodes that make up the lowest layer, in this order, evenly spaced; may be empty.
+    """
+
+    widths: Mapping[str, float]
+    edges: tuple[Edge, ...]
+    row: tuple[str, ...] = ()
+
+    @property
+    def fixed(self) -> frozenset[int]:
+        """The layers whose order is given."""
+        return frozenset({0} if self.row else ())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the nodes and bends stand.
+
+    Attributes:
+        layers: nodes and bends of each layer, from the bottom, left to right.
+        segments: edges between neighbouring layers, whose ends are nodes or bends.
+        x: horizontal centres, in points.
+        sources: the node whose output runs through a bend.
+        crossings: how many pairs of segments cross.
+    """
+
+    layers: Layers
+    segments: tuple[Edge, ...]
+    x: Mapping[str, float]
+    sources: Mapping[str, str]
+    crossings: int
+
+
+def lay_out(graph: Graph) -> Layout:
+    """The layout with the fewest crossings, then the fewest bends, then the straightest.
+
+    Deterministic: the same graph gives the same layout.
+    """
+    if not graph.edges:
+        raise ValueError("a graph without edges, expected something to lay out")
+    return _of_levels(graph, _best_levels(graph))
+
+
+def _of_levels(graph: Graph, levels: Mapping[str, int]) -> Layout:
+    """The straightest of the layouts with the fewest crossings, for given layers."""
+    layers, segments, sources = _with_bends(graph, levels)
+    found = []
+    for order in orderings(layers, segments, graph.fixed)[:_CANDIDATES]:
+        x, strain = positions(graph.widths, order, segments, frozenset(graph.row))
+        found.append(((round(strain, 3), _disorder(graph, order)), order, x))
+    _, order, x = min(found, key=lambda candidate: candidate[0])
+    return Layout(order, segments, x, sources, crossings(order, segments))
+
+
+def _disorder(graph: Graph, layers: Layers) -> int:
+    """How many pairs of neighbours stand in another order than in the graph."""
+    rank = {name: i for i, name in enumerate(graph.widths)}
+    rows = [[rank[name] for name in layer if name in rank] for layer in layers]
+    return sum(a > b for row in rows for a, b in pairwise(row))
+
+
+# Layers ------------------------------------------------------------------------------
+
+
+def _best_levels(graph: Graph) -> dict[str, int]:
+    """The assignment to layers with the fewest crossings, then the lowest."""
+    best: tuple[tuple[int, int, int], dict[str, int]] | None = None
+    seen: list[dict[str, int]] = []
+    for levels in _levels(graph):
+        if levels in seen:
+            continue
+        seen.append(levels)
+        layers, segments, sources = _with_bends(graph, levels)
+        order = orderings(layers, segments, graph.fixed, starts=_GLANCE)[0]
+        score = crossings(order, segments), len(layers), len(sources)
+        if best is None or score < best[0]:
+            best = score, levels
+        if best[0][0] == 0:
+            break
+    return best[1] if best else {}
+
+
+def _levels(graph: Graph) -> Iterator[dict[str, int]]:
+    """Assignments to layers worth trying: pulled down, pulled up, and taller ones."""
+    down = _lowest(graph)
+    top = max(down.values())
+    up = {name: top - depth for name, depth in _lowest(_reversed(graph)).items()}
+    up |= dict.fromkeys(graph.row, 0)
+    yield _shortened(graph, down)
+    yield _shortened(graph, up)
+    rng = random.Random(0)
+    upwards = sorted(down, key=lambda name: down[name])
+    for raises in _RAISES:
+        yield _raised(graph, upwards, raises, rng)
+
+
+def _raised(
+    graph: Graph, upwards: Sequence[str], raises: Sequence[int], rng: random.Random
+) -> dict[str, int]:
+    """Some nodes with several operands higher than need be; below them, nodes with one."""
+    below = {name: [low for low, high in graph.edges if high == name] for name in upwards}
+    levels: dict[str, int] = {}
+    for name in upwards:
+        least = max((levels[low] + 1 for low in below[name]), default=0)
+        levels[name] = least + (rng.choice(raises) if len(below[name]) > 1 else 0)
+    for name in reversed(upwards):
+        users = [levels[high] for low, high in graph.edges if low == name]
+        if users and len(below[name]) == 1:
+            levels[name] = min(users) - 1
+    return levels
+
+
+def _reversed(graph: Graph) -> Graph:
+    return Graph(graph.widths, tuple((high, low) for low, high in graph.edges))
+
+
+def _lowest(graph: Graph) -> dict[str, int]:
+    """Each node one above the highest of those it depends on."""
+    levels = dict.fromkeys(graph.widths, 0)
+    for _ in graph.widths:
+        before = dict(levels)
+        for low, high in graph.edges:
+            levels[high] = max(levels[high], levels[low] + 1)
+        if levels == before:
+            return levels
+    raise ValueError("the graph has a cycle")
+
+
+def _shortened(graph: Graph, start: Mapping[str, int]) -> dict[str, int]:
+    """Moves nodes up or down while that leaves fewer bends; the upper of two equals."""
+    levels = dict(start)
+    top = max(levels.values())
+    movable = [name for name in sorted(levels, key=lambda n: -levels[n]) if name not in graph.row]
+    for _ in range(len(levels)):
+        before = dict(levels)
+        for name in movable:
+            low = max((levels[a] + 1 for a, b in graph.edges if b == name), default=0)
+            high = min((levels[b] - 1 for a, b in graph.edges if a == name), default=top)
+            places = range(low, high + 1)
+            levels[name] = -min((_bends(graph, levels, name, at), -at) for at in places)[1]
+        if levels == before:
+            break
+    return levels
+
+
+def _bends(graph: Graph, levels: Mapping[str, int], name: str, at: int) -> int:
+    """How many bends there are when ``name`` stands in layer ``at``."""
+    moved = dict(levels)
+    moved[name] = at
+    reach: dict[str, int] = {}
+    for low, high in graph.edges:
+        reach[low] = max(reach.get(low, 0), moved[high] - moved[low] - 1)
+    return sum(reach.values())
+
+
+def _with_bends(
+    graph: Graph, levels: Mapping[str, int]
+) -> tuple[Layers, tuple[Edge, ...], dict[str, str]]:
+    """Layers with bends in them, segments, and whose output each bend carries."""
+    layers: list[list[str]] = [[] for _ in range(max(levels.values()) + 1)]
+    for name in (*graph.row, *(n for n in graph.widths if n not in graph.row)):
+        layers[levels[name]].append(name)
+    segments: dict[Edge, None] = {}
+    sources: dict[str, str] = {}
+    for low, high in graph.edges:
+        chain = [low]
+        for level in range(levels[low] + 1, levels[high]):
+            bend = f"{low}@{level}"
+            if bend not in sources:
+                sources[bend] = low
+                layers[level].append(bend)
+            chain.append(bend)
+        segments |= dict.fromkeys(pairwise([*chain, high]))
+    return tuple(tuple(layer) for layer in layers), tuple(segments), sources
