@@ -2,6 +2,7 @@
 
 from backends.torch.learner import TorchLearner
 from backends.torch.module import build_module, module_params
+from backends.torch.pretrained import load_encoder
 from backends.torch.runner import TorchRunner
 
-__all__ = ["TorchLearner", "TorchRunner", "build_module", "module_params"]
+__all__ = ["TorchLearner", "TorchRunner", "build_module", "load_encoder", "module_params"]

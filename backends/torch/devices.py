@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from compiler import Graph
-
 import torch
 from torch import Tensor
+
+from compiler import Graph
 
 Array = np.ndarray[Any, Any]
 

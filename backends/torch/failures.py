@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from backends.base import TrialFailure
 from torch import Tensor
+
+from backends.base import TrialFailure
 
 _MEMORY = ("not enough memory", "can't allocate memory", "Cannot allocate memory")
 

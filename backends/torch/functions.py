@@ -6,16 +6,16 @@ A function takes the operands in order and the node's attributes by name. Maps a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
 
-from compiler import CompilerError, Node
-from compiler.primitives import BATCH_NORM_EPSILON
-from torch.nn import functional as F
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from compiler import CompilerError, Node
+from compiler.primitives import BATCH_NORM_EPSILON
 
 
 def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -29,8 +29,8 @@ def global_mean(x: Tensor) -> Tensor:
 
 
 def spread(x: Tensor, like: Tensor) -> Tensor:
-    """(N, C, 1, 1) to the height and width of ``like``, without a copy."""
-    return x.expand(-1, -1, like.shape[2], like.shape[3])
+    """(N or 1, C, 1, 1) to the batch, height and width of ``like``, without a copy."""
+    return x.expand(like.shape[0], -1, like.shape[2], like.shape[3])
 
 
 def resize(x: Tensor, like: Tensor) -> Tensor:
@@ -77,10 +77,10 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
 """The primitives without weights."""
 
 
-def conv2d(node: Node, channels: int) -> nn.Module:
-    """A convolution with "same" padding for maps of ``channels``, without storage."""
+def conv2d(node: Node, channels: Sequence[int]) -> nn.Module:
+    """A convolution with "same" padding."""
     return nn.Conv2d(
-        channels,
+        channels[0],
         node["out"],
         node["kernel"],
         stride=node["stride"],
@@ -92,15 +92,27 @@ def conv2d(node: Node, channels: int) -> nn.Module:
     )
 
 
-def batch_norm(node: Node, channels: int) -> nn.Module:
-    """A batch norm for maps of ``channels``, without storage."""
-    return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON, device="meta")
+def batch_norm(node: Node, channels: Sequence[int]) -> nn.Module:
+    """A batch norm."""
+    return nn.BatchNorm2d(channels[0], eps=BATCH_NORM_EPSILON, device="meta")
 
 
-MODULES: Mapping[str, Callable[[Node, int], nn.Module]] = MappingProxyType(
-    {"conv2d": conv2d, "batch_norm": batch_norm}
+class Vector(nn.Module):
+    """A parameter that is itself the output, (1, C, 1, 1)."""
+
+    def __init__(self, node: Node, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, node["channels"], 1, 1, device="meta"))
+
+    def forward(self) -> Tensor:
+        """The vector."""
+        return self.weight
+
+
+MODULES: Mapping[str, Callable[[Node, Sequence[int]], nn.Module]] = MappingProxyType(
+    {"conv2d": conv2d, "batch_norm": batch_norm, "vector": Vector}
 )
-"""The primitives with weights: each makes the module, which gets storage and values later."""
+"""The primitives with weights: a module for maps of the operands' channels, without storage."""
 
 
 def unsupported(node: Node) -> str | None:

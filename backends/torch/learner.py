@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-from compiler import Graph, Program, infer_shapes
-
 import torch
+from torch import Tensor, fx
+
 from backends.base import (
     IGNORE,
     Batch,
@@ -28,7 +28,7 @@ from backends.torch.losses import Objective
 from backends.torch.module import build_module, module_params
 from backends.torch.optimisers import Group, PolyakAverage, make_groups, step_groups
 from backends.torch.runner import TorchRunner
-from torch import Tensor, fx
+from compiler import Graph, Program, infer_shapes
 
 
 class TorchLearner:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-import torch
 from backends.base import IGNORE, Recipe
 from backends.torch.functions import grow
-from torch import Tensor
 
 Array = np.ndarray[Any, Any]
 Size = tuple[int, int]

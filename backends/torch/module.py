@@ -11,12 +11,12 @@ from keyword import iskeyword
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from backends.torch.functions import FUNCTIONS, MODULES, check_supported
 from compiler import CompilerError, Graph, Node, Program, graph_weights, infer_shapes
 from compiler.weights import fit
-
-import torch
-from backends.torch.functions import FUNCTIONS, MODULES, check_supported
-from torch import Tensor, fx, nn
 
 Array = np.ndarray[Any, Any]
 
@@ -61,7 +61,8 @@ def _modules(graph: Graph) -> dict[str, nn.Module]:
             continue
         owner = owners.setdefault(node.param, node)
         if owner is node:
-            modules[node.param] = MODULES[node.op](node, shapes[node.inputs[0]][0])
+            channels = [shapes[name][0] for name in node.inputs]
+            modules[node.param] = MODULES[node.op](node, channels)
         elif (owner.op, owner.attrs) != (node.op, node.attrs):
             raise CompilerError(node.name, str(node), f"the form of {owner}, whose weights it has")
     return modules

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from backends.base import Optimiser, Recipe
 from torch import Tensor, nn
+
+from backends.base import Optimiser, Recipe
 
 
 @dataclass(frozen=True)

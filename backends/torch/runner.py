@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compiler import Program
-
 import torch
+
 from backends.torch.devices import Array, choose_device, input_tensors
 from backends.torch.module import build_module
+from compiler import Program
 
 
 class TorchRunner:

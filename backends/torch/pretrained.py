@@ -1,0 +1,162 @@
+"""Encoder weights from a file: the project's own, or torchvision's ``mobilenet_v2``.
+
+torchvision's first inverted residual has no 1x1 expansion, the project's encoder has
+one: it becomes an exact identity.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compiler import CompilerError, Graph, graph_weights
+from compiler.encoder import GROUPS
+from compiler.primitives import BATCH_NORM_EPSILON
+from compiler.weights import load_weights
+
+Array = np.ndarray[Any, Any]
+
+PREFIX = "encoder."
+_STATISTICS = ("weight", "bias", "running_mean", "running_var")
+_EXPECTED = "a safetensors file or a torchvision mobilenet_v2 state dict"
+_BEYOND = ("features.18.", "classifier.")
+"""torchvision's parameters behind the last encoder output."""
+
+
+def load_encoder(path: str | Path, graph: Graph) -> dict[str, Array]:
+    """The parameters ``encoder.*`` of ``graph`` from a file, float32 by name.
+
+    A safetensors file may hold a whole network; its ``encoder.`` part is taken. A
+    ``.pth`` file is read without running any code that it may carry.
+
+    Raises:
+        CompilerError: for a file that cannot be read, or naming the first parameter
+            that is missing, unexpected or of another shape.
+    """
+    values = _read(Path(path))
+    if any(name.startswith("features.") for name in values):
+        values = from_torchvision(values, str(path))
+    found = {name: value for name, value in values.items() if name.startswith(PREFIX)}
+    wanted = {n: w.shape for n, w in graph_weights(graph).items() if n.startswith(PREFIX)}
+    _check(found, wanted, str(path))
+    return {name: np.array(found[name], dtype=np.float32) for name in wanted}
+
+
+def _check(found: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]], place: str) -> None:
+    for name, shape in wanted.items():
+        if name not in found:
+            raise CompilerError(f"{place}: {name}", "missing", f"an array of {shape}")
+        if found[name].shape != shape:
+            raise CompilerError(f"{place}: {name}", f"shape {found[name].shape}", str(shape))
+        if not np.isfinite(found[name]).all():
+            raise CompilerError(f"{place}: {name}", "NaN or infinity", "finite numbers")
+    for name in found:
+        if name not in wanted:
+            raise CompilerError(f"{place}: {name}", "unexpected", "no such parameter")
+
+
+def _read(path: Path) -> dict[str, Array]:
+    """All arrays of a file, whose kind its first bytes tell."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError as error:
+        raise CompilerError(str(path), error.strerror or "unreadable", _EXPECTED) from None
+    if head == b"PK" or head[:1] == b"\x80":
+        return _read_state_dict(path)
+    return load_weights(path)[0]
+
+
+def _read_state_dict(path: Path) -> dict[str, Array]:
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        found = "damaged, or more than tensors in it"
+        raise CompilerError(str(path), found, "a state dict of tensors alone") from None
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CompilerError(str(path), f"unreadable ({reason})", _EXPECTED) from None
+    if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+        raise CompilerError(str(path), f"a {type(values).__name__}", "a state dict of tensors")
+    return {str(name): value.float().numpy() for name, value in values.items()}
+
+
+def from_torchvision(values: Mapping[str, Array], place: str) -> dict[str, Array]:
+    """The project's names for torchvision's, with the first expansion made an identity.
+
+    Raises:
+        CompilerError: naming the first parameter that is missing or unexpected.
+    """
+    result: dict[str, Array] = {}
+    taken: set[str] = set()
+    for ours, conv, norm in _pairs():
+        names = {f"{ours}.conv.weight": f"{conv}.weight"}
+        names |= {f"{ours}.bn.{suffix}": f"{norm}.{suffix}" for suffix in _STATISTICS}
+        for name, theirs in names.items():
+            if theirs not in values:
+                raise CompilerError(f"{place}: {theirs}", "missing", f"the values of {name}")
+            result[name] = values[theirs]
+        taken.update(names.values())
+    for name in values:
+        if name not in taken and not _is_beyond(name):
+            raise CompilerError(f"{place}: {name}", "unexpected", "torchvision's mobilenet_v2")
+    return result | identity_expansion(result)
+
+
+def _is_beyond(name: str) -> bool:
+    return name.startswith(_BEYOND) or name.endswith(".num_batches_tracked")
+
+
+def _pairs() -> Iterator[tuple[str, str, str]]:
+    """(our prefix, torchvision's convolution, torchvision's batch norm) in order."""
+    yield "encoder.layer1", "features.0.0", "features.0.1"
+    number = 0
+    for layer, (factor, _, count, _) in enumerate(GROUPS, 2):
+        for index in range(count):
+            number += 1
+            here, there = f"encoder.layer{layer}.{index}", f"features.{number}.conv"
+            steps = ["expand", "depthwise"] if factor > 1 else ["depthwise"]
+            for position, step in enumerate(steps):
+                yield f"{here}.{step}", f"{there}.{position}.0", f"{there}.{position}.1"
+            yield f"{here}.project", f"{there}.{len(steps)}", f"{there}.{len(steps) + 1}"
+
+
+def identity_expansion(values: Mapping[str, Array]) -> dict[str, Array]:
+    """Parameters of ``encoder.layer2.0.expand`` with which it changes nothing.
+
+    In inference batch norm is then x * s / sqrt(v + eps) + (m - m) with s a power of two
+    and v + eps = s * s, which float32 computes without error; relu6 changes nothing in
+    what a relu6 made. In training batch norm uses the batch's own mean and deviation, so
+    m is the mean of the stem's output, and s its deviation or a bit less: then the
+    map is x -> a x + b with b >= 0, which the next batch norm undoes.
+    """
+    place = "encoder.layer2.0.expand"
+    mean, deviation = _clipped_moments(
+        values["encoder.layer1.bn.bias"], values["encoder.layer1.bn.weight"]
+    )
+    scale = np.exp2(np.floor(np.log2(np.clip(deviation, 2.0**-6, 4.0))))
+    channels = len(mean)
+    result = {
+        "conv.weight": np.eye(channels)[:, :, None, None],
+        "bn.weight": scale,
+        "bn.bias": mean,
+        "bn.running_mean": mean,
+        "bn.running_var": scale**2 - BATCH_NORM_EPSILON,
+    }
+    return {f"{place}.{name}": value.astype(np.float32) for name, value in result.items()}
+
+
+def _clipped_moments(mean: Array, deviation: Array) -> tuple[Array, Array]:
+    """Mean and deviation of relu6 of normal variables: what a stem's batch norm gives out."""
+    z = np.linspace(-6, 6, 1201)[:, None]
+    density = np.exp(-(z**2) / 2)
+    density /= density.sum()
+    x = np.clip(mean + np.abs(deviation) * z, 0, 6)
+    first = (x * density).sum(0)
+    return first, np.sqrt(((x - first) ** 2 * density).sum(0))
