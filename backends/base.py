@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+
 from compiler import Node, Program, Size
 
 Array = np.ndarray[Any, Any]
@@ -39,6 +40,24 @@ class TrialFailure(RuntimeError):
     def __init__(self, kind: str, detail: str) -> None:
         self.kind, self.detail = kind, detail
         super().__init__(f"{kind}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The form of an artefact.
+
+    Attributes:
+        size: (height, width) of the images; None for any.
+        batch: images at once; None for any number.
+        precision: ``fp32`` or ``fp16``: of weights and of what is computed between the
+            ends, which stay float32.
+        opset: version of the ONNX operators.
+    """
+
+    size: Size | None = (512, 512)
+    batch: int | None = 1
+    precision: str = "fp32"
+    opset: int = 18
 
 
 class Exporter(Protocol):

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from genotype.console import OneLineCommand, note, print_json
 
 if TYPE_CHECKING:
+    from backends.compile import Report, Request, Weights
     from compiler import Cost, ModelSpec
     from genotype import Document
-
-    from backends.compile import Report, Request, Weights
 
 
 class SizeType(click.ParamType[tuple[int, int]]):
@@ -59,9 +59,8 @@ def main(
     GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
     nested list itself. Without --weights the weights are random, from --seed.
     """
-    from genotype import zoo
-
     from backends.compile import Request, compile_artefact, read_weights
+    from genotype import zoo
 
     document = zoo.find(genotype)
     found = read_weights(weights, document.genotype) if weights else None

@@ -11,16 +11,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from backends.base import BackendUnavailable, ExportOptions, Runner
+from backends.registry import backend
+from backends.verification import TOLERANCE, Difference, compare, noise
 from compiler import Cost, Graph, ModelSpec, Program, Size, cost, lower
 from compiler.errors import CompilerError
 from compiler.passes import INFERENCE, Change, run
 from compiler.weights import fit, load_weights, randomised
 from genotype import Genotype, GenotypeError, parse, to_json
 from genotype.console import atomic_write
-
-from backends.base import BackendUnavailable, Runner
-from backends.registry import backend
-from backends.verification import TOLERANCE, Difference, compare, noise
 
 LATENCY_RUNS = 20
 WARM_UP = 3
@@ -114,7 +113,8 @@ def compile_artefact(request: Request) -> Report:
     exporter = backend("exporter", request.target)()
     found: tuple[Difference | None, float | None, str | None] = (None, None, "switched off")
     with atomic_write(request.output) as temporary:
-        exporter.export(optimised, temporary, request.size, artefact_metadata(request))
+        options = ExportOptions(request.size)
+        exporter.export(optimised, temporary, options, artefact_metadata(request))
         if request.verify:
             found = _check(request, program, temporary)
     difference, latency, unchecked = found

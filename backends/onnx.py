@@ -7,49 +7,61 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compiler import Node, Program, Size, infer_shapes
-
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 18
+from backends.base import ExportOptions
+from compiler import CompilerError, Node, Program, infer_shapes
+
 IR_VERSION = 8
 """The oldest that holds opset 18, so that older runtimes read the file."""
+OPSETS = (18, 22)
+"""Resize takes sizes of some axes from 18 on; up to 22 no operator used here changes."""
+
+_TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 
 
 class OnnxExporter:
-    """Writes a program as an ONNX file for one image size, batch 1."""
+    """Writes a program as an ONNX file."""
 
     def unsupported(self, node: Node) -> str | None:
         """None: every primitive has an ONNX form in its record."""
         return None
 
-    def export(self, program: Program, path: Path, size: Size, metadata: Mapping[str, str]) -> None:
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
         """Writes the model.
 
         Raises:
+            CompilerError: for an option out of range.
             OSError: when it cannot be written.
         """
-        path.write_bytes(build(program, size, metadata).SerializeToString())
+        path.write_bytes(build(program, options, metadata).SerializeToString())
 
 
-def build(program: Program, size: Size, metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """The model of ``program`` for (1, 3, *size) images.
+def build(program: Program, options: ExportOptions, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """The model of ``program``.
 
     Parameters are initialisers under their own names; a node's result has the node's
     name, an output the output's.
+
+    Raises:
+        CompilerError: for an opset that is not supported.
     """
-    writer = _Writer(program, size)
+    if not OPSETS[0] <= options.opset <= OPSETS[1]:
+        raise CompilerError("opset", str(options.opset), f"{OPSETS[0]} to {OPSETS[1]}")
+    writer = _Writer(program, options)
     graph = helper.make_graph(
         list(writer.nodes()),
         "auxnas",
-        [writer.value(node.name, node.name) for node in program.graph.inputs],
-        [writer.value(name, node) for name, node in program.graph.outputs],
+        [writer.value(node.name, node) for node in program.graph.inputs],
+        [writer.value(name, program.graph[node]) for name, node in program.graph.outputs],
         list(writer.initialisers.values()),
     )
-    opsets = [helper.make_opsetid("", OPSET)]
+    opsets = [helper.make_opsetid("", options.opset)]
     model = helper.make_model(graph, producer_name="auxnas", opset_imports=opsets)
-    model.ir_version = IR_VERSION
+    model.ir_version = IR_VERSION if options.opset == OPSETS[0] else 10
     helper.set_model_props(model, dict(metadata))
     return model
 
@@ -57,40 +69,103 @@ def build(program: Program, size: Size, metadata: Mapping[str, str]) -> onnx.Mod
 class _Writer:
     """Emits the nodes of one model, collecting the initialisers they need."""
 
-    def __init__(self, program: Program, size: Size) -> None:
-        self.program = program
-        self.shapes = infer_shapes(program.graph, size)
+    def __init__(self, program: Program, options: ExportOptions) -> None:
+        self.program, self.options = program, options
+        self.shapes = infer_shapes(program.graph, options.size or (512, 512))
         self.initialisers: dict[str, TensorProto] = {}
+        self.sizes: set[str] = set()
+        self.half = options.precision == "fp16"
 
-    def value(self, name: str, node: str) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *self.shapes[node]])
+    def value(self, name: str, node: Node) -> onnx.ValueInfoProto:
+        """An input or output of the model."""
+        channels = self.shapes[node.name][0]
+        size = self._size(node)
+        batch = "N" if self.options.batch is None else self.options.batch
+        if node.op == "input" and node["bytes"]:
+            return helper.make_tensor_value_info(name, TensorProto.UINT8, [batch, *size, channels])
+        kind = _TYPES[node.record.result]
+        return helper.make_tensor_value_info(name, kind, [batch, channels, *size])
+
+    def _size(self, node: Node) -> list[int | str]:
+        """Height and width, by name where they are dynamic."""
+        if self.options.size is not None or self.shapes[node.name][1:] == (1, 1):
+            return list(self.shapes[node.name][1:])
+        suffix = "" if node.op == "input" and node["stride"] == 1 else f"_{node.name}"
+        return [f"H{suffix}", f"W{suffix}"]
 
     def nodes(self) -> Iterator[onnx.NodeProto]:
+        """All nodes in order; an output is the identity of the node it names."""
+        alias: dict[str, str] = {}
         for node in self.program.graph.nodes:
-            if node.op != "input":
-                op = node.record.onnx(dict(node.attrs))
-                inputs = [name for key in op.inputs for name in self._inputs(node, key)]
-                yield helper.make_node(op.op_type, inputs, [node.name], node.name, **op.attrs)
+            if node.op == "input":
+                yield from self._input(node, alias)
+                continue
+            op = node.record.onnx(dict(node.attrs))
+            inputs: list[str] = []
+            for key in op.inputs:
+                yield from self._dynamic_size(node, key)
+                inputs += self._inputs(node, key)
+            inputs = [alias.get(name, name) for name in inputs]
+            yield helper.make_node(op.op_type, inputs, [node.name], node.name, **op.attrs)
         for name, source in self.program.graph.outputs:
-            yield helper.make_node("Identity", [source], [name], f"{name}.output")
+            kind = _TYPES[self.program.graph[source].record.result]
+            yield helper.make_node("Cast", [source], [name], f"{name}.output", to=kind)
+
+    def _input(self, node: Node, alias: dict[str, str]) -> Iterator[onnx.NodeProto]:
+        """Bytes become (N, C, H, W) numbers; everything becomes the model's precision."""
+        kind = TensorProto.FLOAT16 if self.half else TensorProto.FLOAT
+        source = node.name
+        if node["bytes"] or self.half:
+            alias[node.name] = f"{node.name}.cast"
+            yield helper.make_node("Cast", [source], [alias[node.name]], alias[node.name], to=kind)
+            source = alias[node.name]
+        if node["bytes"]:
+            alias[node.name] = f"{node.name}.nchw"
+            attrs = {"perm": [0, 3, 1, 2]}
+            yield helper.make_node(
+                "Transpose", [source], [alias[node.name]], f"{source}.t", **attrs
+            )
+
+    def _dynamic_size(self, node: Node, key: str) -> Iterator[onnx.NodeProto]:
+        """Where sizes are known at run time only: the size that ``node`` follows."""
+        if self.options.size is not None or key not in ("size", "spread"):
+            return
+        like = self.program.graph[node.inputs[node.record.size_from or 0]]
+        size, spread = f"{like.name}.size", f"{like.name}.spread_size"
+        if size not in self.sizes:
+            self.sizes.add(size)
+            span = (1, 3) if like.op == "input" and like["bytes"] else (2, 4)
+            yield helper.make_node("Shape", [like.name], [size], size, start=span[0], end=span[1])
+        if key == "spread" and spread not in self.sizes:
+            self.sizes.add(spread)
+            ones = self._constant("ones", np.ones(2, np.int64))
+            yield helper.make_node("Concat", [ones, size], [spread], spread, axis=0)
 
     def _inputs(self, node: Node, key: str) -> list[str]:
         """The names that one entry of ``OnnxOp.inputs`` stands for."""
-        _, *size = self.shapes[node.name]
         if key == "":
             return [""]
         if key == "*":
             return list(node.inputs)
         if key.isdecimal():
             return [node.inputs[int(key)]]
-        if key == "size":
-            return [self._constant("size{}x{}".format(*size), np.array(size, np.int64))]
-        if key == "spread":
-            spread = np.array([1, 1, *size], np.int64)
-            return [self._constant("spread{}x{}".format(*size), spread)]
+        if key in ("size", "spread"):
+            return [self._size_name(node, key)]
         if key.startswith("="):
-            return [self._constant(f"constant{key}", np.float32(key[1:]))]
-        return [self._constant(f"{node.param}.{key}", self.program.params[f"{node.param}.{key}"])]
+            return [self._constant(f"constant{key}", self._real(np.float32(key[1:])))]
+        name = f"{node.param}.{key}"
+        return [self._constant(name, self._real(self.program.params[name]))]
+
+    def _size_name(self, node: Node, key: str) -> str:
+        if self.options.size is None:
+            like = node.inputs[node.record.size_from or 0]
+            return f"{like}.size" if key == "size" else f"{like}.spread_size"
+        _, *size = self.shapes[node.name]
+        value = np.array([*([1, 1] if key == "spread" else []), *size], np.int64)
+        return self._constant("{}{}x{}".format(key, *size), value)
+
+    def _real(self, value: Any) -> Any:
+        return np.asarray(value, np.float16) if self.half else value
 
     def _constant(self, name: str, value: Any) -> str:
         if name not in self.initialisers:

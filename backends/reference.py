@@ -1,16 +1,16 @@
-"""The oracle: every primitive in numpy, float64, written to be read, not to be fast."""
+"""The oracle: a whole program in numpy, float64."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from compiler import Node, Program
-from compiler.primitives import BATCH_NORM_EPSILON
+
+from compiler import Program
+from compiler.semantics import evaluate
 
 Array = np.ndarray[Any, Any]
-Operands = list[Array]
 
 
 class ReferenceRunner:
@@ -31,121 +31,12 @@ class ReferenceRunner:
         values: dict[str, Array] = {}
         for node in graph.nodes:
             if node.op == "input":
-                values[node.name] = np.asarray(inputs[node.name], self.dtype)
+                value = np.asarray(inputs[node.name], self.dtype)
+                values[node.name] = value.transpose(0, 3, 1, 2) if node["bytes"] else value
                 continue
             operands = [values[name] for name in node.inputs]
-            values[node.name] = FUNCTIONS[node.op](node, operands, self._weights(node))
+            values[node.name] = evaluate(node, operands, self.program.params)
             for name in set(node.inputs) - kept:
                 if last[name] == node.name:
                     del values[name]
         return {name: values[node] for name, node in graph.outputs}
-
-    def _weights(self, node: Node) -> dict[str, Array]:
-        if node.param is None:
-            return {}
-        suffixes = ("weight", "bias", "running_mean", "running_var")
-        names = {suffix: f"{node.param}.{suffix}" for suffix in suffixes}
-        params = self.program.params
-        return {s: params[n].astype(self.dtype) for s, n in names.items() if n in params}
-
-
-def _conv2d(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    """Sum over the kernel's taps of a matrix product with the shifted input."""
-    (x,), kernel = operands, weights["weight"]
-    groups, stride, dilation = node["groups"], node["stride"], node["dilation"]
-    n, channels, height, width = x.shape
-    out_size = -(-height // stride), -(-width // stride)
-    padded = _padded(x, dilation * (node["kernel"] - 1) // 2, 0.0)
-    out = np.zeros((n, groups, node["out"] // groups, *out_size), x.dtype)
-    for i in range(node["kernel"]):
-        for j in range(node["kernel"]):
-            rows = slice(i * dilation, i * dilation + (out_size[0] - 1) * stride + 1, stride)
-            columns = slice(j * dilation, j * dilation + (out_size[1] - 1) * stride + 1, stride)
-            tap = padded[:, :, rows, columns]
-            tap = tap.reshape(n, groups, channels // groups, *out_size)
-            out += _mixed(kernel[:, :, i, j].reshape(groups, -1, channels // groups), tap)
-    result = out.reshape(n, node["out"], *out_size)
-    return result + weights["bias"][:, None, None] if node["bias"] else result
-
-
-def _mixed(matrix: Array, maps: Array) -> Array:
-    """Channels mixed within each group: (G, O, I) x (N, G, I, H, W) -> (N, G, O, H, W)."""
-    n, groups, inner, height, width = maps.shape
-    if matrix.shape[1:] == (1, 1):
-        product: Array = maps * matrix[:, :, :, None]
-        return product
-    flat = matrix @ maps.reshape(n, groups, inner, height * width)
-    return flat.reshape(n, groups, -1, height, width)
-
-
-def _padded(x: Array, by: int, value: float) -> Array:
-    return np.pad(x, ((0, 0), (0, 0), (by, by), (by, by)), constant_values=value)
-
-
-def _batch_norm(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    scale = weights["weight"] / np.sqrt(weights["running_var"] + BATCH_NORM_EPSILON)
-    shift = weights["bias"] - weights["running_mean"] * scale
-    result: Array = operands[0] * scale[:, None, None] + shift[:, None, None]
-    return result
-
-
-def _max_pool(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    kernel, stride = node["kernel"], node["stride"]
-    padded = _padded(operands[0], (kernel - 1) // 2, -np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
-    result: Array = windows[:, :, ::stride, ::stride].max(axis=(4, 5))
-    return result
-
-
-def _global_mean(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    result: Array = operands[0].mean(axis=(2, 3), keepdims=True)
-    return result
-
-
-def _spread(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    x, like = operands
-    return np.broadcast_to(x, (*x.shape[:2], *like.shape[2:]))
-
-
-def _resize(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    """Bilinear, align_corners=False: output pixel i reads the input at (i + 0.5) r - 0.5."""
-    x, like = operands
-    for axis in (2, 3):
-        x = _resize_axis(x, like.shape[axis], axis)
-    return x
-
-
-def _resize_axis(x: Array, size: int, axis: int) -> Array:
-    have = x.shape[axis]
-    position = np.clip((np.arange(size) + 0.5) * (have / size) - 0.5, 0, have - 1)
-    low = np.floor(position).astype(int)
-    high = np.minimum(low + 1, have - 1)
-    shape = [1] * x.ndim
-    shape[axis] = size
-    weight = (position - low).reshape(shape).astype(x.dtype)
-    result: Array = np.take(x, low, axis) * (1 - weight) + np.take(x, high, axis) * weight
-    return result
-
-
-def _add(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
-    total = operands[0]
-    for operand in operands[1:]:
-        total = total + operand
-    return total
-
-
-FUNCTIONS: Mapping[str, Callable[[Node, Operands, Mapping[str, Array]], Array]] = {
-    "conv2d": _conv2d,
-    "batch_norm": _batch_norm,
-    "relu": lambda node, operands, weights: np.maximum(operands[0], 0),
-    "relu6": lambda node, operands, weights: np.clip(operands[0], 0, 6),
-    "max_pool": _max_pool,
-    "global_mean": _global_mean,
-    "spread": _spread,
-    "resize": _resize,
-    "add": _add,
-    "concat": lambda node, operands, weights: np.concatenate(operands, axis=1),
-    "identity": lambda node, operands, weights: operands[0],
-    "zero": lambda node, operands, weights: np.zeros_like(operands[0]),
-}
-"""One function a primitive, except for ``input``."""

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from compiler import MAIN, Size
 
 from backends.base import Runner
+from compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 

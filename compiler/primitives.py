@@ -76,6 +76,7 @@ class Primitive:
         keeps_nonnegative: the output is >= 0 where all inputs are.
         makes_nonnegative: the output is >= 0 whatever the input.
         size_from: index of an input of which only the size is used, if any.
+        result: type of the output; what is not float32 can only be a graph's output.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Primitive:
     keeps_nonnegative: bool = False
     makes_nonnegative: bool = False
     size_from: int | None = None
+    result: str = "float32"
 
     def complete(self, given: Mapping[str, int], place: str) -> dict[str, int]:
         """``given`` with defaults filled in, validated.
@@ -126,6 +128,14 @@ def _same(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
     if len(set(shapes)) > 1:
         raise CompilerError("inputs", f"shapes {list(shapes)}", "equal shapes")
     return shapes[0]
+
+
+def _broadcast(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    """Equal shapes, or maps of 1x1 that stand for every pixel."""
+    full = [shape for shape in shapes if shape[1:] != (1, 1)]
+    if len({shape[0] for shape in shapes}) > 1 or len(set(full)) > 1:
+        raise CompilerError("inputs", f"shapes {list(shapes)}", "equal shapes, or maps of 1x1")
+    return full[0] if full else shapes[0]
 
 
 def _follow(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
@@ -195,16 +205,29 @@ _RESIZE_ONNX = OnnxOp(
     ("0", "", "", "size"),
     {"mode": "linear", "coordinate_transformation_mode": "half_pixel", "axes": [2, 3]},
 )
-_ONE, _TWO, _MANY = (1, 1), (2, 2), (1, 1 << 16)
+_NONE, _ONE, _TWO, _MANY = (0, 0), (1, 1), (2, 2), (1, 1 << 16)
 
 _RECORDS = (
     Primitive(
         "input",
-        (0, 0),
-        # Its size is the image's over ``stride``: see compiler.shapes.
+        _NONE,
+        # Its size is the image's over ``stride``: see compiler.shapes. With ``bytes`` it
+        # is fed (N, H, W, C) uint8, which the graph sees as (N, C, H, W) numbers 0..255.
         shape=lambda attrs, shapes: (attrs["channels"], 1, 1),
         onnx=lambda attrs: OnnxOp("", ()),
-        attrs={"channels": Attribute(), "stride": Attribute(default=1)},
+        attrs={
+            "channels": Attribute(),
+            "stride": Attribute(default=1),
+            "bytes": Attribute(least=0, default=0),
+        },
+    ),
+    Primitive(
+        "vector",
+        _NONE,
+        shape=lambda attrs, shapes: (attrs["channels"], 1, 1),
+        onnx=lambda attrs: OnnxOp("Identity", ("weight",)),
+        attrs={"channels": Attribute()},
+        weights=lambda attrs, channels: {"weight": Weight((1, attrs["channels"], 1, 1), False)},
     ),
     Primitive(
         "conv2d",
@@ -285,7 +308,7 @@ _RECORDS = (
     Primitive(
         "add",
         _MANY,
-        shape=_same,
+        shape=_broadcast,
         onnx=lambda attrs: OnnxOp("Sum", ("*",)),
         linear=True,
         pointwise=True,
@@ -309,6 +332,23 @@ _RECORDS = (
         linear=True,
         pointwise=True,
         keeps_nonnegative=True,
+    ),
+    Primitive(
+        "softmax",
+        _ONE,
+        shape=_same,
+        onnx=lambda attrs: OnnxOp("Softmax", ("0",), {"axis": 1}),
+        pointwise=True,
+        makes_nonnegative=True,
+    ),
+    Primitive(
+        "argmax",
+        _ONE,
+        shape=lambda attrs, shapes: (1, *shapes[0][1:]),
+        onnx=lambda attrs: OnnxOp("ArgMax", ("0",), {"axis": 1}),
+        pointwise=True,
+        makes_nonnegative=True,
+        result="uint8",
     ),
     Primitive(
         "zero",

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from genotype.console import atomic_write
 
 from compiler.errors import CompilerError
 from compiler.ir import Graph
 from compiler.shapes import graph_weights
+from genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 Params = Mapping[str, Array]

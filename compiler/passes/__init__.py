@@ -2,23 +2,39 @@
 
 from compiler.passes.folding import FoldBatchNorm
 from compiler.passes.pipeline import Change, Pass, run
-from compiler.passes.removal import RemoveIdentity, RemoveZero, StripAuxiliary
+from compiler.passes.removal import RemoveIdentity, StripAuxiliary
+from compiler.passes.spreading import BroadcastSum, FoldConstant, SinkSpread
+from compiler.passes.sums import FlattenSum, LowerConv, MergeResize, RemoveRelu, SplitConv
 
 INFERENCE: tuple[Pass, ...] = (
     StripAuxiliary(),
     RemoveIdentity(),
-    RemoveZero(),
     FoldBatchNorm(),
+    FoldConstant(),
+    SinkSpread(),
+    RemoveRelu(),
+    SplitConv(),
+    LowerConv(),
+    MergeResize(),
+    FlattenSum(),
+    BroadcastSum(),
 )
 """From the network as described to the one that ships."""
 
 __all__ = [
     "INFERENCE",
+    "BroadcastSum",
     "Change",
+    "FlattenSum",
     "FoldBatchNorm",
+    "FoldConstant",
+    "LowerConv",
+    "MergeResize",
     "Pass",
     "RemoveIdentity",
-    "RemoveZero",
+    "RemoveRelu",
+    "SinkSpread",
+    "SplitConv",
     "StripAuxiliary",
     "run",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from compiler.ir import Graph, Node, Program
+from compiler.ir import Program
+from compiler.rewriting import Sizes
 
 
 @dataclass(frozen=True)
@@ -30,37 +31,12 @@ class RemoveIdentity:
 
     def __call__(self, program: Program) -> Program:
         """Users of such a node read its operand."""
-        graph = program.graph
+        graph, sizes = program.graph, Sizes(program.graph)
         new = {
             node.name: node.inputs[0]
             for node in graph.nodes
-            if node.op == "identity" or (node.op in ("add", "concat") and len(node.inputs) == 1)
+            if node.op == "identity"
+            or (node.op in ("add", "concat") and len(node.inputs) == 1)
+            or (node.record.size_from == 1 and sizes.same(*node.inputs))
         }
         return replace(program, graph=graph.substitute(new).live()) if new else program
-
-
-@dataclass(frozen=True)
-class RemoveZero:
-    """x + 0 = x, and a function that is linear and pointwise or a resize maps 0 to 0.
-
-    A sum of which every term is 0 is 0. A convolution without batch norm and bias would
-    map 0 to 0 too, but in these networks a batch norm follows, which does not: there the
-    zero stays.
-    """
-
-    name: str = "remove-zero"
-
-    def __call__(self, program: Program) -> Program:
-        """Drops zero terms from sums."""
-        graph = program.graph
-        zeros = {node.name for node in graph.nodes if node.op == "zero"}
-        nodes = tuple(self._without(node, zeros) for node in graph.nodes)
-        if nodes == graph.nodes:
-            return program
-        return replace(program, graph=Graph(nodes, graph.outputs).live())
-
-    def _without(self, node: Node, zeros: set[str]) -> Node:
-        if node.op != "add" or not zeros.intersection(node.inputs):
-            return node
-        kept = tuple(name for name in node.inputs if name not in zeros)
-        return replace(node, inputs=kept or node.inputs[:1])

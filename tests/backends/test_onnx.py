@@ -10,6 +10,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 
+from backends.base import ExportOptions
 from backends.onnx import build
 from backends.ort import OrtRunner
 from backends.reference import ReferenceRunner
@@ -24,7 +25,7 @@ SHIPPED = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
 
 
 def onnx_runner(source: Program, size: tuple[int, int]) -> OrtRunner:
-    return OrtRunner(build(source, size, {}).SerializeToString(), threads=1)
+    return OrtRunner(build(source, ExportOptions(size), {}).SerializeToString(), threads=1)
 
 
 def zero_and_skip() -> list[Genotype]:
@@ -86,7 +87,7 @@ def test_the_check_finds_a_batch_norm_that_forgets(suffix):
 
 def test_the_model_is_valid_and_says_what_it_is():
     source = program(PAPER.sample(random.Random(0)), TINY)
-    model = build(source, (37, 29), {"tool": "auxnas", "classes": "[1]"})
+    model = build(source, ExportOptions((37, 29)), {"tool": "auxnas", "classes": "[1]"})
     onnx.checker.check_model(model, full_check=True)
     assert {p.key: p.value for p in model.metadata_props} == {"tool": "auxnas", "classes": "[1]"}
     names = {tensor.name for tensor in model.graph.initializer}
@@ -96,7 +97,9 @@ def test_the_model_is_valid_and_says_what_it_is():
 
 
 def test_a_damaged_model_is_refused_in_one_line():
-    data = build(program(zoo.load("arch2").genotype), (32, 32), {}).SerializeToString()
+    data = build(
+        program(zoo.load("arch2").genotype), ExportOptions((32, 32)), {}
+    ).SerializeToString()
     for damaged in (data[: len(data) // 2], b"", b"not a model"):
         with pytest.raises(ValueError, match=r"onnxruntime: ") as error:
             OrtRunner(damaged)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backends.reference import FUNCTIONS, ReferenceRunner
+from backends.reference import ReferenceRunner
 from compiler import PRIMITIVES, Program, parse_graph
+from compiler.semantics import FUNCTIONS
 from compiler.weights import randomised
 
 RNG = np.random.default_rng(0)

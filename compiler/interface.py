@@ -1,0 +1,94 @@
+"""What goes into a shipped network and what comes out: its two ends.
+
+Both ends are nodes of the same graph, so that one check covers them: camera bytes in,
+label map out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compiler.errors import CompilerError
+from compiler.ir import Graph, Node, Program, make_node
+
+HEADS = ("logits", "probabilities", "labels")
+FORMATS = ("nchw-float", "nhwc-uint8")
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The two ends of a shipped network.
+
+    Attributes:
+        head: ``logits``; ``probabilities``: their softmax; ``labels``: (N, 1, H, W) uint8,
+            the largest channel.
+        resize: whether the output has the image's size (labels always have).
+        format: ``nchw-float``: (N, 3, H, W) float32, RGB / 255 less mean over deviation;
+            ``nhwc-uint8``: (N, H, W, 3) bytes, normalised inside.
+        mean: per channel, of RGB / 255.
+        deviation: per channel, of RGB / 255.
+
+    Raises:
+        CompilerError: for an unknown head or format.
+    """
+
+    head: str = "logits"
+    resize: bool = False
+    format: str = "nchw-float"
+    mean: Sequence[float] = IMAGENET_MEAN
+    deviation: Sequence[float] = IMAGENET_DEVIATION
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("head", self.head, HEADS), ("format", self.format, FORMATS)):
+            if value not in known:
+                raise CompilerError(name, repr(value), f"one of {', '.join(known)}")
+
+
+def with_interface(program: Program, interface: Interface) -> Program:
+    """``program`` with these ends; its first output is ``main`` still."""
+    graph, params = _output(program.graph, interface), program.params
+    if interface.format == "nhwc-uint8":
+        graph, params = _bytes(graph, params, interface)
+    return replace(program, graph=graph, params=params)
+
+
+def _output(graph: Graph, interface: Interface) -> Graph:
+    (name, last), *others = graph.outputs
+    added: list[Node] = []
+    if interface.resize or interface.head == "labels":
+        added.append(make_node("output.resize", "resize", (last, graph.inputs[0].name)))
+        last = added[-1].name
+    op = {"logits": None, "probabilities": "softmax", "labels": "argmax"}[interface.head]
+    if op is not None:
+        added.append(make_node(f"output.{interface.head}", op, (last,)))
+        last = added[-1].name
+    return Graph((*graph.nodes, *added), ((name, last), *others))
+
+
+def _bytes(
+    graph: Graph, params: Mapping[str, Any], interface: Interface
+) -> tuple[Graph, Mapping[str, Any]]:
+    """Normalises inside: (b / 255 - mean) / deviation = b (1 / (255 d)) - mean / d.
+
+    It stays its own node before the first convolution, whose zero padding then is zero in
+    normalised units, as in training; folded into the convolution it would be black.
+    """
+    (image,) = graph.inputs
+    raw = make_node(image.name, "input", channels=3, bytes=1)
+    param = "input.normalise"
+    scaled = make_node(param, "conv2d", (raw.name,), param, kernel=1, out=3, groups=3, bias=1)
+    mean, deviation = np.array(interface.mean), np.array(interface.deviation)
+    weights = {
+        f"{param}.weight": (1 / (255 * deviation)).reshape(3, 1, 1, 1).astype(np.float32),
+        f"{param}.bias": (-mean / deviation).astype(np.float32),
+    }
+    rest = tuple(node for node in graph.nodes if node is not image)
+    rewired = Graph(rest, graph.outputs).substitute({image.name: scaled.name})
+    return replace(rewired, nodes=(raw, scaled, *rewired.nodes)), dict(params) | weights

@@ -1,0 +1,177 @@
+"""Passes about maps that are the same at every pixel: gap's, and what zero leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compiler.ir import Node, Program, make_node
+from compiler.rewriting import Replacement, Seen, Sizes, rewrite
+from compiler.semantics import evaluate
+
+Array = np.ndarray[Any, Any]
+
+
+def _is_same_at_every_pixel(node: Node) -> bool:
+    """Whether one pixel of the output needs the same pixel of the one input alone."""
+    if node.op == "conv2d":
+        return node["kernel"] == 1 and node["stride"] == 1
+    return node.record.pointwise and len(node.inputs) == 1
+
+
+@dataclass(frozen=True)
+class SinkSpread:
+    """Work on a spread map is done once, before it is spread.
+
+    With S(v) the 1x1 map v at every pixel: f(S(v)) = S(f(v)) for f that maps pixels one
+    by one (batch norm, ReLU, a 1x1 convolution); mean(S(v)) = v; resize(S(v)) = S(v) at
+    the new size, because bilinear weights sum to 1; S(a) + S(b) = S(a + b).
+    A larger convolution stays: at the border it sees padding.
+    """
+
+    name: str = "sink-spread"
+
+    def __call__(self, program: Program) -> Program:
+        """Spreads move towards the outputs."""
+        return replace(program, graph=rewrite(program.graph, self._rule))
+
+    def _rule(self, node: Node, seen: Seen) -> Replacement | None:
+        spreads = [seen[name] for name in node.inputs if seen[name].op == "spread"]
+        if not spreads or (node.record.size_from == 1 and seen[node.inputs[0]].op != "spread"):
+            return None
+        first = spreads[0]
+        if node.op == "global_mean":
+            return Replacement((), first.inputs[0])
+        if node.op in ("resize", "spread"):
+            return Replacement(
+                (replace(node, op="spread", inputs=(first.inputs[0], node.inputs[1]), attrs=()),),
+                node.name,
+            )
+        if node.op == "add":
+            return self._sum(node, spreads) if len(spreads) > 1 else None
+        return self._before(node, first) if _is_same_at_every_pixel(node) else None
+
+    def _before(self, node: Node, spread: Node) -> Replacement:
+        point = replace(node, inputs=(spread.inputs[0],))
+        after = make_node(f"{node.name}.spread", "spread", (node.name, spread.inputs[1]))
+        return Replacement((point, after), after.name)
+
+    def _sum(self, node: Node, spreads: list[Node]) -> Replacement:
+        point = {spread.name: spread.inputs[0] for spread in spreads}
+        points = [point[name] for name in node.inputs if name in point]
+        rest = tuple(name for name in node.inputs if name not in point)
+        total = make_node(f"{node.name}.points", "add", points)
+        spread = make_node(f"{node.name}.spread", "spread", (total.name, spreads[0].inputs[1]))
+        if not rest:
+            return Replacement((total, spread), spread.name)
+        return Replacement((total, spread, replace(node, inputs=(*rest, spread.name))), node.name)
+
+
+@dataclass(frozen=True)
+class FoldConstant:
+    """What depends on no input is computed now.
+
+    zero(x) is the vector 0 spread to x's size. A convolution without bias maps it to 0,
+    padding included, and one with bias to its bias; a batch norm maps 0 to
+    beta - mean gamma / sqrt(var + eps), which is not 0. Any primitive whose operands all
+    are constant 1x1 maps gives one. Terms that are 0 drop out of sums.
+    """
+
+    name: str = "fold-constant"
+
+    def __call__(self, program: Program) -> Program:
+        """Constants become ``vector`` nodes."""
+        params = dict(program.params)
+        graph = rewrite(program.graph, lambda node, seen: self._rule(node, seen, params))
+        return program if graph is program.graph else replace(program, graph=graph, params=params)
+
+    def _rule(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement | None:
+        if node.op == "zero":
+            return self._zero(node, seen, params)
+        if node.op == "add":
+            kept = tuple(name for name in node.inputs if not _is_zero(seen[name], seen, params))
+            if 0 < len(kept) < len(node.inputs):
+                return Replacement((replace(node, inputs=kept),), node.name)
+        if node.op == "conv2d" and _is_zero(seen[node.inputs[0]], seen, params):
+            return self._bias(node, seen, params)
+        operands = [seen[name] for name in node.inputs]
+        if operands and all(operand.op == "vector" for operand in operands):
+            values = [params[f"{operand.param}.weight"] for operand in operands]
+            return Replacement(
+                (_vector(node.name, evaluate(node, values, params), params),), node.name
+            )
+        return None
+
+    def _zero(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement:
+        channels = _channels(node.inputs[0], seen)
+        point = _vector(f"{node.name}.point", np.zeros((1, channels, 1, 1)), params)
+        return Replacement(
+            (point, make_node(node.name, "spread", (point.name, node.inputs[0]))), node.name
+        )
+
+    def _bias(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement | None:
+        if node["stride"] != 1:
+            return None
+        value = params[f"{node.param}.bias"] if node["bias"] else np.zeros(node["out"])
+        source = seen[node.inputs[0]]
+        if source.op == "vector":
+            return Replacement((_vector(node.name, value, params),), node.name)
+        point = _vector(f"{node.name}.point", value, params)
+        return Replacement(
+            (point, make_node(node.name, "spread", (point.name, source.inputs[1]))), node.name
+        )
+
+
+def _channels(name: str, seen: Seen) -> int:
+    """Channels of a node, followed back to where they are said."""
+    node = seen[name]
+    for attribute in ("out", "channels"):
+        if attribute in dict(node.attrs):
+            return node[attribute]
+    if node.op == "concat":
+        return sum(_channels(i, seen) for i in node.inputs)
+    return _channels(node.inputs[0], seen)
+
+
+def _vector(name: str, value: Array, params: dict[str, Array]) -> Node:
+    """A ``vector`` node holding ``value``; its array joins ``params``."""
+    dtype = next(iter(params.values())).dtype
+    params[f"{name}.weight"] = np.asarray(value, dtype).reshape(1, -1, 1, 1)
+    return make_node(name, "vector", (), name, channels=value.size)
+
+
+def _is_zero(node: Node, seen: Seen, params: Mapping[str, Array]) -> bool:
+    if node.op == "spread":
+        node = seen[node.inputs[0]]
+    return node.op == "vector" and not params[f"{node.param}.weight"].any()
+
+
+@dataclass(frozen=True)
+class BroadcastSum:
+    """x + S(v) = x + v broadcast: the map that is the same at every pixel is not made.
+
+    Only where another term has the full size.
+    """
+
+    name: str = "broadcast-sum"
+
+    def __call__(self, program: Program) -> Program:
+        """Sums read 1x1 maps."""
+        sizes = Sizes(program.graph)
+
+        def rule(node: Node, seen: Seen) -> Replacement | None:
+            if node.op != "add":
+                return None
+            spread = [seen[name].op == "spread" for name in node.inputs]
+            full = [
+                not s and not sizes.is_point(n) for n, s in zip(node.inputs, spread, strict=True)
+            ]
+            if not any(spread) or not any(full):
+                return None
+            inputs = [seen[n].inputs[0] if seen[n].op == "spread" else n for n in node.inputs]
+            return Replacement((replace(node, inputs=tuple(inputs)),), node.name)
+
+        return replace(program, graph=rewrite(program.graph, rule))
