@@ -95,6 +95,7 @@ def run(
     """
     from search.cache import cache_dir
     from search.config import nested, resolve
+    from search.errors import SettingsError
     from search.presets import PRESETS
     from search.progress import display_on_stderr
     from search.run import Workplace
@@ -103,7 +104,10 @@ def run(
         known = ", ".join(PRESETS)
         raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
     given = {OPTIONS[name]: value for name, value in options.items() if value is not None}
-    settings = resolve(PRESETS[preset], nested(given), nested(dict(sets)))
+    try:
+        settings = resolve(PRESETS[preset], nested(given), nested(dict(sets)))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
     place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
     try:
         found = _search(place, as_json)

@@ -23,7 +23,7 @@ from search.errors import JournalError, SettingsError
 from search.evaluator import Material, TwoStages
 from search.examples import ImageExamples, pixel_key, pixel_store
 from search.features import FeatureSource, feature_examples, some_of
-from search.journal import Journal
+from search.journal import NAME, Journal
 from search.lock import run_lock
 from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
 from search.progress import Display
@@ -208,6 +208,8 @@ def execute(place: Workplace) -> list[Trial]:
         SettingsError: naming the first setting that differs from the run's.
         JournalError: when data or encoder have changed since, or the journal is damaged.
     """
+    if not (place.folder / NAME).exists():
+        _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder), Journal(place.folder, write=True) as journal:
         known = journal.meta()
@@ -216,6 +218,13 @@ def execute(place: Workplace) -> list[Trial]:
         _settle_meta(place, journal, known)
         with Watch(place.display, place.settings.trials) as watch:
             return _driver(place, journal, watch).run(place.settings.trials)
+
+
+def _look_ahead(place: Workplace) -> None:
+    """Finds what is wrong with framework, data and files before a folder is made for them."""
+    place.learner, place.task, place.pixels  # noqa: B018
+    if place.settings.encoder_weights is not None:
+        place.encoder  # noqa: B018
 
 
 def _driver(place: Workplace, journal: Journal, watch: Watch) -> Driver:
@@ -253,7 +262,7 @@ def _settle_meta(place: Workplace, journal: Journal, known: Mapping[str, Any]) -
 
 
 def _introduction(place: Workplace) -> str:
-    """What is about to happen; a missing framework is found here, before any work."""
+    """What is about to happen."""
     dataset, (height, width) = place.dataset, place.settings.data.size
     return (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "

@@ -71,7 +71,7 @@ def test_stage_two_trains_everything_from_where_stage_one_ended(evaluator_of):
     assert first[3] != second[3]
     assert outcome.state == COMPLETE
     assert len(outcome.stages) == 2
-    assert [name for name, _ in outcome.program.graph.outputs][0] == "main"
+    assert outcome.program.graph.outputs[0][0] == "main"
 
 
 def test_validates_the_main_output_on_meta_val(evaluator_of):

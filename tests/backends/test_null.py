@@ -1,0 +1,75 @@
+"""The null learner: nothing learnt, quickly, and always the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backends.base import Recipe
+from backends.null import STEPS, NullLearner
+from backends.registry import backend
+from compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split
+from genotype import zoo
+
+RECIPE = Recipe(epochs=1, batch_size=2, optimisers=())
+
+
+def program(name="arch0"):
+    graph = lower(zoo.load(name).genotype, ModelSpec(classes=5, agg_size=8, width=0.1))
+    return Program(graph, {}, name)
+
+
+def test_the_registry_knows_it():
+    assert backend("learner", "null") is NullLearner
+
+
+def test_fit_changes_nothing_and_reports_progress():
+    steps = []
+    given = program()
+    assert NullLearner().fit(given, [], RECIPE, 0, steps.append) is given
+    assert [step.step for step in steps] == [1, 2, 3, 4]
+    assert {step.steps for step in steps} == {STEPS}
+
+
+@pytest.mark.parametrize("classes", [2, 5, 21])
+def test_confusion_depends_on_the_name_alone(classes):
+    first, again, other = (
+        NullLearner().confusion(p, [], classes, size)
+        for p, size in (
+            (program(), 2),
+            (replace(program(), params={"x": 1}), 9),
+            (program("arch1"), 2),
+        )
+    )
+    assert (first.dtype, first.shape) == (np.int64, (classes, classes))
+    assert first.min() >= 0
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_qualities_spread_and_images_do_better_than_features():
+    whole = program()
+    decoder = split(whole.graph, encoder_outputs(whole.graph))[1]
+
+    def accuracy(graph, name):
+        counts = NullLearner().confusion(Program(graph, {}, name), [], 5, 2)
+        return np.trace(counts) / counts.sum()
+
+    found = [(accuracy(decoder, f"g{n}"), accuracy(whole.graph, f"g{n}")) for n in range(50)]
+    firsts = np.array(found)[:, 0]
+    assert all(first < second for first, second in found)
+    assert firsts.min() < 0.35 < 0.6 < firsts.max()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47)])
+def test_infer_gives_zeros_in_the_right_shapes(size):
+    graph = program().graph
+    head, tail = split(graph, encoder_outputs(graph))
+    shapes = infer_shapes(graph, size)
+    maps = NullLearner().infer(Program(head, {}), {"image": np.ones((3, 3, *size))})
+    assert {name: value.shape for name, value in maps.items()} == {
+        name: (3, *shapes[name]) for name in encoder_outputs(graph)
+    }
+    (logits,) = NullLearner().infer(Program(tail, {}), maps).values()
+    assert logits.shape == (3, *shapes[graph.outputs[0][1]])
+    assert not logits.any()

@@ -1,0 +1,201 @@
+"""``nassearch``: what it prints where, its files, its exit statuses."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from backends.null import NullLearner
+from backends.registry import backend
+from compiler import ModelSpec, lower
+from compiler.weights import fit, load_weights
+from genotype import read
+from search.cli import main
+
+TINY = [
+    *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
+    *("--set", "model.width=0.1", "--set", "model.agg_size=8", "--trials", "4"),
+]
+
+
+@pytest.fixture
+def run(tmp_path, cache):
+    def call(*args):
+        return CliRunner().invoke(
+            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
+        )
+
+    return call
+
+
+@pytest.fixture
+def finished(run, tmp_path):
+    result = run("run", *TINY, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "run", result
+
+
+def test_run_prints_a_table_and_leaves_its_files(finished):
+    folder, result = finished
+    for word in ("reward", "mIoU", "parameters", "multiply-adds", "best.json", "trial 1: [[["):
+        assert word in result.stdout
+    assert "trial 4/4: reward" in result.stderr
+    names = {path.name for path in folder.iterdir()}
+    assert {"best.json", "best.safetensors", "predictions.png", "journal.sqlite"} <= names
+    assert not [name for name in names if "part" in name or name.startswith(".")]
+
+
+def test_the_best_files_fit_together(finished):
+    folder, _ = finished
+    document = read(folder / "best.json")
+    spec = ModelSpec.from_dict(document.extra["model"])
+    params, metadata = load_weights(folder / "best.safetensors")
+    fit(lower(document.genotype, spec), params, "best")
+    assert spec.auxiliary == "none"
+    assert len(document.extra["classes"]) == spec.classes
+    assert (
+        json.loads(metadata["genotype"])["cell"]
+        == json.loads((folder / "best.json").read_text())["cell"]
+    )
+    assert 0 < document.extra["result"]["reward"] < 1
+    assert document.extra["result"]["parameters"] > 0
+
+
+def test_json_is_one_document_and_nothing_else(run, finished, tmp_path):
+    folder, _ = finished
+    whole = json.loads(run("run", *TINY, "--out", folder, "--json").stdout)
+    assert whole["trials"] == 4
+    assert set(whole["files"]) == {"genotype", "weights", "predictions"}
+    best = json.loads(run("top", folder, "--json", "--count", 2).stdout)
+    assert best == whole["best"][:2]
+    assert [row["reward"] for row in best] == sorted((r["reward"] for r in best), reverse=True)
+    status = json.loads(run("status", folder, "--json").stdout)
+    assert (status["asked"], status["ended"], status["running"]) == (4, 4, None)
+    assert status["best"] == best[0]
+    assert sum(status["states"].values()) == 4
+
+
+def test_status_and_top_for_people(run, finished):
+    folder, _ = finished
+    assert "4 of 4 trials ended, not running" in run("status", folder).stdout
+    assert "multiply-adds" in run("top", folder).stdout
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(run, tmp_path, monkeypatch):
+    calls = []
+    inner = NullLearner.fit
+
+    def interrupting(self, *args, **more):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return inner(self, *args, **more)
+
+    command = ("run", *TINY, "--set", "pretrain.seed=3", "--out", tmp_path / "run")
+    monkeypatch.setattr(NullLearner, "fit", interrupting)
+    result = run(*command)
+    assert result.exit_code == 130
+    last = result.stderr.splitlines()[-1]
+    assert last == "interrupted: what is finished is kept, the same command goes on from there"
+    assert json.loads(run("status", tmp_path / "run", "--json").stdout)["ended"] == 1
+    result = run(*command)
+    assert result.exit_code == 0
+    assert "trial 1/4" not in result.stderr
+    assert "trial 2/4" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (["--data", "elsewhere"], 1, "data 'elsewhere': not a known kind of data"),
+        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
+        (["--set", "stage1.epoch=3"], 2, "stage1.epoch: no such setting, expected perhaps"),
+        (["--set", "stage1.epochs"], 2, "expected NAME=VALUE"),
+        (["--trials", "0"], 2, "trials: 0, expected"),
+        (["--size", "32"], 2, "expected HEIGHTxWIDTH"),
+        (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),
+        (["--classes", "5"], 1, "classes: 5 asked for"),
+        (["--learner", "jax"], 2, "learner: 'jax', expected"),
+        (["--encoder-weights", "/no.safetensors"], 1, "/no.safetensors: no such file"),
+        (["--set", 'task.ignore=["sea"]'], 1, "task.ignore: no class 'sea', expected some of"),
+    ],
+)
+def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, words):
+    result = run("run", *TINY, "--out", tmp_path / "run", *args)
+    assert result.exit_code == status
+    assert not (tmp_path / "run").exists()
+    assert result.stdout == ""
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert words in last
+
+
+def test_other_settings_than_the_runs_are_refused(run, finished):
+    folder, _ = finished
+    result = run("run", *TINY, "--out", folder, "--seed", "5")
+    assert result.exit_code == 1
+    assert "begun with other settings: seed was 0 and is 5" in result.stderr
+
+
+def test_a_folder_without_a_run(run, tmp_path):
+    for command in ("status", "top"):
+        result = run(command, tmp_path)
+        assert result.exit_code == 1
+        assert result.stderr == (
+            f"error: {tmp_path}: no run here, expected a folder that nassearch run made\n"
+        )
+
+
+def test_a_run_without_any_reward_says_so(run, tmp_path, monkeypatch):
+    from backends.base import TrialFailure
+
+    inner = NullLearner.confusion
+
+    def failing(self, program, *args):
+        if program.name == "refinenet":
+            return inner(self, program, *args)
+        raise TrialFailure("oom", "9 GB wanted")
+
+    monkeypatch.setattr(NullLearner, "confusion", failing)
+    result = run("run", *TINY, "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "failed (oom: 9 GB wanted)" in result.stderr
+    assert result.stderr.endswith("error: no trial has a reward, see nassearch status\n")
+    assert "failures: 4 oom" in run("status", tmp_path / "run").stdout
+
+
+def test_a_missing_framework_is_one_line(run, tmp_path, monkeypatch):
+    for name in list(sys.modules):
+        if name.split(".")[0] == "torch" or name.startswith("backends.torch"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = run("run", *TINY, "--learner", "torch", "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last == (
+        "error: torch: the package 'torch' is not installed, try: pip install \"auxnas[torch]\""
+    )
+    with pytest.raises(RuntimeError):
+        backend("learner", "torch")
+
+
+def test_the_null_search_needs_no_framework(tmp_path, cache):
+    """Everything of search/ is imported and run; no framework is."""
+    code = (
+        "import sys, pkgutil, importlib, search\n"
+        "for m in pkgutil.walk_packages(search.__path__, 'search.'):\n"
+        "    importlib.import_module(m.name)\n"
+        "from search.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    heavy = {'torch', 'onnx', 'onnxruntime', 'tensorrt'} & set(sys.modules)\n"
+        "    print(sorted(heavy))\n"
+    )
+    command = [sys.executable, "-c", code, "run", *TINY, "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [*command, "--cache", str(cache)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
