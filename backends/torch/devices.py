@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compiler import Graph
+from compiler import Graph, Node
 
 Array = np.ndarray[Any, Any]
 
@@ -27,20 +27,21 @@ def to_tensor(array: Array, dtype: type[np.generic] | np.dtype[Any] = np.float32
 
 
 def input_tensors(graph: Graph, inputs: Mapping[str, Array]) -> list[Tensor]:
-    """(N, C, H, W) float32 tensors in the order of the graph's inputs.
+    """CPU tensors in the order of the graph's inputs.
 
     Raises:
         ValueError: naming the first input that is missing or has the wrong shape.
     """
-    tensors = []
-    for node in graph.inputs:
-        if node.name not in inputs:
-            found = ", ".join(inputs) or "none"
-            raise ValueError(f"input {node.name!r}: missing, found {found}")
-        array, channels = inputs[node.name], node["channels"]
-        if array.ndim != 4 or array.shape[1] != channels:
-            raise ValueError(
-                f"input {node.name!r}: shape {array.shape}, expected (N, {channels}, H, W)"
-            )
-        tensors.append(to_tensor(array))
-    return tensors
+    return [_input_tensor(node, inputs) for node in graph.inputs]
+
+
+def _input_tensor(node: Node, inputs: Mapping[str, Array]) -> Tensor:
+    """(N, C, H, W) float32, or (N, H, W, C) uint8 for an input with ``bytes``."""
+    if node.name not in inputs:
+        found = ", ".join(inputs) or "none"
+        raise ValueError(f"input {node.name!r}: missing, found {found}")
+    array, channels, has_bytes = inputs[node.name], node["channels"], node["bytes"]
+    if array.ndim != 4 or array.shape[3 if has_bytes else 1] != channels:
+        expected = f"(N, H, W, {channels})" if has_bytes else f"(N, {channels}, H, W)"
+        raise ValueError(f"input {node.name!r}: shape {array.shape}, expected {expected}")
+    return to_tensor(array, np.uint8 if has_bytes else np.float32)

@@ -55,9 +55,24 @@ def concat(*maps: Tensor) -> Tensor:
     return torch.cat(maps, 1)
 
 
+def softmax(x: Tensor) -> Tensor:
+    """Over the channels."""
+    return x.softmax(1)
+
+
+def argmax(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, 1, H, W) uint8: the channel of the largest value, the first of equals."""
+    return x.argmax(1, keepdim=True).to(torch.uint8)
+
+
 def identity(x: Tensor) -> Tensor:
     """The map itself."""
     return x
+
+
+def from_bytes(x: Tensor) -> Tensor:
+    """(N, H, W, C) uint8 to (N, C, H, W) float32, 0..255, channels last as it came."""
+    return x.permute(0, 3, 1, 2).float()
 
 
 FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
@@ -70,6 +85,8 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "resize": resize,
         "add": add,
         "concat": concat,
+        "softmax": softmax,
+        "argmax": argmax,
         "identity": identity,
         "zero": torch.zeros_like,
     }
@@ -98,11 +115,13 @@ def batch_norm(node: Node, channels: Sequence[int]) -> nn.Module:
 
 
 class Vector(nn.Module):
-    """A parameter that is itself the output, (1, C, 1, 1)."""
+    """A constant that is itself the output, (1, C, 1, 1)."""
+
+    weight: Tensor
 
     def __init__(self, node: Node, channels: Sequence[int]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(1, node["channels"], 1, 1, device="meta"))
+        self.register_buffer("weight", torch.empty(1, node["channels"], 1, 1, device="meta"))
 
     def forward(self) -> Tensor:
         """The vector."""

@@ -163,9 +163,10 @@ def to_fast(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
 
 
 def fast_inputs(graph: Graph, batch: Batch, device: torch.device) -> list[Tensor]:
-    """The batch's inputs on ``device``, channels last."""
-    tensors = input_tensors(graph, batch.inputs)
-    return [t.to(device, memory_format=torch.channels_last) for t in tensors]
+    """The batch's inputs on ``device``; maps of numbers with their channels last."""
+    tensors = [tensor.to(device) for tensor in input_tensors(graph, batch.inputs)]
+    layout = torch.channels_last
+    return [t.contiguous(memory_format=layout) if t.is_floating_point() else t for t in tensors]
 
 
 def count_pairs(logits: Tensor, labels: Array, classes: int) -> Tensor:

@@ -7,6 +7,7 @@ state dict's keys are the project's parameter names. Nothing is traced.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from keyword import iskeyword
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from backends.torch.functions import FUNCTIONS, MODULES, check_supported
+from backends.torch.functions import FUNCTIONS, MODULES, check_supported, from_bytes
 from compiler import CompilerError, Graph, Node, Program, graph_weights, infer_shapes
 from compiler.weights import fit
 
@@ -25,7 +26,8 @@ def build_module(program: Program) -> fx.GraphModule:
     """The program as a module, in training mode, with its parameter values.
 
     ``forward`` takes the inputs by position, in the order of ``graph.inputs``, each
-    (N, C, H, W) float32, and returns the outputs by name.
+    (N, C, H, W) float32 ((N, H, W, C) uint8 for one with ``bytes``), and returns the
+    outputs by name.
 
     Raises:
         CompilerError: for a primitive without a form in torch, a parameter that is
@@ -79,8 +81,10 @@ def _load(param: str, module: nn.Module, values: dict[str, Array]) -> None:
 def _fx_graph(graph: Graph) -> fx.Graph:
     result = fx.Graph()
     made: dict[str, fx.Node] = {}
-    for name, argument in _arguments(graph).items():
-        made[name] = result.placeholder(argument)
+    arguments = [(node, result.placeholder(name)) for node, name in _arguments(graph)]
+    for node, argument in arguments:
+        bytes_in = node["bytes"]
+        made[node.name] = result.call_function(from_bytes, (argument,)) if bytes_in else argument
     for node in graph.nodes:
         if node.op != "input":
             made[node.name] = _call(result, node, tuple(made[name] for name in node.inputs))
@@ -95,14 +99,12 @@ def _call(graph: fx.Graph, node: Node, operands: tuple[fx.Node, ...]) -> fx.Node
     return graph.create_node("call_function", function, operands, dict(node.attrs), node.name)
 
 
-def _arguments(graph: Graph) -> dict[str, str]:
-    """A distinct Python identifier for each of the graph's inputs."""
+def _arguments(graph: Graph) -> Iterator[tuple[Node, str]]:
+    """The graph's inputs, each with a Python identifier of its own."""
     taken = {"self"}
-    arguments = {}
     for node in graph.inputs:
         name = re.sub(r"\W|^(?=\d)", "_", node.name)
         while name in taken or iskeyword(name):
             name += "_"
         taken.add(name)
-        arguments[node.name] = name
-    return arguments
+        yield node, name

@@ -7,6 +7,7 @@ one: it becomes an exact identity.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def _read(path: Path) -> dict[str, Array]:
 
 def _read_state_dict(path: Path) -> dict[str, Array]:
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            values = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         found = "damaged, or more than tensors in it"
         raise CompilerError(str(path), found, "a state dict of tensors alone") from None

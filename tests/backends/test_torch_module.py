@@ -23,6 +23,7 @@ from compiler import (
     infer_shapes,
     lower,
     lower_refinenet,
+    make_node,
     parse_graph,
     split,
 )
@@ -46,6 +47,8 @@ LINES = {
     "resize": "s = max_pool(x; kernel=3, stride=3)\ny = resize(s, x)",
     "add": "r = relu(x)\ny = add(x, r, x)",
     "concat": "r = relu(x)\ny = concat(x, r, x)",
+    "softmax": "y = softmax(x)",
+    "argmax": "y = argmax(x)",
     "identity": "y = identity(x)",
     "zero": "y = zero(x)",
 }
@@ -73,8 +76,10 @@ def error(program: Program, run, size=(33, 47)) -> float:
     errors = [0.0]
     for name, truth in expected.items():
         assert found[name].shape == truth.shape
-        assert found[name].dtype == np.float32
-        errors.append(np.abs(found[name] - truth).max() / max(np.abs(truth).max(), 1e-6))
+        assert found[name].dtype == (np.uint8 if truth.dtype == np.uint8 else np.float32)
+        errors.append(
+            np.abs(found[name] - truth.astype(float)).max() / max(np.abs(truth).max(), 1e-6)
+        )
     return max(errors)
 
 
@@ -188,7 +193,7 @@ def test_nodes_of_one_parameter_share_the_module():
 
 
 def test_unknown_primitives_and_wrong_parameters_are_named():
-    x = Node("x", "input", (), (("channels", 1), ("stride", 1)))
+    x = make_node("x", "input", channels=1)
     strange = Node("y", "wobble", ("x",))
     assert unsupported(strange) == "primitive 'wobble' has no form in torch"
     with pytest.raises(CompilerError, match=r"^y: primitive 'wobble'"):
@@ -220,3 +225,16 @@ def test_read_only_and_other_types_of_images_run():
 def test_every_operation_of_the_vocabulary_has_a_form():
     steps = {step.op for row in PAPER.vocabulary for step in row.steps}
     assert steps <= FUNCTIONS.keys() | MODULES.keys()
+
+
+def test_camera_bytes_come_channels_last():
+    subject = made(
+        "x = input(; channels=3, bytes=1)\ny = conv2d(x; kernel=3, out=4) @p\nreturn o=y"
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 9, 5, 3)).astype(np.uint8)
+    plain = made("x = input(; channels=3)\ny = conv2d(x; kernel=3, out=4) @p\nreturn o=y")
+    expected = ReferenceRunner(plain)({"x": pixels.transpose(0, 3, 1, 2)})["o"]
+    runner = TorchRunner(subject, "cpu")
+    np.testing.assert_allclose(runner({"x": pixels})["o"], expected, rtol=1e-5, atol=1e-3)
+    with pytest.raises(ValueError, match=r"expected \(N, H, W, 3\)"):
+        runner({"x": pixels.transpose(0, 3, 1, 2)})
