@@ -1,0 +1,355 @@
+"""``nasspace``: counts a search space, draws from it, finds duplicates, shows a genotype."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from genotype import listing, zoo
+from genotype.console import OneLineGroup, note, print_json
+from genotype.counting import Counts
+from genotype.dedupe import Deduped, dedupe
+from genotype.formats import Document, read_many, to_json
+from genotype.genotype import Genotype
+from genotype.identity import LEVELS, Level
+from genotype.space import SearchSpace
+from genotype.vocabulary import CVPR2019, Operation, Vocabulary
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+METHODS = {
+    "raw": "the choices multiplied",
+    "swap": "Burnside's lemma over the swaps of each pair's two sides",
+    "isomorphism": "Burnside's lemma over swaps and renumberings (signed permutations)",
+    "functional": "normal forms: Burnside's lemma over the symmetries of each shape",
+}
+"""How each level's number is obtained; ``genotype.counting`` has the proofs."""
+PAPER = {"connections": 120, "cells": "about 1e10", "total": "about 1e12"}
+"""The paper's own estimate for its space (footnote 1)."""
+
+
+@click.group(cls=OneLineGroup)
+def main() -> None:
+    """The search space of decoders: how many there are, which are the same, what one is.
+
+    Levels of "the same", each coarser than the one before: raw (the numbers as written),
+    swap (the two sides of a pair exchanged), isomorphism (blocks or branches renumbered
+    too), functional (skip, zero, nested sums and what leads nowhere simplified away).
+    """
+
+
+def space_options(command: F) -> F:
+    """The options that choose a search space; a command gets it as ``space``."""
+    positive = click.IntRange(min=1)
+    options = (
+        click.option("--blocks", type=positive, metavar="N", help="Decoder blocks.  [default: 3]"),
+        click.option("--branches", type=positive, metavar="N", help="Of a cell.  [default: 3]"),
+        click.option(
+            "--encoder-outputs", type=positive, metavar="N", help="To choose from.  [default: 4]"
+        ),
+        click.option(
+            "--operations",
+            type=positive,
+            metavar="N",
+            help="Candidate operations in all: skip and zero are two of the N, unless left "
+            "out; the others have weights.  [default: 11, less what is left out]",
+        ),
+        click.option("--no-skip", is_flag=True, help="Skip is not one of the operations."),
+        click.option("--no-zero", is_flag=True, help="Zero is not one of the operations."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def level_option(default: str | None) -> Callable[[F], F]:
+    """``--level``."""
+    text = f"What counts as the same.  [default: {default or 'all levels'}]"
+    return click.option("--level", type=click.Choice(LEVELS), default=default, help=text)
+
+
+def json_option(command: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def _space(
+    blocks: int | None = None,
+    branches: int | None = None,
+    encoder_outputs: int | None = None,
+    operations: int | None = None,
+    no_skip: bool = False,
+    no_zero: bool = False,
+) -> SearchSpace:
+    """The space that the options describe; an absent one is the paper's."""
+    paper = SearchSpace.cvpr2019()
+    vocabulary = _vocabulary(operations, no_skip, no_zero)
+    space = SearchSpace(
+        encoder_outputs or paper.encoder_outputs,
+        blocks or paper.blocks,
+        branches or paper.branches,
+        vocabulary,
+    )
+    return paper if space == paper else space
+
+
+def _vocabulary(operations: int | None, no_skip: bool, no_zero: bool) -> Vocabulary:
+    """The paper's first rows with weights, invented ones where those run out, skip and zero.
+
+    Raises:
+        click.UsageError: when skip and zero alone are more than there should be.
+    """
+    weighted = [row for row in CVPR2019 if not (row.is_identity or row.is_zero)]
+    plain = [
+        row
+        for row in CVPR2019
+        if (row.is_identity and not no_skip) or (row.is_zero and not no_zero)
+    ]
+    count = len(weighted) if operations is None else operations - len(plain)
+    if count < 0:
+        raise click.UsageError(
+            f"--operations {operations}: skip and zero alone are {len(plain)}, "
+            "expected more, or --no-skip or --no-zero"
+        )
+    extra = [
+        Operation(f"op{i}", f"op{i}", "another operation with weights", weighted[0].steps)
+        for i in range(len(weighted), count)
+    ]
+    return Vocabulary((*weighted[:count], *extra, *plain))
+
+
+def _busy(message: str, level: str | None) -> AbstractContextManager[object]:
+    """Shows ``message`` on a terminal while the slow level is worked on."""
+    if level not in (None, "functional") or not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(message)
+
+
+# count -------------------------------------------------------------------------------
+
+
+@main.command(short_help="Count the different architectures, exactly.")
+@level_option(None)
+@space_options
+@json_option
+def count(level: Level | None, as_json: bool, **sizes: Any) -> None:
+    """Count the different connections, cells and whole architectures.
+
+    Exact at every level and for every size; computed, not listed. For the paper's space
+    the paper's own estimate stands beside.
+    """
+    space = _space(**sizes)
+    levels = LEVELS if level is None else (level,)
+    with _busy("counting ...", level):
+        counts = {name: space.count(name) for name in levels}
+    if as_json:
+        print_json(_count_json(space, counts))
+    else:
+        _print_counts(space, counts)
+
+
+def _is_papers(space: SearchSpace) -> bool:
+    return space == SearchSpace.cvpr2019()
+
+
+def _space_json(space: SearchSpace) -> dict[str, Any]:
+    return {
+        "encoder_outputs": space.encoder_outputs,
+        "blocks": space.blocks,
+        "branches": space.branches,
+        "operations": list(space.vocabulary.names),
+    }
+
+
+def _count_json(space: SearchSpace, counts: dict[Level, Counts]) -> dict[str, Any]:
+    levels = {
+        name: {
+            "connections": found.connections,
+            "cells": found.cells,
+            "total": found.total,
+            "method": METHODS[name],
+        }
+        for name, found in counts.items()
+    }
+    paper = {"paper_estimate": PAPER} if _is_papers(space) else {}
+    return {"space": _space_json(space), "levels": levels} | paper
+
+
+def _print_counts(space: SearchSpace, counts: dict[Level, Counts]) -> None:
+    from rich.console import Console
+
+    terminal = Console(highlight=False)
+    console = terminal if terminal.is_terminal else Console(width=100, highlight=False)
+    console.print(_count_table(space, counts))
+    for name in counts:
+        console.print(f"{name}: {METHODS[name]}", soft_wrap=True, markup=False)
+
+
+def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("level")
+    for name in ("connections", "cells", "architectures"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for level, found in counts.items():
+        numbers = (found.connections, found.cells, found.total)
+        table.add_row(level, *(f"{number:,}" for number in numbers))
+    if _is_papers(space):
+        table.add_row("paper's estimate", *map(str, PAPER.values()))
+    return table
+
+
+# sample ------------------------------------------------------------------------------
+
+
+@main.command(short_help="Draw different architectures uniformly.")
+@click.option("--n", "number", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@level_option("isomorphism")
+@space_options
+@json_option
+def sample(number: int, seed: int, level: Level, as_json: bool, **sizes: Any) -> None:
+    """Draw genotypes uniformly over the different ones, not over the ways to write them.
+
+    One a line, in the paper's notation (connections first). A genotype can come up again.
+    """
+    space = _space(**sizes)
+    rng = random.Random(seed)
+    with _busy("preparing ...", level):
+        first = space.sample(rng, level)
+    found = _then(first, (space.sample(rng, level) for _ in range(number - 1)))
+    if as_json:
+        documents = [_document(genotype, key=genotype.key(level)) for genotype in found]
+        print_json({"level": level, "seed": seed, "genotypes": documents})
+        return
+    for genotype in found:
+        click.echo(genotype)
+
+
+def _then(first: Genotype, others: Iterator[Genotype]) -> Iterator[Genotype]:
+    yield first
+    yield from others
+
+
+def _document(genotype: Genotype, **extra: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(to_json(genotype, **extra))
+    return found
+
+
+# dedupe ------------------------------------------------------------------------------
+
+
+@main.command("dedupe", short_help="Find which genotypes of files are the same.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@level_option("isomorphism")
+@space_options
+@json_option
+def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes: Any) -> None:
+    """Print the distinct genotypes of FILEs, how often each occurs, and where.
+
+    A FILE holds our JSON documents, one genotype a line in any notation, or is a log
+    like genotypes.out. A place is FILE#N, its N-th genotype. The sizes are for notations
+    that name none.
+    """
+    space = _space(**sizes) if any(sizes.values()) else None
+    places, genotypes = [], []
+    for place, document in _read_all(files, space):
+        places.append(place)
+        genotypes.append(document.genotype)
+    found = dedupe(genotypes, level)
+    rows = _groups(found, places)
+    if as_json:
+        distinct = [
+            {"genotype": str(g), "key": g.key(level), "count": len(where), "places": where}
+            for g, where in zip(found.genotypes, rows, strict=True)
+        ]
+        print_json({"level": level, "read": len(places), "distinct": distinct})
+        return
+    for genotype, where in zip(found.genotypes, rows, strict=True):
+        click.echo(f"{len(where)}\t{genotype}\t{' = '.join(where)}")
+    note(f"{len(places)} genotypes, {len(rows)} distinct at level {level}")
+
+
+def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[tuple[str, Document]]:
+    for file in files:
+        for number, document in enumerate(read_many(file, space), 1):
+            yield f"{file}#{number}", document
+
+
+def _groups(found: Deduped, places: list[str]) -> list[list[str]]:
+    """For each distinct genotype, where it occurred."""
+    groups: dict[int, list[str]] = {}
+    for place, first in zip(places, found.same_as, strict=True):
+        groups.setdefault(first, []).append(place)
+    return list(groups.values())
+
+
+# show --------------------------------------------------------------------------------
+
+
+@main.command(short_help="Explain or draw one genotype.")
+@click.argument("genotype")
+@click.option("--picture", metavar="FILE", help="Draw it too: an .svg or a .png.")
+@click.option("--every-sum", is_flag=True, help="Draw the sums that only the output uses.")
+@click.option(
+    "--all-orbits", is_flag=True, help="The functional orbit too; this takes some seconds."
+)
+@json_option
+def show(
+    genotype: str, picture: str | None, every_sum: bool, all_orbits: bool, as_json: bool
+) -> None:
+    """Explain GENOTYPE: a file, a published name (arch0, arch1, arch2), or the text itself.
+
+    Numbers name encoder outputs and blocks in the decoder, locations in the cell. A key
+    is equal for architectures that are the same at its level; the orbit is how many
+    sequences of numbers are.
+    """
+    document = zoo.find(genotype)
+    if picture is not None:
+        _draw(document.genotype, picture, every_sum)
+    with _busy("counting the orbits ...", None if all_orbits else "raw"):
+        rows = _identity(document.genotype, all_orbits)
+    if as_json:
+        also = {"read_as": document.format, "extra": dict(document.extra), "levels": rows}
+        print_json(_document(document.genotype) | also)
+        return
+    click.echo("\n".join(listing.sections(document.genotype)))
+    click.echo("\nKeys")
+    for level, row in rows.items():
+        size = f"  orbit {row['orbit']:,}" if "orbit" in row else ""
+        click.echo(f"{level:<12} {row['key']}{size}")
+
+
+def _identity(genotype: Genotype, all_orbits: bool) -> dict[str, dict[str, Any]]:
+    """The key at each level, and the size of the orbit where that is quick or wanted."""
+    rows: dict[str, dict[str, Any]] = {}
+    for level in LEVELS:
+        rows[level] = {"key": genotype.key(level)}
+        if all_orbits or level != "functional":
+            rows[level]["orbit"] = genotype.space.orbit_size(genotype, level)
+    return rows
+
+
+def _draw(genotype: Genotype, picture: str, every_sum: bool) -> None:
+    from genotype.drawing import draw
+    from genotype.pictures import SUFFIXES, save
+
+    if not picture.lower().endswith(SUFFIXES):
+        raise click.BadParameter(
+            f"{picture!r}, expected a name in {' or '.join(SUFFIXES)}", param_hint="--picture"
+        )
+    save(draw(genotype, every_sum=every_sum), picture)
+    note(f"wrote {picture}")

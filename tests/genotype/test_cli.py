@@ -1,0 +1,276 @@
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from genotype import LEVELS, SearchSpace, parse, to_json
+from genotype.cli import main
+from genotype.zoo import NAMES, load
+
+TINY = ["--blocks", "1", "--branches", "1", "--operations", "3"]
+ARCH0 = "[[[3, 3], [3, 2], [3, 0]], [8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]]"
+ARCH0_AGAIN = "[[[3, 3], [3, 0], [2, 3]], [8, [0, 0, 2, 5], [3, 0, 8, 8], [0, 6, 1, 4]]]"
+"""arch0 with two blocks exchanged, and sides of pairs."""
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+def done(*args: str) -> Result:
+    result = run(*args)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def document(*args: str) -> Any:
+    return json.loads(done(*args, "--json").stdout)
+
+
+def refused(*args: str, status: int = 2) -> str:
+    """The one line on stderr of a command that fails."""
+    result = run(*args)
+    assert (result.exit_code, result.stdout) == (status, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def test_counts_of_the_papers_space_stand_beside_its_estimate() -> None:
+    found = document("count")
+    assert list(found["levels"]) == list(LEVELS)
+    for level in LEVELS:
+        counts = SearchSpace.cvpr2019().count(level)
+        assert found["levels"][level]["connections"] == counts.connections
+        assert found["levels"][level]["cells"] == counts.cells
+        assert found["levels"][level]["total"] == counts.connections * counts.cells
+    assert found["paper_estimate"]["connections"] == 120
+
+
+def test_the_table_holds_the_numbers_and_how_they_are_obtained() -> None:
+    text = done("count", "--level", "isomorphism").stdout
+    assert "11,607,711,379" in text
+    assert "paper's estimate" in text
+    assert "isomorphism: Burnside's lemma" in text
+    assert "paper" not in done("count", "--level", "raw", "--blocks", "2").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--operations", "4"], ["conv1x1", "conv3x3", "skip", "zero"]),
+        (["--operations", "2"], ["skip", "zero"]),
+        (["--operations", "2", "--no-zero"], ["conv1x1", "skip"]),
+        (["--operations", "2", "--no-skip", "--no-zero"], ["conv1x1", "conv3x3"]),
+    ],
+)
+def test_operations_counts_skip_and_zero(options: list[str], names: list[str]) -> None:
+    found = document("count", "--level", "raw", "--branches", "1", *options)
+    assert found["space"]["operations"] == names
+    assert found["levels"]["raw"]["cells"] == len(names) * (2 * len(names)) ** 2
+    assert "paper_estimate" not in found
+
+
+def test_operations_default_to_the_papers_less_what_is_left_out() -> None:
+    assert len(document("count", "--level", "raw")["space"]["operations"]) == 11
+    found = document("count", "--level", "raw", "--no-zero")
+    assert len(found["space"]["operations"]) == 10
+    many = document("count", "--level", "raw", "--operations", "30")["space"]["operations"]
+    assert len(many) == len(set(many)) == 30
+
+
+@pytest.mark.parametrize(
+    ("level", "weighted", "cells"), [("swap", 3, 63), ("isomorphism", 3, 63), ("raw", 3, 108)]
+)
+def test_known_counts(level: str, weighted: int, cells: int) -> None:
+    options = ["--branches", "1", "--operations", str(weighted), "--no-skip", "--no-zero"]
+    assert document("count", "--level", level, *options)["levels"][level]["cells"] == cells
+    assert document("count", "--level", "functional", *TINY)["levels"]["functional"]["cells"] == 20
+
+
+def test_sizes_reach_the_space() -> None:
+    found = document("count", "--level", "raw", "--encoder-outputs", "5", *TINY)
+    assert found["space"]["encoder_outputs"] == 5
+    assert found["levels"]["raw"]["connections"] == 25
+
+
+@pytest.mark.parametrize(
+    ("args", "found"),
+    [
+        (["count", "--operations", "1"], "skip and zero alone are 2"),
+        (["count", "--blocks", "0"], "0 is not in the range"),
+        (["count", "--level", "same"], "'same' is not one of"),
+        (["sample", "--n", "none"], "not a valid integer"),
+        (["show", "nope"], "expected a genotype file or one of arch0"),
+        (["show", "[[[9, 0], [0, 0], [0, 0]], [0]]"], "cell.branches"),
+        (["show", "arch0", "--picture", "a.pdf"], "expected a name in .svg or .png"),
+        (["dedupe"], "Missing argument"),
+        (["dedupe", "missing.out"], "missing.out: No such file"),
+    ],
+)
+def test_wrong_use_is_one_line(args: list[str], found: str) -> None:
+    assert found in refused(*args)
+
+
+def test_samples_are_genotypes_and_the_same_for_the_same_seed() -> None:
+    lines = done("sample", "--n", "5", "--seed", "3", *TINY).stdout.splitlines()
+    assert len(lines) == 5
+    assert lines == done("sample", "--n", "5", "--seed", "3", *TINY).stdout.splitlines()
+    assert lines != done("sample", "--n", "5", "--seed", "4", *TINY).stdout.splitlines()
+    (line,) = done("sample", "--n", "1", "--level", "raw").stdout.splitlines()
+    assert str(parse(line).genotype) == line
+
+
+def test_samples_as_json_name_their_space() -> None:
+    found = document("sample", "--n", "2", "--level", "swap", *TINY)
+    assert (found["level"], found["seed"], len(found["genotypes"])) == ("swap", 0, 2)
+    for value in found["genotypes"]:
+        genotype = parse(json.dumps(value)).genotype
+        assert genotype.space.blocks == 1
+        assert genotype.key("swap") == value["key"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Sequence[str]:
+    """A log, lines in the paper's notation, and a document of ours."""
+    log = tmp_path / "genotypes.out"
+    cell_first = "[[8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]], [[3, 3], [3, 2], [3, 0]]]"
+    log.write_text(f"starting\nreward: 0.5, epoch: 1, genotype: {cell_first}\n")
+    lines = tmp_path / "lines"
+    lines.write_text(f"{ARCH0_AGAIN}\n{load('arch1').genotype}\n")
+    ours = tmp_path / "arch0.json"
+    ours.write_text(to_json(load("arch0").genotype))
+    return [str(log), str(lines), str(ours)]
+
+
+def test_dedupe_reads_every_notation_and_says_what_is_the_same(files: Sequence[str]) -> None:
+    log, lines, ours = files
+    result = done("dedupe", *files)
+    first, second = (line.split("\t") for line in result.stdout.splitlines())
+    assert first == ["3", ARCH0, f"{log}#1 = {lines}#1 = {ours}#1"]
+    assert second == ["1", str(load("arch1").genotype), f"{lines}#2"]
+    assert "4 genotypes, 2 distinct at level isomorphism" in result.stderr
+
+
+def test_dedupe_as_json_and_at_another_level(files: Sequence[str]) -> None:
+    found = document("dedupe", *files, "--level", "raw")
+    assert (found["level"], found["read"]) == ("raw", 4)
+    assert [row["count"] for row in found["distinct"]] == [2, 1, 1]
+    assert found["distinct"][1]["genotype"] == ARCH0_AGAIN
+    assert len({row["key"] for row in found["distinct"]}) == 3
+
+
+def test_dedupe_names_the_line_that_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text(f"{ARCH0}\n{ARCH0.replace('8', '12')}\n")
+    assert f"{file}:2: cell.first: 12 is not in 0..10" in refused("dedupe", str(file))
+
+
+def test_dedupe_takes_the_sizes_of_notations_without(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text(done("sample", "--n", "20", *TINY).stdout)
+    found = document("dedupe", str(file), *TINY)
+    assert found["read"] == sum(row["count"] for row in found["distinct"]) == 20
+    assert "cell" in refused("dedupe", str(file)) or "connections" in refused("dedupe", str(file))
+
+
+def test_show_explains_arch0() -> None:
+    lines = done("show", "arch0").stdout.splitlines()
+    genotype = load("arch0").genotype
+    for line in (
+        f"genotype  {ARCH0}",
+        "  2  encoder stride 16",
+        "  5  cell(3) + cell(2)",
+        "out  classifier(conv1x1(concat(4, 5, 6)))",
+        "     (not used: 1)",
+        "  1  sep5x5 rate 6 (0)",
+        "  9  gap (5)",
+        " 10  8 + 9",
+        "out  1 + 4 + 7 + 10",
+        f"isomorphism  {genotype.key('isomorphism')}  orbit 192",
+    ):
+        assert line in lines
+
+
+def test_show_names_what_has_no_part_and_a_single_loose_end() -> None:
+    text = "[[[0, 1], [4, 2], [5, 3]], [0, [1, 0, 10, 10], [4, 0, 9, 1], [7, 0, 1, 1]]]"
+    lines = done("show", text).stdout.splitlines()
+    assert "out  classifier(conv1x1(6))" in lines
+    assert "out  10" in lines
+    assert "     (no part in the output: 1, 2, 3, 4, 5)" in lines
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_show_as_json_reads_back(name: str) -> None:
+    result = done("show", name, "--json")
+    found = json.loads(result.stdout)
+    assert parse(result.stdout).genotype == load(name).genotype
+    assert found["read_as"] == "json"
+    assert list(found["levels"]) == list(LEVELS)
+    assert found["levels"]["raw"]["orbit"] == 1
+    assert "orbit" not in found["levels"]["functional"]
+
+
+def test_show_counts_the_functional_orbit_where_asked() -> None:
+    text = json.dumps(document("sample", "--n", "1", *TINY)["genotypes"][0])
+    found = document("show", text, "--all-orbits")
+    assert found["levels"]["functional"]["orbit"] >= found["levels"]["isomorphism"]["orbit"]
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".svg", b"<svg "), (".png", b"\x89PNG")])
+def test_show_draws(tmp_path: Path, suffix: str, magic: bytes) -> None:
+    if suffix == ".png":
+        pytest.importorskip("PIL")
+    target = tmp_path / f"arch0{suffix}"
+    result = done("show", "arch0", "--picture", str(target), "--every-sum", "--json")
+    json.loads(result.stdout)
+    assert result.stderr == f"wrote {target}\n"
+    assert target.read_bytes().startswith(magic)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_picture_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+    target = tmp_path / "missing" / "a.svg"
+    line = refused("show", "arch0", "--picture", str(target), status=1)
+    assert line == f"error: {target}: its directory does not exist"
+
+
+def test_without_pillow_show_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    line = refused("show", "arch0", "--picture", str(tmp_path / "a.png"), status=1)
+    assert "auxnas[torch]" in line
+    assert ".svg" in line
+
+
+def test_help_starts_without_what_it_does_not_need() -> None:
+    program = (
+        "import sys, genotype.cli\n"
+        "try: genotype.cli.main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print(sorted({'numpy', 'networkx', 'rich', 'PIL', 'torch', 'onnx'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+    for name in ("count", "sample", "dedupe", "show"):
+        assert name in result.stdout
+
+
+def test_a_reader_that_leaves_early_is_silent() -> None:
+    program = "from genotype.cli import main; main(['sample', '--n', '50000', '--level', 'raw'])"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"[[[")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
