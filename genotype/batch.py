@@ -31,6 +31,10 @@ BLOCK = 1 << 15
 """Rows worked on at a time: their temporaries stay in the processor's cache."""
 
 
+WORD = 1 << 63
+"""Several tokens are compared as one number below this."""
+
+
 @dataclass(frozen=True)
 class BatchDeduped:
     """The distinct rows of an array of tokens.
@@ -236,10 +240,10 @@ def _lower(best: Array, rows: Array, found: Array) -> None:
 
 
 def _runs(radices: list[int]) -> list[list[int]]:
-    """The radices in runs whose products fit into 63 bits."""
+    """The radices in runs whose products fit into a word."""
     runs: list[list[int]] = [[]]
     for radix in radices:
-        if math.prod(runs[-1]) * radix >= 1 << 63:
+        if runs[-1] and math.prod(runs[-1]) * radix > WORD:
             runs.append([])
         runs[-1].append(radix)
     return runs

@@ -55,11 +55,11 @@ def all_tokens(space: SearchSpace) -> np.ndarray:
 def all_cells(operations: int, branches: int) -> Iterator[Cell]:
     """Every cell, straight from the definition."""
     rows = [
-        itertools.product(*[range(2 + 3 * k)] * 2, *[range(operations)] * 2)
+        tuple(itertools.product(*[range(2 + 3 * k)] * 2, *[range(operations)] * 2))
         for k in range(branches)
     ]
     for first in range(operations):
-        yield from (Cell(first, each) for each in itertools.product(*map(tuple, rows)))
+        yield from (Cell(first, each) for each in itertools.product(*rows))
 
 
 def members(*spaces: SearchSpace) -> st.SearchStrategy[Genotype]:

@@ -1,0 +1,173 @@
+"""Every notation read back, and everything else refused with its place."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genotype import Cell, Genotype, GenotypeError, SearchSpace, parse, read, read_many, to_json
+from tests.genotype.oracles import LISTED, members
+from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
+
+SPACES = (*LISTED.values(), PAPER, SMALL, FIVE, CUSTOM)
+
+
+def cell_first(genotype: Genotype) -> str:
+    connections, cell = json.loads(str(genotype))
+    return str([cell, connections])
+
+
+WRITERS = {
+    "json": to_json,
+    "paper": str,
+    "cell-first": cell_first,
+    "log": lambda genotype: f"reward: 0.43, epoch: 17, genotype: {cell_first(genotype)}",
+}
+
+
+@pytest.mark.parametrize("notation", WRITERS)
+@given(genotype=members(*SPACES))
+def test_what_is_written_is_read_back(notation, genotype):
+    document = parse(WRITERS[notation](genotype), genotype.space)
+    assert document.genotype == genotype
+    assert document.format == notation
+
+
+@given(genotype=members(*SPACES))
+def test_tokens_are_read_back(genotype):
+    assert genotype.space.genotype(genotype.tokens) == genotype
+
+
+@settings(max_examples=20)
+@given(genotypes=st.lists(members(PAPER), min_size=1, max_size=5))
+def test_files_of_many_lines_are_read_back(genotypes, tmp_path_factory):
+    path = tmp_path_factory.mktemp("many") / "genotypes.out"
+    path.write_text("\n".join(WRITERS["log"](genotype) for genotype in genotypes))
+    assert [document.genotype for document in read_many(path)] == genotypes
+
+
+CELL = "[8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]"
+PAIRS = "[[3, 3], [3, 2], [3, 0]]"
+
+
+def written(cell: str = CELL, pairs: str = PAIRS) -> str:
+    return f"[{pairs}, {cell}]"
+
+
+def located(value: str) -> str:
+    """The cell with ``value`` for branch 1's first location."""
+    return written(CELL.replace("[0, 2, 8", f"[{value}, 2, 8"))
+
+
+HERE = "cell.branches[1].locations[0]:"
+BAD = [
+    (located("7"), f"{HERE} 7 is not in 0..4"),
+    (located("-1"), f"{HERE} -1 is not in 0..4"),
+    (located("true"), f"{HERE} True is not an integer"),
+    (located("0.0"), f"{HERE} 0.0 is not an integer"),
+    (located('"0"'), f"{HERE} '0' is not an integer"),
+    (located("5"), f"{HERE} 5 is not in 0..4"),  # its own output
+    (located("9"), f"{HERE} 9 is not in 0..4"),  # a later branch's
+    (written(CELL.replace("[8", "[11")), "cell.first: 11 is not in 0..10"),
+    (written(pairs=PAIRS.replace("[3, 2]", "[3, 5]")), "connections[1][1]: 5 is not in 0..4"),
+    (written(pairs=PAIRS.replace("[3, 2]", "[3]")), "connections[1]: a list of 1"),
+    (f"[{PAIRS}]", "genotype: a list of 1"),
+    ("[" * 100_000 + "]" * 100_000, "text: nested too deep"),
+    ("1" * 10_000, "text: "),
+    ("[" + "1" * 10_000 + "]", "text: "),
+    ("", "text: ''"),
+    ("import os", "text: 'import os'"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD, ids=range(len(BAD)))
+def test_bad_input_is_refused_with_its_place(text, message):
+    with pytest.raises(GenotypeError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value)) < 400
+
+
+def test_good_input_is_not():
+    assert parse(f"[{PAIRS}, {CELL}]").genotype.cell.first == 8
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    path = tmp_path / "huge.json"
+    path.touch()
+    os.truncate(path, 100 << 20)
+    for reader in (read, lambda path: list(read_many(path))):
+        with pytest.raises(GenotypeError, match=r"huge\.json"):
+            reader(path)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 12) | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def accepted(text: str) -> bool:
+    """Whether ``text`` is a genotype; fails on any error that is not a GenotypeError."""
+    try:
+        parse(text)
+    except GenotypeError:
+        return False
+    return True
+
+
+@given(value=ANYTHING)
+def test_anything_else_is_a_genotype_error(value):
+    assert not accepted(json.dumps(value))
+
+
+@given(genotype=members(PAPER), data=st.data())
+def test_a_document_with_one_part_replaced_is_read_or_refused(genotype, data):
+    document = json.loads(to_json(genotype))
+    path = document
+    while True:
+        keys = list(path) if isinstance(path, dict) else list(range(len(path)))
+        key = data.draw(st.sampled_from(keys))
+        if not (isinstance(path[key], dict | list) and path[key]) or data.draw(st.booleans()):
+            break
+        path = path[key]
+    path[key] = data.draw(ANYTHING)
+    accepted(json.dumps(document))
+
+
+VALUES = st.integers(-3, 12) | st.booleans() | st.floats() | st.none() | st.text(max_size=2)
+
+
+@given(tokens=st.lists(VALUES, min_size=17, max_size=20))
+def test_any_tokens_are_a_member_or_a_genotype_error(tokens):
+    try:
+        genotype = PAPER.genotype(tokens)
+    except GenotypeError:
+        return
+    assert PAPER.violation(genotype) is None
+
+
+ROWS = st.lists(st.lists(VALUES, max_size=5).map(tuple) | VALUES, max_size=4).map(tuple) | VALUES
+
+
+@given(connections=ROWS, first=VALUES, branches=ROWS)
+def test_any_genotype_has_a_verdict_and_no_other_error(connections, first, branches):
+    genotype = Genotype(connections, Cell(first, branches), PAPER)
+    verdict = PAPER.violation(genotype)
+    for use in (genotype.key, genotype.canonical, lambda: PAPER.orbit_size(genotype)):
+        if verdict is not None:
+            with pytest.raises(GenotypeError):
+                use()
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.0, True, "3", None])
+def test_spaces_of_no_size_are_refused(size):
+    with pytest.raises(GenotypeError, match=r"space\.blocks"):
+        SearchSpace(blocks=size)
