@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +15,41 @@ from genotype.console import OneLineCommand, note, print_json
 if TYPE_CHECKING:
     from backends.compile import Report, Request, Weights
     from compiler import Cost, ModelSpec
+    from compiler.interface import Interface
     from genotype import Document
 
 
-class SizeType(click.ParamType[tuple[int, int]]):
-    """``HxW`` on a command line: two positive numbers, height first."""
+class SizeType(click.ParamType[tuple[int, int] | None]):
+    """``HxW`` on a command line: two positive numbers, height first; or ``dynamic``."""
 
     name = "HxW"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """(height, width)."""
-        if isinstance(value, tuple):
-            return value
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int] | None:
+        """(height, width), or None for dynamic."""
+        if isinstance(value, tuple) or value == "dynamic":
+            return value if isinstance(value, tuple) else None
         match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
         if match is None:
             self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 512x512", param, ctx)
         return int(match[1]), int(match[2])
 
 
+class BatchType(click.ParamType[int | None]):
+    """A positive number, or ``dynamic``."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
+        """The number, or None for dynamic."""
+        if isinstance(value, int) or value == "dynamic":
+            return value if isinstance(value, int) else None
+        if not re.fullmatch(r"[1-9]\d{0,3}", value):
+            self.fail(f"{value!r}: expected a number from 1 to 9999, or dynamic", param, ctx)
+        return int(value)
+
+
+HEADS = ("logits", "probabilities", "labels")
+FORMATS = ("nchw-float", "nhwc-uint8")
 _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 
 
@@ -44,9 +61,16 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--agg-size", type=int, help="Decoder channels.  [default: the weights', else 64]")
 @click.option("--sep-repeats", type=int, help="Layers of a sep.  [default: the weights', else 2]")
 @click.option("--width", type=float, help="Encoder width.  [default: the weights', else 1.0]")
-@click.option("--input-size", type=SizeType(), default="512x512", help="Image height and width.")
+@click.option("--input-size", type=SizeType(), default="512x512", help="HxW, or dynamic.")
+@click.option("--batch", type=BatchType(), default="1", help="Images at once, or dynamic.")
+@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32")
+@click.option("--head", type=click.Choice(HEADS), default="logits", help="What comes out.")
+@click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
+@click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
+@click.option("--opset", type=int, default=18, help="Version of the ONNX operators.")
 @click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.onnx]")
-@click.option("--tolerance", type=float, default=1e-4, help="Largest relative error allowed.")
+@click.option("--images", metavar="DIR", help="Check on these photographs instead of noise.")
+@click.option("--tolerance", type=float, help="Largest relative error.  [default: 1e-4; fp16 2e-2]")
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
 @click.option("--seed", type=int, default=0, help="Of random weights and of noise images.")
@@ -59,6 +83,7 @@ def main(
     GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
     nested list itself. Without --weights the weights are random, from --seed.
     """
+    from backends.base import ExportOptions
     from backends.compile import Request, compile_artefact, read_weights
     from genotype import zoo
 
@@ -68,8 +93,12 @@ def main(
         genotype=document.genotype,
         spec=_spec(document, found, options),
         weights=found,
-        size=options["input_size"],
+        interface=_interface(found, options),
+        options=ExportOptions(
+            options["input_size"], options["batch"], options["precision"], options["opset"]
+        ),
         output=Path(output or f"{_name(genotype, document)}.{options['target']}"),
+        images=_images(options["images"]),
         verify=not options["no_verify"],
         tolerance=options["tolerance"],
         seed=options["seed"],
@@ -106,6 +135,34 @@ def _spec(document: Document, weights: Weights | None, options: dict[str, Any]) 
     return ModelSpec(**known | {"auxiliary": "none"})
 
 
+def _interface(weights: Weights | None, options: dict[str, Any]) -> Interface:
+    """The options, with the weights' own normalisation where they name one."""
+    from compiler import CompilerError
+    from compiler.interface import Interface
+
+    found = Interface(options["head"], options["resize_output"] == "input", options["input_format"])
+    own = weights.metadata.get("normalisation") if weights else None
+    if own is None:
+        return found
+    try:
+        mean, deviation = ([float(v) for v in own[key]] for key in ("mean", "deviation"))
+        if len(mean) != 3 or len(deviation) != 3 or min(deviation) <= 0:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        place = f"{weights.source if weights else ''}: normalisation"
+        raise CompilerError(place, repr(own)[:60], "mean and deviation, 3 numbers each") from None
+    return replace(found, mean=tuple(mean), deviation=tuple(deviation))
+
+
+def _images(folder: str | None) -> list[Any]:
+    """At most 8 photographs spread over a folder."""
+    if folder is None:
+        return []
+    from backends.images import find_images, read_image
+
+    return [read_image(path) for path in find_images(folder, 8)]
+
+
 def _cost_json(cost: Cost) -> dict[str, Any]:
     return {
         "parameters": cost.parameters,
@@ -115,7 +172,8 @@ def _cost_json(cost: Cost) -> dict[str, Any]:
 
 
 def _as_json(request: Request, report: Report) -> dict[str, Any]:
-    difference = report.difference
+    check = report.check
+    difference = check.difference
     return {
         "genotype": str(request.genotype),
         "model": request.spec.to_dict(),
@@ -128,8 +186,9 @@ def _as_json(request: Request, report: Report) -> dict[str, Any]:
         "output": str(request.output),
         "max_relative_error": difference.max_relative if difference else None,
         "difference": difference.to_dict() if difference else None,
-        "unchecked": report.unchecked,
-        "latency_ms": None if report.latency is None else 1e3 * report.latency,
+        "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
+        "unchecked": check.unchecked,
+        "latency_ms": None if check.latency is None else 1e3 * check.latency,
         "seconds": report.seconds,
     }
 
@@ -149,12 +208,12 @@ def _print(request: Request, report: Report) -> None:
         "written": f"{request.output} ({request.output.stat().st_size / 1e6:.1f} MB,"
         f" {report.seconds:.1f} s)",
     }
-    if report.latency is None:
+    if report.check.latency is None:
         del rows["latency"]
     for key, value in rows.items():
         click.echo(f"{key:13}{value}")
-    if report.unchecked and request.verify:
-        note(f"warning: the artefact was not run: {report.unchecked}")
+    if report.check.unchecked and request.verify:
+        note(f"warning: the artefact was not run: {report.check.unchecked}")
 
 
 def _cost_text(cost: Cost) -> str:
@@ -166,17 +225,20 @@ def _cost_text(cost: Cost) -> str:
 
 
 def _numerics(request: Request, report: Report) -> str:
-    found = report.difference
+    found = report.check.difference
     if found is None:
-        return f"NOT CHECKED ({report.unchecked})"
+        return f"NOT CHECKED ({report.check.unchecked})"
+    sizes = ", ".join(f"{height}x{width}" for height, width in report.check.differences)
+    on = f"{len(request.images)} images" if request.images else "noise"
     return (
-        f"checked against the float64 reference: largest error {found.max_relative:.1e} of the"
-        f" output's scale (allowed {request.tolerance:.0e}), {found.labels_changed:.3%} of"
-        " pixels change label"
+        f"checked against the float64 reference on {on} at {sizes}: {found}"
+        f" (allowed {request.allowed:.0e})"
     )
 
 
 def _latency(report: Report) -> str:
-    if report.latency is None:
+    if report.check.latency is None:
         return ""
-    return f"{1e3 * report.latency:.1f} ms (onnxruntime, {os.cpu_count()} cores, median of 20)"
+    return (
+        f"{1e3 * report.check.latency:.1f} ms (onnxruntime, {os.cpu_count()} cores, median of 20)"
+    )

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from backends.base import BackendUnavailable, ExportOptions, Runner
 from backends.registry import backend
-from backends.verification import TOLERANCE, Difference, compare, noise
+from backends.verification import (
+    OTHER_SIZES,
+    TOLERANCES,
+    Difference,
+    compare,
+    first_break,
+    noise,
+    worst,
+)
 from compiler import Cost, Graph, ModelSpec, Program, Size, cost, lower
 from compiler.errors import CompilerError
+from compiler.interface import Interface, with_interface
 from compiler.passes import INFERENCE, Change, run
 from compiler.weights import fit, load_weights, randomised
 from genotype import Genotype, GenotypeError, parse, to_json
 from genotype.console import atomic_write
 
+Array = np.ndarray[Any, Any]
+Opener = Callable[[Path], Runner]
+
 LATENCY_RUNS = 20
 WARM_UP = 3
+STRIDE = 32
+"""Of the encoder: a smaller image is less than one pixel of its deepest output."""
+RUNNERS = {"onnx": "ort"}
+"""Which runner opens a target's artefacts."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +67,60 @@ class Request:
     Attributes:
         genotype: the architecture.
         spec: the network around it, auxiliary heads left out.
-        weights: None for random ones from ``seed``.
-        size: (height, width) of the images.
         output: where the artefact goes.
-        verify: whether to run the artefact against the float64 reference.
-        tolerance: largest relative error allowed.
-        seed: of random weights and noise images.
-        disabled: names of passes to leave out.
+        weights: None for random ones from ``seed``.
         target: name of the exporter.
+        interface: what goes in and comes out.
+        options: size, batch, precision, opset.
+        verify: whether to run the artefact against the float64 reference.
+        tolerance: largest relative error allowed; None for the precision's default.
+        images: (H, W, 3) uint8 images to check on; none for noise.
+        seed: of random weights and noise.
+        disabled: names of passes to leave out.
     """
 
     genotype: Genotype
     spec: ModelSpec
-    weights: Weights | None
-    size: Size
     output: Path
+    weights: Weights | None = None
+    target: str = "onnx"
+    interface: Interface = field(default_factory=Interface)
+    options: ExportOptions = field(default_factory=ExportOptions)
     verify: bool = True
-    tolerance: float = TOLERANCE
+    tolerance: float | None = None
+    images: Sequence[Array] = ()
     seed: int = 0
     disabled: tuple[str, ...] = ()
-    target: str = "onnx"
+
+    @property
+    def size(self) -> Size:
+        """(height, width) that costs and times are quoted for."""
+        return self.options.size or (512, 512)
+
+    @property
+    def allowed(self) -> float:
+        """The tolerance in force."""
+        return TOLERANCES[self.options.precision] if self.tolerance is None else self.tolerance
+
+
+@dataclass(frozen=True)
+class Check:
+    """What running the artefact showed.
+
+    Attributes:
+        differences: against the float64 reference, by image size.
+        latency: seconds for one image of the requested size, median.
+        unchecked: why there are none, if there are none.
+    """
+
+    differences: Mapping[Size, Difference] = field(default_factory=dict)
+    latency: float | None = None
+    unchecked: str | None = None
+
+    @property
+    def difference(self) -> Difference | None:
+        """The worst of all sizes."""
+        return worst(list(self.differences.values())) if self.differences else None
 
 
 @dataclass(frozen=True)
@@ -79,9 +132,7 @@ class Report:
         optimised: cost of the graph that was written.
         nodes: number of nodes of both graphs.
         changes: what the passes did.
-        difference: against the reference; None where it was not checked.
-        latency: seconds for one image, median; None where it was not run.
-        unchecked: why there is no difference, if there is none.
+        check: what running it showed.
         seconds: the whole work.
     """
 
@@ -89,9 +140,7 @@ class Report:
     optimised: Cost
     nodes: tuple[int, int]
     changes: tuple[Change, ...]
-    difference: Difference | None
-    latency: float | None
-    unchecked: str | None
+    check: Check
     seconds: float
 
 
@@ -107,27 +156,69 @@ def compile_artefact(request: Request) -> Report:
         OSError: when the artefact cannot be written.
     """
     start = time.perf_counter()
+    _refuse_small(request.size)
     graph = lower(request.genotype, request.spec)
-    program = Program(graph, _params(request, graph), str(request.genotype))
-    optimised, changes = run(INFERENCE, program, request.disabled)
-    exporter = backend("exporter", request.target)()
-    found: tuple[Difference | None, float | None, str | None] = (None, None, "switched off")
+    described = Program(graph, _params(request, graph), str(request.genotype))
+    whole = with_interface(described, request.interface)
+    optimised, changes = run(INFERENCE, whole, request.disabled)
     with atomic_write(request.output) as temporary:
-        options = ExportOptions(request.size)
-        exporter.export(optimised, temporary, options, artefact_metadata(request))
-        if request.verify:
-            found = _check(request, program, temporary)
-    difference, latency, unchecked = found
+        export(request, optimised, temporary)
+        check = _check(request, whole, optimised, changes, temporary)
+        if check.differences:
+            export(request, optimised, temporary, check)
     return Report(
         cost(graph, request.size),
         cost(optimised.graph, request.size),
         (len(graph), len(optimised.graph)),
         changes,
-        difference,
-        latency,
-        unchecked,
+        check,
         time.perf_counter() - start,
     )
+
+
+def export(
+    request: Request,
+    program: Program,
+    path: Path,
+    check: Check | None = None,
+    size: Size | None = None,
+) -> None:
+    """Writes ``program`` as the request's target.
+
+    Args:
+        request: target, options and metadata.
+        program: what to write.
+        path: where.
+        check: what checking it showed, for its metadata.
+        size: another size than the request's, where that is fixed.
+    """
+    options = request.options
+    if size is not None and options.size is not None:
+        options = replace(options, size=size)
+    exporter = backend("exporter", request.target)()
+    exporter.export(program, path, options, artefact_metadata(request, check))
+
+
+def _check(
+    request: Request,
+    described: Program,
+    optimised: Program,
+    changes: Sequence[Change],
+    path: Path,
+) -> Check:
+    if not request.verify:
+        return Check(unchecked="switched off")
+    try:
+        opener: Opener = backend("runner", RUNNERS[request.target])
+    except BackendUnavailable as error:
+        return Check(unchecked=str(error))
+    return _Checker(request, described, opener).check(path, optimised, changes)
+
+
+def _refuse_small(size: Size) -> None:
+    if min(size) < STRIDE:
+        found = f"{size[0]}x{size[1]}"
+        raise CompilerError("input size", found, f"{STRIDE}x{STRIDE} or more, the encoder's stride")
 
 
 def _params(request: Request, graph: Graph) -> dict[str, Any]:
@@ -136,23 +227,60 @@ def _params(request: Request, graph: Graph) -> dict[str, Any]:
     return fit(graph, request.weights.params, request.weights.source)
 
 
-def _check(
-    request: Request, program: Program, path: Path
-) -> tuple[Difference | None, float | None, str | None]:
-    """Runs the artefact; raises when it errs by more than the tolerance."""
-    try:
-        runner: Runner = backend("runner", "ort")(path)
-    except BackendUnavailable as error:
-        return None, None, str(error)
-    inputs = noise(request.size, request.seed)
-    found = compare(runner, backend("runner", "reference")(program), inputs)
-    if not found.within(request.tolerance):
-        raise CompilerError(
+class _Checker:
+    """Runs a request's artefact, and siblings of it at other sizes, against the reference."""
+
+    def __init__(self, request: Request, described: Program, opener: Opener) -> None:
+        self.request, self.described, self.opener = request, described, opener
+        self.reference: Runner = backend("runner", "reference")(described)
+
+    def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> Check:
+        """The errors at the requested size and two others, and the latency.
+
+        Raises:
+            CompilerError: past the tolerance, naming the pass that breaks it.
+        """
+        runner, differences = self.opener(path), {}
+        for size in (self.request.size, *OTHER_SIZES):
+            at = runner if size == self.request.size else self._sibling(optimised, size)
+            found = worst([compare(at, self.reference, x) for x in self._inputs(size)])
+            if not found.within(self.request.allowed):
+                raise self._failure(found, size, changes)
+            differences[size] = found
+        return Check(differences, _latency(runner, self._inputs(self.request.size)[0]))
+
+    def _sibling(self, program: Program, size: Size) -> Runner:
+        """A runner of ``program`` made for another size."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / self.request.output.name
+            export(self.request, program, path, size=size)
+            return self.opener(path)
+
+    def _failure(self, found: Difference, size: Size, changes: Sequence[Change]) -> CompilerError:
+        """Names the first change after which the error is past the tolerance."""
+        request, inputs = self.request, self._inputs(size)[0]
+        expected = self.reference(inputs)
+
+        def breaks(limit: int) -> bool:
+            program, _ = run(INFERENCE, self.described, request.disabled, limit)
+            runner = self._sibling(program, size)
+            return not compare(runner, lambda _: expected, inputs).within(request.allowed)
+
+        first = first_break(len(changes), breaks)
+        culprit = "before any pass" if first is None else f"from pass {changes[first - 1].name} on"
+        return CompilerError(
             str(request.output),
-            f"errs by {found.max_relative:.2e} of the output's scale against the reference",
-            f"at most {request.tolerance:.0e}; nothing was written",
+            f"{found} against the float64 reference at {size[0]}x{size[1]}, {culprit}",
+            f"an error of at most {request.allowed:.0e}; nothing was written",
         )
-    return found, _latency(runner, inputs), None
+
+    def _inputs(self, size: Size) -> list[dict[str, Array]]:
+        """What to run on: the images at ``size``, or noise."""
+        if not self.request.images:
+            return [noise(self.described, size, self.request.seed)]
+        from backends.images import fed
+
+        return [fed(image, size, self.request.interface) for image in self.request.images]
 
 
 def _latency(runner: Runner, inputs: Mapping[str, Any]) -> float:
@@ -165,16 +293,28 @@ def _latency(runner: Runner, inputs: Mapping[str, Any]) -> float:
     return median(times[WARM_UP:])
 
 
-def artefact_metadata(request: Request) -> dict[str, str]:
+def artefact_metadata(request: Request, check: Check | None = None) -> dict[str, str]:
     """What the artefact says of itself: values are text or JSON."""
     known = request.weights.metadata if request.weights else {}
+    ends = request.interface
     values = {
         "genotype": json.loads(to_json(request.genotype)),
+        "key": request.genotype.key("isomorphism"),
         "model": request.spec.to_dict(),
         "weights": request.weights.source if request.weights else f"random, seed {request.seed}",
+        "normalisation": {"mean": list(ends.mean), "deviation": list(ends.deviation)},
+        "input_format": ends.format,
+        "head": ends.head,
+        "resize_output": ends.resize or ends.head == "labels",
+        "passes": [each.name for each in INFERENCE if each.name not in request.disabled],
         "tool": f"auxnas {metadata.version('auxnas')}",
     }
-    values |= {key: known[key] for key in ("classes", "normalisation") if key in known}
+    if check is not None:
+        values["verification"] = {
+            f"{height}x{width}": found.to_dict()
+            for (height, width), found in check.differences.items()
+        }
+    values |= {key: known[key] for key in ("classes", "palette") if key in known}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
 
 

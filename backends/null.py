@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Mapping
 
 import numpy as np
-from compiler import Program, infer_shapes
 
 from backends.base import Array, Examples, Progress, Recipe, Step, silent
+from compiler import Program, infer_shapes
 
 STEPS = 4
 """Progress calls of a training."""

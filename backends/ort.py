@@ -40,5 +40,5 @@ class OrtRunner:
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name."""
         names = [output.name for output in self.session.get_outputs()]
-        feed = {name: np.ascontiguousarray(x, np.float32) for name, x in inputs.items()}
+        feed = {name: np.ascontiguousarray(x) for name, x in inputs.items()}
         return dict(zip(names, self.session.run(names, feed), strict=True))

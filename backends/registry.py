@@ -13,6 +13,7 @@ TABLE = {
     ("runner", "reference"): ("backends.reference:ReferenceRunner", "numpy", "ort"),
     ("runner", "torch"): ("backends.torch:TorchRunner", "torch", "torch"),
     ("learner", "torch"): ("backends.torch:TorchLearner", "torch", "torch"),
+    ("encoder", "torch"): ("backends.torch:load_encoder", "torch", "torch"),
     ("learner", "null"): ("backends.null:NullLearner", "numpy", "torch"),
 }
 """(role, name) -> (where it is, the package it needs, the extra that installs that)."""

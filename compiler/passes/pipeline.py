@@ -41,7 +41,10 @@ class Change:
 
 
 def run(
-    passes: Sequence[Pass], program: Program, disabled: Collection[str] = ()
+    passes: Sequence[Pass],
+    program: Program,
+    disabled: Collection[str] = (),
+    limit: int | None = None,
 ) -> tuple[Program, tuple[Change, ...]]:
     """Applies ``passes`` in order, again and again, until a round changes nothing.
 
@@ -49,6 +52,7 @@ def run(
         passes: the pipeline.
         program: where to start; not changed.
         disabled: names of passes to leave out.
+        limit: stop after so many changes, to look for the one that breaks something.
 
     Raises:
         CompilerError: for an unknown name in ``disabled``; when a pass makes an ill-formed
@@ -63,6 +67,8 @@ def run(
     for _ in range(ROUNDS):
         before = len(changes)
         for each in active:
+            if len(changes) == limit:
+                return program, tuple(changes)
             program = _apply(each, program, changes)
         if len(changes) == before:
             return program, tuple(changes)

@@ -47,7 +47,7 @@ def zero_and_skip() -> list[Genotype]:
 def test_unoptimised_and_optimised_agree_with_the_oracle(genotype):
     described = program(genotype)
     size = SIZES[hash(genotype) % len(SIZES)]
-    reference, inputs = ReferenceRunner(described), noise(size, 0)
+    reference, inputs = ReferenceRunner(described), noise(described, size, 0)
     for source in (described, run(INFERENCE, described)[0]):
         assert compare(onnx_runner(source, size), reference, inputs).within(1e-4)
 
@@ -56,7 +56,7 @@ def agrees_with_torch(source: Program, size: tuple[int, int], shipped: Program) 
     """Whether ``shipped`` as ONNX and ``source`` in torch give the same, not constant, output."""
     from backends.torch import TorchRunner
 
-    inputs = noise(size, 1)
+    inputs = noise(source, size, 1)
     expected = TorchRunner(source)(inputs)["main"]
     if size[0] * size[1] > 1000:
         assert (expected.std(axis=(0, 2, 3)) > 1e-3 * np.abs(expected).max()).all()

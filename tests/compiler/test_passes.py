@@ -181,7 +181,7 @@ def test_example(each):
 def outputs(which: Program, names=None):
     """In float64, as are the parameters."""
     params = {name: value.astype(np.float64) for name, value in which.params.items()}
-    return ReferenceRunner(replace(which, params=params))(noise(SIZE, 3))
+    return ReferenceRunner(replace(which, params=params))(noise(which, SIZE, 3))
 
 
 def check_laws(each, before: Program) -> None:

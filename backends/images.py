@@ -1,0 +1,74 @@
+"""Photographs on disk to network inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends.base import BackendUnavailable
+from compiler import CompilerError, Size
+from compiler.interface import Interface
+
+Array = np.ndarray[Any, Any]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def read_image(path: str | Path) -> Array:
+    """(H, W, 3) uint8 RGB.
+
+    Raises:
+        CompilerError: when the file is no image.
+        BackendUnavailable: when pillow is not installed.
+    """
+    image_module = _pillow()
+    try:
+        with image_module.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except FileNotFoundError:
+        raise CompilerError(str(path), "no such file", "an image") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise CompilerError(str(path), f"unreadable ({error})", "an image") from None
+
+
+def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
+    """The image files below ``folder`` in order of name, at most ``most`` spread over them.
+
+    Raises:
+        CompilerError: when there are none.
+    """
+    folder = Path(folder)
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise CompilerError(str(folder), "no image files", f"some of {', '.join(SUFFIXES)}")
+    if most is None or len(found) <= most:
+        return found
+    return [found[index * len(found) // most] for index in range(most)]
+
+
+def resized(image: Array, size: Size) -> Array:
+    """``image`` bilinearly resized to (height, width), antialiased."""
+    if image.shape[:2] == size:
+        return image
+    picture = _pillow().fromarray(image)
+    return np.asarray(picture.resize((size[1], size[0]), _pillow().Resampling.BILINEAR))
+
+
+def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
+    """The input ``image`` of a network with these ends, one image of ``size``."""
+    pixels = resized(image, size)[None]
+    if interface.format == "nhwc-uint8":
+        return {"image": pixels}
+    mean, deviation = (np.array(v, np.float32) for v in (interface.mean, interface.deviation))
+    values = (pixels.astype(np.float32) / 255 - mean) / deviation
+    return {"image": np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)}
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        raise BackendUnavailable("images", "pillow", "torch") from None
+    return Image
