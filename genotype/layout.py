@@ -19,8 +19,8 @@ from genotype.positions import positions
 _RAISES = ((0, 0, 1, 2),) * 40 + ((0, 0, 2, 4),) * 20
 """Further assignments to layers tried while edges cross: what a node may be raised by."""
 _GLANCE = 6
-"""From how many starts each of them is judged."""
-_CANDIDATES = 8
+"""From how many starts each of them is judged, and after how many turns each order."""
+_CANDIDATES = 30
 """Orders with equally few crossings whose positions are compared."""
 
 
@@ -76,11 +76,14 @@ def lay_out(graph: Graph) -> Layout:
 def _of_levels(graph: Graph, levels: Mapping[str, int]) -> Layout:
     """The straightest of the layouts with the fewest crossings, for given layers."""
     layers, segments, sources = _with_bends(graph, levels)
-    found = []
-    for order in orderings(layers, segments, graph.fixed)[:_CANDIDATES]:
-        x, strain = positions(graph.widths, order, segments, frozenset(graph.row))
-        found.append(((round(strain, 3), _disorder(graph, order)), order, x))
-    _, order, x = min(found, key=lambda candidate: candidate[0])
+    row = frozenset(graph.row)
+
+    def merit(order: Layers) -> tuple[float, int]:
+        _, strain = positions(graph.widths, order, segments, row, turns=_GLANCE)
+        return round(strain, 3), _disorder(graph, order)
+
+    order = min(orderings(layers, segments, graph.fixed)[:_CANDIDATES], key=merit)
+    x, _ = positions(graph.widths, order, segments, row)
     return Layout(order, segments, x, sources, crossings(order, segments))
 
 

@@ -18,7 +18,7 @@ Segments = Sequence[Edge]
 """Edges between neighbouring layers, lower end first."""
 
 _STARTS = 40
-_ENOUGH = 12
+_ENOUGH = 30
 """Different orders without a crossing that end the search."""
 _EFFORT = 40_000
 """Pairs of edges looked at, per start, that a graph of the usual size costs."""

@@ -17,11 +17,16 @@ _PULLS = {0: 1.0, 1: 3.0, 2: 20.0}
 """How strongly an edge wants to be upright, by how many of its ends are bends."""
 _SNAP = 9.0
 """An edge that leans by less is made upright where there is room."""
-_TURNS, _STRAIGHT_TURNS = 40, 8
+_STRAIGHT_TURNS = 8
+"""In how many of the last turns lines are straightened."""
 
 
 def positions(
-    widths: Mapping[str, float], layers: Layers, segments: Sequence[Edge], row: frozenset[str]
+    widths: Mapping[str, float],
+    layers: Layers,
+    segments: Sequence[Edge],
+    row: frozenset[str],
+    turns: int = 40,
 ) -> tuple[dict[str, float], float]:
     """Horizontal centres, and how far the edges then are from upright.
 
@@ -35,15 +40,17 @@ def positions(
         layers: nodes and bends from the bottom, left to right.
         segments: edges between neighbouring layers.
         row: the nodes of the lowest layer, when they are to be evenly spaced.
+        turns: how often every layer is solved; a few suffice to compare two orders.
     """
     grid = _Grid(widths, layers, tuple(segments), row)
     x = grid.packed()
     levels = (*range(len(layers)), *reversed(range(len(layers))))
-    for turn in range(_TURNS):
+    for turn in range(turns):
         for level in levels:
             grid.settle(level, x)
-        if turn >= _TURNS - _STRAIGHT_TURNS:
+        if turn >= turns - _STRAIGHT_TURNS:
             grid.straighten(x)
+    grid.snap_row(x)
     grid.snap(x)
     return x, grid.strain(x)
 
@@ -141,6 +148,17 @@ class _Grid:
             if low <= high:
                 mean = sum(x[name] for name in column) / len(column)
                 x |= dict.fromkeys(column, min(max(mean, low), high))
+
+    def snap_row(self, x: dict[str, float]) -> None:
+        """Moves the row a little, so that more edges out of it are upright."""
+        leans = [x[high] - x[low] for low, high in self.segments if low in self.row]
+        near = [lean for lean in leans if abs(lean) < _SNAP]
+
+        def merit(shift: float) -> tuple[int, float]:
+            return sum(abs(lean - shift) < 1e-6 for lean in leans), -abs(shift)
+
+        shift = max(near, key=merit, default=0.0)
+        x |= {name: x[name] + shift for name in self.row}
 
     def snap(self, x: dict[str, float]) -> None:
         """Moves upright columns a little, where that makes an edge at an end upright."""
