@@ -68,7 +68,9 @@ class Primitive:
         attrs: its attributes.
         weights: parameter arrays by suffix, from the attributes and input channels; None
             for a primitive without any.
-        multiply_adds: from the attributes, input shapes and output shape.
+        multiply_adds: of a convolution, from the attributes, input shapes and output shape.
+        elementwise: multiply-adds an output element that some countings add: 2 for a
+            batch norm.
         onnx: its ONNX form from the attributes.
         linear: f(a x + b y) = a f(x) + b f(y) (for add and concat: in all inputs jointly).
         pointwise: each output pixel depends on the same pixel of the inputs alone.
@@ -86,6 +88,7 @@ class Primitive:
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     weights: Callable[[Attrs, Sequence[int]], dict[str, Weight]] | None = None
     multiply_adds: Callable[[Attrs, Sequence[Shape], Shape], int] = lambda attrs, ins, out: 0
+    elementwise: int = 0
     linear: bool = False
     pointwise: bool = False
     commutative: bool = False
@@ -251,6 +254,7 @@ _RECORDS = (
         shape=_same,
         onnx=lambda attrs: _BATCH_NORM_ONNX,
         weights=_batch_norm_weights,
+        elementwise=2,
         pointwise=True,
     ),
     Primitive(
