@@ -27,7 +27,7 @@ class Draw:
 def training_draws(count: int, epochs: int, batch_size: int, seed: int) -> list[Draw]:
     """The batches of a whole training, each epoch in an order of its own.
 
-    An epoch's last batch is left out where it holds a single example.
+    A batch of a single example is left out: its 1x1 maps have no deviation for batch norm.
 
     Raises:
         ValueError: when no batch has two examples.

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from backends.base import TrialFailure
 
-_MEMORY = ("not enough memory", "can't allocate memory", "Cannot allocate memory")
+_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
+"""What torch says of it where it raises a plain RuntimeError."""
 
 
 @contextmanager

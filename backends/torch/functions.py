@@ -24,8 +24,12 @@ def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
 
 
 def global_mean(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C, 1, 1)."""
-    return x.mean((2, 3), keepdim=True)
+    """(N, C, H, W) to (N, C, 1, 1).
+
+    Not ``mean``, whose gradient is written out in full, and in another memory layout
+    than channels last, which slows all that reads it.
+    """
+    return x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3])
 
 
 def spread(x: Tensor, like: Tensor) -> Tensor:
@@ -62,7 +66,7 @@ def softmax(x: Tensor) -> Tensor:
 
 def argmax(x: Tensor) -> Tensor:
     """(N, C, H, W) to (N, 1, H, W) uint8: the channel of the largest value, the first of equals."""
-    return x.argmax(1, keepdim=True).to(torch.uint8)
+    return x.max(1, keepdim=True).indices.to(torch.uint8)  # argmax is 8 times slower on a CPU
 
 
 def identity(x: Tensor) -> Tensor:

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from backends.base import (
-    IGNORE,
     Batch,
     Examples,
     Progress,
@@ -21,7 +20,7 @@ from backends.base import (
     silent,
 )
 from backends.torch.batches import prefetched, scoring_draws, training_draws
-from backends.torch.devices import Array, choose_device, input_tensors, to_tensor
+from backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
 from backends.torch.failures import check_finite, failures
 from backends.torch.functions import grow
 from backends.torch.losses import Objective
@@ -81,10 +80,10 @@ class TorchLearner:
         draws = scoring_draws(len(examples), batch_size)
         total = torch.zeros(classes * classes, dtype=torch.int64, device=self.device)
         with failures(), torch.inference_mode():
-            module = to_fast(build_module(replace(program, graph=graph)).eval(), self.device)
+            module = place(build_module(replace(program, graph=graph)).eval(), self.device)
             with prefetched(examples, draws, classes) as batches:
                 for batch in batches:
-                    (logits,) = module(*fast_inputs(graph, batch, self.device)).values()
+                    (logits,) = module(*input_tensors(graph, batch.inputs, self.device)).values()
                     total += count_pairs(logits, batch.labels, classes)
         return total.view(classes, classes).cpu().numpy()
 
@@ -103,7 +102,7 @@ class Training:
 
     def __init__(self, program: Program, recipe: Recipe, steps: int, device: torch.device) -> None:
         self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
-        self.module = to_fast(build_module(program).train(), device)
+        self.module = place(build_module(program).train(), device)
         self.groups: list[Group] = make_groups(self.module, recipe.optimisers)
         params = [param for group in self.groups for param in group.params]
         self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
@@ -116,7 +115,7 @@ class Training:
         Raises:
             TrialFailure: ``nan`` for a loss that is not finite.
         """
-        outputs = self.module(*fast_inputs(self.graph, batch, self.device))
+        outputs = self.module(*input_tensors(self.graph, batch.inputs, self.device))
         loss = self.objective(outputs, batch.labels, self._teacher(batch))
         value = loss.item()
         if not np.isfinite(value):
@@ -156,19 +155,6 @@ def _main_only(graph: Graph) -> Graph:
     return graph.select([graph.outputs[0][0]])
 
 
-def to_fast(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
-    """The module on ``device`` with weights laid out as convolutions like them."""
-    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return module
-
-
-def fast_inputs(graph: Graph, batch: Batch, device: torch.device) -> list[Tensor]:
-    """The batch's inputs on ``device``; maps of numbers with their channels last."""
-    tensors = [tensor.to(device) for tensor in input_tensors(graph, batch.inputs)]
-    layout = torch.channels_last
-    return [t.contiguous(memory_format=layout) if t.is_floating_point() else t for t in tensors]
-
-
 def count_pairs(logits: Tensor, labels: Array, classes: int) -> Tensor:
     """How often each (truth, guess) occurs: (classes * classes) int64.
 
@@ -181,10 +167,11 @@ def count_pairs(logits: Tensor, labels: Array, classes: int) -> Tensor:
         TrialFailure: ``nan`` for logits that are not finite.
     """
     check_finite(logits, "an output")
-    truth = torch.from_numpy(np.require(labels, np.uint8, ["C", "W"])).to(logits.device).long()
-    guess = grow(logits, (labels.shape[1], labels.shape[2])).argmax(1)
-    known = truth != IGNORE
-    return torch.bincount(truth[known] * classes + guess[known], minlength=classes * classes)
+    truth = to_tensor(labels, np.uint8).to(logits.device).long()
+    guess = grow(logits, (labels.shape[1], labels.shape[2])).max(1).indices
+    pairs = truth.clamp(max=classes) * classes + guess  # 255 has a row of its own, the last
+    counts = torch.bincount(pairs.flatten(), minlength=(classes + 1) * classes)
+    return counts[: classes * classes]
 
 
 @contextmanager

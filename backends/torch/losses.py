@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.base import IGNORE, Recipe
+from backends.torch.devices import to_tensor
 from backends.torch.functions import grow
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +27,8 @@ def shrink_labels(labels: Array, size: Size) -> Array:
     if labels.shape[1:] == size:
         return labels
     rows, columns = (_centres(n, m) for n, m in zip(size, labels.shape[1:], strict=True))
-    return np.ascontiguousarray(labels[:, rows[:, None], columns])
+    shrunk: Array = labels[:, rows[:, None], columns]
+    return shrunk
 
 
 def _centres(count: int, length: int) -> Array:
@@ -90,8 +92,8 @@ class _Targets:
 
     def at(self, size: Size, device: torch.device) -> Tensor:
         if size not in self._made:
-            shrunk = np.require(shrink_labels(self.labels, size), np.uint8, ["C", "W"])
-            self._made[size] = torch.from_numpy(shrunk).to(device).long()
+            shrunk = to_tensor(shrink_labels(self.labels, size), np.uint8)
+            self._made[size] = shrunk.to(device).long()
         return self._made[size]
 
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 import torch
 
-from backends.torch.devices import Array, choose_device, input_tensors
+from backends.torch.devices import Array, choose_device, input_tensors, place
 from backends.torch.module import build_module
 from compiler import Program
 
 
 class TorchRunner:
     """A program opened in torch; see ``backends.base.Runner``.
+
+    Opening builds the module: keep the runner where a program runs more than once.
 
     Attributes:
         module: the module, in inference mode.
@@ -22,7 +24,7 @@ class TorchRunner:
     def __init__(self, program: Program, device: str | torch.device | None = None) -> None:
         self.device = choose_device(device)
         self.graph = program.graph
-        self.module = build_module(program).eval().to(self.device)
+        self.module = place(build_module(program).eval(), self.device)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, (N, C, H, W) float32.
@@ -30,7 +32,7 @@ class TorchRunner:
         Raises:
             ValueError: naming the first input that is missing or has the wrong shape.
         """
-        tensors = [tensor.to(self.device) for tensor in input_tensors(self.graph, inputs)]
+        tensors = input_tensors(self.graph, inputs, self.device)
         with torch.inference_mode():
             outputs = self.module(*tensors)
         return {name: tensor.cpu().contiguous().numpy() for name, tensor in outputs.items()}

@@ -301,13 +301,14 @@ def test_prefetching_keeps_the_order_and_hands_on_errors():
                 raise OSError("image 4 cannot be read")
             return super().batch(indices, rng)
 
-    toy, sizes = Failing(), []
+    toy, firsts = Failing(), []
     with (
         pytest.raises(OSError, match="image 4"),
         prefetched(toy, scoring_draws(6, 1), CLASSES) as batches,
     ):
-        sizes += [float(batch.inputs["x"][0, 0, 0, 0]) for batch in batches]
-    assert toy.seen == [(0,), (1,), (2,), (3,)]
+        firsts.extend(batch.inputs["x"][0, 0, 0, 0] for batch in batches)
+    assert firsts == toy.x[:4, 0, 0, 0].astype(np.float32).tolist()
+    assert toy.seen[:4] == [(0,), (1,), (2,), (3,)]
     draws = [Draw([0], (0,))] * 100
     with prefetched(toy, draws, CLASSES) as batches:
         next(batches)
