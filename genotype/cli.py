@@ -19,7 +19,7 @@ from genotype.formats import Document, read_many, to_json
 from genotype.genotype import Genotype
 from genotype.identity import LEVELS, Level
 from genotype.space import SearchSpace
-from genotype.vocabulary import CVPR2019, Operation, Vocabulary
+from genotype.space_options import chosen_space, space_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,30 +47,6 @@ def main() -> None:
     """
 
 
-def space_options(command: F) -> F:
-    """The options that choose a search space; a command gets it as ``space``."""
-    positive = click.IntRange(min=1)
-    options = (
-        click.option("--blocks", type=positive, metavar="N", help="Decoder blocks.  [default: 3]"),
-        click.option("--branches", type=positive, metavar="N", help="Of a cell.  [default: 3]"),
-        click.option(
-            "--encoder-outputs", type=positive, metavar="N", help="To choose from.  [default: 4]"
-        ),
-        click.option(
-            "--operations",
-            type=positive,
-            metavar="N",
-            help="Candidate operations in all: skip and zero are two of the N, unless left "
-            "out; the others have weights.  [default: 11, less what is left out]",
-        ),
-        click.option("--no-skip", is_flag=True, help="Skip is not one of the operations."),
-        click.option("--no-zero", is_flag=True, help="Zero is not one of the operations."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def level_option(default: str | None) -> Callable[[F], F]:
     """``--level``."""
     text = f"What counts as the same.  [default: {default or 'all levels'}]"
@@ -80,51 +56,6 @@ def level_option(default: str | None) -> Callable[[F], F]:
 def json_option(command: F) -> F:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
-
-
-def _space(
-    blocks: int | None = None,
-    branches: int | None = None,
-    encoder_outputs: int | None = None,
-    operations: int | None = None,
-    no_skip: bool = False,
-    no_zero: bool = False,
-) -> SearchSpace:
-    """The space that the options describe; an absent one is the paper's."""
-    paper = SearchSpace.cvpr2019()
-    vocabulary = _vocabulary(operations, no_skip, no_zero)
-    space = SearchSpace(
-        encoder_outputs or paper.encoder_outputs,
-        blocks or paper.blocks,
-        branches or paper.branches,
-        vocabulary,
-    )
-    return paper if space == paper else space
-
-
-def _vocabulary(operations: int | None, no_skip: bool, no_zero: bool) -> Vocabulary:
-    """The paper's first rows with weights, invented ones where those run out, skip and zero.
-
-    Raises:
-        click.UsageError: when skip and zero alone are more than there should be.
-    """
-    weighted = [row for row in CVPR2019 if not (row.is_identity or row.is_zero)]
-    plain = [
-        row
-        for row in CVPR2019
-        if (row.is_identity and not no_skip) or (row.is_zero and not no_zero)
-    ]
-    count = len(weighted) if operations is None else operations - len(plain)
-    if count < 0:
-        raise click.UsageError(
-            f"--operations {operations}: skip and zero alone are {len(plain)}, "
-            "expected more, or --no-skip or --no-zero"
-        )
-    extra = [
-        Operation(f"op{i}", f"op{i}", "another operation with weights", weighted[0].steps)
-        for i in range(len(weighted), count)
-    ]
-    return Vocabulary((*weighted[:count], *extra, *plain))
 
 
 def _busy(message: str, level: str | None) -> AbstractContextManager[object]:
@@ -149,7 +80,7 @@ def count(level: Level | None, as_json: bool, **sizes: Any) -> None:
     Exact at every level and for every size; computed, not listed. For the paper's space
     the paper's own estimate stands beside.
     """
-    space = _space(**sizes)
+    space = chosen_space(**sizes)
     levels = LEVELS if level is None else (level,)
     with _busy("counting ...", level):
         counts = {name: space.count(name) for name in levels}
@@ -226,7 +157,7 @@ def sample(number: int, seed: int, level: Level, as_json: bool, **sizes: Any) ->
 
     One a line, in the paper's notation (connections first). A genotype can come up again.
     """
-    space = _space(**sizes)
+    space = chosen_space(**sizes)
     rng = random.Random(seed)
     with _busy("preparing ...", level):
         first = space.sample(rng, level)
@@ -264,7 +195,7 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
     like genotypes.out. A place is FILE#N, its N-th genotype. The sizes are for notations
     that name none.
     """
-    space = _space(**sizes) if any(sizes.values()) else None
+    space = chosen_space(**sizes) if any(sizes.values()) else None
     places, genotypes = [], []
     for place, document in _read_all(files, space):
         places.append(place)
