@@ -28,7 +28,9 @@ polynomial in the number of signed cycle types, for any number of operations.
 ``functional``. See ``genotype.functional`` for the normal form and ``genotype.shapes``
 for the list of its shapes with operations blanked out. A class is a shape together with
 operations at its nodes, up to the shape's automorphisms; their number for each shape is
-again Burnside's.
+again Burnside's (``genotype.labellings``). The list of shapes depends on the number of
+branches and on which kinds of operation there are, not on how many: with all three kinds
+20, 368 and 11939 shapes at one, two and three branches.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from genotype.identity import Level
 from genotype.symmetry import Frame
 
 
@@ -59,6 +62,22 @@ class Counts:
     def total(self) -> int:
         """Of whole genotypes."""
         return self.connections * self.cells
+
+
+def count(frame: Frame, length: int, labels: int, level: Level) -> int:
+    """How many classes of wirings there are; at ``functional`` those of ``isomorphism``.
+
+    Args:
+        frame: how references are numbered.
+        length: number of items.
+        labels: number of labels a side can have.
+        level: see ``genotype.identity``.
+    """
+    if level == "raw":
+        return count_raw(frame, length, labels)
+    if level == "swap":
+        return count_swap(frame, length, labels)
+    return count_isomorphism(frame, length, labels)
 
 
 def count_raw(frame: Frame, length: int, labels: int) -> int:
@@ -155,7 +174,3 @@ def _acyclic(kind: tuple[_Cycle, ...], frame: Frame, labels: int) -> int:
         return total
 
     return acyclic(tuple(kind.count(cycle) for cycle in cycles))
-
-
-AT = {"raw": count_raw, "swap": count_swap, "isomorphism": count_isomorphism}
-"""The counting function of each level; connections are counted so at ``functional`` too."""

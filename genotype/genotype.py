@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from genotype import identity
+from genotype.errors import GenotypeError
 
 if TYPE_CHECKING:
     from genotype.space import SearchSpace
@@ -90,3 +91,29 @@ class Genotype:
         """The paper's nested list, connections first (section 6.3)."""
         connections = [list(pair) for pair in self.connections]
         return str([connections, [self.cell.first, *(list(b) for b in self.cell.branches)]])
+
+
+def shape_error(genotype: Genotype, blocks: int, branches: int) -> GenotypeError | None:
+    """The first part that is not a tuple of the right length, if any."""
+    cell: object = genotype.cell
+    if not isinstance(cell, Cell):
+        return GenotypeError("cell", repr(cell)[:80], "a Cell")
+    for place, rows, length, width in (
+        ("connections", genotype.connections, blocks, 2),
+        ("cell.branches", cell.branches, branches, 4),
+    ):
+        error = _length_error(place, rows, length)
+        if error is not None:
+            return error
+        for number, row in enumerate(rows):
+            error = _length_error(f"{place}[{number}]", row, width)
+            if error is not None:
+                return error
+    return None
+
+
+def _length_error(place: str, value: object, length: int) -> GenotypeError | None:
+    if isinstance(value, tuple) and len(value) == length:
+        return None
+    found = f"{len(value)} items" if isinstance(value, tuple) else repr(value)[:80]
+    return GenotypeError(place, found, f"{length} items")

@@ -14,7 +14,7 @@ from genotype.bags import Graph
 from genotype.counting import Counts
 from genotype.enumeration import Classes
 from genotype.errors import GenotypeError
-from genotype.genotype import Cell, Genotype
+from genotype.genotype import Cell, Genotype, shape_error
 from genotype.identity import Level
 from genotype.shapes import shapes
 from genotype.symmetry import CELL, connections_frame
@@ -112,7 +112,7 @@ class SearchSpace:
         return genotype
 
     def _error(self, genotype: Genotype) -> GenotypeError | None:
-        shape = _shape_error(genotype, self)
+        shape = shape_error(genotype, self.blocks, self.branches)
         if shape is not None:
             return shape
         for token, value in zip(self.layout, genotype.tokens, strict=True):
@@ -211,12 +211,13 @@ class SearchSpace:
             GenotypeError: when there is no such level.
         """
         identity.check_level(level)
-        count = counting.AT.get(level, counting.count_isomorphism)
-        connections = count(connections_frame(self.encoder_outputs), self.blocks, 1)
+        frame = connections_frame(self.encoder_outputs)
+        connections = counting.count(frame, self.blocks, 1, level)
         if level == "functional":
             return Counts(connections, self._classes(level).cells)
         operations = len(self.vocabulary)
-        return Counts(connections, operations * count(CELL, self.branches, operations))
+        cells = counting.count(CELL, self.branches, operations, level)
+        return Counts(connections, operations * cells)
 
     @cached_property
     def _shapes(self) -> dict[Graph, int]:
@@ -250,7 +251,8 @@ class SearchSpace:
         """
         if level == "raw":
             return self._genotype([rng.randrange(token.size) for token in self.layout])
-        return self.unrank(rng.randrange(self.count(level).total), level)
+        identity.check_level(level)
+        return self.unrank(rng.randrange(self._classes(level).total), level)
 
     def neighbours(self, genotype: Genotype) -> Iterator[Genotype]:
         """All genotypes that differ from ``genotype`` in one token, in order of the token.
@@ -278,32 +280,6 @@ class SearchSpace:
                 break
             choice -= token.size - 1
         return self.genotype(tokens)
-
-
-def _shape_error(genotype: Genotype, space: SearchSpace) -> GenotypeError | None:
-    """The first part that is not a tuple of the right length, if any."""
-    cell: object = genotype.cell
-    if not isinstance(cell, Cell):
-        return GenotypeError("cell", repr(cell)[:80], "a Cell")
-    for place, rows, length, width in (
-        ("connections", genotype.connections, space.blocks, 2),
-        ("cell.branches", cell.branches, space.branches, 4),
-    ):
-        error = _length_error(place, rows, length)
-        if error is not None:
-            return error
-        for number, row in enumerate(rows):
-            error = _length_error(f"{place}[{number}]", row, width)
-            if error is not None:
-                return error
-    return None
-
-
-def _length_error(place: str, value: object, length: int) -> GenotypeError | None:
-    if isinstance(value, tuple) and len(value) == length:
-        return None
-    found = f"{len(value)} items" if isinstance(value, tuple) else repr(value)[:80]
-    return GenotypeError(place, found, f"{length} items")
 
 
 _PAPER = SearchSpace()
