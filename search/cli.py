@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from genotype.console import OneLineGroup, note, print_json
+from search.presets import DEFAULT, PRESETS
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -67,7 +68,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--data", metavar="SPEC", help="synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT.")
-@click.option("--preset", default="small", show_default=True, help="demo, small or paper.")
+@click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
 @click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 @click.option("--size", type=SizeType(), help="Image height and width.")
 @click.option("--trials", type=int, help="How many genotypes to try.")
@@ -96,7 +97,6 @@ def run(
     from search.cache import cache_dir
     from search.config import nested, resolve
     from search.errors import SettingsError
-    from search.presets import PRESETS
     from search.progress import display_on_stderr
     from search.run import Workplace
 

@@ -12,7 +12,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {"width": 0.5, "agg_size": 32},
         "stage1": {"epochs": 5, "batch_size": 16},
         "stage2": {"epochs": 1, "batch_size": 16, "polyak": 0.9},
-        "pretrain": {"channels": 64, "epochs": 60, "batch_size": 16, "scale": (0.75, 1.5)},
+        "pretrain": {"channels": 64, "epochs": 60, "batch_size": 8, "scale": (0.75, 1.5)},
     },
     "demo": {
         "trials": 8,
@@ -21,7 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "search": {"proceed": 0.2},
         "stage1": {"epochs": 3, "batch_size": 16},
         "stage2": {"epochs": 1, "batch_size": 16, "polyak": 0.9},
-        "pretrain": {"channels": 32, "epochs": 20, "batch_size": 16, "scale": (0.75, 1.5)},
+        "pretrain": {"channels": 32, "epochs": 28, "batch_size": 8, "scale": (0.75, 1.5)},
     },
 }
 """``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.

@@ -141,7 +141,7 @@ def _quality(work: Pretraining, params: Params) -> str:
 
 
 def given_encoder(path: str, graph: Graph) -> Encoder:
-    """The encoder in a file: safetensors of ours, or a torch checkpoint.
+    """The encoder in a file: ours, which needs no torch, or torchvision's mobilenet_v2.
 
     Args:
         path: the file.
@@ -149,9 +149,11 @@ def given_encoder(path: str, graph: Graph) -> Encoder:
 
     Raises:
         CompilerError: when it cannot be read or does not fit.
-        BackendUnavailable: for a checkpoint, when torch is not installed.
+        BackendUnavailable: for torchvision's, when torch is not installed.
     """
     if path.endswith(".safetensors"):
-        return Encoder(fit(graph, load_weights(path)[0], path))
+        params = load_weights(path)[0]
+        if any(name.startswith(PREFIX) for name in params):
+            return Encoder(fit(graph, params, path))
     load = backend("encoder", "torch")
     return Encoder(fit(graph, load(path, graph), path))

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 Advance = Callable[[int, str], None]
 """Called with how much is done, and what to say beside it."""
@@ -59,7 +59,7 @@ class Plain:
                 return
             last, spoken = now, True
             left = clock((now - started) / max(done, 1) * (total - done))
-            self.say(f"{title}: {done}/{total}{text and '  ' + text}  {left} left")
+            self.say(f"{title}: {100 * done // total} %{text and ', ' + text}, {left} left")
 
         yield advance
         if spoken:
@@ -82,7 +82,7 @@ class Live:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TaskProgressColumn(),
             TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(compact=True),
         )

@@ -7,8 +7,10 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
 
+from compiler import CompilerError
+from compiler.weights import save_weights
 from search.journal import contents
 from search.pretrain import PREFIX
 from search.run import execute
@@ -47,3 +49,29 @@ def test_trains_scores_and_repeats(place_of):
 
     execute(place_of("second", **SMALL))
     assert contents(place.folder) == contents(place_of("second", **SMALL).folder)
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_encoder_weights_of_both_kinds(place_of, tmp_path, ending):
+    params = {name: value + 1 for name, value in place_of().encoder_params.items()}
+    path = tmp_path / f"encoder.{ending}"
+    if ending == "pth":
+        torch.save({name: torch.from_numpy(value) for name, value in params.items()}, path)
+    else:
+        save_weights(path, params, {})
+    found = place_of(encoder_weights=str(path)).encoder_params
+    assert found.keys() == params.keys()
+    for name, value in params.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_encoder_weights_of_another_width_are_refused(place_of, tmp_path, ending):
+    path = tmp_path / f"encoder.{ending}"
+    params = place_of(model__width=0.5).encoder_params
+    if ending == "pth":
+        torch.save({name: torch.from_numpy(value) for name, value in params.items()}, path)
+    else:
+        save_weights(path, params, {})
+    with pytest.raises(CompilerError, match=r"encoder\.layer\S+: shape .* expected"):
+        place_of(encoder_weights=str(path)).encoder  # noqa: B018
