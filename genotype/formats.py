@@ -266,14 +266,14 @@ def _operation(value: object, place: str, space: SearchSpace) -> int:
 def _nested(value: object, wanted: SearchSpace | None) -> Document:
     space = wanted or SearchSpace.cvpr2019()
     halves = _list(value, "genotype", 2)
-    heads = [isinstance(half, list) and half[:1] and _is_number(half[0]) for half in halves]
+    heads = [isinstance(half, list) and half != [] and _is_number(half[0]) for half in halves]
     if heads[0] == heads[1]:
         raise GenotypeError(
             "genotype",
             repr(value)[:80],
             "[[[i, j], ...], [first, [location, location, op, op], ...]] or its two parts swapped",
         )
-    cell_first = bool(heads[0])
+    cell_first = heads[0]
     pairs, cell = (halves[1], halves[0]) if cell_first else (halves[0], halves[1])
     first = _integer(cell[0], "cell.first")
     branches = []

@@ -80,6 +80,7 @@ BAD = [
     ("1" * 10_000, "text: "),
     ("[" + "1" * 10_000 + "]", "text: "),
     ("", "text: ''"),
+    ("[null, []]", "genotype: [None, []]"),
     ("import os", "text: 'import os'"),
 ]
 
