@@ -9,10 +9,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
+from typing import IO
 
 from search.errors import RunLockedError
 
 NAME = "lock"
+_TRIES, _PAUSE = 5, 0.02
 
 
 @contextmanager
@@ -24,12 +27,9 @@ def run_lock(folder: Path) -> Iterator[None]:
         OSError: when the folder cannot be written.
     """
     with (folder / NAME).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(folder)
+        if not _taken(file):
             expected = "one writer at a time: wait for it, or choose another --out"
-            raise RunLockedError(str(folder), f"in use by {holder}", expected) from None
+            raise RunLockedError(str(folder), f"in use by {_holder(folder)}", expected)
         file.truncate(0)
         json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
         file.flush()
@@ -37,6 +37,17 @@ def run_lock(folder: Path) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+def _taken(file: IO[str]) -> bool:
+    """Whether the lock could be had; ``holder`` may have it for an instant."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            sleep(_PAUSE)
+    return False
 
 
 def _holder(folder: Path) -> str:

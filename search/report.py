@@ -45,7 +45,8 @@ def row(trial: Trial) -> dict[str, Any]:
 def table(trials: list[Trial], count: int = 10) -> Table:
     """The best trials, as a table."""
     shown = best_of(trials)[:count]
-    result = Table(title=f"best {len(shown)} of {len(trials)} trials", title_justify="left")
+    ended = sum(trial.state != PENDING for trial in trials)
+    result = Table(title=f"best {len(shown)} of {ended} trials", title_justify="left")
     for name in ("trial", "reward", "mIoU", "stages", "parameters", "multiply-adds"):
         result.add_column(name, justify="right", no_wrap=True)
     for trial in shown:

@@ -176,11 +176,10 @@ class Workplace:
         return found.parameters, found.multiply_adds
 
     def meta(self) -> dict[str, Any]:
-        """What the journal is to know of the run."""
+        """What the journal is to know of the run, the encoder apart."""
         return {
             "settings": self.settings.model_dump(mode="json"),
             "data": pixel_key(self.dataset),
-            "encoder": params_digest(self.encoder_params),
             "classes": list(self.dataset.classes),
             "model": self.spec.to_dict(),
             "versions": versions(),
@@ -212,19 +211,20 @@ def execute(place: Workplace) -> list[Trial]:
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder), Journal(place.folder, write=True) as journal:
-        known = journal.meta()
+        known = journal.meta() if journal.trials() else {}
         _refuse_other_settings(place, known)
         place.display.say(_introduction(place))
-        _settle_meta(place, journal, known)
+        _settle(place, journal, known, place.meta())
+        _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
         with Watch(place.display, place.settings.trials) as watch:
             return _driver(place, journal, watch).run(place.settings.trials)
 
 
 def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
-    place.learner, place.task, place.pixels  # noqa: B018
+    _ = place.learner, place.task, place.pixels
     if place.settings.encoder_weights is not None:
-        place.encoder  # noqa: B018
+        _ = place.encoder
 
 
 def _driver(place: Workplace, journal: Journal, watch: Watch) -> Driver:
@@ -248,17 +248,17 @@ def _refuse_other_settings(place: Workplace, known: Mapping[str, Any]) -> None:
         raise SettingsError(str(place.folder), f"begun with other settings: {found}", expected)
 
 
-def _settle_meta(place: Workplace, journal: Journal, known: Mapping[str, Any]) -> None:
-    """Stores what the run is at its beginning, and compares it when it goes on."""
-    now = place.meta()
+def _settle(
+    place: Workplace, journal: Journal, known: Mapping[str, Any], now: Mapping[str, Any]
+) -> None:
+    """Stores what the run is as long as it has no trials, and compares it after that."""
     for name in ("data", "encoder"):
-        if known and known[name] != now[name]:
+        if name in now and known and known[name] != now[name]:
             expected = f"the same {name}, or another --out"
             raise JournalError(str(place.folder), f"the {name} changed since it began", expected)
-    if not known:
-        journal.set_meta(now)
-    elif known["settings"] != now["settings"]:
-        journal.set_meta({"settings": now["settings"]})
+    fresh = {name: now[name] for name in now if not known or name == "settings"}
+    if any(known.get(name) != value for name, value in fresh.items()):
+        journal.set_meta(fresh)
 
 
 def _introduction(place: Workplace) -> str:

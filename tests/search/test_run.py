@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backends.null import NullLearner
 from compiler.weights import load_weights, save_weights
 from search.config import resolve
 from search.errors import JournalError, RunLockedError, SettingsError
@@ -114,6 +115,21 @@ def test_other_settings_are_refused_by_name(place_of, change, found):
     with pytest.raises(SettingsError, match=f"begun with other settings: {found}"):
         execute(place_of(**change))
     assert contents(place_of().folder) == before
+
+
+def test_settings_may_change_until_there_is_a_trial(place_of, monkeypatch):
+    def interrupted(self, *args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NullLearner, "fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            execute(place_of("cut", pretrain__seed=5))
+    with Journal(place_of("cut").folder) as journal:
+        assert journal.meta()["settings"]["pretrain"]["seed"] == 5
+    execute(place_of("cut"))
+    execute(place_of("whole"))
+    assert contents(place_of("cut").folder) == contents(place_of("whole").folder)
 
 
 def test_changed_data_and_another_encoder_are_refused(place_of):
@@ -244,7 +260,9 @@ def test_figures_are_the_papers_without_auxiliary_heads(place_of):
 
     place = place_of(
         "x",
-        model__width=1.0, model__agg_size=64, model__sep_repeats=2,
+        model__width=1.0,
+        model__agg_size=64,
+        model__sep_repeats=2,
     )
     genotype = zoo.load("arch0").genotype
     parameters, _ = place.figures(Trial(0, 0, genotype, "", 0))

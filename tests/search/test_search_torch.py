@@ -74,4 +74,4 @@ def test_encoder_weights_of_another_width_are_refused(place_of, tmp_path, ending
     else:
         save_weights(path, params, {})
     with pytest.raises(CompilerError, match=r"encoder\.layer\S+: shape .* expected"):
-        place_of(encoder_weights=str(path)).encoder  # noqa: B018
+        _ = place_of(encoder_weights=str(path)).encoder
