@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from backends.base import Batch, Optimiser, Recipe, TrialFailure
-from backends.torch import TorchLearner
+from backends.torch import TorchLearner, build_module
 from backends.torch.batches import Draw, prefetched, scoring_draws, training_draws
 from backends.torch.failures import failures
-from backends.torch.losses import cross_entropy, distillation, shrink_labels
+from backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
+from backends.torch.optimisers import make_groups
 from compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split
 from compiler.weights import initial, randomised
 from genotype import SearchSpace
@@ -116,6 +117,14 @@ def test_the_first_fitting_prefix_decides():
     before = line()
     after = LEARNER.fit(before, Toy(channels=2), recipe(optimisers=(slow, ADAM), auxiliary=1), 0)
     assert changed(before, after) == {"side.weight", "side.bias"}
+
+
+def test_frozen_parameters_cost_no_gradient():
+    module = build_module(network())
+    (group,) = make_groups(module, [Optimiser("decoder.block", "sgd", 1.0)])
+    learnt = {n for n, p in module.named_parameters() if p.requires_grad}
+    assert learnt == {n for n, _ in module.named_parameters() if n.startswith("decoder.block")}
+    assert len(group.params) == len(learnt)
 
 
 def test_a_decoder_trains_alone_and_the_rest_passes_through():
@@ -242,6 +251,21 @@ def test_labels_shrink_to_the_pixels_under_the_centres():
         torch.tensor(labels[None].astype(np.float32)), (5, 7), mode="nearest-exact"
     )
     assert np.array_equal(shrink_labels(labels, (5, 7)), truth[0].numpy())
+
+
+@pytest.mark.parametrize("full_size", [False, True])
+def test_logits_grow_or_labels_shrink(full_size):
+    logits = torch.randn(2, CLASSES, 5, 4, generator=torch.Generator().manual_seed(0))
+    labels = np.random.default_rng(0).integers(0, CLASSES, (2, 10, 12)).astype(np.uint8)
+    found = Objective(recipe(full_size=full_size), "main")({"main": logits}, labels, None)
+    grown = torch.nn.functional.interpolate(logits, (10, 12), mode="bilinear", align_corners=False)
+    entropy = torch.nn.CrossEntropyLoss()
+    expected = [
+        entropy(logits, torch.tensor(labels[:, 1::2, 1::3]).long()),
+        entropy(grown, torch.tensor(labels).long()),
+    ]
+    assert found.item() == pytest.approx(expected[full_size].item(), rel=1e-5)
+    assert abs(found.item() - expected[not full_size].item()) > 1e-2
 
 
 def test_distillation_is_a_mean_over_everything():
