@@ -1,1 +1,38 @@
-"""."""
+"""Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports."""
+
+from search.config import Settings, resolve
+from search.driver import Driver
+from search.errors import JournalError, RunLockedError, SearchError, SettingsError
+from search.evaluator import TwoStages
+from search.journal import Journal
+from search.presets import PRESETS
+from search.run import Workplace, execute
+from search.searchers import RandomSearcher, Searcher, make_searcher
+from search.tasks import Score, Segmentation
+from search.trials import Failure, Job, Outcome, Stage, Trial, best_of
+
+__all__ = [
+    "PRESETS",
+    "Driver",
+    "Failure",
+    "Job",
+    "Journal",
+    "JournalError",
+    "Outcome",
+    "RandomSearcher",
+    "RunLockedError",
+    "Score",
+    "SearchError",
+    "Searcher",
+    "Segmentation",
+    "Settings",
+    "SettingsError",
+    "Stage",
+    "Trial",
+    "TwoStages",
+    "Workplace",
+    "best_of",
+    "execute",
+    "make_searcher",
+    "resolve",
+]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from genotype.console import OneLineGroup, note, print_json
+from search.cache import cache_dir
+from search.config import Settings, nested, resolve
+from search.errors import SettingsError
+from search.journal import Journal
 from search.presets import DEFAULT, PRESETS
+from search.progress import display_on_stderr
+from search.report import print_best, row, status_lines, write_best
+from search.report import status as report_status
+from search.run import Workplace, execute
+from search.trials import best_of
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -87,42 +97,35 @@ def run(
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
     **options: Any,
-) -> int | None:
+) -> int:
     """Search, or go on with the search in --out.
 
     Pre-trains an encoder on the data (kept for the next run), tries genotypes in two
     stages, and leaves the best one in --out. Ctrl-C ends it without losing what is
     finished; the same command goes on.
     """
-    from search.cache import cache_dir
-    from search.config import nested, resolve
-    from search.errors import SettingsError
-    from search.progress import display_on_stderr
-    from search.run import Workplace
+    settings = _settings(preset, options, dict(sets))
+    try:
+        return _search(Workplace(settings, out, cache_dir(cache), display_on_stderr()), as_json)
+    except KeyboardInterrupt:
+        note("interrupted: what is finished is kept, the same command goes on from there")
+        return INTERRUPTED
 
+
+def _settings(preset: str, options: Mapping[str, Any], sets: Mapping[str, Any]) -> Settings:
+    """What the command line says, over the preset."""
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
         raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
     given = {OPTIONS[name]: value for name, value in options.items() if value is not None}
     try:
-        settings = resolve(PRESETS[preset], nested(given), nested(dict(sets)))
+        return resolve(PRESETS[preset], nested(given), nested(sets))
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
-    place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
-    try:
-        found = _search(place, as_json)
-    except KeyboardInterrupt:
-        note("interrupted: what is finished is kept, the same command goes on from there")
-        return INTERRUPTED
-    return found
 
 
-def _search(place: Any, as_json: bool) -> int:
+def _search(place: Workplace, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
-    from search.report import print_best, row, write_best
-    from search.run import execute
-    from search.trials import best_of
-
     trials = execute(place)
     files = write_best(place, trials)
     if as_json:
@@ -143,10 +146,6 @@ def _search(place: Any, as_json: bool) -> int:
 @as_json
 def top(folder: Path, count: int, as_json: bool) -> None:
     """The best genotypes of RUN, which may be under way."""
-    from search.journal import Journal
-    from search.report import print_best, row
-    from search.trials import best_of
-
     with Journal(folder) as journal:
         trials = journal.trials()
     if as_json:
@@ -160,10 +159,6 @@ def top(folder: Path, count: int, as_json: bool) -> None:
 @as_json
 def status(folder: Path, as_json: bool) -> None:
     """Where RUN stands, whether or not it is under way."""
-    from search.journal import Journal
-    from search.report import status as report_status
-    from search.report import status_lines
-
     found = report_status(folder)
     if as_json:
         print_json(found)
