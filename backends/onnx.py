@@ -127,19 +127,44 @@ class _Writer:
             )
 
     def _dynamic_size(self, node: Node, key: str) -> Iterator[onnx.NodeProto]:
-        """Where sizes are known at run time only: the size that ``node`` follows."""
-        if self.options.size is not None or key not in ("size", "spread"):
+        """Nodes for what is known at run time only of the size that ``node`` follows."""
+        if key not in ("size", "spread"):
             return
         like = self.program.graph[node.inputs[node.record.size_from or 0]]
-        size, spread = f"{like.name}.size", f"{like.name}.spread_size"
-        if size not in self.sizes:
-            self.sizes.add(size)
-            span = (1, 3) if like.op == "input" and like["bytes"] else (2, 4)
-            yield helper.make_node("Shape", [like.name], [size], size, start=span[0], end=span[1])
-        if key == "spread" and spread not in self.sizes:
-            self.sizes.add(spread)
-            ones = self._constant("ones", np.ones(2, np.int64))
-            yield helper.make_node("Concat", [ones, size], [spread], spread, axis=0)
+        as_bytes = like.op == "input" and like["bytes"]
+        name = self._size_name(node, "size")
+        if self.options.size is None:
+            yield from self._shape(name, like.name, (1, 3) if as_bytes else (2, 4))
+        if key == "spread" and self._is_dynamic:
+            batch, whole = f"{like.name}.batch", self._size_name(node, "spread")
+            yield from self._shape(batch, like.name, (0, 1))
+            if whole not in self.sizes:
+                self.sizes.add(whole)
+                one = self._constant("one", np.ones(1, np.int64))
+                yield helper.make_node("Concat", [batch, one, name], [whole], whole, axis=0)
+
+    def _shape(self, name: str, of: str, span: tuple[int, int]) -> Iterator[onnx.NodeProto]:
+        """Part of the shape of ``of``, unless it has been emitted."""
+        if name not in self.sizes:
+            self.sizes.add(name)
+            yield helper.make_node("Shape", [of], [name], name, start=span[0], end=span[1])
+
+    @property
+    def _is_dynamic(self) -> bool:
+        return self.options.size is None or self.options.batch is None
+
+    def _size_name(self, node: Node, key: str) -> str:
+        """The value that holds (H, W), or (N, 1, H, W), of ``node``'s result."""
+        like = node.inputs[node.record.size_from or 0]
+        size = list(self.shapes[node.name][1:])
+        if key == "size":
+            if self.options.size is None:
+                return f"{like}.size"
+            return self._constant("size{}x{}".format(*size), np.array(size, np.int64))
+        if self._is_dynamic:
+            return f"{like}.spread_size"
+        value = np.array([self.options.batch, 1, *size], np.int64)
+        return self._constant("spread{}x{}".format(*size), value)
 
     def _inputs(self, node: Node, key: str) -> list[str]:
         """The names that one entry of ``OnnxOp.inputs`` stands for."""
@@ -155,14 +180,6 @@ class _Writer:
             return [self._constant(f"constant{key}", self._real(np.float32(key[1:])))]
         name = f"{node.param}.{key}"
         return [self._constant(name, self._real(self.program.params[name]))]
-
-    def _size_name(self, node: Node, key: str) -> str:
-        if self.options.size is None:
-            like = node.inputs[node.record.size_from or 0]
-            return f"{like}.size" if key == "size" else f"{like}.spread_size"
-        _, *size = self.shapes[node.name]
-        value = np.array([*([1, 1] if key == "spread" else []), *size], np.int64)
-        return self._constant("{}{}x{}".format(key, *size), value)
 
     def _real(self, value: Any) -> Any:
         return np.asarray(value, np.float16) if self.half else value

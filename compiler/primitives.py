@@ -49,7 +49,7 @@ class OnnxOp:
     Each of ``inputs`` is a position (``"0"``: the node's first input), ``"*"`` for all
     of them, a parameter's suffix (``"weight"``), ``""`` for one left out,
     ``"=6.0"`` for a constant, ``"size"`` for the output's (H, W) as int64, or
-    ``"spread"`` for (1, 1, H, W).
+    ``"spread"`` for (N, 1, H, W).
     """
 
     op_type: str

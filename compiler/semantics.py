@@ -90,7 +90,7 @@ def _global_mean(node: Node, operands: Operands, weights: Mapping[str, Array]) -
 
 def _spread(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
     x, like = operands
-    return np.broadcast_to(x, (*x.shape[:2], *like.shape[2:]))
+    return np.broadcast_to(x, (len(like), x.shape[1], *like.shape[2:]))
 
 
 def _resize(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:

@@ -9,13 +9,16 @@ import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backends.base import ExportOptions
+from backends.images import fed
 from backends.onnx import build
 from backends.ort import OrtRunner
 from backends.reference import ReferenceRunner
-from backends.verification import compare, noise
+from backends.verification import TOLERANCES, compare, difference, noise
 from compiler import ModelSpec, Program
+from compiler.interface import FORMATS, HEADS, Interface, with_interface
 from compiler.passes import INFERENCE, run
 from genotype import Genotype, zoo
 from tests.strategies import PAPER, SPACES, TINY, genotypes, program
@@ -50,6 +53,43 @@ def test_unoptimised_and_optimised_agree_with_the_oracle(genotype):
     reference, inputs = ReferenceRunner(described), noise(described, size, 0)
     for source in (described, run(INFERENCE, described)[0]):
         assert compare(onnx_runner(source, size), reference, inputs).within(1e-4)
+
+
+@pytest.mark.parametrize("size", [None, (41, 67)])
+@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize("form", FORMATS)
+@settings(max_examples=6)
+@given(genotype=genotypes(), head=st.sampled_from(HEADS), resize=st.booleans())
+def test_any_size_batch_and_ends(size, batch, form, genotype, head, resize):
+    described = with_interface(program(genotype), Interface(head, resize, form))
+    optimised = run(INFERENCE, described)[0]
+    model = build(optimised, ExportOptions(size, batch), {}).SerializeToString()
+    one, other = noise(described, (41, 67), 0), noise(described, (41, 67), 1)
+    inputs = {name: np.concatenate([one[name], other[name]]) for name in one}
+    found, expected = OrtRunner(model, threads=1)(inputs), ReferenceRunner(described)(inputs)
+    assert found["main"].dtype == (np.uint8 if head == "labels" else np.float32)
+    assert difference(found["main"], expected["main"]).within(1e-4)
+
+
+@given(genotype=genotypes(SPACES[0]))
+@settings(max_examples=5)
+def test_bytes_are_normalised_as_floats_are_outside(genotype):
+    plain = program(genotype)
+    inside = with_interface(plain, Interface(format="nhwc-uint8"))
+    inputs = noise(inside, (41, 67), 0)
+    outside = fed(inputs["image"][0], (41, 67), Interface())
+    expected = ReferenceRunner(plain)(outside)["main"]
+    found = ReferenceRunner(inside)(inputs)["main"]
+    assert difference(found, expected).within(1e-5)
+
+
+def test_half_precision_stays_within_its_tolerance():
+    source = program(zoo.load("arch0").genotype, SHIPPED)
+    optimised, inputs = run(INFERENCE, source)[0], noise(source, (64, 96), 0)
+    model = build(optimised, ExportOptions((64, 96), precision="fp16"), {})
+    found = compare(OrtRunner(model.SerializeToString(), 1), ReferenceRunner(source), inputs)
+    assert found.within(TOLERANCES["fp16"])
+    assert not found.within(1e-6)
 
 
 def agrees_with_torch(source: Program, size: tuple[int, int], shipped: Program) -> bool:

@@ -181,7 +181,9 @@ def test_example(each):
 def outputs(which: Program, names=None):
     """In float64, as are the parameters."""
     params = {name: value.astype(np.float64) for name, value in which.params.items()}
-    return ReferenceRunner(replace(which, params=params))(noise(which, SIZE, 3))
+    one, other = noise(which, SIZE, 3), noise(which, SIZE, 4)
+    both = {name: np.concatenate([one[name], other[name]]) for name in one}
+    return ReferenceRunner(replace(which, params=params))(both)
 
 
 def check_laws(each, before: Program) -> None:

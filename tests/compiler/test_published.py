@@ -68,7 +68,9 @@ def test_auxiliary_weights_may_be_absent():
 @needs_lists
 @pytest.mark.parametrize("name", ["arch1", "arch2"])
 def test_another_architecture_is_refused_by_the_first_parameter(name):
-    with pytest.raises(CompilerError, match=r"f: decoder\.cells\.0\.op_1\._ops\.0.*: (missing|shape)"):
+    with pytest.raises(
+        CompilerError, match=r"f: decoder\.cells\.0\.op_1\._ops\.0.*: (missing|shape)"
+    ):
         from_published(tensors("arch0"), graph(name, "none"), "f")
 
 
