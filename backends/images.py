@@ -17,19 +17,19 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def read_image(path: str | Path) -> Array:
-    """(H, W, 3) uint8 RGB.
+    """(H, W, 3) uint8 RGB, turned upright as a camera's EXIF data say.
 
     Raises:
-        CompilerError: when the file is no image.
+        CompilerError: when the file is no image, or one too large to be meant.
         BackendUnavailable: when pillow is not installed.
     """
     image_module = _pillow()
     try:
         with image_module.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(_upright(image).convert("RGB"))
     except FileNotFoundError:
         raise CompilerError(str(path), "no such file", "an image") from None
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
         raise CompilerError(str(path), f"unreadable ({error})", "an image") from None
 
 
@@ -64,6 +64,12 @@ def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
     mean, deviation = (np.array(v, np.float32) for v in (interface.mean, interface.deviation))
     values = (pixels.astype(np.float32) / 255 - mean) / deviation
     return {"image": np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)}
+
+
+def _upright(image: Any) -> Any:
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
 
 
 def _pillow() -> Any:

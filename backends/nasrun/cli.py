@@ -1,0 +1,271 @@
+"""``nasrun``: uses an artefact, without the framework that its weights were trained in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backends.cli import SizeType
+from genotype.console import DONE, FAILED, OneLineGroup, describe, note, print_json
+
+if TYPE_CHECKING:
+    from backends.nasrun.artefact import Artefact
+    from backends.nasrun.files import Outcome
+    from backends.nasrun.predict import Classes
+
+Size = tuple[int, int]
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_threads = click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Within an operation.  [default: the runtime's]"
+)
+_size = click.option(
+    "--input-size", type=SizeType(), help="HxW, where the artefact takes any.  [default: 512x512]"
+)
+
+
+@click.group(cls=OneLineGroup, context_settings={"show_default": True})
+def main() -> None:
+    """Use an artefact that nascompile made: an ONNX file, run by onnxruntime."""
+
+
+@main.command()
+@click.argument("artefact")
+@_json
+def explain(artefact: str, as_json: bool) -> None:
+    """Print what ARTEFACT says of itself: architecture, ends, weights, checks."""
+    from backends.nasrun.artefact import open_artefact
+    from backends.nasrun.text import explanation
+
+    opened = open_artefact(artefact)
+    if as_json:
+        print_json(_explained(opened))
+        return
+    click.echo("\n".join(explanation(opened)))
+    if not opened.ours:
+        note("note: this file is not from nascompile, so there is no more to say")
+
+
+def _explained(artefact: Artefact) -> dict[str, Any]:
+    from backends.nasrun.text import listing
+
+    return {
+        "artefact": str(artefact.path),
+        "bytes": artefact.path.stat().st_size,
+        "ours": artefact.ours,
+        "producer": artefact.producer,
+        "opset": artefact.opset,
+        "inputs": [each.to_dict() for each in artefact.inputs],
+        "outputs": [each.to_dict() for each in artefact.outputs],
+        "parameters": artefact.parameters,
+        "nodes": len(artefact.operators),
+        "operators": artefact.counts,
+        "metadata": dict(artefact.metadata),
+        "listing": listing(artefact),
+    }
+
+
+@main.command()
+@click.argument("artefact")
+@click.option("--runs", type=click.IntRange(min=100), default=100, help="Timed runs, 100 or more.")
+@click.option("--warmup", type=click.IntRange(min=0), default=10, help="Runs that do not count.")
+@_threads
+@_size
+@_json
+def bench(
+    artefact: str,
+    runs: int,
+    warmup: int,
+    threads: int | None,
+    input_size: Size | None,
+    as_json: bool,
+) -> None:
+    """Time ARTEFACT on one random image: any ONNX model, not only ours.
+
+    Every run is timed by itself after a warm-up; fewer than 100 are refused, so that
+    mean and standard deviation are of the paper's protocol.
+    """
+    from backends.nasrun.artefact import open_artefact
+    from backends.nasrun.bench import example, measure
+    from backends.nasrun.progress import bar
+
+    opened = open_artefact(artefact)
+    inputs = example(opened, input_size)
+    runner = opened.runner(threads)
+    with bar("timing", warmup + runs) as advance:
+        times = measure(runner, inputs, runs, warmup, advance)
+    result = _measured(opened, inputs, threads) | {"runs": runs, "warmup": warmup}
+    result |= times.to_dict()
+    if as_json:
+        print_json(result)
+    else:
+        _print_bench(result)
+
+
+def _measured(artefact: Artefact, inputs: dict[str, Any], threads: int | None) -> dict[str, Any]:
+    """What was measured, where and with what."""
+    import onnxruntime
+
+    from backends.nasrun.bench import image_axis
+    from backends.nasrun.machine import environment
+
+    first = artefact.inputs[0]
+    shape, axis = inputs[first.name].shape, image_axis(artefact, first)
+    providers = onnxruntime.get_available_providers()
+    return {
+        "artefact": str(artefact.path),
+        "inputs": {name: list(value.shape) for name, value in inputs.items()},
+        "input_size": list(shape[axis : axis + 2]) if len(shape) == 4 else None,
+        **environment(threads, providers),
+    }
+
+
+def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
+    from backends.nasrun.machine import threads_text
+
+    shapes = (f"{n} {'x'.join(map(str, shape))}" for n, shape in result["inputs"].items())
+    return {
+        "artefact": result["artefact"],
+        "input": ", ".join(shapes),
+        "machine": f"{result['cpu']}, {threads_text(result)}, {', '.join(result['providers'])}",
+        "versions": ", ".join(f"{name} {v}" for name, v in result["versions"].items()),
+    }
+
+
+def _print_bench(result: dict[str, Any]) -> None:
+    from backends.nasrun.text import rows
+
+    values = _environment_rows(result)
+    values["runs"] = f"{result['runs']} after {result['warmup']} for warm-up"
+    values["mean"] = (
+        f"{result['mean_ms']:.2f} ms, standard deviation {result['deviation_ms']:.2f} ms"
+    )
+    for name in ("median", "p95", "min"):
+        values[name] = f"{result[f'{name}_ms']:.2f} ms"
+    click.echo("\n".join(rows(values)))
+
+
+@main.command()
+@click.argument("artefact")
+@click.option("--runs", type=click.IntRange(min=1), default=20, help="Runs that are averaged.")
+@click.option("--warmup", type=click.IntRange(min=0), default=5, help="Runs that do not count.")
+@click.option("--top", type=click.IntRange(min=1), default=12, help="Lines of the long tables.")
+@_threads
+@_size
+@_json
+def profile(
+    artefact: str,
+    runs: int,
+    warmup: int,
+    top: int,
+    threads: int | None,
+    input_size: Size | None,
+    as_json: bool,
+) -> None:
+    """Show where ARTEFACT's time goes, by the genotype's operations.
+
+    Blocks count from 1: block 3 is decoder.block2 in names of nodes.
+    """
+    from backends.nasrun.artefact import open_artefact
+    from backends.nasrun.bench import example
+    from backends.nasrun.profile import profile as profiled
+    from backends.nasrun.progress import bar
+    from backends.nasrun.text import profile_json, profile_lines, rows
+
+    opened = open_artefact(artefact)
+    inputs = example(opened, input_size)
+    with bar("profiling", warmup + runs) as advance:
+        found = profiled(opened, inputs, runs, warmup, threads, advance)
+    result = _measured(opened, inputs, threads)
+    if as_json:
+        print_json(result | profile_json(found))
+        return
+    total = f"{1e3 * found.total:.2f} ms, mean of {found.runs}; profiling makes it slower"
+    click.echo("\n".join(rows(_environment_rows(result) | {"run": total})))
+    click.echo("\n".join(profile_lines(found, top)))
+
+
+@main.command()
+@click.argument("artefact")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--output", required=True, metavar="DIR", help="Where the pictures go.")
+@click.option(
+    "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Share of the colours."
+)
+@_threads
+@_json
+def predict(
+    artefact: str,
+    images: tuple[str, ...],
+    output: str,
+    overlay_alpha: float,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Label photographs of any size; of a directory, all below it.
+
+    Writes for each a label map NAME_labels.png (a palette image whose indices are the
+    labels) and NAME_overlay.png, both of the photograph's size, and one legend.png. A
+    file that cannot be read is reported, the others are done, and the exit status is 1.
+    """
+    from backends.nasrun.artefact import open_artefact
+    from backends.nasrun.files import predict_files, prepare
+    from backends.nasrun.naming import expand, targets
+    from backends.nasrun.pictures import write_legend
+    from backends.nasrun.predict import Predictor
+    from backends.nasrun.progress import bar
+
+    opened, folder = open_artefact(artefact), Path(output)
+    predictor = Predictor(opened, opened.runner(threads))
+    wanted = targets(expand(images, folder), folder)
+    prepare(folder)
+    legend = folder / "legend.png"
+    write_legend(predictor.classes.names, predictor.classes.palette, legend)
+    outcomes = []
+    with bar("predicting", len(wanted)) as advance:
+        for outcome in predict_files(predictor, wanted, overlay_alpha, advance):
+            outcomes.append(outcome)
+            _say(outcome, predictor.classes, as_json)
+    if as_json:
+        print_json(_predicted(opened, legend, outcomes, predictor.classes))
+    return FAILED if any(outcome.error for outcome in outcomes) else DONE
+
+
+def _say(outcome: Outcome, classes: Classes, as_json: bool) -> None:
+    """A line for an image: what it shows, or on stderr what is wrong with it."""
+    if outcome.error is not None:
+        note(f"error: {describe(ValueError(outcome.error))}")
+    if outcome.error is not None or as_json:
+        return
+    largest = (f"{classes.names[label]} {share:.0%}" for label, share in outcome.shares[:4])
+    click.echo(f"{outcome.target.image} -> {outcome.target.labels}: {', '.join(largest)}")
+
+
+def _predicted(
+    artefact: Artefact, legend: Path, outcomes: list[Outcome], classes: Classes
+) -> dict[str, Any]:
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    return {
+        "artefact": str(artefact.path),
+        "classes": list(classes.names),
+        "legend": str(legend),
+        "images": [
+            {
+                "image": str(outcome.target.image),
+                "size": list(outcome.size or ()),
+                "labels": str(outcome.target.labels),
+                "overlay": str(outcome.target.overlay),
+                "shares": [
+                    {"label": label, "class": classes.names[label], "share": share}
+                    for label, share in outcome.shares
+                ],
+            }
+            for outcome in done
+        ],
+        "failed": [
+            {"image": str(outcome.target.image), "error": outcome.error} for outcome in failed
+        ],
+    }

@@ -1,0 +1,62 @@
+"""What a measured time depends on besides the network."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("auxnas", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy")
+
+
+def environment(threads: int | None, providers: list[str]) -> dict[str, Any]:
+    """Machine, libraries and threads, as they stand beside times.
+
+    Args:
+        threads: asked for; None where the runtime chose.
+        providers: what the runtime computes with.
+    """
+    return {
+        "cpu": cpu_model(),
+        "cores": cores(),
+        "threads": threads,
+        "providers": providers,
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version()} | _versions(),
+    }
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_text(environment: dict[str, Any]) -> str:
+    """``2 threads on 8 cores``."""
+    asked, there = environment["threads"], environment["cores"]
+    chosen = f"{asked} thread{'s' * (asked != 1)}" if asked else "the runtime's choice of threads"
+    return f"{chosen} on {there} core{'s' * (there != 1)}"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,114 @@
+"""Label maps, coloured overlays and the legend, as files."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from importlib import import_module
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends.base import BackendUnavailable
+from genotype.console import atomic_write
+
+Array = np.ndarray[Any, Any]
+
+_GOLDEN = 0.61803398875
+_LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
+"""Of the legend: height of a line, around it, a colour's side, between columns, in pixels;
+and how many lines stand in a column."""
+
+
+def distinct(count: int) -> Array:
+    """``count`` colours that are told apart, uint8 (count, 3), always the same.
+
+    Hues step by the golden ratio, so that neighbours are far apart however many there
+    are; saturation and brightness change in turn.
+    """
+    turns = ((0.65, 0.95), (0.9, 0.7), (0.4, 0.85))
+    colours = [
+        colorsys.hsv_to_rgb((0.58 + index * _GOLDEN) % 1, *turns[index % 3])
+        for index in range(count)
+    ]
+    return np.round(255 * np.array(colours).reshape(count, 3)).astype(np.uint8)
+
+
+def overlaid(image: Array, labels: Array, palette: Array, alpha: float) -> Array:
+    """The image with every pixel's class colour over it, contours at full strength.
+
+    Args:
+        image: (H, W, 3) uint8.
+        labels: (H, W) uint8.
+        palette: (256, 3) uint8.
+        alpha: share of the colour, 0 to 1.
+    """
+    colours = palette[labels]
+    mixed = np.round((1 - alpha) * image + alpha * colours.astype(np.float32)).astype(np.uint8)
+    edges = contours(labels)
+    mixed[edges] = colours[edges]
+    return mixed
+
+
+def contours(labels: Array) -> Array:
+    """(H, W) bool: pixels whose right or lower neighbour is of another class."""
+    edges = np.zeros(labels.shape, bool)
+    edges[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    edges[:-1] |= labels[:-1] != labels[1:]
+    return edges
+
+
+def write_labels(labels: Array, palette: Array, path: Path) -> None:
+    """Writes (H, W) uint8 as a palette PNG: the indices are the labels.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    picture = _pillow("Image").fromarray(labels)
+    picture.putpalette(palette.tobytes())
+    _save(picture, path)
+
+
+def write_colours(pixels: Array, path: Path) -> None:
+    """Writes (H, W, 3) uint8.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    _save(_pillow("Image").fromarray(pixels), path)
+
+
+def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:
+    """Writes the classes' colours, indices and names, in columns.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    font = _pillow("ImageFont").load_default(size=16)
+    texts = [f"{index}  {name}" for index, name in enumerate(names)]
+    width = 2 * _SWATCH + ceil(max(font.getlength(text) for text in texts)) + _GAP
+    columns = ceil(len(texts) / _ROWS)
+    rows = ceil(len(texts) / columns)
+    size = (columns * width - _GAP + 2 * _MARGIN, rows * _LINE + 2 * _MARGIN)
+    canvas = _pillow("Image").new("RGB", size, (255, 255, 255))
+    pen = _pillow("ImageDraw").Draw(canvas)
+    for index, text in enumerate(texts):
+        x, y = _MARGIN + index // rows * width, _MARGIN + index % rows * _LINE
+        box = (x, y + 4, x + _SWATCH, y + 4 + _SWATCH)
+        pen.rectangle(box, tuple(int(part) for part in palette[index]), (90, 90, 90))
+        pen.text((x + 3 * _SWATCH // 2, y + _LINE // 2), text, (0, 0, 0), font=font, anchor="lm")
+    _save(canvas, path)
+
+
+def _save(picture: Any, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        picture.save(temporary, format="PNG")
+
+
+def _pillow(module: str) -> Any:
+    try:
+        return import_module(f"PIL.{module}")
+    except ModuleNotFoundError:
+        raise BackendUnavailable("images", "pillow", "torch") from None

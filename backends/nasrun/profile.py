@@ -1,0 +1,152 @@
+"""Where the time goes: onnxruntime's profile of an artefact, by the genotype's operations."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+
+from backends.base import BackendUnavailable
+from backends.nasrun.artefact import Artefact, operators
+from backends.nasrun.kernels import Attribution, Kernel
+from backends.nasrun.places import UNMATCHED, Places
+from compiler import CompilerError
+
+Array = np.ndarray[Any, Any]
+Event = Mapping[str, Any]
+
+_TIME = "_kernel_time"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Time of one thing.
+
+    Attributes:
+        name: of what.
+        seconds: mean a run.
+        kernels: how many run for it.
+    """
+
+    name: str
+    seconds: float
+    kernels: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Mean seconds a run.
+
+    Attributes:
+        kernels: every kernel in the order of execution, with its time.
+        total: a whole run, with what the runtime does between kernels.
+        runs: how many the means are of.
+        absorbed: our nodes that have no kernel of their own.
+    """
+
+    kernels: tuple[tuple[Kernel, float], ...]
+    total: float
+    runs: int
+    absorbed: tuple[str, ...]
+
+    @property
+    def between(self) -> float:
+        """Of a run, what is spent outside kernels."""
+        return self.total - sum(seconds for _, seconds in self.kernels)
+
+    @property
+    def unmatched(self) -> tuple[Kernel, ...]:
+        """Kernels that could not be attributed."""
+        return tuple(kernel for kernel, _ in self.kernels if kernel.place.group == UNMATCHED)
+
+    def shares(self, key: Callable[[Kernel], str | None]) -> list[Share]:
+        """Time by ``key`` of the kernel, the largest first; None is left out."""
+        seconds, counts = defaultdict[str, float](float), defaultdict[str, int](int)
+        for kernel, time in self.kernels:
+            name = key(kernel)
+            if name is not None:
+                seconds[name] += time
+                counts[name] += 1
+        found = [Share(name, seconds[name], counts[name]) for name in seconds]
+        return sorted(found, key=lambda share: -share.seconds)
+
+
+def profile(
+    artefact: Artefact,
+    inputs: Mapping[str, Array],
+    runs: int,
+    warmup: int,
+    threads: int | None = None,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Profile:
+    """Runs the artefact under the runtime's profiler.
+
+    Returns:
+        Means over the last ``runs`` runs.
+
+    Raises:
+        BackendUnavailable: when onnxruntime is not installed.
+        CompilerError: when it refuses the artefact.
+    """
+    with TemporaryDirectory() as folder:
+        session = _session(artefact, Path(folder), threads)
+        for index in range(warmup + runs):
+            session.run(None, dict(inputs))
+            advance(index + 1)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        model = onnx.load(str(_optimised(Path(folder))), load_external_data=False)
+    attribution = Attribution(
+        artefact.operators, operators(model.graph.node), Places(artefact.genotype())
+    )
+    return summarise(events, runs, attribution)
+
+
+def summarise(events: Iterable[Event], runs: int, attribution: Attribution) -> Profile:
+    """Means over the last ``runs`` runs among the profiler's events."""
+    events = list(events)
+    whole = [each for each in events if each["name"] == "model_run"][-runs:]
+    start = whole[0]["ts"]
+    seconds: dict[tuple[str, str, str], float] = defaultdict(float)
+    for each in events:
+        if each.get("cat") == "Node" and each["name"].endswith(_TIME) and each["ts"] >= start:
+            name, args = each["name"].removesuffix(_TIME), each["args"]
+            key = (name, args["op_name"], args.get("node_index", ""))
+            seconds[key] += 1e-6 * each["dur"] / len(whole)
+    kernels = attribution.kernels([(name, op) for name, op, _ in seconds])
+    total = sum(1e-6 * each["dur"] for each in whole) / len(whole)
+    timed = tuple(zip(kernels, seconds.values(), strict=True))
+    return Profile(timed, total, len(whole), tuple(attribution.absorbed(kernels)))
+
+
+def _session(artefact: Artefact, folder: Path, threads: int | None) -> Any:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        raise BackendUnavailable("profile", "onnxruntime", "ort") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.enable_profiling = True
+    options.profile_file_prefix = str(folder / "profile")
+    options.optimized_model_filepath = str(_optimised(folder))
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(
+            str(artefact.path), options, providers=onnxruntime.get_available_providers()
+        )
+    except Exception as error:
+        # The runtime's own exceptions share no base class but Exception.
+        found = f"cannot be run (onnxruntime: {str(error).splitlines()[0]})"
+        raise CompilerError(str(artefact.path), found) from None
+
+
+def _optimised(folder: Path) -> Path:
+    """Where the runtime leaves the graph that it made of the artefact."""
+    return folder / "optimised.onnx"
