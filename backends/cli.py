@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genotype.console import OneLineCommand, note, print_json
+from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
+from genotype.console import DONE, OneLineCommand, note, print_json
 
 if TYPE_CHECKING:
     from backends.compile import Report, Request, Weights
@@ -56,7 +57,7 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
 @click.argument("genotype")
 @click.option("--weights", metavar="FILE", help="Safetensors file of this architecture.")
-@click.option("--target", type=click.Choice(["onnx"]), default="onnx", help="What to make.")
+@click.option("--target", type=click.Choice([*TARGETS, AUTO]), default="onnx", help=HELP)
 @click.option("--classes", type=int, help="Number of classes.  [default: the weights', else 21]")
 @click.option("--agg-size", type=int, help="Decoder channels.  [default: the weights', else 64]")
 @click.option("--sep-repeats", type=int, help="Layers of a sep.  [default: the weights', else 2]")
@@ -68,7 +69,7 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
 @click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
 @click.option("--opset", type=int, default=18, help="Version of the ONNX operators.")
-@click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.onnx]")
+@click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help="Check on these photographs instead of noise.")
 @click.option("--tolerance", type=float, help="Largest relative error.  [default: 1e-4; fp16 2e-2]")
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
@@ -77,7 +78,7 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(
     genotype: str, weights: str | None, output: str | None, as_json: bool, **options: Any
-) -> None:
+) -> int:
     """Compile GENOTYPE into an artefact that runs without this project.
 
     GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
@@ -97,7 +98,7 @@ def main(
         options=ExportOptions(
             options["input_size"], options["batch"], options["precision"], options["opset"]
         ),
-        output=Path(output or f"{_name(genotype, document)}.{options['target']}"),
+        output=Path(output or _name(genotype, document) + _suffix(options["target"])),
         images=_images(options["images"]),
         verify=not options["no_verify"],
         tolerance=options["tolerance"],
@@ -106,10 +107,20 @@ def main(
         target=options["target"],
     )
     report = compile_artefact(request)
+    request = replace(request, target=report.made.target, output=report.made.output)
     if as_json:
         print_json(_as_json(request, report))
     else:
         _print(request, report)
+    if report.made.missing is None:
+        return DONE
+    note(f"incomplete: {report.made.missing}; {request.output} builds it elsewhere")
+    return INCOMPLETE
+
+
+def _suffix(target: str) -> str:
+    """What ends a default name; ``auto`` gives its own."""
+    return "" if target == AUTO else TARGETS[target].suffix
 
 
 def _name(source: str, document: Document) -> str:
@@ -183,7 +194,10 @@ def _as_json(request: Request, report: Report) -> dict[str, Any]:
         "nodes": report.nodes[0],
         "passes": [{f.name: getattr(c, f.name) for f in fields(c)} for c in report.changes],
         "weights": request.weights.source if request.weights else f"random, seed {request.seed}",
+        "target": request.target,
         "output": str(request.output),
+        "timings_ms": {name: 1e3 * value for name, value in report.made.timings.items()},
+        "missing": report.made.missing,
         "max_relative_error": difference.max_relative if difference else None,
         "difference": difference.to_dict() if difference else None,
         "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
@@ -204,12 +218,15 @@ def _print(request: Request, report: Report) -> None:
         "optimised": _cost_text(report.optimised) + f", {report.nodes[1]} nodes"
         f" ({', '.join(dict.fromkeys(c.name for c in report.changes)) or 'nothing to do'})",
         "numerics": _numerics(request, report),
-        "latency": _latency(report) + f" for a {height}x{width} image",
+        "latency": _latency(request, report) + f" for a {height}x{width} image",
         "written": f"{request.output} ({request.output.stat().st_size / 1e6:.1f} MB,"
         f" {report.seconds:.1f} s)",
     }
     if report.check.latency is None:
         del rows["latency"]
+    for name, seconds in report.made.timings.items():
+        chosen = ", chosen" if name == request.target else ""
+        rows[TARGETS[name].runtime] = f"{1e3 * seconds:.1f} ms, median, in turns{chosen}"
     for key, value in rows.items():
         click.echo(f"{key:13}{value}")
     if report.check.unchecked and request.verify:
@@ -236,9 +253,10 @@ def _numerics(request: Request, report: Report) -> str:
     )
 
 
-def _latency(report: Report) -> str:
+def _latency(request: Request, report: Report) -> str:
     if report.check.latency is None:
         return ""
     return (
-        f"{1e3 * report.check.latency:.1f} ms (onnxruntime, {os.cpu_count()} cores, median of 20)"
+        f"{1e3 * report.check.latency:.1f} ms ({TARGETS[request.target].runtime},"
+        f" {os.cpu_count()} cores, median of 20)"
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from backends.base import BackendUnavailable, ExportOptions, Runner
 from backends.registry import backend
+from backends.targets import TARGETS, Settled, placed, settle
 from backends.verification import (
     OTHER_SIZES,
     TOLERANCES,
@@ -31,7 +32,6 @@ from compiler.interface import Interface, with_interface
 from compiler.passes import INFERENCE, Change, run
 from compiler.weights import fit, load_weights, randomised
 from genotype import Genotype, GenotypeError, parse, to_json
-from genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
@@ -40,8 +40,6 @@ LATENCY_RUNS = 20
 WARM_UP = 3
 STRIDE = 32
 """Of the encoder: a smaller image is less than one pixel of its deepest output."""
-RUNNERS = {"onnx": "ort"}
-"""Which runner opens a target's artefacts."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Request:
         spec: the network around it, auxiliary heads left out.
         output: where the artefact goes.
         weights: None for random ones from ``seed``.
-        target: name of the exporter.
+        target: a name in ``backends.targets.TARGETS``, or ``auto``.
         interface: what goes in and comes out.
         options: size, batch, precision, opset.
         verify: whether to run the artefact against the float64 reference.
@@ -134,6 +132,7 @@ class Report:
         changes: what the passes did.
         check: what running it showed.
         seconds: the whole work.
+        made: which target, where, and why not another.
     """
 
     described: Cost
@@ -142,6 +141,7 @@ class Report:
     changes: tuple[Change, ...]
     check: Check
     seconds: float
+    made: Settled
 
 
 def compile_artefact(request: Request) -> Report:
@@ -161,7 +161,9 @@ def compile_artefact(request: Request) -> Report:
     described = Program(graph, _params(request, graph), str(request.genotype))
     whole = with_interface(described, request.interface)
     optimised, changes = run(INFERENCE, whole, request.disabled)
-    with atomic_write(request.output) as temporary:
+    made = _settle(request, whole, optimised)
+    request = replace(request, target=made.target, output=made.output)
+    with placed(made.output, made.target) as temporary:
         export(request, optimised, temporary)
         check = _check(request, whole, optimised, changes, temporary)
         if check.differences:
@@ -173,7 +175,18 @@ def compile_artefact(request: Request) -> Report:
         changes,
         check,
         time.perf_counter() - start,
+        made,
     )
+
+
+def _settle(request: Request, described: Program, optimised: Program) -> Settled:
+    """What will be made: the fastest runtime's where that was asked, else the request's."""
+
+    def write(target: str, path: Path) -> None:
+        export(replace(request, target=target), optimised, path)
+
+    inputs = noise(described, request.size, request.seed)
+    return settle(request.target, request.output, write, inputs)
 
 
 def export(
@@ -209,7 +222,7 @@ def _check(
     if not request.verify:
         return Check(unchecked="switched off")
     try:
-        opener: Opener = backend("runner", RUNNERS[request.target])
+        opener: Opener = backend("runner", TARGETS[request.target].runner)
     except BackendUnavailable as error:
         return Check(unchecked=str(error))
     return _Checker(request, described, opener).check(path, optimised, changes)

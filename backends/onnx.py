@@ -131,13 +131,14 @@ class _Writer:
         if key not in ("size", "spread"):
             return
         like = self.program.graph[node.inputs[node.record.size_from or 0]]
-        as_bytes = like.op == "input" and like["bytes"]
+        # Not of the bytes themselves: TensorRT takes those as an input to cast, no more.
+        source = f"{like.name}.nchw" if like.op == "input" and like["bytes"] else like.name
         name = self._size_name(node, "size")
         if self.options.size is None:
-            yield from self._shape(name, like.name, (1, 3) if as_bytes else (2, 4))
+            yield from self._shape(name, source, (2, 4))
         if key == "spread" and self._is_dynamic:
             batch, whole = f"{like.name}.batch", self._size_name(node, "spread")
-            yield from self._shape(batch, like.name, (0, 1))
+            yield from self._shape(batch, source, (0, 1))
             if whole not in self.sizes:
                 self.sizes.add(whole)
                 one = self._constant("one", np.ones(1, np.int64))

@@ -9,7 +9,16 @@ from backends.base import BackendUnavailable
 
 TABLE = {
     ("exporter", "onnx"): ("backends.onnx:OnnxExporter", "onnx", "ort"),
+    ("exporter", "ort"): ("backends.ort_exporter:OrtExporter", "onnxruntime", "ort"),
+    ("exporter", "openvino"): ("backends.openvino:OpenvinoExporter", "openvino", "openvino"),
+    ("exporter", "torch"): ("backends.torch.exported:Pt2Exporter", "torch", "torch"),
+    ("exporter", "trt"): ("backends.trt:TrtExporter", "tensorrt", "tensorrt"),
+    ("exporter", "trt-bundle"): ("backends.trt_bundle:BundleExporter", "onnx", "ort"),
     ("runner", "ort"): ("backends.ort:OrtRunner", "onnxruntime", "ort"),
+    ("runner", "openvino"): ("backends.openvino:OpenvinoRunner", "openvino", "openvino"),
+    ("runner", "pt2"): ("backends.torch.exported:Pt2Runner", "torch", "torch"),
+    ("runner", "trt"): ("backends.trt_runner:TrtRunner", "tensorrt", "tensorrt"),
+    ("runner", "trt-bundle"): ("backends.trt_bundle:BundleRunner", "onnxruntime", "ort"),
     ("runner", "reference"): ("backends.reference:ReferenceRunner", "numpy", "ort"),
     ("runner", "torch"): ("backends.torch:TorchRunner", "torch", "torch"),
     ("learner", "torch"): ("backends.torch:TorchLearner", "torch", "torch"),

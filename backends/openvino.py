@@ -1,0 +1,116 @@
+"""OpenVINO: the intermediate representation of a program, and running it on a CPU.
+
+The IR is two files, ``NAME.xml`` and the weights in ``NAME.bin``. Our metadata is in the
+model's runtime information under ``auxnas``, with the weights' hash, so that files that
+do not belong together are noticed.
+
+Source: https://docs.openvino.ai/2025/openvino-workflow/model-preparation/conversion-parameters.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import openvino as ov
+from backends.base import ExportOptions
+from backends.onnx import build
+from compiler import Node, Program
+
+Array = np.ndarray[Any, Any]
+
+GROUP = "auxnas"
+WEIGHTS = "weights_sha256"
+CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+"""One image at a time, and no silent bfloat16, which processors that have it use otherwise:
+https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html
+"""
+
+
+class OpenvinoExporter:
+    """Writes a program as OpenVINO IR, by way of our ONNX."""
+
+    def unsupported(self, node: Node) -> str | None:
+        """None: OpenVINO reads every operator that our ONNX has."""
+        return None
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes ``path``, which ends in ``.xml``, and the ``.bin`` beside it.
+
+        Raises:
+            CompilerError: for an option out of range.
+            OSError: when a file cannot be written.
+        """
+        model = _read(build(program, options, {}).SerializeToString())
+        for key, value in metadata.items():
+            model.set_rt_info(value, [GROUP, key])
+        _save(model, path)
+        model.set_rt_info(_hash(path.with_suffix(".bin")), [GROUP, WEIGHTS])
+        _save(model, path)
+
+
+def _read(onnx: bytes) -> Any:
+    return ov.Core().read_model(BytesIO(onnx))
+
+
+def _save(model: Any, path: Path) -> None:
+    """Both files; OpenVINO's own error says nothing of the reason."""
+    path.touch()
+    ov.save_model(model, str(path), compress_to_fp16=False)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class OpenvinoRunner:
+    """An IR compiled for the CPU: float32 arithmetic, lowest latency.
+
+    Args:
+        model: path of the ``.xml``.
+        threads: None leaves it to the runtime.
+
+    Attributes:
+        metadata: what the artefact says of itself.
+
+    Raises:
+        ValueError: when OpenVINO refuses the model, or the weights are another file's.
+    """
+
+    def __init__(self, model: str | Path, threads: int | None = None) -> None:
+        path = Path(model)
+        config = CONFIG | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
+        try:
+            core = ov.Core()
+            found = core.read_model(str(path))
+            self.metadata = _metadata(found)
+            self._names = [output.get_any_name() for output in found.outputs]
+            self._model = core.compile_model(found, "CPU", config)
+        except RuntimeError as error:
+            raise ValueError(f"{path}: openvino: {_reason(error)}") from error
+        if WEIGHTS in self.metadata and self.metadata[WEIGHTS] != _hash(path.with_suffix(".bin")):
+            raise ValueError(f"{path}: the .bin beside it holds the weights of another file")
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name."""
+        found = self._model({name: np.ascontiguousarray(x) for name, x in inputs.items()})
+        return dict(zip(self._names, found.values(), strict=True))
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    if not model.has_rt_info([GROUP]):
+        return {}
+    return {key: model.get_rt_info([GROUP, key]).value for key in model.rt_info[GROUP]}
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line that is not a place in OpenVINO's source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "refused the model"

@@ -1,0 +1,206 @@
+"""What ``nascompile --target`` can name: one row a target."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
+
+from backends.base import BackendUnavailable, Runner
+from backends.registry import backend
+from compiler import CompilerError
+from genotype.console import atomic_write
+
+AUTO = "auto"
+"""The target that stands for the fastest of ``CPU_TARGETS``."""
+INCOMPLETE = 3
+"""Exit status when something less than what was asked for could be made here."""
+ROUNDS, WARM_UP = 20, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A kind of artefact; its exporter has the target's name in the registry.
+
+    Attributes:
+        runner: name of the runner that opens it.
+        runtime: who runs it, for people.
+        suffix: how its file's name ends.
+        beside: suffixes of the files that belong to it, beside it under its stem.
+        fallback: the target that is made where this one cannot be.
+        missing: ``module:function`` that says why it cannot be made here, or None.
+    """
+
+    runner: str
+    runtime: str
+    suffix: str
+    beside: tuple[str, ...] = ()
+    fallback: str | None = None
+    missing: str | None = None
+
+
+TARGETS: Mapping[str, Target] = MappingProxyType(
+    {
+        "onnx": Target("ort", "onnxruntime", ".onnx"),
+        "ort": Target("ort", "onnxruntime", ".ort.onnx"),
+        "openvino": Target("openvino", "OpenVINO", ".xml", (".bin",)),
+        "torch": Target("pt2", "PyTorch", ".pt2"),
+        "trt": Target(
+            "trt",
+            "TensorRT",
+            ".engine",
+            (".engine.json",),
+            fallback="trt-bundle",
+            missing="backends.trt:missing",
+        ),
+        "trt-bundle": Target("trt-bundle", "onnxruntime", ".trt.zip"),
+    }
+)
+CPU_TARGETS = ("onnx", "openvino")
+"""What ``auto`` chooses from: one artefact a runtime."""
+
+HELP = (
+    "onnx: runs anywhere. ort: the same, already optimised by onnxruntime for machines of "
+    "this kind (starts sooner; may not load or be slow on others). openvino: IR, .xml and "
+    ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
+    "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
+    "exit status 3. auto: the faster of onnx and openvino, measured here."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What will be made.
+
+    Attributes:
+        target: a name in ``TARGETS``.
+        output: where.
+        timings: median seconds of the runtimes that were compared, by target.
+        missing: why it is not what was asked for.
+    """
+
+    target: str
+    output: Path
+    timings: Mapping[str, float] = field(default_factory=dict)
+    missing: str | None = None
+
+
+def settle(
+    target: str,
+    output: Path,
+    export: Callable[[str, Path], None],
+    inputs: Mapping[str, Any],
+) -> Settled:
+    """Chooses what to make for a target that was asked for.
+
+    Args:
+        target: a name in ``TARGETS``, or ``auto``.
+        output: the file that was asked for.
+        export: writes the network as a target to a path.
+        inputs: what to measure ``auto`` on.
+
+    Raises:
+        CompilerError: for an output that cannot be named so.
+        BackendUnavailable: when ``auto`` finds no runtime.
+    """
+    if target == AUTO:
+        timings = measure(CPU_TARGETS, export, inputs)
+        best = min(timings, key=lambda name: timings[name])
+        return Settled(best, renamed(output, best), timings)
+    row = TARGETS[target]
+    missing = _missing(row)
+    if missing is not None and row.fallback is not None:
+        return Settled(row.fallback, renamed(output, row.fallback), missing=missing)
+    if row.beside and not output.name.endswith(row.suffix):
+        raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
+    return Settled(target, output)
+
+
+def _missing(row: Target) -> str | None:
+    if row.missing is None:
+        return None
+    from importlib import import_module
+
+    module, _, function = row.missing.partition(":")
+    found: str | None = getattr(import_module(module), function)()
+    return found
+
+
+def renamed(output: Path, target: str) -> Path:
+    """``output`` with the suffix of ``target`` in place of another target's."""
+    suffixes = sorted((row.suffix for row in TARGETS.values()), key=len, reverse=True)
+    found = next((suffix for suffix in suffixes if output.name.endswith(suffix)), "")
+    return output.with_name(output.name.removesuffix(found) + TARGETS[target].suffix)
+
+
+def measure(
+    names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Mapping[str, Any]
+) -> dict[str, float]:
+    """Median seconds of one run, by target: those whose runtime is installed.
+
+    They take turns, so that what else the machine does strikes all alike.
+
+    Raises:
+        BackendUnavailable: when none is installed.
+    """
+    runners: dict[str, Runner] = {}
+    absent: BackendUnavailable | None = None
+    with TemporaryDirectory() as folder:
+        for name in names:
+            path = Path(folder) / f"candidate{TARGETS[name].suffix}"
+            try:
+                opener = backend("runner", TARGETS[name].runner)
+                export(name, path)
+            except BackendUnavailable as error:
+                absent = error
+                continue
+            runners[name] = opener(path)
+        if absent is not None and not runners:
+            raise absent
+        return {name: median(times) for name, times in _alternate(runners, inputs).items()}
+
+
+def _alternate(runners: Mapping[str, Runner], inputs: Mapping[str, Any]) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    for number in range(WARM_UP + ROUNDS):
+        for name, runner in runners.items():
+            start = time.perf_counter()
+            runner(inputs)
+            if number >= WARM_UP:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+@contextmanager
+def placed(path: Path, target: str) -> Iterator[Path]:
+    """``atomic_write`` for an artefact of more than one file.
+
+    The block writes to the temporary name it is given, and what belongs beside it under
+    the same stem. When it ends well, the files beside take their names first and the
+    artefact last; when it raises, nothing has changed. Only a machine that stops between
+    those two renamings leaves files that do not belong together, which an artefact that
+    has such files can tell by their hashes.
+
+    Raises:
+        OSError: naming the file that cannot be written.
+    """
+    with ExitStack() as stack:
+        main = stack.enter_context(atomic_write(path))
+        parts = [
+            (main.with_suffix(suffix), stack.enter_context(atomic_write(path.with_suffix(suffix))))
+            for suffix in TARGETS[target].beside
+        ]
+        try:
+            yield main
+            for made, place in parts:
+                os.replace(made, place)
+        finally:
+            for made, _ in parts:
+                made.unlink(missing_ok=True)

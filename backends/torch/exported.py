@@ -1,0 +1,119 @@
+"""Programs as ``torch.export`` archives, which load without this project.
+
+Source: https://docs.pytorch.org/docs/stable/export.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from backends.base import ExportOptions
+from backends.torch.devices import Array, to_tensor
+from backends.torch.functions import resize
+from backends.torch.module import build_module
+from compiler import CompilerError, Node, Program
+
+METADATA = "metadata.json"
+"""Name of the extra file with what the artefact says of itself."""
+LEAST = 33
+"""Smallest dynamic height and width: at 32 the deepest map is one pixel, a case apart."""
+
+
+class Pt2Exporter:
+    """Writes a program with ``torch.export.save``."""
+
+    def unsupported(self, node: Node) -> str | None:
+        """None: every primitive has a form in torch."""
+        return None
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes the program, traced once for the given size or for any.
+
+        Raises:
+            CompilerError: for a precision other than fp32.
+            OSError: when it cannot be written.
+        """
+        if options.precision != "fp32":
+            raise CompilerError("precision", options.precision, "fp32, for the target torch")
+        module = _without_size_checks(build_module(program).eval())
+        names = {"inputs": json.dumps([node.name for node in program.graph.inputs])}
+        examples = [_example(node, options) for node in program.graph.inputs]
+        inputs, shapes = (tuple(each) for each in zip(*examples, strict=True))
+        with torch.no_grad():
+            exported = torch.export.export(module, inputs, dynamic_shapes=shapes)
+        document = json.dumps(dict(metadata) | names)
+        with path.open("wb") as file:
+            torch.export.save(exported, file, extra_files={METADATA: document})
+
+
+def _example(node: Node, options: ExportOptions) -> tuple[Tensor, dict[int, Any]]:
+    """A tensor of the shape an input has, and its dynamic dimensions."""
+    dynamic = options.size is None
+    height, width = (-(-side // node["stride"]) for side in options.size or (96, 128))
+    batch, channels = options.batch or 2, node["channels"]
+    shapes: dict[int, Any] = {} if options.batch else {0: torch.export.Dim("N")}
+    first = 1 if node["bytes"] else 2
+    if dynamic:
+        shapes |= {
+            first + axis: torch.export.Dim(f"{side}_{node.name}", min=LEAST)
+            for axis, side in enumerate("HW")
+        }
+    if node["bytes"]:
+        return torch.zeros(batch, height, width, channels, dtype=torch.uint8), shapes
+    return torch.zeros(batch, channels, height, width), shapes
+
+
+def _without_size_checks(module: fx.GraphModule) -> fx.GraphModule:
+    """Resizes whatever the sizes, since a test of them would be fixed by the example's."""
+    for node in module.graph.nodes:
+        if node.target is resize:
+            node.target = resize_always
+    module.recompile()
+    return module
+
+
+def resize_always(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, half-pixel centres, to the size of ``like``: the same values at its own."""
+    size = (like.shape[2], like.shape[3])
+    return torch.nn.functional.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+class Pt2Runner:
+    """A ``.pt2`` file, run on the CPU.
+
+    Attributes:
+        metadata: what the artefact says of itself.
+
+    Raises:
+        ValueError: when torch cannot load it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        extra = {METADATA: ""}
+        try:
+            with Path(path).open("rb") as file:
+                program = torch.export.load(file, extra_files=extra)
+            self._module = program.module()
+            self.metadata: dict[str, str] = json.loads(extra[METADATA])
+        except OSError:
+            raise
+        except Exception as error:
+            # What torch raises for a damaged archive has no base class but Exception.
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{path}: torch: {first}") from error
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name."""
+        names: list[str] = json.loads(self.metadata["inputs"])
+        tensors = [to_tensor(inputs[name], inputs[name].dtype) for name in names]
+        with torch.inference_mode():
+            outputs: dict[str, Tensor] = self._module(*tensors)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}

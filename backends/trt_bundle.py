@@ -1,0 +1,117 @@
+"""What is needed to build a TensorRT engine elsewhere, in one archive.
+
+``model.onnx``, the command lines of ``trtexec`` for TensorRT 10 and 11 as shell scripts,
+and ``manifest.json``: hashes, sizes, the operators' source, the metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends.base import ExportOptions
+from backends.registry import backend
+from backends.trt import GENERATIONS, model_of, profile_of, trtexec
+from backends.trt_operators import SOURCE, VERSION
+from compiler import Node, Program
+
+Array = np.ndarray[Any, Any]
+
+MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+class BundleExporter:
+    """Writes the archive: the same bytes for the same network."""
+
+    def unsupported(self, node: Node) -> str | None:
+        """None: the whole model is checked, with its types."""
+        return None
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes the archive.
+
+        Raises:
+            CompilerError: for a node that TensorRT is not published to support.
+            OSError: when it cannot be written.
+        """
+        model = model_of(program, options, metadata)
+        profile = profile_of(model)
+        lines = {f"{n}": trtexec(MODEL, ENGINE, profile, n) for n in GENERATIONS}
+        files = {MODEL: model.SerializeToString(deterministic=True)}
+        for generation, words in lines.items():
+            files[f"trtexec-{generation}.sh"] = f"#!/bin/sh\n{shlex.join(words)}\n".encode()
+        manifest = {
+            "format": "auxnas/trt-bundle",
+            "version": 1,
+            "precision": options.precision,
+            "opset": options.opset,
+            "profile": profile,
+            "trtexec": {generation: shlex.join(words) for generation, words in lines.items()},
+            "operators": {"source": SOURCE, "tensorrt": VERSION},
+            "files": {name: _facts(data) for name, data in files.items()},
+            "metadata": dict(metadata),
+        }
+        files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(_entry(name), data)
+
+
+def _facts(data: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _DATE)
+    entry.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
+    """The model and the manifest of an archive.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
+            for name, facts in manifest["files"].items():
+                if _facts(archive.read(name)) != facts:
+                    raise ValueError(f"{name} is not what the manifest says")
+            return archive.read(MODEL), manifest
+    except (zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: not a whole bundle: {error}") from error
+
+
+class BundleRunner:
+    """The archive's model, run by onnxruntime: the numbers that an engine must give.
+
+    Attributes:
+        metadata: what the artefact says of itself.
+
+    Raises:
+        ValueError: when the archive is damaged or the runtime refuses the model.
+        BackendUnavailable: without onnxruntime.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        model, manifest = read_bundle(path)
+        self.metadata: dict[str, str] = manifest["metadata"]
+        self._run = backend("runner", "ort")(model)
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name."""
+        found: dict[str, Array] = self._run(inputs)
+        return found

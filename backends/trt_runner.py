@@ -1,0 +1,92 @@
+"""Running TensorRT engines, with calls that TensorRT 10 and 11 both have.
+
+Tensors go by name; memory and stream are the CUDA driver's.
+
+Sources:
+    https://docs.nvidia.com/deeplearning/tensorrt/11.0.0/_static/python-api/infer/Core/Engine.html
+    https://docs.nvidia.com/deeplearning/tensorrt/latest/_static/python-api/infer/Core/ExecutionContext.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends.cuda import Cuda
+from backends.trt import library, make_logger
+
+Array = np.ndarray[Any, Any]
+
+
+class TrtRunner:
+    """An engine on the GPU, inputs and outputs in the host's memory.
+
+    Open only what you built: an engine holds code that runs when it is loaded.
+
+    Raises:
+        ValueError: when TensorRT refuses the file.
+    """
+
+    def __init__(self, path: str | Path, trt: Any = None, device: Any = None) -> None:
+        self.trt = library() if trt is None else trt
+        self.device = Cuda() if device is None else device
+        self.device.use()
+        self._logger = make_logger(self.trt)
+        self._runtime = self.trt.Runtime(self._logger)
+        self.engine = self._runtime.deserialize_cuda_engine(Path(path).read_bytes())
+        if self.engine is None:
+            reason = " ".join(self._logger.errors[-1:]) or "not an engine of this version"
+            raise ValueError(f"{path}: TensorRT: {reason}")
+        self._context = self.engine.create_execution_context()
+        self._stream = self.device.stream()
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name.
+
+        Raises:
+            ValueError: for an input outside the engine's sizes, or a failed run.
+        """
+        feed = {name: np.ascontiguousarray(x) for name, x in inputs.items()}
+        for name, array in feed.items():
+            if not self._context.set_input_shape(name, array.shape):
+                raise ValueError(f"input {name!r}: {array.shape} is outside the engine's sizes")
+        outputs = {name: self._empty(name) for name in self._names("OUTPUT")}
+        addresses = {
+            name: self.device.allocate(array.nbytes) for name, array in (feed | outputs).items()
+        }
+        try:
+            self._run(feed, outputs, addresses)
+        finally:
+            for address in addresses.values():
+                self.device.free(address)
+        return outputs
+
+    def _run(
+        self,
+        feed: Mapping[str, Array],
+        outputs: Mapping[str, Array],
+        addresses: Mapping[str, int],
+    ) -> None:
+        for name, address in addresses.items():
+            self._context.set_tensor_address(name, address)
+        for name, array in feed.items():
+            self.device.upload(addresses[name], array)
+        if not self._context.execute_async_v3(self._stream):
+            raise ValueError(
+                "TensorRT: " + (" ".join(self._logger.errors[-1:]) or "the run failed")
+            )
+        self.device.wait(self._stream)
+        for name, array in outputs.items():
+            self.device.download(array, addresses[name])
+
+    def _names(self, mode: str) -> list[str]:
+        names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
+        wanted = getattr(self.trt.TensorIOMode, mode)
+        return [name for name in names if self.engine.get_tensor_mode(name) == wanted]
+
+    def _empty(self, name: str) -> Array:
+        kind = self.trt.nptype(self.engine.get_tensor_dtype(name))
+        return np.empty(tuple(self._context.get_tensor_shape(name)), kind)
