@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,10 @@ from search.report import print_best, row, status_lines, write_best
 from search.report import status as report_status
 from search.run import Workplace, execute
 from search.trials import best_of
+
+WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads that wait for each other sleep. By default they spin, which makes training on a
+processor that does anything else besides several times slower."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -105,6 +110,7 @@ def run(
     finished; the same command goes on.
     """
     settings = _settings(preset, options, dict(sets))
+    os.environ.setdefault(*WAITING)
     try:
         return _search(Workplace(settings, out, cache_dir(cache), display_on_stderr()), as_json)
     except KeyboardInterrupt:

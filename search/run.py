@@ -168,7 +168,8 @@ class Workplace:
     @cached_property
     def weights(self) -> RunWeights:
         """The trained networks."""
-        return RunWeights(self.folder / "weights", self.spec, self.dataset.classes)
+        palette = self.dataset.palette.tolist()
+        return RunWeights(self.folder / "weights", self.spec, self.dataset.classes, palette)
 
     def figures(self, trial: Trial) -> tuple[int, int]:
         """Parameters and multiply-adds of a trial's network as described."""

@@ -23,11 +23,13 @@ class RunWeights:
         folder: where they are.
         spec: the model; its auxiliary heads are not kept.
         classes: the class names.
+        palette: their colours, [red, green, blue] each.
     """
 
     folder: Path
     spec: ModelSpec
     classes: tuple[str, ...]
+    palette: list[list[int]]
 
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores the network that ``trial`` ended with, auxiliary heads apart."""
@@ -40,7 +42,8 @@ class RunWeights:
             "genotype": json.loads(to_json(genotype)),
             "model": shipped(self.spec).to_dict(),
             "classes": self.classes,
-            "normalisation": {"range": 255, "mean": MEAN, "std": STD},
+            "palette": self.palette,
+            "normalisation": {"mean": MEAN, "deviation": STD},
         }
         save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)
 

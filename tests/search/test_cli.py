@@ -199,3 +199,19 @@ def test_the_null_search_needs_no_framework(tmp_path, cache):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_best_network_compiles(finished):
+    from backends.cli import main as nascompile
+
+    folder, _ = finished
+    output = folder / "best.onnx"
+    options = ["--input-size", "32x32", "--output", str(output), "--json"]
+    command = [str(folder / "best.json"), "--weights", str(folder / "best.safetensors"), *options]
+    result = CliRunner().invoke(nascompile, command)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    document = read(folder / "best.json")
+    assert found["parameters"] == document.extra["result"]["parameters"]
+    assert found["multiply_adds"] == document.extra["result"]["multiply_adds"]
+    assert output.is_file()

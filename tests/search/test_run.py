@@ -240,7 +240,9 @@ def test_weights_say_what_they_are(place_of):
     found = {name: json.loads(text) for name, text in metadata.items()}
     assert found["classes"] == list(place_of().dataset.classes)
     assert found["model"]["auxiliary"] == "none"
-    assert found["normalisation"]["mean"][0] == 0.485
+    assert found["palette"] == place_of().dataset.palette.tolist()
+    assert found["normalisation"]["mean"] == [0.485, 0.456, 0.406]
+    assert found["normalisation"]["deviation"] == [0.229, 0.224, 0.225]
     assert best_of(trials)[0].number == int(path.stem[-5:])
 
 
