@@ -162,7 +162,7 @@ def open_artefact(path: str | Path) -> Artefact:
         if not model.graph.node or not model.graph.output:
             raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
         return _artefact(path, model)
-    except (DecodeError, UnicodeDecodeError):
+    except DecodeError:
         found = "no ONNX model, or a damaged or truncated one"
         raise CompilerError(str(path), found, "an .onnx file that nascompile wrote") from None
 
@@ -171,7 +171,7 @@ def _artefact(path: Path, model: onnx.ModelProto) -> Artefact:
     weights = {each.name for each in model.graph.initializer}
     return Artefact(
         path,
-        {each.key: _decoded(each.value) for each in model.metadata_props},
+        {_text(each.key): _decoded(_text(each.value)) for each in model.metadata_props},
         tuple(_tensor(path, each) for each in model.graph.input if each.name not in weights),
         tuple(_tensor(path, each) for each in model.graph.output),
         operators(model.graph.node),
@@ -180,8 +180,15 @@ def _artefact(path: Path, model: onnx.ModelProto) -> Artefact:
             (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")),
             default=0,
         ),
-        f"{model.producer_name} {model.producer_version}".strip() or "unknown",
+        f"{_text(model.producer_name)} {_text(model.producer_version)}".strip() or "unknown",
     )
+
+
+def _text(value: str | bytes) -> str:
+    """A name. What is no UTF-8 is handed over as bytes: the file is damaged."""
+    if isinstance(value, bytes):
+        raise DecodeError("no text where a name must be")
+    return value
 
 
 def _decoded(text: str) -> Any:
@@ -199,21 +206,25 @@ def _tensor(path: Path, value: onnx.ValueInfoProto) -> Tensor:
     except KeyError:
         raise CompilerError(f"{path}: {value.name}", "no tensor", "images or maps") from None
     axes = kind.shape.dim
-    shape = (d.dim_value if d.HasField("dim_value") else d.dim_param for d in axes)
-    return Tensor(value.name, dtype, tuple(shape))
+    shape = (d.dim_value if d.HasField("dim_value") else _text(d.dim_param) for d in axes)
+    return Tensor(_text(value.name), dtype, tuple(shape))
 
 
 def operators(nodes: Iterable[onnx.NodeProto]) -> tuple[Operator, ...]:
     """The nodes of an ONNX graph, less what only running them needs."""
-    return tuple(Operator(each.name, each.op_type, tuple(each.output)) for each in nodes)
+    return tuple(
+        Operator(_text(each.name), _text(each.op_type), tuple(map(_text, each.output)))
+        for each in nodes
+    )
 
 
 def _parameters(model: onnx.ModelProto) -> int:
-    """Numbers in real-valued initialisers: sizes and other whole numbers are no weights."""
+    """Numbers in real-valued arrays: sizes, which are whole, and lone bounds are no weights."""
+    arrays = [each for each in model.graph.initializer if each.dims]
     real = {
         number
-        for number in {each.data_type for each in model.graph.initializer}
+        for number in {each.data_type for each in arrays}
         if number in onnx.TensorProto.DataType.values() and number
         if onnx.helper.tensor_dtype_to_np_dtype(number).name in _REAL
     }
-    return sum(prod(each.dims) for each in model.graph.initializer if each.data_type in real)
+    return sum(prod(each.dims) for each in arrays if each.data_type in real)
