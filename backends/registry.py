@@ -18,10 +18,11 @@ TABLE = {
     ("runner", "openvino"): ("backends.openvino:OpenvinoRunner", "openvino", "openvino"),
     ("runner", "pt2"): ("backends.torch.exported:Pt2Runner", "torch", "torch"),
     ("runner", "trt"): ("backends.trt_runner:TrtRunner", "tensorrt", "tensorrt"),
-    ("runner", "trt-bundle"): ("backends.trt_bundle:BundleRunner", "onnxruntime", "ort"),
+    ("runner", "trt-bundle"): ("backends.trt_bundle_runner:BundleRunner", "onnxruntime", "ort"),
     ("runner", "reference"): ("backends.reference:ReferenceRunner", "numpy", "ort"),
     ("runner", "torch"): ("backends.torch:TorchRunner", "torch", "torch"),
     ("learner", "torch"): ("backends.torch:TorchLearner", "torch", "torch"),
+    ("checkpoint", "torch"): ("backends.torch:read_checkpoint", "torch", "torch"),
     ("encoder", "torch"): ("backends.torch:load_encoder", "torch", "torch"),
     ("learner", "null"): ("backends.null:NullLearner", "numpy", "torch"),
 }

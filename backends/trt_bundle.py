@@ -14,15 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from backends.base import ExportOptions
-from backends.registry import backend
 from backends.trt import GENERATIONS, model_of, profile_of, trtexec
 from backends.trt_operators import SOURCE, VERSION
 from compiler import Node, Program
-
-Array = np.ndarray[Any, Any]
 
 MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -93,25 +88,3 @@ def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
             return archive.read(MODEL), manifest
     except (zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: not a whole bundle: {error}") from error
-
-
-class BundleRunner:
-    """The archive's model, run by onnxruntime: the numbers that an engine must give.
-
-    Attributes:
-        metadata: what the artefact says of itself.
-
-    Raises:
-        ValueError: when the archive is damaged or the runtime refuses the model.
-        BackendUnavailable: without onnxruntime.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        model, manifest = read_bundle(path)
-        self.metadata: dict[str, str] = manifest["metadata"]
-        self._run = backend("runner", "ort")(model)
-
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name."""
-        found: dict[str, Array] = self._run(inputs)
-        return found

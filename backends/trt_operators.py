@@ -125,6 +125,9 @@ def violation(model: onnx.ModelProto) -> str | None:
     opset = next(each.version for each in model.opset_import if each.domain == "")
     if not OPSETS[0] <= opset <= OPSETS[1]:
         return f"opset {opset}, expected {OPSETS[0]} to {OPSETS[1]}"
+    unknown = (n for n in model.graph.node if n.domain or n.op_type not in OPERATORS)
+    for node in unknown:
+        return f"{node.name}: {node.op_type}: not among TensorRT's {VERSION} operators known here"
     graph = shape_inference.infer_shapes(model).graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
     types = {name: tensor.data_type for name, tensor in constants.items()}
@@ -137,9 +140,7 @@ def violation(model: onnx.ModelProto) -> str | None:
 def _refusal(
     node: onnx.NodeProto, types: Mapping[str, int], constants: Mapping[str, onnx.TensorProto]
 ) -> str | None:
-    row = OPERATORS.get(node.op_type) if node.domain == "" else None
-    if row is None:
-        return f"not among TensorRT's {VERSION} operators that this project knows"
+    row = OPERATORS[node.op_type]
     for name in node.input[: row.data]:
         if name and types.get(name) not in row.types:
             kind = TensorProto.DataType.Name(types.get(name, TensorProto.UNDEFINED))

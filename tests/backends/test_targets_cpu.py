@@ -1,0 +1,305 @@
+"""Artefacts for runtimes on a CPU: what they compute, say and survive."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from backends import targets
+from backends.base import BackendUnavailable, ExportOptions
+from backends.cli import main
+from backends.ort import OrtRunner
+from backends.reference import ReferenceRunner
+from backends.registry import backend
+from backends.targets import TARGETS, placed, renamed, settle
+from backends.verification import compare, noise
+from compiler import CompilerError, ModelSpec, Program, lower
+from compiler.interface import Interface, with_interface
+from compiler.passes import INFERENCE, run
+from compiler.weights import randomised
+from genotype import zoo
+
+SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
+SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x64", "--classes", "5")
+SIZES = ((64, 96), (97, 131))
+METADATA = {"genotype": '{"x": [1, "é <&>\\n"]}', "tool": "auxnas"}
+
+needs_openvino = pytest.param(
+    "openvino",
+    marks=pytest.mark.skipif(
+        "not __import__('importlib').util.find_spec('openvino')", reason="needs openvino"
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def network(ends: Interface | None = None) -> Program:
+    graph = lower(zoo.load("arch2").genotype, SPEC)
+    return with_interface(Program(graph, randomised(graph, 0), "arch2"), ends or Interface())
+
+
+def made(target: str, program: Program, options: ExportOptions):
+    """A runner of ``program`` as an artefact of ``target``."""
+    path = Path(f"net{TARGETS[target].suffix}")
+    backend("exporter", target)().export(run(INFERENCE, program)[0], path, options, METADATA)
+    return backend("runner", TARGETS[target].runner)(path)
+
+
+def compile_(*args: str):
+    return CliRunner().invoke(main, ["arch0", *SMALL_NET, *args])
+
+
+ENDS = (Interface(), Interface("labels", True, "nhwc-uint8"), Interface("probabilities", True))
+
+
+@pytest.mark.parametrize("target", ["ort", needs_openvino])
+@pytest.mark.parametrize("ends", ENDS, ids=lambda ends: ends.head)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_any_size_and_batch_computes_the_network(target, ends, precision):
+    program = network(ends)
+    runner, reference = made(target, program, ExportOptions(None, None, precision)), None
+    reference = ReferenceRunner(program)
+    for size in SIZES:
+        one = noise(program, size, 0)
+        found = compare(runner, reference, one)
+        if precision == "fp32" or ends.head != "labels":
+            assert found.within({"fp32": 1e-4, "fp16": 2e-2}[precision])
+        assert found.labels_changed < 0.05
+        two = {name: np.concatenate([x, x[:, ::-1].copy()]) for name, x in one.items()}
+        again = runner(two)["main"]
+        assert again.shape[0] == 2
+        np.testing.assert_allclose(again[:1], runner(one)["main"], rtol=1e-2, atol=1e-2)
+        assert (again[0] != again[1]).any()
+
+
+def test_torch_computes_the_network_at_any_size_and_loads_without_this_project():
+    program = network(Interface("labels", True, "nhwc-uint8"))
+    runner = made("torch", program, ExportOptions(None, None))
+    for size in SIZES:
+        assert compare(runner, ReferenceRunner(program), noise(program, size, 0)).within(0)
+    assert runner.metadata == METADATA | {"inputs": '["image"]'}
+    code = (
+        "import sys, torch\n"
+        "extra = {'metadata.json': ''}\n"
+        "module = torch.export.load('net.pt2', extra_files=extra).module()\n"
+        "found = module(torch.zeros(1, 64, 96, 3, dtype=torch.uint8))['main']\n"
+        "print(tuple(found.shape), 'genotype' in extra['metadata.json'])\n"
+        "print(any(n.split('.')[0] in ('backends', 'compiler', 'genotype') for n in sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split("\n")[:2] == ["(1, 1, 64, 96) True", "False"]
+
+
+def test_torch_takes_fp32_only():
+    with pytest.raises(CompilerError, match="precision: fp16, expected fp32"):
+        made("torch", network(), ExportOptions((64, 96), 1, "fp16"))
+
+
+def test_the_offline_file_keeps_metadata_and_is_optimised():
+    made("ort", network(), ExportOptions((64, 96)))
+    model = onnx.load("net.ort.onnx")
+    assert {p.key: p.value for p in model.metadata_props} == METADATA
+    made("onnx", network(), ExportOptions((64, 96)))
+    plain = onnx.load("net.onnx")
+    assert len(model.graph.node) < len(plain.graph.node)
+
+
+def test_openvino_keeps_metadata_and_float32():
+    pytest.importorskip("openvino", reason="needs openvino")
+    runner = made("openvino", network(), ExportOptions((64, 96)))
+    assert METADATA.items() <= runner.metadata.items()
+    assert len(runner.metadata["weights_sha256"]) == 64
+    assert "float32" in str(runner._model.get_property("INFERENCE_PRECISION_HINT"))
+
+
+@pytest.mark.parametrize("damage", ["xml", "bin", "no bin", "other bin"])
+def test_a_damaged_ir_is_refused_in_one_line(damage):
+    pytest.importorskip("openvino", reason="needs openvino")
+    made("openvino", network(), ExportOptions((64, 96)))
+    weights = Path("net.bin")
+    if damage == "xml":
+        Path("net.xml").write_text(Path("net.xml").read_text()[:-5000])
+    elif damage == "bin":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "no bin":
+        weights.unlink()
+    else:
+        data = bytearray(weights.read_bytes())
+        data[1000] ^= 1
+        weights.write_bytes(data)
+    with pytest.raises(ValueError, match=r"net\.xml: ") as error:
+        backend("runner", "openvino")(Path("net.xml"))
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_archives_are_refused():
+    Path("a.pt2").write_bytes(b"not an archive")
+    with pytest.raises(ValueError, match=r"a\.pt2: torch: ") as error:
+        backend("runner", "pt2")(Path("a.pt2"))
+    assert "\n" not in str(error.value)
+    with pytest.raises(FileNotFoundError):
+        backend("runner", "pt2")(Path("none.pt2"))
+
+
+# nascompile
+
+
+@pytest.mark.parametrize("target", ["ort", needs_openvino])
+def test_nascompile_makes_and_checks(target):
+    result = compile_("--target", target, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    row = TARGETS[target]
+    assert (found["target"], found["output"]) == (target, f"arch0{row.suffix}")
+    assert 0 < found["max_relative_error"] < 1e-4
+    names = {f"arch0{suffix}" for suffix in (row.suffix, *row.beside)}
+    assert {p.name for p in Path().iterdir()} == names
+
+
+def test_auto_measures_and_picks_the_fastest():
+    pytest.importorskip("openvino", reason="needs openvino")
+    result = compile_("--target", "auto", "--json", "--output", "best.onnx")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    times = found["timings_ms"]
+    assert times.keys() == {"onnx", "openvino"}
+    assert found["target"] == min(times, key=lambda name: times[name])
+    assert Path(found["output"]).stem == "best"
+    assert Path(found["output"]).suffix == TARGETS[found["target"]].suffix
+    assert 0 < found["max_relative_error"] < 1e-4
+
+
+def test_auto_prints_a_table(monkeypatch):
+    monkeypatch.setattr(targets, "measure", lambda *args: {"onnx": 0.002, "openvino": 0.001})
+    pytest.importorskip("openvino", reason="needs openvino")
+    printed = compile_("--target", "auto", "--no-verify").stdout
+    assert "onnxruntime  " in printed
+    assert "OpenVINO     " in printed
+    assert printed.count("chosen") == 1
+
+
+@pytest.mark.parametrize("fast", ["onnx", "openvino"])
+def test_the_fastest_wins_whichever_it_is(fast, monkeypatch):
+    times = {"onnx": 2.0, "openvino": 2.0} | {fast: 1.0}
+    monkeypatch.setattr(targets, "measure", lambda names, export, inputs: times)
+    found = settle("auto", Path("dir/net"), lambda target, path: None, {})
+    assert found == targets.Settled(fast, Path(f"dir/net{TARGETS[fast].suffix}"), times)
+
+
+def test_auto_does_with_what_is_installed(monkeypatch):
+    def absent(role: str, name: str):
+        if (role, name) == ("runner", "openvino"):
+            raise BackendUnavailable("openvino", "openvino", "openvino")
+        return backend(role, name)
+
+    monkeypatch.setattr(targets, "backend", absent)
+    found = json.loads(compile_("--target", "auto", "--json", "--no-verify").stdout)
+    assert (found["target"], found["timings_ms"].keys()) == ("onnx", {"onnx"})
+
+
+def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
+    def absent(role: str, name: str):
+        raise BackendUnavailable(name, name, "ort")
+
+    monkeypatch.setattr(targets, "backend", absent)
+    result = compile_("--target", "auto")
+    assert result.exit_code == 1
+    assert "pip install" in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+def test_runtimes_take_turns():
+    calls: list[str] = []
+
+    def opener(name: str):
+        return lambda inputs: calls.append(name)
+
+    times = targets._alternate({"a": opener("a"), "b": opener("b")}, {})
+    assert calls == ["a", "b"] * (targets.WARM_UP + targets.ROUNDS)
+    assert [len(each) for each in times.values()] == [targets.ROUNDS] * 2
+
+
+def test_an_ir_under_another_name_is_refused():
+    result = compile_("--target", "openvino", "--output", "a.onnx")
+    assert result.exit_code == 1
+    assert "a.onnx, expected a name that ends in .xml" in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["ort", needs_openvino])
+def test_past_the_tolerance_nothing_is_written(target):
+    row = TARGETS[target]
+    names = [f"a{suffix}" for suffix in (row.suffix, *row.beside)]
+    for name in names:
+        Path(name).write_text("good")
+    result = compile_("--target", target, "--tolerance", "1e-12", "--output", f"a{row.suffix}")
+    assert result.exit_code == 1
+    assert "largest error" in result.stderr
+    assert sorted(p.name for p in Path().iterdir()) == sorted(names)
+    assert {p.read_text() for p in Path().iterdir()} == {"good"}
+
+
+def test_a_target_that_is_not_installed_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "backends.openvino", raising=False)
+    result = compile_("--target", "openvino")
+    assert result.exit_code == 1
+    assert 'pip install "auxnas[openvino]"' in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+def write(both: bool) -> None:
+    """New files in place of a.xml and a.bin, in vain: the check fails, or one is not made."""
+    with placed(Path("a.xml"), "openvino") as temporary:
+        temporary.write_text("new")
+        if both:
+            temporary.with_suffix(".bin").write_text("new")
+            raise KeyError
+
+
+def test_files_beside_appear_with_the_artefact_or_not_at_all():
+    with placed(Path("a.xml"), "openvino") as temporary:
+        temporary.write_text("xml")
+        temporary.with_suffix(".bin").write_text("bin")
+        assert not Path("a.xml").exists()
+    assert (Path("a.xml").read_text(), Path("a.bin").read_text()) == ("xml", "bin")
+    for both, error in ((True, KeyError), (False, FileNotFoundError)):
+        with pytest.raises(error):
+            write(both)
+    assert (Path("a.xml").read_text(), Path("a.bin").read_text()) == ("xml", "bin")
+    assert sorted(p.name for p in Path().iterdir()) == ["a.bin", "a.xml"]
+
+
+@pytest.mark.parametrize(
+    ("given", "target", "expected"),
+    [
+        ("a", "onnx", "a.onnx"),
+        ("d/a.onnx", "openvino", "d/a.xml"),
+        ("a.ort.onnx", "openvino", "a.xml"),
+        ("a.engine", "trt-bundle", "a.trt.zip"),
+        ("net.v2", "onnx", "net.v2.onnx"),
+    ],
+)
+def test_a_chosen_target_gives_its_suffix(given, target, expected):
+    assert renamed(Path(given), target) == Path(expected)
+
+
+def test_the_dynamic_bytes_model_takes_its_size_from_numbers():
+    made("onnx", network(Interface("labels", True, "nhwc-uint8")), ExportOptions(None, None))
+    model = onnx.load("net.onnx")
+    assert all("image" not in node.input for node in model.graph.node if node.op_type == "Shape")
+    image = np.zeros((2, 97, 131, 3), np.uint8)
+    assert OrtRunner(Path("net.onnx"))({"image": image})["main"].shape == (2, 1, 97, 131)
