@@ -15,8 +15,9 @@ from backends.base import (
     TrialFailure,
     silent,
 )
-from backends.compile import Report, Request, Weights, compile_artefact, read_weights
+from backends.compile import Report, Request, compile_artefact
 from backends.registry import backend
+from backends.weights import Weights, read_weights
 
 __all__ = [
     "IGNORE",

@@ -14,7 +14,8 @@ from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
 from genotype.console import DONE, OneLineCommand, note, print_json
 
 if TYPE_CHECKING:
-    from backends.compile import Report, Request, Weights
+    from backends.compile import Report, Request
+    from backends.weights import Weights
     from compiler import Cost, ModelSpec
     from compiler.interface import Interface
     from genotype import Document
@@ -85,7 +86,8 @@ def main(
     nested list itself. Without --weights the weights are random, from --seed.
     """
     from backends.base import ExportOptions
-    from backends.compile import Request, compile_artefact, read_weights
+    from backends.compile import Request, compile_artefact
+    from backends.weights import read_weights
     from genotype import zoo
 
     document = zoo.find(genotype)

@@ -26,12 +26,13 @@ from backends.verification import (
     noise,
     worst,
 )
+from backends.weights import Weights
 from compiler import Cost, Graph, ModelSpec, Program, Size, cost, lower
 from compiler.errors import CompilerError
 from compiler.interface import Interface, with_interface
 from compiler.passes import INFERENCE, Change, run
-from compiler.weights import fit, load_weights, randomised
-from genotype import Genotype, GenotypeError, parse, to_json
+from compiler.weights import randomised
+from genotype import Genotype, to_json
 
 Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
@@ -40,22 +41,6 @@ LATENCY_RUNS = 20
 WARM_UP = 3
 STRIDE = 32
 """Of the encoder: a smaller image is less than one pixel of its deepest output."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Parameter arrays and what is known of them.
-
-    Attributes:
-        params: arrays by name.
-        source: for messages: a path, or how they were made.
-        metadata: decoded metadata: ``genotype``, ``model``, ``classes``,
-            ``normalisation`` where present.
-    """
-
-    params: Mapping[str, Any] = field(repr=False)
-    source: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -237,7 +222,7 @@ def _refuse_small(size: Size) -> None:
 def _params(request: Request, graph: Graph) -> dict[str, Any]:
     if request.weights is None:
         return randomised(graph, request.seed)
-    return fit(graph, request.weights.params, request.weights.source)
+    return request.weights.of(graph)
 
 
 class _Checker:
@@ -329,31 +314,3 @@ def artefact_metadata(request: Request, check: Check | None = None) -> dict[str,
         }
     values |= {key: known[key] for key in ("classes", "palette") if key in known}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
-
-
-def read_weights(path: str, genotype: Genotype) -> Weights:
-    """Weights of ``genotype``'s network from a safetensors file.
-
-    Raises:
-        CompilerError: when the file cannot be read, or says that it is of another genotype.
-    """
-    params, texts = load_weights(path)
-    known = {}
-    for key, text in texts.items():
-        try:
-            known[key] = json.loads(text)
-        except ValueError:
-            known[key] = text
-    if "genotype" in known:
-        _same_genotype(path, known["genotype"], genotype)
-    return Weights(params, path, known)
-
-
-def _same_genotype(path: str, found: object, expected: Genotype) -> None:
-    text = found if isinstance(found, str) else json.dumps(found)
-    try:
-        theirs = parse(text).genotype
-    except GenotypeError as error:
-        raise CompilerError(f"{path}: metadata", f"no genotype ({error})", "one") from None
-    if theirs != expected:
-        raise CompilerError(path, f"weights of {theirs}", f"of {expected}")

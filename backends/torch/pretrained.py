@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends.weights import is_state_dict
 from compiler import CompilerError, Graph, graph_weights
 from compiler.encoder import GROUPS
 from compiler.primitives import BATCH_NORM_EPSILON
@@ -64,17 +65,19 @@ def _check(found: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]], pl
 
 def _read(path: Path) -> dict[str, Array]:
     """All arrays of a file, whose kind its first bytes tell."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-    except OSError as error:
-        raise CompilerError(str(path), error.strerror or "unreadable", _EXPECTED) from None
-    if head == b"PK" or head[:1] == b"\x80":
-        return _read_state_dict(path)
+    if is_state_dict(path):
+        return read_checkpoint(path)
     return load_weights(path)[0]
 
 
-def _read_state_dict(path: Path) -> dict[str, Array]:
+def read_checkpoint(path: Path) -> dict[str, Array]:
+    """The tensors of a PyTorch state dict, float32 by name, without running any code in it.
+
+    What ``DataParallel`` puts before every name is taken off.
+
+    Raises:
+        CompilerError: for a file that is damaged or holds more than tensors.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):
             values = torch.load(path, map_location="cpu", weights_only=True)
@@ -86,7 +89,7 @@ def _read_state_dict(path: Path) -> dict[str, Array]:
         raise CompilerError(str(path), f"unreadable ({reason})", _EXPECTED) from None
     if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
         raise CompilerError(str(path), f"a {type(values).__name__}", "a state dict of tensors")
-    return {str(name): value.float().numpy() for name, value in values.items()}
+    return {str(n).removeprefix("module."): v.float().numpy() for n, v in values.items()}
 
 
 def from_torchvision(values: Mapping[str, Array], place: str) -> dict[str, Array]:
