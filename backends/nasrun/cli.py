@@ -94,8 +94,8 @@ def bench(
     opened = open_artefact(artefact)
     inputs = example(opened, input_size)
     runner = opened.runner(threads)
-    with bar("timing", warmup + runs) as advance:
-        times = measure(runner, inputs, runs, warmup, advance)
+    with bar("timing", warmup + runs) as shown:
+        times = measure(runner, inputs, runs, warmup, shown.advance)
     result = _measured(opened, inputs, threads) | {"runs": runs, "warmup": warmup}
     result |= times.to_dict()
     if as_json:
@@ -176,8 +176,8 @@ def profile(
 
     opened = open_artefact(artefact)
     inputs = example(opened, input_size)
-    with bar("profiling", warmup + runs) as advance:
-        found = profiled(opened, inputs, runs, warmup, threads, advance)
+    with bar("profiling", warmup + runs) as shown:
+        found = profiled(opened, inputs, runs, warmup, threads, shown.advance)
     result = _measured(opened, inputs, threads)
     if as_json:
         print_json(result | profile_json(found))
@@ -224,10 +224,11 @@ def predict(
     legend = folder / "legend.png"
     write_legend(predictor.classes.names, predictor.classes.palette, legend)
     outcomes = []
-    with bar("predicting", len(wanted)) as advance:
-        for outcome in predict_files(predictor, wanted, overlay_alpha, advance):
+    with bar("predicting", len(wanted)) as shown:
+        for outcome in predict_files(predictor, wanted, overlay_alpha, shown.advance):
             outcomes.append(outcome)
-            _say(outcome, predictor.classes, as_json)
+            with shown.aside():
+                _say(outcome, predictor.classes, as_json)
     if as_json:
         print_json(_predicted(opened, legend, outcomes, predictor.classes))
     return FAILED if any(outcome.error for outcome in outcomes) else DONE

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from onnx import helper
 from PIL import Image
 
+from backends import Request, Weights, compile_artefact
 from backends.base import ExportOptions
-from backends.compile import Request, Weights, compile_artefact
 from backends.nasrun.cli import main
 from compiler import ModelSpec, lower
 from compiler.interface import Interface
