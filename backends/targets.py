@@ -22,7 +22,10 @@ AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
 INCOMPLETE = 3
 """Exit status when something less than what was asked for could be made here."""
-ROUNDS, WARM_UP = 20, 3
+TURNS, RUNS = 6, 5
+"""Of each runtime, and timed runs in each turn."""
+PAUSE = 0.05
+"""Seconds before a turn: a runtime's threads spin for a while after its last run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +172,18 @@ def measure(
 
 def _alternate(runners: Mapping[str, Runner], inputs: Mapping[str, Any]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in runners}
-    for number in range(WARM_UP + ROUNDS):
+    for _ in range(TURNS):
         for name, runner in runners.items():
-            start = time.perf_counter()
+            time.sleep(PAUSE)
             runner(inputs)
-            if number >= WARM_UP:
-                times[name].append(time.perf_counter() - start)
+            times[name] += [_seconds(runner, inputs) for _ in range(RUNS)]
     return times
+
+
+def _seconds(runner: Runner, inputs: Mapping[str, Any]) -> float:
+    start = time.perf_counter()
+    runner(inputs)
+    return time.perf_counter() - start
 
 
 @contextmanager

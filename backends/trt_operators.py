@@ -82,7 +82,6 @@ def _zero_point(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto])
 
 OPERATORS: Mapping[str, Support] = MappingProxyType(
     {
-        "Add": Support(_NUMBERS),
         "ArgMax": Support(_NUMBERS),
         "BatchNormalization": Support(_FLOATS),
         "Cast": Support(_ANY | {TensorProto.UINT8}),

@@ -221,15 +221,17 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
     assert list(Path().iterdir()) == []
 
 
-def test_runtimes_take_turns():
+def test_runtimes_take_turns(monkeypatch):
+    monkeypatch.setattr(targets, "PAUSE", 0)
     calls: list[str] = []
 
     def opener(name: str):
         return lambda inputs: calls.append(name)
 
     times = targets._alternate({"a": opener("a"), "b": opener("b")}, {})
-    assert calls == ["a", "b"] * (targets.WARM_UP + targets.ROUNDS)
-    assert [len(each) for each in times.values()] == [targets.ROUNDS] * 2
+    turn = 1 + targets.RUNS
+    assert calls == [*"a" * turn, *"b" * turn] * targets.TURNS
+    assert [len(each) for each in times.values()] == [targets.TURNS * targets.RUNS] * 2
 
 
 def test_an_ir_under_another_name_is_refused():
