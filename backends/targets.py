@@ -71,7 +71,7 @@ CPU_TARGETS = ("onnx", "openvino")
 
 HELP = (
     "onnx: runs anywhere. ort: the same, already optimised by onnxruntime for machines of "
-    "this kind (starts sooner; may not load or be slow on others). openvino: IR, .xml and "
+    "this kind (starts sooner; on others it may not load, or be slow). openvino: IR, .xml and "
     ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
     "exit status 3. auto: the faster of onnx and openvino, measured here."

@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,9 @@ class TrtExporter:
         if kept.is_file():
             return kept.read_bytes()
         engine = build_engine(self.trt, model, profile)
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with atomic_write(kept) as temporary:
-            temporary.write_bytes(engine)
+        # Without a place to keep it, it is built again: no reason to lose this one.
+        with suppress(OSError):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with atomic_write(kept) as temporary:
+                temporary.write_bytes(engine)
         return engine

@@ -245,6 +245,13 @@ def test_the_cache_knows_content_version_and_device(small):
     assert len(list(Path("engines").iterdir())) == 4
 
 
+def test_a_cache_that_cannot_be_written_loses_no_engine(small):
+    Path("file").write_text("in the way")
+    made = TrtExporter(FakeTensorrt(), Cuda(FakeDriver()), Path("file/engines"))
+    made.export(small, Path("a.engine"), ExportOptions((64, 48)), {})
+    assert Path("a.engine").is_file()
+
+
 def test_a_build_that_fails_says_why_in_one_line(small):
     trt = FakeTensorrt(fails=True)
     with pytest.raises(CompilerError, match="TensorRT: no kernel for this"):
