@@ -50,7 +50,7 @@ class ExportOptions:
         size: (height, width) of the images; None for any.
         batch: images at once; None for any number.
         precision: ``fp32`` or ``fp16``: of weights and of what is computed between the
-            ends, which stay float32.
+            ends, which stay float32. ``int8`` is written as ``fp32``, to be quantised.
         opset: version of the ONNX operators.
     """
 

@@ -15,6 +15,7 @@ from genotype.console import DONE, OneLineCommand, note, print_json
 
 if TYPE_CHECKING:
     from backends.compile import Report, Request
+    from backends.int8 import Int8Options
     from backends.weights import Weights
     from compiler import Cost, ModelSpec
     from compiler.interface import Interface
@@ -52,6 +53,15 @@ class BatchType(click.ParamType[int | None]):
 
 HEADS = ("logits", "probabilities", "labels")
 FORMATS = ("nchw-float", "nhwc-uint8")
+PRECISION_HELP = (
+    "int8: the layers that bear it, calibrated on --images; the artefact stays fp32, and says "
+    "so, where int8 is not faster or changes more than --max-drop."
+)
+IMAGES_HELP = (
+    "Check on these photographs instead of noise. int8: calibrate on them (8 or more; a quarter "
+    "is kept apart to judge by)."
+)
+MAX_DROP_HELP = "int8: largest share of pixels that may change label."
 _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 
 
@@ -65,13 +75,18 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--width", type=float, help="Encoder width.  [default: the weights', else 1.0]")
 @click.option("--input-size", type=SizeType(), default="512x512", help="HxW, or dynamic.")
 @click.option("--batch", type=BatchType(), default="1", help="Images at once, or dynamic.")
-@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", help=PRECISION_HELP
+)
 @click.option("--head", type=click.Choice(HEADS), default="logits", help="What comes out.")
 @click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
 @click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
 @click.option("--opset", type=int, default=18, help="Version of the ONNX operators.")
 @click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.SUFFIX]")
-@click.option("--images", metavar="DIR", help="Check on these photographs instead of noise.")
+@click.option("--images", metavar="DIR", help=IMAGES_HELP)
+@click.option("--labels", metavar="DIR", help="int8: label images of the same stems, for mIoU.")
+@click.option("--max-drop", type=click.FloatRange(0, 1), default=0.01, help=MAX_DROP_HELP)
+@click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, help="Largest relative error.  [default: 1e-4; fp16 2e-2]")
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
@@ -107,6 +122,7 @@ def main(
         seed=options["seed"],
         disabled=options["disable_pass"],
         target=options["target"],
+        int8=_int8(options),
     )
     report = compile_artefact(request)
     request = replace(request, target=report.made.target, output=report.made.output)
@@ -176,6 +192,21 @@ def _images(folder: str | None) -> list[Any]:
     return [read_image(path) for path in find_images(folder, 8)]
 
 
+def _int8(options: dict[str, Any]) -> Int8Options | None:
+    """What int8 is asked to be; None for another precision."""
+    if options["precision"] != "int8":
+        for name in ("labels", "force"):
+            if options[name]:
+                raise click.UsageError(f"--{name} is for --precision int8")
+        return None
+    if options["images"] is None:
+        raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
+    from backends.int8 import Int8Options, find_photographs
+
+    photographs = find_photographs(options["images"], options["labels"])
+    return Int8Options(photographs, options["max_drop"], options["force"])
+
+
 def _cost_json(cost: Cost) -> dict[str, Any]:
     return {
         "parameters": cost.parameters,
@@ -204,6 +235,7 @@ def _as_json(request: Request, report: Report) -> dict[str, Any]:
         "difference": difference.to_dict() if difference else None,
         "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
         "unchecked": check.unchecked,
+        "int8": report.int8.to_dict() if report.int8 else None,
         "latency_ms": None if check.latency is None else 1e3 * check.latency,
         "seconds": report.seconds,
     }
@@ -226,6 +258,8 @@ def _print(request: Request, report: Report) -> None:
     }
     if report.check.latency is None:
         del rows["latency"]
+    if report.int8 is not None:
+        rows["precision"], rows["int8"] = report.int8.verdict, str(report.int8)
     for name, seconds in report.made.timings.items():
         chosen = ", chosen" if name == request.target else ""
         rows[TARGETS[name].runtime] = f"{1e3 * seconds:.1f} ms, median, in turns{chosen}"

@@ -10,11 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backends.base import BackendUnavailable, ExportOptions, Runner
+from backends.int8 import Ends, Int8Options
 from backends.registry import backend
 from backends.targets import TARGETS, Settled, placed, settle
 from backends.verification import (
@@ -33,6 +34,9 @@ from compiler.interface import Interface, with_interface
 from compiler.passes import INFERENCE, Change, run
 from compiler.weights import randomised
 from genotype import Genotype, to_json
+
+if TYPE_CHECKING:
+    from backends.int8.choosing import Outcome
 
 Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
@@ -60,6 +64,7 @@ class Request:
         images: (H, W, 3) uint8 images to check on; none for noise.
         seed: of random weights and noise.
         disabled: names of passes to leave out.
+        int8: how to quantise, for that precision.
     """
 
     genotype: Genotype
@@ -74,6 +79,7 @@ class Request:
     images: Sequence[Array] = ()
     seed: int = 0
     disabled: tuple[str, ...] = ()
+    int8: Int8Options | None = None
 
     @property
     def size(self) -> Size:
@@ -118,6 +124,7 @@ class Report:
         check: what running it showed.
         seconds: the whole work.
         made: which target, where, and why not another.
+        int8: what quantising it gave, where that was asked for.
     """
 
     described: Cost
@@ -127,6 +134,7 @@ class Report:
     check: Check
     seconds: float
     made: Settled
+    int8: Outcome | None = None
 
 
 def compile_artefact(request: Request) -> Report:
@@ -142,6 +150,7 @@ def compile_artefact(request: Request) -> Report:
     """
     start = time.perf_counter()
     _refuse_small(request.size)
+    _refuse_int8(request)
     graph = lower(request.genotype, request.spec)
     described = Program(graph, _params(request, graph), str(request.genotype))
     whole = with_interface(described, request.interface)
@@ -153,6 +162,9 @@ def compile_artefact(request: Request) -> Report:
         check = _check(request, whole, optimised, changes, temporary)
         if check.differences:
             export(request, optimised, temporary, check)
+        int8 = _quantise(request, temporary)
+    if int8 is not None and check.latency is not None:
+        check = replace(check, latency=int8.times["int8" if int8.ships else "fp32"])
     return Report(
         cost(graph, request.size),
         cost(optimised.graph, request.size),
@@ -161,7 +173,17 @@ def compile_artefact(request: Request) -> Report:
         check,
         time.perf_counter() - start,
         made,
+        int8,
     )
+
+
+def _quantise(request: Request, path: Path) -> Outcome | None:
+    """Makes the artefact int8 where that was asked for and is better."""
+    if request.options.precision != "int8":
+        return None
+    ends = Ends(request.size, request.interface, request.spec.classes, request.options.batch)
+    found: Outcome = backend("quantiser", "int8")(path, request.int8, ends)
+    return found
 
 
 def _settle(request: Request, described: Program, optimised: Program) -> Settled:
@@ -217,6 +239,17 @@ def _refuse_small(size: Size) -> None:
     if min(size) < STRIDE:
         found = f"{size[0]}x{size[1]}"
         raise CompilerError("input size", found, f"{STRIDE}x{STRIDE} or more, the encoder's stride")
+
+
+def _refuse_int8(request: Request) -> None:
+    """Before the work, rather than after it."""
+    if request.options.precision != "int8":
+        return
+    if request.int8 is None:
+        raise CompilerError("precision int8", "no photographs to calibrate on", "some")
+    if request.target != "onnx":
+        raise CompilerError("precision int8", f"target {request.target}", "target onnx")
+    backend("quantiser", "int8")
 
 
 def _params(request: Request, graph: Graph) -> dict[str, Any]:

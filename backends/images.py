@@ -33,6 +33,24 @@ def read_image(path: str | Path) -> Array:
         raise CompilerError(str(path), f"unreadable ({error})", "an image") from None
 
 
+def read_label(path: str | Path) -> Array:
+    """(H, W) uint8 class ids of a palette or grey image, 255 where not labelled.
+
+    Raises:
+        CompilerError: when the file is no such image.
+        BackendUnavailable: when pillow is not installed.
+    """
+    image_module = _pillow()
+    try:
+        with image_module.open(path) as image:
+            mode, found = image.mode, np.asarray(image)
+    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
+        raise CompilerError(str(path), f"unreadable ({error})", "a label image") from None
+    if mode not in ("L", "P"):
+        raise CompilerError(str(path), f"mode {mode}", "8-bit class ids: mode L or P")
+    return found
+
+
 def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
     """The image files below ``folder`` in order of name, at most ``most`` spread over them.
 

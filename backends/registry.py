@@ -24,6 +24,7 @@ TABLE = {
     ("learner", "torch"): ("backends.torch:TorchLearner", "torch", "torch"),
     ("checkpoint", "torch"): ("backends.torch:read_checkpoint", "torch", "torch"),
     ("encoder", "torch"): ("backends.torch:load_encoder", "torch", "torch"),
+    ("quantiser", "int8"): ("backends.int8.artefact:write", "onnxruntime", "ort"),
     ("learner", "null"): ("backends.null:NullLearner", "numpy", "torch"),
 }
 """(role, name) -> (where it is, the package it needs, the extra that installs that)."""

@@ -13,8 +13,9 @@ from compiler import MAIN, Program, Size
 
 Array = np.ndarray[Any, Any]
 
-TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2}
-"""Largest error allowed by default, relative to the output's scale: what the type can hold."""
+TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-4}
+"""Largest error allowed by default, relative to the output's scale: what the type can hold;
+for int8, of the float network that it is made from."""
 LABELS = 1e-3
 """Largest share of changed labels allowed where labels are all there is to compare."""
 OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48))

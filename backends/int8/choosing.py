@@ -1,0 +1,245 @@
+"""Which layers are quantised, and whether the result is worth shipping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import onnx
+
+from backends.int8.measuring import Feed, Judge
+from backends.int8.options import Int8Options
+from backends.int8.preparing import Layer, layers, prepared
+from backends.int8.tool import METHODS, calibrated, quantised
+from backends.nasrun.progress import bar
+from backends.ort import OrtRunner
+
+RANKED_ON = 2
+"""Held-out photographs that the layers are ranked on; all of them judge the choice."""
+MOST_FLOAT = 0.5
+"""Share of the layers that may stay in float: with more, int8 has no point."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An int8 network, and how it compares with the float one.
+
+    Attributes:
+        model: the network with Q/DQ nodes.
+        kept_float: names of layers that stay in float because they hurt.
+        layers: how many could be quantised.
+        method: how ranges were found.
+        photographs: how many ranges were found on.
+        held_out: how many judged.
+        drop: share of pixels, over those, whose label differs from the float model's.
+        times: median seconds of ``fp32`` and ``int8``, in turns.
+        sizes: bytes of ``fp32`` and ``int8``.
+        miou: against labels of ``fp32`` and ``int8``; empty without labels.
+        max_drop: the share that was allowed.
+        forced: whether it ships whatever it is like.
+    """
+
+    model: onnx.ModelProto = field(repr=False)
+    kept_float: tuple[str, ...]
+    layers: int
+    method: str
+    photographs: int
+    held_out: int
+    drop: float
+    times: Mapping[str, float]
+    sizes: Mapping[str, int]
+    miou: Mapping[str, float]
+    max_drop: float
+    forced: bool = False
+
+    @property
+    def against(self) -> str | None:
+        """Why float is better; None where int8 is."""
+        if self.drop > self.max_drop:
+            return (
+                f"{self.drop:.2%} of pixels change label with {len(self.kept_float)} of"
+                f" {self.layers} layers in float, more than --max-drop {self.max_drop:.2%}"
+            )
+        if self.times["int8"] >= self.times["fp32"]:
+            slower, faster = (f"{1e3 * self.times[kind]:.1f} ms" for kind in ("int8", "fp32"))
+            return f"int8 is not faster: {slower} against {faster}"
+        return None
+
+    @property
+    def ships(self) -> bool:
+        """Whether the artefact is int8."""
+        return self.forced or self.against is None
+
+    @property
+    def verdict(self) -> str:
+        """Which precision ships, and why if it is not int8."""
+        if not self.ships:
+            return f"fp32: {self.against}; --force writes int8 all the same"
+        return f"int8, forced: {self.against}" if self.against else "int8"
+
+    def __str__(self) -> str:
+        fast, slow = (1e3 * self.times[kind] for kind in ("int8", "fp32"))
+        small, large = (self.sizes[kind] / 1e6 for kind in ("int8", "fp32"))
+        miou = ", ".join(f"{kind} {value:.2%}" for kind, value in self.miou.items())
+        parts = [
+            f"{1 - self.drop:.2%} of labels as in fp32 on {self.held_out} held-out photographs",
+            f"{fast:.1f} ms against {slow:.1f} ms ({slow / fast:.2f} times as fast)",
+            f"{small:.1f} MB against {large:.1f} MB",
+            f"calibrated on {self.photographs} photographs ({self.method})",
+            f"in float {len(self.kept_float)} of {self.layers} layers",
+        ]
+        names = f": {', '.join(self.kept_float)}" if self.kept_float else ""
+        return "; ".join(parts) + names + (f"; mIoU {miou}" if miou else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts as plain data."""
+        return {
+            "precision": "int8" if self.ships else "fp32",
+            "reason": self.against,
+            "forced": self.forced,
+            "calibration": self.method,
+            "calibration_images": self.photographs,
+            "held_out_images": self.held_out,
+            "label_agreement": 1 - self.drop,
+            "max_drop": self.max_drop,
+            "layers": self.layers,
+            "layers_in_float": list(self.kept_float),
+            "milliseconds": {kind: 1e3 * value for kind, value in self.times.items()},
+            "bytes": dict(self.sizes),
+            "miou": dict(self.miou) or None,
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An int8 network under way, with the first ``in_float`` of the ranked layers left out."""
+
+    in_float: int
+    model: onnx.ModelProto = field(repr=False)
+    drop: float
+
+
+class Quantiser:
+    """Makes int8 versions of one float model.
+
+    Args:
+        model: our float ONNX.
+        calibration: gives the inputs that ranges are found on, each time it is called.
+        photographs: how many those are.
+        judge: measures on others.
+    """
+
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        calibration: Callable[[], Iterable[Feed]],
+        photographs: int,
+        judge: Judge,
+    ) -> None:
+        self.model, self.judge = prepared(model), judge
+        self.calibration, self.photographs = calibration, photographs
+        self.layers = layers(self.model)
+
+    def calibrate(self) -> tuple[str, Any, Trial]:
+        """The better method on the held-out photographs: its name, ranges, and network."""
+        best: tuple[str, Any, Trial] | None = None
+        for method in METHODS:
+            with bar(f"calibrating, {method}", self.photographs) as shown:
+                ranges = calibrated(self.model, self.calibration(), method, shown.advance)
+            trial = self.trial(ranges, self.layers, 0)
+            if best is None or trial.drop < best[2].drop:
+                best = method, ranges, trial
+        if best is None:
+            raise ValueError("no method of calibration")
+        return best
+
+    def trial(self, ranges: Any, ranked: Sequence[Layer], in_float: int) -> Trial:
+        """All but the first ``in_float`` of ``ranked`` in int8."""
+        model = quantised(self.model, ranges, ranked[in_float:])
+        return Trial(in_float, model, self.judge.drop(runner_of(model)))
+
+    def rank(self, ranges: Any) -> list[Layer]:
+        """The layers, first the one that does most damage where it alone is in int8."""
+        damage: dict[str, float] = {}
+        with bar("error of each layer", len(self.layers)) as shown:
+            for number, layer in enumerate(self.layers, 1):
+                alone = runner_of(quantised(self.model, ranges, [layer]))
+                damage[layer.name] = self.judge.error(alone, RANKED_ON)
+                shown.advance(number)
+        return sorted(self.layers, key=lambda layer: -damage[layer.name])
+
+    def choose(self, ranges: Any, whole: Trial, max_drop: float) -> tuple[Trial, list[Layer]]:
+        """As many layers in int8 as keep the drop, and the ranking that chose them.
+
+        Where half of the layers in float are not enough, the best that was seen.
+        """
+        if whole.drop <= max_drop:
+            return whole, []
+        ranked = self.rank(ranges)
+        most = int(len(ranked) * MOST_FLOAT)
+        attempt = partial(self.trial, ranges, ranked)
+        with bar("layers back to float", most.bit_length() + 1) as shown:
+            return fewest(attempt, whole, most, max_drop, shown.advance), ranked
+
+
+def fewest(
+    attempt: Callable[[int], Trial],
+    whole: Trial,
+    most: int,
+    max_drop: float,
+    advance: Callable[[int], None],
+) -> Trial:
+    """The trial with the fewest layers in float within ``max_drop``, by bisection.
+
+    Args:
+        attempt: makes the trial with so many layers in float.
+        whole: the one with none, which drops too much.
+        most: how many may be in float.
+        max_drop: largest share of labels changed.
+        advance: told how many trials have been made.
+
+    Returns:
+        The best of those made where none is within.
+    """
+    made = [whole, attempt(most)]
+    good, bad = made[-1], 0
+    if good.drop > max_drop:
+        return min(made, key=lambda trial: trial.drop)
+    while good.in_float - bad > 1:
+        made.append(attempt((good.in_float + bad) // 2))
+        advance(len(made))
+        if made[-1].drop <= max_drop:
+            good = made[-1]
+        else:
+            bad = made[-1].in_float
+    return good
+
+
+def runner_of(model: onnx.ModelProto) -> OrtRunner:
+    """A session on a model in memory."""
+    return OrtRunner(model.SerializeToString())
+
+
+def outcome(quantiser: Quantiser, original: onnx.ModelProto, options: Int8Options) -> Outcome:
+    """Calibrates, chooses layers, and measures both networks side by side."""
+    judge = quantiser.judge
+    method, ranges, whole = quantiser.calibrate()
+    trial, ranked = quantiser.choose(ranges, whole, options.max_drop)
+    runners = {"fp32": runner_of(original), "int8": runner_of(trial.model)}
+    scores = {kind: judge.miou(runner) for kind, runner in runners.items()}
+    return Outcome(
+        model=trial.model,
+        kept_float=tuple(layer.name for layer in ranked[: trial.in_float]),
+        layers=len(quantiser.layers),
+        method=method,
+        photographs=quantiser.photographs,
+        held_out=len(judge.feeds),
+        drop=trial.drop,
+        times=options.timer(runners, judge.feeds[0]),
+        sizes={"fp32": original.ByteSize(), "int8": trial.model.ByteSize()},
+        miou={kind: score for kind, score in scores.items() if score is not None},
+        max_drop=options.max_drop,
+        forced=options.forced,
+    )

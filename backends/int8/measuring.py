@@ -1,0 +1,92 @@
+"""How far an int8 network is from its float model, and how fast it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backends.base import IGNORE, Runner
+from backends.nasrun.predict import classify, nearest
+from compiler import MAIN
+
+Array = np.ndarray[Any, Any]
+Feed = dict[str, Array]
+
+TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares networks with the float one on the held-out photographs.
+
+    Attributes:
+        feeds: a photograph each.
+        expected: the float model's output on each.
+        labels: (H, W) uint8 of each, or none.
+        classes: how many there are.
+    """
+
+    feeds: Sequence[Feed]
+    expected: Sequence[Array]
+    labels: Sequence[Array]
+    classes: int
+
+    def drop(self, runner: Runner) -> float:
+        """Share of pixels whose label is another one than the float model's."""
+        return changed([runner(feed)[MAIN] for feed in self.feeds], self.expected)
+
+    def error(self, runner: Runner, most: int) -> float:
+        """Mean error on the first ``most`` photographs, over the float output's mean size.
+
+        It grades layers of which not one changes a label. For a network that gives
+        labels it is the share of labels changed.
+        """
+        found = [runner(feed)[MAIN] for feed in self.feeds[:most]]
+        expected = self.expected[:most]
+        if expected[0].dtype == np.uint8:
+            return changed(found, expected)
+        wrong = sum(float(np.abs(a - b).mean()) for a, b in zip(found, expected, strict=True))
+        return wrong / max(sum(float(np.abs(each).mean()) for each in expected), TINY)
+
+    def miou(self, runner: Runner | None = None) -> float | None:
+        """Mean IoU of a network, or of the float model; None where no labels are given."""
+        if not self.labels:
+            return None
+        outputs = self.expected if runner is None else [runner(f)[MAIN] for f in self.feeds]
+        return mean_iou(outputs, self.labels, self.classes)
+
+
+def label_map(output: Array) -> Array:
+    """(N, H, W) labels of logits or probabilities (N, C, H, W), or of labels (N, 1, H, W)."""
+    return output[:, 0] if output.dtype == np.uint8 else output.argmax(1)
+
+
+def changed(found: Sequence[Array], expected: Sequence[Array]) -> float:
+    """Share of pixels whose label differs, over all images."""
+    pairs = [(label_map(a), label_map(b)) for a, b in zip(found, expected, strict=True)]
+    return sum(int((a != b).sum()) for a, b in pairs) / sum(b.size for _, b in pairs)
+
+
+def mean_iou(outputs: Sequence[Array], labels: Sequence[Array], classes: int) -> float:
+    """Mean over the classes that occur of intersection over union.
+
+    Scores grow bilinearly to the labels' size first, label maps by nearest pixel. Pixels
+    labelled 255 do not count; a class that is in neither labels nor output is left out.
+    """
+    counts = np.zeros((classes, classes), np.int64)
+    for output, label in zip(outputs, labels, strict=True):
+        guess = _at_size(output, label)
+        known = label != IGNORE
+        pairs = label[known].astype(np.int64) * classes + guess[known]
+        counts += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    hits = counts.diagonal()
+    union = counts.sum(0) + counts.sum(1) - hits
+    return float((hits[union > 0] / union[union > 0]).mean()) if union.any() else 0.0
+
+
+def _at_size(output: Array, label: Array) -> Array:
+    size = (label.shape[0], label.shape[1])
+    return nearest(output[0, 0], size) if output.dtype == np.uint8 else classify(output[0], size)

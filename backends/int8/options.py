@@ -1,0 +1,52 @@
+"""What int8 is asked to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from backends.base import Runner
+from backends.int8.photographs import Photographs
+from backends.int8.timing import Feed, side_by_side
+from compiler import Size
+from compiler.interface import Interface
+
+Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, float]]
+"""Median seconds of each of several networks that take turns on an input."""
+
+MAX_DROP = 0.01
+"""Share of pixels that may change label, by default: the goal of the project."""
+
+
+@dataclass(frozen=True)
+class Int8Options:
+    """What is asked for.
+
+    Attributes:
+        photographs: to calibrate on and to judge by.
+        max_drop: largest share of pixels that may change label.
+        forced: whether int8 is written even where float is better.
+        timer: measures both side by side.
+    """
+
+    photographs: Photographs
+    max_drop: float = MAX_DROP
+    forced: bool = False
+    timer: Timer = field(default=side_by_side, repr=False)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How the network to be quantised is fed and read.
+
+    Attributes:
+        size: (height, width) that photographs are brought to.
+        interface: what it takes and gives.
+        classes: how many it tells apart.
+        batch: how many images it takes at once; None for any number.
+    """
+
+    size: Size
+    interface: Interface
+    classes: int
+    batch: int | None = 1

@@ -1,0 +1,105 @@
+"""onnxruntime's quantisation tool: ranges of activations, and Q/DQ nodes by them.
+
+Calibrating and inserting nodes are apart here (the tool's ``quantize_static`` does both),
+because one calibration serves many choices of layers.
+
+Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import create_calibrator
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from backends.int8.preparing import OPERATORS, Layer
+
+Feed = Mapping[str, np.ndarray[Any, Any]]
+Advance = Callable[[int], None]
+
+METHODS: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
+    "minmax": (CalibrationMethod.MinMax, {}),
+    "percentile": (CalibrationMethod.Percentile, {"percentile": 99.99}),
+}
+"""How the range of an activation is found: all of its values, or all but one in 10,000."""
+
+
+class _One(CalibrationDataReader):  # type: ignore[misc]
+    """A single photograph."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feeds: Iterator[Feed] = iter((feed,))
+
+    def get_next(self) -> Feed | None:
+        """The photograph, then None."""
+        return next(self._feeds, None)
+
+
+def calibrated(model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advance: Advance) -> Any:
+    """The tool's ranges of all values of a prepared model on photographs.
+
+    Args:
+        model: prepared.
+        feeds: inputs of the model, one photograph each.
+        method: one of ``METHODS``.
+        advance: told how many photographs are done.
+    """
+    kind, options = METHODS[method]
+    # The tool prints; our stdout is for the result.
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        path = Path(folder) / "float.onnx"
+        onnx.save(model, path)
+        tool = create_calibrator(
+            path,
+            list(OPERATORS),
+            augmented_model_path=str(Path(folder) / "observed.onnx"),
+            calibrate_method=kind,
+            extra_options=dict(options),
+        )
+        for number, feed in enumerate(feeds, 1):
+            # One at a time: the tool holds all values of what it is given at once.
+            tool.collect_data(_One(feed))
+            advance(number)
+        return tool.compute_data()
+
+
+def quantised(model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer]) -> onnx.ModelProto:
+    """A prepared model with Q/DQ nodes around some layers.
+
+    Weights are int8, symmetric, with a scale for each output channel; activations are
+    uint8: on x86, onnxruntime's kernels for int8 ones ran slower than float.
+
+    Args:
+        model: prepared.
+        ranges: of ``calibrated``.
+        layers: what is quantised; none leaves the model as it is.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    names = [node for layer in layers for node in layer.nodes]
+    if names:
+        tool = QDQQuantizer(
+            result,
+            True,  # per channel
+            False,  # the whole range
+            QuantType.QInt8,
+            QuantType.QUInt8,
+            ranges,
+            names,
+            [],
+            list(OPERATORS),
+            {},
+        )
+        tool.quantize_model()
+        result = tool.model.model
+    del result.graph.value_info[:]
+    return result
