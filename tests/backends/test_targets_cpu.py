@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from click.testing import CliRunner
 from backends import targets
 from backends.base import BackendUnavailable, ExportOptions
 from backends.cli import main
+from backends.onnx import build
 from backends.ort import OrtRunner
 from backends.reference import ReferenceRunner
 from backends.registry import backend
 from backends.targets import TARGETS, placed, renamed, settle
-from backends.verification import compare, noise
-from compiler import CompilerError, ModelSpec, Program, lower
+from backends.trt_operators import violation
+from backends.verification import compare, difference, noise
+from compiler import CompilerError, Graph, ModelSpec, Program, lower
 from compiler.interface import Interface, with_interface
 from compiler.passes import INFERENCE, run
 from compiler.weights import randomised
@@ -299,9 +302,15 @@ def test_a_chosen_target_gives_its_suffix(given, target, expected):
     assert renamed(Path(given), target) == Path(expected)
 
 
-def test_the_dynamic_bytes_model_takes_its_size_from_numbers():
-    made("onnx", network(Interface("labels", True, "nhwc-uint8")), ExportOptions(None, None))
-    model = onnx.load("net.onnx")
-    assert all("image" not in node.input for node in model.graph.node if node.op_type == "Shape")
-    image = np.zeros((2, 97, 131, 3), np.uint8)
-    assert OrtRunner(Path("net.onnx"))({"image": image})["main"].shape == (2, 1, 97, 131)
+def test_a_size_that_follows_bytes_is_taken_from_numbers():
+    program = network(Interface("labels", True, "nhwc-uint8"))
+    *rest, last, argmax = program.graph.nodes
+    assert last.op == "resize"
+    followed = replace(last, inputs=(last.inputs[0], "image"))
+    graph = Graph((*rest, followed, argmax), program.graph.outputs)
+    model = build(replace(program, graph=graph), ExportOptions(None, None), {})
+    assert violation(model) is None
+    image = np.random.default_rng(0).integers(0, 256, (2, 97, 131, 3), np.uint8)
+    expected = ReferenceRunner(program)({"image": image})["main"]
+    found = OrtRunner(model.SerializeToString())({"image": image})["main"]
+    assert difference(found, expected).within(0)
