@@ -15,13 +15,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "pretrain": {"channels": 64, "epochs": 60, "batch_size": 8, "scale": (0.75, 1.5)},
     },
     "demo": {
-        "trials": 8,
+        "trials": 7,
         "data": {"size": (96, 96), "scale": (0.75, 1.5)},
         "model": {"width": 0.35, "agg_size": 24},
         "search": {"proceed": 0.2},
-        "stage1": {"epochs": 4, "batch_size": 8},
+        "stage1": {"epochs": 3, "batch_size": 8},
         "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
-        "pretrain": {"channels": 32, "epochs": 24, "batch_size": 8, "scale": (0.75, 1.5)},
+        "pretrain": {"channels": 32, "epochs": 22, "batch_size": 8, "scale": (0.75, 1.5)},
     },
 }
 """``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.
