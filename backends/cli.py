@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
+from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, size_of
 from genotype.console import DONE, OneLineCommand, note, print_json
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def _print(request: Request, report: Report) -> None:
         f" ({', '.join(dict.fromkeys(c.name for c in report.changes)) or 'nothing to do'})",
         "numerics": _numerics(request, report),
         "latency": _latency(request, report) + f" for a {height}x{width} image",
-        "written": f"{request.output} ({request.output.stat().st_size / 1e6:.1f} MB,"
+        "written": f"{request.output} ({size_of(request.output, request.target) / 1e6:.1f} MB,"
         f" {report.seconds:.1f} s)",
     }
     if report.check.latency is None:

@@ -143,6 +143,12 @@ def renamed(output: Path, target: str) -> Path:
     return output.with_name(output.name.removesuffix(found) + TARGETS[target].suffix)
 
 
+def size_of(output: Path, target: str) -> int:
+    """Bytes of an artefact, with what is beside it."""
+    beside = [output.with_suffix(suffix) for suffix in TARGETS[target].beside]
+    return sum(path.stat().st_size for path in (output, *beside))
+
+
 def measure(
     names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Mapping[str, Any]
 ) -> dict[str, float]:

@@ -170,6 +170,9 @@ def test_nascompile_makes_and_checks(target):
     assert 0 < found["max_relative_error"] < 1e-4
     names = {f"arch0{suffix}" for suffix in (row.suffix, *row.beside)}
     assert {p.name for p in Path().iterdir()} == names
+    assert targets.size_of(Path(found["output"]), target) == sum(
+        path.stat().st_size for path in Path().iterdir()
+    )
 
 
 def test_auto_measures_and_picks_the_fastest():
