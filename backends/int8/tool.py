@@ -28,9 +28,9 @@ Advance = Callable[[int], None]
 
 METHODS: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
     "minmax": (CalibrationMethod.MinMax, {}),
-    "percentile": (CalibrationMethod.Percentile, {"percentile": 99.99}),
+    "percentile": (CalibrationMethod.Percentile, {"percentile": 99.999}),
 }
-"""How the range of an activation is found: all of its values, or all but one in 10,000."""
+"""How the range of an activation is found: all of its values, or all but one in 100,000."""
 
 
 class _One(CalibrationDataReader):  # type: ignore[misc]

@@ -1,0 +1,368 @@
+"""Int8: what is quantised, what stays in float, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from onnx import numpy_helper
+from PIL import Image
+
+import backends.int8
+from backends.base import ExportOptions
+from backends.cli import main
+from backends.int8 import Ends, Int8Options, find_photographs
+from backends.int8.artefact import quantise, write
+from backends.int8.choosing import Trial, fewest, runner_of
+from backends.int8.measuring import Judge, changed, mean_iou
+from backends.int8.preparing import layers, prepared
+from backends.onnx import build
+from backends.ort import OrtRunner
+from compiler import CompilerError, Graph, ModelSpec, Program, lower
+from compiler.interface import Interface, with_interface
+from compiler.ir import make_node
+from compiler.passes import INFERENCE, run
+from compiler.weights import randomised
+from genotype import zoo
+
+SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
+FASTER, SLOWER = {"fp32": 2.0, "int8": 1.0}, {"fp32": 1.0, "int8": 1.0}
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+def photograph(seed: int, height: int, width: int) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Nine photographs of different sizes."""
+    path = tmp_path_factory.mktemp("photographs")
+    for number in range(9):
+        photograph(number, 60 + 5 * number, 90 - 3 * number).save(path / f"{number}.png")
+    return path
+
+
+def fed(path: Path, size: int = 64) -> dict[str, np.ndarray]:
+    """The network's input, worked out here."""
+    image = Image.open(path).resize((size, size), Image.Resampling.BILINEAR)
+    values = (np.asarray(image) / 255 - MEAN) / DEVIATION
+    return {"image": values.transpose(2, 0, 1)[None].astype(np.float32)}
+
+
+def options(folder: Path, times=FASTER, **more) -> Int8Options:
+    return Int8Options(find_photographs(folder), timer=lambda runners, feed: times, **more)
+
+
+def chain(channels: int = 16, **scales: float) -> Program:
+    """Six convolutions, two resizes, a sum of three: small, with names to choose by.
+
+    ``scales`` multiply a convolution's first filter, made positive so that it comes through
+    the ReLU, and divide what the next does with it.
+    """
+    nodes = [make_node("image", "input", channels=3)]
+    for index in range(5):
+        stride = 2 if index == 1 else 1
+        before = f"relu{index - 1}" if index else "image"
+        conv = f"conv{index}"
+        nodes.append(
+            make_node(
+                conv, "conv2d", (before,), conv, out=channels, kernel=3, bias=1, stride=stride
+            )
+        )
+        nodes.append(make_node(f"relu{index}", "relu", (conv,)))
+    nodes += [
+        make_node("up", "resize", ("relu4", "relu0")),
+        make_node("point", "global_mean", ("relu4",)),
+        make_node("up3", "resize", ("relu3", "relu0")),
+        make_node("sum", "add", ("up3", "up", "point")),
+        make_node("clf", "conv2d", ("sum",), "clf", out=5, kernel=3, bias=1),
+    ]
+    graph = Graph(tuple(nodes), (("main", "clf"),))
+    params = dict(randomised(graph, 3))
+    for name, scale in scales.items():
+        after = f"conv{int(name[-1]) + 1}.weight"
+        for key in (f"{name}.weight", f"{name}.bias"):
+            params[key] = params[key].copy()
+            params[key][0] = scale * np.abs(params[key][0])
+        params[after] = params[after].copy()
+        params[after][:, 0] /= scale
+    return balanced(Program(graph, params, "chain"))
+
+
+def balanced(program: Program) -> Program:
+    """With biases at the end that let every class win somewhere."""
+    pixels = np.asarray(photograph(1, 64, 64)) / 255
+    image = ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)[None].astype(np.float32)
+    logits = runner_of(model_of(program))({"image": image})["main"]
+    params = dict(program.params)
+    params["clf.bias"] = params["clf.bias"] - logits.mean((0, 2, 3))
+    return replace(program, params=params)
+
+
+def model_of(program: Program, size=(64, 64), batch=1) -> onnx.ModelProto:
+    return build(program, ExportOptions(size, batch), {})
+
+
+ENDS = Ends((64, 64), Interface(), 5)
+
+
+def ops(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+def test_what_is_prepared_computes_the_same():
+    spec = ModelSpec(classes=5, agg_size=8, width=0.25)
+    graph = lower(zoo.load("arch0").genotype, spec)
+    ends = Interface("probabilities", True, "nhwc-uint8")
+    whole = with_interface(Program(graph, randomised(graph, 0), "arch0"), ends)
+    image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3), dtype=np.uint8)
+    program = run(INFERENCE, whole)[0]
+    for model in (model_of(program, (64, 96)), model_of(program, None, None)):
+        ready = prepared(model)
+        assert "Sum" in ops(model)
+        assert "Sum" not in ops(ready)
+        found, expected = (runner_of(m)({"image": image})["main"] for m in (ready, model))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_layers_are_our_nodes_with_their_activations():
+    found = {layer.name: layer.nodes for layer in layers(prepared(model_of(chain())))}
+    assert list(found) == ["conv1", "conv2", "conv3", "conv4", "up", "point", "up3", "sum", "clf"]
+    assert found["conv2"] == ("conv2", "relu2")
+    assert found["sum"] == ("sum.partial1", "sum")
+
+
+def test_everything_in_int8_where_that_is_allowed(folder):
+    found = quantise(model_of(chain()), options(folder, max_drop=1), ENDS)
+    assert found.ships
+    assert found.kept_float == ()
+    assert {"QuantizeLinear", "DequantizeLinear"} <= set(ops(found.model))
+    weights = {w.name: numpy_helper.to_array(w) for w in found.model.graph.initializer}
+    assert weights["conv2.weight_quantized"].dtype == np.int8
+    assert weights["conv2.weight_scale"].shape == (16,)
+    assert weights["conv0.weight"].dtype == np.float32
+    assert found.sizes["int8"] < found.sizes["fp32"]
+
+
+def test_the_agreement_is_what_anyone_would_find(folder):
+    program = chain()
+    found = quantise(model_of(program), options(folder, max_drop=1), ENDS)
+    held_out = [folder / "3.png", folder / "7.png"]
+    labels = [
+        np.stack([runner_of(model)(fed(path))["main"].argmax(1) for path in held_out])
+        for model in (found.model, model_of(program))
+    ]
+    assert found.held_out == 2
+    assert found.photographs == 7
+    assert found.drop == pytest.approx(float((labels[0] != labels[1]).mean()), abs=1e-12)
+    assert found.drop > 0
+
+
+def test_a_layer_made_to_hurt_ends_in_float(folder):
+    """The outlier leaves the others a handful of the 256 levels."""
+    healthy = quantise(model_of(chain()), options(folder, max_drop=0.1), ENDS)
+    assert healthy.kept_float == ()
+    found = quantise(model_of(chain(conv2=3000.0)), options(folder, max_drop=0.1), ENDS)
+    assert set(found.kept_float) == {"conv2", "conv3"}
+    assert found.drop <= 0.1
+    assert found.ships
+    floats = {n.name for n in found.model.graph.node if n.op_type == "Conv"}
+    assert floats >= set(found.kept_float)
+
+
+def test_no_drop_at_all_keeps_float(folder):
+    found = quantise(model_of(chain()), options(folder, max_drop=0), ENDS)
+    assert not found.ships
+    assert "change label" in found.against
+    assert found.to_dict()["precision"] == "fp32"
+
+
+def test_what_is_written_is_float_where_int8_is_not_faster(folder, tmp_path):
+    path = tmp_path / "a.onnx"
+    for forced in (False, True):
+        original = build(chain(), ExportOptions((64, 64)), {"genotype": "[]"})
+        path.write_bytes(original.SerializeToString())
+        found = write(path, options(folder, SLOWER, max_drop=1, forced=forced), ENDS)
+        model = onnx.load(path)
+        known = {entry.key: entry.value for entry in model.metadata_props}
+        assert "not faster" in found.against
+        assert ("QuantizeLinear" in ops(model)) == forced
+        assert known["genotype"] == "[]"
+        assert known["precision"] == ("int8" if forced else "fp32")
+        facts = json.loads(known["quantisation"])
+        assert facts["reason"] == found.against
+        assert facts["calibration_images"] == 7
+        assert facts["layers_in_float"] == []
+        assert facts["label_agreement"] == 1 - found.drop
+
+
+@pytest.mark.parametrize("head", ["logits", "labels"])
+def test_any_size_and_batch_of_bytes(folder, head):
+    ends = Interface(head, True, "nhwc-uint8")
+    program = with_interface(chain(), ends)
+    original = model_of(program, None, None)
+    wanted = Ends((64, 80), ends, 5, None)
+    found = quantise(original, options(folder, max_drop=1), wanted)
+    images = np.stack([np.asarray(photograph(number, 96, 112)) for number in range(3)])
+    outputs = [runner_of(m)({"image": images})["main"] for m in (found.model, original)]
+    assert outputs[0].shape == outputs[1].shape
+    assert changed(outputs[:1], outputs[1:]) < 0.1
+
+
+def test_a_fixed_batch(folder):
+    ends = Ends((64, 64), Interface(), 5, 2)
+    found = quantise(model_of(chain(), batch=2), options(folder, max_drop=1), ends)
+    one = quantise(model_of(chain()), options(folder, max_drop=1), ENDS)
+    assert found.drop == pytest.approx(one.drop)
+
+
+def test_the_fewest_layers_within_the_drop():
+    made: list[int] = []
+
+    def attempt(in_float: int) -> Trial:
+        made.append(in_float)
+        return Trial(in_float, onnx.ModelProto(), 0.05 if in_float < 11 else 0.01)
+
+    whole = attempt(0)
+    assert fewest(attempt, whole, 32, 0.01, lambda done: None).in_float == 11
+    assert len(made) <= 8
+    assert fewest(attempt, whole, 8, 0.01, lambda done: None).drop == 0.05
+
+
+def test_mean_iou_by_hand():
+    label = np.array([[0, 0, 1, 255]], np.uint8)
+    guess = np.array([[[[0, 1, 1, 1]]]], np.uint8)
+    assert mean_iou([guess], [label], 3) == pytest.approx((1 / 2 + 1 / 2) / 2)
+    scores = np.zeros((1, 3, 1, 4), np.float32)
+    scores[0, [0, 1, 1, 1], 0, range(4)] = 1
+    assert mean_iou([scores], [label], 3) == pytest.approx(0.5)
+
+
+def test_error_grades_what_changes_no_label():
+    expected = np.zeros((1, 3, 4, 4), np.float32)
+    expected[:, 1] = 10
+    judge = Judge([{}], [expected], [], 3)
+    near, far = (lambda feed, by=by: {"main": expected + by} for by in (0.1, 0.2))
+    assert judge.drop(near) == judge.drop(far) == 0
+    assert 0 < judge.error(near, 1) < judge.error(far, 1)
+
+
+def nascompile(*args: object):
+    return CliRunner().invoke(main, [*SMALL, "--no-verify", *map(str, args)])
+
+
+@pytest.fixture
+def _in_tmp(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def patched(monkeypatch, times) -> None:
+    timed = partial(Int8Options, timer=lambda runners, feed: times)
+    monkeypatch.setattr(backends.int8, "Int8Options", timed)
+
+
+@pytest.mark.usefixtures("_in_tmp")
+def test_nascompile_from_bytes_to_labels(folder, monkeypatch, tmp_path):
+    patched(monkeypatch, FASTER)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for number in range(9):
+        shape = (60 + 5 * number, 90 - 3 * number)
+        values = np.random.default_rng(number).integers(0, 5, shape, dtype=np.uint8)
+        values[:5] = 255
+        Image.fromarray(values).save(labels / f"{number}.png")
+    int8 = ("--precision", "int8", "--images", folder, "--max-drop", 1, "--labels", labels)
+    ends = ("--head", "labels", "--input-format", "nhwc-uint8")
+    result = nascompile(*int8, *ends, "--json", "--output", "a.onnx")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)["int8"]
+    assert result.stderr == ""
+    assert facts["precision"] == "int8"
+    assert facts["miou"].keys() == {"fp32", "int8"}
+    assert facts["milliseconds"] == {"fp32": 2000, "int8": 1000}
+    image = np.asarray(photograph(50, 64, 64))[None]
+    assert nascompile(*ends, "--output", "b.onnx").exit_code == 0
+    found, expected = (OrtRunner(Path(f))({"image": image})["main"] for f in ("a.onnx", "b.onnx"))
+    assert found.dtype == np.uint8
+    assert (found != expected).mean() < 0.2
+    assert "QuantizeLinear" in ops(onnx.load("a.onnx"))
+
+
+@pytest.mark.usefixtures("_in_tmp")
+def test_nascompile_says_that_it_kept_float(folder, monkeypatch):
+    patched(monkeypatch, SLOWER)
+    result = nascompile("--precision", "int8", "--images", folder, "--max-drop", 1)
+    assert result.exit_code == 0, result.output
+    assert "fp32: int8 is not faster" in result.stdout
+    assert "--force" in result.stdout
+    assert "QuantizeLinear" not in ops(onnx.load("arch2.onnx"))
+
+
+def one_line(result, message: str, status: int = 1) -> None:
+    assert result.exit_code == status, result.output
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.usefixtures("_in_tmp")
+def test_bad_photographs_are_one_line_and_change_nothing(folder, tmp_path):
+    Path("arch2.onnx").write_text("good")
+    one_line(nascompile("--precision", "int8"), "--images DIR", 2)
+    one_line(nascompile("--labels", "x"), "--labels is for --precision int8", 2)
+    one_line(nascompile("--precision", "int8", "--images", folder, "--max-drop", 2), "max-drop", 2)
+    images = tmp_path / "images"
+    images.mkdir()
+    int8 = ("--precision", "int8", "--images", images)
+    one_line(nascompile(*int8), "no image files")
+    for number in range(8):
+        (images / f"{number}.png").write_bytes((folder / f"{number}.png").read_bytes())
+        if number == 3:
+            one_line(nascompile(*int8), "4 images, expected 8 or more")
+    one_line(nascompile(*int8, "--target", "ort"), "target ort, expected target onnx")
+    one_line(nascompile(*int8, "--labels", images / "no"), "no image files")
+    (images / "5.png").write_bytes(b"\x89PNG broken")
+    one_line(nascompile(*int8), "5.png: unreadable")
+    assert Path("arch2.onnx").read_text() == "good"
+    assert {path.name for path in tmp_path.iterdir()} == {"arch2.onnx", "images"}
+
+
+def test_bad_labels_are_named(folder, tmp_path):
+    Image.fromarray(np.full((8, 8), 7, np.uint8)).save(tmp_path / "3.png")
+    with pytest.raises(CompilerError, match=r"no label image 7\.png"):
+        find_photographs(folder, tmp_path)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "7.png")
+    wish = Int8Options(find_photographs(folder, tmp_path), timer=lambda runners, feed: FASTER)
+    with pytest.raises(CompilerError, match=r"3\.png: label 7, expected 0 to 4, or 255"):
+        quantise(model_of(chain()), wish, ENDS)
+    Image.new("RGB", (8, 8)).save(tmp_path / "3.png")
+    with pytest.raises(CompilerError, match="mode RGB"):
+        quantise(model_of(chain()), wish, ENDS)
+
+
+class NotInstalled:
+    """An import of onnxruntime finds nothing."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "onnxruntime":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@pytest.mark.usefixtures("_in_tmp")
+def test_without_onnxruntime_it_says_what_to_install(folder, monkeypatch):
+    for name in [*sys.modules]:
+        if name.startswith(("backends.int8.", "backends.ort", "onnxruntime")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
+    result = nascompile("--precision", "int8", "--images", folder)
+    one_line(result, 'try: pip install "auxnas[ort]"')
+    assert not [*Path().iterdir()]
