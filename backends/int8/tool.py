@@ -76,7 +76,9 @@ def quantised(model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer]) -> o
     """A prepared model with Q/DQ nodes around some layers.
 
     Weights are int8, symmetric, with a scale for each output channel; activations are
-    uint8: on x86, onnxruntime's kernels for int8 ones ran slower than float.
+    uint8: on x86, onnxruntime's kernels for int8 ones ran slower than float. Processors
+    without VNNI add pairs of products in 16 bits, which can saturate: what was measured
+    holds for processors like the one that measured.
 
     Args:
         model: prepared.
