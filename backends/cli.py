@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backends.options import BatchType, SizeType
 from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, size_of
 from genotype.console import DONE, OneLineCommand, note, print_json
 
@@ -20,35 +21,6 @@ if TYPE_CHECKING:
     from compiler import Cost, ModelSpec
     from compiler.interface import Interface
     from genotype import Document
-
-
-class SizeType(click.ParamType[tuple[int, int] | None]):
-    """``HxW`` on a command line: two positive numbers, height first; or ``dynamic``."""
-
-    name = "HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int] | None:
-        """(height, width), or None for dynamic."""
-        if isinstance(value, tuple) or value == "dynamic":
-            return value if isinstance(value, tuple) else None
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
-        if match is None:
-            self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 512x512", param, ctx)
-        return int(match[1]), int(match[2])
-
-
-class BatchType(click.ParamType[int | None]):
-    """A positive number, or ``dynamic``."""
-
-    name = "N"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
-        """The number, or None for dynamic."""
-        if isinstance(value, int) or value == "dynamic":
-            return value if isinstance(value, int) else None
-        if not re.fullmatch(r"[1-9]\d{0,3}", value):
-            self.fail(f"{value!r}: expected a number from 1 to 9999, or dynamic", param, ctx)
-        return int(value)
 
 
 HEADS = ("logits", "probabilities", "labels")
@@ -73,7 +45,9 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--agg-size", type=int, help="Decoder channels.  [default: the weights', else 64]")
 @click.option("--sep-repeats", type=int, help="Layers of a sep.  [default: the weights', else 2]")
 @click.option("--width", type=float, help="Encoder width.  [default: the weights', else 1.0]")
-@click.option("--input-size", type=SizeType(), default="512x512", help="HxW, or dynamic.")
+@click.option(
+    "--input-size", type=SizeType(dynamic=True), default="512x512", help="HxW, or dynamic."
+)
 @click.option("--batch", type=BatchType(), default="1", help="Images at once, or dynamic.")
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", help=PRECISION_HELP

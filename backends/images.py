@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 
-from backends.base import BackendUnavailable
 from compiler import CompilerError, Size
 from compiler.interface import Interface
 
@@ -21,15 +21,13 @@ def read_image(path: str | Path) -> Array:
 
     Raises:
         CompilerError: when the file is no image, or one too large to be meant.
-        BackendUnavailable: when pillow is not installed.
     """
-    image_module = _pillow()
     try:
-        with image_module.open(path) as image:
-            return np.asarray(_upright(image).convert("RGB"))
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except FileNotFoundError:
         raise CompilerError(str(path), "no such file", "an image") from None
-    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise CompilerError(str(path), f"unreadable ({error})", "an image") from None
 
 
@@ -38,13 +36,11 @@ def read_label(path: str | Path) -> Array:
 
     Raises:
         CompilerError: when the file is no such image.
-        BackendUnavailable: when pillow is not installed.
     """
-    image_module = _pillow()
     try:
-        with image_module.open(path) as image:
+        with Image.open(path) as image:
             mode, found = image.mode, np.asarray(image)
-    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise CompilerError(str(path), f"unreadable ({error})", "a label image") from None
     if mode not in ("L", "P"):
         raise CompilerError(str(path), f"mode {mode}", "8-bit class ids: mode L or P")
@@ -70,8 +66,8 @@ def resized(image: Array, size: Size) -> Array:
     """``image`` bilinearly resized to (height, width), antialiased."""
     if image.shape[:2] == size:
         return image
-    picture = _pillow().fromarray(image)
-    return np.asarray(picture.resize((size[1], size[0]), _pillow().Resampling.BILINEAR))
+    picture = Image.fromarray(image)
+    return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
@@ -82,17 +78,3 @@ def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
     mean, deviation = (np.array(v, np.float32) for v in (interface.mean, interface.deviation))
     values = (pixels.astype(np.float32) / 255 - mean) / deviation
     return {"image": np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)}
-
-
-def _upright(image: Any) -> Any:
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ModuleNotFoundError:
-        raise BackendUnavailable("images", "pillow", "torch") from None
-    return Image

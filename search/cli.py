@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backends.options import SizeType
 from genotype.console import OneLineGroup, note, print_json
 from search.cache import cache_dir
 from search.config import Settings, nested, resolve
@@ -29,19 +29,6 @@ processor that does anything else besides several times slower."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
-
-
-class SizeType(click.ParamType[list[int]]):
-    """``HxW``: two positive numbers, height first."""
-
-    name = "HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> list[int]:
-        """[height, width]."""
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", str(value))
-        if match is None:
-            self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 120x160", param, ctx)
-        return [int(match[1]), int(match[2])]
 
 
 class AssignmentType(click.ParamType[tuple[str, Any]]):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from search.data import IGNORE
-from search.data.pixels import pillow, resize_indices, resize_rgb
+from search.data.pixels import resize_indices, resize_rgb
 
 Bytes = NDArray[np.uint8]
 
@@ -69,7 +69,6 @@ def draw(examples: Sequence[Example], classes: Sequence[str], palette: Bytes, pa
     """Writes the picture of ``examples``, with column titles and the classes' colours.
 
     Raises:
-        DataError: when pillow is not installed.
         OSError: when the file cannot be written.
     """
     height, width = examples[0].image.shape[:2]
@@ -103,18 +102,16 @@ def _space(row: Bytes) -> Bytes:
 
 def _canvas(body: Bytes, entries: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
     """The panels with titles above and the legend below."""
-    module = pillow()
-    drawing, fonts = import_module("PIL.ImageDraw"), import_module("PIL.ImageFont")
-    font, columns = fonts.load_default(size=16), 5
+    font, columns = ImageFont.load_default(size=16), 5
     top = _MARGIN + _LINE
     bottom = top + body.shape[0] + _GAP
     size = (
         body.shape[1] + 2 * _MARGIN,
         bottom + ceil(len(entries) / columns) * _LINE + _MARGIN,
     )
-    canvas = module.new("RGB", size, (255, 255, 255))
-    canvas.paste(module.fromarray(body), (_MARGIN, top))
-    pen = drawing.Draw(canvas)
+    canvas = Image.new("RGB", size, (255, 255, 255))
+    canvas.paste(Image.fromarray(body), (_MARGIN, top))
+    pen = ImageDraw.Draw(canvas)
     for index, title in enumerate(TITLES):
         middle = _MARGIN + index * (_PANEL + _GAP) + _PANEL // 2
         pen.text((middle, _MARGIN + _LINE // 2 - 3), title, (0, 0, 0), font=font, anchor="mm")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backends.cli import SizeType
+from backends.options import SizeType
 from genotype.console import DONE, FAILED, OneLineGroup, describe, note, print_json
 
 if TYPE_CHECKING:

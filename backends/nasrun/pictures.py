@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
-from importlib import import_module
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
-from backends.base import BackendUnavailable
 from genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 
-_GOLDEN = 0.61803398875
 _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
 """Of the legend: height of a line, around it, a colour's side, between columns, in pixels;
 and how many lines stand in a column."""
-
-
-def distinct(count: int) -> Array:
-    """``count`` colours that are told apart, uint8 (count, 3), always the same.
-
-    Hues step by the golden ratio, so that neighbours are far apart however many there
-    are; saturation and brightness change in turn.
-    """
-    turns = ((0.65, 0.95), (0.9, 0.7), (0.4, 0.85))
-    colours = [
-        colorsys.hsv_to_rgb((0.58 + index * _GOLDEN) % 1, *turns[index % 3])
-        for index in range(count)
-    ]
-    return np.round(255 * np.array(colours).reshape(count, 3)).astype(np.uint8)
 
 
 def overlaid(image: Array, labels: Array, palette: Array, alpha: float) -> Array:
@@ -66,7 +49,7 @@ def write_labels(labels: Array, palette: Array, path: Path) -> None:
     Raises:
         OSError: when it cannot be written.
     """
-    picture = _pillow("Image").fromarray(labels)
+    picture = Image.fromarray(labels)
     picture.putpalette(palette.tobytes())
     _save(picture, path)
 
@@ -77,7 +60,7 @@ def write_colours(pixels: Array, path: Path) -> None:
     Raises:
         OSError: when it cannot be written.
     """
-    _save(_pillow("Image").fromarray(pixels), path)
+    _save(Image.fromarray(pixels), path)
 
 
 def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:
@@ -86,14 +69,14 @@ def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:
     Raises:
         OSError: when it cannot be written.
     """
-    font = _pillow("ImageFont").load_default(size=16)
+    font = ImageFont.load_default(size=16)
     texts = [f"{index}  {name}" for index, name in enumerate(names)]
     width = 2 * _SWATCH + ceil(max(font.getlength(text) for text in texts)) + _GAP
     columns = ceil(len(texts) / _ROWS)
     rows = ceil(len(texts) / columns)
     size = (columns * width - _GAP + 2 * _MARGIN, rows * _LINE + 2 * _MARGIN)
-    canvas = _pillow("Image").new("RGB", size, (255, 255, 255))
-    pen = _pillow("ImageDraw").Draw(canvas)
+    canvas = Image.new("RGB", size, (255, 255, 255))
+    pen = ImageDraw.Draw(canvas)
     for index, text in enumerate(texts):
         x, y = _MARGIN + index // rows * width, _MARGIN + index % rows * _LINE
         box = (x, y + 4, x + _SWATCH, y + 4 + _SWATCH)
@@ -105,10 +88,3 @@ def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:
 def _save(picture: Any, path: Path) -> None:
     with atomic_write(path) as temporary:
         picture.save(temporary, format="PNG")
-
-
-def _pillow(module: str) -> Any:
-    try:
-        return import_module(f"PIL.{module}")
-    except ModuleNotFoundError:
-        raise BackendUnavailable("images", "pillow", "torch") from None

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from backends.base import Runner
+from backends.colours import distinct
 from backends.images import fed
 from backends.nasrun.artefact import Artefact
 from backends.nasrun.bench import image_axis
-from backends.nasrun.pictures import distinct
 from compiler import MAIN, CompilerError, Size
 
 Array = np.ndarray[Any, Any]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from backends.colours import distinct
 from search.data.base import IGNORE, Bytes
 from search.data.errors import DataError
-from search.data.palette import distinct, pascal
+from search.data.palette import pascal
 from search.data.pixels import read_indices, read_rgb
 
 VOC_CLASSES = (

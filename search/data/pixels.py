@@ -1,33 +1,17 @@
-"""Image files and resizing. The only place that needs pillow, imported when first used."""
+"""Image files and resizing."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from search.data.errors import DataError
 
 _INDEX_MODES = ("1", "L", "P")
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-
-
-def pillow() -> ModuleType:
-    """The module ``PIL.Image``.
-
-    Raises:
-        DataError: when pillow is not installed.
-    """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise DataError(
-            "pillow", "not installed", 'it to read image files: pip install "auxnas[torch]"'
-        ) from None
-    module: ModuleType = Image
-    return module
 
 
 def read_rgb(path: Path, place: str) -> NDArray[np.uint8]:
@@ -68,16 +52,15 @@ def read_indices(path: Path, place: str) -> NDArray[np.uint8]:
 
 def _load(path: Path, place: str):  # type: ignore[no-untyped-def]
     """The decoded image; every way to fail becomes a DataError that names ``place``."""
-    module = pillow()
     try:
-        with module.open(path) as image:
+        with Image.open(path) as image:
             image.load()
             return image
     except FileNotFoundError:
         raise DataError(place, "no such file") from None
-    except module.UnidentifiedImageError:
+    except Image.UnidentifiedImageError:
         raise DataError(place, "not an image file") from None
-    except (OSError, SyntaxError, ValueError, module.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(place, f"cannot be read ({error})", "an intact image file") from error
 
 
@@ -94,8 +77,7 @@ def resize_indices(label: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[n
 def _resize(pixels: NDArray[np.uint8], size: tuple[int, int], how: str) -> NDArray[np.uint8]:
     if pixels.shape[:2] == tuple(size):
         return pixels
-    module = pillow()
     height, width = size
-    resample = module.Resampling[how]
-    resized = module.fromarray(pixels).resize((width, height), resample)
+    resample = Image.Resampling[how]
+    resized = Image.fromarray(pixels).resize((width, height), resample)
     return np.array(resized, dtype=np.uint8)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backends.colours import distinct
 from backends.images import read_image
 from backends.nasrun import open_artefact
 from backends.nasrun.naming import expand, targets, unique_names
-from backends.nasrun.pictures import contours, distinct, overlaid, write_legend
+from backends.nasrun.pictures import contours, overlaid, write_legend
 from backends.nasrun.predict import Predictor, classify, nearest
 from backends.ort import OrtRunner
 from compiler import CompilerError

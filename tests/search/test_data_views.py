@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backends.colours import distinct
 from search.data import (
     MEAN,
     STD,
@@ -17,7 +18,7 @@ from search.data import (
     stack,
     subset,
 )
-from search.data.palette import distinct, pascal
+from search.data.palette import pascal
 
 SMALL = SyntheticDataset(7, seed=3, size=(12, 16))
 
