@@ -48,6 +48,7 @@ class Logits(torch.nn.Module):
         self.network = build_module(program).eval()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Logits of (N, 3, H, W)."""
         return self.network(image)[MAIN]
 
 

@@ -136,7 +136,7 @@ def test_other_settings_than_the_runs_are_refused(run, finished):
     folder, _ = finished
     result = run("run", *TINY, "--out", folder, "--seed", "5")
     assert result.exit_code == 1
-    assert "begun with other settings: seed was 0 and is 5" in result.stderr
+    assert "begun with other settings: seed was 4 and is 5" in result.stderr
 
 
 def test_a_folder_without_a_run(run, tmp_path):

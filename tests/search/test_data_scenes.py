@@ -1,7 +1,6 @@
 """The renderer: repeatable, geometrically right, and classes that need context."""
 
 import random
-import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -297,15 +296,3 @@ def test_an_empty_scene() -> None:
     scene = draw(replace(composed(0), solids=()), SIZE, np.random.default_rng(0))
     assert scene.keypoints == ()
     assert scene.label.max() <= lay.PAVEMENT
-
-
-def test_rendering_is_fast_enough() -> None:
-    """A quarter of the speed of an idle core is allowed for, so as not to fail by chance."""
-
-    def seconds() -> float:
-        start = time.process_time()
-        for index in range(10):
-            render(9, index)
-        return time.process_time() - start
-
-    assert min(seconds() for _ in range(4)) / 10 < 1 / 50
