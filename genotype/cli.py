@@ -19,7 +19,7 @@ from genotype.formats import Document, read_many, to_json
 from genotype.genotype import Genotype
 from genotype.identity import LEVELS, Level
 from genotype.space import SearchSpace
-from genotype.space_options import chosen_space, space_options
+from genotype.space_options import PositiveInteger, chosen_space, space_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -147,7 +147,7 @@ def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:
 
 
 @main.command(short_help="Draw different architectures uniformly.")
-@click.option("--n", "number", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--n", "number", type=PositiveInteger(), default=10, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @level_option("isomorphism")
 @space_options
@@ -192,15 +192,13 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
     """Print the distinct genotypes of FILEs, how often each occurs, and where.
 
     A FILE holds our JSON documents, one genotype a line in any notation, or is a log
-    like genotypes.out. A place is FILE#N, its N-th genotype. The sizes are for notations
-    that name none.
+    like genotypes.out; or it is what sample --json prints. - is the standard input. A
+    place is FILE:N, the line. The sizes are for notations that name none.
     """
     space = chosen_space(**sizes) if any(sizes.values()) else None
-    places, genotypes = [], []
-    for place, document in _read_all(files, space):
-        places.append(place)
-        genotypes.append(document.genotype)
-    found = dedupe(genotypes, level)
+    documents = list(_read_all(files, space))
+    places = [document.place for document in documents]
+    found = dedupe((document.genotype for document in documents), level)
     rows = _groups(found, places)
     if as_json:
         distinct = [
@@ -214,10 +212,10 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
     note(f"{len(places)} genotypes, {len(rows)} distinct at level {level}")
 
 
-def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[tuple[str, Document]]:
+def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[Document]:
     for file in files:
-        for number, document in enumerate(read_many(file, space), 1):
-            yield f"{file}#{number}", document
+        source = click.open_file(file, encoding="utf-8") if file == "-" else file
+        yield from read_many(source, space)
 
 
 def _groups(found: Deduped, places: list[str]) -> list[list[str]]:

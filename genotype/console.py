@@ -13,6 +13,7 @@ A command is declared with ``@click.group(cls=OneLineGroup)`` or
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import json
 import os
@@ -30,6 +31,8 @@ from genotype.errors import GenotypeError
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 """The exit statuses."""
+_LONGEST_WORD = 300
+"""Characters of a word in an error at most; paths should fit."""
 
 
 class CommandError(Exception):
@@ -55,6 +58,8 @@ class _OneLine(click.Command):
         """Runs the command and exits; with ``standalone_mode=False``, click's own main."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
+        if sys.stdout is None:
+            sys.stdout = _Closed()
         words = list(sys.argv[1:] if args is None else args)
         try:
             value = super().main(args, prog_name, complete_var, False, **extra)
@@ -70,6 +75,14 @@ class _OneLine(click.Command):
         except BrokenPipeError:
             _discard_stdout()
             return DONE
+
+
+class _Closed(io.TextIOBase):
+    """What stands for a stdout that was closed before we started (``>&-``)."""
+
+    def write(self, text: str, /) -> int:
+        """Fails as the file would, in words."""
+        raise OSError(errno.EBADF, "is closed, so the result cannot be printed", "stdout")
 
 
 class OneLineCommand(_OneLine):
@@ -129,9 +142,15 @@ def _message(error: BaseException) -> str:
 
 
 def _one_line(text: str) -> str:
-    """``text`` with white space collapsed and control characters escaped."""
-    words = " ".join(text.split())
+    """``text`` with white space collapsed, control characters escaped, long words cut."""
+    words = " ".join(map(_cut, text.split()))
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def _cut(word: str) -> str:
+    """Both ends of a word that is longer than any that helps to read a message."""
+    half = _LONGEST_WORD // 2
+    return word if len(word) <= _LONGEST_WORD else f"{word[:half]}...{word[-half:]}"
 
 
 def _discard_stdout() -> None:

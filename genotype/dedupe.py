@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, shown
 from genotype.genotype import Genotype
 from genotype.identity import Level, check_level
 
@@ -43,7 +43,8 @@ def dedupe(genotypes: Iterable[Genotype], level: Level = "isomorphism") -> Dedup
     many genotypes of one space see ``genotype.batch.dedupe_tokens``.
 
     Raises:
-        GenotypeError: when one is not a member of its space, or there is no such level.
+        GenotypeError: when one is not a genotype or not a member of its space, or there
+            is no such level.
     """
     check_level(level)
     first: dict[str, int] = {}
@@ -59,6 +60,8 @@ def dedupe(genotypes: Iterable[Genotype], level: Level = "isomorphism") -> Dedup
 
 
 def _key(genotype: Genotype, level: Level, place: int) -> str:
+    if not isinstance(genotype, Genotype):
+        raise GenotypeError(f"genotypes[{place}]", shown(genotype), "a Genotype")
     try:
         return genotype.key(level)
     except GenotypeError as error:

@@ -1,6 +1,26 @@
-"""The one error of this package."""
+"""The one error of this package, and how what was found is shown in it."""
 
 from __future__ import annotations
+
+_ECHOED = 60
+"""Characters of the user's own that a message repeats at most."""
+_LONG_INTEGER = 128
+"""Bits above which an integer is described, since writing it out takes long or fails."""
+
+
+def shown(value: object) -> str:
+    """``value`` as a message repeats it: its repr, cut; never fails."""
+    if type(value) is int and value.bit_length() > _LONG_INTEGER:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return cut(repr(value))
+    except Exception:
+        return f"a {type(value).__name__} that cannot be printed"
+
+
+def cut(text: str) -> str:
+    """The start of ``text``, as much as a message repeats."""
+    return text if len(text) <= _ECHOED else f"{text[: _ECHOED - 3]}..."
 
 
 class GenotypeError(ValueError):

@@ -10,15 +10,15 @@ Four notations are read, none of them by evaluating anything:
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, shown
 from genotype.genotype import Cell, Genotype
 from genotype.space import SearchSpace
 from genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
@@ -27,6 +27,8 @@ FORMAT = "auxnas/genotype"
 VERSION = 1
 LONGEST = 1 << 20
 """Characters in one genotype at most: a longer text is refused unread."""
+LARGEST = 1 << 26
+"""Characters in one JSON list of genotypes at most."""
 
 _LOG_LINE = re.compile(r"(?:^|[\s,])genotype:\s*(\[.*\])\s*$")
 _LOG_FIELD = re.compile(r"([A-Za-z_]\w*):\s*([^,]+)")
@@ -41,11 +43,14 @@ class Document:
         format: ``json``, ``paper``, ``cell-first`` or ``log``.
         extra: everything else that stood there: a JSON document's further keys, a log
             line's fields.
+        place: where among others it stood, for ``read_many``: ``FILE:7`` (its line),
+            ``FILE: genotypes[6]`` or, for the only one, ``FILE``.
     """
 
     genotype: Genotype
     format: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+    place: str = field(default="", compare=False)
 
 
 def parse(text: str, space: SearchSpace | None = None) -> Document:
@@ -59,22 +64,23 @@ def parse(text: str, space: SearchSpace | None = None) -> Document:
     Raises:
         GenotypeError: naming the place, what was found and what was expected.
     """
+    if not isinstance(text, str):
+        raise GenotypeError("text", shown(text), "a string")
     if len(text) > LONGEST:
         raise GenotypeError("text", f"{len(text)} characters", f"at most {LONGEST}")
     stripped = text.strip()
     if stripped.startswith(("[", "{")):
-        value = _json(stripped)
-        if isinstance(value, dict):
-            return _document(value, space)
-        return _nested(value, space)
+        return _of_json(_json(stripped), space)
     match = _LOG_LINE.search(stripped)
     if match is None:
-        raise GenotypeError(
-            "text", repr(stripped[:40]), "a JSON document, a nested list or a log line"
-        )
+        raise GenotypeError("text", shown(stripped), "a JSON document, a nested list or a log line")
     found = _nested(_json(match.group(1)), space)
     fields = {k: _number(v) for k, v in _LOG_FIELD.findall(stripped[: match.start()])}
     return Document(found.genotype, "log", fields)
+
+
+def _of_json(value: object, space: SearchSpace | None) -> Document:
+    return _document(value, space) if isinstance(value, dict) else _nested(value, space)
 
 
 def read(path: str | Path, space: SearchSpace | None = None) -> Document:
@@ -99,49 +105,101 @@ def _open(path: Path) -> IO[str]:
         raise GenotypeError(str(path), error.strerror or str(error), "a readable file") from None
 
 
-def _take(file: IO[str], path: Path, size: int) -> str:
+def _take(file: IO[str], place: object, size: int) -> str:
     """At most ``size`` characters of ``file``."""
     try:
         return file.read(size)
     except (OSError, UnicodeDecodeError) as error:
-        raise GenotypeError(str(path), f"not text ({error})"[:120], "UTF-8 text") from None
+        raise _not_text(str(place), error) from None
 
 
-def read_many(path: str | Path, space: SearchSpace | None = None) -> Iterator[Document]:
-    """Reads all genotypes of a file: one document, or one genotype a line.
+def _not_text(place: str, error: Exception) -> GenotypeError:
+    return GenotypeError(place, f"not text ({error})"[:120], "UTF-8 text")
 
-    Lines without a genotype are skipped in a log (a file in which some line reads
-    ``... genotype: [...]``); in any other file they are errors.
+
+def read_many(source: str | Path | IO[str], space: SearchSpace | None = None) -> Iterator[Document]:
+    """Reads all genotypes of a file: one a line, one document, or a list of documents.
+
+    A list is a JSON object ``{"genotypes": [...]}``, whatever else is in it. Lines
+    without a genotype are skipped in a log (a file in which some line reads
+    ``... genotype: [...]``); in any other file they are errors. A pipe is a file too.
+
+    Args:
+        source: a path, or an open text file, which is read from where it stands.
+        space: as for ``parse``.
 
     Raises:
-        GenotypeError: naming the file and the line.
+        GenotypeError: naming the file and the line, or the place in the list.
     """
-    path = Path(path)
-    with _open(path) as file:
-        head = _take(file, path, LONGEST)
-        if _is_one(head):
-            yield read(path, space)
-            return
-        file.seek(0)
-        is_log = any(_LOG_LINE.search(line) for line in head.splitlines())
-        for number in itertools.count(1):
-            try:
-                line = file.readline(LONGEST)
-            except UnicodeDecodeError as error:
-                found = f"not text ({error})"[:120]
-                raise GenotypeError(f"{path}:{number}", found, "UTF-8 text") from None
-            if not line:
-                return
-            if not line.strip() or (is_log and not _LOG_LINE.search(line.strip())):
-                continue
-            try:
-                yield parse(line, space)
-            except GenotypeError as error:
-                raise error.within(f"{path}:{number}") from None
+    name = str(source if isinstance(source, str | Path) else getattr(source, "name", "stream"))
+    with _opened(source) as file:
+        head = _take(file, name, LONGEST)
+        found = _listed if _is_one(head) else _by_line
+        yield from found(head, file, name, space)
+
+
+def _opened(source: str | Path | IO[str]) -> AbstractContextManager[IO[str]]:
+    return _open(Path(source)) if isinstance(source, str | Path) else nullcontext(source)
+
+
+def _listed(head: str, file: IO[str], name: str, space: SearchSpace | None) -> Iterator[Document]:
+    """The genotypes of a file that is one JSON object."""
+    text = head + _take(file, name, LARGEST - len(head) + 1)
+    if len(text) > LARGEST:
+        raise GenotypeError(name, "a larger JSON text", f"at most {LARGEST} characters")
+    try:
+        value = _json(text)
+        rows = _list(value["genotypes"], "genotypes") if "genotypes" in value else None
+        if rows is None:
+            yield replace(parse(text, space), place=name)
+    except GenotypeError as error:
+        raise error.within(name) from None
+    for number, row in enumerate(rows or ()):
+        place = f"{name}: genotypes[{number}]"
+        try:
+            yield replace(_of_json(row, space), place=place)
+        except GenotypeError as error:
+            raise error.within(place) from None
+
+
+def _by_line(head: str, file: IO[str], name: str, space: SearchSpace | None) -> Iterator[Document]:
+    """The genotypes of a file that has one a line."""
+    is_log = any(_LOG_LINE.search(line) for line in head.split("\n"))
+    for number, line in enumerate(_lines(head, file, name), 1):
+        if not line.strip() or (is_log and not _LOG_LINE.search(line.strip())):
+            continue
+        place = f"{name}:{number}"
+        try:
+            yield replace(parse(line, space), place=place)
+        except GenotypeError as error:
+            raise error.within(place) from None
+
+
+def _lines(head: str, file: IO[str], name: str) -> Iterator[str]:
+    """The lines of ``head``, which was read from ``file``, and of what follows."""
+    *lines, last = head.split("\n")
+    yield from lines
+    number = len(lines) + 1
+    try:
+        line = last + file.readline(LONGEST)
+        while line:
+            yield line
+            number += 1
+            line = file.readline(LONGEST)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _not_text(f"{name}:{number}", error) from None
 
 
 def to_json(genotype: Genotype, **extra: Any) -> str:
-    """Our JSON document, with any ``extra`` keys behind; ends without a newline."""
+    """Our JSON document, with any ``extra`` keys behind; ends without a newline.
+
+    Raises:
+        GenotypeError: when the genotype is not a member of its space.
+        ValueError: when an extra key is one of the document's own.
+    """
+    if not isinstance(genotype, Genotype):
+        raise GenotypeError("genotype", shown(genotype), "a Genotype")
+    genotype.space.check(genotype)
     names = genotype.space.vocabulary.names
     cell = {
         "first": names[genotype.cell.first],
@@ -192,7 +250,9 @@ def _row_from_json(value: object, place: str) -> Operation:
     if isinstance(value, str):
         if value not in CVPR2019.names:
             known = ", ".join(CVPR2019.names)
-            raise GenotypeError(place, f"unknown operation {value!r}", f"one of {known}, or a row")
+            raise GenotypeError(
+                place, f"unknown operation {shown(value)}", f"one of {known}, or a row"
+            )
         return CVPR2019[CVPR2019.names.index(value)]
     row = _mapping(value, place, ("name", "steps"))
     steps = []
@@ -205,7 +265,7 @@ def _row_from_json(value: object, place: str) -> Operation:
     name = _string(row["name"], f"{place}.name")
     repeated = row.get("repeated", False)
     if not isinstance(repeated, bool):
-        raise GenotypeError(f"{place}.repeated", repr(repeated), "true or false")
+        raise GenotypeError(f"{place}.repeated", shown(repeated), "true or false")
     abbreviation = _string(row.get("abbreviation", name), f"{place}.abbreviation")
     description = _string(row.get("description", name), f"{place}.description")
     return Operation(name, abbreviation, description, tuple(steps), repeated)
@@ -214,9 +274,9 @@ def _row_from_json(value: object, place: str) -> Operation:
 def _document(value: Mapping[str, Any], wanted: SearchSpace | None) -> Document:
     _mapping(value, "document", ("format", "version", "space", "connections", "cell"))
     if value["format"] != FORMAT:
-        raise GenotypeError("format", repr(value["format"])[:80], repr(FORMAT))
+        raise GenotypeError("format", shown(value["format"]), repr(FORMAT))
     if value["version"] != VERSION or isinstance(value["version"], bool):
-        raise GenotypeError("version", repr(value["version"])[:80], str(VERSION))
+        raise GenotypeError("version", shown(value["version"]), str(VERSION))
     space = _space(value["space"])
     if wanted is not None and space != wanted:
         raise GenotypeError("space", "another space than the one asked for")
@@ -258,7 +318,7 @@ def _operation(value: object, place: str, space: SearchSpace) -> int:
     names = space.vocabulary.names
     if not isinstance(value, str) or value not in names:
         raise GenotypeError(
-            place, f"unknown operation {str(value)[:40]!r}", f"one of {', '.join(names)}"
+            place, f"unknown operation {shown(value)}", f"one of {', '.join(names)}"
         )
     return names.index(value)
 
@@ -270,7 +330,7 @@ def _nested(value: object, wanted: SearchSpace | None) -> Document:
     if heads[0] == heads[1]:
         raise GenotypeError(
             "genotype",
-            repr(value)[:80],
+            shown(value),
             "[[[i, j], ...], [first, [location, location, op, op], ...]] or its two parts swapped",
         )
     cell_first = heads[0]
@@ -303,7 +363,7 @@ def _pair(value: object, place: str) -> tuple[int, int]:
 def _list(value: object, place: str, length: int | None = None) -> list[Any]:
     expected = "a list" if length is None else f"a list of {length}"
     if not isinstance(value, list):
-        raise GenotypeError(place, repr(value)[:80], expected)
+        raise GenotypeError(place, shown(value), expected)
     if length is not None and len(value) != length:
         raise GenotypeError(place, f"a list of {len(value)}", expected)
     return value
@@ -311,7 +371,7 @@ def _list(value: object, place: str, length: int | None = None) -> list[Any]:
 
 def _mapping(value: object, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise GenotypeError(place, repr(value)[:80], "an object")
+        raise GenotypeError(place, shown(value), "an object")
     missing = [key for key in keys if key not in value]
     if missing:
         raise GenotypeError(place, f"no {missing[0]!r}", f"the keys {', '.join(keys)}")
@@ -324,13 +384,13 @@ def _is_number(value: object) -> bool:
 
 def _integer(value: object, place: str) -> int:
     if type(value) is not int:
-        raise GenotypeError(place, f"{str(repr(value))[:40]} is not an integer")
+        raise GenotypeError(place, f"{shown(value)} is not an integer")
     return value
 
 
 def _string(value: object, place: str) -> str:
     if not isinstance(value, str) or not value:
-        raise GenotypeError(place, repr(value)[:40], "a non-empty string")
+        raise GenotypeError(place, shown(value), "a non-empty string")
     return value
 
 
@@ -345,7 +405,7 @@ def _number(text: str) -> int | float | str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_long)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise GenotypeError(place, f"not JSON ({error.msg})") from None
@@ -355,13 +415,22 @@ def _json(text: str) -> Any:
         raise GenotypeError("text", str(error)[:80]) from None
 
 
+def _long(digits: str) -> int:
+    """An integer, somewhat longer than ``int`` reads too, so that its place can be named."""
+    if 4000 < len(digits) < 20_000:
+        from decimal import Decimal
+
+        return int(Decimal(digits))
+    return int(digits)
+
+
 def _is_one(head: str) -> bool:
-    """Whether a file holds one document spread over lines, not one a line."""
+    """Whether a file holds one object, perhaps spread over lines, not one a line."""
     if not head.lstrip().startswith("{"):
         return False
     try:
-        json.loads(head)
-    except (ValueError, RecursionError):
-        first = head.lstrip().splitlines()[0]
-        return not first.rstrip().endswith("}")
+        _json(head)
+    except GenotypeError:
+        first, newline, _ = head.lstrip().partition("\n")
+        return not newline or not first.rstrip().endswith("}")
     return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from genotype import identity
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, shown
 
 if TYPE_CHECKING:
     from genotype.space import SearchSpace
@@ -97,7 +97,7 @@ def shape_error(genotype: Genotype, blocks: int, branches: int) -> GenotypeError
     """The first part that is not a tuple of the right length, if any."""
     cell: object = genotype.cell
     if not isinstance(cell, Cell):
-        return GenotypeError("cell", repr(cell)[:80], "a Cell")
+        return GenotypeError("cell", shown(cell), "a Cell")
     for place, rows, length, width in (
         ("connections", genotype.connections, blocks, 2),
         ("cell.branches", cell.branches, branches, 4),
@@ -115,5 +115,5 @@ def shape_error(genotype: Genotype, blocks: int, branches: int) -> GenotypeError
 def _length_error(place: str, value: object, length: int) -> GenotypeError | None:
     if isinstance(value, tuple) and len(value) == length:
         return None
-    found = f"{len(value)} items" if isinstance(value, tuple) else repr(value)[:80]
+    found = f"{len(value)} items" if isinstance(value, tuple) else shown(value)
     return GenotypeError(place, found, f"{length} items")

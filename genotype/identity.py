@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from genotype import functional, symmetry
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, shown
 from genotype.realisation import realise
 from genotype.symmetry import CELL, Item, connections_frame
 
@@ -44,7 +44,7 @@ def check_level(level: str) -> None:
         GenotypeError: when ``level`` is not one of ``LEVELS``.
     """
     if level not in LEVELS:
-        raise GenotypeError("level", repr(level)[:80], f"one of {', '.join(LEVELS)}")
+        raise GenotypeError("level", shown(level), f"one of {', '.join(LEVELS)}")
 
 
 def connection_items(connections: Connections) -> tuple[Item, ...]:

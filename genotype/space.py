@@ -13,7 +13,7 @@ from genotype import counting, enumeration, functional, identity
 from genotype.bags import Graph
 from genotype.counting import Counts
 from genotype.enumeration import Classes
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, shown
 from genotype.genotype import Cell, Genotype, shape_error
 from genotype.identity import Level
 from genotype.shapes import shapes
@@ -41,7 +41,7 @@ class SearchSpace:
         vocabulary: the candidate operations (paper: the 11 of Table 4).
 
     Raises:
-        GenotypeError: when a size is not a positive integer.
+        GenotypeError: when a size is not a positive integer, or the vocabulary is not one.
     """
 
     encoder_outputs: int = 4
@@ -53,7 +53,9 @@ class SearchSpace:
         for name in ("encoder_outputs", "blocks", "branches"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise GenotypeError(f"space.{name}", repr(value), "a positive integer")
+                raise GenotypeError(f"space.{name}", shown(value), "a positive integer")
+        if not isinstance(self.vocabulary, Vocabulary):
+            raise GenotypeError("space.vocabulary", shown(self.vocabulary), "a Vocabulary")
 
     @classmethod
     def cvpr2019(cls) -> SearchSpace:
@@ -111,16 +113,24 @@ class SearchSpace:
             raise error
         return genotype
 
-    def _error(self, genotype: Genotype) -> GenotypeError | None:
+    def _error(self, genotype: object) -> GenotypeError | None:
+        if not isinstance(genotype, Genotype):
+            return GenotypeError("genotype", shown(genotype), "a Genotype")
+        if genotype.space is not self and not self._is(genotype.space):
+            return GenotypeError("space", "another space than this one")
         shape = shape_error(genotype, self.blocks, self.branches)
         if shape is not None:
             return shape
         for token, value in zip(self.layout, genotype.tokens, strict=True):
             if type(value) is not int:
-                return GenotypeError(token.place, f"{value!r} is not an integer")
+                return GenotypeError(token.place, f"{shown(value)} is not an integer")
             if not 0 <= value < token.size:
-                return GenotypeError(token.place, f"{value} is not in 0..{token.size - 1}")
+                return GenotypeError(token.place, f"{shown(value)} is not in 0..{token.size - 1}")
         return None
+
+    def _is(self, other: object) -> bool:
+        """Whether ``other`` gives all numbers the same meaning, whatever its descriptions."""
+        return self == other or (isinstance(other, SearchSpace) and self.digest == other.digest)
 
     @cached_property
     def digest(self) -> str:
@@ -156,7 +166,7 @@ class SearchSpace:
         found = next(self.enumerate(level, position), None)
         if found is None:
             expected = f"0..{self.count(level).total - 1}"
-            raise GenotypeError("position", str(position), expected)
+            raise GenotypeError("position", shown(position), expected)
         return found
 
     def enumerate(self, level: Level, start: int = 0) -> Iterator[Genotype]:
@@ -175,7 +185,7 @@ class SearchSpace:
         """
         identity.check_level(level)
         if type(start) is not int or start < 0:
-            raise GenotypeError("start", repr(start)[:80], "an integer, 0 or more")
+            raise GenotypeError("start", shown(start), "an integer, 0 or more")
         if level == "raw":
             return map(self._at, range(start, self.count("raw").total))
         pairs = self._classes(level).starting(start)

@@ -13,9 +13,18 @@ from genotype.vocabulary import CVPR2019, Operation, Vocabulary
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class PositiveInteger(click.IntRange):
+    """An integer from 1 on, refused in words."""
+
+    name = "positive integer"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+
 def space_options(command: F) -> F:
     """The options that choose a search space; ``chosen_space`` takes them."""
-    positive = click.IntRange(min=1)
+    positive = PositiveInteger()
     options = (
         click.option("--blocks", type=positive, metavar="N", help="Decoder blocks.  [default: 3]"),
         click.option("--branches", type=positive, metavar="N", help="Of a cell.  [default: 3]"),

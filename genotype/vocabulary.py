@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +80,25 @@ class Vocabulary:
     """An ordered set of operations; an operation's id is its position.
 
     Raises:
-        GenotypeError: when it is empty or two rows share a name.
+        GenotypeError: when it is empty, something in it is not an ``Operation``, or two
+            rows share a name.
     """
 
     operations: tuple[Operation, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.operations, tuple):
+            raise GenotypeError("operations", shown(self.operations), "a tuple of Operations")
         if not self.operations:
             raise GenotypeError("operations", "empty", "at least one operation")
         seen: set[str] = set()
         for position, operation in enumerate(self.operations):
+            place = f"operations[{position}]"
+            if not isinstance(operation, Operation):
+                raise GenotypeError(place, shown(operation), "an Operation")
             if operation.name in seen:
-                raise GenotypeError(
-                    f"operations[{position}].name", f"{operation.name!r} again", "distinct names"
-                )
+                found = f"{shown(operation.name)} again"
+                raise GenotypeError(f"{place}.name", found, "distinct names")
             seen.add(operation.name)
 
     def __len__(self) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from genotype.errors import GenotypeError
+from genotype.errors import GenotypeError, cut, shown
 from genotype.formats import Document, parse, read
 
 NAMES = ("arch0", "arch1", "arch2")
+
+_EXPECTED = f"a genotype file or one of {', '.join(NAMES)}"
 
 
 def load(name: str) -> Document:
@@ -18,7 +20,7 @@ def load(name: str) -> Document:
         GenotypeError: for any other name.
     """
     if name not in NAMES:
-        raise GenotypeError("zoo", repr(name), f"one of {', '.join(NAMES)}")
+        raise GenotypeError("zoo", shown(name), f"one of {', '.join(NAMES)}")
     return parse(resources.files("genotype.zoo").joinpath(f"{name}.json").read_text("utf-8"))
 
 
@@ -33,9 +35,18 @@ def find(source: str) -> Document:
     """
     if source.lstrip().startswith(("[", "{")):
         return parse(source)
-    if Path(source).exists():
+    if not source:
+        raise GenotypeError("genotype", "an empty name", _EXPECTED)
+    if _exists(source):
         return read(source)
     stem = source.removesuffix(".json")
     if stem in NAMES:
         return load(stem)
-    raise GenotypeError(source, "no such file", f"a genotype file or one of {', '.join(NAMES)}")
+    raise GenotypeError(cut(source), "no such file", _EXPECTED)
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # no name that a file can have
+        return False

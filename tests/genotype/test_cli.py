@@ -105,7 +105,11 @@ def test_sizes_reach_the_space() -> None:
         (["count", "--operations", "1"], "skip and zero alone are 2"),
         (["count", "--blocks", "0"], "0 is not in the range"),
         (["count", "--level", "same"], "'same' is not one of"),
-        (["sample", "--n", "none"], "not a valid integer"),
+        (["sample", "--n", "none"], "'none' is not a valid positive integer"),
+        (["count", "--blocks", "x"], "'x' is not a valid positive integer"),
+        (["show", ""], "genotype: an empty name, expected a genotype file or one of arch0"),
+        (["show", "a" * 5000], f"error: {'a' * 57}...: no such file, expected a genotype file"),
+        (["show", "a\0b"], "no such file"),
         (["show", "nope"], "expected a genotype file or one of arch0"),
         (["show", "[[[9, 0], [0, 0], [0, 0]], [0]]"], "cell.branches"),
         (["show", "arch0", "--picture", "a.pdf"], "expected a name in .svg or .png"),
@@ -152,8 +156,8 @@ def test_dedupe_reads_every_notation_and_says_what_is_the_same(files: Sequence[s
     log, lines, ours = files
     result = done("dedupe", *files)
     first, second = (line.split("\t") for line in result.stdout.splitlines())
-    assert first == ["3", ARCH0, f"{log}#1 = {lines}#1 = {ours}#1"]
-    assert second == ["1", str(load("arch1").genotype), f"{lines}#2"]
+    assert first == ["3", ARCH0, f"{log}:2 = {lines}:1 = {ours}"]
+    assert second == ["1", str(load("arch1").genotype), f"{lines}:2"]
     assert "4 genotypes, 2 distinct at level isomorphism" in result.stderr
 
 
@@ -163,6 +167,21 @@ def test_dedupe_as_json_and_at_another_level(files: Sequence[str]) -> None:
     assert [row["count"] for row in found["distinct"]] == [2, 1, 1]
     assert found["distinct"][1]["genotype"] == ARCH0_AGAIN
     assert len({row["key"] for row in found["distinct"]}) == 3
+
+
+def test_dedupe_reads_the_standard_input_and_what_sample_prints(tmp_path: Path) -> None:
+    lines = done("sample", "--n", "5").stdout
+    found = CliRunner().invoke(main, ["dedupe", "-"], input=lines)
+    assert found.exit_code == 0, found.stderr
+    assert [row.split("\t")[1] for row in found.stdout.splitlines()] == lines.splitlines()
+    as_json = done("sample", "--n", "5", "--json").stdout
+    found = CliRunner().invoke(main, ["dedupe", "-"], input=as_json)
+    assert [row.split("\t")[1] for row in found.stdout.splitlines()] == lines.splitlines()
+    program = "from genotype.cli import main; main(['dedupe', '/dev/stdin'])"
+    piped = subprocess.run(
+        [sys.executable, "-c", program], input=lines, capture_output=True, text=True, check=True
+    )
+    assert [row.split("\t")[1] for row in piped.stdout.splitlines()] == lines.splitlines()
 
 
 def test_dedupe_names_the_line_that_is_wrong(tmp_path: Path) -> None:

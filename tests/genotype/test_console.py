@@ -142,6 +142,19 @@ def test_without_standalone_mode_errors_pass_through() -> None:
         main.main(["fail", "bug"], standalone_mode=False)
 
 
+def test_long_words_are_cut_and_paths_are_not() -> None:
+    assert len(describe(ValueError("1" * 6000))) < 400
+    assert describe(ValueError("/a" * 100)) == "/a" * 100
+
+
+def test_a_closed_stdout_is_a_failure_in_words() -> None:
+    program = "from genotype.cli import main; main(['count', '--level', 'raw', '--json'])"
+    command = f'"{sys.executable}" -c "{program}" >&-'
+    result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "error: stdout: is closed, so the result cannot be printed\n"
+
+
 def test_describe_and_status_serve_outside_a_command() -> None:
     assert describe(ValueError("a\nb")) == "a b"
     assert exit_status(ValueError("a")) == 1

@@ -8,12 +8,13 @@ import pickle
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genotype import LEVELS, Genotype, GenotypeError, SearchSpace
+from genotype import LEVELS, Genotype, GenotypeError, SearchSpace, Vocabulary
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, members, vocabulary
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -135,6 +136,39 @@ def test_mutants_are_neighbours_drawn_evenly():
     times = Counter(TINY.mutate(genotype, rng) for _ in range(200 * len(expected)))
     assert set(times) == set(expected)
     assert all(120 < n < 290 for n in times.values())
+
+
+@pytest.mark.parametrize("other", [SMALL, FIVE, CUSTOM])
+def test_genotypes_of_another_space_are_refused_where_the_numbers_fit(other):
+    space = SearchSpace(9, other.blocks, other.branches, CUSTOM.vocabulary)
+    genotype = other.sample(random.Random(7))
+    assert space.genotype(genotype.tokens).tokens == genotype.tokens
+    assert space.violation(genotype) == "space: another space than this one"
+    for use in (
+        space.check,
+        space.rank,
+        space.orbit_size,
+        lambda genotype: next(space.neighbours(genotype)),
+        lambda genotype: space.mutate(genotype, random.Random(0)),
+    ):
+        with pytest.raises(GenotypeError, match=r"^space: another space than this one$"):
+            use(genotype)
+
+
+def test_an_equal_space_is_the_same_and_so_is_one_described_otherwise():
+    genotype = PAPER.sample(random.Random(8))
+    assert SearchSpace().violation(genotype) is None
+    rows = tuple(replace(row, description="another") for row in PAPER.vocabulary)
+    assert SearchSpace(vocabulary=Vocabulary(rows)).violation(genotype) is None
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_class_comes_up(level):
+    """One that never did would hardly show in how uniform the others are."""
+    rng = random.Random(9)
+    classes = TINY.count(level).total
+    found = {TINY.sample(rng, level).key(level) for _ in range(12 * classes)}
+    assert len(found) == classes
 
 
 def test_copies_of_a_space_carry_no_tables():

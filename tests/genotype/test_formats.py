@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genotype import Cell, Genotype, GenotypeError, SearchSpace, parse, read, read_many, to_json
+from genotype import (
+    CVPR2019,
+    Cell,
+    Genotype,
+    GenotypeError,
+    SearchSpace,
+    Vocabulary,
+    dedupe,
+    parse,
+    read,
+    read_many,
+    to_json,
+)
+from genotype.formats import LONGEST
 from tests.genotype.oracles import LISTED, members
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -78,7 +94,11 @@ BAD = [
     (f"[{PAIRS}]", "genotype: a list of 1"),
     ("[" * 100_000 + "]" * 100_000, "text: nested too deep"),
     ("1" * 10_000, "text: "),
-    ("[" + "1" * 10_000 + "]", "text: "),
+    ("[" + "1" * 10_000 + "]", "genotype: a list of 1"),
+    ("[" + "1" * 30_000 + "]", "text: "),
+    (written(CELL.replace("[8", "[" + "1" * 6000)), "cell.first: an integer of 19929 bits is"),
+    (written(CELL.replace("[8", "[-" + "1" * 600)), "cell.first: an integer of 1990 bits is"),
+    (written(CELL.replace("[8", "[" + "1" * 30)), f"cell.first: {'1' * 30} is not in 0..10"),
     ("", "text: ''"),
     ("[null, []]", "genotype: [None, []]"),
     ("import os", "text: 'import os'"),
@@ -91,6 +111,92 @@ def test_bad_input_is_refused_with_its_place(text, message):
         parse(text)
     assert str(caught.value).startswith(message)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("text", [[1], None, b"x", 3])
+def test_what_is_not_a_text_is_refused(text):
+    with pytest.raises(GenotypeError, match=r"^text: "):
+        parse(text)
+
+
+@pytest.mark.parametrize("value", [None, 3, [[1]]])
+def test_what_is_not_a_genotype_is_refused_everywhere(value):
+    expected = rf"genotype: {re.escape(repr(value))}, expected a Genotype$"
+    assert re.match(expected, PAPER.violation(value))
+    for use in (
+        PAPER.check,
+        PAPER.rank,
+        PAPER.orbit_size,
+        to_json,
+        lambda value: list(PAPER.neighbours(value)),
+        lambda value: PAPER.mutate(value, random.Random(0)),
+    ):
+        with pytest.raises(GenotypeError, match=expected):
+            use(value)
+    with pytest.raises(GenotypeError, match=r"genotypes\[1\]: .*, expected a Genotype$"):
+        dedupe([PAPER.unrank(0), value])
+
+
+def test_only_members_are_written():
+    with pytest.raises(GenotypeError, match=r"cell\.first: 11 is not in 0\.\.10"):
+        to_json(replace(PAPER.unrank(0), cell=replace(PAPER.unrank(0).cell, first=11)))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (10**5000, "an integer of 16610 bits is not in 0..10"),
+        (-(10**5000), "an integer of 16610 bits is not in 0..10"),
+        ("9" * 600, f"'{'9' * 56}... is not an integer"),
+        ([10**5000], "a list that cannot be printed is not an integer"),
+    ],
+    ids=range(4),
+)
+def test_what_is_long_is_not_echoed_whole(value, message):
+    genotype = replace(PAPER.unrank(0), cell=replace(PAPER.unrank(0).cell, first=value))
+    assert PAPER.violation(genotype) == f"cell.first: {message}"
+    for level in (value, repr):
+        with pytest.raises(GenotypeError) as caught:
+            PAPER.count(level)
+        assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("rows", [(1,), [CVPR2019[0]], 3, None])
+def test_vocabularies_are_made_of_operations(rows):
+    with pytest.raises(GenotypeError, match=r"^operations(\[0\])?: .* Operation"):
+        Vocabulary(rows)
+    with pytest.raises(GenotypeError, match=r"^space\.vocabulary: .*expected a Vocabulary"):
+        SearchSpace(vocabulary=rows)
+
+
+def test_a_list_of_documents_is_read_and_its_places_named(tmp_path):
+    path = tmp_path / "list.json"
+    documents = [json.loads(to_json(PAPER.unrank(k), note=k)) for k in range(1200)]
+    for indent in (None, 2):  # more than LONGEST characters, on one line and on many
+        path.write_text(json.dumps({"seed": 0, "genotypes": documents}, indent=indent))
+        found = list(read_many(path))
+        assert [document.genotype for document in found] == list(map(PAPER.unrank, range(1200)))
+        assert found[7].place == f"{path}: genotypes[7]"
+        assert found[7].extra == {"note": 7}
+    documents[3]["connections"][0][0] = 9
+    path.write_text(json.dumps({"genotypes": documents}))
+    expected = f"^{re.escape(str(path))}: genotypes\\[3\\]: connections\\[0\\]\\[0\\]: 9 is not"
+    with pytest.raises(GenotypeError, match=expected):
+        list(read_many(path))
+    path.write_text('{"genotypes": 3}')
+    with pytest.raises(GenotypeError, match="genotypes: 3, expected a list"):
+        list(read_many(path))
+
+
+def test_lines_are_read_across_what_is_looked_at_first(tmp_path):
+    path = tmp_path / "lines"
+    line = f"{written()}\n"
+    path.write_text("\n" + line * (LONGEST // len(line) + 20))
+    places = [document.place for document in read_many(path)]
+    assert places == [f"{path}:{number}" for number in range(2, 2 + len(places))]
+    assert len(places) == LONGEST // len(line) + 20
+    with path.open() as file:
+        assert [document.place for document in read_many(file)] == places
 
 
 def test_good_input_is_not():
