@@ -72,7 +72,6 @@ def save(scene: Scene, path: str | File) -> None:
 
     Raises:
         ValueError: for a suffix other than .svg and .png.
-        ImportError: for .png where Pillow is not installed.
         OSError: when the file cannot be written.
     """
     suffix = File(path).suffix.lower()
@@ -184,18 +183,9 @@ def _svg_text(text: Text) -> str:
 
 
 def render(scene: Scene, scale: float = 2.0) -> Image.Image:
-    """The scene as a Pillow image, ``scale`` pixels a point.
+    """The scene as a Pillow image, ``scale`` pixels a point."""
+    from PIL import Image, ImageDraw  # here, since starting a command should not wait for it
 
-    Raises:
-        ImportError: when Pillow is not installed.
-    """
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError:
-        raise ImportError(
-            "a .png needs Pillow, which is not installed: "
-            "pip install 'auxnas[torch]', or write an .svg"
-        ) from None
     pixels = scene.width * scene.height * (scale * _SUPERSAMPLING) ** 2
     if pixels > _MOST_PIXELS:
         scale *= (_MOST_PIXELS / pixels) ** 0.5

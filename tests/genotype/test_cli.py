@@ -243,8 +243,6 @@ def test_show_counts_the_functional_orbit_where_asked() -> None:
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".svg", b"<svg "), (".png", b"\x89PNG")])
 def test_show_draws(tmp_path: Path, suffix: str, magic: bytes) -> None:
-    if suffix == ".png":
-        pytest.importorskip("PIL")
     target = tmp_path / f"arch0{suffix}"
     result = done("show", "arch0", "--picture", str(target), "--every-sum", "--json")
     json.loads(result.stdout)
@@ -257,15 +255,6 @@ def test_a_picture_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     target = tmp_path / "missing" / "a.svg"
     line = refused("show", "arch0", "--picture", str(target), status=1)
     assert line == f"error: {target}: its directory does not exist"
-
-
-def test_without_pillow_show_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    line = refused("show", "arch0", "--picture", str(tmp_path / "a.png"), status=1)
-    assert "auxnas[torch]" in line
-    assert ".svg" in line
 
 
 def test_help_starts_without_what_it_does_not_need() -> None:
