@@ -3,15 +3,17 @@
 The usual four steps: put the nodes into layers, break edges that span several layers at
 bends, order the layers so that few edges cross, choose horizontal positions. The edges
 that leave one node share their bends: what they carry is the same, so they are drawn as
-one line that forks.
+one line that forks. Only where that line is in the way of others, and its edges drawn
+apart would not be, do they have bends of their own.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from genotype.ordering import Edge, Layers, crossings, orderings
 from genotype.positions import positions
@@ -20,6 +22,8 @@ _RAISES = ((0, 0, 1, 2),) * 40 + ((0, 0, 2, 4),) * 20
 """Further assignments to layers tried while edges cross: what a node may be raised by."""
 _GLANCE = 6
 """From how many starts each of them is judged, and after how many turns each order."""
+_UNSHARED = 12
+"""The assignments to layers, the best ones, for which edges are drawn apart as well."""
 _CANDIDATES = 30
 """Orders with equally few crossings whose positions are compared."""
 
@@ -70,12 +74,20 @@ def lay_out(graph: Graph) -> Layout:
     """
     if not graph.edges:
         raise ValueError("a graph without edges, expected something to lay out")
-    return _of_levels(graph, _best_levels(graph))
+    return _of_plan(graph, _best_plan(graph))
 
 
-def _of_levels(graph: Graph, levels: Mapping[str, int]) -> Layout:
+@dataclass(frozen=True)
+class _Plan:
+    """The layer of each node, and the nodes whose edges do not share bends."""
+
+    levels: Mapping[str, int]
+    apart: frozenset[str] = frozenset()
+
+
+def _of_plan(graph: Graph, plan: _Plan) -> Layout:
     """The straightest of the layouts with the fewest crossings, for given layers."""
-    layers, segments, sources = _with_bends(graph, levels)
+    layers, segments, sources = _with_bends(graph, plan)
     row = frozenset(graph.row)
 
     def merit(order: Layers) -> tuple[float, int]:
@@ -97,22 +109,50 @@ def _disorder(graph: Graph, layers: Layers) -> int:
 # Layers ------------------------------------------------------------------------------
 
 
-def _best_levels(graph: Graph) -> dict[str, int]:
-    """The assignment to layers with the fewest crossings, then the lowest."""
-    best: tuple[tuple[int, int, int], dict[str, int]] | None = None
+Score = tuple[int, int, int]
+"""Crossings, layers, bends: the fewer the better."""
+
+
+def _best_plan(graph: Graph) -> _Plan:
+    """The plan with the fewest crossings, then the lowest; bends shared, if that is as good."""
+    shared = _judged(graph, map(_Plan, _distinct(_levels(graph))))
+    best = shared[0]
+    if best[0][0] == 0:
+        return best[1]
+    plans = (
+        _Plan(plan.levels, apart)
+        for _, plan in shared[:_UNSHARED]
+        for apart in _unshared(graph, plan.levels)
+    )
+    return min([best, *_judged(graph, plans)], key=lambda judged: judged[0][0])[1]
+
+
+def _distinct(found: Iterable[dict[str, int]]) -> Iterator[dict[str, int]]:
     seen: list[dict[str, int]] = []
-    for levels in _levels(graph):
-        if levels in seen:
-            continue
-        seen.append(levels)
-        layers, segments, sources = _with_bends(graph, levels)
+    for levels in found:
+        if levels not in seen:
+            seen.append(levels)
+            yield levels
+
+
+def _judged(graph: Graph, plans: Iterable[_Plan]) -> list[tuple[Score, _Plan]]:
+    """Plans with their scores, the best one first; none behind one without crossings."""
+    found: list[tuple[Score, _Plan]] = []
+    for plan in plans:
+        layers, segments, sources = _with_bends(graph, plan)
         order = orderings(layers, segments, graph.fixed, starts=_GLANCE)[0]
-        score = crossings(order, segments), len(layers), len(sources)
-        if best is None or score < best[0]:
-            best = score, levels
-        if best[0][0] == 0:
+        found.append(((crossings(order, segments), len(layers), len(sources)), plan))
+        if found[-1][0][0] == 0:
             break
-    return best[1] if best else {}
+    return sorted(found, key=lambda judged: judged[0])
+
+
+def _unshared(graph: Graph, levels: Mapping[str, int]) -> Iterator[frozenset[str]]:
+    """The nodes that would share bends: each alone, each two, and all."""
+    long = Counter(low for low, high in graph.edges if levels[high] - levels[low] > 1)
+    names = [name for name, edges in long.items() if edges > 1]
+    for number in sorted({1, 2, len(names)} & set(range(1, len(names) + 1))):
+        yield from map(frozenset, combinations(names, number))
 
 
 def _levels(graph: Graph) -> Iterator[dict[str, int]]:
@@ -188,10 +228,9 @@ def _bends(graph: Graph, levels: Mapping[str, int], name: str, at: int) -> int:
     return sum(reach.values())
 
 
-def _with_bends(
-    graph: Graph, levels: Mapping[str, int]
-) -> tuple[Layers, tuple[Edge, ...], dict[str, str]]:
+def _with_bends(graph: Graph, plan: _Plan) -> tuple[Layers, tuple[Edge, ...], dict[str, str]]:
     """Layers with bends in them, segments, and whose output each bend carries."""
+    levels = plan.levels
     layers: list[list[str]] = [[] for _ in range(max(levels.values()) + 1)]
     for name in (*graph.row, *(n for n in graph.widths if n not in graph.row)):
         layers[levels[name]].append(name)
@@ -199,8 +238,9 @@ def _with_bends(
     sources: dict[str, str] = {}
     for low, high in graph.edges:
         chain = [low]
+        line = f"{low}>{high}" if low in plan.apart else low
         for level in range(levels[low] + 1, levels[high]):
-            bend = f"{low}@{level}"
+            bend = f"{line}@{level}"
             if bend not in sources:
                 sources[bend] = low
                 layers[level].append(bend)

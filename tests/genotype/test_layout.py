@@ -2,16 +2,19 @@
 
 import itertools
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from genotype import SearchSpace
+from genotype import SearchSpace, parse
 from genotype.diagram import Diagram, cell_diagram, connections_diagram
-from genotype.layout import Graph, lay_out
+from genotype.drawing import draw_connections
+from genotype.layout import Graph, Layout, _Plan, _with_bends, lay_out
 from genotype.ordering import Layers, Segments, crossings, orderings
 from genotype.scene import text_width
 from genotype.zoo import load
+from tests.genotype.scenes import faults
 
 
 def fewest(layers: Layers, segments: Segments, fixed: frozenset[int]) -> int:
@@ -96,6 +99,41 @@ def test_crossings_of_random_architectures_are_the_fewest(seed: int) -> None:
         layout = lay_out(graph)
         if max(map(len, layout.layers)) <= 6:
             assert fewest(layout.layers, layout.segments, graph.fixed) == layout.crossings
+
+
+def test_edges_are_drawn_apart_where_that_avoids_a_crossing() -> None:
+    text = "[[[0,0],[0,4],[0,4]],[10,[0,0,1,3],[1,3,4,1],[1,5,2,5]]]"
+    genotype = parse(text).genotype
+    layout = lay_out(graph_of(connections_diagram(genotype)))
+    assert layout.crossings == crossings(layout.layers, layout.segments) == 0
+    assert faults(draw_connections(genotype)) == []
+
+
+def fewest_however_bent(graph: Graph, layout: Layout) -> int | None:
+    """As ``fewest``, over all choices of nodes whose edges have bends of their own."""
+    levels = {name: i for i, layer in enumerate(layout.layers) for name in layer}
+    long = [low for low, high in graph.edges if levels[high] - levels[low] > 1]
+    names = [name for name, times in Counter(long).items() if times > 1]
+    found = []
+    for number in range(len(names) + 1):
+        for apart in itertools.combinations(names, number):
+            layers, segments, _ = _with_bends(graph, _Plan(levels, frozenset(apart)))
+            if max(map(len, layers)) > 6:
+                return None
+            found.append(fewest(layers, segments, graph.fixed))
+    return min(found)
+
+
+def test_crossings_are_the_fewest_however_the_edges_bend() -> None:
+    rng, compared = random.Random(11), 0
+    for _ in range(60):
+        graph = graph_of(connections_diagram(SearchSpace.cvpr2019().sample(rng)))
+        layout = lay_out(graph)
+        expected = fewest_however_bent(graph, layout)
+        if expected is not None:
+            compared += 1
+            assert layout.crossings == expected
+    assert compared > 30
 
 
 def test_a_fixed_layer_keeps_its_order() -> None:
