@@ -33,6 +33,10 @@ METHODS = {
     "functional": "normal forms: Burnside's lemma over the symmetries of each shape",
 }
 """How each level's number is obtained; ``genotype.counting`` has the proofs."""
+_MANY = 5000
+"""Genotypes whose comparison takes long enough to show how far it is."""
+_MOST_ITEMS, _MOST_BRANCHES = 14, 3
+"""Sizes that are counted soon: blocks or branches at isomorphism, branches at functional."""
 PAPER = {"connections": 120, "cells": "about 1e10", "total": "about 1e12"}
 """The paper's own estimate for its space (footnote 1)."""
 
@@ -77,17 +81,37 @@ def _busy(message: str, level: str | None) -> AbstractContextManager[object]:
 def count(level: Level | None, as_json: bool, **sizes: Any) -> None:
     """Count the different connections, cells and whole architectures.
 
-    Exact at every level and for every size; computed, not listed. For the paper's space
-    the paper's own estimate stands beside.
+    Exact at every level; computed, not listed. For the paper's space the paper's own
+    estimate stands beside. Without --level, levels that would take long are left out and
+    named: functional at more than 3 branches (hours), isomorphism at more than 14 blocks
+    or branches (minutes at 18).
     """
     space = chosen_space(**sizes)
-    levels = LEVELS if level is None else (level,)
+    slow = _slow(space)
+    levels = [name for name in LEVELS if name not in slow] if level is None else [level]
+    if level in slow:
+        note(f"{level}: {slow[level]}; Ctrl-C gives up")
     with _busy("counting ...", level):
         counts = {name: space.count(name) for name in levels}
+    left_out = slow if level is None else {}
     if as_json:
-        print_json(_count_json(space, counts))
+        print_json(_count_json(space, counts) | ({"left_out": left_out} if left_out else {}))
     else:
         _print_counts(space, counts)
+    for name, why in left_out.items():
+        note(f"{name}: left out, {why}; --level {name} counts it")
+
+
+def _slow(space: SearchSpace) -> dict[Level, str]:
+    """The levels at which counting takes long, and why."""
+    found: dict[Level, str] = {}
+    longest = max(space.blocks, space.branches)
+    if longest > _MOST_ITEMS:
+        found["isomorphism"] = f"it takes minutes to days for {longest} blocks or branches"
+        found["functional"] = found["isomorphism"]
+    if space.branches > _MOST_BRANCHES:
+        found["functional"] = f"it takes hours to list the shapes of {space.branches} branches"
+    return found
 
 
 def _is_papers(space: SearchSpace) -> bool:
@@ -146,7 +170,7 @@ def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:
 # sample ------------------------------------------------------------------------------
 
 
-@main.command(short_help="Draw different architectures uniformly.")
+@main.command(short_help="Draw architectures uniformly, whatever the ways to write them.")
 @click.option("--n", "number", type=PositiveInteger(), default=10, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @level_option("isomorphism")
@@ -155,10 +179,14 @@ def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:
 def sample(number: int, seed: int, level: Level, as_json: bool, **sizes: Any) -> None:
     """Draw genotypes uniformly over the different ones, not over the ways to write them.
 
-    One a line, in the paper's notation (connections first). A genotype can come up again.
+    One a line, in the paper's notation (connections first). Draws are independent, so a
+    genotype can come up again; dedupe leaves out what does. At level functional the shapes
+    of cells are listed first: seconds at 3 branches, hours at 4.
     """
     space = chosen_space(**sizes)
     rng = random.Random(seed)
+    if level == "functional" and level in _slow(space):
+        note(f"{level}: {_slow(space)[level]}; Ctrl-C gives up")
     with _busy("preparing ...", level):
         first = space.sample(rng, level)
     found = _then(first, (space.sample(rng, level) for _ in range(number - 1)))
@@ -193,12 +221,13 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
 
     A FILE holds our JSON documents, one genotype a line in any notation, or is a log
     like genotypes.out; or it is what sample --json prints. - is the standard input. A
-    place is FILE:N, the line. The sizes are for notations that name none.
+    place is FILE:N, the line. The sizes are for notations that name none. A FILE without
+    a genotype is no error, but is named.
     """
     space = chosen_space(**sizes) if any(sizes.values()) else None
     documents = list(_read_all(files, space))
     places = [document.place for document in documents]
-    found = dedupe((document.genotype for document in documents), level)
+    found = dedupe(_followed([document.genotype for document in documents]), level)
     rows = _groups(found, places)
     if as_json:
         distinct = [
@@ -215,7 +244,22 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
 def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[Document]:
     for file in files:
         source = click.open_file(file, encoding="utf-8") if file == "-" else file
-        yield from read_many(source, space)
+        document = None
+        for document in read_many(source, space):
+            yield document
+        if document is None:
+            note(f"{file}: no genotype in it")
+
+
+def _followed(genotypes: list[Genotype]) -> Iterator[Genotype]:
+    """The genotypes, with a bar on a terminal where they are many."""
+    if len(genotypes) < _MANY or not sys.stderr.isatty():
+        yield from genotypes
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(genotypes, "comparing", console=Console(stderr=True), transient=True)
 
 
 def _groups(found: Deduped, places: list[str]) -> list[list[str]]:

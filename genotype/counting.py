@@ -23,7 +23,8 @@ refers, as in Robinson's count of acyclic digraphs (Counting unlabeled acyclic d
     A(S) = sum over nonempty T in S of (-1)**(|T|+1) * A(S - T) * product over C in T of f(C, S-T)
 
 with f(C, R) the ways for cycle C to refer to the inputs and into R. This takes time
-polynomial in the number of signed cycle types, for any number of operations.
+that grows with the number of signed cycle types of n items: less than a second for
+twelve items, minutes from eighteen. The number of operations does not matter.
 
 ``functional``. See ``genotype.functional`` for the normal form and ``genotype.shapes``
 for the list of its shapes with operations blanked out. A class is a shape together with
@@ -41,6 +42,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from operator import mul, sub
 
 from genotype.identity import Level
 from genotype.symmetry import Frame
@@ -149,16 +151,18 @@ def _class_size(kind: tuple[_Cycle, ...], length: int) -> int:
 def _acyclic(kind: tuple[_Cycle, ...], frame: Frame, labels: int) -> int:
     """How many acyclic labelled wirings a permutation of this cycle type fixes."""
     cycles = sorted(set(kind))
+    fixed = [
+        [[other.fixed_outputs(size, frame) for other in cycles] for size in cycle.side_cycles]
+        for cycle in cycles
+    ]
 
-    def ways(cycle: _Cycle, rest: tuple[int, ...]) -> int:
-        return math.prod(
-            labels
-            * (
-                frame.inputs
-                + sum(n * c.fixed_outputs(size, frame) for c, n in zip(cycles, rest, strict=True))
-            )
-            for size in cycle.side_cycles
-        )
+    @cache
+    def ways(rest: tuple[int, ...]) -> list[int]:
+        """For each cycle, in how many ways it can refer to the inputs and into ``rest``."""
+        return [
+            math.prod(labels * (frame.inputs + sum(map(mul, rest, side))) for side in sides)
+            for sides in fixed
+        ]
 
     @cache
     def acyclic(have: tuple[int, ...]) -> int:
@@ -167,9 +171,9 @@ def _acyclic(kind: tuple[_Cycle, ...], frame: Frame, labels: int) -> int:
         total = 0
         for taken in itertools.product(*(range(n + 1) for n in have)):
             if any(taken):
-                rest = tuple(n - t for n, t in zip(have, taken, strict=True))
+                rest = tuple(map(sub, have, taken))
                 choices = math.prod(map(math.comb, have, taken))
-                filled = math.prod(ways(c, rest) ** t for c, t in zip(cycles, taken, strict=True))
+                filled = math.prod(map(pow, ways(rest), taken))
                 total -= (-1) ** sum(taken) * choices * filled * acyclic(rest)
         return total
 

@@ -15,8 +15,9 @@ Genotypes are listed connections first; for each connections all cells.
 
 Below ``raw`` connections and skeletons or shapes are listed once per space, when first
 needed (the paper's: 1225 connections and 799 skeletons in 0.1 s, 11939 shapes in some
-seconds; 31533 skeletons at four branches). From then on any position is reached by
-bisection among them and counting within one, in milliseconds.
+seconds; 31533 skeletons at four branches). Five encoder outputs and five blocks have
+904968 connections, which take minutes; the shapes at four branches, hours. From then on
+any position is reached by bisection among them and counting within one, in milliseconds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from genotype import bags, symmetry
@@ -58,18 +60,29 @@ class Classes:
     """All classes of a space at a level below ``raw``, in order.
 
     Attributes:
-        connections: the representatives.
         cells: how many classes of cells there are.
-        total: how many classes of genotypes.
     """
 
     def __init__(self, connections: Iterable[Connections], families: Iterable[Family]) -> None:
-        self.connections = tuple(connections)
+        self._connections = connections
         self._families = tuple(families)
         counts = (family.labellings.count() for family in self._families)
         self._ends = tuple(itertools.accumulate(counts))
         self.cells = self._ends[-1]
-        self.total = len(self.connections) * self.cells
+
+    @cached_property
+    def connections(self) -> tuple[Connections, ...]:
+        """The representatives of the connections; listed when first asked for."""
+        return tuple(self._connections)
+
+    @property
+    def total(self) -> int:
+        """How many classes of genotypes."""
+        return len(self.connections) * self.cells
+
+    def cell(self, position: int) -> Cell:
+        """The representative of one class of cells."""
+        return next(self._cells(position))
 
     def starting(self, position: int) -> Iterator[tuple[Connections, Cell]]:
         """The representatives from ``position`` on."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from genotype import counting, enumeration, functional, identity
+from genotype import counting, enumeration, functional, identity, sampling
 from genotype.bags import Graph
 from genotype.counting import Counts
 from genotype.enumeration import Classes
@@ -19,6 +19,9 @@ from genotype.identity import Level
 from genotype.shapes import shapes
 from genotype.symmetry import CELL, connections_frame
 from genotype.vocabulary import CVPR2019, Vocabulary
+
+_LISTED = 50_000
+"""Connections or skeletons of cells at most that are listed in order to draw one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,11 @@ class SearchSpace:
     def count(self, level: Level) -> Counts:
         """How many different genotypes there are at ``level``; see ``genotype.counting``.
 
+        At ``raw`` and ``swap`` at once for any size; at ``isomorphism`` within a second up
+        to twelve blocks and branches, some seconds at fourteen, minutes from eighteen; at
+        ``functional`` some seconds at three branches (see ``genotype.shapes``) and hours
+        at four.
+
         Raises:
             GenotypeError: when there is no such level.
         """
@@ -254,7 +262,11 @@ class SearchSpace:
         """A genotype drawn uniformly over the classes of ``level``: its representative.
 
         Below ``raw`` that is ``unrank`` of a uniform position, so a class with many
-        sequences comes up no more often than one with few.
+        sequences comes up no more often than one with few. Where connections or skeletons
+        of cells are too many to list (more than 50,000), sequences are drawn and kept with
+        a probability of one over their orbit instead; see ``genotype.sampling``. At
+        ``functional`` the shapes of cells have to be listed: some seconds at three
+        branches, hours at four.
 
         Raises:
             GenotypeError: when there is no such level.
@@ -262,7 +274,26 @@ class SearchSpace:
         if level == "raw":
             return self._genotype([rng.randrange(token.size) for token in self.layout])
         identity.check_level(level)
-        return self.unrank(rng.randrange(self._classes(level).total), level)
+        if self._is_listed(level):
+            return self.unrank(rng.randrange(self._classes(level).total), level)
+        frame, reorder = connections_frame(self.encoder_outputs), level != "swap"
+        blocks = sampling.drawn(frame, self.blocks, 1, reorder, rng)
+        connections = tuple((left, right) for left, right, _, _ in blocks)
+        return Genotype(connections, self._sampled_cell(rng, level), self)
+
+    def _sampled_cell(self, rng: random.Random, level: Level) -> Cell:
+        if level == "functional":
+            classes = self._classes(level)
+            return classes.cell(rng.randrange(classes.cells))
+        operations = len(self.vocabulary)
+        branches = sampling.drawn(CELL, self.branches, operations, level != "swap", rng)
+        return Cell(rng.randrange(operations), branches)
+
+    def _is_listed(self, level: Level) -> bool:
+        """Whether connections and skeletons are few enough to be listed for a sample."""
+        frame = connections_frame(self.encoder_outputs)
+        skeletons = 0 if level == "functional" else counting.count(CELL, self.branches, 1, level)
+        return max(counting.count(frame, self.blocks, 1, level), skeletons) <= _LISTED
 
     def neighbours(self, genotype: Genotype) -> Iterator[Genotype]:
         """All genotypes that differ from ``genotype`` in one token, in order of the token.

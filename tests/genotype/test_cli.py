@@ -93,6 +93,26 @@ def test_known_counts(level: str, weighted: int, cells: int) -> None:
     assert document("count", "--level", "functional", *TINY)["levels"]["functional"]["cells"] == 20
 
 
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        (["--branches", "4"], ["functional"]),
+        (["--blocks", "40", "--branches", "20"], ["isomorphism", "functional"]),
+        (["--blocks", "40", "--branches", "2"], ["isomorphism", "functional"]),
+    ],
+)
+def test_levels_that_take_long_are_left_out_and_named(
+    options: list[str], left_out: list[str]
+) -> None:
+    found = document("count", *options)
+    assert list(found["left_out"]) == left_out
+    assert list(found["levels"]) == [level for level in LEVELS if level not in left_out]
+    result = done("count", *options)
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == left_out
+    assert "--level functional counts it" in result.stderr
+    assert "left_out" not in document("count")
+
+
 def test_sizes_reach_the_space() -> None:
     found = document("count", "--level", "raw", "--encoder-outputs", "5", *TINY)
     assert found["space"]["encoder_outputs"] == 5
@@ -182,6 +202,13 @@ def test_dedupe_reads_the_standard_input_and_what_sample_prints(tmp_path: Path) 
         [sys.executable, "-c", program], input=lines, capture_output=True, text=True, check=True
     )
     assert [row.split("\t")[1] for row in piped.stdout.splitlines()] == lines.splitlines()
+
+
+def test_a_file_without_genotypes_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    result = done("dedupe", str(tmp_path / "empty"))
+    assert result.stderr.splitlines()[0] == f"{tmp_path / 'empty'}: no genotype in it"
+    assert result.stdout == ""
 
 
 def test_dedupe_names_the_line_that_is_wrong(tmp_path: Path) -> None:

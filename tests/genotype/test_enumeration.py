@@ -171,6 +171,24 @@ def test_every_class_comes_up(level):
     assert len(found) == classes
 
 
+@pytest.mark.parametrize("level", CLASSES_LISTED)
+def test_samples_are_uniform_where_classes_are_not_listed(level, monkeypatch):
+    monkeypatch.setattr("genotype.space._LISTED", 0)
+    rng = random.Random(10)
+    assert surprise(lambda: TINY.sample(rng, level), level) < 5
+    genotype = SMALL.sample(rng, level)
+    assert genotype.canonical(level) == genotype
+
+
+@pytest.mark.parametrize("level", CLASSES_LISTED)
+def test_large_spaces_are_sampled_without_listing_their_connections(level):
+    space = SearchSpace(5, 5, 1)
+    genotype = space.sample(random.Random(11), level)
+    assert genotype.canonical(level) == genotype
+    assert space.count(level).connections >= 904_968
+    assert all("connections" not in vars(classes) for classes in space._tables.values())
+
+
 def test_copies_of_a_space_carry_no_tables():
     space = SearchSpace(2, 1, 2, vocabulary(1, SKIP, NOTHING))
     before = len(pickle.dumps(space))
