@@ -336,18 +336,20 @@ def _nested(value: object, wanted: SearchSpace | None) -> Document:
     cell_first = heads[0]
     pairs, cell = (halves[1], halves[0]) if cell_first else (halves[0], halves[1])
     first = _integer(cell[0], "cell.first")
-    branches = []
-    for number, branch in enumerate(cell[1:]):
-        place = f"cell.branches[{number}]"
-        left, right, op, other = _list(branch, place, 4)
-        places = ("locations[0]", "locations[1]", "operations[0]", "operations[1]")
-        numbers = [
-            _integer(item, f"{place}.{name}")
-            for item, name in zip((left, right, op, other), places, strict=True)
-        ]
-        branches.append((numbers[0], numbers[1], numbers[2], numbers[3]))
-    genotype = Genotype(_connections(pairs), Cell(first, tuple(branches)), space)
+    rows = enumerate(cell[1:])
+    branches = tuple(_nested_branch(row, f"cell.branches[{number}]") for number, row in rows)
+    genotype = Genotype(_connections(pairs), Cell(first, branches), space)
     return Document(space.check(genotype), "cell-first" if cell_first else "paper")
+
+
+def _nested_branch(value: object, place: str) -> tuple[int, int, int, int]:
+    left, right, op, other = _list(value, place, 4)
+    return (
+        _integer(left, f"{place}.locations[0]"),
+        _integer(right, f"{place}.locations[1]"),
+        _integer(op, f"{place}.operations[0]"),
+        _integer(other, f"{place}.operations[1]"),
+    )
 
 
 def _connections(value: object) -> tuple[tuple[int, int], ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INPUT = 0
 
 
-class _Side(NamedTuple):
+class _Filling(NamedTuple):
     """An operation on a location, the bag it gives, and the node it places (or -1)."""
 
     location: int
@@ -79,7 +79,7 @@ class _Search:
                 return side.operation, found
         raise ValueError(f"no cell of {self.branches} branches has this form")
 
-    def _sides(self, state: _State) -> Iterator[_Side]:
+    def _sides(self, state: _State) -> Iterator[_Filling]:
         """What a side can be; of several to the same effect, the first."""
         seen: set[int] = set()
         for location, value in enumerate(state.values):
@@ -89,16 +89,16 @@ class _Search:
                 seen.add(value)
             yield from self._placed(state, location)
             for operation in self._identity:
-                yield _Side(location, operation, value, -1)
+                yield _Filling(location, operation, value, -1)
             if location in state.loose or location == INPUT:
                 for operation in self._zero:
-                    yield _Side(location, operation, 0, -1)
+                    yield _Filling(location, operation, 0, -1)
 
-    def _placed(self, state: _State, location: int) -> Iterator[_Side]:
+    def _placed(self, state: _State, location: int) -> Iterator[_Filling]:
         for node in sorted(state.open):
             label, bag = self.form.nodes[node]
             if bag == state.values[location]:
-                yield _Side(location, label, term(node + 1, self.form.width), node)
+                yield _Filling(location, label, term(node + 1, self.form.width), node)
 
     def _fill(self, state: _State, left: int) -> tuple[Branch, ...] | None:
         """The branches that complete a cell, ``left`` in number, if any do."""
@@ -117,7 +117,7 @@ class _Search:
         self._failed.add(state.essence)
         return None
 
-    def _after(self, state: _State, one: _Side, other: _Side, left: int) -> _State | None:
+    def _after(self, state: _State, one: _Filling, other: _Filling, left: int) -> _State | None:
         """The state behind a branch; None when too many nodes are still to be placed."""
         still_open = state.open - {one.node, other.node}
         if one.node == other.node >= 0 or len(still_open) > 2 * (left - 1):
@@ -127,5 +127,5 @@ class _Search:
         return _State((*state.values, one.bag, other.bag, total), loose, still_open)
 
 
-def _branch(one: _Side, other: _Side) -> Branch:
+def _branch(one: _Filling, other: _Filling) -> Branch:
     return one.location, other.location, one.operation, other.operation
