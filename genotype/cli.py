@@ -53,7 +53,7 @@ def main() -> None:
 
 def level_option(default: str | None) -> Callable[[F], F]:
     """``--level``."""
-    text = f"What counts as the same.  [default: {default or 'all levels'}]"
+    text = f"What counts as the same.  [default: {default or 'all that are quick'}]"
     return click.option("--level", type=click.Choice(LEVELS), default=default, help=text)
 
 
