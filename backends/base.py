@@ -66,8 +66,10 @@ class Exporter(Protocol):
     def unsupported(self, node: Node) -> str | None:
         """Why a node cannot be exported; None when it can."""
 
-    def export(self, program: Program, path: Path, size: Size, metadata: Mapping[str, str]) -> None:
-        """Writes ``program`` for images of ``size`` to ``path``.
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes ``program`` to ``path``.
 
         Raises:
             OSError: when the file cannot be written.

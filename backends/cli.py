@@ -34,6 +34,9 @@ IMAGES_HELP = (
     "is kept apart to judge by)."
 )
 MAX_DROP_HELP = "int8: largest share of pixels that may change label."
+STRIDE = 32
+"""Of the encoder's deepest output: a smaller image is less than one pixel of it."""
+OWN = "  [default: the weights', else %s]"
 _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 
 
@@ -41,13 +44,25 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.argument("genotype")
 @click.option("--weights", metavar="FILE", help="Safetensors file of this architecture.")
 @click.option("--target", type=click.Choice([*TARGETS, AUTO]), default="onnx", help=HELP)
-@click.option("--classes", type=int, help="Number of classes.  [default: the weights', else 21]")
-@click.option("--agg-size", type=int, help="Decoder channels.  [default: the weights', else 64]")
-@click.option("--sep-repeats", type=int, help="Layers of a sep.  [default: the weights', else 2]")
-@click.option("--width", type=float, help="Encoder width.  [default: the weights', else 1.0]")
 @click.option(
-    "--input-size", type=SizeType(dynamic=True), default="512x512", help="HxW, or dynamic."
+    "--classes",
+    type=click.IntRange(1, 255),
+    help="Number of classes.  [default: the weights', else 21]",
 )
+@click.option(
+    "--agg-size", type=click.IntRange(1), help="Decoder channels.  [default: the weights', else 64]"
+)
+@click.option(
+    "--sep-repeats",
+    type=click.IntRange(1),
+    help="Layers of a sep.  [default: the weights', else 2]",
+)
+@click.option(
+    "--width",
+    type=click.FloatRange(0.05, 4),
+    help="Encoder width.  [default: the weights', else 1.0]",
+)
+@click.option("--input-size", type=SizeType(dynamic=True), help=f"Or dynamic.{OWN % '512x512'}")
 @click.option("--batch", type=BatchType(), default="1", help="Images at once, or dynamic.")
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", help=PRECISION_HELP
@@ -55,7 +70,9 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--head", type=click.Choice(HEADS), default="logits", help="What comes out.")
 @click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
 @click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
-@click.option("--opset", type=int, default=18, help="Version of the ONNX operators.")
+@click.option(
+    "--opset", type=click.IntRange(18, 22), default=18, help="Version of the ONNX operators."
+)
 @click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", metavar="DIR", help="int8: label images of the same stems, for mIoU.")
@@ -79,6 +96,7 @@ def main(
     from backends.weights import read_weights
     from genotype import zoo
 
+    _refuse_wrong_use(options)
     document = zoo.find(genotype)
     found = read_weights(weights, document.genotype) if weights else None
     request = Request(
@@ -87,7 +105,10 @@ def main(
         weights=found,
         interface=_interface(found, options),
         options=ExportOptions(
-            options["input_size"], options["batch"], options["precision"], options["opset"]
+            _size(document, found, options["input_size"]),
+            options["batch"],
+            options["precision"],
+            options["opset"],
         ),
         output=Path(output or _name(genotype, document) + _suffix(options["target"])),
         images=_images(options["images"]),
@@ -108,6 +129,22 @@ def main(
         return DONE
     note(f"incomplete: {report.made.missing}; {request.output} builds it elsewhere")
     return INCOMPLETE
+
+
+def _refuse_wrong_use(options: dict[str, Any]) -> None:
+    """What the types of the options do not see."""
+    from compiler.passes import INFERENCE
+
+    size = options["input_size"]
+    if isinstance(size, tuple) and min(size) < STRIDE:
+        found, least = f"{size[0]}x{size[1]}", f"{STRIDE}x{STRIDE}"
+        raise click.UsageError(
+            f"--input-size: {found}, expected {least} or more, the encoder's stride"
+        )
+    known = [each.name for each in INFERENCE]
+    for name in options["disable_pass"]:
+        if name not in known:
+            raise click.UsageError(f"--disable-pass: no pass {name!r}, expected one of {known}")
 
 
 def _suffix(target: str) -> str:
@@ -136,6 +173,19 @@ def _spec(document: Document, weights: Weights | None, options: dict[str, Any]) 
         known |= ModelSpec.from_dict(model, f"{place}: model").to_dict() if model else {}
     known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
     return ModelSpec(**known | {"auxiliary": "none"})
+
+
+def _size(
+    document: Document, weights: Weights | None, wanted: tuple[int, int] | str | None
+) -> tuple[int, int] | None:
+    """What was asked for, else what the network was trained on; None for dynamic."""
+    if wanted is not None:
+        return wanted if isinstance(wanted, tuple) else None
+    for source in (weights.metadata if weights else {}, document.extra):
+        own = source.get("size")
+        if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
+            return max(own[0], STRIDE), max(own[1], STRIDE)
+    return 512, 512
 
 
 def _interface(weights: Weights | None, options: dict[str, Any]) -> Interface:

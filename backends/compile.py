@@ -43,8 +43,6 @@ Opener = Callable[[Path], Runner]
 
 LATENCY_RUNS = 20
 WARM_UP = 3
-STRIDE = 32
-"""Of the encoder: a smaller image is less than one pixel of its deepest output."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,6 @@ def compile_artefact(request: Request) -> Report:
         OSError: when the artefact cannot be written.
     """
     start = time.perf_counter()
-    _refuse_small(request.size)
     _refuse_int8(request)
     graph = lower(request.genotype, request.spec)
     described = Program(graph, _params(request, graph), str(request.genotype))
@@ -233,12 +230,6 @@ def _check(
     except BackendUnavailable as error:
         return Check(unchecked=str(error))
     return _Checker(request, described, opener).check(path, optimised, changes)
-
-
-def _refuse_small(size: Size) -> None:
-    if min(size) < STRIDE:
-        found = f"{size[0]}x{size[1]}"
-        raise CompilerError("input size", found, f"{STRIDE}x{STRIDE} or more, the encoder's stride")
 
 
 def _refuse_int8(request: Request) -> None:

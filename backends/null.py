@@ -21,7 +21,10 @@ _PIXELS = 20_000
 
 
 class NullLearner:
-    """Implements ``backends.base.Learner`` without a framework."""
+    """Implements ``backends.base.Learner`` without a framework, on any number of threads."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
 
     def fit(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 
-class SizeType(click.ParamType[tuple[int, int] | None]):
+class SizeType(click.ParamType[tuple[int, int] | str]):
     """``HxW``: two positive numbers, height first; or ``dynamic`` where that is allowed."""
 
     name = "HxW"
@@ -16,12 +16,12 @@ class SizeType(click.ParamType[tuple[int, int] | None]):
     def __init__(self, dynamic: bool = False) -> None:
         self.dynamic = dynamic
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int] | None:
-        """(height, width), or None for dynamic."""
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int] | str:
+        """(height, width), or the word ``dynamic``."""
         if isinstance(value, tuple):
-            return value
+            return value[0], value[1]
         if self.dynamic and value == "dynamic":
-            return None
+            return "dynamic"
         match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
         if match is None:
             self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 512x512", param, ctx)

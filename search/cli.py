@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,6 @@ from search.report import print_best, row, status_lines, write_best
 from search.report import status as report_status
 from search.run import Workplace, execute
 from search.trials import best_of
-
-WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
-"""Threads that wait for each other sleep. By default they spin, which makes training on a
-processor that does anything else besides several times slower."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -97,7 +92,6 @@ def run(
     finished; the same command goes on.
     """
     settings = _settings(preset, options, dict(sets))
-    os.environ.setdefault(*WAITING)
     try:
         return _search(Workplace(settings, out, cache_dir(cache), display_on_stderr()), as_json)
     except KeyboardInterrupt:
@@ -135,7 +129,7 @@ def _search(place: Workplace, as_json: bool) -> int:
 
 @main.command()
 @run_folder
-@click.option("--count", default=10, show_default=True, help="How many.")
+@click.option("--count", type=click.IntRange(1), default=10, show_default=True)
 @as_json
 def top(folder: Path, count: int, as_json: bool) -> None:
     """The best genotypes of RUN, which may be under way."""

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from search.errors import SettingsError
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+AtLeastTwo = Annotated[int, Field(ge=2)]
+"""Batch norm has no deviation of a single example."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0)]
+
+
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError("the smaller number first")
+    return value
+
+
+def _known(value: str) -> str:
+    if re.fullmatch(r"synthetic(:\d+)?|(list|voc):.+", value) is None:
+        raise ValueError("synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT")
+    return value
+
+
+Source = Annotated[str, AfterValidator(_known)]
+Magnification = Annotated[float, Field(gt=0)]
+Range = Annotated[tuple[Magnification, Magnification], AfterValidator(_ordered)]
 
 HARMLESS = ("trials",)
 """Settings that may change when a run is continued."""
@@ -28,7 +48,7 @@ class Section(BaseModel):
 class DataSettings(Section):
     """Which images, and what happens to them."""
 
-    source: str = "synthetic"
+    source: Source = "synthetic"
     """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE`` or ``voc:VOCDEVKIT``."""
     classes: Annotated[int, Field(ge=2, le=255)] | None = None
     """Number of classes; none given: the data says so itself."""
@@ -36,7 +56,7 @@ class DataSettings(Section):
     """(height, width) that images are brought to (the paper gives none for the search)."""
     meta_train: Annotated[float, Field(gt=0, lt=1)] = 0.9
     """Share of the training images that architectures are trained on (paper: 90 %)."""
-    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.5, 2.0)
+    scale: Range = (0.5, 2.0)
     """Range of random magnification where images are trained on (paper: 0.5 to 2)."""
     mirror: Share = 0.5
     """Probability of mirroring an image that is trained on (paper: random)."""
@@ -82,7 +102,7 @@ class StageSettings(Section):
 
     epochs: Natural
     """Passes over the stage's images (paper: 5 and 1)."""
-    batch_size: Positive
+    batch_size: AtLeastTwo
     """Images a step (64 and 32)."""
     decoder_rate: Rate = 3e-3
     """Adam's learning rate for the decoder (paper: 3e-3)."""
@@ -101,7 +121,7 @@ class StageSettings(Section):
 class FeatureSettings(Section):
     """The encoder outputs that stage 1 trains on, computed once."""
 
-    images: Positive = 4000
+    images: AtLeastTwo = 4000
     """At most so many meta-train images (paper: 4000)."""
     dtype: Literal["float16", "float32"] = "float16"
     """How they are stored."""
@@ -114,7 +134,7 @@ class PretrainSettings(Section):
     """Channels of the Light-Weight RefineNet decoder (its authors: 256)."""
     epochs: Natural = 100
     """Passes over the meta-train images."""
-    batch_size: Positive = 16
+    batch_size: AtLeastTwo = 16
     """Images a step."""
     rate: Rate = 3e-3
     """Adam's learning rate, for encoder and decoder alike."""
@@ -122,7 +142,7 @@ class PretrainSettings(Section):
     """Power of the learning rate's decay to 0."""
     polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the parameters' running average; 0 keeps the last ones."""
-    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.5, 2.0)
+    scale: Range = (0.5, 2.0)
     """Range of random magnification (paper: 0.5 to 2)."""
     seed: Natural = 0
     """Seed of the initial weights and of the order of images."""
@@ -137,6 +157,9 @@ class Settings(Section):
     """How many genotypes to reach an outcome for (may change when a run is continued)."""
     learner: Literal["torch", "null"] = "torch"
     """Who trains: torch, or null, which only pretends to."""
+    threads: Positive | None = None
+    """Processor threads within an operation; none given: all cores. Networks as small as
+    the demo's train faster on one. Another number may change results in the last digit."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     data: DataSettings = DataSettings()
@@ -231,5 +254,7 @@ def _settings_error(error: ValidationError) -> SettingsError:
     """The first of pydantic's findings, in one line."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Input ").removeprefix("should be ")
+    message = first["msg"]
+    for words in ("Value error, ", "Input ", "should be "):
+        message = message.removeprefix(words)
     return SettingsError(place, repr(first["input"])[:80], message)

@@ -18,7 +18,8 @@ from search.data.pixels import resize_indices, resize_rgb
 Bytes = NDArray[np.uint8]
 
 TITLES = ("image", "truth", "prediction")
-UNLABELLED = (0, 0, 0)
+UNLABELLED = (224, 224, 192)
+"""The colour of borders in PASCAL VOC's own pictures, where black is background."""
 _PANEL, _GAP, _LINE, _MARGIN = 320, 8, 26, 12
 """Width of a panel, between panels, height of a line of text, around it all; in pixels."""
 

@@ -7,6 +7,7 @@ and the whole of it then serves as the teacher of stage 1 (section 3.2.2).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,30 +92,46 @@ class Pretraining:
         )
 
 
-def pretrained_encoder(work: Pretraining, cache: Path, display: Display) -> Encoder:
-    """The encoder kept from an earlier run, or else a newly trained one, which is kept.
+def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Display) -> Encoder:
+    """The run's own encoder, or one kept from an earlier run, or a newly trained one.
+
+    Args:
+        work: what it depends on.
+        own: the run's own copy, so that it can be continued without the cache.
+        cache: where runs share what was computed once.
+        display: where progress goes.
 
     Raises:
         TrialFailure: when training fails.
         OSError: when it cannot be kept.
     """
-    path = cache / "encoders" / f"{work.key}.safetensors"
-    kept = _kept(path, work.graph, display)
+    shared = cache / "encoders" / f"{work.key}.safetensors"
+    kept = _kept(own, work, display)
     if kept is None:
-        kept = _train(work, display)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"model": work.spec.to_dict(), "pretrain": work.settings.model_dump()}
-        save_weights(path, kept, metadata)
-        display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {path}")
+        kept = _kept(shared, work, display)
+        if kept is None:
+            kept = _train(work, display)
+            _keep(shared, work, kept)
+            display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {shared}")
+        _keep(own, work, kept)
     return Encoder(kept, Program(work.graph, kept, "refinenet"))
 
 
-def _kept(path: Path, graph: Graph, display: Display) -> Params | None:
-    """Sound weights in ``path``, if there are any."""
+def _keep(path: Path, work: Pretraining, params: Params) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = {"model": work.spec.to_dict(), "pretrain": work.settings.model_dump()}
+    save_weights(path, params, known | {"key": work.key})
+
+
+def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
+    """Sound weights of this very pre-training in ``path``, if there are any."""
     if not path.exists():
         return None
     try:
-        params = fit(graph, load_weights(path)[0], str(path))
+        values, known = load_weights(path)
+        if known.get("key") != json.dumps(work.key):
+            return None
+        params = fit(work.graph, values, str(path))
     except CompilerError as error:
         display.say(f"encoder: the one kept is damaged ({error}), training again")
         return None

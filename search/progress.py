@@ -37,7 +37,7 @@ class Silent:
 
 
 class Plain:
-    """Lines: at the start of a task, then at most one every ``every`` seconds."""
+    """Lines: one every ``every`` seconds of a task, and one at the end of a long one."""
 
     def __init__(self, console: Console, every: float = 15.0) -> None:
         self._console, self._every = console, every
@@ -93,7 +93,7 @@ class Live:
 
 def display_on_stderr() -> Display:
     """Live where stderr is a terminal, plain where it is not."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     return Live(console) if console.is_terminal else Plain(console)
 
 

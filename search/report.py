@@ -63,7 +63,7 @@ def table(trials: list[Trial], count: int = 10) -> Table:
 
 def print_best(trials: list[Trial], count: int = 10) -> None:
     """The table on stdout, then the genotypes in it, ready to be copied."""
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(file=sys.stdout, highlight=False, emoji=False)
     console.print(table(trials, count))
     for trial in best_of(trials)[:count]:
         console.print(f"trial {trial.number + 1}: {trial.genotype}", markup=False, soft_wrap=True)
@@ -137,8 +137,8 @@ def _document(place: Workplace, trial: Trial) -> str:
         name=f"{place.folder.name}-best",
         model=shipped(place.spec).to_dict(),
         classes=list(place.dataset.classes),
-        result={name: found[name] for name in kept}
-        | {"size": list(place.settings.data.size), "run": place.folder.name},
+        size=list(place.settings.data.size),
+        result={name: found[name] for name in kept} | {"run": place.folder.name},
     )
 
 

@@ -10,18 +10,20 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
+import numpy as np
+
 from backends.base import Learner
 from backends.registry import backend
 from compiler import Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
 from genotype import SearchSpace
 from search.cache import params_digest
 from search.config import Settings, difference
-from search.data import Augment, Dataset, open_dataset
+from search.data import Augment, DataError, Dataset, open_dataset
 from search.data import split as split_data
 from search.driver import Driver, Policy
 from search.errors import JournalError, SettingsError
 from search.evaluator import Material, TwoStages
-from search.examples import ImageExamples, pixel_key, pixel_store
+from search.examples import LABEL, ImageExamples, pixel_key, pixel_store
 from search.features import FeatureSource, feature_examples, some_of
 from search.journal import NAME, Journal
 from search.lock import run_lock
@@ -54,7 +56,7 @@ class Workplace:
     @cached_property
     def learner(self) -> Learner:
         """Who trains."""
-        learner: Learner = backend("learner", self.settings.learner)()
+        learner: Learner = backend("learner", self.settings.learner)(threads=self.settings.threads)
         return learner
 
     @property
@@ -117,6 +119,7 @@ class Workplace:
         """The weights that trials start from."""
         path = self.settings.encoder_weights
         if path is not None:
+            self.display.say(f"encoder: from {path}; without its teacher, nothing is distilled")
             return given_encoder(path, self.encoder_graph)
         work = Pretraining(
             learner=self.learner,
@@ -128,7 +131,8 @@ class Workplace:
             data_key=pixel_key(self.dataset),
             task=self.task,
         )
-        return pretrained_encoder(work, self.cache, self.display)
+        own = self.folder / "encoder.safetensors"
+        return pretrained_encoder(work, own, self.cache, self.display)
 
     @cached_property
     def encoder_params(self) -> Mapping[str, Any]:
@@ -169,7 +173,8 @@ class Workplace:
     def weights(self) -> RunWeights:
         """The trained networks."""
         palette = self.dataset.palette.tolist()
-        return RunWeights(self.folder / "weights", self.spec, self.dataset.classes, palette)
+        folder, size = self.folder / "weights", self.settings.data.size
+        return RunWeights(folder, self.spec, self.dataset.classes, palette, size)
 
     def figures(self, trial: Trial) -> tuple[int, int]:
         """Parameters and multiply-adds of a trial's network as described."""
@@ -224,8 +229,20 @@ def execute(place: Workplace) -> list[Trial]:
 def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
     _ = place.learner, place.task, place.pixels
+    _refuse_thin(place)
     if place.settings.encoder_weights is not None:
         _ = place.encoder
+
+
+def _refuse_thin(place: Workplace) -> None:
+    """Finds too few images, and parts in which nothing that counts is labelled."""
+    for name, indices, least in zip(("train", "val"), place.parts, (2, 1), strict=True):
+        where = f"{place.dataset.name}: meta-{name}"
+        if len(indices) < least:
+            raise DataError(where, f"{len(indices)} images", f"at least {least}")
+        counted = [n for n, c in enumerate(place.task.classes) if c not in place.task.ignore]
+        if not any(np.isin(place.pixels.read(LABEL, [index]), counted).any() for index in indices):
+            raise DataError(where, "no labelled pixel of a class that counts", "some")
 
 
 def _driver(place: Workplace, journal: Journal, watch: Watch) -> Driver:

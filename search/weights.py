@@ -24,12 +24,14 @@ class RunWeights:
         spec: the model; its auxiliary heads are not kept.
         classes: the class names.
         palette: their colours, [red, green, blue] each.
+        size: (height, width) of the images.
     """
 
     folder: Path
     spec: ModelSpec
     classes: tuple[str, ...]
     palette: list[list[int]]
+    size: tuple[int, int]
 
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores the network that ``trial`` ended with, auxiliary heads apart."""
@@ -43,6 +45,7 @@ class RunWeights:
             "model": shipped(self.spec).to_dict(),
             "classes": self.classes,
             "palette": self.palette,
+            "size": self.size,
             "normalisation": {"mean": MEAN, "deviation": STD},
         }
         save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)

@@ -37,8 +37,12 @@ class TorchLearner:
         device: where; CUDA where there is one unless said otherwise.
     """
 
-    def __init__(self, device: str | torch.device | None = None) -> None:
+    def __init__(
+        self, device: str | torch.device | None = None, threads: int | None = None
+    ) -> None:
         self.device = choose_device(device)
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def fit(
         self,

@@ -33,7 +33,7 @@ def find(source: str) -> Document:
     Raises:
         GenotypeError: naming what was found and what was expected.
     """
-    if source.lstrip().startswith(("[", "{")):
+    if source.lstrip().startswith(("[", "{")) or "genotype: [" in source:
         return parse(source)
     if not source:
         raise GenotypeError("genotype", "an empty name", _EXPECTED)

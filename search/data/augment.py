@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN
 from search.data.base import IGNORE, Bytes, check_size
 from search.data.errors import DataError
 
-MEAN = (0.485, 0.456, 0.406)
-"""Mean of ImageNet's red, green and blue in 0..1."""
-
-STD = (0.229, 0.224, 0.225)
-"""Standard deviation of ImageNet's red, green and blue in 0..1."""
+MEAN, STD = IMAGENET_MEAN, IMAGENET_DEVIATION
+"""Of ImageNet's red, green and blue in 0..1."""
 
 Floats = NDArray[np.float32]
 

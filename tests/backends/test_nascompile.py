@@ -193,9 +193,29 @@ def test_wrong_use_is_status_2(args):
     one_line_failure(compile_("arch0", *args), args[0], status=2)
 
 
-@pytest.mark.parametrize("args", [("--classes", "0"), ("--disable-pass", "x"), ("--width", "99")])
-def test_values_out_of_range_fail_in_one_line(args):
-    one_line_failure(compile_("arch0", *args, "--no-verify"), args[0].strip("-").split("-")[-1])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--classes", "0"),
+        ("--agg-size", "-3"),
+        ("--width", "99"),
+        ("--disable-pass", "x"),
+        ("--input-size", "31x31"),
+        ("--opset", "17"),
+    ],
+)
+def test_values_out_of_range_are_wrong_use(args):
+    one_line_failure(compile_("arch0", *args, "--no-verify"), args[0], status=2)
+
+
+def test_the_size_is_the_one_that_the_weights_were_trained_on():
+    path = weights("w.safetensors", size=[64, 96])
+    found = json.loads(compile_("arch0", "--weights", path, "--no-verify", "--json").stdout)
+    assert found["input_size"] == [64, 96]
+    wanted = ("--input-size", "32x32", "--no-verify", "--json")
+    found = json.loads(compile_("arch0", "--weights", path, *wanted).stdout)
+    assert found["input_size"] == [32, 32]
+    assert json.loads(compile_("arch0", *wanted[2:]).stdout)["input_size"] == [512, 512]
 
 
 def test_the_installed_command_runs():
