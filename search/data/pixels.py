@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def read_indices(path: Path, place: str) -> NDArray[np.uint8]:
     return np.array(image, dtype=np.uint8)
 
 
-def _load(path: Path, place: str):  # type: ignore[no-untyped-def]
+def _load(path: Path, place: str) -> Any:
     """The decoded image; every way to fail becomes a DataError that names ``place``."""
     try:
         with Image.open(path) as image:
