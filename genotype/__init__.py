@@ -3,9 +3,10 @@
 from genotype.counting import Counts
 from genotype.dedupe import Deduped, dedupe
 from genotype.errors import GenotypeError
-from genotype.formats import Document, parse, read, read_many, to_json
+from genotype.formats import parse, read, read_many
 from genotype.genotype import Cell, Genotype
 from genotype.identity import LEVELS, Level
+from genotype.notation import Document, to_json
 from genotype.space import SearchSpace, Token
 from genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
 

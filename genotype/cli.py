@@ -15,9 +15,10 @@ from genotype import listing, zoo
 from genotype.console import OneLineGroup, note, print_json
 from genotype.counting import Counts
 from genotype.dedupe import Deduped, dedupe
-from genotype.formats import Document, read_many, to_json
+from genotype.formats import read_many
 from genotype.genotype import Genotype
 from genotype.identity import LEVELS, Level
+from genotype.notation import Document, to_json
 from genotype.space import SearchSpace
 from genotype.space_options import PositiveInteger, chosen_space, space_options
 

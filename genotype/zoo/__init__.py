@@ -6,7 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 from genotype.errors import GenotypeError, cut, shown
-from genotype.formats import Document, parse, read
+from genotype.formats import parse, read
+from genotype.notation import Document
 
 NAMES = ("arch0", "arch1", "arch2")
 
