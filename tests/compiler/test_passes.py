@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backends.reference import ReferenceRunner
 from backends.verification import noise
@@ -220,6 +221,12 @@ def test_laws(each, genotype):
 @given(genotype=genotypes())
 def test_laws_of_the_whole_pipeline(genotype):
     check_laws(lambda p: run(INFERENCE, p)[0], program(genotype))
+
+
+@settings(max_examples=15)
+@given(genotype=genotypes(), order=st.permutations(INFERENCE), count=st.integers(1, len(INFERENCE)))
+def test_any_passes_in_any_order_keep_the_result(genotype, order, count):
+    check_laws(lambda p: run(order[:count], p)[0], program(genotype))
 
 
 @dataclass(frozen=True)
