@@ -1,7 +1,8 @@
 """The protocols between the framework-free core and what runs or learns.
 
 Everything that crosses them is numpy or plain data. Images and maps are (N, C, H, W)
-float32, labels (N, H, W) uint8 with 255 for "not labelled".
+float32, labels (N, H, W) uint8 with 255 for "not labelled", a controller's tokens
+(N, choices) int64 in the order of ``SearchSpace.layout``.
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ class Optimiser:
         rate: learning rate.
         momentum: of SGD.
         decay: weight decay.
+        beta2: of Adam, the decay of the squared gradients' average.
+        epsilon: of Adam, added to that average's root.
     """
 
     prefix: str
@@ -126,6 +129,8 @@ class Optimiser:
     rate: float
     momentum: float = 0.9
     decay: float = 0.0
+    beta2: float = 0.999
+    epsilon: float = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,7 @@ class Recipe:
         poly: power of the learning rate's decay ``(1 - step / steps) ** poly``; 0 keeps it.
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
+        frozen: whether batch norm uses its statistics as they are, in training too.
     """
 
     epochs: int
@@ -156,6 +162,11 @@ class Recipe:
     clip_norm: float = 3.0
     poly: float = 0.0
     full_size: bool = False
+    frozen: bool = False
+
+
+State = Mapping[str, Array]
+"""What a training that is to be continued depends on; only its learner knows the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +206,37 @@ class Learner(Protocol):
             TrialFailure: ``nan`` for a loss that is not finite, ``oom`` for memory.
         """
 
+    def fit_part(
+        self,
+        program: Program,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        part: range,
+        state: State | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Program, State]:
+        """The epochs ``part`` of a training: the program then, and how to go on from there.
+
+        Parts that follow one another come to what ``fit`` comes to, to the last bit,
+        whatever their lengths and processes. An empty part gives the program of ``state``.
+        From part to part everything in the recipe may change but the number of epochs,
+        the batch size and each parameter's kind of optimiser.
+
+        Args:
+            program: the one that the training began with.
+            examples: what is trained on.
+            recipe: how; ``epochs`` counts all parts together.
+            seed: of the whole training.
+            part: consecutive epochs, from 0.
+            state: returned for the part before; None before epoch 0.
+            progress: told of steps counted over all parts.
+
+        Raises:
+            TrialFailure: as ``fit``.
+            ValueError: for a part that does not follow ``state``.
+        """
+
     def confusion(
         self, program: Program, examples: Examples, classes: int, batch_size: int
     ) -> Array:
@@ -208,3 +250,61 @@ class Learner(Protocol):
 
     def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, in inference mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStep:
+    """How far a policy goes in one update.
+
+    Attributes:
+        rate: Adam's learning rate (paper: 1e-4).
+        entropy: weight of the mean entropy of a choice.
+        max_norm: largest norm of the gradient; 0 for no limit.
+    """
+
+    rate: float = 1e-4
+    entropy: float = 0.0
+    max_norm: float = 2.0
+
+
+class Policy(Protocol):
+    """A trainable distribution over genotypes: one categorical choice after the other.
+
+    Choices come in the order of ``SearchSpace.layout``, connections first, and each may
+    depend on those before it. It has no randomness of its own beyond its first weights.
+    """
+
+    def sample(self, count: int, rng: np.random.Generator) -> Array:
+        """Tokens (count, choices) int64.
+
+        Choice t of row n is the first value at which the cumulated probabilities exceed
+        ``u[n, t]``, where ``u = rng.random((count, choices))`` is all that is drawn.
+        """
+
+    def log_prob(self, tokens: Array) -> Array:
+        """Log-probability of each choice given those before it: (N, choices) float32."""
+
+    def entropy(self, tokens: Array) -> Array:
+        """Entropy of each choice given those before it, in nats: (N, choices) float32."""
+
+    def update(self, tokens: Array, weights: Array, step: PolicyStep) -> float:
+        """One step of Adam up the gradient of an objective; returns the gradient's norm.
+
+        The objective is ``mean(weights * log_prob) + step.entropy * mean(entropy)``, both
+        means over all choices of all rows.
+
+        Args:
+            tokens: (N, choices).
+            weights: (N, choices); constants.
+            step: how far to go.
+        """
+
+    def state(self) -> dict[str, Array]:
+        """Everything that it has learnt, the optimiser's moments included, by name."""
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Returns to a state, bit by bit.
+
+        Raises:
+            ValueError: for the state of another policy, naming the array.
+        """

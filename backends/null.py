@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.base import Array, Examples, Progress, Recipe, Step, silent
+from backends.base import Array, Examples, Progress, Recipe, State, Step, silent
 from compiler import Program, infer_shapes
 
 STEPS = 4
@@ -38,6 +38,28 @@ class NullLearner:
         for step in range(1, STEPS + 1):
             progress(Step(step, STEPS, 1 / step))
         return program
+
+    def fit_part(
+        self,
+        program: Program,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        part: range,
+        state: State | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Program, State]:
+        """``program`` as it is; the state is how many epochs are behind it.
+
+        Raises:
+            ValueError: for a part that does not follow ``state``.
+        """
+        behind = 0 if state is None else int(state["epoch"])
+        if part.start != behind:
+            raise ValueError(f"state: after {behind} epochs, expected {part.start}")
+        for epoch in part:
+            progress(Step(epoch + 1, recipe.epochs, 1 / (epoch + 1)))
+        return program, {"epoch": np.array(part.stop)}
 
     def confusion(
         self, program: Program, examples: Examples, classes: int, batch_size: int

@@ -111,6 +111,6 @@ def save_weights(path: str | Path, params: Params, metadata: Mapping[str, Any]) 
     from safetensors.numpy import save
 
     texts = {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()}
-    values = {name: np.ascontiguousarray(value) for name, value in params.items()}
+    values = {name: np.asarray(value, order="C") for name, value in params.items()}
     with atomic_write(path) as temporary:
         temporary.write_bytes(save(values, texts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,11 +15,12 @@ from backends.base import (
     Examples,
     Progress,
     Recipe,
+    State,
     Step,
     TrialFailure,
     silent,
 )
-from backends.torch.batches import prefetched, scoring_draws, training_draws
+from backends.torch.batches import Draw, prefetched, scoring_draws, training_draws
 from backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
 from backends.torch.failures import check_finite, failures
 from backends.torch.functions import grow
@@ -27,6 +28,7 @@ from backends.torch.losses import Objective
 from backends.torch.module import build_module, module_params
 from backends.torch.optimisers import Group, PolyakAverage, make_groups, step_groups
 from backends.torch.runner import TorchRunner
+from backends.torch.states import TAKEN, load_state, save_state, weights_of
 from compiler import Graph, Program, infer_shapes
 
 
@@ -62,12 +64,40 @@ class TorchLearner:
         graph = program.graph if recipe.auxiliary else _main_only(program.graph)
         with failures(), repeatable(self.device):
             training = Training(replace(program, graph=graph), recipe, len(draws), self.device)
-            with prefetched(examples, draws, main_channels(graph)) as batches:
-                for number, batch in enumerate(batches, 1):
-                    loss = training.step(batch)
-                    progress(Step(number, len(draws), loss))
+            training.run(examples, draws, progress)
             trained = training.finish()
         return replace(program, params={**program.params, **trained})
+
+    def fit_part(
+        self,
+        program: Program,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        part: range,
+        state: State | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Program, State]:
+        """The epochs ``part`` of a training; see ``backends.base.Learner``.
+
+        Raises:
+            TrialFailure: as ``fit``.
+            ValueError: likewise, and for a part that does not follow ``state``.
+        """
+        before = {TAKEN: np.array(0)} if state is None else state
+        draws = training_draws(len(examples), recipe.epochs, recipe.batch_size, seed)
+        start, stop = (epoch * len(draws) // recipe.epochs for epoch in (part.start, part.stop))
+        if int(before[TAKEN]) != start:
+            raise ValueError(f"state: after {before[TAKEN]} steps, expected {start}")
+        program = replace(program, params={**program.params, **weights_of(before)})
+        graph = program.graph if recipe.auxiliary else _main_only(program.graph)
+        with failures(), repeatable(self.device):
+            training = Training(replace(program, graph=graph), recipe, len(draws), self.device)
+            training.restore(before)
+            training.run(examples, draws[start:stop], progress)
+            after = training.state()
+            trained = training.finish()
+        return replace(program, params={**program.params, **trained}), {**before, **after}
 
     def confusion(
         self, program: Program, examples: Examples, classes: int, batch_size: int
@@ -107,11 +137,20 @@ class Training:
     def __init__(self, program: Program, recipe: Recipe, steps: int, device: torch.device) -> None:
         self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
         self.module = place(build_module(program).train(), device)
+        if recipe.frozen:
+            freeze_statistics(self.module)
         self.groups: list[Group] = make_groups(self.module, recipe.optimisers)
         params = [param for group in self.groups for param in group.params]
         self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
         self.objective = Objective(recipe, self.graph.outputs[0][0])
         self.taken = 0
+
+    def run(self, examples: Examples, draws: Sequence[Draw], progress: Progress) -> None:
+        """One update a draw."""
+        with prefetched(examples, draws, main_channels(self.graph)) as batches:
+            for batch in batches:
+                loss = self.step(batch)
+                progress(Step(self.taken, self.steps, loss))
 
     def step(self, batch: Batch) -> float:
         """One update; returns the loss before it.
@@ -132,6 +171,16 @@ class Training:
         self.taken += 1
         return value
 
+    def state(self) -> dict[str, Array]:
+        """Everything that the steps to come depend on, by name."""
+        weights = module_params(self.module, self.graph)
+        return save_state(weights, self.module, self.groups, self.average, self.taken)
+
+    def restore(self, state: State) -> None:
+        """Goes on from a state whose weights the module has."""
+        load_state(state, self.module, self.groups, self.average)
+        self.taken = int(state[TAKEN])
+
     def finish(self) -> dict[str, Array]:
         """The parameters by name, averaged where the recipe says so.
 
@@ -148,6 +197,13 @@ class Training:
         if batch.teacher is None or not self.recipe.distillation:
             return None
         return to_tensor(batch.teacher).to(self.device)
+
+
+def freeze_statistics(module: torch.nn.Module) -> None:
+    """Lets batch norm use its statistics as they are."""
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.eval()
 
 
 def main_channels(graph: Graph) -> int:

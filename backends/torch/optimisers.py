@@ -43,7 +43,8 @@ def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Grou
 def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimizer:
     rate, decay = settings.rate, settings.decay
     if settings.kind == "adam":
-        return torch.optim.Adam(params, rate, weight_decay=decay, fused=True)
+        betas = (0.9, settings.beta2)
+        return torch.optim.Adam(params, rate, betas, settings.epsilon, decay, fused=True)
     if settings.kind == "sgd":
         return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
     raise ValueError(f"optimiser {settings.kind!r}: unknown, expected adam or sgd")
@@ -70,18 +71,24 @@ class PolyakAverage:
     After T updates it is sum_t decay^(T-t) p_t / sum_t decay^(T-t): the values before
     the first step have no part in it, so that a short training is not pulled towards
     its random start.
+
+    Attributes:
+        params: what is averaged.
+        decay: of the values' weight, a step.
+        average: the averages so far, in the same order.
+        weight: the sum that they are divided by.
     """
 
     def __init__(self, params: Iterable[Tensor], decay: float) -> None:
         self.params, self.decay = list(params), decay
         self.average = [param.detach().clone() for param in self.params]
-        self._weight = 0.0
+        self.weight = 0.0
 
     @torch.no_grad()
     def update(self) -> None:
         """Takes in the parameters' present values."""
-        self._weight = self.decay * self._weight + 1
-        torch._foreach_lerp_(self.average, self.params, 1 / self._weight)
+        self.weight = self.decay * self.weight + 1
+        torch._foreach_lerp_(self.average, self.params, 1 / self.weight)
 
     @torch.no_grad()
     def apply(self) -> None:

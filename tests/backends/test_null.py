@@ -73,3 +73,14 @@ def test_infer_gives_zeros_in_the_right_shapes(size):
     (logits,) = NullLearner().infer(Program(tail, {}), maps).values()
     assert logits.shape == (3, *shapes[graph.outputs[0][1]])
     assert not logits.any()
+
+
+def test_a_part_follows_the_one_before():
+    learner, steps, recipe = NullLearner(), [], replace(RECIPE, epochs=3)
+    given = program()
+    found, state = learner.fit_part(given, [], recipe, 0, range(2), None, steps.append)
+    assert found is given
+    learner.fit_part(given, [], recipe, 0, range(2, 3), state, steps.append)
+    assert [(step.step, step.steps) for step in steps] == [(1, 3), (2, 3), (3, 3)]
+    with pytest.raises(ValueError, match="after 2 epochs, expected 1"):
+        learner.fit_part(given, [], recipe, 0, range(1, 2), state)

@@ -1,0 +1,102 @@
+"""A training under way as arrays by name, and back: for one that another process goes on with.
+
+A name is the kind of array, a slash, the parameter, and for what an optimiser remembers
+of it another slash and torch's own name: ``moments/decoder.clf.weight/exp_avg``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from backends.base import State
+from backends.torch.devices import Array
+from backends.torch.optimisers import Group, PolyakAverage
+
+_WEIGHTS, _MOMENTS, _AVERAGE = "weights/", "moments/", "average/"
+_AVERAGED = "averaged"
+TAKEN = "taken"
+"""Name of the number of steps behind a state."""
+
+
+def weights_of(state: State) -> dict[str, Array]:
+    """The network's parameters by name, as they were trained: not averaged."""
+    return {n.removeprefix(_WEIGHTS): v for n, v in state.items() if n.startswith(_WEIGHTS)}
+
+
+def save_state(
+    weights: Mapping[str, Array],
+    module: nn.Module,
+    groups: Sequence[Group],
+    average: PolyakAverage | None,
+    taken: int,
+) -> dict[str, Array]:
+    """Everything that the rest of a training depends on, apart from its recipe and data."""
+    state = {_WEIGHTS + name: value for name, value in weights.items()}
+    state |= {_MOMENTS + name: _array(value) for name, value in _moments(module, groups)}
+    if average is not None:
+        names = _names(module)
+        for param, value in zip(average.params, average.average, strict=True):
+            state[_AVERAGE + names[param]] = _array(value)
+        state[_AVERAGED] = np.array(average.weight)
+    return state | {TAKEN: np.array(taken)}
+
+
+def load_state(
+    state: State, module: nn.Module, groups: Sequence[Group], average: PolyakAverage | None
+) -> None:
+    """Gives optimisers and average back what they remembered; the weights are there already.
+
+    A parameter that the state does not know begins like a new one, and an average that it
+    does not know begins here.
+    """
+    names, remembered = _names(module), _remembered(state)
+    for group in groups:
+        for param in group.params:
+            moments = remembered.get(names[param], {})
+            group.optimiser.state[param] = {k: _like(param, v) for k, v in moments.items()}
+    if average is not None and _AVERAGED in state:
+        average.weight = float(state[_AVERAGED])
+        for averaged, value in zip(average.params, average.average, strict=True):
+            known = state.get(_AVERAGE + names[averaged])
+            if known is not None:
+                value.copy_(torch.from_numpy(np.array(known)))
+
+
+def _names(module: nn.Module) -> dict[Tensor, str]:
+    return {param: name for name, param in module.named_parameters()}
+
+
+def _moments(module: nn.Module, groups: Sequence[Group]) -> Iterator[tuple[str, Tensor]]:
+    names = _names(module)
+    for group in groups:
+        for param, known in group.optimiser.state.items():
+            for key, value in known.items():
+                if value is not None:
+                    yield f"{names[param]}/{key}", value
+
+
+def _remembered(state: State) -> dict[str, dict[str, Array]]:
+    """What optimisers remember: by parameter, then by torch's name."""
+    found: dict[str, dict[str, Array]] = {}
+    for name, value in state.items():
+        if name.startswith(_MOMENTS):
+            param, _, key = name.removeprefix(_MOMENTS).rpartition("/")
+            found.setdefault(param, {})[key] = value
+    return found
+
+
+def _like(param: Tensor, value: Array) -> Tensor:
+    """``value`` on the device of ``param``; a map in its memory layout too.
+
+    A fused optimiser goes through both in the order of memory.
+    """
+    tensor = torch.from_numpy(np.array(value)).to(param.device)
+    return torch.empty_like(param).copy_(tensor) if tensor.shape == param.shape else tensor
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.array(tensor.detach().cpu().contiguous().numpy(), order="C")
