@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -180,18 +180,26 @@ class Settings(Section):
     """How the encoder is pre-trained where no weights are given."""
 
 
-def resolve(*layers: Mapping[str, Any]) -> Settings:
+S = TypeVar("S", bound=Section)
+
+
+@overload
+def resolve(*layers: Mapping[str, Any]) -> Settings: ...
+@overload
+def resolve(*layers: Mapping[str, Any], kind: type[S]) -> S: ...
+def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Section:
     """The settings of nested values, each layer over the ones before, all over the defaults.
 
     Raises:
         SettingsError: naming the setting, what was found, and the nearest known name or
             the values that it takes.
     """
-    values = Settings().model_dump(mode="json")
+    values = kind().model_dump(mode="json")
+    known = {name.rpartition(".")[2]: name for name, _ in dotted(values)}
     for layer in layers:
-        _overlay(values, layer, "")
+        _overlay(values, layer, "", known)
     try:
-        return Settings.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise _settings_error(error) from None
 
@@ -219,7 +227,7 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{name}", value
 
 
-def difference(stored: Mapping[str, Any], given: Settings) -> str | None:
+def difference(stored: Mapping[str, Any], given: Section) -> str | None:
     """The first setting in which ``given`` would not continue a run; None if there is none."""
     before = dict(dotted(stored))
     now = dict(dotted(given.model_dump(mode="json")))
@@ -229,24 +237,27 @@ def difference(stored: Mapping[str, Any], given: Settings) -> str | None:
     return None
 
 
-def _overlay(values: dict[str, Any], layer: Mapping[str, Any], prefix: str) -> None:
+def _overlay(
+    values: dict[str, Any], layer: Mapping[str, Any], prefix: str, known: Mapping[str, str]
+) -> None:
     """Writes ``layer`` over ``values``, in place, section by section."""
     for name, value in layer.items():
         if name not in values:
-            raise _unknown(prefix, name, values)
+            raise _unknown(prefix, name, values, known)
         if not isinstance(values[name], dict):
             values[name] = value
         elif isinstance(value, Mapping):
-            _overlay(values[name], value, f"{prefix}{name}.")
+            _overlay(values[name], value, f"{prefix}{name}.", known)
         else:
             raise SettingsError(f"{prefix}{name}", repr(value), "a group of settings")
 
 
-def _unknown(prefix: str, name: str, siblings: Iterable[str]) -> SettingsError:
-    """Names the nearest sibling, or else the nearest setting of all."""
+def _unknown(
+    prefix: str, name: str, siblings: Iterable[str], known: Mapping[str, str]
+) -> SettingsError:
+    """Names the nearest sibling, or else the nearest of the ``known``, by their last part."""
     near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
-    everywhere = {key.rpartition(".")[2]: key for key, _ in dotted(Settings().model_dump())}
-    near += [everywhere[last] for last in difflib.get_close_matches(name, everywhere, 1, cutoff=0)]
+    near += [known[last] for last in difflib.get_close_matches(name, known, 1, cutoff=0)]
     return SettingsError(f"{prefix}{name}", "no such setting", f"perhaps {near[0]}")
 
 
