@@ -26,6 +26,8 @@ TABLE = {
     ("encoder", "torch"): ("backends.torch:load_encoder", "torch", "torch"),
     ("quantiser", "int8"): ("backends.int8.artefact:write", "onnxruntime", "ort"),
     ("learner", "null"): ("backends.null:NullLearner", "numpy", "torch"),
+    ("policy", "torch"): ("backends.torch.policy:LstmPolicy", "torch", "torch"),
+    ("policy", "null"): ("backends.null_policy:TablePolicy", "numpy", "torch"),
 }
 """(role, name) -> (where it is, the package it needs, the extra that installs that)."""
 

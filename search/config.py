@@ -14,7 +14,7 @@ from search.errors import SettingsError
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 AtLeastTwo = Annotated[int, Field(ge=2)]
-"""Batch norm has no deviation of a single example."""
+"""For images: batch norm has no deviation of a single one."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0)]
 
@@ -82,11 +82,51 @@ class ModelSettings(Section):
     """Auxiliary heads on the blocks' outputs (paper: cell)."""
 
 
+class ControllerSettings(Section):
+    """The recurrent policy of ``ppo`` and ``reinforce``, and how it learns."""
+
+    layers: Positive = 2
+    """Layers of the LSTM (paper: 2)."""
+    hidden: Positive = 100
+    """Units a layer (paper: 100)."""
+    spread: Rate = 0.1
+    """Its first weights are uniform in -spread .. spread (paper: uniform)."""
+    rate: Rate = 1e-4
+    """Adam's learning rate (paper: 1e-4)."""
+    max_grad_norm: Rate = 2.0
+    """Largest norm of its gradient; 0 for no limit (paper: none given)."""
+    baseline_decay: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Decay of the average reward that advantages are counted from (paper: none given)."""
+    ent_coef: Rate = 0.0
+    """Weight of the entropy bonus (paper: none)."""
+    norm_adv: bool = False
+    """Whether advantages are brought to mean 0 and deviation 1 in each update (paper: no)."""
+    clip_coef: Annotated[float, Field(gt=0)] = 0.1
+    """PPO: how far a choice's probability ratio may go from 1 (paper: none given)."""
+    memory: Positive = 100
+    """PPO: an update learns from so many of the last sequences (paper: none given)."""
+    update_every: Positive = 1
+    """PPO: told trials at least between two updates (paper: none given)."""
+    update_epochs: Positive = 1
+    """PPO: passes over the memory in an update (paper: none given)."""
+    minibatches: Positive = 4
+    """PPO: parts that each pass is cut into, a step of Adam each (paper: none given)."""
+
+
+class EvolutionSettings(Section):
+    """Regularised evolution (Real et al., 2019; not in the paper)."""
+
+    population: AtLeastTwo = 100
+    """How many live at a time (Real et al.: 100)."""
+    sample: Positive = 25
+    """How many a parent is the best of (Real et al.: 25)."""
+
+
 class SearchSettings(Section):
     """How genotypes are chosen, and how long each is followed."""
 
-    searcher: Literal["random"] = "random"
-    """Who proposes genotypes."""
+    searcher: Literal["ppo", "reinforce", "random", "evolution"] = "ppo"
+    """Who proposes genotypes (paper: ppo)."""
     batch: Positive = 2
     """Genotypes proposed at a time; decisions depend on earlier batches only."""
     proceed: Share = 0.9
@@ -95,6 +135,10 @@ class SearchSettings(Section):
     """Trials in which p falls by half: p = proceed x 0.5 ^ (number / half life)."""
     reuse: bool = True
     """Whether a genotype isomorphic to an earlier one shares its reward untrained."""
+    controller: ControllerSettings = ControllerSettings()
+    """The policy of ppo and reinforce."""
+    evolution: EvolutionSettings = EvolutionSettings()
+    """The population of evolution."""
 
 
 class StageSettings(Section):

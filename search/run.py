@@ -250,7 +250,7 @@ def _driver(place: Workplace, journal: Journal, watch: Watch) -> Driver:
     seed = place.settings.seed
     return Driver(
         journal=journal,
-        searcher=make_searcher(search.searcher, place.space, seed),
+        searcher=make_searcher(search, place.space, seed, place.settings.learner),
         evaluate=place.evaluator,
         figures=place.figures,
         policy=Policy(seed, search.batch, search.proceed, search.proceed_half_life, search.reuse),

@@ -5,10 +5,21 @@ import json
 import pytest
 
 from genotype import SearchSpace
-from search.searchers import SEARCHERS, make_searcher
+from search.config import SearchSettings
+from search.searchers import SEARCHERS
+from search.searchers import make_searcher as make
 from search.trials import COMPLETE, Stage, Trial
 
 SPACE = SearchSpace.cvpr2019()
+FAST = {
+    "controller": {"rate": 0.1, "memory": 8, "update_every": 4, "update_epochs": 2},
+    "evolution": {"population": 4, "sample": 2},
+}
+"""So that a few batches change what is proposed."""
+
+
+def make_searcher(name, space, seed, framework="null"):
+    return make(SearchSettings.model_validate({"searcher": name, **FAST}), space, seed, framework)
 
 
 def told(genotypes, first=0):
@@ -62,5 +73,6 @@ def test_random_search_proposes_representatives_of_classes():
 
 
 def test_unknown_searcher():
-    with pytest.raises(ValueError, match=r"search.searcher: no 'tabu', expected one of random"):
-        make_searcher("tabu", SPACE, 0)
+    settings = SearchSettings.model_construct(searcher="tabu")
+    with pytest.raises(ValueError, match=r"search.searcher: no 'tabu', expected one of ppo, "):
+        make(settings, SPACE, 0)

@@ -1,0 +1,176 @@
+"""The controller of the paper: an LSTM that chooses a genotype token by token.
+
+Section 4: two layers with 100 hidden units, everything initialised uniformly. Section
+3.1.1 and Figure 1: it emits the connections first, then the cell, and sees an embedding
+of each token that it chose. Choices of the same kind and size share an embedding and a
+head, so that the locations of the branches have heads of 2, 5, 8, ... values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backends.base import Array, PolicyStep
+from backends.torch.devices import to_tensor
+from genotype import SearchSpace
+
+State = tuple[Tensor, Tensor]
+"""Hidden and cell state of all layers: (layers, N, hidden) each."""
+
+
+class Controller(nn.Module):
+    """The network: from the tokens before a choice to logits of that choice.
+
+    Args:
+        space: whose layout is followed.
+        hidden: units a layer, and size of the embeddings.
+        layers: of the LSTM.
+    """
+
+    def __init__(self, space: SearchSpace, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.names = [f"{token.kind}{token.size}" for token in space.layout]
+        sizes = dict(zip(self.names, [token.size for token in space.layout], strict=True))
+        seen = {name: sizes[name] for name in self.names[:-1]}
+        self.start = nn.Parameter(torch.empty(hidden))
+        self.embeddings = nn.ModuleDict({n: nn.Embedding(s, hidden) for n, s in seen.items()})
+        self.heads = nn.ModuleDict({n: nn.Linear(hidden, s) for n, s in sizes.items()})
+        self.lstm = nn.LSTM(hidden, hidden, layers)
+
+    def forward(self, tokens: Tensor) -> list[Tensor]:
+        """Log-probabilities of every value of every choice, given (N, choices) tokens.
+
+        Returns:
+            One (N, size) tensor a choice, in order.
+        """
+        first = self.start.expand(len(tokens), -1)
+        pairs = zip(self.names[:-1], tokens.T, strict=False)
+        seen = torch.stack([first, *(self.embeddings[name](column) for name, column in pairs)])
+        outputs, _ = self.lstm(seen)
+        return self._judged(outputs)
+
+    def _judged(self, outputs: Tensor) -> list[Tensor]:
+        """The heads' log-probabilities; each head is applied once, to all of its choices."""
+        found: dict[int, Tensor] = {}
+        for name, head in self.heads.items():
+            places = [place for place, other in enumerate(self.names) if other == name]
+            logits = head(outputs[places])
+            found |= zip(places, functional.log_softmax(logits, dim=-1), strict=True)
+        return [found[place] for place in range(len(self.names))]
+
+    def step(self, place: int, seen: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Log-probabilities (N, size) of one choice, from the embedding (N, hidden) before it."""
+        output, state = self.lstm(seen[None], state)
+        logits = self.heads[self.names[place]](output[0])
+        return functional.log_softmax(logits, dim=-1), state
+
+
+class LstmPolicy:
+    """Implements ``backends.base.Policy`` with the controller, on the CPU.
+
+    Args:
+        space: whose genotypes are chosen.
+        seed: of the first weights.
+        hidden: units a layer (paper: 100).
+        layers: of the LSTM (paper: 2).
+        spread: the first weights are uniform in -spread .. spread.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int = 0,
+        hidden: int = 100,
+        layers: int = 2,
+        spread: float = 0.1,
+    ) -> None:
+        self._net = Controller(space, hidden, layers)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for param in self._net.parameters():
+                param.uniform_(-spread, spread, generator=generator)
+        self._adam = torch.optim.Adam(self._net.parameters(), fused=True)
+        for param in self._net.parameters():
+            self._adam.state[param] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(param),
+                "exp_avg_sq": torch.zeros_like(param),
+            }
+
+    @torch.no_grad()
+    def sample(self, count: int, rng: np.random.Generator) -> Array:
+        """Tokens (count, choices) int64."""
+        draws = torch.from_numpy(rng.random((count, len(self._net.names))))
+        seen, state, tokens = self._net.start.expand(count, -1), None, []
+        for place, name in enumerate(self._net.names):
+            logs, state = self._net.step(place, seen, state)
+            bounds = logs.double().exp().cumsum(dim=1)[:, :-1]
+            tokens.append((bounds <= draws[:, place, None]).sum(dim=1))
+            seen = self._net.embeddings[name](tokens[-1])
+        return torch.stack(tokens, dim=1).numpy()
+
+    @torch.no_grad()
+    def log_prob(self, tokens: Array) -> Array:
+        """Log-probability of each choice given those before it: (N, choices) float32."""
+        given = to_tensor(tokens, np.int64)
+        return _chosen(self._net(given), given).numpy()
+
+    @torch.no_grad()
+    def entropy(self, tokens: Array) -> Array:
+        """Entropy of each choice given those before it: (N, choices) float32."""
+        return _entropies(self._net(to_tensor(tokens, np.int64))).numpy()
+
+    def update(self, tokens: Array, weights: Array, step: PolicyStep) -> float:
+        """One step of Adam; returns the gradient's norm."""
+        given = to_tensor(tokens, np.int64)
+        logs = self._net(given)
+        gain = (to_tensor(weights) * _chosen(logs, given)).mean()
+        if step.entropy:
+            gain = gain + step.entropy * _entropies(logs).mean()
+        torch.autograd.backward(-gain)
+        limit = step.max_norm or float("inf")
+        norm = nn.utils.clip_grad_norm_(self._net.parameters(), limit)
+        for group in self._adam.param_groups:
+            group["lr"] = step.rate
+        self._adam.step()
+        self._adam.zero_grad()
+        return float(norm)
+
+    def state(self) -> dict[str, Array]:
+        """Weights, Adam's moments and step counts, by name."""
+        return {name: tensor.numpy().copy() for name, tensor in self._tensors().items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Returns to a state.
+
+        Raises:
+            ValueError: for the state of another policy.
+        """
+        for name, tensor in self._tensors().items():
+            if name not in state or state[name].shape != tensor.shape:
+                raise ValueError(f"policy state: no {name} of shape {tuple(tensor.shape)}")
+            tensor.copy_(torch.tensor(state[name]))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The tensors that change in an update, themselves."""
+        found = {}
+        for name, param in self._net.named_parameters():
+            found[name] = param.detach()
+            found |= {f"{name}:{kind}": value for kind, value in self._adam.state[param].items()}
+        return found
+
+
+def _chosen(logs: list[Tensor], tokens: Tensor) -> Tensor:
+    """(N, choices) log-probabilities of the tokens, given those of all values."""
+    pairs = zip(logs, tokens.T, strict=True)
+    return torch.cat([log.gather(1, column[:, None]) for log, column in pairs], dim=1)
+
+
+def _entropies(logs: list[Tensor]) -> Tensor:
+    """(N, choices) entropies, given the log-probabilities of all values."""
+    return torch.stack([-(log.exp() * log).sum(dim=1) for log in logs], dim=1)

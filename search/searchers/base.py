@@ -1,0 +1,58 @@
+"""What a searcher is, and how arrays are kept in its state."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from genotype import Genotype
+from search.trials import Trial
+
+State = Mapping[str, Any]
+
+
+class Searcher(Protocol):
+    """Proposes genotypes in batches.
+
+    After ``ask(n)`` and the ``tell`` of that batch come the next ``ask`` and so on. The
+    state holds everything that the future depends on: a searcher restored to it proposes
+    what the other one would have.
+    """
+
+    def ask(self, count: int) -> list[Genotype]:
+        """The next ``count`` genotypes to try."""
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Learns from a batch: its trials with a reward, in order. Failed ones are left out."""
+
+    def state(self) -> State:
+        """Everything that future proposals depend on, as plain JSON data."""
+
+    def restore(self, state: State) -> None:
+        """Returns to a state."""
+
+
+def packed(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """An array as plain JSON data: type, shape, and the bytes in base64."""
+    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
+
+
+def unpacked(stored: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """The array that ``packed`` was given."""
+    flat = np.frombuffer(base64.b64decode(stored["data"]), stored["dtype"])
+    return flat.reshape(stored["shape"]).copy()
+
+
+def rewarded(trial: Trial) -> float:
+    """The reward of a trial that has one.
+
+    Raises:
+        ValueError: when it has none: those that failed are never told.
+    """
+    if trial.reward is None:
+        raise ValueError(f"trial {trial.number}: {trial.state}, expected one with a reward")
+    return trial.reward
