@@ -89,7 +89,9 @@ class LstmPolicy:
         layers: int = 2,
         spread: float = 0.1,
     ) -> None:
-        self._net = Controller(space, hidden, layers)
+        with torch.device("meta"):  # torch's own first weights would draw from its own generator
+            net = Controller(space, hidden, layers)
+        self._net = net.to_empty(device="cpu")
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for param in self._net.parameters():

@@ -6,10 +6,10 @@ import inspect
 
 import pytest
 
-from backends.base import BackendUnavailable, Exporter, Learner, Runner
+from backends.base import BackendUnavailable, Exporter, Learner, Policy, Runner
 from backends.registry import TABLE, backend
 
-PROTOCOLS = {"exporter": Exporter, "runner": Runner, "learner": Learner}
+PROTOCOLS = {"exporter": Exporter, "runner": Runner, "learner": Learner, "policy": Policy}
 ROWS = [row for row in TABLE if row[0] in PROTOCOLS]
 
 
