@@ -6,7 +6,7 @@ import pytest
 
 from genotype import SearchSpace
 from search.config import SearchSettings
-from search.searchers import SEARCHERS
+from search.searchers import SEARCHERS, EvolutionSearcher
 from search.searchers import make_searcher as make
 from search.trials import COMPLETE, Stage, Trial
 
@@ -76,3 +76,53 @@ def test_unknown_searcher():
     settings = SearchSettings.model_construct(searcher="tabu")
     with pytest.raises(ValueError, match=r"search.searcher: no 'tabu', expected one of ppo, "):
         make(settings, SPACE, 0)
+
+
+# Evolution ------------------------------------------------------------------------------
+
+
+def evolving(population=4, sample=2, seed=0):
+    """A searcher whose population is full, and its members."""
+    searcher = EvolutionSearcher(SPACE, seed, population, sample)
+    members = searcher.ask(population)
+    searcher.tell(told(members))
+    return searcher, members
+
+
+def differences(one, other):
+    return sum(a != b for a, b in zip(one.tokens, other.tokens, strict=True))
+
+
+def test_evolution_starts_as_random_search_does():
+    for genotype in EvolutionSearcher(SPACE, 0, 20, 5).ask(20):
+        assert genotype == genotype.canonical("isomorphism")
+
+
+def test_children_differ_from_a_member_in_one_token():
+    searcher, members = evolving()
+    for child in searcher.ask(50):
+        assert min(differences(child, member) for member in members) == 1
+
+
+def test_with_a_large_sample_the_parent_is_the_best():
+    searcher, members = evolving(sample=200)
+    best = members[-1]  # whose reward is the largest
+    assert {differences(child, best) for child in searcher.ask(50)} == {1}
+
+
+def test_with_a_sample_of_one_every_member_becomes_a_parent():
+    searcher, members = evolving(sample=1)
+    parents = {
+        min(range(4), key=lambda n: differences(child, members[n])) for child in searcher.ask(50)
+    }
+    assert parents == set(range(4))
+
+
+def test_the_oldest_dies_however_good():
+    searcher, _ = evolving(sample=200)
+    children = searcher.ask(4)
+    searcher.tell(told(children, first=7))  # rewards as of the members before
+    assert [tuple(row) for row, _ in searcher.state()["population"]] == [
+        child.tokens for child in children
+    ]
+    assert {differences(child, children[-1]) for child in searcher.ask(20)} == {1}
