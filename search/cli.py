@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import click
 from backends.options import SizeType
 from genotype.console import OneLineGroup, note, print_json
 from search.cache import cache_dir
+from search.commands import options
+from search.commands.train import train
 from search.config import Settings, nested, resolve
 from search.errors import SettingsError
 from search.journal import Journal
@@ -21,26 +22,6 @@ from search.report import print_best, row, status_lines, write_best
 from search.report import status as report_status
 from search.run import Workplace, execute
 from search.trials import best_of
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
-
-class AssignmentType(click.ParamType[tuple[str, Any]]):
-    """``NAME=VALUE``, the value as JSON or as text."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
-        """(name, value)."""
-        name, equals, text = str(value).partition("=")
-        if not name or not equals:
-            self.fail(f"{value!r}: expected NAME=VALUE, for example stage1.epochs=3", param, ctx)
-        try:
-            return name, json.loads(text)
-        except ValueError:
-            return name, text
-
 
 OPTIONS = {
     "data": "data.source",
@@ -54,13 +35,15 @@ OPTIONS = {
 }
 """The settings that have an option of their own."""
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 
 
 @click.group(cls=OneLineGroup)
 def main() -> None:
     """Find compact dense-prediction architectures for your images."""
+
+
+main.add_command(train)
 
 
 @main.command()
@@ -74,16 +57,16 @@ def main() -> None:
 @click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
 @click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
 @click.option("--batch", type=int, help="Genotypes proposed at a time.")
-@click.option("--set", "sets", type=AssignmentType(), multiple=True, help="Any other setting.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Where shared results are kept.")
-@as_json
+@options.sets
+@options.cache
+@options.as_json
 def run(
     preset: str,
     out: Path,
     cache: Path | None,
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
-    **options: Any,
+    **given: Any,
 ) -> int:
     """Search, or go on with the search in --out.
 
@@ -91,20 +74,20 @@ def run(
     stages, and leaves the best one in --out. Ctrl-C ends it without losing what is
     finished; the same command goes on.
     """
-    settings = _settings(preset, options, dict(sets))
+    settings = _settings(preset, given, dict(sets))
     try:
         return _search(Workplace(settings, out, cache_dir(cache), display_on_stderr()), as_json)
     except KeyboardInterrupt:
         note("interrupted: what is finished is kept, the same command goes on from there")
-        return INTERRUPTED
+        return options.INTERRUPTED
 
 
-def _settings(preset: str, options: Mapping[str, Any], sets: Mapping[str, Any]) -> Settings:
+def _settings(preset: str, named: Mapping[str, Any], sets: Mapping[str, Any]) -> Settings:
     """What the command line says, over the preset."""
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
         raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
-    given = {OPTIONS[name]: value for name, value in options.items() if value is not None}
+    given = {OPTIONS[name]: value for name, value in named.items() if value is not None}
     try:
         return resolve(PRESETS[preset], nested(given), nested(sets))
     except SettingsError as error:
@@ -130,7 +113,7 @@ def _search(place: Workplace, as_json: bool) -> int:
 @main.command()
 @run_folder
 @click.option("--count", type=click.IntRange(1), default=10, show_default=True)
-@as_json
+@options.as_json
 def top(folder: Path, count: int, as_json: bool) -> None:
     """The best genotypes of RUN, which may be under way."""
     with Journal(folder) as journal:
@@ -143,7 +126,7 @@ def top(folder: Path, count: int, as_json: bool) -> None:
 
 @main.command()
 @run_folder
-@as_json
+@options.as_json
 def status(folder: Path, as_json: bool) -> None:
     """Where RUN stands, whether or not it is under way."""
     found = report_status(folder)

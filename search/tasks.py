@@ -60,12 +60,11 @@ class Segmentation:
         """
         counts = np.asarray(confusion, dtype=np.float64)
         counted = np.array([name not in self.ignore for name in self.classes])
-        truth, union = counts.sum(axis=1), counts.sum(axis=1) + counts.sum(axis=0)
-        hits = np.diag(counts)
-        present, seen = counted & (truth > 0), counted & (union > 0)
+        truth, hits = counts.sum(axis=1), np.diag(counts)
+        iou, seen = _intersection_over_union(counts)
+        present, seen = counted & (truth > 0), counted & seen
         if not present.any():
             raise ValueError("confusion: no pixel of a class that counts")
-        iou = _ratio(hits, union - hits)
         metrics = {
             "miou": float(iou[seen].mean()),
             "fwiou": float(iou[present] @ truth[present] / truth[present].sum()),
@@ -73,6 +72,18 @@ class Segmentation:
         }
         reward = float(np.prod(list(metrics.values())) ** (1 / len(metrics)))
         return Score(reward, metrics)
+
+    def class_iou(self, confusion: NDArray[Any]) -> dict[str, float | None]:
+        """Intersection over union of every class; None where neither present nor predicted."""
+        iou, seen = _intersection_over_union(np.asarray(confusion, dtype=np.float64))
+        rows = zip(self.classes, iou.tolist(), seen.tolist(), strict=True)
+        return {name: value if known else None for name, value, known in rows}
+
+
+def _intersection_over_union(counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """The ratio of every class (0 where there is nothing), and which are present or predicted."""
+    hits, both = np.diag(counts), counts.sum(axis=1) + counts.sum(axis=0)
+    return _ratio(hits, both - hits), both > 0
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,7 @@ class RunWeights:
         metadata = {
             "genotype": json.loads(to_json(genotype)),
             "model": shipped(self.spec).to_dict(),
-            "classes": self.classes,
-            "palette": self.palette,
-            "size": self.size,
-            "normalisation": {"mean": MEAN, "deviation": STD},
+            **usage(self.classes, self.palette, self.size),
         }
         save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)
 
@@ -77,3 +74,9 @@ class RunWeights:
 def shipped(spec: ModelSpec) -> ModelSpec:
     """The model as it is used once trained: without auxiliary heads."""
     return replace(spec, auxiliary="none")
+
+
+def usage(classes: Sequence[str], palette: Any, size: tuple[int, int]) -> dict[str, Any]:
+    """What a file of weights says beside its network: how images go in and classes come out."""
+    normalisation = {"mean": MEAN, "deviation": STD}
+    return {"classes": classes, "palette": palette, "size": size, "normalisation": normalisation}

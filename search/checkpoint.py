@@ -1,0 +1,70 @@
+"""How far a long training is: its state and history in one file that is always whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backends.base import State
+from compiler import CompilerError
+from compiler.weights import load_weights, save_weights
+from genotype.console import atomic_write
+from search.progress import Display
+
+NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
+"""The checkpoint in a training's folder, and its history for people and plots."""
+
+Entry = Mapping[str, Any]
+"""What is known after some epochs: ``epoch``, ``loss``, ``rate``, ``seconds``, and after a
+validation its metrics."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training between two epochs.
+
+    Attributes:
+        state: what the learner goes on from; None before the first epoch.
+        history: an entry for every part so far.
+    """
+
+    state: State | None = None
+    history: Sequence[Entry] = field(default_factory=tuple)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are behind it."""
+        return int(self.history[-1]["epoch"]) if self.history else 0
+
+    def save(self, folder: Path) -> None:
+        """Writes both files, the checkpoint first: it is what counts."""
+        save_weights(folder / NAME, self.state or {}, {"history": list(self.history)})
+        with atomic_write(folder / LOG) as path:
+            path.write_text("".join(json.dumps(entry) + "\n" for entry in self.history))
+
+    @classmethod
+    def load(cls, folder: Path, display: Display) -> Checkpoint:
+        """The checkpoint in ``folder``; the beginning where there is none or it is damaged.
+
+        What a killed process left of one half written is removed.
+        """
+        for left in folder.glob(f".*.{NAME}"):
+            left.unlink(missing_ok=True)
+        if not (folder / NAME).exists():
+            return cls()
+        try:
+            state, texts = load_weights(folder / NAME)
+            found = cls(state, tuple(json.loads(texts["history"])))
+        except (CompilerError, KeyError, ValueError) as error:
+            display.say(f"the checkpoint is damaged ({error}): training from the beginning")
+            return cls()
+        display.say(f"going on after epoch {found.epoch}")
+        return found
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Removes the checkpoint of a finished training; the log stays."""
+        (folder / NAME).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Subcommands of ``nassearch``, a module each; ``search.cli`` puts them together."""

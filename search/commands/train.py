@@ -1,0 +1,124 @@
+"""``nassearch train``: one network, for long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backends.options import SizeType
+from genotype.console import OneLineCommand, print_json
+from search.cache import cache_dir
+from search.commands.options import as_json, cache, resumable, sets
+from search.config import nested, resolve
+from search.errors import SettingsError
+from search.presets import DEFAULT, PRESETS
+from search.progress import clock, display_on_stderr
+from search.sources import find_source, layer_of
+from search.training_config import TrainingSettings, preset_layers
+from search.training_place import TrainingPlace
+from search.training_place import train as execute
+
+OPTIONS = {
+    "data": "data.source",
+    "classes": "data.classes",
+    "size": "data.size",
+    "epochs": "train.epochs",
+    "seed": "seed",
+    "encoder_weights": "encoder_weights",
+    "teacher": "train.teacher",
+    "learner": "learner",
+}
+"""The settings that have an option of their own."""
+
+GENOTYPE_HELP = (
+    "A file, arch0 to arch2, the list itself, RUN:TRIAL or RUN:best of a search, or lwrf: "
+    "the Light-Weight RefineNet decoder, the rival."
+)
+RUN_HELP = "Data, encoder and its width as in this search.  [default: the genotype's RUN]"
+
+
+@click.command(cls=OneLineCommand)
+@click.option("--genotype", required=True, help=GENOTYPE_HELP)
+@click.option("--data", metavar="SPEC", help="synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT.")
+@click.option("--run", "run_", metavar="RUN", type=click.Path(path_type=Path), help=RUN_HELP)
+@click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
+@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+@click.option("--size", type=SizeType(), help="Image height and width.")
+@click.option("--epochs", type=int, help="Passes over the training images.")
+@click.option("--seed", type=int, help="Of the decoder's first weights and of the images' order.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The training's folder."
+)
+@click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
+@click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
+@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@sets
+@cache
+@as_json
+def train(
+    genotype: str,
+    run_: Path | None,
+    preset: str,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Train an architecture for long, or go on with the training in --out.
+
+    Trains on the whole training part of the data and scores on their validation part.
+    Ctrl-C or a kill loses what came after the last checkpoint; the same command goes on
+    from there to the same network.
+    """
+    source = find_source(genotype)
+    settings = _settings(preset, run_ or source.run, options, dict(sets))
+    place = TrainingPlace(settings, source.genotype, out, cache_dir(cache), display_on_stderr())
+
+    def work() -> int:
+        result = execute(place)
+        print_json(result) if as_json else _print(result)
+        return 0
+
+    return resumable(work, "the same command goes on from the last checkpoint")
+
+
+def _settings(
+    preset: str, run: Path | None, options: Mapping[str, Any], sets: Mapping[str, Any]
+) -> TrainingSettings:
+    """What the command line says, over the run it is like, over the preset."""
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
+    given = {OPTIONS[name]: value for name, value in options.items() if value is not None}
+    shared, own = preset_layers(preset)
+    layers = [shared, own, *([layer_of(run)] if run else [])]
+    try:
+        return resolve(*layers, nested(given), nested(sets), kind=TrainingSettings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    """The result for people, and what to do with it."""
+    scores = ", ".join(f"{name} {result[key]:.4f}" for name, key in _SCORES)
+    height, width = result["size"]
+    click.echo(f"{scores} on {result['images']['val']} images, {clock(result['seconds'])}")
+    click.echo(
+        f"{result['parameters'] / 1e6:.3f} M parameters, "
+        f"{result['multiply_adds'] / 1e6:.1f} M multiply-adds at {height}x{width}"
+    )
+    files = result["files"]
+    for path in files.values():
+        click.echo(path)
+    if "genotype" in files:
+        artefact = Path(files["weights"]).with_suffix(".onnx")
+        click.echo(
+            f"next: nascompile {files['genotype']} --weights {files['weights']} --output {artefact}"
+        )
+
+
+_SCORES = (("mIoU", "miou"), ("fwIoU", "fwiou"), ("accuracy", "accuracy"))

@@ -1,0 +1,69 @@
+"""What a command line calls a genotype to train, and what it knows of the run it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genotype import Genotype, zoo
+from search.errors import SearchError
+from search.journal import NAME, Journal
+from search.networks import LWRF
+from search.training_config import like_search
+from search.trials import Trial, best_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to train.
+
+    Attributes:
+        genotype: None for Light-Weight RefineNet.
+        run: the folder of the run that it comes from, if it does.
+    """
+
+    genotype: Genotype | None
+    run: Path | None = None
+
+
+def find_source(text: str) -> Source:
+    """A genotype file, a published name, the list itself, ``lwrf``, or of a run ``RUN:TRIAL``.
+
+    TRIAL is a number as nassearch top shows it, or ``best``; ``RUN`` alone is its best.
+
+    Raises:
+        SearchError: when the run has no such trial.
+        GenotypeError: when it is none of these.
+    """
+    if text == LWRF:
+        return Source(None)
+    folder, _, trial = text.rpartition(":")
+    for place, which in ((text, "best"), (folder, trial)):
+        if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
+            return Source(_of_run(Path(place), which).genotype, Path(place))
+    return Source(zoo.find(text).genotype)
+
+
+def _of_run(folder: Path, which: str) -> Trial:
+    with Journal(folder) as journal:
+        trials = journal.trials()
+    if which == "best" and best_of(trials):
+        return best_of(trials)[0]
+    if which.isdecimal() and 1 <= int(which) <= len(trials):
+        return trials[int(which) - 1]
+    raise SearchError(f"{folder}:{which}", "no such trial", f"best, or 1..{len(trials)}")
+
+
+def layer_of(run: Path) -> dict[str, Any]:
+    """Training settings as in the run: its data and its own encoder.
+
+    Raises:
+        JournalError: when there is no run.
+    """
+    with Journal(run) as journal:
+        layer = like_search(journal.meta()["settings"])
+    own = run / "encoder.safetensors"
+    if own.is_file():
+        layer["encoder_weights"] = str(own)
+    return layer

@@ -1,0 +1,274 @@
+"""A whole long training: from settings to a folder with the trained network and its scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from backends.base import Examples
+from compiler import Program, cost
+from compiler.weights import initial
+from genotype import Genotype, to_json
+from genotype.console import atomic_write
+from search.cache import params_digest
+from search.checkpoint import Checkpoint, Entry
+from search.config import difference
+from search.data import Dataset, open_dataset, parts
+from search.errors import SearchError, SettingsError
+from search.examples import ImageExamples, pixel_key, pixel_store
+from search.lock import run_lock
+from search.networks import WEIGHTS, Network, Trained, read_network, save_network
+from search.progress import Display
+from search.run import Workplace, versions
+from search.store import Store
+from search.tasks import Segmentation
+from search.training import LongTraining, taught
+from search.training_config import TrainingSettings
+
+BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "genotype.json"
+"""What a training is, what came out of it, and its genotype; in its folder."""
+
+
+@dataclass(frozen=True)
+class TrainingPlace:
+    """Everything that a long training needs, made when first needed.
+
+    Attributes:
+        settings: how.
+        genotype: what is trained; None for Light-Weight RefineNet.
+        folder: the training's own folder.
+        cache: where things computed once are kept.
+        display: where progress goes.
+    """
+
+    settings: TrainingSettings
+    genotype: Genotype | None
+    folder: Path
+    cache: Path
+    display: Display
+
+    @cached_property
+    def search(self) -> Workplace:
+        """The training part of the data, and the encoder, as a search has them."""
+        return Workplace(self.settings.search(), self.folder, self.cache, self.display)
+
+    @property
+    def task(self) -> Segmentation:
+        """What is asked of the network."""
+        return self.search.task
+
+    # Data -------------------------------------------------------------------------------
+
+    @cached_property
+    def val_dataset(self) -> Dataset | None:
+        """The data's own validation part; None where there is none."""
+        data = self.settings.data
+        if "val" not in parts(data.source):
+            return None
+        return open_dataset(data.source, classes=data.classes, size=data.size, part="val")
+
+    @cached_property
+    def val_pixels(self) -> Store:
+        """Images and labels that are validated on."""
+        if self.val_dataset is None:
+            return self.search.pixels
+        return pixel_store(self.val_dataset, self.cache, self.display)
+
+    @cached_property
+    def indices(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which images are trained on, and which are validated on.
+
+        All of each part; without a part to validate on, the search's meta-train and meta-val.
+        """
+        if self.val_dataset is None:
+            return self.search.parts
+        return tuple(range(len(self.search.dataset))), tuple(range(len(self.val_dataset)))
+
+    def train_images(self) -> Examples:
+        """Images to train on, transformed at random, with a teacher's logits if there is one."""
+        whole = self.search.train_images(self.settings.data.scale)
+        images = replace(whole, indices=self.indices[0])
+        if self.teacher is None:
+            return images
+        return taught(images, self.search.learner, self.teacher.program)
+
+    def val_images(self) -> ImageExamples:
+        """Images to validate on, as they are."""
+        return ImageExamples(self.val_pixels, self.indices[1])
+
+    # Model ------------------------------------------------------------------------------
+
+    @cached_property
+    def network(self) -> Network:
+        """What is trained."""
+        return Network(self.search.spec, self.genotype, self.settings.train.channels)
+
+    @cached_property
+    def teacher(self) -> Trained | None:
+        """Whom the network learns from as well, if anyone.
+
+        Raises:
+            SearchError: when it has another number of classes.
+        """
+        if self.settings.train.teacher is None:
+            return None
+        found = read_network(Path(self.settings.train.teacher))
+        wanted = len(self.task.classes)
+        if found.network.spec.classes != wanted:
+            raise SearchError(
+                str(found.path), f"{found.network.spec.classes} classes", f"{wanted} as the data"
+            )
+        return found
+
+    def start(self) -> Program:
+        """The network before training: the encoder as given, the rest from the seed."""
+        graph = self.network.graph()
+        params = {**initial(graph, self.settings.seed), **self.search.encoder_params}
+        return Program(graph, params, self.network.name)
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides what the training comes to."""
+        val = self.val_dataset
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "network": self.network.describe(),
+            "data": pixel_key(self.search.dataset),
+            "validation": None if val is None else pixel_key(val),
+            "encoder": params_digest(self.search.encoder_params),
+            "teacher": self.teacher and params_digest(self.teacher.program.params),
+        }
+
+
+def train(place: TrainingPlace) -> dict[str, Any]:
+    """Trains to the end, or goes on with the training in the folder; what came out, as data.
+
+    A finished training is not repeated.
+
+    Raises:
+        RunLockedError: when another process trains in this folder.
+        SettingsError: naming what differs from the training that was begun here.
+        TrialFailure: when training fails.
+    """
+    if not place.folder.exists():
+        _look_ahead(place)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with run_lock(place.folder):
+        _settle(place)
+        if (place.folder / RESULT).is_file():
+            found: dict[str, Any] = json.loads((place.folder / RESULT).read_text())
+            place.display.say(f"{place.folder}: trained already")
+            return found
+        place.display.say(_introduction(place))
+        program, counts, history = _training(place).run()
+        return _finish(place, program, counts, history)
+
+
+def _look_ahead(place: TrainingPlace) -> None:
+    """Finds what is wrong with framework, data and files before a folder is made for them."""
+    _ = place.search.learner, place.task, place.search.pixels, place.val_pixels, place.teacher
+    _ = place.network.graph()
+    if place.settings.encoder_weights is not None:
+        _ = place.search.encoder
+
+
+def _settle(place: TrainingPlace) -> None:
+    """Stores what is trained, or compares it with what was begun in the folder."""
+    path, now = place.folder / BEGUN, place.identity()
+    if not path.is_file():
+        _write_json(path, {**now, "versions": versions()})
+        return
+    known = json.loads(path.read_text())
+    other = difference(known["settings"], place.settings)
+    other = other or next((f"the {n} changed" for n in now if known.get(n) != now[n]), None)
+    if other is not None:
+        expected = "what it was begun with, or another --out"
+        raise SettingsError(str(place.folder), f"a training of something else: {other}", expected)
+
+
+def _training(place: TrainingPlace) -> LongTraining:
+    return LongTraining(
+        learner=place.search.learner,
+        program=place.start(),
+        train=place.train_images(),
+        val=place.val_images(),
+        task=place.task,
+        settings=place.settings.train,
+        seed=place.settings.seed,
+        folder=place.folder,
+        display=place.display,
+    )
+
+
+def _introduction(place: TrainingPlace) -> str:
+    """What is about to happen."""
+    (height, width), (first, second) = place.settings.data.size, place.indices
+    where = "" if place.val_dataset is not None else " (meta-val: the data have no part for it)"
+    what = place.network.name if place.genotype is None else str(place.genotype)
+    return (
+        f"training {what} on {place.search.dataset.name}: {len(first)} images at "
+        f"{height}x{width}, {place.settings.train.epochs} epochs; "
+        f"validating on {len(second)}{where}"
+    )
+
+
+def _finish(
+    place: TrainingPlace, program: Program, counts: NDArray[Any], history: Sequence[Entry]
+) -> dict[str, Any]:
+    """Writes the folder's files, ``result.json`` last; returns what is in that."""
+    dataset, size, folder = place.search.dataset, place.settings.data.size, place.folder
+    files = {"weights": folder / WEIGHTS}
+    look = (dataset.classes, dataset.palette.tolist(), size)
+    save_network(files["weights"], place.network, program.params, *look)
+    result = summary(place, counts) | {
+        "epochs": place.settings.train.epochs,
+        "seed": place.settings.seed,
+        "seconds": history[-1]["seconds"],
+        "images": dict(zip(("train", "val"), map(len, place.indices), strict=True)),
+    }
+    if place.genotype is not None:
+        files["genotype"] = folder / GENOTYPE
+        with atomic_write(files["genotype"]) as path:
+            path.write_text(_document(place, place.genotype, result) + "\n", encoding="utf-8")
+    result["files"] = {kind: str(path) for kind, path in files.items()}
+    _write_json(folder / RESULT, result)
+    Checkpoint.remove(folder)
+    return result
+
+
+def summary(place: TrainingPlace, counts: NDArray[Any]) -> dict[str, Any]:
+    """Scores and figures of the network whose confusion matrix is ``counts``."""
+    score, size = place.task.score(counts), place.settings.data.size
+    figures = cost(place.network.shipped().graph(), size)
+    return {
+        "network": place.network.name,
+        "reward": score.reward,
+        **score.metrics,
+        "iou": place.task.class_iou(counts),
+        "confusion": counts.tolist(),
+        "parameters": figures.parameters,
+        "multiply_adds": figures.multiply_adds,
+        "size": list(size),
+    }
+
+
+def _document(place: TrainingPlace, genotype: Genotype, result: Mapping[str, Any]) -> str:
+    kept = ("reward", "miou", "fwiou", "accuracy", "parameters", "multiply_adds")
+    return to_json(
+        genotype,
+        name=place.folder.name,
+        model=place.network.shipped().spec.to_dict(),
+        classes=list(place.search.dataset.classes),
+        size=list(place.settings.data.size),
+        result={name: result[name] for name in kept},
+    )
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
