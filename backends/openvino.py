@@ -20,6 +20,7 @@ import numpy as np
 import openvino as ov
 from backends.base import ExportOptions
 from backends.onnx import build
+from backends.tensors import Tensor
 from compiler import Node, Program
 
 Array = np.ndarray[Any, Any]
@@ -79,10 +80,15 @@ class OpenvinoRunner:
 
     Attributes:
         metadata: what the artefact says of itself.
+        inputs: what goes in.
+        outputs: what comes out.
+        devices: what computes.
 
     Raises:
         ValueError: when OpenVINO refuses the model, or the weights are another file's.
     """
+
+    devices = ("CPU",)
 
     def __init__(self, model: str | Path, threads: int | None = None) -> None:
         path = Path(model)
@@ -91,7 +97,7 @@ class OpenvinoRunner:
             core = ov.Core()
             found = core.read_model(str(path))
             self.metadata = _metadata(found)
-            self._names = [output.get_any_name() for output in found.outputs]
+            self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
             self._model = core.compile_model(found, "CPU", config)
         except RuntimeError as error:
             raise ValueError(f"{path}: openvino: {_reason(error)}") from error
@@ -99,9 +105,28 @@ class OpenvinoRunner:
             raise ValueError(f"{path}: the .bin beside it holds the weights of another file")
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name."""
-        found = self._model({name: np.ascontiguousarray(x) for name, x in inputs.items()})
-        return dict(zip(self._names, found.values(), strict=True))
+        """All outputs by name.
+
+        Raises:
+            ValueError: when OpenVINO fails on them.
+        """
+        try:
+            found = self._model({name: np.ascontiguousarray(x) for name, x in inputs.items()})
+        except RuntimeError as error:
+            raise ValueError(f"openvino: {_reason(error)}") from error
+        return {each.name: x for each, x in zip(self.outputs, found.values(), strict=True)}
+
+
+def _tensors(ports: Any) -> tuple[Tensor, ...]:
+    """Inputs or outputs of a model; what is dynamic has no name."""
+    return tuple(
+        Tensor(
+            port.get_any_name(),
+            np.dtype(port.get_element_type().to_dtype()).name,
+            tuple("" if d.is_dynamic else d.get_length() for d in port.get_partial_shape()),
+        )
+        for port in ports
+    )
 
 
 def _metadata(model: Any) -> dict[str, str]:

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
+from compiler import CompilerError
+
 Array = np.ndarray[Any, Any]
+
+CPU = "CPUExecutionProvider"
+PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", CPU)
+"""What computes, in order of preference. A build may offer more, among them services on
+other machines: those are not asked."""
+
+
+@contextmanager
+def failures(place: str = "onnxruntime") -> Iterator[None]:
+    """Turns what the runtime raises into one line.
+
+    Raises:
+        CompilerError: at ``place``, with the first line of the runtime's message.
+    """
+    try:
+        yield
+    except Exception as error:
+        # The runtime's own exceptions share no base class but Exception.
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CompilerError(place, first) from error
+
+
+def providers() -> list[str]:
+    """Those of ``PROVIDERS`` that the installed build offers."""
+    offered = ort.get_available_providers()
+    return [name for name in PROVIDERS if name in offered]
 
 
 class OrtRunner:
@@ -18,27 +47,45 @@ class OrtRunner:
     Args:
         model: path or serialised model.
         threads: within an operation; None leaves it to the runtime.
+        on: execution providers; None for ``providers()``.
+        settings: attributes of ``onnxruntime.SessionOptions``.
+
+    Attributes:
+        session: the session.
 
     Raises:
-        ValueError: when the runtime refuses the model.
+        CompilerError: when the runtime refuses the model.
     """
 
-    def __init__(self, model: str | Path | bytes, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | bytes,
+        threads: int | None = None,
+        on: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> None:
         options = ort.SessionOptions()
-        options.log_severity_level = 3
+        for name, value in ({"log_severity_level": 3} | settings).items():
+            setattr(options, name, value)
         if threads is not None:
             options.intra_op_num_threads = threads
         source = str(model) if isinstance(model, Path) else model
-        try:
-            self.session = ort.InferenceSession(
-                source, options, providers=ort.get_available_providers()
-            )
-        except Exception as error:
-            # The runtime's own exceptions share no base class but Exception.
-            raise ValueError(f"onnxruntime: {str(error).splitlines()[0]}") from error
+        with failures("onnxruntime" if isinstance(source, bytes) else f"{source}: onnxruntime"):
+            self.session = ort.InferenceSession(source, options, on or providers())
+
+    @property
+    def devices(self) -> list[str]:
+        """The execution providers that the session uses."""
+        found: list[str] = self.session.get_providers()
+        return found
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name."""
+        """All outputs by name.
+
+        Raises:
+            CompilerError: when the runtime fails on them.
+        """
         names = [output.name for output in self.session.get_outputs()]
         feed = {name: np.ascontiguousarray(x) for name, x in inputs.items()}
-        return dict(zip(names, self.session.run(names, feed), strict=True))
+        with failures():
+            return dict(zip(names, self.session.run(names, feed), strict=True))

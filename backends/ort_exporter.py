@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import onnxruntime as ort
-
 from backends.base import ExportOptions
 from backends.onnx import build
-from compiler import CompilerError, Node, Program
+from backends.ort import CPU, OrtRunner
+from compiler import Node, Program
 
 
 class OrtExporter:
@@ -37,12 +36,4 @@ class OrtExporter:
         """
         model = build(program, options, metadata).SerializeToString()
         path.touch()
-        settings = ort.SessionOptions()
-        settings.log_severity_level = 3
-        settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        settings.optimized_model_filepath = str(path)
-        try:
-            ort.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            # The runtime's own exceptions share no base class but Exception.
-            raise CompilerError("onnxruntime", str(error).splitlines()[0]) from error
+        OrtRunner(model, on=[CPU], optimized_model_filepath=str(path))

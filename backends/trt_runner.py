@@ -9,6 +9,7 @@ Sources:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from backends.cuda import Cuda
+from backends.tensors import Tensor
 from backends.trt import library, make_logger
 
 Array = np.ndarray[Any, Any]
@@ -26,11 +28,25 @@ class TrtRunner:
 
     Open only what you built: an engine holds code that runs when it is loaded.
 
+    Args:
+        path: the engine.
+        threads: has no effect: a GPU computes.
+        trt: the module ``tensorrt``, or one that has its calls.
+        device: the GPU.
+
+    Attributes:
+        metadata: what the file beside the engine says of it; empty without one.
+        inputs: what goes in.
+        outputs: what comes out.
+        devices: what computes.
+
     Raises:
         ValueError: when TensorRT refuses the file.
     """
 
-    def __init__(self, path: str | Path, trt: Any = None, device: Any = None) -> None:
+    def __init__(
+        self, path: str | Path, threads: int | None = None, trt: Any = None, device: Any = None
+    ) -> None:
         self.trt = library() if trt is None else trt
         self.device = Cuda() if device is None else device
         self.device.use()
@@ -42,6 +58,9 @@ class TrtRunner:
             raise ValueError(f"{path}: TensorRT: {reason}")
         self._context = self.engine.create_execution_context()
         self._stream = self.device.stream()
+        self.metadata = _metadata(Path(path))
+        self.inputs, self.outputs = self._tensors("INPUT"), self._tensors("OUTPUT")
+        self.devices = (str(self.device.name),)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name.
@@ -53,7 +72,7 @@ class TrtRunner:
         for name, array in feed.items():
             if not self._context.set_input_shape(name, array.shape):
                 raise ValueError(f"input {name!r}: {array.shape} is outside the engine's sizes")
-        outputs = {name: self._empty(name) for name in self._names("OUTPUT")}
+        outputs = {each.name: self._empty(each) for each in self.outputs}
         addresses = {
             name: self.device.allocate(array.nbytes) for name, array in (feed | outputs).items()
         }
@@ -82,11 +101,29 @@ class TrtRunner:
         for name, array in outputs.items():
             self.device.download(array, addresses[name])
 
-    def _names(self, mode: str) -> list[str]:
+    def _tensors(self, mode: str) -> tuple[Tensor, ...]:
+        """The engine's inputs or outputs; it says -1 for what is dynamic."""
         names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
         wanted = getattr(self.trt.TensorIOMode, mode)
-        return [name for name in names if self.engine.get_tensor_mode(name) == wanted]
+        return tuple(
+            Tensor(
+                name,
+                np.dtype(self.trt.nptype(self.engine.get_tensor_dtype(name))).name,
+                tuple("" if side < 0 else side for side in self.engine.get_tensor_shape(name)),
+            )
+            for name in names
+            if self.engine.get_tensor_mode(name) == wanted
+        )
 
-    def _empty(self, name: str) -> Array:
-        kind = self.trt.nptype(self.engine.get_tensor_dtype(name))
-        return np.empty(tuple(self._context.get_tensor_shape(name)), kind)
+    def _empty(self, tensor: Tensor) -> Array:
+        return np.empty(tuple(self._context.get_tensor_shape(tensor.name)), tensor.dtype)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.with_suffix(".engine.json").read_text("utf-8"))["metadata"]
+        return {str(key): str(value) for key, value in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path.with_suffix('.engine.json')}: no metadata of an engine") from None

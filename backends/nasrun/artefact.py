@@ -1,52 +1,23 @@
-"""An artefact on disk: what its file says of itself, read without running it."""
+"""An artefact on disk: what its file says of itself, and opening it with its runtime."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
-from google.protobuf.message import DecodeError
-
-from backends.base import Runner
 from backends.registry import backend
+from backends.targets import TARGETS
+from backends.tensors import Tensor
 from compiler import CompilerError
 from compiler.interface import Interface
 from genotype import Genotype, GenotypeError, parse
 
-Array = np.ndarray[Any, Any]
-
-_REAL = {"float16", "float32", "float64", "bfloat16"}
 _NEEDED = ("input_format", "head", "normalisation")
 """What must be known to feed photographs and to read what comes out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """An input or output.
-
-    Attributes:
-        name: its name.
-        dtype: numpy's name of its type.
-        shape: a number an axis, or a name (perhaps empty) where any goes.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name} {'x'.join(str(s) or '?' for s in self.shape)} {self.dtype}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as plain data."""
-        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +38,24 @@ class Artefact:
         metadata: decoded values by key; empty for a file that is not ours.
         inputs: what goes in.
         outputs: what comes out.
-        operators: the nodes in order.
-        parameters: weights that are real numbers.
-        opset: version of the ONNX operators.
+        kind: name of the runner that opens it.
+        operators: the nodes in order; those of an ONNX graph.
+        parameters: weights that are real numbers; None where the file's form hides them.
+        opset: version of the ONNX operators; None for another form.
         producer: which program wrote the file.
+        opened: the runner, where it was needed to read the file.
     """
 
     path: Path
     metadata: Mapping[str, Any] = field(repr=False)
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    operators: tuple[Operator, ...] = field(repr=False)
-    parameters: int
-    opset: int
-    producer: str
+    kind: str
+    operators: tuple[Operator, ...] = field(default=(), repr=False)
+    parameters: int | None = None
+    opset: int | None = None
+    producer: str = "unknown"
+    opened: Any = field(default=None, repr=False)
 
     @property
     def ours(self) -> bool:
@@ -134,61 +109,59 @@ class Artefact:
         resize = bool(data.get("resize_output"))
         return Interface(data["head"], resize, data["input_format"], mean, deviation)
 
-    def runner(self, threads: int | None = None) -> Runner:
-        """Opens it with onnxruntime.
+    def runner(self, threads: int | None = None, **settings: Any) -> Any:
+        """Opens it with its runtime.
+
+        Args:
+            threads: within an operation; None leaves it to the runtime.
+            settings: more for the runner.
+
+        Returns:
+            A ``Runner`` that tells the ``devices`` it computes on.
 
         Raises:
-            BackendUnavailable: when onnxruntime is not installed.
-            CompilerError: when it refuses the file.
+            BackendUnavailable: when the runtime is not installed.
+            ValueError: when it refuses the file.
         """
-        opener = backend("runner", "ort")
-        try:
-            runner: Runner = opener(self.path, threads)
-        except ValueError as error:
-            raise CompilerError(str(self.path), f"cannot be run ({error})") from None
-        return runner
+        if self.opened is not None and threads is None:
+            return self.opened
+        return backend("runner", self.kind)(self.path, threads, **settings)
 
 
 def open_artefact(path: str | Path) -> Artefact:
-    """Reads what an ONNX file says of itself.
+    """Reads what an artefact says of itself; its suffix tells the kind, ONNX by default.
+
+    An ONNX file is read without its runtime, the others by theirs.
 
     Raises:
-        CompilerError: when it is no ONNX model, or a damaged one.
+        BackendUnavailable: when a runtime is needed that is not installed.
+        ValueError: when it is damaged, or not what its suffix says.
         OSError: when it cannot be read.
     """
     path = Path(path)
-    try:
-        model = onnx.load_model_from_string(path.read_bytes())
-        if not model.graph.node or not model.graph.output:
-            raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
-        return _artefact(path, model)
-    except DecodeError:
-        found = "no ONNX model, or a damaged or truncated one"
-        raise CompilerError(str(path), found, "an .onnx file that nascompile wrote") from None
+    kind = _kind(path)
+    if kind in ("ort", "trt-bundle"):
+        from backends.nasrun.onnx_file import read_onnx
+        from backends.trt_bundle import read_bundle
+
+        content = path.read_bytes() if kind == "ort" else read_bundle(path)[0]
+        return read_onnx(path, content, kind)
+    opener = backend("runner", kind)
+    with path.open("rb"):
+        runner = opener(path)
+    metadata = decoded(runner.metadata)
+    return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
 
 
-def _artefact(path: Path, model: onnx.ModelProto) -> Artefact:
-    weights = {each.name for each in model.graph.initializer}
-    return Artefact(
-        path,
-        {_text(each.key): _decoded(_text(each.value)) for each in model.metadata_props},
-        tuple(_tensor(path, each) for each in model.graph.input if each.name not in weights),
-        tuple(_tensor(path, each) for each in model.graph.output),
-        operators(model.graph.node),
-        _parameters(model),
-        max(
-            (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")),
-            default=0,
-        ),
-        f"{_text(model.producer_name)} {_text(model.producer_version)}".strip() or "unknown",
-    )
+def _kind(path: Path) -> str:
+    """The runner's name."""
+    runners = {row.suffix: row.runner for row in TARGETS.values()}
+    return next((name for suffix, name in runners.items() if path.name.endswith(suffix)), "ort")
 
 
-def _text(value: str | bytes) -> str:
-    """A name. What is no UTF-8 is handed over as bytes: the file is damaged."""
-    if isinstance(value, bytes):
-        raise DecodeError("no text where a name must be")
-    return value
+def decoded(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata as values."""
+    return {key: _decoded(text) for key, text in texts.items()}
 
 
 def _decoded(text: str) -> Any:
@@ -197,34 +170,3 @@ def _decoded(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _tensor(path: Path, value: onnx.ValueInfoProto) -> Tensor:
-    kind = value.type.tensor_type
-    try:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-    except KeyError:
-        raise CompilerError(f"{path}: {value.name}", "no tensor", "images or maps") from None
-    axes = kind.shape.dim
-    shape = (d.dim_value if d.HasField("dim_value") else _text(d.dim_param) for d in axes)
-    return Tensor(_text(value.name), dtype, tuple(shape))
-
-
-def operators(nodes: Iterable[onnx.NodeProto]) -> tuple[Operator, ...]:
-    """The nodes of an ONNX graph, less what only running them needs."""
-    return tuple(
-        Operator(_text(each.name), _text(each.op_type), tuple(map(_text, each.output)))
-        for each in nodes
-    )
-
-
-def _parameters(model: onnx.ModelProto) -> int:
-    """Numbers in real-valued arrays: sizes, which are whole, and lone bounds are no weights."""
-    arrays = [each for each in model.graph.initializer if each.dims]
-    real = {
-        number
-        for number in {each.data_type for each in arrays}
-        if number in onnx.TensorProto.DataType.values() and number
-        if onnx.helper.tensor_dtype_to_np_dtype(number).name in _REAL
-    }
-    return sum(prod(each.dims) for each in arrays if each.data_type in real)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from backends.base import Runner
-from backends.nasrun.artefact import Artefact, Tensor
+from backends.nasrun.artefact import Artefact
+from backends.tensors import Tensor
 from compiler import CompilerError, Size
 
 Array = np.ndarray[Any, Any]

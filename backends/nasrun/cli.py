@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ _size = click.option(
 
 @click.group(cls=OneLineGroup, context_settings={"show_default": True})
 def main() -> None:
-    """Use an artefact that nascompile made: an ONNX file, run by onnxruntime."""
+    """Use an artefact that nascompile made: ONNX, or one of another runtime by its suffix."""
 
 
 @main.command()
@@ -82,7 +83,7 @@ def bench(
     input_size: Size | None,
     as_json: bool,
 ) -> None:
-    """Time ARTEFACT on one random image: any ONNX model, not only ours.
+    """Time ARTEFACT on one random image: any ONNX model, not only ours; .xml, .pt2, .engine.
 
     Every run is timed by itself after a warm-up; fewer than 100 are refused, so that
     mean and standard deviation are of the paper's protocol.
@@ -96,7 +97,8 @@ def bench(
     runner = opened.runner(threads)
     with bar("timing", warmup + runs) as shown:
         times = measure(runner, inputs, runs, warmup, shown.advance)
-    result = _measured(opened, inputs, threads) | {"runs": runs, "warmup": warmup}
+    result = _measured(opened, inputs, threads, runner.devices)
+    result |= {"runs": runs, "warmup": warmup}
     result |= times.to_dict()
     if as_json:
         print_json(result)
@@ -104,21 +106,20 @@ def bench(
         _print_bench(result)
 
 
-def _measured(artefact: Artefact, inputs: dict[str, Any], threads: int | None) -> dict[str, Any]:
+def _measured(
+    artefact: Artefact, inputs: dict[str, Any], threads: int | None, devices: Iterable[str]
+) -> dict[str, Any]:
     """What was measured, where and with what."""
-    import onnxruntime
-
     from backends.nasrun.bench import image_axis
     from backends.nasrun.machine import environment
 
     first = artefact.inputs[0]
     shape, axis = inputs[first.name].shape, image_axis(artefact, first)
-    providers = onnxruntime.get_available_providers()
     return {
         "artefact": str(artefact.path),
         "inputs": {name: list(value.shape) for name, value in inputs.items()},
         "input_size": list(shape[axis : axis + 2]) if len(shape) == 4 else None,
-        **environment(threads, providers),
+        **environment(artefact.kind, threads, devices),
     }
 
 
@@ -129,7 +130,7 @@ def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
     return {
         "artefact": result["artefact"],
         "input": ", ".join(shapes),
-        "machine": f"{result['cpu']}, {threads_text(result)}, {', '.join(result['providers'])}",
+        "machine": f"{result['cpu']}, {threads_text(result)}, {', '.join(result['devices'])}",
         "versions": ", ".join(f"{name} {v}" for name, v in result["versions"].items()),
     }
 
@@ -178,7 +179,7 @@ def profile(
     inputs = example(opened, input_size)
     with bar("profiling", warmup + runs) as shown:
         found = profiled(opened, inputs, runs, warmup, threads, shown.advance)
-    result = _measured(opened, inputs, threads)
+    result = _measured(opened, inputs, threads, found.devices)
     if as_json:
         print_json(result | profile_json(found))
         return

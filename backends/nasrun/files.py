@@ -63,7 +63,7 @@ def _together(predictor: Predictor, targets: Sequence[Target], alpha: float) -> 
         return
     try:
         found = predictor.labels([image for _, image in read])
-    except CompilerError as error:
+    except ValueError as error:
         yield from (Outcome(t, error=f"{t.image}: {error}") for t, _ in read)
         return
     for (target, image), labels in zip(read, found, strict=True):

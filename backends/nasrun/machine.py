@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("auxnas", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy")
+_ORT = ("onnxruntime", "onnxruntime-gpu")
+_RUNTIMES = {
+    "ort": _ORT,
+    "trt-bundle": _ORT,
+    "openvino": ("openvino",),
+    "pt2": ("torch",),
+    "trt": ("tensorrt",),
+}
+"""The packages that a runner may be of, by its name in the registry."""
 
 
-def environment(threads: int | None, providers: list[str]) -> dict[str, Any]:
+def environment(runner: str, threads: int | None, devices: Iterable[str]) -> dict[str, Any]:
     """Machine, libraries and threads, as they stand beside times.
 
     Args:
+        runner: its name in the registry.
         threads: asked for; None where the runtime chose.
-        providers: what the runtime computes with.
+        devices: what the runtime computes with.
     """
+    packages = ("auxnas", *_RUNTIMES[runner], "numpy")
     return {
         "cpu": cpu_model(),
         "cores": cores(),
         "threads": threads,
-        "providers": providers,
+        "devices": list(devices),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version()} | _versions(),
+        "versions": {"python": platform.python_version()} | versions(*packages),
     }
 
 
@@ -52,9 +63,10 @@ def threads_text(environment: dict[str, Any]) -> str:
     return f"{chosen} on {there} core{'s' * (there != 1)}"
 
 
-def _versions() -> dict[str, str]:
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of those that are installed."""
     found = {}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

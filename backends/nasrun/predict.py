@@ -66,7 +66,7 @@ class Predictor:
         Where the artefact takes more at once than there are, the last one fills it up.
 
         Raises:
-            CompilerError: when the runtime fails on them.
+            ValueError: when the runtime fails on them.
         """
         filled = [*images, *[images[-1]] * (self.batch - len(images))]
         fed_images = [fed(each, self.fixed or _size(each), self.interface) for each in filled]
@@ -75,11 +75,10 @@ class Predictor:
         return [self._grown(scores, _size(image)) for scores, image in pairs]
 
     def _run(self, inputs: Mapping[str, Array]) -> Array:
-        try:
-            return self.runner(inputs)[MAIN]
-        except Exception as error:
-            # The runtime's own exceptions share no base class but Exception.
-            raise CompilerError("onnxruntime", str(error).splitlines()[0]) from error
+        found = self.runner(inputs)
+        if MAIN not in found:
+            raise CompilerError("outputs", ", ".join(found), f"one named {MAIN}")
+        return found[MAIN]
 
     def _grown(self, scores: Array, size: Size) -> Array:
         """One image's output, as labels of ``size``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from backends.base import BackendUnavailable
-from backends.nasrun.artefact import Artefact, operators
+from backends.nasrun.artefact import Artefact
 from backends.nasrun.kernels import Attribution, Kernel
+from backends.nasrun.onnx_file import operators
 from backends.nasrun.places import UNMATCHED, Places
 from compiler import CompilerError
 
@@ -49,12 +49,14 @@ class Profile:
         total: a whole run, with what the runtime does between kernels.
         runs: how many the means are of.
         absorbed: our nodes that have no kernel of their own.
+        devices: what computed.
     """
 
     kernels: tuple[tuple[Kernel, float], ...]
     total: float
     runs: int
     absorbed: tuple[str, ...]
+    devices: tuple[str, ...] = ()
 
     @property
     def between(self) -> float:
@@ -93,19 +95,27 @@ def profile(
 
     Raises:
         BackendUnavailable: when onnxruntime is not installed.
-        CompilerError: when it refuses the artefact.
+        CompilerError: when it refuses the artefact, or another runtime's.
     """
+    if artefact.kind != "ort":
+        raise CompilerError(str(artefact.path), "another runtime's artefact", "an .onnx file")
     with TemporaryDirectory() as folder:
-        session = _session(artefact, Path(folder), threads)
+        made = Path(folder) / "optimised.onnx"
+        runner = artefact.runner(
+            threads,
+            enable_profiling=True,
+            profile_file_prefix=str(Path(folder) / "profile"),
+            optimized_model_filepath=str(made),
+        )
         for index in range(warmup + runs):
-            session.run(None, dict(inputs))
+            runner(inputs)
             advance(index + 1)
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        model = onnx.load(str(_optimised(Path(folder))), load_external_data=False)
+        events = json.loads(Path(runner.session.end_profiling()).read_text(encoding="utf-8"))
+        model = onnx.load(str(made), load_external_data=False)
     attribution = Attribution(
         artefact.operators, operators(model.graph.node), Places(artefact.genotype())
     )
-    return summarise(events, runs, attribution)
+    return replace(summarise(events, runs, attribution), devices=tuple(runner.devices))
 
 
 def summarise(events: Iterable[Event], runs: int, attribution: Attribution) -> Profile:
@@ -123,30 +133,3 @@ def summarise(events: Iterable[Event], runs: int, attribution: Attribution) -> P
     total = sum(1e-6 * each["dur"] for each in whole) / len(whole)
     timed = tuple(zip(kernels, seconds.values(), strict=True))
     return Profile(timed, total, len(whole), tuple(attribution.absorbed(kernels)))
-
-
-def _session(artefact: Artefact, folder: Path, threads: int | None) -> Any:
-    try:
-        import onnxruntime
-    except ModuleNotFoundError:
-        raise BackendUnavailable("profile", "onnxruntime", "ort") from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.enable_profiling = True
-    options.profile_file_prefix = str(folder / "profile")
-    options.optimized_model_filepath = str(_optimised(folder))
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        return onnxruntime.InferenceSession(
-            str(artefact.path), options, providers=onnxruntime.get_available_providers()
-        )
-    except Exception as error:
-        # The runtime's own exceptions share no base class but Exception.
-        found = f"cannot be run (onnxruntime: {str(error).splitlines()[0]})"
-        raise CompilerError(str(artefact.path), found) from None
-
-
-def _optimised(folder: Path) -> Path:
-    """Where the runtime leaves the graph that it made of the artefact."""
-    return folder / "optimised.onnx"

@@ -30,11 +30,12 @@ def explanation(artefact: Artefact) -> list[str]:
     data = artefact.metadata
     known = {
         "file": f"{artefact.path}, {artefact.path.stat().st_size / 1e6:.1f} MB",
-        "written by": f"{data.get('tool', artefact.producer)}, opset {artefact.opset}",
+        "written by": str(data.get("tool", artefact.producer))
+        + (f", opset {artefact.opset}" if artefact.opset is not None else ""),
         "input": "\n".join(map(str, artefact.inputs)) + _fed(data),
         "output": "\n".join(map(str, artefact.outputs)) + _head(data),
-        "parameters": f"{artefact.parameters:,}",
-        "nodes": f"{len(artefact.operators)}: {_counts(artefact.counts)}",
+        "parameters": "" if artefact.parameters is None else f"{artefact.parameters:,}",
+        "nodes": _counts(artefact.counts),
         "model": _pairs(data.get("model")),
         "weights": str(data.get("weights", "")),
         "classes": _list(data.get("classes")),
@@ -82,7 +83,10 @@ def _head(data: Mapping[str, Any]) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+    if not counts:
+        return ""
+    each = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f"{sum(counts.values())}: {each}"
 
 
 def _pairs(values: Any) -> str:

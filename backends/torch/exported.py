@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import fx
 
 from backends.base import ExportOptions
+from backends.tensors import Tensor
 from backends.torch.devices import Array, to_tensor
 from backends.torch.functions import resize
 from backends.torch.module import build_module
@@ -54,7 +55,7 @@ class Pt2Exporter:
             torch.export.save(exported, file, extra_files={METADATA: document})
 
 
-def _example(node: Node, options: ExportOptions) -> tuple[Tensor, dict[int, Any]]:
+def _example(node: Node, options: ExportOptions) -> tuple[torch.Tensor, dict[int, Any]]:
     """A tensor of the shape an input has, and its dynamic dimensions."""
     dynamic = options.size is None
     height, width = (-(-side // node["stride"]) for side in options.size or (96, 128))
@@ -80,7 +81,7 @@ def _without_size_checks(module: fx.GraphModule) -> fx.GraphModule:
     return module
 
 
-def resize_always(x: Tensor, like: Tensor) -> Tensor:
+def resize_always(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Bilinear, half-pixel centres, to the size of ``like``: the same values at its own."""
     size = (like.shape[2], like.shape[3])
     return torch.nn.functional.interpolate(x, size, mode="bilinear", align_corners=False)
@@ -89,31 +90,72 @@ def resize_always(x: Tensor, like: Tensor) -> Tensor:
 class Pt2Runner:
     """A ``.pt2`` file, run on the CPU.
 
+    Args:
+        path: the file.
+        threads: of the whole process from here on; None leaves them as they are.
+
     Attributes:
         metadata: what the artefact says of itself.
+        inputs: what goes in.
+        outputs: what comes out.
+        devices: what computes.
 
     Raises:
-        ValueError: when torch cannot load it.
+        ValueError: when torch cannot load it, or nascompile did not write it.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    devices = ("cpu",)
+
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
         extra = {METADATA: ""}
         try:
             with Path(path).open("rb") as file:
                 program = torch.export.load(file, extra_files=extra)
             self._module = program.module()
             self.metadata: dict[str, str] = json.loads(extra[METADATA])
+            self.inputs, self.outputs = _ends(program, json.loads(self.metadata["inputs"]))
         except OSError:
             raise
         except Exception as error:
             # What torch raises for a damaged archive has no base class but Exception.
             first = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{path}: torch: {first}") from error
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name."""
-        names: list[str] = json.loads(self.metadata["inputs"])
-        tensors = [to_tensor(inputs[name], inputs[name].dtype) for name in names]
-        with torch.inference_mode():
-            outputs: dict[str, Tensor] = self._module(*tensors)
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        """All outputs by name.
+
+        Raises:
+            ValueError: when torch fails on them.
+        """
+        arrays = [inputs[each.name] for each in self.inputs]
+        try:
+            with torch.inference_mode():
+                found: dict[str, Any] = self._module(*(to_tensor(x, x.dtype) for x in arrays))
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"torch: {str(error).splitlines()[0]}") from error
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+
+def _ends(program: Any, names: list[str]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Inputs and outputs of an exported program whose inputs have ``names``."""
+    nodes, signature = {n.name: n for n in program.graph.nodes}, program.graph_signature
+    outputs: list[str] = program.call_spec.out_spec.context
+    return (
+        _tensors(names, [nodes[name] for name in signature.user_inputs]),
+        _tensors(outputs, [nodes[name] for name in signature.user_outputs]),
+    )
+
+
+def _tensors(names: list[str], nodes: list[fx.Node]) -> tuple[Tensor, ...]:
+    """What the traced nodes say of themselves; a dynamic axis is an expression."""
+    values = [node.meta["val"] for node in nodes]
+    return tuple(
+        Tensor(
+            name,
+            str(value.dtype).removeprefix("torch."),
+            tuple(side if isinstance(side, int) else str(side) for side in value.shape),
+        )
+        for name, value in zip(names, values, strict=True)
+    )

@@ -138,10 +138,11 @@ class Engine:
         shapes, _, model = data.removeprefix(MAGIC).partition(b"\n")
         self.profile, self.run = json.loads(shapes), OrtRunner(model)
         graph = onnx.load_from_string(model).graph
-        self.types = {
-            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-            for value in (*graph.input, *graph.output)
-        }
+        self.types, self.shapes = {}, {}
+        for value in (*graph.input, *graph.output):
+            kind = value.type.tensor_type
+            self.types[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            self.shapes[value.name] = tuple(d.dim_value or -1 for d in kind.shape.dim)
         self._inputs = {value.name for value in graph.input}
         self.num_io_tensors = len(self.types)
 
@@ -153,6 +154,9 @@ class Engine:
 
     def get_tensor_dtype(self, name: str):
         return self.types[name]
+
+    def get_tensor_shape(self, name: str):
+        return self.shapes[name]
 
     def create_execution_context(self) -> Context:
         return Context(self)

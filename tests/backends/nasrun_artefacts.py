@@ -26,12 +26,14 @@ NAMES = ["sky", "road", "tree", "car", "person"]
 COLOURS = [[10, 20, 30], [200, 0, 0], [0, 200, 0], [0, 0, 200], [250, 250, 0]]
 
 
-def artefact(path: Path, interface: Interface | None = None, **options: Any) -> Path:
+def artefact(
+    path: Path, interface: Interface | None = None, target: str = "onnx", **options: Any
+) -> Path:
     """An artefact of arch0 for 64x64 images, with class names and colours."""
     weights = Weights(
         randomised(lower(ARCH0, SPEC), 1), "random", {"classes": NAMES, "palette": COLOURS}
     )
-    request = Request(ARCH0, SPEC, path, weights, verify=False)
+    request = Request(ARCH0, SPEC, path, weights, verify=False, target=target)
     if interface is not None:
         request = replace(request, interface=interface)
     compile_artefact(replace(request, options=ExportOptions(**{"size": (64, 64)} | options)))

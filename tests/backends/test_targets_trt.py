@@ -205,7 +205,7 @@ def test_an_engine_is_strongly_typed_and_computes_the_network(described, small, 
     assert trt.configs[0].cleared == ["TF32"]
     assert trt.configs[0].profiles == []
     device = FakeDriver()
-    runner = TrtRunner("a.engine", trt, Cuda(device))
+    runner = TrtRunner("a.engine", None, trt, Cuda(device))
     found = compare(runner, ReferenceRunner(described), noise(described, (64, 48), 0))
     assert found.within({"fp32": 1e-4, "fp16": 2e-2}[precision])
     assert device.memory == {}
@@ -220,7 +220,7 @@ def test_dynamic_dimensions_get_a_profile(small):
     exporter(trt).export(small, Path("a.engine"), ExportOptions(None, None), {})
     expected = ((1, 3, 32, 32), (1, 3, 512, 512), (8, 3, 2048, 2048))
     assert trt.configs[0].profiles[0].shapes == {"image": expected}
-    runner = TrtRunner("a.engine", trt, Cuda(FakeDriver()))
+    runner = TrtRunner("a.engine", None, trt, Cuda(FakeDriver()))
     assert runner(noise(small, (64, 48), 0))["main"].shape == (1, 5, 8, 6)
     with pytest.raises(ValueError, match=r"input 'image': \(1, 3, 16, 16\) is outside"):
         runner(noise(small, (16, 16), 0))
@@ -265,7 +265,7 @@ def test_a_build_that_fails_says_why_in_one_line(small):
 def test_an_engine_of_another_version_is_refused():
     Path("a.engine").write_bytes(b"something else")
     with pytest.raises(ValueError, match=r"a\.engine: TensorRT: serialized by another version"):
-        TrtRunner("a.engine", FakeTensorrt(), Cuda(FakeDriver()))
+        TrtRunner("a.engine", None, FakeTensorrt(), Cuda(FakeDriver()))
 
 
 def test_nascompile_makes_a_checked_engine_where_it_can(monkeypatch):

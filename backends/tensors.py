@@ -1,0 +1,28 @@
+"""What goes into a network on disk and what comes out, as its file says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output.
+
+    Attributes:
+        name: its name.
+        dtype: numpy's name of its type.
+        shape: a number an axis, or a name (perhaps empty) where any goes.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {'x'.join(str(s) or '?' for s in self.shape)} {self.dtype}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data."""
+        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}

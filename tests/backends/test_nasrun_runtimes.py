@@ -1,0 +1,127 @@
+"""``nasrun`` on artefacts of other runtimes than onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends.images import read_image
+from backends.nasrun import Artefact, open_artefact
+from backends.nasrun.predict import Predictor
+from backends.nasrun.profile import profile
+from backends.nasrun.text import explanation
+from backends.targets import TARGETS
+from compiler import CompilerError
+from compiler.interface import Interface
+from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
+from tests.backends.nasrun_artefacts import NAMES, artefact, fails, photograph, run
+
+BYTES = Interface("labels", True, "nhwc-uint8")
+PACKAGES = {"openvino": "openvino", "torch": "torch", "trt-bundle": "onnxruntime", "trt": None}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> dict[str, Artefact]:
+    """The same network for every target, opened."""
+    folder = tmp_path_factory.mktemp("runtimes")
+
+    def of(target: str) -> Artefact:
+        return open_artefact(
+            artefact(folder / f"net{TARGETS[target].suffix}", BYTES, target=target)
+        )
+
+    opened = {target: of(target) for target in ("onnx", "openvino", "torch", "trt-bundle")}
+    with pytest.MonkeyPatch.context() as patch:
+        fake_gpu(patch)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        return opened | {"trt": of("trt")}
+
+
+def fake_gpu(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(sys.modules, "tensorrt", FakeTensorrt())
+    patch.setattr("backends.cuda.load_driver", FakeDriver)
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("target", PACKAGES)
+def test_bench_times_it_with_its_own_runtime(target, made, monkeypatch):
+    if target == "trt":
+        fake_gpu(monkeypatch)
+    found = json.loads(run("bench", made[target].path, "--warmup", "0", "--json").stdout)
+    assert found["inputs"] == {"image": [1, 64, 64, 3]}
+    assert found["runs"] == 100
+    assert 0 < found["min_ms"] <= found["median_ms"]
+    assert found["versions"].keys() == {"python", "auxnas", "numpy", PACKAGES[target]} - {None}
+    assert found["devices"]
+    assert not set(found["devices"]) & {"AzureExecutionProvider"}
+
+
+@pytest.mark.parametrize("target", PACKAGES)
+def test_predict_gives_the_labels_of_the_onnx_file(target, made):
+    image = read_image(photograph(Path("a.png")))
+    found, expected = (
+        Predictor(each, each.runner()).labels([image])[0] for each in (made[target], made["onnx"])
+    )
+    assert found.shape == (48, 80)
+    assert (found != expected).mean() < 2e-3
+
+
+@pytest.mark.parametrize("target", PACKAGES)
+def test_it_says_what_the_onnx_file_says(target, made):
+    found, expected = made[target], made["onnx"]
+    assert found.ours
+    assert found.genotype() == expected.genotype()
+    assert found.inputs == expected.inputs
+    assert found.outputs == expected.outputs
+    text = "\n".join(explanation(found))
+    assert f"{len(NAMES)}: sky, road" in text
+    assert ("opset" in text) == (target == "trt-bundle")
+
+
+@pytest.mark.parametrize("target", PACKAGES)
+def test_profile_is_for_onnx_files(target, made):
+    with pytest.raises(CompilerError, match=r"another runtime's artefact, expected an \.onnx file"):
+        profile(made[target], {}, 1, 0)
+
+
+def test_an_axis_that_is_open_is_told():
+    path = artefact(Path("net.xml"), BYTES, target="openvino", size=None, batch=None)
+    assert open_artefact(path).inputs[0].shape == ("", "", "", 3)
+    args = ("bench", path, "--input-size", "40x56", "--warmup", "0", "--json", "--threads", "1")
+    found = json.loads(run(*args).stdout)
+    assert found["inputs"] == {"image": [1, 40, 56, 3]}
+    assert found["threads"] == 1
+
+
+@pytest.mark.parametrize("command", ["bench", "explain"])
+@pytest.mark.parametrize("suffix", [row.suffix for row in TARGETS.values()])
+def test_a_damaged_or_missing_file_is_one_line(command, suffix):
+    path = f"net{suffix}"
+    fails(run(command, path), f"{path}: No such file")
+    Path(path).write_bytes(b"PK\x03\x04 no artefact")
+    fails(run(command, path), "trt: the package" if suffix == ".engine" else path)
+
+
+@pytest.mark.parametrize("target", ["openvino", "torch"])
+def test_a_runtime_that_fails_on_an_image_is_one_line(target, made):
+    with pytest.raises(ValueError, match=f"{target}: ") as error:
+        made[target].runner()({"image": np.zeros((1, 32, 32, 3), np.uint8)})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "package", "module"),
+    [("openvino", "openvino", "backends.openvino"), ("trt", "tensorrt", "backends.trt_runner")],
+)
+def test_a_runtime_that_is_not_installed_is_named(target, package, module, made, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    fails(run("bench", made[target].path), f"auxnas[{package}]")
