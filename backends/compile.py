@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from backends.base import BackendUnavailable, ExportOptions, Runner
 from backends.int8 import Ends, Int8Options
+from backends.latency import median_seconds
 from backends.registry import backend
 from backends.targets import TARGETS, Settled, placed, settle
 from backends.verification import (
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
-
-LATENCY_RUNS = 20
-WARM_UP = 3
 
 
 @dataclass(frozen=True)
@@ -269,7 +266,7 @@ class _Checker:
             if not found.within(self.request.allowed):
                 raise self._failure(found, size, changes)
             differences[size] = found
-        return Check(differences, _latency(runner, self._inputs(self.request.size)[0]))
+        return Check(differences, median_seconds(runner, self._inputs(self.request.size)[0]))
 
     def _sibling(self, program: Program, size: Size) -> Runner:
         """A runner of ``program`` made for another size."""
@@ -303,16 +300,6 @@ class _Checker:
         from backends.images import fed
 
         return [fed(image, size, self.request.interface) for image in self.request.images]
-
-
-def _latency(runner: Runner, inputs: Mapping[str, Any]) -> float:
-    """Median seconds of one call, after a warm-up."""
-    times = []
-    for _ in range(WARM_UP + LATENCY_RUNS):
-        start = time.perf_counter()
-        runner(inputs)
-        times.append(time.perf_counter() - start)
-    return median(times[WARM_UP:])
 
 
 def artefact_metadata(request: Request, check: Check | None = None) -> dict[str, str]:

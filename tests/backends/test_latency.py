@@ -1,0 +1,55 @@
+"""Latency: the median of runs after a warm-up, of the compiled network."""
+
+import sys
+from itertools import accumulate
+
+import pytest
+
+from backends import latency
+from backends.base import BackendUnavailable
+from backends.onnx import OnnxExporter
+from compiler import ModelSpec, lower
+from genotype import zoo
+
+GRAPH = lower(
+    zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8, auxiliary="none")
+)
+
+
+def test_the_median_leaves_the_warm_up_out(monkeypatch):
+    lengths = [100.0] * latency.WARM_UP + [float(n) for n in range(1, latency.RUNS + 1)]
+    ticks = accumulate((step for length in lengths for step in (length, 0.5)), initial=0.0)
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(ticks))
+    calls = []
+    found = latency.median_seconds(lambda inputs: calls.append(inputs) or {}, {})
+    assert found == (latency.RUNS + 1) / 2
+    assert len(calls) == latency.WARM_UP + latency.RUNS
+
+
+def test_the_compiled_network_is_what_runs(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    seen, export = [], OnnxExporter.export
+
+    def spy(self, program, *rest):
+        seen.append({node.op for node in program.graph.nodes})
+        export(self, program, *rest)
+
+    def timed(runner, inputs):
+        assert runner.session.get_inputs()[0].shape == [*inputs["image"].shape]
+        seen.append(inputs["image"].shape)
+        return 0.25
+
+    monkeypatch.setattr(OnnxExporter, "export", spy)
+    monkeypatch.setattr(latency, "median_seconds", timed)
+    assert latency.compiled_latency(GRAPH, (48, 40), 1) == 0.25
+    ops, shape = seen
+    assert shape == (1, 3, 48, 40)
+    assert "batch_norm" in {node.op for node in GRAPH.nodes}
+    assert "batch_norm" not in ops
+
+
+def test_without_the_runtime_it_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "backends.ort", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(BackendUnavailable, match=r"auxnas\[ort\]"):
+        latency.compiled_latency(GRAPH, (32, 32))
