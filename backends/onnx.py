@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from compiler import CompilerError, Node, Program, infer_shapes
 IR_VERSION = 8
 """The oldest that holds opset 18, so that older runtimes read the file."""
 OPSETS = (18, 22)
-"""Resize takes sizes of some axes from 18 on; up to 22 no operator used here changes."""
+"""Up to 22 no operator used here changes."""
+PARTIAL = ".partial"
+"""Between a node's name and a number: part of what the node is emitted as."""
 
 _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 
@@ -106,7 +109,10 @@ class _Writer:
                 yield from self._dynamic_size(node, key)
                 inputs += self._inputs(node, key)
             inputs = [alias.get(name, name) for name in inputs]
-            yield helper.make_node(op.op_type, inputs, [node.name], node.name, **op.attrs)
+            if op.op_type == "Add":
+                yield from self._additions(node, inputs)
+            else:
+                yield helper.make_node(op.op_type, inputs, [node.name], node.name, **op.attrs)
         for name, source in self.program.graph.outputs:
             kind = _TYPES[self.program.graph[source].record.result]
             yield helper.make_node("Cast", [source], [name], f"{name}.output", to=kind)
@@ -126,46 +132,66 @@ class _Writer:
                 "Transpose", [source], [alias[node.name]], f"{source}.t", **attrs
             )
 
+    def _additions(self, node: Node, terms: Sequence[str]) -> Iterator[onnx.NodeProto]:
+        """a + b + c = (a + b) + c; the 1x1 maps, which are broadcast, first meet each other.
+
+        onnxruntime runs ``Add`` on all threads and in the convolutions' own layout, a
+        ``Sum`` of more than two terms on one thread.
+        """
+        full = [self.shapes[name][1:] != (1, 1) for name in node.inputs]
+        ordered = sorted(zip(full, terms, strict=True), key=itemgetter(0))
+        first, *rest = (term for _, term in ordered)
+        if not rest:
+            yield helper.make_node("Identity", [first], [node.name], node.name)
+        for number, term in enumerate(rest, 1):
+            name = node.name if number == len(rest) else f"{node.name}{PARTIAL}{number}"
+            yield helper.make_node("Add", [first, term], [name], name)
+            first = name
+
     def _dynamic_size(self, node: Node, key: str) -> Iterator[onnx.NodeProto]:
-        """Nodes for what is known at run time only of the size that ``node`` follows."""
-        if key not in ("size", "spread"):
+        """Nodes for a size (N, C, H, W) that is known at run time only."""
+        if key not in ("size", "spread") or self._known_size(node, key):
             return
         like = self.program.graph[node.inputs[node.record.size_from or 0]]
         # Not of the bytes themselves: TensorRT takes those as an input to cast, no more.
         source = f"{like.name}.nchw" if like.op == "input" and like["bytes"] else like.name
-        name = self._size_name(node, "size")
-        if self.options.size is None:
-            yield from self._shape(name, source, (2, 4))
-        if key == "spread" and self._is_dynamic:
-            batch, whole = f"{like.name}.batch", self._size_name(node, "spread")
-            yield from self._shape(batch, source, (0, 1))
-            if whole not in self.sizes:
-                self.sizes.add(whole)
-                one = self._constant("one", np.ones(1, np.int64))
-                yield helper.make_node("Concat", [batch, one, name], [whole], whole, axis=0)
+        whole, channels = self._size_name(node, key), self._channels(node, key)
+        batch, plane = f"{source}.batch", f"{source}.plane"
+        for name, start, end in ((batch, 0, 1), (plane, 2, 4)):
+            if name not in self.sizes:
+                yield helper.make_node("Shape", [source], [name], name, start=start, end=end)
+        if whole not in self.sizes:
+            fixed = self._constant(f"channels{channels}", np.array([channels], np.int64))
+            yield helper.make_node("Concat", [batch, fixed, plane], [whole], whole, axis=0)
+        self.sizes |= {batch, plane, whole}
 
-    def _shape(self, name: str, of: str, span: tuple[int, int]) -> Iterator[onnx.NodeProto]:
-        """Part of the shape of ``of``, unless it has been emitted."""
-        if name not in self.sizes:
-            self.sizes.add(name)
-            yield helper.make_node("Shape", [of], [name], name, start=span[0], end=span[1])
-
-    @property
-    def _is_dynamic(self) -> bool:
-        return self.options.size is None or self.options.batch is None
+    def _channels(self, node: Node, key: str) -> int:
+        """Channels of the size that ``node`` is told: a spread lets each map keep its own."""
+        return 1 if key == "spread" else self.shapes[node.name][0]
 
     def _size_name(self, node: Node, key: str) -> str:
-        """The value that holds (H, W), or (N, 1, H, W), of ``node``'s result."""
+        """The value that holds the size at run time."""
         like = node.inputs[node.record.size_from or 0]
-        size = list(self.shapes[node.name][1:])
-        if key == "size":
-            if self.options.size is None:
-                return f"{like}.size"
-            return self._constant("size{}x{}".format(*size), np.array(size, np.int64))
-        if self._is_dynamic:
-            return f"{like}.spread_size"
-        value = np.array([self.options.batch, 1, *size], np.int64)
-        return self._constant("spread{}x{}".format(*size), value)
+        return f"{like}.size{self._channels(node, key)}"
+
+    def _known_size(self, node: Node, key: str) -> list[str]:
+        """What tells ``node`` a size that is known now; empty where it is not.
+
+        A resize to a multiple is told the factors, which onnxruntime resizes by without
+        leaving the convolutions' layout.
+        """
+        if self.options.size is None:
+            return []
+        size = self.shapes[node.name][1:]
+        factors = [to / of for to, of in zip(size, self.shapes[node.inputs[0]][1:], strict=True)]
+        if key == "size" and all(factor.is_integer() for factor in factors):
+            name = "scale{:g}x{:g}".format(*factors)
+            return [self._constant(name, np.array([1, 1, *factors], np.float32))]
+        if self.options.batch is None:
+            return []
+        value = np.array([self.options.batch, self._channels(node, key), *size], np.int64)
+        name = self._constant("size{}x{}x{}x{}".format(*value), value)
+        return ["", name] if key == "size" else [name]
 
     def _inputs(self, node: Node, key: str) -> list[str]:
         """The names that one entry of ``OnnxOp.inputs`` stands for."""
@@ -176,7 +202,8 @@ class _Writer:
         if key.isdecimal():
             return [node.inputs[int(key)]]
         if key in ("size", "spread"):
-            return [self._size_name(node, key)]
+            skipped = [""] if key == "size" else []
+            return self._known_size(node, key) or [*skipped, self._size_name(node, key)]
         if key.startswith("="):
             return [self._constant(f"constant{key}", self._real(np.float32(key[1:])))]
         name = f"{node.param}.{key}"

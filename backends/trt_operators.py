@@ -82,6 +82,7 @@ def _zero_point(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto])
 
 OPERATORS: Mapping[str, Support] = MappingProxyType(
     {
+        "Add": Support(_NUMBERS),
         "ArgMax": Support(_NUMBERS),
         "BatchNormalization": Support(_FLOATS),
         "Cast": Support(_ANY | {TensorProto.UINT8}),
@@ -109,7 +110,6 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
         ),
         "Shape": Support(_ANY),
         "Softmax": Support(_FLOATS),
-        "Sum": Support(_NUMBERS),
         "Transpose": Support(_ANY),
     }
 )

@@ -48,8 +48,8 @@ class OnnxOp:
 
     Each of ``inputs`` is a position (``"0"``: the node's first input), ``"*"`` for all
     of them, a parameter's suffix (``"weight"``), ``""`` for one left out,
-    ``"=6.0"`` for a constant, ``"size"`` for the output's (H, W) as int64, or
-    ``"spread"`` for (N, 1, H, W).
+    ``"=6.0"`` for a constant, ``"size"`` for the output's size as Resize takes it, or
+    ``"spread"`` for (N, 1, H, W) as int64. An ``Add`` of more than two is a chain.
     """
 
     op_type: str
@@ -205,8 +205,8 @@ _BATCH_NORM_ONNX = OnnxOp(
 )
 _RESIZE_ONNX = OnnxOp(
     "Resize",
-    ("0", "", "", "size"),
-    {"mode": "linear", "coordinate_transformation_mode": "half_pixel", "axes": [2, 3]},
+    ("0", "", "size"),
+    {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
 )
 _NONE, _ONE, _TWO, _MANY = (0, 0), (1, 1), (2, 2), (1, 1 << 16)
 
@@ -313,7 +313,7 @@ _RECORDS = (
         "add",
         _MANY,
         shape=_broadcast,
-        onnx=lambda attrs: OnnxOp("Sum", ("*",)),
+        onnx=lambda attrs: OnnxOp("Add", ("*",)),
         linear=True,
         pointwise=True,
         commutative=True,

@@ -9,9 +9,9 @@ from typing import Any
 
 import onnx
 
+from backends.int8.layers import Layer, layers
 from backends.int8.measuring import Feed, Judge
 from backends.int8.options import Int8Options
-from backends.int8.preparing import Layer, layers, prepared
 from backends.int8.tool import METHODS, calibrated, quantised
 from backends.nasrun.progress import bar
 from backends.ort import OrtRunner
@@ -138,7 +138,7 @@ class Quantiser:
         photographs: int,
         judge: Judge,
     ) -> None:
-        self.model, self.judge = prepared(model), judge
+        self.model, self.judge = onnx.shape_inference.infer_shapes(model), judge
         self.calibration, self.photographs = calibration, photographs
         self.layers = layers(self.model)
 

@@ -21,7 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from backends.int8.preparing import OPERATORS, Layer
+from backends.int8.layers import OPERATORS, Layer
 
 Feed = Mapping[str, np.ndarray[Any, Any]]
 Advance = Callable[[int], None]
@@ -45,10 +45,10 @@ class _One(CalibrationDataReader):  # type: ignore[misc]
 
 
 def calibrated(model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advance: Advance) -> Any:
-    """The tool's ranges of all values of a prepared model on photographs.
+    """The tool's ranges of all values of a model on photographs.
 
     Args:
-        model: prepared.
+        model: with the shapes of its values.
         feeds: inputs of the model, one photograph each.
         method: one of ``METHODS``.
         advance: told how many photographs are done.
@@ -73,7 +73,7 @@ def calibrated(model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advan
 
 
 def quantised(model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer]) -> onnx.ModelProto:
-    """A prepared model with Q/DQ nodes around some layers.
+    """A model with Q/DQ nodes around some layers.
 
     Weights are int8, symmetric, with a scale for each output channel; activations are
     uint8: on x86, onnxruntime's kernels for int8 ones ran slower than float. Processors
@@ -81,7 +81,7 @@ def quantised(model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer]) -> o
     holds for processors like the one that measured.
 
     Args:
-        model: prepared.
+        model: with the shapes of its values.
         ranges: of ``calibrated``.
         layers: what is quantised; none leaves the model as it is.
     """

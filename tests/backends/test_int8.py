@@ -21,16 +21,14 @@ from backends.cli import main
 from backends.int8 import Ends, Int8Options, find_photographs
 from backends.int8.artefact import quantise, write
 from backends.int8.choosing import Trial, fewest, runner_of
+from backends.int8.layers import layers
 from backends.int8.measuring import Judge, changed, mean_iou
-from backends.int8.preparing import layers, prepared
 from backends.onnx import build
 from backends.ort import OrtRunner
-from compiler import CompilerError, Graph, ModelSpec, Program, lower
+from compiler import CompilerError, Graph, Program
 from compiler.interface import Interface, with_interface
 from compiler.ir import make_node
-from compiler.passes import INFERENCE, run
 from compiler.weights import randomised
-from genotype import zoo
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
 FASTER, SLOWER = {"fp32": 2.0, "int8": 1.0}, {"fp32": 1.0, "int8": 1.0}
@@ -119,23 +117,8 @@ def ops(model: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in model.graph.node]
 
 
-def test_what_is_prepared_computes_the_same():
-    spec = ModelSpec(classes=5, agg_size=8, width=0.25)
-    graph = lower(zoo.load("arch0").genotype, spec)
-    ends = Interface("probabilities", True, "nhwc-uint8")
-    whole = with_interface(Program(graph, randomised(graph, 0), "arch0"), ends)
-    image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3), dtype=np.uint8)
-    program = run(INFERENCE, whole)[0]
-    for model in (model_of(program, (64, 96)), model_of(program, None, None)):
-        ready = prepared(model)
-        assert "Sum" in ops(model)
-        assert "Sum" not in ops(ready)
-        found, expected = (runner_of(m)({"image": image})["main"] for m in (ready, model))
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
 def test_layers_are_our_nodes_with_their_activations():
-    found = {layer.name: layer.nodes for layer in layers(prepared(model_of(chain())))}
+    found = {layer.name: layer.nodes for layer in layers(model_of(chain()))}
     assert list(found) == ["conv1", "conv2", "conv3", "conv4", "up", "point", "up3", "sum", "clf"]
     assert found["conv2"] == ("conv2", "relu2")
     assert found["sum"] == ("sum.partial1", "sum")
