@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from backends.base import Examples
 from compiler import Program, cost
+from compiler.refinenet import CHANNELS
 from compiler.weights import initial
 from genotype import Genotype, to_json
 from genotype.console import atomic_write
@@ -107,7 +109,17 @@ class TrainingPlace:
     @cached_property
     def network(self) -> Network:
         """What is trained."""
-        return Network(self.search.spec, self.genotype, self.settings.train.channels)
+        channels = self.settings.train.channels if self.genotype is None else CHANNELS
+        return Network(self.search.spec, self.genotype, channels)
+
+    @property
+    def seed(self) -> int:
+        """What random numbers come from: 32 bits, and not those of the pre-training.
+
+        A rival that started from the very decoder that the encoder was trained under
+        would have an advantage.
+        """
+        return zlib.crc32(f"auxnas training {self.settings.seed}".encode())
 
     @cached_property
     def teacher(self) -> Trained | None:
@@ -129,7 +141,7 @@ class TrainingPlace:
     def start(self) -> Program:
         """The network before training: the encoder as given, the rest from the seed."""
         graph = self.network.graph()
-        params = {**initial(graph, self.settings.seed), **self.search.encoder_params}
+        params = {**initial(graph, self.seed), **self.search.encoder_params}
         return Program(graph, params, self.network.name)
 
     def identity(self) -> dict[str, Any]:
@@ -163,6 +175,7 @@ def train(place: TrainingPlace) -> dict[str, Any]:
         if (place.folder / RESULT).is_file():
             found: dict[str, Any] = json.loads((place.folder / RESULT).read_text())
             place.display.say(f"{place.folder}: trained already")
+            Checkpoint.remove(place.folder)
             return found
         place.display.say(_introduction(place))
         program, counts, history = _training(place).run()
@@ -199,7 +212,7 @@ def _training(place: TrainingPlace) -> LongTraining:
         val=place.val_images(),
         task=place.task,
         settings=place.settings.train,
-        seed=place.settings.seed,
+        seed=place.seed,
         folder=place.folder,
         display=place.display,
     )
