@@ -42,6 +42,9 @@ class Checkpoint:
     def save(self, folder: Path) -> None:
         """Writes both files, the checkpoint first: it is what counts."""
         save_weights(folder / NAME, self.state or {}, {"history": list(self.history)})
+        self._log(folder)
+
+    def _log(self, folder: Path) -> None:
         with atomic_write(folder / LOG) as path:
             path.write_text("".join(json.dumps(entry) + "\n" for entry in self.history))
 
@@ -49,7 +52,7 @@ class Checkpoint:
     def load(cls, folder: Path, display: Display) -> Checkpoint:
         """The checkpoint in ``folder``; the beginning where there is none or it is damaged.
 
-        What a killed process left of one half written is removed.
+        What a killed process left of one half written is removed, and its log completed.
         """
         for left in folder.glob(f".*.{NAME}"):
             left.unlink(missing_ok=True)
@@ -61,6 +64,7 @@ class Checkpoint:
         except (CompilerError, KeyError, ValueError) as error:
             display.say(f"the checkpoint is damaged ({error}): training from the beginning")
             return cls()
+        found._log(folder)
         display.say(f"going on after epoch {found.epoch}")
         return found
 
