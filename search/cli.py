@@ -12,6 +12,7 @@ from backends.options import SizeType
 from genotype.console import OneLineGroup, note, print_json
 from search.cache import cache_dir
 from search.commands import options
+from search.commands.evaluate import evaluate
 from search.commands.train import train
 from search.config import Settings, nested, resolve
 from search.errors import SettingsError
@@ -43,6 +44,7 @@ def main() -> None:
     """Find compact dense-prediction architectures for your images."""
 
 
+main.add_command(evaluate)
 main.add_command(train)
 
 

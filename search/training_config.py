@@ -98,8 +98,8 @@ class TrainingSettings(Section):
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     data: DataSettings = DataSettings()
     """Which images."""
-    task: TaskSettings = TaskSettings()
-    """What is asked of a network."""
+    task: TaskSettings = TaskSettings(ignore=())
+    """What is asked of a network; all classes count in its scores unless some are named."""
     model: ModelSettings = ModelSettings(agg_size=64, sep_repeats=2)
     """What is built around a genotype (paper: 64 channels, 2 repetitions in training)."""
     pretrain: PretrainSettings = PretrainSettings()
@@ -131,8 +131,10 @@ def like_search(values: Mapping[str, Any]) -> dict[str, Any]:
     encoder, the model at the size of training.
     """
     shared = {name: value for name, value in values.items() if name in SHARED}
-    model = {n: v for n, v in shared.pop("model", {}).items() if n not in _SIZES}
-    return {**shared, "model": model}
+    shared["model"] = {n: v for n, v in shared.get("model", {}).items() if n not in _SIZES}
+    if shared.get("task", {}).get("ignore") is None:
+        shared.pop("task", None)
+    return shared
 
 
 def preset_layers(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

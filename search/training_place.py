@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from backends.base import Examples
-from compiler import Program, cost
+from compiler import Program
 from compiler.refinenet import CHANNELS
 from compiler.weights import initial
 from genotype import Genotype, to_json
@@ -23,6 +23,7 @@ from search.checkpoint import Checkpoint, Entry
 from search.config import difference
 from search.data import Dataset, open_dataset, parts
 from search.errors import SearchError, SettingsError
+from search.evaluation import figures, scores
 from search.examples import ImageExamples, pixel_key, pixel_store
 from search.lock import run_lock
 from search.networks import WEIGHTS, Network, Trained, read_network, save_network
@@ -256,18 +257,8 @@ def _finish(
 
 def summary(place: TrainingPlace, counts: NDArray[Any]) -> dict[str, Any]:
     """Scores and figures of the network whose confusion matrix is ``counts``."""
-    score, size = place.task.score(counts), place.settings.data.size
-    figures = cost(place.network.shipped().graph(), size)
-    return {
-        "network": place.network.name,
-        "reward": score.reward,
-        **score.metrics,
-        "iou": place.task.class_iou(counts),
-        "confusion": counts.tolist(),
-        "parameters": figures.parameters,
-        "multiply_adds": figures.multiply_adds,
-        "size": list(size),
-    }
+    size = place.settings.data.size
+    return {**figures(place.network, size), **scores(place.task, counts)}
 
 
 def _document(place: TrainingPlace, genotype: Genotype, result: Mapping[str, Any]) -> str:

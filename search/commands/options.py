@@ -31,6 +31,9 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
             return name, text
 
 
+DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
+PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 sets = click.option(
     "--set", "sets", type=AssignmentType(), multiple=True, help="Any other setting."

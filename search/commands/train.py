@@ -11,7 +11,7 @@ import click
 from backends.options import SizeType
 from genotype.console import OneLineCommand, print_json
 from search.cache import cache_dir
-from search.commands.options import as_json, cache, resumable, sets
+from search.commands import options
 from search.config import nested, resolve
 from search.errors import SettingsError
 from search.presets import DEFAULT, PRESETS
@@ -42,7 +42,7 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 
 @click.command(cls=OneLineCommand)
 @click.option("--genotype", required=True, help=GENOTYPE_HELP)
-@click.option("--data", metavar="SPEC", help="synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT.")
+@click.option("--data", metavar="SPEC", help=options.DATA_HELP)
 @click.option("--run", "run_", metavar="RUN", type=click.Path(path_type=Path), help=RUN_HELP)
 @click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
 @click.option("--classes", type=int, help="Number of classes, where the data do not say.")
@@ -55,9 +55,9 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 @click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
 @click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
 @click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
-@sets
-@cache
-@as_json
+@options.sets
+@options.cache
+@options.as_json
 def train(
     genotype: str,
     run_: Path | None,
@@ -66,7 +66,7 @@ def train(
     cache: Path | None,
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
-    **options: Any,
+    **named: Any,
 ) -> int:
     """Train an architecture for long, or go on with the training in --out.
 
@@ -75,7 +75,7 @@ def train(
     from there to the same network.
     """
     source = find_source(genotype)
-    settings = _settings(preset, run_ or source.run, options, dict(sets))
+    settings = _settings(preset, run_ or source.run, named, dict(sets))
     place = TrainingPlace(settings, source.genotype, out, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
@@ -83,17 +83,17 @@ def train(
         print_json(result) if as_json else _print(result)
         return 0
 
-    return resumable(work, "the same command goes on from the last checkpoint")
+    return options.resumable(work, "the same command goes on from the last checkpoint")
 
 
 def _settings(
-    preset: str, run: Path | None, options: Mapping[str, Any], sets: Mapping[str, Any]
+    preset: str, run: Path | None, named: Mapping[str, Any], sets: Mapping[str, Any]
 ) -> TrainingSettings:
     """What the command line says, over the run it is like, over the preset."""
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
         raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
-    given = {OPTIONS[name]: value for name, value in options.items() if value is not None}
+    given = {OPTIONS[name]: value for name, value in named.items() if value is not None}
     shared, own = preset_layers(preset)
     layers = [shared, own, *([layer_of(run)] if run else [])]
     try:

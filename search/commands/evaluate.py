@@ -1,0 +1,68 @@
+"""``nassearch eval``: scores of a trained network, class by class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from backends.options import SizeType
+from backends.registry import backend
+from genotype.console import OneLineCommand, atomic_write, print_json
+from search.cache import cache_dir
+from search.commands import options
+from search.confusion import draw_confusion
+from search.data.spec import PARTS
+from search.evaluation import Evaluation, figures, print_table, scores
+from search.networks import read_network
+from search.progress import display_on_stderr
+
+
+@click.command("eval", cls=OneLineCommand)
+@click.argument("weights", metavar="WEIGHTS", type=click.Path(path_type=Path))
+@click.option("--data", metavar="SPEC", required=True, help=options.DATA_HELP)
+@click.option("--part", type=click.Choice(PARTS), help="Of the data.  [default: val if there is]")
+@click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
+@click.option("--ignore", multiple=True, metavar="CLASS", help="Counts in no mean.")
+@click.option("--picture", type=click.Path(path_type=Path), help=options.PICTURE_HELP)
+@click.option("--batch", type=click.IntRange(1), default=8, help="Images at once.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all cores]")
+@click.option("--learner", type=click.Choice(["torch", "null"]), default="torch", hidden=True)
+@options.cache
+@options.as_json
+def evaluate(
+    weights: Path,
+    data: str,
+    part: str | None,
+    size: tuple[int, int] | None,
+    ignore: tuple[str, ...],
+    picture: Path | None,
+    batch: int,
+    threads: int | None,
+    learner: str,
+    cache: Path | None,
+    as_json: bool,
+) -> None:
+    """Score WEIGHTS, or the network in the folder of a training or a run, on labelled images.
+
+    Images and labels are brought to the network's size, as in training.
+    """
+    work = Evaluation.of(read_network(weights), data, size, part, ignore)
+    trainer = backend("learner", learner)(threads=threads)
+    counts = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
+    picture = picture or work.trained.path.with_name("confusion.png")
+    with atomic_write(picture) as path:
+        draw_confusion(counts, work.task.classes, path)
+    found = {
+        "weights": str(work.trained.path),
+        "data": work.dataset.name,
+        "images": len(work.dataset),
+        **scores(work.task, counts),
+        **figures(work.trained.network, work.size),
+        "picture": str(picture),
+    }
+    if as_json:
+        print_json(found)
+    else:
+        print_table(work.task, counts, found)
+        click.echo(str(picture))

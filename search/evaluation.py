@@ -1,0 +1,170 @@
+"""How good a trained network is on labelled images: scores, class by class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from backends.base import Learner
+from compiler import cost
+from search.data import Dataset, open_dataset, parts
+from search.errors import SearchError
+from search.examples import ImageExamples, pixel_store
+from search.networks import Network, Trained
+from search.progress import Display
+from search.tasks import Segmentation
+
+
+def scores(task: Segmentation, counts: NDArray[Any]) -> dict[str, Any]:
+    """What ``counts``, (classes, classes) of row truth and column guess, say, as plain data.
+
+    ``reward``, ``miou``, ``fwiou`` and ``accuracy`` (the mean over classes) as in a search;
+    ``pixel_accuracy``, the share of all labelled pixels; ``iou`` by class, None for one that
+    is neither present nor predicted; and ``confusion``, the counts themselves.
+    """
+    score = task.score(counts)
+    return {
+        "reward": score.reward,
+        **score.metrics,
+        "pixel_accuracy": float(np.trace(counts) / counts.sum()),
+        "iou": task.class_iou(counts),
+        "confusion": counts.tolist(),
+    }
+
+
+def figures(network: Network, size: tuple[int, int]) -> dict[str, Any]:
+    """Parameters and multiply-adds of a network as described, without auxiliary heads."""
+    found = cost(network.shipped().graph(), size)
+    return {
+        "network": network.name,
+        "parameters": found.parameters,
+        "multiply_adds": found.multiply_adds,
+        "size": list(size),
+    }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A trained network and the images that it is scored on.
+
+    Attributes:
+        trained: the network.
+        dataset: the images.
+        size: (height, width) that they are brought to.
+        task: scores.
+    """
+
+    trained: Trained
+    dataset: Dataset
+    size: tuple[int, int]
+    task: Segmentation
+
+    @classmethod
+    def of(
+        cls,
+        trained: Trained,
+        source: str,
+        size: tuple[int, int] | None = None,
+        part: str | None = None,
+        ignore: Sequence[str] = (),
+    ) -> Evaluation:
+        """What is asked for on a command line.
+
+        Args:
+            trained: the network.
+            source: the data, as after ``--data``.
+            size: of the images; None for the network's own.
+            part: ``train`` or ``val``; None for ``val`` where there is one.
+            ignore: classes that count in no mean.
+
+        Raises:
+            DataError: when there are no such data.
+            SearchError: when they have other classes than the network.
+            ValueError: for a class to ignore that there is not.
+        """
+        size = size or _own_size(trained)
+        dataset = open_dataset(
+            source,
+            classes=trained.network.spec.classes,
+            size=size,
+            part=part or ("val" if "val" in parts(source) else "train"),
+        )
+        names = _same_classes(trained, dataset)
+        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)))
+
+    def run(self, learner: Learner, batch_size: int, cache: Path, display: Display) -> Any:
+        """The confusion matrix, (classes, classes) counts: row truth, column guess."""
+        pixels = pixel_store(self.dataset, cache, display)
+        images = ImageExamples(pixels, tuple(range(len(self.dataset))))
+        display.say(f"scoring {self.trained.path} on {len(images)} images of {self.dataset.name}")
+        classes = len(self.task.classes)
+        return learner.confusion(self.trained.program, images, classes, batch_size)
+
+
+def _own_size(trained: Trained) -> tuple[int, int]:
+    """The image size that the network was trained for."""
+    if "size" not in trained.known:
+        raise SearchError(str(trained.path), "no image size in it", "--size HxW")
+    height, width = trained.known["size"]
+    return height, width
+
+
+def _same_classes(trained: Trained, dataset: Dataset) -> tuple[str, ...]:
+    """The names of the classes; where the data have none, the network's."""
+    ours, theirs = tuple(trained.known.get("classes", dataset.classes)), dataset.classes
+    unnamed = tuple(f"class{index}" for index in range(len(theirs)))
+    if theirs not in (ours, unnamed):
+        first = next(pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1])
+        raise SearchError(
+            dataset.name, f"class {first[1]!r}", f"{first[0]!r} in its place, as {trained.path}"
+        )
+    return ours
+
+
+def class_rows(task: Segmentation, counts: NDArray[Any]) -> list[dict[str, Any]]:
+    """A row a class: name, IoU, share of its pixels found, share of all pixels; None for none."""
+    truth = counts.sum(axis=1)
+    iou = task.class_iou(counts)
+    return [
+        {
+            "class": name,
+            "iou": iou[name],
+            "accuracy": float(counts[n, n] / truth[n]) if truth[n] else None,
+            "pixels": float(truth[n] / truth.sum()),
+        }
+        for n, name in enumerate(task.classes)
+    ]
+
+
+def print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, Any]) -> None:
+    """The rows and their means on stdout."""
+    table = Table()
+    table.add_column("class", no_wrap=True)
+    for title in ("IoU", "accuracy", "of all pixels"):
+        table.add_column(title, justify="right")
+    for row in class_rows(task, counts):
+        numbers = (row[name] for name in ("iou", "accuracy", "pixels"))
+        table.add_row(_title(row, task), *map(_percent, numbers))
+    table.add_section()
+    table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
+    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    console.print(table)
+    weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
+    console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
+
+
+def _title(row: Mapping[str, Any], task: Segmentation) -> str:
+    left_out = row["class"] in task.ignore
+    return f"{row['class']} (not counted)" if left_out else str(row["class"])
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"

@@ -1,0 +1,134 @@
+"""``nassearch eval``: scores class by class, and the picture of what is taken for what."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from search.cli import main
+from search.confusion import draw_confusion, shares
+from search.evaluation import class_rows, scores
+from search.tasks import Segmentation
+from search.training_place import train
+from tests.search.training import training
+
+TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))
+COUNTS = np.array([[6, 2, 0, 0], [1, 9, 0, 0], [0, 0, 0, 0], [3, 0, 0, 1]])
+
+
+def test_scores_by_hand():
+    found = scores(TASK, COUNTS)
+    assert found["iou"] == {"road": 0.5, "sky": 0.75, "car": None, "pole": 0.25}
+    assert found["miou"] == 0.5
+    assert found["accuracy"] == pytest.approx((0.9 + 0.25) / 2)
+    assert found["pixel_accuracy"] == 16 / 22
+    assert found["confusion"] == COUNTS.tolist()
+    assert scores(Segmentation(TASK.classes), COUNTS)["miou"] == 0.5
+
+
+def test_rows_by_hand():
+    rows = {row["class"]: row for row in class_rows(TASK, COUNTS)}
+    assert rows["pole"] == {"class": "pole", "iou": 0.25, "accuracy": 0.25, "pixels": 4 / 22}
+    assert (rows["car"]["iou"], rows["car"]["accuracy"], rows["car"]["pixels"]) == (None, None, 0)
+
+
+def test_shares_are_of_rows():
+    found = shares(COUNTS)
+    assert found.sum(axis=1).tolist() == [1, 1, 0, 1]
+    assert found[0, 1] == 0.25
+
+
+def test_the_picture_is_darker_where_more_are(tmp_path):
+    names = ["a class with a rather long name", "b", "c", "d"]
+    draw_confusion(COUNTS, names, tmp_path / "a.png")
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("L"), dtype=float)
+    cell, margin = 46, 16
+    top, left = np.array(pixels.shape) - 4 * cell - margin
+    tints = pixels[top + 4 :: cell, left + 4 :: cell][:4, :4]
+    flat, tint = shares(COUNTS).ravel(), tints.ravel()
+    for darker in range(16):
+        for lighter in range(16):
+            if flat[darker] > flat[lighter]:
+                assert tint[darker] < tint[lighter]
+    assert tint.max() == 255
+
+
+@pytest.fixture
+def call(cache):
+    def run(*args):
+        return CliRunner().invoke(
+            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
+        )
+
+    return run
+
+
+COMMON = ("--data", "synthetic:12", "--learner", "null")
+
+
+@pytest.mark.parametrize("genotype", [None, "arch0"])
+def test_a_trained_folder_has_the_scores_of_its_training(call, tmp_path, cache, genotype):
+    from genotype import zoo
+
+    known = zoo.load(genotype).genotype if genotype else None
+    result = train(training(tmp_path / "t", cache, known))
+    found = call("eval", tmp_path / "t", *COMMON, "--json")
+    assert found.exit_code == 0, found.output
+    same = json.loads(found.stdout)
+    assert same["images"] == result["images"]["val"]
+    for name in ("miou", "iou", "confusion", "parameters", "multiply_adds", "network", "size"):
+        assert same[name] == result[name]
+    assert same["picture"] == str(tmp_path / "t" / "confusion.png")
+    with Image.open(same["picture"]) as picture:
+        assert picture.format == "PNG"
+
+
+def test_the_table_names_every_class_and_what_is_not_counted(call, tmp_path, cache):
+    train(training(tmp_path / "t", cache))
+    weights = tmp_path / "t" / "model.safetensors"
+    picture = tmp_path / "other.png"
+    options = ("--part", "train", "--size", "64x32", "--ignore", "sky", "--picture", picture)
+    found = call("eval", weights, *COMMON, *options)
+    assert found.exit_code == 0, found.output
+    for word in ("sky (not counted)", "mean", "IoU", "pixel accuracy", str(picture)):
+        assert word in found.stdout
+    assert "12 images of synthetic:12" in found.stderr
+    assert picture.is_file()
+    assert not (tmp_path / "t" / "confusion.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
+        (["--ignore", "sea"], 1, "task.ignore: no class 'sea', expected some of"),
+        (["--part", "test"], 2, "'test' is not one of"),
+        (["--picture", "/no/such/folder/a.png"], 1, "its directory does not exist"),
+    ],
+)
+def test_errors_are_one_line(call, tmp_path, cache, args, status, words):
+    train(training(tmp_path / "t", cache))
+    result = call("eval", tmp_path / "t", *COMMON, *args)
+    assert result.exit_code == status, result.output
+    assert words in result.stderr.splitlines()[-1]
+    assert result.stdout == ""
+
+
+def test_data_of_other_classes_are_refused(call, tmp_path, cache):
+    train(training(tmp_path / "t", cache))
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    Image.new("L", (32, 32)).save(tmp_path / "b.png")
+    (tmp_path / "all.lst").write_text("a.png\tb.png\n")
+    names = json.loads((tmp_path / "t" / "genotype.json").read_text())["classes"]
+    options = ("--data", f"list:{tmp_path}/all.lst", "--learner", "null")
+    assert call("eval", tmp_path / "t", *options).exit_code == 0
+    for changed, words in (
+        ([*names[:-1], "moon"], f"class 'moon', expected '{names[-1]}' in its place"),
+        (names[:-1], f"{len(names)} asked for, expected {len(names) - 1} as in"),
+    ):
+        (tmp_path / "classes.txt").write_text("\n".join(changed))
+        result = call("eval", tmp_path / "t", *options)
+        assert result.exit_code == 1
+        assert words in result.stderr
