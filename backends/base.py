@@ -186,7 +186,14 @@ def silent(step: Step) -> None:
 
 
 class Learner(Protocol):
-    """Trains and scores programs in some framework."""
+    """Trains and scores programs in some framework.
+
+    It can be pickled, to be made anew in another process.
+    """
+
+    @property
+    def where(self) -> str:
+        """What it computes on, for people."""
 
     def fit(
         self,

@@ -23,6 +23,8 @@ _PIXELS = 20_000
 class NullLearner:
     """Implements ``backends.base.Learner`` without a framework, on any number of threads."""
 
+    where = "nothing"
+
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
 

@@ -6,10 +6,11 @@ from search.errors import JournalError, RunLockedError, SearchError, SettingsErr
 from search.evaluator import TwoStages
 from search.journal import Journal
 from search.presets import PRESETS
-from search.run import Workplace, execute
+from search.run import execute
 from search.searchers import RandomSearcher, Searcher, make_searcher
 from search.tasks import Score, Segmentation
 from search.trials import Failure, Job, Outcome, Stage, Trial, best_of
+from search.workplace import Workplace
 
 __all__ = [
     "PRESETS",

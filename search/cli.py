@@ -21,8 +21,9 @@ from search.presets import DEFAULT, PRESETS
 from search.progress import display_on_stderr
 from search.report import print_best, row, status_lines, write_best
 from search.report import status as report_status
-from search.run import Workplace, execute
+from search.run import execute
 from search.trials import best_of
+from search.workplace import Workplace
 
 OPTIONS = {
     "data": "data.source",

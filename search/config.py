@@ -7,8 +7,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar, overload
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from search.durations import duration, seconds
 from search.errors import SettingsError
 
 Positive = Annotated[int, Field(ge=1)]
@@ -32,10 +43,17 @@ def _known(value: str) -> str:
 
 
 Source = Annotated[str, AfterValidator(_known)]
+Duration = Annotated[
+    float,
+    BeforeValidator(lambda value: seconds(value) if isinstance(value, str) else value),
+    Field(gt=0, allow_inf_nan=False),
+    PlainSerializer(duration, when_used="json-unless-none"),
+]
+"""Seconds; written as ``4h``, ``30m``, ``90s`` or ``1h30m``."""
 Magnification = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Magnification, Magnification], AfterValidator(_ordered)]
 
-HARMLESS = ("trials",)
+HARMLESS = ("trials", "budget", "workers", "trial_timeout", "keep")
 """Settings that may change when a run is continued."""
 
 
@@ -122,6 +140,28 @@ class EvolutionSettings(Section):
     """How many a parent is the best of (Real et al.: 25)."""
 
 
+class LimitSettings(Section):
+    """What a network may cost; genotypes over a limit are rejected before training."""
+
+    params: Positive | None = None
+    """Most parameters, auxiliary heads left out (not in the paper)."""
+    madds: Positive | None = None
+    """Most multiply-adds of convolutions at the run's image size (not in the paper)."""
+    latency_ms: Annotated[float, Field(gt=0)] | None = None
+    """Longest latency of one image, see ``latency`` (not in the paper)."""
+
+
+class LatencySettings(Section):
+    """How long compiled networks take on this machine, and what that is worth."""
+
+    measure: bool = True
+    """Whether every genotype's is measured, with onnxruntime where that is installed."""
+    target_ms: Annotated[float, Field(gt=0)] | None = None
+    """Weights rewards by (latency / target) ^ exponent; none given: not weighted."""
+    exponent: Annotated[float, Field(le=0)] = -0.07
+    """What twice the latency costs: -0.07 is 5 % of the reward (MnasNet, Tan et al., 2019)."""
+
+
 class SearchSettings(Section):
     """How genotypes are chosen, and how long each is followed."""
 
@@ -197,13 +237,23 @@ class Settings(Section):
 
     seed: Natural = 0
     """Everything random derives from it."""
-    trials: Positive = 1000
-    """How many genotypes to reach an outcome for (may change when a run is continued)."""
+    trials: Positive | None = 1000
+    """How many genotypes to reach an outcome for; none given: as many as the budget allows."""
+    budget: Duration | None = None
+    """Time after which no trial is begun any more, over all sessions of the run; those under
+    way then are finished."""
+    trial_timeout: Duration | None = None
+    """A trial that takes longer fails; needs a worker process, and makes one if there is none."""
+    workers: Natural = 0
+    """Worker processes, one trial each at a time; 0 trains in the process itself."""
+    keep: Positive = 3
+    """How many of the best trials' networks are kept."""
     learner: Literal["torch", "null"] = "torch"
     """Who trains: torch, or null, which only pretends to."""
     threads: Positive | None = None
-    """Processor threads within an operation; none given: all cores. Networks as small as
-    the demo's train faster on one. Another number may change results in the last digit."""
+    """Processor threads within an operation, in each worker; none given: all cores. Networks
+    as small as the demo's train faster on one. Another number may change results in the last
+    digit."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     data: DataSettings = DataSettings()
@@ -214,6 +264,10 @@ class Settings(Section):
     """What is built around a genotype."""
     search: SearchSettings = SearchSettings()
     """How genotypes are chosen."""
+    limits: LimitSettings = LimitSettings()
+    """What a network may cost."""
+    latency: LatencySettings = LatencySettings()
+    """How latency is measured and weighted."""
     features: FeatureSettings = FeatureSettings()
     """The stored encoder outputs."""
     stage1: StageSettings = StageSettings(epochs=5, batch_size=64, polyak=0.9, distillation=0.3)
@@ -222,6 +276,13 @@ class Settings(Section):
     """Encoder and decoder, end to end."""
     pretrain: PretrainSettings = PretrainSettings()
     """How the encoder is pre-trained where no weights are given."""
+
+    @field_validator("budget")
+    @classmethod
+    def _ends(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None and info.data.get("trials", 0) is None:
+            raise ValueError("a duration like 4h, or a number of trials")
+        return value
 
 
 S = TypeVar("S", bound=Section)
@@ -234,6 +295,8 @@ def resolve(*layers: Mapping[str, Any], kind: type[S]) -> S: ...
 def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Section:
     """The settings of nested values, each layer over the ones before, all over the defaults.
 
+    A layer with a budget and no number of trials lifts the number that was set before it.
+
     Raises:
         SettingsError: naming the setting, what was found, and the nearest known name or
             the values that it takes.
@@ -241,6 +304,8 @@ def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Secti
     values = kind().model_dump(mode="json")
     known = {name.rpartition(".")[2]: name for name, _ in dotted(values)}
     for layer in layers:
+        if layer.get("budget") is not None:
+            layer = {"trials": None, **layer}
         _overlay(values, layer, "", known)
     try:
         return kind.model_validate(values)

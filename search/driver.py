@@ -1,4 +1,4 @@
-"""The loop of a search: propose a batch, evaluate it trial by trial, tell the searcher.
+"""The loop of a search: propose a batch, evaluate its trials, tell the searcher.
 
 Everything that a trial's outcome depends on is in its job: the genotype, a seed derived
 from the run's seed and the trial's number, and what the earlier batches came to. So a
@@ -8,28 +8,30 @@ and in whatever order a batch's trials end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from compiler import Program
+from genotype import Genotype
+from search.bounds import Clock, Until
+from search.config import LatencySettings, LimitSettings
 from search.evaluator import StageProgress, proceed_probability
+from search.executors import Executor
 from search.journal import Journal
+from search.limits import weighted
+from search.proposals import Measure, draw
 from search.searchers import Searcher
 from search.trials import (
     FAILED,
     PENDING,
     REUSED,
     SCORED,
+    Figures,
     Job,
     Outcome,
     Trial,
     trial_seed,
 )
-
-Evaluate = Callable[[Job, StageProgress], Outcome]
-Figures = Callable[[Trial], tuple[int, int]]
-"""Parameters and multiply-adds of a trial's network as described."""
 
 
 class Watcher(Protocol):
@@ -49,7 +51,7 @@ class WeightKeeper(Protocol):
         """Stores a network, before the journal knows of it."""
 
     def prune(self, trials: list[Trial]) -> None:
-        """Drops all but the best one's."""
+        """Drops all but the best ones'."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Policy:
         proceed: p of section 3.2.1 at the first trial.
         half_life: trials in which it falls by half.
         reuse: whether isomorphic genotypes share a reward.
+        limits: what a genotype must not exceed to be tried.
+        latency: what latency makes of a reward.
     """
 
     seed: int
@@ -69,6 +73,8 @@ class Policy:
     proceed: float
     half_life: float
     reuse: bool = True
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    latency: LatencySettings = field(default_factory=LatencySettings)
 
 
 @dataclass(frozen=True)
@@ -77,48 +83,106 @@ class Driver:
 
     journal: Journal
     searcher: Searcher
-    evaluate: Evaluate
-    figures: Figures
+    executor: Executor
+    measure: Measure
     policy: Policy
     weights: WeightKeeper
     watcher: Watcher
+    clock: Clock = field(default_factory=Clock)
 
-    def run(self, count: int) -> list[Trial]:
-        """Goes on until ``count`` trials have ended; returns all of them.
+    def run(self, until: Until) -> list[Trial]:
+        """Goes on to the bound given; returns all trials.
 
         Safe to interrupt or kill at any moment: what has ended is kept, and the next
         call, in this process or another, goes on from there.
+
+        Raises:
+            SearchError: when no proposal is within the limits, or a worker cannot work.
+            JournalError: when the journal cannot be written.
         """
         state = self.journal.searcher_state()
         if state is not None:
             self.searcher.restore(state)
         trials = self.journal.trials()
         self.weights.prune(trials)
-        while sum(trial.state != PENDING for trial in trials) < count:
-            if all(trial.state != PENDING for trial in trials):
-                trials += self._propose(len(trials))
-            self._advance(trials)
-        return trials
+        under_way: set[int] = set()
+        while True:
+            self._start(trials, under_way, until)
+            if not under_way:
+                return trials
+            number, outcome = self.executor.next()
+            under_way.remove(number)
+            self._end(self._judged(trials[number], outcome), trials)
 
-    def _propose(self, first: int) -> list[Trial]:
-        """The next batch, stored as pending."""
-        number = first // self.policy.batch
-        genotypes = self.searcher.ask(self.policy.batch)
-        trials = [
-            Trial(place, number, genotype, genotype.key(), trial_seed(self.policy.seed, place))
-            for place, genotype in enumerate(genotypes, first)
-        ]
-        self.journal.propose(trials, self.searcher.state())
-        return trials
+    def _start(self, trials: list[Trial], under_way: set[int], until: Until) -> None:
+        """Begins as many trials as there are places for."""
+        while len(under_way) < self.executor.places:
+            trial = self._next(trials, under_way, until)
+            if trial is None:
+                return
+            reused = self._reused(trial, trials)
+            if reused is not None:
+                self._end(reused, trials)
+                continue
+            self.executor.submit(self.job(trial, trials), self.watcher.started(trial))
+            under_way.add(trial.number)
 
-    def _advance(self, trials: list[Trial]) -> None:
-        """Ends the first pending trial, in ``trials`` and in the journal."""
-        pending = next(trial for trial in trials if trial.state == PENDING)
-        parameters, multiply_adds = self.figures(pending)
-        pending = replace(pending, parameters=parameters, multiply_adds=multiply_adds)
-        ended = self._reused(pending, trials) or self._evaluated(pending, trials)
-        trials[pending.number] = ended
-        self.journal.finish(ended, self._learn(ended.batch, trials))
+    def _next(self, trials: list[Trial], under_way: set[int], until: Until) -> Trial | None:
+        """The trial to begin next; None while there is none.
+
+        Trials begin in order, and one waits for an isomorphic one that is under way: it
+        may share that one's reward.
+        """
+        pending = [trial for trial in trials if trial.state == PENDING]
+        if not until.begins(len(trials) - len(pending) + len(under_way), self.clock.total):
+            return None
+        if not pending:
+            pending = self._propose(trials)
+        trial = next((trial for trial in pending if trial.number not in under_way), None)
+        if trial is None or not self.policy.reuse:
+            return trial
+        return None if any(trials[n].key == trial.key for n in under_way) else trial
+
+    def _propose(self, trials: list[Trial]) -> list[Trial]:
+        """Adds the next batch to ``trials`` and to the journal, as pending."""
+        batch = trials[-1].batch + 1 if trials else 0
+        drawn, rejected = draw(
+            self.searcher,
+            self.policy.batch,
+            lambda genotype: self._figures(genotype, trials),
+            self.policy.limits,
+        )
+        fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
+        self.journal.propose(fresh, self.searcher.state(), rejected)
+        trials += fresh
+        return fresh
+
+    def _pending(
+        self, number: int, batch: int, genotype: Genotype, figures: Figures | None
+    ) -> Trial:
+        seed = trial_seed(self.policy.seed, number)
+        trial = Trial(number, batch, genotype, genotype.key(), seed)
+        if figures is None:
+            return trial
+        return replace(
+            trial,
+            parameters=figures.parameters,
+            multiply_adds=figures.multiply_adds,
+            latency=figures.latency,
+        )
+
+    def _figures(self, genotype: Genotype, trials: list[Trial]) -> Figures | None:
+        """What the network costs; an isomorphic one is not measured again."""
+        key = genotype.key()
+        for trial in trials:
+            if trial.key == key and trial.parameters is not None:
+                return Figures(trial.parameters, trial.multiply_adds or 0, trial.latency)
+        return self.measure(genotype)
+
+    def _end(self, ended: Trial, trials: list[Trial]) -> None:
+        """A trial has ended: into ``trials``, the journal, and the searcher's memory."""
+        trials[ended.number] = ended
+        self.journal.finish(ended, self._learn(ended.batch, trials), self.clock.session)
         self.weights.prune(trials)
         self.watcher.finished(ended, trials)
 
@@ -131,12 +195,13 @@ class Driver:
                 return replace(trial, state=REUSED, reward=earlier.reward, source=earlier.number)
         return None
 
-    def _evaluated(self, trial: Trial, trials: list[Trial]) -> Trial:
-        outcome = self.evaluate(self.job(trial, trials), self.watcher.started(trial))
+    def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
+        """``trial`` as it ended; its network is kept before the journal knows of it."""
         ended = replace(trial, state=outcome.state, stages=outcome.stages, failure=outcome.failure)
         if outcome.state == FAILED:
             return ended
-        ended = replace(ended, reward=outcome.stages[-1].reward)
+        reward = weighted(outcome.stages[-1].reward, trial.latency, self.policy.latency)
+        ended = replace(ended, reward=reward)
         if outcome.program is not None:
             self.weights.keep(ended, outcome.program)
         return ended

@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from backends.base import Examples, Learner, Optimiser, Recipe, Step, TrialFailure
-from compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
+from backends.base import Examples, Learner, Optimiser, Progress, Recipe, Step, TrialFailure
+from compiler import (
+    MAIN,
+    CompilerError,
+    Graph,
+    ModelSpec,
+    Program,
+    encoder_outputs,
+    lower,
+    split,
+)
 from compiler.weights import initial
+from genotype import GenotypeError
 from search.config import StageSettings
 from search.tasks import Segmentation
 from search.trials import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
 
-StageProgress = Callable[[int, Step], None]
-"""Called with the stage (1 or 2) and where its training stands."""
+
+class StageProgress(Protocol):
+    """Is told how a trial goes."""
+
+    def __call__(self, stage: int, step: Step, before: float | None = None) -> None:
+        """Training stands at ``step`` of ``stage`` (1 or 2).
+
+        ``before`` is the reward of the stage before, if there was one.
+        """
+
+
+LEAST_BATCH = 2
+"""Batch norm has no deviation of a single example."""
 
 DECODER = ("decoder.", "auxiliary")
 """What the names of a decoder's parameters start with."""
 
 
-def silent(stage: int, step: Step) -> None:
+def silent(stage: int, step: Step, before: float | None = None) -> None:
     """A progress callback that says nothing."""
 
 
@@ -71,12 +92,17 @@ class TwoStages:
 
     def _run(self, job: Job, stages: list[Stage], progress: StageProgress) -> Outcome:
         """Both stages in turn; each that ends is added to ``stages``."""
-        graph = lower(job.genotype, self.spec)
+        graph = _lowered(job, self.spec)
         _, decoder = split(graph, encoder_outputs(graph))
         params = {**initial(graph, job.seed), **self.encoder}
         program = Program(graph, params, job.genotype.key())
         for number, part in ((1, decoder), (2, graph)):
-            trained, stage = self._stage(number, _with_graph(program, part), job, progress)
+            before = stages[-1].reward if stages else None
+
+            def told(step: Step, number: int = number, before: float | None = before) -> None:
+                progress(number, step, before)
+
+            trained, stage = self._stage(number, _with_graph(program, part), job, told)
             program = _with_graph(trained, graph)
             stages.append(stage)
             if number == 1 and not goes_on(job, stage.reward):
@@ -84,24 +110,44 @@ class TwoStages:
         return Outcome(COMPLETE, tuple(stages), program=program)
 
     def _stage(
-        self, number: int, program: Program, job: Job, progress: StageProgress
+        self, number: int, program: Program, job: Job, progress: Progress
+    ) -> tuple[Program, Stage]:
+        """Trains and scores; where memory runs out, once more at half the batch size."""
+        settings = self.stage1 if number == 1 else self.stage2
+        try:
+            return self._attempt(number, program, job, settings, progress)
+        except TrialFailure as failure:
+            if failure.kind != "oom" or settings.batch_size < 2 * LEAST_BATCH:
+                raise
+        # What the failed attempt held is free only now, with the error that held it.
+        halved = settings.model_copy(update={"batch_size": settings.batch_size // 2})
+        return self._attempt(number, program, job, halved, progress)
+
+    def _attempt(
+        self, number: int, program: Program, job: Job, settings: StageSettings, progress: Progress
     ) -> tuple[Program, Stage]:
         material = self.first if number == 1 else self.second
-        settings = self.stage1 if number == 1 else self.stage2
         started = monotonic()
         trained = self.learner.fit(
-            program,
-            material.train,
-            recipe(settings),
-            job.seed + number,
-            lambda step: progress(number, step),
+            program, material.train, recipe(settings), job.seed + number, progress
         )
         main = _with_graph(trained, trained.graph.select([MAIN]))
-        counts = self.learner.confusion(
-            main, material.val, len(self.task.classes), settings.batch_size
-        )
+        size = settings.batch_size
+        counts = self.learner.confusion(main, material.val, len(self.task.classes), size)
         score = self.task.score(counts)
-        return trained, Stage(score.reward, score.metrics, monotonic() - started)
+        return trained, Stage(score.reward, score.metrics, monotonic() - started, size)
+
+
+def _lowered(job: Job, spec: ModelSpec) -> Graph:
+    """The network of a job.
+
+    Raises:
+        TrialFailure: ``invalid`` for a genotype that none can be built of.
+    """
+    try:
+        return lower(job.genotype, spec)
+    except (GenotypeError, CompilerError) as error:
+        raise TrialFailure("invalid", str(error)) from error
 
 
 def goes_on(job: Job, reward: float) -> bool:

@@ -1,24 +1,28 @@
 """What a run has done, in one SQLite file that other processes can read meanwhile.
 
 A trial's result and the searcher's state that follows from it are written in one
-transaction, so the file tells of a moment that was, whenever the process ended.
+transaction, so the file tells of a moment that was, whenever the process ended. A second
+file, rewritten after every transaction, takes its place where it is damaged; see
+``search.rescue``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genotype import parse, to_json
 from search.errors import JournalError
-from search.trials import PENDING, Failure, Stage, Trial
+from search.rescue import BACKUP, NAME, open_readable
+from search.trials import PENDING, Failure, Rejection, Stage, Trial
 
-NAME = "journal.sqlite"
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -31,53 +35,83 @@ CREATE TABLE trials (
 );
 CREATE TABLE stages (
     trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, reward REAL NOT NULL,
-    metrics TEXT NOT NULL, PRIMARY KEY (trial, stage)
+    metrics TEXT NOT NULL, batch_size INTEGER, PRIMARY KEY (trial, stage)
+);
+CREATE TABLE rejections (
+    number INTEGER PRIMARY KEY, genotype TEXT NOT NULL, "limit" TEXT NOT NULL,
+    detail TEXT NOT NULL
 );
 CREATE TABLE timings (
     trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, seconds REAL NOT NULL,
     PRIMARY KEY (trial, stage)
 );
+CREATE TABLE latencies (
+    trial INTEGER PRIMARY KEY REFERENCES trials, milliseconds REAL NOT NULL
+);
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY, environment TEXT NOT NULL, seconds REAL NOT NULL
+);
 """
 
-COMPARED = ("meta", "searcher", "trials", "stages")
+COMPARED = ("meta", "searcher", "trials", "stages", "rejections")
 """The tables that are the same whenever seed and settings are."""
+
+Statement = tuple[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process's share of a run.
+
+    Attributes:
+        environment: where it ran, and with which versions.
+        seconds: from its start to the last trial that it finished.
+    """
+
+    environment: Mapping[str, Any]
+    seconds: float
 
 
 class Journal:
     """The open journal of a run.
+
+    Attributes:
+        path: the file.
+        salvaged: of a journal opened for reading: why another file is read in its place;
+            empty when it is itself.
 
     Raises:
         JournalError: when there is none, or it is damaged or of another version.
     """
 
     def __init__(self, folder: Path, write: bool = False) -> None:
-        self.path = folder / NAME
-        if not write and not self.path.is_file():
-            raise JournalError(str(folder), "no run here", "a folder that nassearch run made")
+        self.path, self.salvaged = folder / NAME, ""
+        if write:
+            self._db = self._open()
+        else:
+            self._db, self.salvaged = open_readable(folder)
+        self._check_version(write)
+
+    def _open(self) -> sqlite3.Connection:
         try:
-            self._db = self._open(write)
-            self._check_version(write)
+            database = sqlite3.connect(self.path, isolation_level=None)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error as error:
             raise JournalError(str(self.path), f"unreadable ({error})", "a journal") from None
-
-    def _open(self, write: bool) -> sqlite3.Connection:
-        if not write:
-            uri = f"{self.path.resolve().as_uri()}?mode=ro"
-            return sqlite3.connect(uri, uri=True, isolation_level=None)
-        database = sqlite3.connect(self.path, isolation_level=None)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
         return database
 
     def _check_version(self, write: bool) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0 and write:
-            script = f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-            self._db.executescript(script)
+            statements = [text for text in _SCHEMA.split(";") if text.strip()]
+            version_is = f"PRAGMA user_version = {VERSION}"
+            self._commit((text, ()) for text in [*statements, version_is])
         elif version != VERSION:
             self._db.close()
-            expected = f"{VERSION}, which this auxnas reads"
+            age = "a newer" if version > VERSION else "an older"
+            expected = f"{VERSION}: {age} auxnas wrote it and can read it"
             raise JournalError(str(self.path), f"journal version {version}", expected)
 
     def close(self) -> None:
@@ -90,22 +124,57 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
+    # Writing ------------------------------------------------------------------------
+
+    def _write(self, statements: Iterable[Statement]) -> None:
         """All statements in one transaction, or none; each changes one row."""
-        self._db.execute("BEGIN IMMEDIATE")
+        self._commit(statements, rows=1)
+        self._back_up()
+
+    def _commit(self, statements: Iterable[Statement], rows: int | None = None) -> None:
+        """All statements in one transaction, or none.
+
+        Raises:
+            JournalError: when the file cannot be written, for example on a full disk, or a
+                statement changes another number of rows.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             for statement, values in statements:
-                if self._db.execute(statement, values).rowcount != 1:
+                changed = self._db.execute(statement, values).rowcount
+                if rows is not None and changed != rows:
                     raise JournalError(str(self.path), "a trial that has ended", "a pending one")
             self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
+        except sqlite3.IntegrityError:
             raise
+        except sqlite3.DatabaseError as error:
+            raise self._unwritable(error) from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    def _unwritable(self, error: Exception) -> JournalError:
+        expected = "room to write: what has ended is kept, and nassearch resume goes on from it"
+        return JournalError(str(self.path), f"cannot be written ({error})", expected)
+
+    def _back_up(self) -> None:
+        """Copies the journal to its second file, which changes from one whole copy to the next."""
+        backup = self.path.with_name(BACKUP)
+        part = backup.with_suffix(".part")
+        try:
+            part.unlink(missing_ok=True)
+            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                copy.execute("PRAGMA synchronous = OFF")
+                self._db.backup(copy)
+            os.replace(part, backup)
+        except (sqlite3.Error, OSError) as error:
+            part.unlink(missing_ok=True)
+            raise self._unwritable(error) from error
 
     # What the run is ----------------------------------------------------------------
 
     def meta(self) -> dict[str, Any]:
-        """What is known of the run: settings, data, encoder, versions."""
+        """What is known of the run: settings, data, encoder."""
         rows = self._db.execute("SELECT name, value FROM meta")
         return {name: json.loads(value) for name, value in rows}
 
@@ -114,47 +183,92 @@ class Journal:
         insert = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
         self._write((insert, (name, _dump(value))) for name, value in values.items())
 
+    def begin_session(self, environment: Mapping[str, Any], seconds: float) -> None:
+        """Notes that a process goes on with the run, ``seconds`` after it was started."""
+        insert = "INSERT INTO sessions (environment, seconds) VALUES (?, ?)"
+        self._write([(insert, (_dump(environment), seconds))])
+
+    def sessions(self) -> list[Session]:
+        """Every process's share, in order."""
+        rows = self._db.execute("SELECT environment, seconds FROM sessions ORDER BY number")
+        return [Session(json.loads(environment), seconds) for environment, seconds in rows]
+
     # What it has done ---------------------------------------------------------------
 
     def trials(self) -> list[Trial]:
         """All trials in order."""
         stages: dict[int, list[Stage]] = {}
         joined = (
-            "SELECT trial, reward, metrics, seconds FROM stages"
+            "SELECT trial, reward, metrics, seconds, batch_size FROM stages"
             " JOIN timings USING (trial, stage) ORDER BY trial, stage"
         )
-        for trial, reward, metrics, seconds in self._db.execute(joined):
-            stages.setdefault(trial, []).append(Stage(reward, json.loads(metrics), seconds))
-        rows = self._db.execute("SELECT * FROM trials ORDER BY number")
+        for trial, reward, metrics, *rest in self._db.execute(joined):
+            stages.setdefault(trial, []).append(Stage(reward, json.loads(metrics), *rest))
+        rows = self._db.execute(
+            "SELECT trials.*, milliseconds FROM trials"
+            " LEFT JOIN latencies ON trial = trials.number ORDER BY trials.number"
+        )
         return [_trial(row, tuple(stages.get(row[0], ()))) for row in rows]
+
+    def rejections(self) -> list[Rejection]:
+        """What was proposed and over a limit, in order."""
+        rows = self._db.execute('SELECT genotype, "limit", detail FROM rejections ORDER BY number')
+        return [Rejection(parse(genotype).genotype, *rest) for genotype, *rest in rows]
 
     def searcher_state(self) -> dict[str, Any] | None:
         """The searcher's last state; None before the first proposal."""
         row = self._db.execute("SELECT state FROM searcher").fetchone()
         return None if row is None else json.loads(row[0])
 
-    def propose(self, trials: Sequence[Trial], searcher: Mapping[str, Any]) -> None:
+    def propose(
+        self,
+        trials: Sequence[Trial],
+        searcher: Mapping[str, Any],
+        rejections: Sequence[Rejection] = (),
+    ) -> None:
         """Stores a batch of pending trials with the state of the searcher behind it."""
-        self._write([*((_INSERT, _row(trial)) for trial in trials), _searcher(searcher)])
-
-    def finish(self, trial: Trial, searcher: Mapping[str, Any] | None = None) -> None:
-        """Stores how a pending trial ended, and the searcher's state if it learnt from it."""
-        update = (
-            "UPDATE trials SET state = ?, reward = ?, source = ?, failure = ?, detail = ?,"
-            f" parameters = ?, multiply_adds = ? WHERE number = ? AND state = '{PENDING}'"
+        measured = [(t.number, t.latency) for t in trials if t.latency is not None]
+        self._write(
+            [
+                *((_INSERT, _row(trial)) for trial in trials),
+                *(("INSERT INTO latencies VALUES (?, ?)", pair) for pair in measured),
+                *((_REJECT, _rejection_row(each)) for each in rejections),
+                _searcher(searcher),
+            ]
         )
-        statements: list[tuple[str, Sequence[Any]]] = [(update, (*_row(trial)[5:], trial.number))]
+
+    def finish(
+        self, trial: Trial, searcher: Mapping[str, Any] | None = None, seconds: float | None = None
+    ) -> None:
+        """Stores how a pending trial ended.
+
+        Args:
+            trial: as it ended.
+            searcher: the searcher's state, if it learnt from it.
+            seconds: how long the session has been going on.
+        """
+        statements: list[Statement] = [(_FINISH, (*_row(trial)[5:10], trial.number))]
         for number, stage in enumerate(trial.stages, 1):
             place = (trial.number, number)
-            metrics = _dump(dict(stage.metrics))
+            row = (*place, stage.reward, _dump(dict(stage.metrics)), stage.batch_size)
             statements += [
-                ("INSERT INTO stages VALUES (?, ?, ?, ?)", (*place, stage.reward, metrics)),
+                ("INSERT INTO stages VALUES (?, ?, ?, ?, ?)", row),
                 ("INSERT INTO timings VALUES (?, ?, ?)", (*place, stage.seconds)),
             ]
-        self._write(statements if searcher is None else [*statements, _searcher(searcher)])
+        if searcher is not None:
+            statements.append(_searcher(searcher))
+        if seconds is not None:
+            statements.append((_SPENT, (seconds,)))
+        self._write(statements)
 
 
 _INSERT = f"INSERT INTO trials VALUES ({', '.join('?' * 12)})"
+_FINISH = (
+    "UPDATE trials SET state = ?, reward = ?, source = ?, failure = ?, detail = ?"
+    f" WHERE number = ? AND state = '{PENDING}'"
+)
+_REJECT = 'INSERT INTO rejections (genotype, "limit", detail) VALUES (?, ?, ?)'
+_SPENT = "UPDATE sessions SET seconds = ? WHERE number = (SELECT max(number) FROM sessions)"
 
 
 def _row(trial: Trial) -> tuple[Any, ...]:
@@ -173,7 +287,11 @@ def _trial(row: Sequence[Any], stages: tuple[Stage, ...]) -> Trial:
     return Trial(number, batch, found, key, seed, state, stages, reward, source, failure, *cost)
 
 
-def _searcher(state: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+def _rejection_row(rejection: Rejection) -> tuple[Any, ...]:
+    return to_json(rejection.genotype), rejection.limit, rejection.detail
+
+
+def _searcher(state: Mapping[str, Any]) -> Statement:
     return "INSERT OR REPLACE INTO searcher VALUES (0, ?)", (_dump(state),)
 
 

@@ -67,10 +67,11 @@ class Plain:
 
 
 class Live:
-    """Bars that move, with lines above them."""
+    """Bars that move, one a task under way, with lines above them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._bars: Progress | None = None
 
     def say(self, line: str) -> None:
         """Prints the line above the bars."""
@@ -79,16 +80,28 @@ class Live:
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Advance]:
         """A bar that is gone when the task is."""
-        columns = (
+        bars = self._bars = self._bars or self._started()
+        bar = bars.add_task(title, total=total, text="")
+        try:
+            yield lambda done, text: bars.update(bar, completed=done, text=text)
+        finally:
+            bars.remove_task(bar)
+            if not bars.tasks:
+                bars.stop()
+                self._bars = None
+
+    def _started(self) -> Progress:
+        bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
         )
-        with Progress(*columns, console=self._console, transient=True) as bars:
-            bar = bars.add_task(title, total=total, text="")
-            yield lambda done, text: bars.update(bar, completed=done, text=text)
+        bars.start()
+        return bars
 
 
 def display_on_stderr() -> Display:

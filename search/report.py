@@ -18,10 +18,10 @@ from search.examples import IMAGE, LABEL
 from search.journal import Journal
 from search.lock import holder
 from search.pictures import Example, classify, draw
-from search.run import Workplace
 from search.trials import PENDING, Trial, best_of
 from search.watch import ending
 from search.weights import shipped
+from search.workplace import Workplace
 
 SHOWN = 4
 """Examples in the picture of predictions."""

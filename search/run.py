@@ -2,233 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from importlib import metadata
-from pathlib import Path
-from platform import python_version
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from backends.base import Learner
-from backends.registry import backend
-from compiler import Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
-from genotype import SearchSpace
+from search.bounds import Clock, Until
 from search.cache import params_digest
-from search.config import Settings, difference
-from search.data import Augment, DataError, Dataset, open_dataset
-from search.data import split as split_data
+from search.config import difference
+from search.data import DataError
 from search.driver import Driver, Policy
+from search.durations import duration
+from search.environment import lines
 from search.errors import JournalError, SettingsError
-from search.evaluator import Material, TwoStages
-from search.examples import LABEL, ImageExamples, pixel_key, pixel_store
-from search.features import FeatureSource, feature_examples, some_of
-from search.journal import NAME, Journal
+from search.examples import LABEL
+from search.executors import Executor, Inline
+from search.journal import Journal
 from search.lock import run_lock
-from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
-from search.progress import Display
+from search.rescue import NAME, mend
 from search.searchers import make_searcher
-from search.store import Store
-from search.tasks import Segmentation
+from search.settings_file import write_settings
 from search.trials import Trial
 from search.watch import Watch
-from search.weights import RunWeights, shipped
+from search.workers import Workers
+from search.workplace import Workplace
 
-
-@dataclass(frozen=True)
-class Workplace:
-    """Everything that the trials of a run have in common, made when first needed.
-
-    Attributes:
-        settings: of the run.
-        folder: the run's own folder.
-        cache: where things computed once are kept, for other runs too.
-        display: where progress goes.
-    """
-
-    settings: Settings
-    folder: Path
-    cache: Path
-    display: Display
-
-    @cached_property
-    def learner(self) -> Learner:
-        """Who trains."""
-        learner: Learner = backend("learner", self.settings.learner)(threads=self.settings.threads)
-        return learner
-
-    @property
-    def space(self) -> SearchSpace:
-        """Where genotypes are searched for."""
-        return SearchSpace.cvpr2019()
-
-    # Data -------------------------------------------------------------------------------
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The training part of the data, at the run's size."""
-        data = self.settings.data
-        return open_dataset(data.source, classes=data.classes, size=data.size)
-
-    @cached_property
-    def pixels(self) -> Store:
-        """Its images and labels, checked and decoded."""
-        return pixel_store(self.dataset, self.cache, self.display)
-
-    @cached_property
-    def parts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Which images are meta-train and which are meta-val, whatever the run's seed."""
-        first, second = split_data(self.dataset, self.settings.data.meta_train)
-        return first.indices, second.indices
-
-    def train_images(self, scale: tuple[float, float]) -> ImageExamples:
-        """Meta-train for a whole network, magnified at random by ``scale``."""
-        data = self.settings.data
-        return ImageExamples(self.pixels, self.parts[0], Augment(data.size, scale, data.mirror))
-
-    def val_images(self) -> ImageExamples:
-        """Meta-val for a whole network."""
-        return ImageExamples(self.pixels, self.parts[1])
-
-    @cached_property
-    def task(self) -> Segmentation:
-        """What is asked of a network."""
-        ignore = self.settings.task.ignore
-        if ignore is None:
-            ignore = ("background",) if self.settings.data.source.startswith("voc:") else ()
-        return Segmentation(self.dataset.classes, ignore)
-
-    # Model ------------------------------------------------------------------------------
-
-    @cached_property
-    def spec(self) -> ModelSpec:
-        """What is built around a genotype."""
-        return ModelSpec(classes=len(self.dataset.classes), **self.settings.model.model_dump())
-
-    @cached_property
-    def encoder_graph(self) -> Graph:
-        """From an image to the encoder outputs, which are the same for every genotype."""
-        any_genotype = self.space.genotype([0] * len(self.space.layout))
-        graph = lower(any_genotype, self.spec)
-        return split(graph, encoder_outputs(graph))[0]
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The weights that trials start from."""
-        path = self.settings.encoder_weights
-        if path is not None:
-            self.display.say(f"encoder: from {path}; without its teacher, nothing is distilled")
-            return given_encoder(path, self.encoder_graph)
-        work = Pretraining(
-            learner=self.learner,
-            label=self.settings.learner,
-            spec=self.spec,
-            settings=self.settings.pretrain,
-            train=self.train_images(self.settings.pretrain.scale),
-            val=self.val_images(),
-            data_key=pixel_key(self.dataset),
-            task=self.task,
-        )
-        own = self.folder / "encoder.safetensors"
-        return pretrained_encoder(work, own, self.cache, self.display)
-
-    @cached_property
-    def encoder_params(self) -> Mapping[str, Any]:
-        """The encoder's own arrays."""
-        return {n: v for n, v in self.encoder.params.items() if n.startswith(PREFIX)}
-
-    # Trials -----------------------------------------------------------------------------
-
-    @cached_property
-    def evaluator(self) -> TwoStages:
-        """Trains and scores genotypes."""
-        settings = self.settings
-        teacher = self.encoder.teacher if settings.stage1.distillation else None
-        source = FeatureSource(
-            learner=self.learner,
-            label=settings.learner,
-            encoder=Program(self.encoder_graph, self.encoder_params, "encoder"),
-            teacher=teacher,
-            pixels=self.pixels,
-            pixel_key=pixel_key(self.dataset),
-            dtype=settings.features.dtype,
-        )
-        train, val = self.parts
-        some = some_of(train, settings.features.images)
-        first = Material(*feature_examples(source, some, val, self.cache, self.display))
-        return TwoStages(
-            learner=self.learner,
-            task=self.task,
-            spec=self.spec,
-            encoder=self.encoder_params,
-            first=first,
-            second=Material(self.train_images(settings.data.scale), self.val_images()),
-            stage1=settings.stage1,
-            stage2=settings.stage2,
-        )
-
-    @cached_property
-    def weights(self) -> RunWeights:
-        """The trained networks."""
-        palette = self.dataset.palette.tolist()
-        folder, size = self.folder / "weights", self.settings.data.size
-        return RunWeights(folder, self.spec, self.dataset.classes, palette, size)
-
-    def figures(self, trial: Trial) -> tuple[int, int]:
-        """Parameters and multiply-adds of a trial's network as described."""
-        found = cost(lower(trial.genotype, shipped(self.spec)), self.settings.data.size)
-        return found.parameters, found.multiply_adds
-
-    def meta(self) -> dict[str, Any]:
-        """What the journal is to know of the run, the encoder apart."""
-        return {
-            "settings": self.settings.model_dump(mode="json"),
-            "data": pixel_key(self.dataset),
-            "classes": list(self.dataset.classes),
-            "model": self.spec.to_dict(),
-            "versions": versions(),
-        }
-
-
-def versions() -> dict[str, str]:
-    """Versions of what takes part, by name."""
-    found = {"python": python_version()}
-    for package in ("auxnas", "numpy", "torch"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+SETTINGS = "settings.toml"
+"""The run's settings and environment for people; the journal has them too."""
 
 
 def execute(place: Workplace) -> list[Trial]:
-    """Runs the search until it has ``settings.trials`` outcomes; returns its trials.
+    """Runs the search to ``settings.trials`` or ``settings.budget``; returns its trials.
 
     A run that was begun in the same folder with the same settings is continued.
 
     Raises:
         RunLockedError: when another process runs in this folder.
         SettingsError: naming the first setting that differs from the run's.
-        JournalError: when data or encoder have changed since, or the journal is damaged.
+        JournalError: when data or encoder have changed since, or the journal cannot be
+            read or written.
+        SearchError: when no genotype is within the limits, or a worker cannot work.
     """
+    start = monotonic()
     if not (place.folder / NAME).exists():
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
-    with run_lock(place.folder), Journal(place.folder, write=True) as journal:
-        known = journal.meta() if journal.trials() else {}
-        _refuse_other_settings(place, known)
-        place.display.say(_introduction(place))
-        _settle(place, journal, known, place.meta())
-        _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
-        with Watch(place.display, place.settings.trials) as watch:
-            return _driver(place, journal, watch).run(place.settings.trials)
+    with run_lock(place.folder):
+        remark = mend(place.folder)
+        if remark:
+            place.display.say(remark)
+        with Journal(place.folder, write=True) as journal:
+            _settle_all(place, journal)
+            return _search(place, journal, start)
+
+
+def _settle_all(place: Workplace, journal: Journal) -> None:
+    """Compares the run with what it was before, or stores what it is."""
+    known = journal.meta() if journal.trials() else {}
+    _refuse_other_settings(place, known)
+    place.display.say(_introduction(place))
+    _settle(place, journal, known, place.meta())
+    _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
+    remarks = [*lines(place.environment), f"data {place.meta()['data']}"]
+    write_settings(place.folder / SETTINGS, place.settings, remarks)
+
+
+def _search(place: Workplace, journal: Journal, start: float) -> list[Trial]:
+    """Goes on with the trials. ``start`` is when this session began, by ``monotonic``."""
+    clock = Clock(sum(session.seconds for session in journal.sessions()), start=start)
+    journal.begin_session(place.environment, clock.session)
+    until = Until(place.settings.trials, place.settings.budget)
+    with Watch(place.display, until, clock) as watch, _executor(place) as executor:
+        return _driver(place, journal, executor, watch, clock).run(until)
+
+
+@contextmanager
+def _executor(place: Workplace) -> Iterator[Executor]:
+    """Where trials are evaluated: in this process, or in workers where they are asked for."""
+    settings = place.settings
+    if settings.workers or settings.trial_timeout:
+        with Workers(place.evaluator, max(1, settings.workers), settings.trial_timeout) as workers:
+            yield workers
+    else:
+        yield Inline(place.evaluator)
 
 
 def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
-    _ = place.learner, place.task, place.pixels
+    _ = place.learner, place.task, place.times_networks, place.pixels
     _refuse_thin(place)
     if place.settings.encoder_weights is not None:
         _ = place.encoder
@@ -245,17 +108,27 @@ def _refuse_thin(place: Workplace) -> None:
             raise DataError(where, "no labelled pixel of a class that counts", "some")
 
 
-def _driver(place: Workplace, journal: Journal, watch: Watch) -> Driver:
-    search = place.settings.search
-    seed = place.settings.seed
+def _driver(
+    place: Workplace, journal: Journal, executor: Executor, watch: Watch, clock: Clock
+) -> Driver:
+    settings, search = place.settings, place.settings.search
     return Driver(
         journal=journal,
-        searcher=make_searcher(search, place.space, seed, place.settings.learner),
-        evaluate=place.evaluator,
-        figures=place.figures,
-        policy=Policy(seed, search.batch, search.proceed, search.proceed_half_life, search.reuse),
+        searcher=make_searcher(search, place.space, settings.seed, settings.learner),
+        executor=executor,
+        measure=place.figures,
+        policy=Policy(
+            seed=settings.seed,
+            batch=search.batch,
+            proceed=search.proceed,
+            half_life=search.proceed_half_life,
+            reuse=search.reuse,
+            limits=settings.limits,
+            latency=settings.latency,
+        ),
         weights=place.weights,
         watcher=watch,
+        clock=clock,
     )
 
 
@@ -281,9 +154,12 @@ def _settle(
 
 def _introduction(place: Workplace) -> str:
     """What is about to happen."""
-    dataset, (height, width) = place.dataset, place.settings.data.size
+    dataset, settings = place.dataset, place.settings
+    height, width = settings.data.size
+    bounds = [f"{settings.trials} trials"] if settings.trials else []
+    bounds += [duration(settings.budget)] if settings.budget else []
     return (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
-        f"{len(dataset.classes)} classes, {place.settings.trials} trials, "
-        f"{type(place.learner).__name__}"
+        f"{len(dataset.classes)} classes, {' or '.join(bounds)}, "
+        f"{type(place.learner).__name__} on {place.learner.where}"
     )

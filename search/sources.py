@@ -8,8 +8,9 @@ from typing import Any
 
 from genotype import Genotype, zoo
 from search.errors import SearchError
-from search.journal import NAME, Journal
+from search.journal import Journal
 from search.networks import LWRF
+from search.rescue import NAME
 from search.training_config import like_search
 from search.trials import Trial, best_of
 

@@ -22,17 +22,18 @@ from search.cache import params_digest
 from search.checkpoint import Checkpoint, Entry
 from search.config import difference
 from search.data import Dataset, open_dataset, parts
+from search.environment import versions
 from search.errors import SearchError, SettingsError
 from search.evaluation import figures, scores
 from search.examples import ImageExamples, pixel_key, pixel_store
 from search.lock import run_lock
 from search.networks import WEIGHTS, Network, Trained, read_network, save_network
 from search.progress import Display
-from search.run import Workplace, versions
 from search.store import Store
 from search.tasks import Segmentation
 from search.training import LongTraining, taught
 from search.training_config import TrainingSettings
+from search.workplace import Workplace
 
 BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "genotype.json"
 """What a training is, what came out of it, and its genotype; in its folder."""

@@ -25,11 +25,13 @@ class Stage:
         reward: what the task makes of the validation.
         metrics: what the reward is made of.
         seconds: how long it took; never compared.
+        batch_size: images a step: half of what the settings say where memory ran out.
     """
 
     reward: float
     metrics: Mapping[str, float]
     seconds: float = field(default=0.0, compare=False)
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,36 @@ class Failure:
     """
 
     kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a network costs, as described and without auxiliary heads.
+
+    Attributes:
+        parameters: how many.
+        multiply_adds: of its convolutions, at the run's image size.
+        latency: milliseconds for one image of that size, compiled; None if not measured.
+    """
+
+    parameters: int
+    multiply_adds: int
+    latency: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A genotype that was over a limit: neither trained nor told of to the searcher.
+
+    Attributes:
+        genotype: what was proposed.
+        limit: ``params``, ``madds`` or ``latency_ms``.
+        detail: one line for people.
+    """
+
+    genotype: Genotype
+    limit: str
     detail: str
 
 
@@ -93,11 +125,13 @@ class Trial:
         seed: of everything random in it.
         state: see the module's constants.
         stages: the stages that ended.
-        reward: the last stage's, or the shared one.
+        reward: what the searcher is told: the last stage's, weighted by the latency where
+            the settings say so, or the shared one.
         source: number of the trial whose reward it shares.
         failure: why it failed, if it did.
-        parameters: of the network as described, without auxiliary heads.
-        multiply_adds: of its convolutions, at the run's image size.
+        parameters: see ``Figures``; None where the network cannot be built.
+        multiply_adds: likewise.
+        latency: likewise; a measured time, never compared.
     """
 
     number: int
@@ -112,6 +146,7 @@ class Trial:
     failure: Failure | None = None
     parameters: int | None = None
     multiply_adds: int | None = None
+    latency: float | None = field(default=None, compare=False)
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""Trained networks of a run: written before the journal knows of them, the best one kept."""
+"""Trained networks of a run: written before the journal knows of them, the best ones kept."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class RunWeights:
         classes: the class names.
         palette: their colours, [red, green, blue] each.
         size: (height, width) of the images.
+        best: how many of the best trials' are kept.
     """
 
     folder: Path
@@ -32,11 +33,12 @@ class RunWeights:
     classes: tuple[str, ...]
     palette: list[list[int]]
     size: tuple[int, int]
+    best: int = 1
 
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores the network that ``trial`` ended with, auxiliary heads apart."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.save(self._path(trial), trial.genotype, program.params)
+        self.save(self.path(trial), trial.genotype, program.params)
 
     def save(self, path: Path, genotype: Genotype, params: Mapping[str, Any]) -> None:
         """Writes a network's weights with all it takes to use them."""
@@ -57,17 +59,18 @@ class RunWeights:
         Raises:
             CompilerError: when its file is missing or damaged.
         """
-        path, graph = self._path(trial), self.graph(trial.genotype)
+        path, graph = self.path(trial), self.graph(trial.genotype)
         return Program(graph, fit(graph, load_weights(path)[0], str(path)), trial.key)
 
     def prune(self, trials: list[Trial]) -> None:
-        """Drops every file but the best trial's."""
-        kept = {self._path(trial) for trial in best_of(trials)[:1]}
+        """Drops every file but the best trials'."""
+        kept = {self.path(trial) for trial in best_of(trials)[: self.best]}
         for path in self.folder.glob("*"):
             if path not in kept:
                 path.unlink(missing_ok=True)
 
-    def _path(self, trial: Trial) -> Path:
+    def path(self, trial: Trial) -> Path:
+        """The file of a trial, whether or not it is there."""
         return self.folder / f"trial-{trial.number:05}.safetensors"
 
 

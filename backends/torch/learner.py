@@ -42,9 +42,19 @@ class TorchLearner:
     def __init__(
         self, device: str | torch.device | None = None, threads: int | None = None
     ) -> None:
-        self.device = choose_device(device)
+        self.device, self._threads = choose_device(device), threads
         if threads is not None:
             torch.set_num_threads(threads)
+
+    def __reduce__(self) -> tuple[type[TorchLearner], tuple[str, int | None]]:
+        return TorchLearner, (str(self.device), self._threads)
+
+    @property
+    def where(self) -> str:
+        """The device, a GPU by its name."""
+        if self.device.type != "cuda":
+            return str(self.device)
+        return f"{self.device} ({torch.cuda.get_device_name(self.device)})"
 
     def fit(
         self,

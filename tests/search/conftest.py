@@ -9,12 +9,13 @@ import pytest
 from genotype import SearchSpace
 from search.config import Settings, nested, resolve
 from search.driver import Driver, Policy
-from search.evaluator import StageProgress
+from search.evaluator import StageProgress, silent
+from search.executors import Evaluate, Executor, Inline
 from search.journal import Journal
 from search.progress import Silent
-from search.run import Workplace
 from search.searchers import RandomSearcher, Searcher
-from search.trials import COMPLETE, STOPPED, Job, Outcome, Stage, Trial
+from search.trials import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
+from search.workplace import Workplace
 
 TINY: dict[str, Any] = {
     "learner": "null",
@@ -24,6 +25,7 @@ TINY: dict[str, Any] = {
     "model.width": 0.1,
     "model.agg_size": 8,
     "search.batch": 2,
+    "latency.measure": False,
     "pretrain.channels": 8,
     "pretrain.epochs": 1,
     "stage1.batch_size": 4,
@@ -48,7 +50,7 @@ class Unwatched:
     """Watches nothing."""
 
     def started(self, trial: Trial) -> StageProgress:
-        return lambda stage, step: None
+        return silent
 
     def finished(self, trial: Trial, trials: list[Trial]) -> None:
         pass
@@ -64,21 +66,20 @@ def pretend(job: Job, progress: object = None) -> Outcome:
     return Outcome(COMPLETE, (*stages, Stage(second, {"miou": second})))
 
 
-Evaluate = Callable[[Job, StageProgress], Outcome]
-
-
 def make_driver(
     journal: Journal,
     evaluate: Evaluate = pretend,
     searcher: Searcher | None = None,
     batch: int = 3,
     seed: int = 0,
+    executor: Executor | None = None,
 ) -> Driver:
+    journal.begin_session({}, 0.0)
     return Driver(
         journal=journal,
         searcher=searcher or RandomSearcher(SearchSpace.cvpr2019(), seed),
-        evaluate=evaluate,
-        figures=lambda trial: (trial.number, 2 * trial.number),
+        executor=executor or Inline(evaluate),
+        measure=lambda genotype: Figures(genotype.tokens[0], 2 * genotype.tokens[1]),
         policy=Policy(seed, batch, proceed=0.9, half_life=5),
         weights=Unweighted(),
         watcher=Unwatched(),

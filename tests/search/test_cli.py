@@ -17,6 +17,7 @@ from search.cli import main
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
     *("--set", "model.width=0.1", "--set", "model.agg_size=8", "--trials", "4"),
+    *("--set", "latency.measure=false"),
 ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from genotype import SearchSpace
+from search.bounds import Until
 from search.driver import mean_first_reward
 from search.journal import Journal, contents
 from search.searchers import RandomSearcher
@@ -75,7 +76,7 @@ def whole(tmp_path, driver_of, count=10, **changes):
     folder.mkdir()
     with Journal(folder, write=True) as journal:
         searcher = Learning(SPACE, 0)
-        driver_of(journal, searcher=searcher, **changes).run(count)
+        driver_of(journal, searcher=searcher, **changes).run(Until(count))
     return contents(folder)
 
 
@@ -83,12 +84,11 @@ def cut(folder, driver_of, evaluate, clock, count=10):
     """Runs until the clock strikes; whether it got to the end."""
     folder.mkdir(exist_ok=True)
     with Journal(folder, write=True) as journal:
-        driver = driver_of(
-            Mortal(journal, clock), Mortal(evaluate, clock), Mortal(Learning(SPACE, 0), clock)
-        )
-        driver = replace(driver, weights=Mortal(driver.weights, clock))
+        parts = Mortal(journal, clock), Mortal(evaluate, clock), Mortal(Learning(SPACE, 0), clock)
         try:
-            driver.run(count)
+            driver = driver_of(*parts)
+            driver = replace(driver, weights=Mortal(driver.weights, clock))
+            driver.run(Until(count))
         except Killed:
             return False
         return True
@@ -124,7 +124,7 @@ def test_the_comparison_sees_a_searcher_that_is_not_restored(tmp_path, driver_of
     folder = tmp_path / "cut"
     assert not cut(folder, driver_of, outcome_of, Clock(30))
     with Journal(folder, write=True) as journal:
-        driver_of(journal, searcher=Forgetful(SPACE, 0)).run(10)
+        driver_of(journal, searcher=Forgetful(SPACE, 0)).run(Until(10))
     assert contents(folder) != expected
 
 
@@ -134,7 +134,7 @@ def test_more_trials_later_are_the_same_as_at_once(tmp_path, driver_of):
     folder.mkdir()
     for count in (1, 4, 5, 11):
         with Journal(folder, write=True) as journal:
-            trials = driver_of(journal, searcher=Learning(SPACE, 0)).run(count)
+            trials = driver_of(journal, searcher=Learning(SPACE, 0)).run(Until(count))
             assert sum(trial.state != PENDING for trial in trials) == count
     assert contents(folder) == expected
 
@@ -143,7 +143,7 @@ def test_another_seed_is_another_journal(tmp_path, driver_of):
     for seed in (0, 1):
         (tmp_path / str(seed)).mkdir()
         with Journal(tmp_path / str(seed), write=True) as journal:
-            driver_of(journal, seed=seed).run(4)
+            driver_of(journal, seed=seed).run(Until(4))
     assert contents(tmp_path / "0") != contents(tmp_path / "1")
 
 
@@ -151,7 +151,7 @@ def test_a_job_depends_on_earlier_batches_only(tmp_path, driver_of, outcome_of):
     """Ending a batch's trials in another order changes no job and no outcome."""
     with Journal(tmp_path, write=True) as journal:
         driver = driver_of(journal)
-        trials = driver.run(9)
+        trials = driver.run(Until(9))
         for trial in trials:
             others = [replace(t, state=PENDING, stages=()) for t in trials[trial.batch * 3 :]]
             known = trials[: trial.batch * 3] + others
@@ -161,7 +161,7 @@ def test_a_job_depends_on_earlier_batches_only(tmp_path, driver_of, outcome_of):
 
 def test_the_baseline_is_the_mean_first_reward_of_the_batches_before(tmp_path, driver_of):
     with Journal(tmp_path, write=True) as journal:
-        trials = driver_of(journal).run(9)
+        trials = driver_of(journal).run(Until(9))
     firsts = [trial.stages[0].reward for trial in trials]
     assert mean_first_reward(trials, 0) is None
     assert mean_first_reward(trials, 1) == pytest.approx(sum(firsts[:3]) / 3)
@@ -188,7 +188,7 @@ def test_failures_are_typed_kept_apart_and_never_told(tmp_path, driver_of, outco
 
     searcher = Attentive(SPACE, 0)
     with Journal(tmp_path, write=True) as journal:
-        trials = driver_of(journal, evaluate, searcher).run(9)
+        trials = driver_of(journal, evaluate, searcher).run(Until(9))
         assert journal.trials() == trials
     assert searcher.told == [[0, 2], [], [6, 7, 8]]
     assert [t.number for t in trials if t.state == FAILED] == [1, 3, 4, 5]
@@ -217,7 +217,7 @@ def test_isomorphic_genotypes_share_a_reward(tmp_path, driver_of, outcome_of):
         return outcome_of(job)
 
     with Journal(tmp_path, write=True) as journal:
-        trials = driver_of(journal, evaluate, Repeating(SPACE, 0)).run(6)
+        trials = driver_of(journal, evaluate, Repeating(SPACE, 0)).run(Until(6))
     assert trained == [0]
     assert [trial.state for trial in trials] == [COMPLETE] + [REUSED] * 5
     assert {(trial.reward, trial.source) for trial in trials[1:]} == {(trials[0].reward, 0)}
@@ -230,7 +230,7 @@ def test_a_failure_is_not_shared(tmp_path, driver_of, outcome_of):
         return outcome_of(job)
 
     with Journal(tmp_path, write=True) as journal:
-        trials = driver_of(journal, evaluate, Repeating(SPACE, 0)).run(3)
+        trials = driver_of(journal, evaluate, Repeating(SPACE, 0)).run(Until(3))
     assert [trial.state for trial in trials] == [FAILED, COMPLETE, REUSED]
     assert trials[2].source == 1
 
@@ -239,7 +239,7 @@ def test_reuse_can_be_switched_off(tmp_path, driver_of):
     with Journal(tmp_path, write=True) as journal:
         driver = driver_of(journal, searcher=Repeating(SPACE, 0))
         driver = replace(driver, policy=replace(driver.policy, reuse=False))
-        assert {trial.state for trial in driver.run(3)} == {COMPLETE}
+        assert {trial.state for trial in driver.run(Until(3))} == {COMPLETE}
 
 
 def test_trial_seeds_are_distinct_and_fixed():

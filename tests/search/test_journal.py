@@ -8,22 +8,22 @@ import pytest
 
 from genotype import SearchSpace, zoo
 from search.errors import JournalError
-from search.journal import NAME, VERSION, Journal, contents
-from search.trials import COMPLETE, FAILED, REUSED, Failure, Stage, Trial
+from search.journal import VERSION, Journal, Session, contents
+from search.rescue import NAME, mend
+from search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
 
 
 def pending(number, batch=0):
     genotype = GENOTYPES[number % 3]
-    return Trial(number, batch, genotype, genotype.key(), 10 + number)
+    found = Trial(number, batch, genotype, genotype.key(), 10 + number)
+    return replace(found, parameters=7, multiply_adds=9, latency=1.25 * number or None)
 
 
 def ended(number, reward=0.5):
-    stages = (Stage(0.25, {"miou": 0.125}, 1.5), Stage(reward, {"miou": 0.75}, 2.5))
-    return replace(
-        pending(number), state=COMPLETE, stages=stages, reward=reward, parameters=7, multiply_adds=9
-    )
+    stages = (Stage(0.25, {"miou": 0.125}, 1.5, 16), Stage(reward, {"miou": 0.75}, 2.5))
+    return replace(pending(number), state=COMPLETE, stages=stages, reward=reward)
 
 
 @pytest.fixture
@@ -45,9 +45,24 @@ def test_keeps_what_it_is_given(folder):
             journal.finish(trial, {"told": trial.number})
     with Journal(folder) as journal:
         assert journal.trials() == trials
+        assert [trial.latency for trial in journal.trials()] == [None, 1.25, 2.5]
         assert journal.trials()[0].seconds == 4.0
         assert journal.searcher_state() == {"told": 2}
         assert journal.meta() == {"settings": {"seed": 3}}
+
+
+def test_sessions_and_rejections(folder):
+    rejected = [
+        Rejection(genotype, "params", f"params {n}") for n, genotype in enumerate(GENOTYPES)
+    ]
+    with Journal(folder, write=True) as journal:
+        journal.begin_session({"host": "a"}, 1.0)
+        journal.finish(ended(0), seconds=7.5)
+        journal.begin_session({"host": "b"}, 2.0)
+        journal.propose([pending(3, 1)], {}, rejected)
+    with Journal(folder) as journal:
+        assert journal.sessions() == [Session({"host": "a"}, 7.5), Session({"host": "b"}, 2.0)]
+        assert journal.rejections() == rejected
 
 
 def test_result_and_searcher_state_stand_or_fall_together(folder):
@@ -116,12 +131,16 @@ def test_a_missing_one_says_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_newer_one_is_refused_and_left_alone(folder):
+@pytest.mark.parametrize(("version", "age"), [(VERSION + 1, "a newer"), (VERSION - 1, "an older")])
+def test_one_of_another_version_is_refused_and_left_alone(folder, version, age):
     with sqlite3.connect(folder / NAME) as database:
-        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+        database.execute(f"PRAGMA user_version = {version}")
     database.close()
+    assert mend(folder) is None
     for write in (False, True):
-        with pytest.raises(JournalError, match=f"journal version {VERSION + 1}, expected"):
+        with pytest.raises(
+            JournalError, match=f"journal version {version}, .*: {age} auxnas"
+        ):
             Journal(folder, write)
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from backends.base import Step
 from genotype import zoo
+from search.bounds import Clock, Until
 from search.progress import Live, Plain, clock
 from search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Failure, Stage, Trial
 from search.watch import Watch, ending
@@ -56,7 +57,9 @@ def test_a_run_is_told_trial_by_trial(kind):
     file = io.StringIO()
     console = Console(file=file, width=200, force_terminal=kind is Live)
     trials = [trial(0), trial(1)]
-    with Watch(kind(console), 2) as watch:
+    ticks = iter(range(0, 1000, 60))
+    clock = Clock(now=lambda: next(ticks), start=0)
+    with Watch(kind(console), Until(2), clock) as watch:
         for number in range(2):
             progress = watch.started(trials[number])
             progress(1, Step(1, 2, 0.5))
@@ -67,6 +70,7 @@ def test_a_run_is_told_trial_by_trial(kind):
     text = file.getvalue()
     assert "trial 1/2: reward 0.400" in text
     assert "trial 2/2: reward 0.400" in text
+    assert "trials/h" in text
     assert text.count("left") == 1 if kind is Plain else True
 
 

@@ -26,7 +26,8 @@ from backends.null import NullLearner
 from search.config import resolve
 from search.journal import Journal
 from search.progress import Silent
-from search.run import Workplace, execute
+from search.run import execute
+from search.workplace import Workplace
 from search.weights import RunWeights
 
 owner = {"fit": NullLearner, "_write": Journal, "keep": RunWeights, "prune": RunWeights}
@@ -73,8 +74,8 @@ def test_killed_and_continued(place_of, name, left, after):
     trials = execute(place_of("cut"))
     assert contents(cut.folder) == contents(place_of("whole").folder)
     assert sum(trial.state != PENDING for trial in trials) == 6
-    kept = [path.name for path in (cut.folder / "weights").iterdir()]
-    assert kept == [f"trial-{best_of(trials)[0].number:05}.safetensors"]
+    kept = {path.name for path in (cut.folder / "weights").iterdir()}
+    assert kept == {f"trial-{trial.number:05}.safetensors" for trial in best_of(trials)[:3]}
 
 
 def test_same_seed_same_journal_another_seed_another(place_of):
@@ -234,7 +235,7 @@ def test_given_encoder_weights_are_what_trials_start_from(place_of, tmp_path):
 
 
 def test_weights_say_what_they_are(place_of):
-    trials = execute(place_of())
+    trials = execute(place_of(keep=1))
     (path,) = (place_of().folder / "weights").iterdir()
     _, metadata = load_weights(path)
     found = {name: json.loads(text) for name, text in metadata.items()}
@@ -258,7 +259,6 @@ def test_voc_leaves_background_out_and_others_nothing(place_of):
 
 def test_figures_are_the_papers_without_auxiliary_heads(place_of):
     from genotype import zoo
-    from search.trials import Trial
 
     place = place_of(
         "x",
@@ -267,6 +267,5 @@ def test_figures_are_the_papers_without_auxiliary_heads(place_of):
         model__sep_repeats=2,
     )
     genotype = zoo.load("arch0").genotype
-    parameters, _ = place.figures(Trial(0, 0, genotype, "", 0))
     classes = len(place.dataset.classes)
-    assert parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)
+    assert place.figures(genotype).parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)

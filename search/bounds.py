@@ -1,0 +1,51 @@
+"""How long a run has been going on, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+
+@dataclass(frozen=True)
+class Until:
+    """Where a run ends, at the first of these bounds; None is no bound.
+
+    Attributes:
+        trials: how many have ended.
+        seconds: how long it has been going on, all sessions together. Trials under way
+            then are finished, so that what such a run found is the start of a longer one.
+    """
+
+    trials: int | None = None
+    seconds: float | None = None
+
+    def begins(self, trials: int, seconds: float) -> bool:
+        """Whether one more trial is begun, after so many begun and so much time."""
+        within = self.trials is None or trials < self.trials
+        return within and (self.seconds is None or seconds < self.seconds)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How long a run has been going on.
+
+    Attributes:
+        before: seconds of its earlier sessions.
+        now: tells the time in seconds.
+        start: when this session began.
+    """
+
+    before: float = 0.0
+    now: Callable[[], float] = monotonic
+    start: float = field(default_factory=monotonic)
+
+    @property
+    def session(self) -> float:
+        """Seconds of this session."""
+        return self.now() - self.start
+
+    @property
+    def total(self) -> float:
+        """Seconds of all sessions."""
+        return self.before + self.session

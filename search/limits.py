@@ -1,0 +1,40 @@
+"""Which networks are too expensive to be tried, and what latency makes of a reward."""
+
+from __future__ import annotations
+
+from search.config import LatencySettings, LimitSettings
+from search.trials import Figures
+
+
+def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
+    """The first limit that ``figures`` are over, and a line on it; None when there is none."""
+    found = {
+        "params": figures.parameters,
+        "madds": figures.multiply_adds,
+        "latency_ms": figures.latency,
+    }
+    for name, value in found.items():
+        most = getattr(limits, name)
+        if most is not None and value is not None and value > most:
+            return name, f"{name} {_text(value)}, at most {_text(most)}"
+    return None
+
+
+def _text(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def weighted(reward: float, latency: float | None, settings: LatencySettings) -> float:
+    """``reward x (latency / target) ^ exponent`` (MnasNet, Tan et al., CVPR 2019, section 3).
+
+    The one exponent, -0.07, on both sides of the target makes of it a soft aim: twice the
+    latency has to bring 5 % more reward. Without a target the reward stays what it is.
+
+    Args:
+        reward: of the last stage.
+        latency: milliseconds.
+        settings: target and exponent.
+    """
+    if settings.target_ms is None or latency is None:
+        return reward
+    return reward * float((latency / settings.target_ms) ** settings.exponent)

@@ -1,0 +1,231 @@
+"""Trials in worker processes, which may hang or die without taking the run with them.
+
+A worker is a process of its own (spawned, so that it may use a GPU) that serves jobs over
+a pipe, one after the other. What it trains on is memory-mapped, so workers share it. It
+ends when the pipe's other end does: nothing is left behind a driver that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from time import monotonic
+from typing import Any
+
+from backends.base import Step
+from genotype.console import describe
+from search.durations import duration
+from search.errors import SearchError
+from search.evaluator import StageProgress
+from search.executors import Evaluate
+from search.trials import FAILED, Failure, Job, Outcome
+
+_BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
+"""Kinds of messages from a worker."""
+
+
+@dataclass
+class _Worker:
+    """A worker process as the driver sees it.
+
+    Attributes:
+        process: the process.
+        pipe: our end.
+        job: what it is at; None when it waits.
+        progress: who is told of that.
+        deadline: when it is to be stopped.
+        began: whether it has ever begun a job.
+    """
+
+    process: BaseProcess
+    pipe: Connection
+    job: Job | None = None
+    progress: StageProgress | None = None
+    deadline: float | None = None
+    began: bool = False
+
+    def end(self) -> None:
+        """Kills the process, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        self.process.close()
+
+
+class Workers:
+    """Implements ``Executor`` with processes. Use it in ``with``, which ends them.
+
+    Args:
+        evaluate: what they run; it is pickled.
+        places: how many there are at most; each is started when it is first needed.
+        timeout: seconds after which a job is stopped and its worker replaced.
+        clock: tells the seconds.
+    """
+
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        places: int,
+        timeout: float | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.places = places
+        self._evaluate, self._timeout, self._clock = evaluate, timeout, clock
+        self._workers: list[_Worker] = []
+        self._ended: deque[tuple[int, Outcome]] = deque()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        while self._workers:
+            self._workers.pop().end()
+
+    def submit(self, job: Job, progress: StageProgress) -> None:
+        """Hands the job to a worker that waits, or to a new one."""
+        worker = next(self._free(), None) or self._start()
+        worker.job, worker.progress, worker.deadline = job, progress, None
+        try:
+            worker.pipe.send(job)
+        except OSError:
+            self._lost(worker)
+
+    def next(self) -> tuple[int, Outcome]:
+        """Waits for a job to end."""
+        while not self._ended:
+            busy: dict[Any, _Worker] = {w.pipe: w for w in self._workers if w.job is not None}
+            for pipe in wait(busy, self._patience()):
+                self._receive(busy[pipe])
+            self._stop_overdue()
+        return self._ended.popleft()
+
+    def _free(self) -> Iterator[_Worker]:
+        """The workers that wait; those that died meanwhile are removed."""
+        for worker in [worker for worker in self._workers if worker.job is None]:
+            if worker.process.is_alive():
+                yield worker
+            else:
+                self._workers.remove(worker)
+                worker.end()
+
+    def _start(self) -> _Worker:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._evaluate), daemon=True)
+        with _interrupts_held():
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _patience(self) -> float | None:
+        """Seconds until the first deadline."""
+        deadlines = [w.deadline for w in self._workers if w.deadline is not None]
+        return max(0.0, min(deadlines) - self._clock()) if deadlines else None
+
+    def _receive(self, worker: _Worker) -> None:
+        """Deals with one message, or with the end of the process."""
+        try:
+            kind, content = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._lost(worker)
+            return
+        if kind == _BEGAN:
+            worker.began = True
+            worker.deadline = None if self._timeout is None else self._clock() + self._timeout
+        elif kind == _PROGRESS and worker.progress is not None:
+            worker.progress(*content)
+        elif kind == _ENDED:
+            self._settle(worker, content)
+        elif kind == _RAISED:
+            line, trace = content
+            error = SearchError("worker process", line)
+            error.add_note(trace)
+            raise error
+
+    def _settle(self, worker: _Worker, outcome: Outcome) -> None:
+        """The worker's job has ended."""
+        if worker.job is not None:
+            self._ended.append((worker.job.number, outcome))
+        worker.job = worker.progress = worker.deadline = None
+
+    def _lost(self, worker: _Worker) -> None:
+        """The process is gone: the job's failure, unless it never got to one."""
+        worker.process.join()
+        how = _how(worker.process.exitcode)
+        began = worker.began
+        self._fail(worker, Failure("crash", f"the worker process {how}"))
+        if not began:
+            raise SearchError("worker process", f"{how} before its first trial")
+
+    def _stop_overdue(self) -> None:
+        now = self._clock()
+        for worker in list(self._workers):
+            if worker.deadline is not None and worker.deadline <= now:
+                limit = duration(self._timeout or 0)
+                self._fail(worker, Failure("timeout", f"stopped after {limit}"))
+
+    def _fail(self, worker: _Worker, failure: Failure) -> None:
+        """Ends the worker and its job."""
+        self._settle(worker, Outcome(FAILED, (), failure))
+        self._workers.remove(worker)
+        worker.end()
+
+
+def _how(status: int | None) -> str:
+    """How a process ended, from its exit status."""
+    if status is None or status >= 0:
+        return f"ended with status {status}"
+    name = signal.Signals(-status).name
+    perhaps = ", perhaps for lack of memory" if name == "SIGKILL" else ""
+    return f"was ended by {name}{perhaps}"
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C reaches us after the block, and a process started in it never."""
+    resource_tracker.ensure_running()  # it would let Ctrl-C through again when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, evaluate: Evaluate) -> None:
+    """What a worker process does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError, OSError):  # the driver is gone
+        while True:
+            job = pipe.recv()
+            pipe.send((_BEGAN, None))
+            pipe.send(_result(pipe, evaluate, job))
+
+
+def _result(pipe: Connection, evaluate: Evaluate, job: Job) -> tuple[int, Any]:
+    def progress(stage: int, step: Step, before: float | None = None) -> None:
+        with suppress(OSError):
+            pipe.send((_PROGRESS, (stage, step, before)))
+
+    try:
+        return _ENDED, evaluate(job, progress)
+    except Exception as error:
+        return _RAISED, (describe(error), traceback.format_exc())
+
+
+def _end_with_parent() -> None:
+    """Ends this process as soon as the one that started it has, in the midst of a step too."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -1,0 +1,226 @@
+"""What the trials of a run have in common: data, encoder, features, model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from backends.base import BackendUnavailable, Learner
+from backends.latency import compiled_latency
+from backends.registry import backend
+from compiler import CompilerError, Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
+from genotype import Genotype, GenotypeError, SearchSpace
+from search.config import Settings
+from search.data import Augment, Dataset, open_dataset
+from search.data import split as split_data
+from search.environment import environment
+from search.evaluator import Material, TwoStages
+from search.examples import ImageExamples, pixel_key, pixel_store
+from search.features import FeatureSource, feature_examples, some_of
+from search.limits import excess
+from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
+from search.progress import Display
+from search.store import Store
+from search.tasks import Segmentation
+from search.trials import Figures
+from search.weights import RunWeights
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Everything that the trials of a run have in common, made when first needed.
+
+    Attributes:
+        settings: of the run.
+        folder: the run's own folder.
+        cache: where things computed once are kept, for other runs too.
+        display: where progress goes.
+    """
+
+    settings: Settings
+    folder: Path
+    cache: Path
+    display: Display
+
+    @cached_property
+    def learner(self) -> Learner:
+        """Who trains."""
+        learner: Learner = backend("learner", self.settings.learner)(threads=self.settings.threads)
+        return learner
+
+    @property
+    def space(self) -> SearchSpace:
+        """Where genotypes are searched for."""
+        return SearchSpace.cvpr2019()
+
+    # Data -------------------------------------------------------------------------------
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The training part of the data, at the run's size."""
+        data = self.settings.data
+        return open_dataset(data.source, classes=data.classes, size=data.size)
+
+    @cached_property
+    def pixels(self) -> Store:
+        """Its images and labels, checked and decoded."""
+        return pixel_store(self.dataset, self.cache, self.display)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which images are meta-train and which are meta-val, whatever the run's seed."""
+        first, second = split_data(self.dataset, self.settings.data.meta_train)
+        return first.indices, second.indices
+
+    def train_images(self, scale: tuple[float, float]) -> ImageExamples:
+        """Meta-train for a whole network, magnified at random by ``scale``."""
+        data = self.settings.data
+        return ImageExamples(self.pixels, self.parts[0], Augment(data.size, scale, data.mirror))
+
+    def val_images(self) -> ImageExamples:
+        """Meta-val for a whole network."""
+        return ImageExamples(self.pixels, self.parts[1])
+
+    @cached_property
+    def task(self) -> Segmentation:
+        """What is asked of a network."""
+        ignore = self.settings.task.ignore
+        if ignore is None:
+            ignore = ("background",) if self.settings.data.source.startswith("voc:") else ()
+        return Segmentation(self.dataset.classes, ignore)
+
+    # Model ------------------------------------------------------------------------------
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """What is built around a genotype."""
+        return ModelSpec(classes=len(self.dataset.classes), **self.settings.model.model_dump())
+
+    @cached_property
+    def encoder_graph(self) -> Graph:
+        """From an image to the encoder outputs, which are the same for every genotype."""
+        any_genotype = self.space.genotype([0] * len(self.space.layout))
+        graph = lower(any_genotype, self.spec)
+        return split(graph, encoder_outputs(graph))[0]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The weights that trials start from."""
+        path = self.settings.encoder_weights
+        if path is not None:
+            self.display.say(f"encoder: from {path}; without its teacher, nothing is distilled")
+            return given_encoder(path, self.encoder_graph)
+        work = Pretraining(
+            learner=self.learner,
+            label=self.settings.learner,
+            spec=self.spec,
+            settings=self.settings.pretrain,
+            train=self.train_images(self.settings.pretrain.scale),
+            val=self.val_images(),
+            data_key=pixel_key(self.dataset),
+            task=self.task,
+        )
+        own = self.folder / "encoder.safetensors"
+        return pretrained_encoder(work, own, self.cache, self.display)
+
+    @cached_property
+    def encoder_params(self) -> Mapping[str, Any]:
+        """The encoder's own arrays."""
+        return {n: v for n, v in self.encoder.params.items() if n.startswith(PREFIX)}
+
+    # Trials -----------------------------------------------------------------------------
+
+    @cached_property
+    def evaluator(self) -> TwoStages:
+        """Trains and scores genotypes."""
+        settings = self.settings
+        teacher = self.encoder.teacher if settings.stage1.distillation else None
+        source = FeatureSource(
+            learner=self.learner,
+            label=settings.learner,
+            encoder=Program(self.encoder_graph, self.encoder_params, "encoder"),
+            teacher=teacher,
+            pixels=self.pixels,
+            pixel_key=pixel_key(self.dataset),
+            dtype=settings.features.dtype,
+        )
+        train, val = self.parts
+        some = some_of(train, settings.features.images)
+        first = Material(*feature_examples(source, some, val, self.cache, self.display))
+        return TwoStages(
+            learner=self.learner,
+            task=self.task,
+            spec=self.spec,
+            encoder=self.encoder_params,
+            first=first,
+            second=Material(self.train_images(settings.data.scale), self.val_images()),
+            stage1=settings.stage1,
+            stage2=settings.stage2,
+        )
+
+    @cached_property
+    def weights(self) -> RunWeights:
+        """The trained networks."""
+        return RunWeights(
+            folder=self.folder / "weights",
+            spec=self.spec,
+            classes=self.dataset.classes,
+            palette=self.dataset.palette.tolist(),
+            size=self.settings.data.size,
+            best=self.settings.keep,
+        )
+
+    @cached_property
+    def times_networks(self) -> bool:
+        """Whether the latency of genotypes is measured.
+
+        Raises:
+            BackendUnavailable: when a setting needs it and onnxruntime is not installed.
+        """
+        latency = self.settings.latency
+        needed = self.settings.limits.latency_ms is not None or latency.target_ms is not None
+        if not (needed or latency.measure):
+            return False
+        try:
+            _ = backend("runner", "ort"), backend("exporter", "onnx")
+        except BackendUnavailable as error:
+            if needed:
+                raise
+            self.display.say(f"latency: not measured ({error})")
+            return False
+        return True
+
+    def figures(self, genotype: Genotype) -> Figures | None:
+        """What a genotype's network costs as described; None where none can be built.
+
+        Latency is not measured where another limit is exceeded.
+        """
+        size = self.settings.data.size
+        try:
+            graph = self.weights.graph(genotype)
+        except (GenotypeError, CompilerError):
+            return None
+        counted = cost(graph, size)
+        found = Figures(counted.parameters, counted.multiply_adds)
+        if not self.times_networks or excess(self.settings.limits, found):
+            return found
+        seconds = compiled_latency(graph, size, self.settings.threads)
+        return replace(found, latency=1000 * seconds)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where trials are trained."""
+        return environment(self.learner.where, self.settings.threads)
+
+    def meta(self) -> dict[str, Any]:
+        """What the journal is to know of the run, the encoder apart."""
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "data": pixel_key(self.dataset),
+            "classes": list(self.dataset.classes),
+            "palette": self.dataset.palette.tolist(),
+            "model": self.spec.to_dict(),
+        }
