@@ -3,9 +3,11 @@
     python bench/latency.py --output latency.json
 
 Every contender runs the same network with the same weights on the same image, fp32,
-batch 1. Rounds alternate between all contenders, so that a slow spell of the machine
-hits all of them; a contender's figure is the median over rounds of the median within a
-round, and ratios are taken within rounds. Needs the extras torch, ort and bench.
+batch 1, in a process of its own; in every round all take their turns, so that a slow
+spell of the machine hits all of them. A contender's figure is the median over rounds of
+the median within a round; ratios are taken within rounds. The second race is ours
+through onnxruntime with each pass off in turn. Needs the extras torch, ort, openvino
+and bench.
 """
 
 from __future__ import annotations
@@ -13,57 +15,69 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
-import onnx
-import onnxruntime as ort
-import torch
+from contenders import Array, Call, Contender, race, speedup
 
 from backends.base import ExportOptions
 from backends.onnx import build
-from backends.torch import build_module
 from backends.verification import difference
-from compiler import MAIN, ModelSpec, Program, Size, lower
+from compiler import MAIN, ModelSpec, Program, lower
 from compiler.passes import INFERENCE, run
 from compiler.weights import randomised
 from genotype import zoo
 
-Call = Callable[[], np.ndarray]
 PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnxslim", "openvino", "numpy")
+Row = tuple[str, Contender]
 
 
-class Logits(torch.nn.Module):
+def program_of(name: str) -> Program:
+    """A published architecture with weights that depend on nothing but its name."""
+    graph = lower(zoo.load(name).genotype, ModelSpec())
+    return Program(graph, randomised(graph, 0), name)
+
+
+def torch_module(name: str) -> Any:
     """The network as a person would have it in PyTorch: one tensor in, one out."""
+    import torch
 
-    def __init__(self, program: Program) -> None:
-        super().__init__()
-        self.network = build_module(program).eval()
+    from backends.torch import build_module
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Logits of (N, 3, H, W)."""
-        return self.network(image)[MAIN]
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build_module(program_of(name)).eval()
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.network(image)[MAIN]
+
+    return Logits()
 
 
-def ort_call(model: bytes, image: np.ndarray, threads: int) -> Call:
+# Contenders, opened in their own process -----------------------------------------------
+
+
+def onnxruntime(path: Path, image: Array, threads: int) -> Call:
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Threads that go on spinning after a run would slow down whoever comes next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda: session.run(None, {name: image})[0]
 
 
-def openvino_call(model: bytes, image: np.ndarray, threads: int) -> Call:
+def openvino(path: Path, image: Array, threads: int) -> Call:
     import openvino as ov
 
     core = ov.Core()
@@ -72,107 +86,116 @@ def openvino_call(model: bytes, image: np.ndarray, threads: int) -> Call:
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,
     }
-    compiled = core.compile_model(core.read_model(model, b""), "CPU", config)
-    request = compiled.create_infer_request()
-    return lambda: request.infer([image])[0]
+    request = core.compile_model(core.read_model(path), "CPU", config).create_infer_request()
+    return lambda: np.array(request.infer([image])[0])
 
 
-def torch_call(module: torch.nn.Module, image: np.ndarray) -> Call:
+def eager(path: Path, image: Array, threads: int) -> Call:
+    return _torch_call(path.name, image, threads, compiled=False)
+
+
+def torch_compile(path: Path, image: Array, threads: int) -> Call:
+    return _torch_call(path.name, image, threads, compiled=True)
+
+
+def _torch_call(name: str, image: Array, threads: int, compiled: bool) -> Call:
+    import torch
+
+    torch.set_num_threads(threads)
+    module = torch_module(name).to(memory_format=torch.channels_last)
+    module = torch.compile(module) if compiled else module
     tensor = torch.from_numpy(image).to(memory_format=torch.channels_last)
 
-    def call() -> np.ndarray:
+    def call() -> Array:
         with torch.inference_mode():
             return module(tensor).numpy()
 
     return call
 
 
-def exported(module: Logits, image: np.ndarray, dynamo: bool) -> bytes:
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
-        path = Path(folder) / "m.onnx"
+# Who takes part ------------------------------------------------------------------------
+
+
+def exported(name: str, image: Array, dynamo: bool, path: Path) -> Path:
+    import onnx
+    import torch
+
+    with warnings.catch_warnings(action="ignore"):
         inputs = (torch.from_numpy(image),)
-        torch.onnx.export(module, inputs, str(path), dynamo=dynamo, verbose=False)
-        return onnx.load(path).SerializeToString()
+        torch.onnx.export(torch_module(name), inputs, str(path), dynamo=dynamo, verbose=False)
+    onnx.save(onnx.load(path), path)  # weights inside
+    return path
 
 
-def contenders(program: Program, image: np.ndarray, threads: int) -> Iterator[tuple[str, Call]]:
-    """(name, call) of everything that is compared; ours start with ``ours``."""
+def slimmed(path: Path) -> Path:
+    import onnx
     import onnxslim
 
-    size: Size = (image.shape[2], image.shape[3])
-    optimised, _ = run(INFERENCE, program)
-    ours = build(optimised, ExportOptions(size), {}).SerializeToString()
-    yield "ours onnxruntime", ort_call(ours, image, threads)
-    yield "ours openvino", openvino_call(ours, image, threads)
-    module = Logits(program).to(memory_format=torch.channels_last)
-    yield "torch eager", torch_call(module, image)
-    yield "torch.compile", torch_call(torch.compile(module), image)
-    for name, dynamo in (("exporter", True), ("legacy exporter", False)):
-        model = exported(Logits(program), image, dynamo)
-        slim = onnxslim.slim(onnx.load_from_string(model)).SerializeToString()
-        yield f"{name}, onnxruntime", ort_call(model, image, threads)
-        yield f"{name}, onnxslim, onnxruntime", ort_call(slim, image, threads)
-        yield f"{name}, openvino", openvino_call(model, image, threads)
+    result = path.with_suffix(".slim.onnx")
+    onnx.save(onnxslim.slim(onnx.load(path)), result)
+    return result
 
 
-def ablations(program: Program, image: np.ndarray, threads: int) -> Iterator[tuple[str, Call]]:
+def contenders(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
+    """Everything that is compared; ours start with ``ours``."""
+    ours = compiled(name, image, folder, ())
+    yield "ours, onnxruntime", Contender(onnxruntime, ours, image, threads)
+    yield "ours, openvino", Contender(openvino, ours, image, threads)
+    yield "torch eager", Contender(eager, Path(name), image, threads)
+    yield "torch.compile", Contender(torch_compile, Path(name), image, threads)
+    for label, dynamo in (("exporter", True), ("legacy exporter", False)):
+        path = exported(name, np.load(image), dynamo, folder / f"{name}-{label[:3]}.onnx")
+        yield f"{label}, onnxruntime", Contender(onnxruntime, path, image, threads)
+        yield (
+            f"{label}, onnxslim, onnxruntime",
+            Contender(onnxruntime, slimmed(path), image, threads),
+        )
+        yield f"{label}, openvino", Contender(openvino, path, image, threads)
+
+
+def ablations(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
     """Our file with each pass off in turn, and with all of them off."""
-    options = ExportOptions((image.shape[2], image.shape[3]))
-    names = [each.name for each in INFERENCE]
-    for off in (*([name] for name in names), names):
-        model = build(run(INFERENCE, program, off)[0], options, {}).SerializeToString()
-        label = "all passes" if len(off) > 1 else off[0]
-        yield f"without {label}", ort_call(model, image, threads)
+    names = tuple(each.name for each in INFERENCE)
+    for label, off in (
+        ("all on", ()),
+        *((f"without {pass_}", (pass_,)) for pass_ in names),
+        ("all off", names),
+    ):
+        path = compiled(name, image, folder, off)
+        yield label, Contender(onnxruntime, path, image, threads)
 
 
-def alternate(calls: dict[str, Call], rounds: int, repeats: int) -> dict[str, list[float]]:
-    """Median milliseconds of every call in every round."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            time.sleep(0.03)
-            call()
-            times = [_timed(call) for _ in range(repeats)]
-            if number:
-                found[name].append(1e3 * statistics.median(times))
-    return found
+def compiled(name: str, image: Path, folder: Path, off: tuple[str, ...]) -> Path:
+    """Our file, without some passes."""
+    height, width = np.load(image).shape[2:]
+    program, _ = run(INFERENCE, program_of(name), off)
+    path = folder / f"{name}-ours-{len(off)}-{'-'.join(off[:1])}.onnx"
+    path.write_bytes(build(program, ExportOptions((height, width)), {}).SerializeToString())
+    return path
 
 
-def _timed(call: Call) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def quartiles(values: list[float]) -> list[float]:
-    return [round(q, 4) for q in statistics.quantiles(values, n=4)]
-
-
-def measure(name: str, size: Size, threads: int, rounds: int, repeats: int) -> dict[str, object]:
-    graph = lower(zoo.load(name).genotype, ModelSpec())
-    program = Program(graph, randomised(graph, 0), name)
-    image = np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32)
-    calls = dict(contenders(program, image, threads))
-    expected = calls["torch eager"]()
-    errors = {key: difference(call(), expected).max_relative for key, call in calls.items()}
-    times = alternate(calls, rounds, repeats)
-    medians = {key: statistics.median(values) for key, values in times.items()}
+def measure(
+    name: str, image: Path, folder: Path, threads: int, rounds: int, repeats: int
+) -> dict[str, Any]:
+    times = race(dict(contenders(name, image, folder, threads)), rounds, repeats)
+    medians = {label: found.summary["median"] for label, found in times.items()}
     ours = min((k for k in medians if k.startswith("ours")), key=medians.__getitem__)
     rival = min((k for k in medians if not k.startswith("ours")), key=medians.__getitem__)
-    ratios = [r / o for r, o in zip(times[rival], times[ours], strict=True)]
-    base = {"all passes on": calls["ours onnxruntime"], **dict(ablations(program, image, threads))}
-    slower = alternate(base, rounds, repeats)
+    expected = times["torch eager"].output
+    passes = race(dict(ablations(name, image, folder, threads)), rounds, repeats)
     return {
-        "milliseconds": {
-            k: {"median": medians[k], "quartiles": quartiles(times[k])} for k in times
+        "milliseconds": {label: found.summary for label, found in times.items()},
+        "max_relative_error_to_eager": {
+            label: difference(found.output, expected).max_relative for label, found in times.items()
         },
-        "max_relative_error_to_eager": errors,
         "best_of_ours": ours,
         "best_rival": rival,
-        "speedup": {"median": statistics.median(ratios), "quartiles": quartiles(ratios)},
-        "ablation": {
-            k: {"median": statistics.median(v), "quartiles": quartiles(v)}
-            for k, v in slower.items()
+        "speedup": speedup(times[rival], times[ours]),
+        "ablation_milliseconds": {label: found.summary for label, found in passes.items()},
+        "ablation_speedup": {
+            label: speedup(found, passes["all on"])
+            for label, found in passes.items()
+            if label != "all on"
         },
     }
 
@@ -187,13 +210,16 @@ def measure(name: str, size: Size, threads: int, rounds: int, repeats: int) -> d
 def main(
     output: Path, size: int, threads: int, rounds: int, repeats: int, architectures: str
 ) -> None:
-    torch.set_num_threads(threads)
     found = {}
-    for name in architectures.split(","):
-        found[name] = measure(name, (size, size), threads, rounds, repeats)
-        row = found[name]
-        click.echo(f"{name}: {row['best_of_ours']} against {row['best_rival']}: {row['speedup']}")
-        torch._dynamo.reset()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        image = folder / "image.npy"
+        rng = np.random.default_rng(0)
+        np.save(image, rng.normal(size=(1, 3, size, size)).astype(np.float32))
+        for name in architectures.split(","):
+            row = found[name] = measure(name, image, folder, threads, rounds, repeats)
+            ours, rival = row["best_of_ours"], row["best_rival"]
+            click.echo(f"{name}: {ours} against {rival}: {row['speedup']}")
     versions = {package: metadata.version(package) for package in PACKAGES}
     setting = {"size": size, "threads": threads, "rounds": rounds, "repeats": repeats}
     setting |= {"machine": platform.machine(), "cpus": os.cpu_count(), "versions": versions}
