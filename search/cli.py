@@ -13,6 +13,7 @@ from genotype.console import OneLineGroup, note, print_json
 from search.cache import cache_dir
 from search.commands import options
 from search.commands.evaluate import evaluate
+from search.commands.pretrain import pretrain
 from search.commands.train import train
 from search.config import Settings, nested, resolve
 from search.errors import SettingsError
@@ -46,6 +47,7 @@ def main() -> None:
 
 
 main.add_command(evaluate)
+main.add_command(pretrain)
 main.add_command(train)
 
 

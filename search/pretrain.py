@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from numpy.typing import NDArray
 
-from backends.base import Learner, Optimiser, Recipe, Step
+from backends.base import Learner, Optimiser, Recipe, State, Step
 from backends.registry import backend
 from compiler import CompilerError, Graph, ModelSpec, Program, lower_refinenet
 from compiler.weights import fit, initial, load_weights, save_weights
@@ -23,11 +24,13 @@ from search.cache import digest
 from search.config import PretrainSettings
 from search.examples import ImageExamples
 from search.progress import Display
-from search.tasks import Segmentation
+from search.tasks import Score, Segmentation
 
 Params = Mapping[str, NDArray[Any]]
 PREFIX = "encoder."
 _VALIDATION_BATCH = 16
+_BETWEEN_SAVES = 60.0
+"""Seconds of training after which its state is saved, roughly."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,13 @@ class Pretraining:
             auxiliary=0.0,
         )
 
+    def score(self, params: Params) -> Score:
+        """How good the whole pre-trained network is on ``val``."""
+        program = Program(self.graph, params, "refinenet")
+        classes = len(self.task.classes)
+        counts = self.learner.confusion(program, self.val, classes, _VALIDATION_BATCH)
+        return self.task.score(counts)
+
 
 def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Display) -> Encoder:
     """The run's own encoder, or one kept from an earlier run, or a newly trained one.
@@ -110,7 +120,7 @@ def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Displ
     if kept is None:
         kept = _kept(shared, work, display)
         if kept is None:
-            kept = _train(work, display)
+            kept = _train(work, shared.with_suffix(".part"), display)
             _keep(shared, work, kept)
             display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {shared}")
         _keep(own, work, kept)
@@ -139,22 +149,50 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
     return params
 
 
-def _train(work: Pretraining, display: Display) -> Params:
-    start = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
+def _train(work: Pretraining, kept: Path, display: Display) -> Params:
+    """Trains to the end, from where a killed process left it; ``kept`` holds how far it is.
+
+    Saves about once a minute: the parts' lengths make no difference to the result.
+    """
+    begin = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
+    epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
+    epoch, state = _state(kept, display)
     with display.task("pre-training the encoder", 1000) as advance:
 
         def progress(step: Step) -> None:
             advance(1000 * step.step // step.steps, f"loss {step.loss:.3f}")
 
-        seed = work.settings.seed
-        return work.learner.fit(start, work.train, work.recipe(), seed, progress).params
+        length = 1
+        while True:
+            part, started = range(epoch, min(epoch + length, epochs)), monotonic()
+            done = work.learner.fit_part(begin, work.train, recipe, seed, part, state, progress)
+            (program, state), epoch = done, part.stop
+            if epoch == epochs:
+                kept.unlink(missing_ok=True)
+                return program.params
+            pace = (monotonic() - started) / len(part)
+            length = max(1, int(_BETWEEN_SAVES / max(pace, 1e-9)))
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            save_weights(kept, state, {"epoch": epoch})
+
+
+def _state(kept: Path, display: Display) -> tuple[int, State | None]:
+    """How many epochs are behind, and what to go on from."""
+    if not kept.exists():
+        return 0, None
+    try:
+        state, known = load_weights(kept)
+        epoch = int(known["epoch"])
+    except (CompilerError, KeyError, ValueError) as error:
+        display.say(f"encoder: the training under way is damaged ({error}), from the beginning")
+        return 0, None
+    display.say(f"encoder: going on after epoch {epoch}")
+    return epoch, state
 
 
 def _quality(work: Pretraining, params: Params) -> str:
-    program = Program(work.graph, params, "refinenet")
-    classes = len(work.task.classes)
-    counts = work.learner.confusion(program, work.val, classes, _VALIDATION_BATCH)
-    return f"mIoU {work.task.score(counts).metrics['miou']:.3f} on meta-val with its own decoder"
+    miou = work.score(params).metrics["miou"]
+    return f"mIoU {miou:.3f} on meta-val with its own decoder"
 
 
 def given_encoder(path: str, graph: Graph) -> Encoder:

@@ -106,14 +106,10 @@ class Workplace:
         graph = lower(any_genotype, self.spec)
         return split(graph, encoder_outputs(graph))[0]
 
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The weights that trials start from."""
-        path = self.settings.encoder_weights
-        if path is not None:
-            self.display.say(f"encoder: from {path}; without its teacher, nothing is distilled")
-            return given_encoder(path, self.encoder_graph)
-        work = Pretraining(
+    @property
+    def pretraining(self) -> Pretraining:
+        """How an encoder is trained where none is given."""
+        return Pretraining(
             learner=self.learner,
             label=self.settings.learner,
             spec=self.spec,
@@ -123,8 +119,16 @@ class Workplace:
             data_key=pixel_key(self.dataset),
             task=self.task,
         )
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The weights that trials start from."""
+        path = self.settings.encoder_weights
+        if path is not None:
+            self.display.say(f"encoder: from {path}; without its teacher, nothing is distilled")
+            return given_encoder(path, self.encoder_graph)
         own = self.folder / "encoder.safetensors"
-        return pretrained_encoder(work, own, self.cache, self.display)
+        return pretrained_encoder(self.pretraining, own, self.cache, self.display)
 
     @cached_property
     def encoder_params(self) -> Mapping[str, Any]:

@@ -96,7 +96,8 @@ class TorchLearner:
         """
         before = {TAKEN: np.array(0)} if state is None else state
         draws = training_draws(len(examples), recipe.epochs, recipe.batch_size, seed)
-        start, stop = (epoch * len(draws) // recipe.epochs for epoch in (part.start, part.stop))
+        each = len(draws) // max(recipe.epochs, 1)
+        start, stop = part.start * each, part.stop * each
         if int(before[TAKEN]) != start:
             raise ValueError(f"state: after {before[TAKEN]} steps, expected {start}")
         program = replace(program, params={**program.params, **weights_of(before)})

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from genotype.console import note
+from search.config import Section, nested, resolve
+from search.errors import SettingsError
+from search.presets import DEFAULT, PRESETS
+
+S = TypeVar("S", bound=Section)
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -34,13 +39,46 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
 DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
 PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
 
+run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+preset = click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
 sets = click.option(
     "--set", "sets", type=AssignmentType(), multiple=True, help="Any other setting."
 )
 cache = click.option(
     "--cache", type=click.Path(path_type=Path), help="Where shared results are kept."
 )
+
+
+def known_preset(name: str) -> str:
+    """``name`` itself, when there is such a preset."""
+    if name not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--preset")
+    return name
+
+
+def settings_of(
+    kind: type[S],
+    layers: Iterable[Mapping[str, Any]],
+    table: Mapping[str, str],
+    named: Mapping[str, Any],
+    sets: Iterable[tuple[str, Any]],
+) -> S:
+    """What a command line says, over ``layers``.
+
+    Args:
+        kind: of the settings.
+        layers: what it is said over, the later over the earlier.
+        table: the setting of each option that stands for one.
+        named: values of those options; None for one that was not given.
+        sets: of ``--set``.
+    """
+    given = {table[name]: value for name, value in named.items() if value is not None}
+    try:
+        return resolve(*layers, nested(given), nested(dict(sets)), kind=kind)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def resumable(work: Callable[[], int], remark: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,6 @@ from backends.options import SizeType
 from genotype.console import OneLineCommand, print_json
 from search.cache import cache_dir
 from search.commands import options
-from search.config import nested, resolve
-from search.errors import SettingsError
-from search.presets import DEFAULT, PRESETS
 from search.progress import clock, display_on_stderr
 from search.sources import find_source, layer_of
 from search.training_config import TrainingSettings, preset_layers
@@ -44,7 +41,7 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 @click.option("--genotype", required=True, help=GENOTYPE_HELP)
 @click.option("--data", metavar="SPEC", help=options.DATA_HELP)
 @click.option("--run", "run_", metavar="RUN", type=click.Path(path_type=Path), help=RUN_HELP)
-@click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
+@options.preset
 @click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 @click.option("--size", type=SizeType(), help="Image height and width.")
 @click.option("--epochs", type=int, help="Passes over the training images.")
@@ -75,7 +72,7 @@ def train(
     from there to the same network.
     """
     source = find_source(genotype)
-    settings = _settings(preset, run_ or source.run, named, dict(sets))
+    settings = _settings(preset, run_ or source.run, named, sets)
     place = TrainingPlace(settings, source.genotype, out, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
@@ -87,19 +84,14 @@ def train(
 
 
 def _settings(
-    preset: str, run: Path | None, named: Mapping[str, Any], sets: Mapping[str, Any]
+    preset: str,
+    run: Path | None,
+    named: Mapping[str, Any],
+    sets: Iterable[tuple[str, Any]],
 ) -> TrainingSettings:
     """What the command line says, over the run it is like, over the preset."""
-    if preset not in PRESETS:
-        known = ", ".join(PRESETS)
-        raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
-    given = {OPTIONS[name]: value for name, value in named.items() if value is not None}
-    shared, own = preset_layers(preset)
-    layers = [shared, own, *([layer_of(run)] if run else [])]
-    try:
-        return resolve(*layers, nested(given), nested(sets), kind=TrainingSettings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
+    layers = [*preset_layers(options.known_preset(preset)), *([layer_of(run)] if run else [])]
+    return options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
 
 
 def _print(result: Mapping[str, Any]) -> None:

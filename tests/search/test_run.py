@@ -123,7 +123,7 @@ def test_settings_may_change_until_there_is_a_trial(place_of, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(NullLearner, "fit", interrupted)
+        patch.setattr(NullLearner, "fit_part", interrupted)
         with pytest.raises(KeyboardInterrupt):
             execute(place_of("cut", pretrain__seed=5))
     with Journal(place_of("cut").folder) as journal:

@@ -1,0 +1,82 @@
+"""``nassearch pretrain``: the encoder that searches and trainings start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backends.options import SizeType
+from genotype.console import OneLineCommand, print_json
+from search.cache import cache_dir
+from search.commands import options
+from search.config import Settings
+from search.presets import PRESETS
+from search.pretrain import pretrained_encoder
+from search.progress import display_on_stderr
+from search.workplace import Workplace
+
+OPTIONS = {
+    "data": "data.source",
+    "classes": "data.classes",
+    "size": "data.size",
+    "epochs": "pretrain.epochs",
+    "seed": "pretrain.seed",
+    "learner": "learner",
+}
+"""The settings that have an option of their own."""
+
+
+@click.command(cls=OneLineCommand)
+@click.option("--data", metavar="SPEC", help=options.DATA_HELP)
+@options.preset
+@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+@click.option("--size", type=SizeType(), help="Image height and width.")
+@click.option("--epochs", type=int, help="Passes over the meta-train images.")
+@click.option("--seed", type=int, help="Of the first weights and of the images' order.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights to write.")
+@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@options.sets
+@options.cache
+@options.as_json
+def pretrain(
+    preset: str,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Train an encoder under a Light-Weight RefineNet decoder, as a search does first.
+
+    Other commands take the file as --encoder-weights, and --teacher of train too. A search
+    with the same settings finds the result in the cache. Ctrl-C or a kill loses about a
+    minute; the same command goes on.
+    """
+    layers = [PRESETS[options.known_preset(preset)]]
+    settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
+    place = Workplace(settings, out.parent, cache_dir(cache), display_on_stderr())
+
+    def work() -> int:
+        job = place.pretraining
+        encoder = pretrained_encoder(job, out, place.cache, place.display)
+        score = job.score(encoder.params)
+        found = {
+            "weights": str(out),
+            "images": {"train": len(job.train), "val": len(job.val)},
+            "reward": score.reward,
+            **score.metrics,
+        }
+        print_json(found) if as_json else _print(found)
+        return 0
+
+    return options.resumable(work, "the same command goes on from about a minute ago")
+
+
+def _print(found: dict[str, Any]) -> None:
+    click.echo(
+        f"mIoU {found['miou']:.4f}, fwIoU {found['fwiou']:.4f}, accuracy {found['accuracy']:.4f} "
+        f"on {found['images']['val']} images of meta-val, with its own decoder"
+    )
+    click.echo(found["weights"])

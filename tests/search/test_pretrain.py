@@ -1,0 +1,153 @@
+"""Pre-training: what a killed one comes to, and ``nassearch pretrain``."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import search.pretrain
+from backends.null import NullLearner
+from compiler.weights import load_weights
+from search.cli import main
+from search.networks import read_network
+from tests.search.training import params, tell
+
+EPOCHS = {"pretrain__epochs": 5}
+TINY = [
+    *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
+    *("--set", "model.width=0.1", "--set", "pretrain.channels=8"),
+]
+
+
+def fresh(place, tmp_path, name):
+    return replace(place, folder=tmp_path / name, cache=tmp_path / f"{name} cache")
+
+
+def encoder(place):
+    return {name: value.tobytes() for name, value in place.encoder.params.items()}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("moment", [1, 2, 4, 5])
+def test_killed_it_comes_to_the_same(place_of, tmp_path, monkeypatch, moment, after):
+    tell(monkeypatch)
+    monkeypatch.setattr(search.pretrain, "_BETWEEN_SAVES", 0)
+    alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
+    left = moment
+
+    def dying(self, *args):
+        nonlocal left
+        left -= 1
+        if left == 0 and not after:
+            raise KeyboardInterrupt
+        value = inner(self, *args)
+        if left == 0:
+            raise KeyboardInterrupt
+        return value
+
+    from tests.search.training import Storyteller
+
+    inner = Storyteller.fit_part
+    with monkeypatch.context() as patch:
+        patch.setattr(Storyteller, "fit_part", dying)
+        with pytest.raises(KeyboardInterrupt):
+            encoder(fresh(place_of(**EPOCHS), tmp_path, "cut"))
+    again = fresh(place_of(**EPOCHS), tmp_path, "cut")
+    left_over = list((again.cache / "encoders").glob("*.part"))
+    assert len(left_over) == (moment > 1)
+    assert encoder(again) == alone
+    assert not list((again.cache / "encoders").glob("*.part"))
+
+
+def test_a_damaged_state_is_left_aside(place_of, tmp_path, monkeypatch):
+    tell(monkeypatch)
+    alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
+    place = fresh(place_of(**EPOCHS), tmp_path, "torn")
+    (place.cache / "encoders").mkdir(parents=True)
+    (place.cache / "encoders" / f"{place.pretraining.key}.part").write_bytes(b"half")
+    assert encoder(place) == alone
+
+
+def test_parts_grow_with_the_speed_of_training(place_of, tmp_path, monkeypatch):
+    parts = []
+    inner = NullLearner.fit_part
+
+    def noting(self, *args):
+        parts.append(args[4])
+        return inner(self, *args)
+
+    monkeypatch.setattr(NullLearner, "fit_part", noting)
+    encoder(fresh(place_of(**EPOCHS), tmp_path, "fast"))
+    assert parts == [range(1), range(1, 5)]
+
+
+def test_no_epochs_are_no_training(place_of, tmp_path):
+    place = fresh(place_of(pretrain__epochs=0), tmp_path, "none")
+    from compiler.weights import initial
+
+    start = initial(place.pretraining.graph, 0)
+    assert all(np.array_equal(place.encoder.params[name], start[name]) for name in start)
+
+
+@pytest.fixture
+def run(cache):
+    def call(*args):
+        return CliRunner().invoke(
+            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
+        )
+
+    return call
+
+
+def test_the_file_serves_as_encoder_and_as_teacher(run, tmp_path):
+    out = tmp_path / "encoder.safetensors"
+    result = run("pretrain", *TINY, "--out", out, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["weights"] == str(out)
+    assert (found["images"]["train"], found["images"]["val"]) == (11, 1)
+    assert 0 < found["miou"] < 1
+    again = run("pretrain", *TINY, "--out", out)
+    assert again.exit_code == 0
+    assert f"using {out}" in again.stderr
+    assert again.stdout.splitlines() == [
+        f"mIoU {found['miou']:.4f}, fwIoU {found['fwiou']:.4f}, accuracy {found['accuracy']:.4f} "
+        "on 1 images of meta-val, with its own decoder",
+        str(out),
+    ]
+    options = ("--encoder-weights", out, "--teacher", out, "--set", "model.agg_size=8")
+    result = run("train", *TINY, *options, "--genotype", "arch0", "--out", tmp_path / "t")
+    assert result.exit_code == 0, result.output
+    start = load_weights(out)[0]["encoder.layer1.conv.weight"]
+    trained = read_network(tmp_path / "t").program.params["encoder.layer1.conv.weight"]
+    assert np.array_equal(start, trained), "the null learner moves nothing"
+
+
+def test_a_search_with_the_same_settings_finds_it(run, tmp_path, place_of, monkeypatch):
+    out = tmp_path / "encoder.safetensors"
+    seed = ("--set", "pretrain.seed=77")
+    assert run("pretrain", *TINY, *seed, "--out", out).exit_code == 0
+    common = ("--set", "model.agg_size=8", "--trials", 1, "--out", tmp_path / "run")
+    result = run("run", *TINY, *seed, *common)
+    assert result.exit_code == 0, result.output
+    assert "encoder: pre-trained earlier on these data" in result.stderr
+    kept = tmp_path / "run" / "encoder.safetensors"
+    assert params(read_network(out).program) == params(read_network(kept).program)
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic"),
+        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
+        (["--set", "pretrain.epoch=3"], 2, "pretrain.epoch: no such setting"),
+        (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),
+    ],
+)
+def test_errors_are_one_line(run, tmp_path, args, status, words):
+    result = run("pretrain", *TINY, "--out", tmp_path / "e.safetensors", *args)
+    assert result.exit_code == status, result.output
+    assert words in result.stderr.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
