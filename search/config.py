@@ -53,8 +53,12 @@ Duration = Annotated[
 Magnification = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Magnification, Magnification], AfterValidator(_ordered)]
 
-HARMLESS = ("trials", "budget", "workers", "trial_timeout", "keep")
-"""Settings that may change when a run is continued."""
+HARMLESS = (
+    *("trials", "budget", "workers", "trial_timeout", "keep"),
+    *("data.source", "encoder_weights"),
+)
+"""Settings that may change when a run is continued; of data and encoder the content is
+compared, not the place."""
 
 
 class Section(BaseModel):
@@ -295,7 +299,8 @@ def resolve(*layers: Mapping[str, Any], kind: type[S]) -> S: ...
 def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Section:
     """The settings of nested values, each layer over the ones before, all over the defaults.
 
-    A layer with a budget and no number of trials lifts the number that was set before it.
+    A layer that says where a run ends, by a number of trials or a budget, says it all:
+    neither is left over from the layers before.
 
     Raises:
         SettingsError: naming the setting, what was found, and the nearest known name or
@@ -304,13 +309,17 @@ def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Secti
     values = kind().model_dump(mode="json")
     known = {name.rpartition(".")[2]: name for name, _ in dotted(values)}
     for layer in layers:
-        if layer.get("budget") is not None:
-            layer = {"trials": None, **layer}
-        _overlay(values, layer, "", known)
+        _overlay(values, {**_lifted(layer, values), **layer}, "", known)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         raise _settings_error(error) from None
+
+
+def _lifted(layer: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, None]:
+    """The bounds of earlier layers that a layer with bounds of its own lifts."""
+    ends = [name for name in ("trials", "budget") if name in known]
+    return dict.fromkeys(ends) if any(layer.get(name) is not None for name in ends) else {}
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

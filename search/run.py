@@ -65,7 +65,11 @@ def _settle_all(place: Workplace, journal: Journal) -> None:
     place.display.say(_introduction(place))
     _settle(place, journal, known, place.meta())
     _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
-    remarks = [*lines(place.environment), f"data {place.meta()['data']}"]
+    remarks = [
+        "nassearch run --preset paper --config with this file is the same search again",
+        *lines(place.environment),
+        f"data {place.meta()['data']}",
+    ]
     write_settings(place.folder / SETTINGS, place.settings, remarks)
 
 

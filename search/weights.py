@@ -14,13 +14,16 @@ from genotype import Genotype, to_json
 from search.data import MEAN, STD
 from search.trials import Trial, best_of
 
+FOLDER = "weights"
+"""Of the networks' files, in a run's folder."""
+
 
 @dataclass(frozen=True)
 class RunWeights:
     """The weight files of a run.
 
     Attributes:
-        folder: where they are.
+        run: the run's folder.
         spec: the model; its auxiliary heads are not kept.
         classes: the class names.
         palette: their colours, [red, green, blue] each.
@@ -28,7 +31,7 @@ class RunWeights:
         best: how many of the best trials' are kept.
     """
 
-    folder: Path
+    run: Path
     spec: ModelSpec
     classes: tuple[str, ...]
     palette: list[list[int]]
@@ -37,7 +40,7 @@ class RunWeights:
 
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores the network that ``trial`` ended with, auxiliary heads apart."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path(trial).parent.mkdir(parents=True, exist_ok=True)
         self.save(self.path(trial), trial.genotype, program.params)
 
     def save(self, path: Path, genotype: Genotype, params: Mapping[str, Any]) -> None:
@@ -65,13 +68,18 @@ class RunWeights:
     def prune(self, trials: list[Trial]) -> None:
         """Drops every file but the best trials'."""
         kept = {self.path(trial) for trial in best_of(trials)[: self.best]}
-        for path in self.folder.glob("*"):
+        for path in (self.run / FOLDER).glob("*"):
             if path not in kept:
                 path.unlink(missing_ok=True)
 
     def path(self, trial: Trial) -> Path:
         """The file of a trial, whether or not it is there."""
-        return self.folder / f"trial-{trial.number:05}.safetensors"
+        return weights_file(self.run, trial.number)
+
+
+def weights_file(run: Path, number: int) -> Path:
+    """The file with the weights of trial ``number`` of the run in a folder."""
+    return run / FOLDER / f"trial-{number:05}.safetensors"
 
 
 def shipped(spec: ModelSpec) -> ModelSpec:

@@ -169,7 +169,7 @@ class Workplace:
     def weights(self) -> RunWeights:
         """The trained networks."""
         return RunWeights(
-            folder=self.folder / "weights",
+            run=self.folder,
             spec=self.spec,
             classes=self.dataset.classes,
             palette=self.dataset.palette.tolist(),

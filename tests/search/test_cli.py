@@ -1,11 +1,14 @@
 """``nassearch``: what it prints where, its files, its exit statuses."""
 
 import json
+import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from backends.null import NullLearner
 from backends.registry import backend
@@ -99,7 +102,10 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(run, tmp_pat
     result = run(*command)
     assert result.exit_code == 130
     last = result.stderr.splitlines()[-1]
-    assert last == "interrupted: what is finished is kept, the same command goes on from there"
+    assert last == (
+        "interrupted: what is finished is kept, "
+        "the same command or nassearch resume goes on from there"
+    )
     assert json.loads(run("status", tmp_path / "run", "--json").stdout)["ended"] == 1
     result = run(*command)
     assert result.exit_code == 0
@@ -216,3 +222,112 @@ def test_the_best_network_compiles(finished):
     assert found["parameters"] == document.extra["result"]["parameters"]
     assert found["multiply_adds"] == document.extra["result"]["multiply_adds"]
     assert output.is_file()
+
+
+def test_resume_goes_on_with_the_runs_own_settings(run, finished):
+    folder, _ = finished
+    result = run("resume", folder, "--trials", 6)
+    assert result.exit_code == 0, result.output
+    assert "trial 5/6" in result.stderr
+    assert "trial 4/" not in result.stderr
+    found = json.loads(run("status", folder, "--json").stdout)
+    assert (found["asked"], found["ended"], found["sessions"]) == (6, 6, 2)
+    assert found["settings"]["model"]["width"] == 0.1
+
+
+def test_resume_refuses_what_is_no_run_and_what_would_change_it(run, finished, tmp_path):
+    folder, _ = finished
+    assert "no run here" in run("resume", tmp_path / "nowhere").stderr
+    assert run("resume", folder, "--seed", 3).exit_code == 2
+    result = run("resume", folder, "--budget", "soon")
+    assert result.exit_code == 2
+    assert "budget: 'soon', expected a duration like 4h" in result.stderr
+
+
+def test_a_run_goes_on_from_another_folder_and_with_data_elsewhere(run, tmp_path, monkeypatch):
+    where = tmp_path / "photos"
+    where.mkdir()
+    rows = []
+    for index in range(12):
+        name = f"{index}.png"
+        Image.fromarray(np.full((32, 32, 3), 20 * index, np.uint8)).save(where / name)
+        Image.fromarray(np.full((32, 32), index % 2, np.uint8)).save(where / f"label{name}")
+        rows.append(f"{name}\tlabel{name}")
+    (where / "train.lst").write_text("\n".join(rows))
+    monkeypatch.chdir(tmp_path)
+    data = ("--data", "list:photos", "--classes", "2")
+    assert run("run", *TINY, *data, "--trials", 2, "--out", "here").exit_code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("resume", "../here", "--trials", 3).exit_code == 0
+    where.rename(tmp_path / "moved")
+    result = run("resume", "../here", "--trials", 4)
+    assert result.exit_code == 1
+    assert f"list:{where}" in result.stderr
+    assert run("resume", "../here", "--trials", 4, "--data", "list:../moved").exit_code == 0
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "moved" / "3.png")
+    result = run("resume", "../here", "--trials", 5)
+    assert result.exit_code == 1
+    assert "the data changed since it began, expected the same data, or another" in result.stderr
+
+
+def test_config_files_lie_between_preset_and_options(run, tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text("seed = 7\ntrials = 1\n[search]\nbatch = 1\nsearcher = 'random'\n")
+    result = run("run", *TINY, "--config", config, "--seed", 8, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    settings = json.loads(run("status", tmp_path / "run", "--json").stdout)["settings"]
+    assert settings["seed"] == 8
+    assert settings["search"]["batch"] == 1
+    assert settings["trials"] == 4
+    config.write_text("[search]\nbatches = 1\n")
+    result = run("run", *TINY, "--config", config, "--out", tmp_path / "other")
+    assert result.exit_code == 2
+    assert "mine.toml, line 2: search.batches: no such setting, expected perhaps" in result.stderr
+    assert not (tmp_path / "other").exists()
+
+
+def test_export_writes_what_nascompile_takes(run, finished, tmp_path):
+    from backends.cli import main as nascompile
+
+    folder, _ = finished
+    result = run("export", folder, "--output", tmp_path / "out", "--best", 2)
+    assert result.exit_code == 0, result.output
+    commands = result.stdout.splitlines()
+    assert len(commands) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    words = shlex.split(commands[0])
+    assert words[0] == "nascompile"
+    compiled = CliRunner().invoke(nascompile, [*words[1:], "--no-verify"])
+    assert compiled.exit_code == 0, compiled.output
+    best = read(folder / "best.json")
+    ours = read(tmp_path / "out" / f"trial-{best.extra['result']['trial']:04}.json")
+    assert ours.genotype == best.genotype
+    assert ours.extra["result"] == best.extra["result"]
+
+
+def test_export_of_one_trial_with_and_without_weights(run, finished, tmp_path):
+    folder, _ = finished
+    kept = {int(path.stem[-5:]) + 1 for path in (folder / "weights").iterdir()}
+    assert len(kept) == 3
+    for number in range(1, 5):
+        result = run("export", folder, "--trial", number, "--output", tmp_path, "--json")
+        ((found),) = json.loads(result.stdout)
+        assert found["trial"] == number
+        assert (found["weights"] is not None) == (number in kept)
+        assert ("--weights" in found["command"]) == (number in kept)
+    assert run("export", folder, "--trial", 9, "--output", tmp_path).exit_code == 1
+    both = run("export", folder, "--trial", 1, "--best", 1, "--output", tmp_path)
+    assert both.exit_code == 2
+
+
+def test_pareto_front_of_a_run(run, finished):
+    folder, _ = finished
+    found = json.loads(run("top", folder, "--pareto", "--json").stdout)
+    costs = [trial["multiply_adds"] for trial in found]
+    assert costs == sorted(costs)
+    rewards = [trial["reward"] for trial in found]
+    assert rewards == sorted(rewards)
+    best = json.loads(run("top", folder, "--count", 1, "--json").stdout)
+    assert best[0] in found
+    assert "Pareto front against params" in run("top", folder, "--against", "params").stdout

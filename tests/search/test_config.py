@@ -1,9 +1,12 @@
 """Settings: documented, strict, the paper's by default."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from search.config import Settings, difference, dotted, nested, resolve
+from search.durations import duration, seconds
 from search.errors import SettingsError
 from search.presets import DEFAULT, PRESETS
 
@@ -107,6 +110,39 @@ def test_difference_names_setting_stored_and_given():
     assert difference(stored, resolve({"trials": 7})) is None
     found = difference(stored, resolve(nested({"stage1.epochs": 2})))
     assert found == "stage1.epochs was 5 and is 2"
+
+
+@given(st.floats(min_value=1e-3, max_value=1e7, allow_nan=False))
+def test_a_duration_is_read_back_exactly(value):
+    assert seconds(duration(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("4h", 14400), ("30m", 1800), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("2m0.5s", 120.5)],
+)
+def test_durations(text, value):
+    assert seconds(text) == value
+    assert resolve({"budget": text}).budget == value
+
+
+@pytest.mark.parametrize("text", ["", "4", "h", "4x", "30m1h", "-1h", "1h 30m", "0s", "1e3s"])
+def test_what_is_no_duration_says_what_is(text):
+    with pytest.raises(SettingsError, match=r"^budget: .*expected a duration like 4h, 30m"):
+        resolve({"budget": text})
+
+
+def test_a_layer_with_a_bound_lifts_the_bounds_before_it():
+    def bounds(*layers):
+        found = resolve(*layers)
+        return found.trials, found.budget
+
+    assert bounds({"trials": 5}, {"budget": "1h"}) == (None, 3600)
+    assert bounds({"budget": "1h"}, {"trials": 5}) == (5, None)
+    assert bounds({"trials": 5}, {"budget": "1h", "trials": 7}) == (7, 3600)
+    assert bounds({"trials": 5}, {"seed": 1}) == (5, None)
+    with pytest.raises(SettingsError, match="budget: None, expected a duration like 4h, or a num"):
+        bounds({"trials": None})
 
 
 def test_settings_cannot_be_changed():

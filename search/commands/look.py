@@ -1,0 +1,109 @@
+"""``nassearch status``, ``nassearch top`` and ``nassearch export``: what a run has found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genotype.console import OneLineCommand, note, print_json
+from search.commands import options
+from search.errors import SearchError
+from search.export import export_trial
+from search.journal import Journal
+from search.pareto import COSTS, front
+from search.report import print_trials
+from search.status import row, status_lines
+from search.status import status as status_of
+from search.trials import Trial, best_of
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@options.as_json
+def status(folder: Path, as_json: bool) -> None:
+    """Where RUN stands, whether or not it is under way."""
+    found = status_of(folder)
+    _note_salvaged(found["salvaged"])
+    if as_json:
+        print_json(found)
+        return
+    for line in status_lines(found):
+        click.echo(line)
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option("--count", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--pareto", is_flag=True, help="Those that no other one beats in reward and cost.")
+@click.option(
+    "--against",
+    type=click.Choice(list(COSTS)),
+    help="The cost.  [default: latency where it was measured, else madds]",
+)
+@options.as_json
+def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bool) -> None:
+    """The best genotypes of RUN, which may be under way."""
+    with Journal(folder) as journal:
+        trials, salvaged = journal.trials(), journal.salvaged
+    _note_salvaged(salvaged)
+    if pareto or against:
+        against = against or _default_cost(trials)
+        shown, title = front(trials, COSTS[against]), f"Pareto front against {against}"
+    else:
+        shown, title = best_of(trials)[:count], "best"
+    if as_json:
+        print_json([row(trial) for trial in shown])
+    else:
+        print_trials(shown, title, trials)
+
+
+def _default_cost(trials: list[Trial]) -> str:
+    return "latency" if any(trial.latency is not None for trial in trials) else "madds"
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option("--trial", type=click.IntRange(1), metavar="N", help="Trial N, as top numbers it.")
+@click.option("--best", type=click.IntRange(1), metavar="K", help="The best K.  [default: 1]")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Where the files go.",
+)
+@options.as_json
+def export(folder: Path, trial: int | None, best: int | None, output: Path, as_json: bool) -> None:
+    """Write genotypes of RUN with their weights, ready for nascompile.
+
+    Weights are there for the best trials only, as many as the setting keep says.
+    """
+    if trial is not None and best is not None:
+        raise click.UsageError("--trial and --best: expected one of them")
+    with Journal(folder) as journal:
+        meta, trials, salvaged = journal.meta(), journal.trials(), journal.salvaged
+    _note_salvaged(salvaged)
+    chosen = _numbered(folder, trials, trial) if trial else best_of(trials)[: best or 1]
+    if not chosen:
+        raise SearchError(str(folder), "no trial has a reward", "one at least")
+    output.mkdir(parents=True, exist_ok=True)
+    done = [export_trial(folder, meta, each, output) for each in chosen]
+    if as_json:
+        print_json(done)
+        return
+    for found in done:
+        if found["weights"] is None:
+            note(f"trial {found['trial']}: its weights were not kept, see the setting keep")
+        click.echo(found["command"])
+
+
+def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:
+    if number > len(trials):
+        raise SearchError(f"{folder}: --trial", f"{number}", f"1 to {len(trials)}")
+    return [trials[number - 1]]
+
+
+def _note_salvaged(remark: str) -> None:
+    if remark:
+        note(f"warning: {remark}")

@@ -1,0 +1,176 @@
+"""``nassearch run`` and ``nassearch resume``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backends.options import SizeType
+from genotype.console import OneLineCommand, note, print_json
+from search.cache import cache_dir
+from search.commands import options
+from search.config import Settings, nested, resolve
+from search.errors import JournalError, SettingsError
+from search.journal import Journal
+from search.presets import DEFAULT, PRESETS
+from search.progress import display_on_stderr
+from search.report import print_best, write_best
+from search.run import execute
+from search.settings_file import read_settings
+from search.status import row
+from search.trials import best_of
+from search.workplace import Workplace
+
+OPTIONS = {
+    "data": "data.source",
+    "classes": "data.classes",
+    "size": "data.size",
+    "trials": "trials",
+    "budget": "budget",
+    "trial_timeout": "trial_timeout",
+    "workers": "workers",
+    "seed": "seed",
+    "encoder_weights": "encoder_weights",
+    "learner": "learner",
+    "searcher": "search.searcher",
+    "batch": "search.batch",
+    "max_params": "limits.params",
+    "max_madds": "limits.madds",
+    "max_latency_ms": "limits.latency_ms",
+}
+"""The settings that have an option of their own."""
+
+GOES_ON = "what is finished is kept, the same command or nassearch resume goes on from there"
+
+_data = click.option("--data", metavar="SPEC", help=options.DATA_HELP)
+_trials = click.option("--trials", type=int, help="How many genotypes to try.")
+_budget = click.option("--budget", metavar="TIME", help="Or for how long: 4h, 30m, 1h30m.")
+_workers = click.option("--workers", type=int, help="Trials at a time, each in its own process.")
+_timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up after so long.")
+
+
+@click.command(cls=OneLineCommand)
+@_data
+@click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings in TOML, over these.")
+@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+@click.option("--size", type=SizeType(), help="Image height and width.")
+@_trials
+@_budget
+@_timeout
+@_workers
+@click.option("--seed", type=int, help="Everything random derives from it.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
+@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@click.option("--searcher", metavar="NAME", help="ppo, reinforce, random or evolution.")
+@click.option("--batch", type=int, help="Genotypes proposed at a time.")
+@click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
+@click.option("--max-madds", type=float, metavar="N", help="Likewise by multiply-adds.")
+@click.option("--max-latency-ms", type=float, metavar="MS", help="Likewise by measured latency.")
+@options.sets
+@options.cache
+@options.as_json
+def run(
+    preset: str,
+    config: Path | None,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Search, or go on with the search in --out.
+
+    Pre-trains an encoder on the data (kept for the next run), tries genotypes in two
+    stages, and leaves the best one in --out. Ctrl-C ends it without losing what is
+    finished; the same command goes on.
+
+    Settings come from --preset, then --config, then options, then --set.
+    """
+    settings = _settings(preset, config, {**_given(named), **dict(sets)})
+    return _search(settings, out, cache, as_json)
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@_trials
+@_budget
+@_timeout
+@_workers
+@_data
+@options.cache
+@options.as_json
+def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int:
+    """Go on with the search in RUN, with its own settings.
+
+    --trials or --budget let it go on for longer than it was to; --data names the same
+    images in another place.
+    """
+    with Journal(folder) as journal:
+        stored = journal.meta().get("settings")
+    if stored is None:
+        raise JournalError(str(folder), "ended before it had settings", "nassearch run")
+    return _search(_resolved(stored, nested(_given(named))), folder, cache, as_json)
+
+
+def _given(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, by setting."""
+    return {OPTIONS[name]: value for name, value in named.items() if value is not None}
+
+
+def _settings(preset: str, config: Path | None, over: Mapping[str, Any]) -> Settings:
+    """What the command line says."""
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
+    try:
+        layers = (PRESETS[preset], read_settings(config) if config else {}, nested(over))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    return _resolved(*layers)
+
+
+def _resolved(*layers: Mapping[str, Any]) -> Settings:
+    """The layers' settings, with paths that hold wherever the run is continued from."""
+    try:
+        settings = resolve(*layers)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    kind, colon, path = settings.data.source.partition(":")
+    if kind != "synthetic":
+        data = settings.data.model_copy(update={"source": kind + colon + _absolute(path)})
+        settings = settings.model_copy(update={"data": data})
+    if settings.encoder_weights is not None:
+        where = _absolute(settings.encoder_weights)
+        settings = settings.model_copy(update={"encoder_weights": where})
+    return settings
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
+    """Runs to the end and says what came out; 1 when nothing did."""
+    place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
+    return options.resumable(partial(_report, place, as_json), GOES_ON)
+
+
+def _report(place: Workplace, as_json: bool) -> int:
+    trials = execute(place)
+    files = write_best(place, trials)
+    if as_json:
+        best = [row(trial) for trial in best_of(trials)]
+        print_json({"run": str(place.folder), "trials": len(trials), "best": best, "files": files})
+    else:
+        print_best(trials)
+        for path in files.values():
+            click.echo(path)
+    if not files:
+        note("error: no trial has a reward, see nassearch status")
+    return 0 if files else 1
