@@ -40,7 +40,6 @@ DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
 PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
 
 run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 preset = click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
 sets = click.option(
