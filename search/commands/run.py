@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from backends.options import SizeType
 from genotype.console import OneLineCommand, note, print_json
 from search.cache import cache_dir
 from search.commands import options
-from search.config import Settings, nested, resolve
+from search.config import Settings
 from search.errors import JournalError, SettingsError
 from search.journal import Journal
-from search.presets import DEFAULT, PRESETS
+from search.presets import PRESETS
 from search.progress import display_on_stderr
 from search.report import print_best, write_best
 from search.run import execute
@@ -55,7 +54,7 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 
 @click.command(cls=OneLineCommand)
 @_data
-@click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
+@options.preset
 @click.option("--config", type=click.Path(path_type=Path), help="Settings in TOML, over these.")
 @click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 @click.option("--size", type=SizeType(), help="Image height and width.")
@@ -92,8 +91,17 @@ def run(
 
     Settings come from --preset, then --config, then options, then --set.
     """
-    settings = _settings(preset, config, {**_given(named), **dict(sets)})
+    layers = [PRESETS[options.known_preset(preset)], *_layer(config)]
+    settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     return _search(settings, out, cache, as_json)
+
+
+def _layer(config: Path | None) -> list[dict[str, Any]]:
+    """The settings in a file, if there is one."""
+    try:
+        return [read_settings(config)] if config else []
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command(cls=OneLineCommand)
@@ -115,32 +123,12 @@ def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int
         stored = journal.meta().get("settings")
     if stored is None:
         raise JournalError(str(folder), "ended before it had settings", "nassearch run")
-    return _search(_resolved(stored, nested(_given(named))), folder, cache, as_json)
+    settings = options.settings_of(Settings, [stored], OPTIONS, named, ())
+    return _search(settings, folder, cache, as_json)
 
 
-def _given(named: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, by setting."""
-    return {OPTIONS[name]: value for name, value in named.items() if value is not None}
-
-
-def _settings(preset: str, config: Path | None, over: Mapping[str, Any]) -> Settings:
-    """What the command line says."""
-    if preset not in PRESETS:
-        known = ", ".join(PRESETS)
-        raise click.BadParameter(f"{preset!r} is none of {known}", param_hint="--preset")
-    try:
-        layers = (PRESETS[preset], read_settings(config) if config else {}, nested(over))
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    return _resolved(*layers)
-
-
-def _resolved(*layers: Mapping[str, Any]) -> Settings:
-    """The layers' settings, with paths that hold wherever the run is continued from."""
-    try:
-        settings = resolve(*layers)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
+def _anchored(settings: Settings) -> Settings:
+    """The same, with paths that hold wherever the run is continued from."""
     kind, colon, path = settings.data.source.partition(":")
     if kind != "synthetic":
         data = settings.data.model_copy(update={"source": kind + colon + _absolute(path)})
@@ -157,7 +145,7 @@ def _absolute(path: str) -> str:
 
 def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
-    place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
+    place = Workplace(_anchored(settings), out, cache_dir(cache), display_on_stderr())
     return options.resumable(partial(_report, place, as_json), GOES_ON)
 
 
