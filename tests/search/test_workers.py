@@ -1,0 +1,238 @@
+"""Worker processes: the same outcomes as without, and none that takes the run with it."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from backends.base import Step
+from genotype import SearchSpace
+from search.bounds import Until
+from search.errors import SearchError
+from search.evaluator import silent
+from search.journal import Journal, contents
+from search.run import execute
+from search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
+from search.workers import Workers
+
+SPACE = SearchSpace.cvpr2019()
+GENOTYPE = SPACE.genotype([0] * len(SPACE.layout))
+
+
+def job(number):
+    return Job(number, GENOTYPE, seed=number)
+
+
+def scored(number):
+    return Outcome(COMPLETE, (Stage(number / 10, {}),))
+
+
+class Troubled:
+    """Evaluates jobs; what happens to some of them is in ``trouble``."""
+
+    def __init__(self, trouble=()):
+        self.trouble = dict(trouble)
+
+    def __call__(self, job, progress):
+        progress(1, Step(1, 2, 0.5))
+        kind = self.trouble.get(job.number)
+        if kind == "hang":
+            threading.Event().wait()
+        if kind == "exit":
+            os._exit(3)
+        if kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "bug":
+            raise ZeroDivisionError("a bug")
+        progress(2, Step(2, 2, 0.25), 0.125)
+        return scored(job.number)
+
+
+class Unmakable(Troubled):
+    """Cannot be made in another process."""
+
+    def __reduce__(self):
+        return os._exit, (7,)
+
+
+def finished(workers, count):
+    return dict(workers.next() for _ in range(count))
+
+
+def test_jobs_end_as_they_do_here_and_their_progress_is_told():
+    told = []
+    with Workers(Troubled(), 2) as workers:
+        for number in range(2):
+            workers.submit(job(number), lambda *args, n=number: told.append((n, *args)))
+        assert finished(workers, 2) == {n: scored(n) for n in range(2)}
+        workers.submit(job(2), silent)
+        assert workers.next() == (2, scored(2))
+    for number in range(2):
+        mine = [rest for n, *rest in told if n == number]
+        assert mine == [[1, Step(1, 2, 0.5), None], [2, Step(2, 2, 0.25), 0.125]]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "detail"),
+    [
+        ("exit", "the worker process ended with status 3"),
+        ("kill", "the worker process was ended by SIGKILL, perhaps for lack of memory"),
+    ],
+)
+def test_a_crash_is_the_trials_failure_and_the_next_one_is_not_touched(trouble, detail):
+    with Workers(Troubled({0: trouble}), 1) as workers:
+        workers.submit(job(0), silent)
+        number, outcome = workers.next()
+        assert (number, outcome.state) == (0, FAILED)
+        assert (outcome.failure.kind, outcome.failure.detail) == ("crash", detail)
+        workers.submit(job(1), silent)
+        assert workers.next() == (1, scored(1))
+
+
+def test_a_trial_that_takes_too_long_is_stopped_and_others_go_on():
+    """The clock jumps past the deadline as soon as the trial is known to be under way."""
+    now = [0.0]
+
+    def jump(*progress):
+        now[0] += 1000
+
+    with Workers(Troubled({0: "hang"}), 1, timeout=90, clock=lambda: now[0]) as workers:
+        workers.submit(job(0), jump)
+        number, outcome = workers.next()
+        assert (number, outcome.failure.kind) == (0, "timeout")
+        assert outcome.failure.detail == "stopped after 1m30s"
+        workers.submit(job(1), silent)
+        assert workers.next() == (1, scored(1))
+
+
+def test_a_bug_is_raised_here_with_its_traceback():
+    with Workers(Troubled({0: "bug"}), 1) as workers:
+        workers.submit(job(0), silent)
+        with pytest.raises(
+            SearchError, match="worker process: unexpected ZeroDivisionError: a bug"
+        ) as caught:
+            workers.next()
+    assert "test_workers.py" in caught.value.__notes__[0]
+
+
+def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
+    with Workers(Unmakable(), 1) as workers:
+        workers.submit(job(0), silent)
+        with pytest.raises(SearchError, match="ended with status 7 before its first trial"):
+            workers.next()
+
+
+def test_an_idle_worker_that_died_is_replaced():
+    with Workers(Troubled(), 1) as workers:
+        workers.submit(job(0), silent)
+        workers.next()
+        (worker,) = workers._workers
+        worker.process.kill()
+        worker.process.join()
+        workers.submit(job(1), silent)
+        assert workers.next() == (1, scored(1))
+
+
+def same_but_for_settings(first, second):
+    found = [contents(folder) for folder in (first, second)]
+    metas = [dict(tables.pop("meta")) for tables in found]
+    for meta in metas:
+        settings = json.loads(meta.pop("settings"))
+        meta["settings"] = {n: v for n, v in settings.items() if n not in ("workers", "trials")}
+    return found[0] == found[1] and metas[0] == metas[1]
+
+
+def test_two_workers_give_the_journal_of_none(place_of):
+    changes = {"search__batch": 3, "trials": 7}
+    execute(place_of("none", **changes))
+    execute(place_of("two", **changes | {"trials": 5}, workers=2))
+    execute(place_of("two", **changes))
+    assert same_but_for_settings(place_of("none").folder, place_of("two").folder)
+
+
+class Parallel:
+    """An executor in this process whose jobs end in the opposite order."""
+
+    places = 3
+
+    def __init__(self, evaluate):
+        self.evaluate, self.jobs, self.most = evaluate, [], 0
+
+    def submit(self, job, progress):
+        self.jobs.append(job)
+        self.most = max(self.most, len(self.jobs))
+
+    def next(self):
+        job = self.jobs.pop()
+        return job.number, self.evaluate(job, silent)
+
+
+def test_the_order_in_which_trials_end_changes_nothing(tmp_path, driver_of, outcome_of):
+    found = []
+    for name in ("in turn", "at once"):
+        (tmp_path / name).mkdir()
+        executor = Parallel(outcome_of) if name == "at once" else None
+        with Journal(tmp_path / name, write=True) as journal:
+            driver_of(journal, batch=4, executor=executor).run(Until(10))
+        found.append(contents(tmp_path / name))
+    assert executor.most == 3
+    assert found[0] == found[1]
+
+
+def test_isomorphic_trials_of_a_batch_wait_for_one_another(tmp_path, driver_of, outcome_of):
+    class Repeating:
+        def ask(self, count):
+            return [GENOTYPE] * count
+
+        def tell(self, trials):
+            pass
+
+        def state(self):
+            return {}
+
+    executor = Parallel(outcome_of)
+    with Journal(tmp_path, write=True) as journal:
+        trials = driver_of(journal, searcher=Repeating(), executor=executor).run(Until(3))
+    assert executor.most == 1
+    assert [trial.state for trial in trials] == [COMPLETE, REUSED, REUSED]
+
+
+DRIVER = """
+import sys
+from search.evaluator import silent
+from search.workers import Workers
+from tests.search.test_workers import Troubled, job
+
+if __name__ == "__main__":
+    with Workers(Troubled({0: "hang", 1: "hang"}), 2) as workers:
+        for number in range(2):
+            workers.submit(job(number), silent)
+        print(*[worker.process.pid for worker in workers._workers], flush=True)
+        workers.next()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_worker_is_left_behind_a_driver_that_ends(tmp_path, number):
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    command = [sys.executable, str(script)]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment, start_new_session=True) as driver:
+        handles = [os.pidfd_open(int(pid)) for pid in driver.stdout.readline().split()]
+        assert len(handles) == 2
+        if number == signal.SIGINT:
+            os.killpg(driver.pid, number)  # as a terminal does
+        else:
+            driver.send_signal(number)
+        said = driver.communicate(timeout=60)[1]
+        for handle in handles:
+            assert select.select([handle], [], [], 60)[0]
+            os.close(handle)
+    assert said.count("Traceback") == (number == signal.SIGINT)
