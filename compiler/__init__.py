@@ -6,6 +6,7 @@ from compiler.ir import Graph, Node, Program, make_node, parse_graph
 from compiler.lowering import MAIN, encoder_outputs, lower
 from compiler.primitives import PRIMITIVES, Primitive, Shape
 from compiler.refinenet import lower_refinenet
+from compiler.resnet import lower_resnet_refinenet
 from compiler.shapes import Size, graph_weights, infer_shapes
 from compiler.spec import ModelSpec
 from compiler.split import split
@@ -30,6 +31,7 @@ __all__ = [
     "infer_shapes",
     "lower",
     "lower_refinenet",
+    "lower_resnet_refinenet",
     "make_node",
     "parse_graph",
     "split",

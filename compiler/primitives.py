@@ -203,11 +203,13 @@ _BATCH_NORM_ONNX = OnnxOp(
     ("0", "weight", "bias", "running_mean", "running_var"),
     {"epsilon": BATCH_NORM_EPSILON},
 )
-_RESIZE_ONNX = OnnxOp(
-    "Resize",
-    ("0", "", "size"),
-    {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
-)
+
+
+def _resize_onnx(coordinates: str) -> OnnxOp:
+    attrs = {"mode": "linear", "coordinate_transformation_mode": coordinates}
+    return OnnxOp("Resize", ("0", "", "size"), attrs)
+
+
 _NONE, _ONE, _TWO, _MANY = (0, 0), (1, 1), (2, 2), (1, 1 << 16)
 
 _RECORDS = (
@@ -304,7 +306,16 @@ _RECORDS = (
         "resize",
         _TWO,
         shape=_follow,
-        onnx=lambda attrs: _RESIZE_ONNX,
+        onnx=lambda attrs: _resize_onnx("half_pixel"),
+        linear=True,
+        keeps_nonnegative=True,
+        size_from=1,
+    ),
+    Primitive(
+        "resize_corners",
+        _TWO,
+        shape=_follow,
+        onnx=lambda attrs: _resize_onnx("align_corners"),
         linear=True,
         keeps_nonnegative=True,
         size_from=1,

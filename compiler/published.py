@@ -104,7 +104,23 @@ def from_published(values: Mapping[str, Array], graph: Graph, place: str) -> dic
         CompilerError: naming the first parameter that is missing, unexpected or of
             another shape, as those of another architecture are.
     """
-    names = published_names(graph)
+    return renamed(values, published_names(graph), graph, place)
+
+
+def renamed(
+    values: Mapping[str, Array], names: Mapping[str, str], graph: Graph, place: str
+) -> dict[str, Array]:
+    """The parameters of ``graph`` out of arrays under other names.
+
+    Args:
+        values: the arrays.
+        names: the other name of each of ours.
+        graph: whose parameters.
+        place: for messages: the file.
+
+    Raises:
+        CompilerError: as ``from_published``.
+    """
     weights, found = graph_weights(graph), {}
     for ours, theirs in names.items():
         if theirs not in values:

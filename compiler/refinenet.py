@@ -44,10 +44,10 @@ def _stage(
         passed = _conv(builder, f"{place}.carry", coarser, channels)
         terms.append(builder.add(f"{place}.up", "resize", passed, terms[0]))
     node = builder.add(f"{place}.relu", "relu", builder.sum(f"{place}.sum", terms))
-    return _chained_pooling(builder, f"{place}.pool", node, channels)
+    return chained_pooling(builder, f"{place}.pool", node, channels)
 
 
-def _chained_pooling(builder: Builder, place: str, source: str, channels: int) -> str:
+def chained_pooling(builder: Builder, place: str, source: str, channels: int) -> str:
     """x + p1(x) + p2(p1(x)) + ..., each p a 5x5 max pooling and a 1x1 convolution."""
     terms, node = [source], source
     for index in range(POOLINGS):

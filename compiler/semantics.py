@@ -97,17 +97,27 @@ def _resize(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Arr
     """Bilinear, align_corners=False: output pixel i reads the input at (i + 0.5) r - 0.5."""
     x, like = operands
     for axis in (2, 3):
-        x = _resize_axis(x, like.shape[axis], axis)
+        size, have = like.shape[axis], x.shape[axis]
+        position = (np.arange(size) + 0.5) * (have / size) - 0.5
+        x = _interpolated(x, np.clip(position, 0, have - 1), axis)
     return x
 
 
-def _resize_axis(x: Array, size: int, axis: int) -> Array:
-    have = x.shape[axis]
-    position = np.clip((np.arange(size) + 0.5) * (have / size) - 0.5, 0, have - 1)
+def _resize_corners(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+    """Bilinear, align_corners=True: the outermost pixels' centres lie on each other."""
+    x, like = operands
+    for axis in (2, 3):
+        size, have = like.shape[axis], x.shape[axis]
+        x = _interpolated(x, np.arange(size) * ((have - 1) / max(size - 1, 1)), axis)
+    return x
+
+
+def _interpolated(x: Array, position: Array, axis: int) -> Array:
+    """``x`` read between its pixels along ``axis``."""
     low = np.floor(position).astype(int)
-    high = np.minimum(low + 1, have - 1)
+    high = np.minimum(low + 1, x.shape[axis] - 1)
     shape = [1] * x.ndim
-    shape[axis] = size
+    shape[axis] = len(position)
     weight = (position - low).reshape(shape).astype(x.dtype)
     result: Array = np.take(x, low, axis) * (1 - weight) + np.take(x, high, axis) * weight
     return result
@@ -141,6 +151,7 @@ FUNCTIONS: Mapping[str, Callable[[Node, Operands, Mapping[str, Array]], Array]] 
     "global_mean": _global_mean,
     "spread": _spread,
     "resize": _resize,
+    "resize_corners": _resize_corners,
     "add": _add,
     "concat": lambda node, operands, weights: np.concatenate(operands, axis=1),
     "softmax": _softmax,

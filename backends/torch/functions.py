@@ -49,6 +49,11 @@ def grow(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
+def resize_corners(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, corner pixels on corner pixels, to the height and width of ``like``."""
+    return F.interpolate(x, like.shape[2:], mode="bilinear", align_corners=True)
+
+
 def add(*terms: Tensor) -> Tensor:
     """The sum of one or more maps."""
     return reduce(torch.add, terms)
@@ -87,6 +92,7 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "global_mean": global_mean,
         "spread": spread,
         "resize": resize,
+        "resize_corners": resize_corners,
         "add": add,
         "concat": concat,
         "softmax": softmax,

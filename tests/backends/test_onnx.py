@@ -17,7 +17,7 @@ from backends.onnx import build
 from backends.ort import OrtRunner
 from backends.reference import ReferenceRunner
 from backends.verification import TOLERANCES, compare, difference, noise
-from compiler import ModelSpec, Program
+from compiler import ModelSpec, Program, parse_graph
 from compiler.interface import FORMATS, HEADS, Interface, with_interface
 from compiler.passes import INFERENCE, run
 from genotype import Genotype, zoo
@@ -81,6 +81,19 @@ def test_bytes_are_normalised_as_floats_are_outside(genotype):
     expected = ReferenceRunner(plain)(outside)["main"]
     found = ReferenceRunner(inside)(inputs)["main"]
     assert difference(found, expected).within(1e-5)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (9, 12)])
+@pytest.mark.parametrize("op", ["resize", "resize_corners"])
+def test_maps_grow_by_factors_and_to_sizes(op, size):
+    """A third of 9x12 grows by a factor, that of most sizes to a size."""
+    graph = parse_graph(f"""image = input(; channels=3)
+        small = max_pool(image; kernel=3, stride=3)
+        y = {op}(small, image)
+        return main=y""")
+    source = Program(graph, {})
+    inputs = noise(source, size, 0)
+    assert compare(onnx_runner(source, size), ReferenceRunner(source), inputs).within(1e-5)
 
 
 def test_half_precision_stays_within_its_tolerance():

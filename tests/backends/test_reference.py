@@ -49,14 +49,22 @@ def test_batch_norm_is_its_definition():
     np.testing.assert_allclose(y, expected + p["p.bias"], rtol=1e-12)
 
 
-def test_resize_is_bilinear_without_aligned_corners():
+@pytest.mark.parametrize(
+    ("op", "width", "expected"),
+    [
+        ("resize", 8, [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]),
+        ("resize_corners", 7, [0, 0.5, 1, 1.5, 2, 2.5, 3]),
+        ("resize_corners", 1, [0]),
+    ],
+)
+def test_resize_is_bilinear(op, width, expected):
     x = np.arange(4.0).reshape(1, 1, 1, 4)
     graph = parse_graph(
-        "x = input(; channels=1)\nlike = input(; channels=1)\ny = resize(x, like)\nreturn y=y"
+        f"x = input(; channels=1)\nlike = input(; channels=1)\ny = {op}(x, like)\nreturn y=y"
     )
-    like = np.zeros((1, 1, 1, 8))
+    like = np.zeros((1, 1, 1, width))
     y = ReferenceRunner(Program(graph, {}))({"x": x, "like": like})["y"]
-    np.testing.assert_allclose(y[0, 0, 0], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
+    np.testing.assert_allclose(y[0, 0, 0], expected)
 
 
 def test_max_pool_ignores_the_padding():

@@ -45,6 +45,7 @@ LINES = {
     "global_mean": "y = global_mean(x)",
     "spread": "m = global_mean(x)\ny = spread(m, x)",
     "resize": "s = max_pool(x; kernel=3, stride=3)\ny = resize(s, x)",
+    "resize_corners": "s = max_pool(x; kernel=3, stride=3)\ny = resize_corners(s, x)",
     "add": "r = relu(x)\ny = add(x, r, x)",
     "concat": "r = relu(x)\ny = concat(x, r, x)",
     "softmax": "y = softmax(x)",
