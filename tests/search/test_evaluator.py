@@ -1,5 +1,6 @@
 """Two stages: what is trained on what, when the second one follows, how failures end."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +99,95 @@ def test_a_failure_becomes_an_outcome_that_keeps_what_was_done(evaluator_of, fai
     outcome = evaluator_of(Recorder(fail_at))(job())
     assert (outcome.state, len(outcome.stages), outcome.program) == (FAILED, stages, None)
     assert (outcome.failure.kind, outcome.failure.detail) == ("nan", "loss nan at step 3 of 9")
+
+
+class Hungry(NullLearner):
+    """Has memory for batches up to ``most``, in training and in scoring."""
+
+    def __init__(self, most):
+        self.most, self.sizes = most, []
+
+    def fit(self, program, examples, recipe, seed, progress=None):
+        self.check(recipe.batch_size)
+        return program
+
+    def confusion(self, program, examples, classes, batch_size):
+        self.check(batch_size)
+        return super().confusion(program, examples, classes, batch_size)
+
+    def check(self, size):
+        self.sizes.append(size)
+        if size > self.most:
+            raise TrialFailure("oom", f"{size} GB wanted")
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes", "kept"),
+    [
+        (4, [4, 4, 8, 4, 4], [4, 4]),
+        (8, [4, 4, 8, 8], [4, 8]),
+        (3, [4, 2, 2, 8, 4], [2]),
+        (1, [4, 2], []),
+    ],
+)
+def test_lack_of_memory_is_tried_once_more_at_half_the_batch(place_of, most, sizes, kept):
+    learner = Hungry(most)
+    place = place_of(stage1__batch_size=4, stage2__batch_size=8)
+    outcome = replace(place.evaluator, learner=learner)(job())
+    assert learner.sizes == sizes
+    assert [stage.batch_size for stage in outcome.stages] == kept
+    assert outcome.state == (COMPLETE if len(kept) == 2 else FAILED)
+    if outcome.failure:
+        assert outcome.failure.kind == "oom"
+
+
+def test_a_batch_of_one_is_not_tried(place_of):
+    learner = Hungry(1)
+    outcome = replace(place_of(stage1__batch_size=3).evaluator, learner=learner)(job())
+    assert learner.sizes == [3]
+    assert outcome.failure.kind == "oom"
+
+
+def test_only_lack_of_memory_is_tried_again(evaluator_of):
+    learner = Recorder(fail_at=1)
+    assert evaluator_of(learner)(job()).failure.kind == "nan"
+    assert len(learner.fits) == 1
+
+
+def test_the_first_attempt_is_forgotten_before_the_second(evaluator_of):
+    """What it held must be free by then."""
+
+    class Held:
+        pass
+
+    class Leaking(NullLearner):
+        held = None
+
+        def fit(self, program, *rest):
+            if self.held is None:
+                memory = Held()
+                self.held = weakref.ref(memory)
+                raise TrialFailure("oom", "all of it") from MemoryError()
+            assert self.held() is None
+            return program
+
+    assert evaluator_of(Leaking())(job()).state == COMPLETE
+
+
+def test_a_genotype_of_no_network_is_invalid(evaluator_of):
+    wrong = replace(GENOTYPE, connections=((9, 9), (3, 2), (3, 0)))
+    outcome = evaluator_of(NullLearner())(job(genotype=wrong))
+    assert (outcome.state, outcome.failure.kind) == (FAILED, "invalid")
+    assert "9" in outcome.failure.detail
+
+
+def test_progress_tells_the_stage_and_the_reward_before(evaluator_of):
+    told = []
+    outcome = evaluator_of(NullLearner())(job(), lambda *args: told.append(args))
+    assert {(stage, before) for stage, _, before in told} == {
+        (1, None),
+        (2, outcome.stages[0].reward),
+    }
 
 
 def test_a_bug_is_not_a_failure(evaluator_of):
