@@ -73,16 +73,20 @@ def make_driver(
     batch: int = 3,
     seed: int = 0,
     executor: Executor | None = None,
+    **more: Any,
 ) -> Driver:
     journal.begin_session({}, 0.0)
+    parts = {
+        "measure": lambda genotype: Figures(genotype.tokens[0], 2 * genotype.tokens[1]),
+        "policy": Policy(seed, batch, proceed=0.9, half_life=5),
+        "weights": Unweighted(),
+        "watcher": Unwatched(),
+    }
     return Driver(
         journal=journal,
         searcher=searcher or RandomSearcher(SearchSpace.cvpr2019(), seed),
         executor=executor or Inline(evaluate),
-        measure=lambda genotype: Figures(genotype.tokens[0], 2 * genotype.tokens[1]),
-        policy=Policy(seed, batch, proceed=0.9, half_life=5),
-        weights=Unweighted(),
-        watcher=Unwatched(),
+        **{**parts, **more},
     )
 
 

@@ -1,0 +1,214 @@
+"""Limits: over them nothing is trained, told or lost; latency weighs as its formula says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.base import BackendUnavailable
+from genotype import SearchSpace
+from search import workplace
+from search.bounds import Until
+from search.config import LatencySettings, LimitSettings
+from search.driver import Policy
+from search.errors import SearchError
+from search.journal import Journal, contents
+from search.limits import excess, weighted
+from search.proposals import HOPELESS, draw
+from search.run import execute
+from search.searchers import RandomSearcher
+from search.trials import COMPLETE, Figures
+
+SPACE = SearchSpace.cvpr2019()
+
+
+def cheap(genotype):
+    """Figures that differ from genotype to genotype: the first token alone."""
+    return Figures(genotype.tokens[0], 1000 + genotype.tokens[0], 0.5 * genotype.tokens[0])
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        ({}, None),
+        ({"params": 7, "madds": 8, "latency_ms": 2.5}, None),
+        ({"params": 6}, ("params", "params 7, at most 6")),
+        ({"madds": 7}, ("madds", "madds 8, at most 7")),
+        ({"latency_ms": 2.4}, ("latency_ms", "latency_ms 2.5, at most 2.4")),
+        ({"params": 6, "madds": 7}, ("params", "params 7, at most 6")),
+    ],
+)
+def test_excess(limits, found):
+    assert excess(LimitSettings(**limits), Figures(7, 8, 2.5)) == found
+
+
+def test_what_was_not_measured_is_not_over_a_limit():
+    assert excess(LimitSettings(latency_ms=1), Figures(7, 8)) is None
+
+
+def test_a_batch_is_filled_with_what_is_within_the_limits():
+    limits = LimitSettings(params=1)
+    drawn, rejected = draw(RandomSearcher(SPACE, 0), 20, cheap, limits)
+    assert len(drawn) == 20
+    assert rejected
+    assert all(genotype.tokens[0] <= 1 for genotype, _ in drawn)
+    assert all(each.genotype.tokens[0] > 1 for each in rejected)
+    unlimited, none = draw(RandomSearcher(SPACE, 0), 20 + len(rejected), cheap, LimitSettings())
+    assert none == []
+    assert [g for g, _ in unlimited if g.tokens[0] <= 1] == [g for g, _ in drawn]
+
+
+def test_hopeless_limits_are_given_up():
+    asked = []
+
+    def measure(genotype):
+        asked.append(genotype)
+        return Figures(5, 5)
+
+    with pytest.raises(SearchError, match="0 of 1000 proposals are within them, expected looser "):
+        draw(RandomSearcher(SPACE, 0), 2, measure, LimitSettings(params=4))
+    assert len(asked) == 2 * HOPELESS
+
+
+def test_what_cannot_be_measured_is_left_to_the_evaluator():
+    drawn, rejected = draw(RandomSearcher(SPACE, 0), 3, lambda genotype: None, LimitSettings())
+    assert [figures for _, figures in drawn] == [None] * 3
+    assert rejected == []
+
+
+class Listening(RandomSearcher):
+    """Remembers what it was told."""
+
+    told = ()
+
+    def tell(self, trials):
+        self.told = (*self.told, *trials)
+
+
+def test_rejections_are_kept_and_nobody_is_told(tmp_path, driver_of):
+    searcher = Listening(SPACE, 0)
+    policy = Policy(0, 3, 0.9, 5, limits=LimitSettings(params=1))
+    with Journal(tmp_path, write=True) as journal:
+        driver = driver_of(journal, searcher=searcher, measure=cheap, policy=policy)
+        trials = driver.run(Until(6))
+        rejected = journal.rejections()
+        assert journal.trials() == trials
+    assert [trial.number for trial in trials] == list(range(6))
+    assert all(trial.parameters <= 1 for trial in trials)
+    assert rejected
+    assert all(each.limit == "params" for each in rejected)
+    assert list(searcher.told) == trials
+
+
+@given(st.floats(0.01, 1), st.floats(0.01, 100), st.floats(0.01, 100))
+def test_weighting_is_that_of_mnasnet(reward, latency, target):
+    settings = LatencySettings(target_ms=target)
+    assert weighted(reward, latency, LatencySettings()) == reward
+    assert weighted(reward, target, settings) == reward
+    assert weighted(reward, None, settings) == reward
+    twice = weighted(reward, 2 * latency, settings) / weighted(reward, latency, settings)
+    assert twice == pytest.approx(0.9526, abs=1e-4)
+
+
+def test_the_searcher_is_told_the_weighted_reward_and_stages_keep_their_own(tmp_path, driver_of):
+    searcher = Listening(SPACE, 0)
+    policy = Policy(0, 3, 0.9, 5, latency=LatencySettings(target_ms=1.0, exponent=-1.0))
+    with Journal(tmp_path, write=True) as journal:
+        trials = driver_of(
+            journal,
+            searcher=searcher,
+            measure=lambda genotype: Figures(1, 2, 4.0),
+            policy=policy,
+        ).run(Until(3))
+    assert all(trial.reward == trial.stages[-1].reward / 4 for trial in trials)
+    assert [trial.reward for trial in searcher.told] == [trial.reward for trial in trials]
+    assert all(trial.latency == 4.0 for trial in trials)
+
+
+def test_an_isomorphic_genotype_is_not_measured_again(tmp_path, driver_of):
+    genotype, measured = SPACE.genotype([0] * len(SPACE.layout)), []
+
+    class Repeating(Listening):
+        def ask(self, count):
+            return [genotype] * count
+
+    def measure(found):
+        measured.append(found)
+        return Figures(1, 2, float(len(measured)))
+
+    with Journal(tmp_path, write=True) as journal:
+        driver = driver_of(journal, searcher=Repeating(SPACE, 0), measure=measure, batch=1)
+        trials = driver.run(Until(4))
+    assert len(measured) == 1
+    assert {trial.latency for trial in trials} == {1.0}
+
+
+# In a run --------------------------------------------------------------------------------
+
+
+def test_limits_of_a_run(place_of):
+    found = execute(place_of("free"))
+    limit = sorted(trial.parameters for trial in found)[2]
+    place = place_of("limited", limits__params=limit)
+    trials = execute(place)
+    assert len(trials) == 6
+    assert all(trial.parameters <= limit for trial in trials)
+    with Journal(place.folder) as journal:
+        assert journal.rejections()
+    execute(place_of("again", limits__params=limit))
+    assert contents(place.folder) == contents(place_of("again").folder)
+
+
+def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkeypatch):
+    asked = []
+
+    def measured(graph, size, threads):
+        asked.append((graph, size, threads))
+        return 0.001 * len(asked)
+
+    monkeypatch.setattr(workplace, "compiled_latency", measured)
+    place = place_of("timed", latency__measure=True, threads=1)
+    trials = execute(place)
+    assert [trial.latency for trial in trials] == pytest.approx([n + 1.0 for n in range(6)])
+    assert {(size, threads) for _, size, threads in asked} == {((32, 32), 1)}
+    assert {len(graph.outputs) for graph, _, _ in asked} == {1}
+    timed = contents(place.folder)
+    execute(place_of("again", latency__measure=True, threads=1))
+    assert contents(place_of("again").folder) == timed
+    with Journal(place_of("again").folder) as journal:
+        assert [trial.latency for trial in journal.trials()] != [trial.latency for trial in trials]
+
+
+def test_latency_is_not_measured_over_another_limit(place_of, monkeypatch):
+    monkeypatch.setattr(workplace, "compiled_latency", lambda *args: pytest.fail("measured"))
+    place = place_of(latency__measure=True, limits__params=1)
+    figures = place.figures(SPACE.genotype([0] * len(SPACE.layout)))
+    assert figures.parameters > 1
+    assert figures.latency is None
+
+
+def test_a_latency_limit_rejects(place_of, monkeypatch):
+    monkeypatch.setattr(workplace, "compiled_latency", lambda graph, *rest: len(graph) / 1000)
+    limit = sorted(t.latency for t in execute(place_of("free", latency__measure=True)))[2]
+    place = place_of("limited", limits__latency_ms=limit)
+    trials = execute(place)
+    assert all(trial.latency <= limit for trial in trials)
+    with Journal(place.folder) as journal:
+        assert {each.limit for each in journal.rejections()} == {"latency_ms"}
+    assert {trial.state for trial in trials} >= {COMPLETE}
+
+
+@pytest.mark.parametrize("needed", [{"limits__latency_ms": 3.0}, {"latency__target_ms": 3.0}])
+def test_without_onnxruntime_latency_is_left_out_unless_it_is_needed(place_of, monkeypatch, needed):
+    def missing(role, name):
+        raise BackendUnavailable("ort", "onnxruntime", "ort")
+
+    monkeypatch.setattr(workplace, "backend", missing)
+    assert not place_of(latency__measure=True).times_networks
+    with pytest.raises(BackendUnavailable, match=r"auxnas\[ort\]"):
+        _ = place_of(**needed).times_networks
+
+
+def test_a_real_measurement_is_in_milliseconds(place_of):
+    pytest.importorskip("onnxruntime")
+    figures = place_of(latency__measure=True).figures(SPACE.genotype([0] * len(SPACE.layout)))
+    assert 0.01 < figures.latency < 10_000
