@@ -55,10 +55,10 @@ Range = Annotated[tuple[Magnification, Magnification], AfterValidator(_ordered)]
 
 HARMLESS = (
     *("trials", "budget", "workers", "trial_timeout", "keep"),
-    *("data.source", "encoder_weights"),
+    *("data.source", "encoder_weights", "teacher"),
 )
-"""Settings that may change when a run is continued; of data and encoder the content is
-compared, not the place."""
+"""Settings that may change when a run is continued; of data, encoder and teacher the content
+is compared, not the place."""
 
 
 class Section(BaseModel):
@@ -260,6 +260,9 @@ class Settings(Section):
     digit."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""
+    teacher: str | None = None
+    """File or folder of a trained network that stage 1 learns from (paper: Light-Weight
+    RefineNet-152); none given: the network that the encoder was pre-trained in."""
     data: DataSettings = DataSettings()
     """Which images."""
     task: TaskSettings = TaskSettings()

@@ -41,7 +41,7 @@ def execute(place: Workplace) -> list[Trial]:
     Raises:
         RunLockedError: when another process runs in this folder.
         SettingsError: naming the first setting that differs from the run's.
-        JournalError: when data or encoder have changed since, or the journal cannot be
+        JournalError: when data, encoder or teacher have changed since, or the journal cannot be
             read or written.
         SearchError: when no genotype is within the limits, or a worker cannot work.
     """
@@ -65,6 +65,7 @@ def _settle_all(place: Workplace, journal: Journal) -> None:
     place.display.say(_introduction(place))
     _settle(place, journal, known, place.meta())
     _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
+    _settle(place, journal, known, {"teacher": _given_teacher(place)})
     remarks = [
         "nassearch run --preset paper --config with this file is the same search again",
         *lines(place.environment),
@@ -99,6 +100,13 @@ def _look_ahead(place: Workplace) -> None:
     _refuse_thin(place)
     if place.settings.encoder_weights is not None:
         _ = place.encoder
+    _ = _given_teacher(place)
+
+
+def _given_teacher(place: Workplace) -> str | None:
+    """Names the teacher of the settings by its content; None where they name none."""
+    given = place.settings.teacher is not None and place.teacher
+    return params_digest(given.params) if given else None
 
 
 def _refuse_thin(place: Workplace) -> None:
@@ -147,8 +155,8 @@ def _settle(
     place: Workplace, journal: Journal, known: Mapping[str, Any], now: Mapping[str, Any]
 ) -> None:
     """Stores what the run is as long as it has no trials, and compares it after that."""
-    for name in ("data", "encoder"):
-        if name in now and known and known[name] != now[name]:
+    for name in ("data", "encoder", "teacher"):
+        if name in now and known and known.get(name) != now[name]:
             expected = f"the same {name}, or another --out"
             raise JournalError(str(place.folder), f"the {name} changed since it began", expected)
     fresh = {name: now[name] for name in now if not known or name == "settings"}

@@ -25,6 +25,7 @@ from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrai
 from search.progress import Display
 from search.store import Store
 from search.tasks import Segmentation
+from search.teachers import read_teacher
 from search.trials import Figures
 from search.weights import RunWeights
 
@@ -125,7 +126,9 @@ class Workplace:
         """The weights that trials start from."""
         path = self.settings.encoder_weights
         if path is not None:
-            self.display.say(f"encoder: from {path}; without its teacher, nothing is distilled")
+            missing = self.settings.stage1.distillation > 0 and self.settings.teacher is None
+            end = "; without its teacher, nothing is distilled" if missing else ""
+            self.display.say(f"encoder: from {path}{end}")
             return given_encoder(path, self.encoder_graph)
         own = self.folder / "encoder.safetensors"
         return pretrained_encoder(self.pretraining, own, self.cache, self.display)
@@ -135,18 +138,29 @@ class Workplace:
         """The encoder's own arrays."""
         return {n: v for n, v in self.encoder.params.items() if n.startswith(PREFIX)}
 
+    @cached_property
+    def teacher(self) -> Program | None:
+        """Whom stage 1 learns from: the network given, or else that of the pre-training.
+
+        Raises:
+            CompilerError: when the one given cannot be read.
+            SearchError: when it has another number of classes.
+        """
+        if self.settings.teacher is None:
+            return self.encoder.teacher
+        return read_teacher(Path(self.settings.teacher), len(self.dataset.classes))
+
     # Trials -----------------------------------------------------------------------------
 
     @cached_property
     def evaluator(self) -> TwoStages:
         """Trains and scores genotypes."""
         settings = self.settings
-        teacher = self.encoder.teacher if settings.stage1.distillation else None
         source = FeatureSource(
             learner=self.learner,
             label=settings.learner,
             encoder=Program(self.encoder_graph, self.encoder_params, "encoder"),
-            teacher=teacher,
+            teacher=self.teacher if settings.stage1.distillation else None,
             pixels=self.pixels,
             pixel_key=pixel_key(self.dataset),
             dtype=settings.features.dtype,

@@ -34,6 +34,7 @@ OPTIONS = {
     "workers": "workers",
     "seed": "seed",
     "encoder_weights": "encoder_weights",
+    "teacher": "teacher",
     "learner": "learner",
     "searcher": "search.searcher",
     "batch": "search.batch",
@@ -65,6 +66,7 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 @click.option("--seed", type=int, help="Everything random derives from it.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
 @click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
+@click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
 @click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
 @click.option("--searcher", metavar="NAME", help="ppo, reinforce, random or evolution.")
 @click.option("--batch", type=int, help="Genotypes proposed at a time.")
@@ -133,10 +135,9 @@ def _anchored(settings: Settings) -> Settings:
     if kind != "synthetic":
         data = settings.data.model_copy(update={"source": kind + colon + _absolute(path)})
         settings = settings.model_copy(update={"data": data})
-    if settings.encoder_weights is not None:
-        where = _absolute(settings.encoder_weights)
-        settings = settings.model_copy(update={"encoder_weights": where})
-    return settings
+    given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
+    where = {name: _absolute(path) for name, path in given.items() if path is not None}
+    return settings.model_copy(update=where)
 
 
 def _absolute(path: str) -> str:
