@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-from dataclasses import fields, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backends.options import BatchType, SizeType
-from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, size_of
-from genotype.console import DONE, OneLineCommand, note, print_json
+from backends.options import BatchType, FileType, SizeType
+from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
+from genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
 
 if TYPE_CHECKING:
-    from backends.compile import Report, Request
+    from backends.compile import Report
     from backends.int8 import Int8Options
+    from backends.request import Request
     from backends.weights import Weights
-    from compiler import Cost, ModelSpec
+    from compiler import ModelSpec
     from compiler.interface import Interface
     from genotype import Document
 
@@ -82,24 +84,54 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
 @click.option("--seed", type=int, default=0, help="Of random weights and of noise images.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write, check and time it.")
+@click.option("--draw", type=FileType(".svg", ".png"), help="A drawing of what is written.")
+@click.option("--report", type=FileType(".json", ".html"), help="All that is known of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(
-    genotype: str, weights: str | None, output: str | None, as_json: bool, **options: Any
+    genotype: str,
+    dry_run: bool,
+    draw: Path | None,
+    report: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> int:
     """Compile GENOTYPE into an artefact that runs without this project.
 
     GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
     nested list itself. Without --weights the weights are random, from --seed.
     """
+    from backends.compile import compile_artefact, plan
+    from backends.report import lines, to_dict
+
+    _refuse_wrong_use(options)
+    request = _request(genotype, options)
+    _refuse_one_name(request.output, draw, report)
+    with _whole(draw) as picture, _whole(report) as document:
+        found = plan(request) if dry_run else compile_artefact(request)
+        if picture is not None:
+            _draw(found, picture)
+        if document is not None:
+            _write(found, document)
+    if as_json:
+        print_json(to_dict(found))
+    else:
+        click.echo("\n".join(lines(found)))
+    return _status(found)
+
+
+def _request(genotype: str, options: dict[str, Any]) -> Request:
+    """What the words of the command line ask for."""
     from backends.base import ExportOptions
-    from backends.compile import Request, compile_artefact
+    from backends.request import Request
     from backends.weights import read_weights
     from genotype import zoo
 
-    _refuse_wrong_use(options)
     document = zoo.find(genotype)
+    weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
-    request = Request(
+    output = options["output"] or _name(genotype, document) + _suffix(options["target"])
+    return Request(
         genotype=document.genotype,
         spec=_spec(document, found, options),
         weights=found,
@@ -110,7 +142,7 @@ def main(
             options["precision"],
             options["opset"],
         ),
-        output=Path(output or _name(genotype, document) + _suffix(options["target"])),
+        output=Path(output),
         images=_images(options["images"]),
         verify=not options["no_verify"],
         tolerance=options["tolerance"],
@@ -119,16 +151,48 @@ def main(
         target=options["target"],
         int8=_int8(options),
     )
-    report = compile_artefact(request)
-    request = replace(request, target=report.made.target, output=report.made.output)
-    if as_json:
-        print_json(_as_json(request, report))
-    else:
-        _print(request, report)
-    if report.made.missing is None:
+
+
+def _whole(path: Path | None) -> AbstractContextManager[Path | None]:
+    """A temporary name for a file that appears whole or not at all; None for none."""
+    return nullcontext() if path is None else atomic_write(path)
+
+
+def _draw(report: Report, path: Path) -> None:
+    from compiler.drawing import draw
+    from genotype.pictures import save
+
+    save(draw(report.network.optimised.graph, report.request.size, report.request.genotype), path)
+
+
+def _write(report: Report, path: Path) -> None:
+    """The whole report, in the form that the suffix tells."""
+    from backends.report import nodes, to_dict
+
+    if path.suffix.lower() == ".html":
+        from backends.report_page import page
+
+        path.write_text(page(report), encoding="utf-8")
+        return
+    document = to_dict(report) | {"graph": nodes(report)}
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _status(report: Report) -> int:
+    """The exit status, and a word where not all that was asked for could be done."""
+    unchecked, missing = report.check.unchecked, report.made.missing
+    if unchecked and report.request.verify and report.bytes is not None:
+        note(f"warning: the artefact was not run: {unchecked}")
+    if missing is None:
         return DONE
-    note(f"incomplete: {report.made.missing}; {request.output} builds it elsewhere")
+    note(f"incomplete: {missing}; {report.made.output} builds it elsewhere")
     return INCOMPLETE
+
+
+def _refuse_one_name(*paths: Path | None) -> None:
+    named = [path.resolve() for path in paths if path is not None]
+    if len(set(named)) < len(named):
+        raise click.UsageError("--output, --draw and --report: one file, expected different ones")
 
 
 def _refuse_wrong_use(options: dict[str, Any]) -> None:
@@ -228,95 +292,5 @@ def _int8(options: dict[str, Any]) -> Int8Options | None:
     from backends.int8 import Int8Options, find_photographs
 
     photographs = find_photographs(options["images"], options["labels"])
-    return Int8Options(photographs, options["max_drop"], options["force"])
-
-
-def _cost_json(cost: Cost) -> dict[str, Any]:
-    return {
-        "parameters": cost.parameters,
-        "multiply_adds": cost.multiply_adds,
-        "output_size": list(cost.output_size),
-    }
-
-
-def _as_json(request: Request, report: Report) -> dict[str, Any]:
-    check = report.check
-    difference = check.difference
-    return {
-        "genotype": str(request.genotype),
-        "model": request.spec.to_dict(),
-        "input_size": list(request.size),
-        **_cost_json(report.described),
-        "optimised": _cost_json(report.optimised) | {"nodes": report.nodes[1]},
-        "nodes": report.nodes[0],
-        "passes": [{f.name: getattr(c, f.name) for f in fields(c)} for c in report.changes],
-        "weights": request.weights.source if request.weights else f"random, seed {request.seed}",
-        "target": request.target,
-        "output": str(request.output),
-        "timings_ms": {name: 1e3 * value for name, value in report.made.timings.items()},
-        "missing": report.made.missing,
-        "max_relative_error": difference.max_relative if difference else None,
-        "difference": difference.to_dict() if difference else None,
-        "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
-        "unchecked": check.unchecked,
-        "int8": report.int8.to_dict() if report.int8 else None,
-        "latency_ms": None if check.latency is None else 1e3 * check.latency,
-        "seconds": report.seconds,
-    }
-
-
-def _print(request: Request, report: Report) -> None:
-    height, width = request.size
-    rows = {
-        "genotype": str(request.genotype),
-        "weights": request.weights.source
-        if request.weights
-        else f"RANDOM, from seed {request.seed} (no --weights): predictions mean nothing",
-        "as described": _cost_text(report.described) + f", {report.nodes[0]} nodes",
-        "optimised": _cost_text(report.optimised) + f", {report.nodes[1]} nodes"
-        f" ({', '.join(dict.fromkeys(c.name for c in report.changes)) or 'nothing to do'})",
-        "numerics": _numerics(request, report),
-        "latency": _latency(request, report) + f" for a {height}x{width} image",
-        "written": f"{request.output} ({size_of(request.output, request.target) / 1e6:.1f} MB,"
-        f" {report.seconds:.1f} s)",
-    }
-    if report.check.latency is None:
-        del rows["latency"]
-    if report.int8 is not None:
-        rows["precision"], rows["int8"] = report.int8.verdict, str(report.int8)
-    for name, seconds in report.made.timings.items():
-        chosen = ", chosen" if name == request.target else ""
-        rows[TARGETS[name].runtime] = f"{1e3 * seconds:.1f} ms, median, in turns{chosen}"
-    for key, value in rows.items():
-        click.echo(f"{key:13}{value}")
-    if report.check.unchecked and request.verify:
-        note(f"warning: the artefact was not run: {report.check.unchecked}")
-
-
-def _cost_text(cost: Cost) -> str:
-    height, width = cost.output_size
-    return (
-        f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e9:.3f}e9 multiply-adds"
-        f" (convolutions), output {height}x{width}"
-    )
-
-
-def _numerics(request: Request, report: Report) -> str:
-    found = report.check.difference
-    if found is None:
-        return f"NOT CHECKED ({report.check.unchecked})"
-    sizes = ", ".join(f"{height}x{width}" for height, width in report.check.differences)
-    on = f"{len(request.images)} images" if request.images else "noise"
-    return (
-        f"checked against the float64 reference on {on} at {sizes}: {found}"
-        f" (allowed {request.allowed:.0e})"
-    )
-
-
-def _latency(request: Request, report: Report) -> str:
-    if report.check.latency is None:
-        return ""
-    return (
-        f"{1e3 * report.check.latency:.1f} ms ({TARGETS[request.target].runtime},"
-        f" {os.cpu_count()} cores, median of 20)"
-    )
+    tensorrt = options["target"].startswith("trt")
+    return Int8Options(photographs, options["max_drop"], options["force"], tensorrt=tensorrt)

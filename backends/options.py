@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,3 +41,19 @@ class BatchType(click.ParamType[int | None]):
         if not re.fullmatch(r"[1-9]\d{0,3}", value):
             self.fail(f"{value!r}: expected a number from 1 to 9999, or dynamic", param, ctx)
         return int(value)
+
+
+class FileType(click.ParamType[Path]):
+    """A file to write, whose suffix tells its form."""
+
+    name = "FILE"
+
+    def __init__(self, *suffixes: str) -> None:
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        """The path."""
+        path = Path(value)
+        if path.suffix.lower() not in self.suffixes:
+            self.fail(f"{value!r}: expected a name that ends in {' or '.join(self.suffixes)}")
+        return path

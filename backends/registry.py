@@ -24,7 +24,7 @@ TABLE = {
     ("learner", "torch"): ("backends.torch:TorchLearner", "torch", "torch"),
     ("checkpoint", "torch"): ("backends.torch:read_checkpoint", "torch", "torch"),
     ("encoder", "torch"): ("backends.torch:load_encoder", "torch", "torch"),
-    ("quantiser", "int8"): ("backends.int8.artefact:write", "onnxruntime", "ort"),
+    ("quantiser", "int8"): ("backends.int8.artefact:shipped", "onnxruntime", "ort"),
     ("learner", "null"): ("backends.null:NullLearner", "numpy", "torch"),
     ("policy", "torch"): ("backends.torch.policy:LstmPolicy", "torch", "torch"),
     ("policy", "null"): ("backends.null_policy:TablePolicy", "numpy", "torch"),

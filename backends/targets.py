@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from backends.base import BackendUnavailable, Runner
+from backends.base import BackendUnavailable, ExportOptions, Runner
 from backends.registry import backend
-from compiler import CompilerError
+from compiler import CompilerError, Program
 from genotype.console import atomic_write
 
 AUTO = "auto"
@@ -36,7 +37,10 @@ class Target:
         runner: name of the runner that opens it.
         runtime: who runs it, for people.
         suffix: how its file's name ends.
+        precisions: those that it is made in.
         beside: suffixes of the files that belong to it, beside it under its stem.
+        model: ``module:function`` that gives the ONNX model it is made from, and refuses
+            what the target cannot take; None where it is not made from ONNX.
         fallback: the target that is made where this one cannot be.
         missing: ``module:function`` that says why it cannot be made here, or None.
     """
@@ -44,26 +48,33 @@ class Target:
     runner: str
     runtime: str
     suffix: str
+    precisions: tuple[str, ...] = ("fp32", "fp16")
     beside: tuple[str, ...] = ()
+    model: str | None = "backends.onnx:build"
     fallback: str | None = None
     missing: str | None = None
 
 
+_ALL = ("fp32", "fp16", "int8")
+_TRT = "backends.trt:model_of"
+
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
-        "onnx": Target("ort", "onnxruntime", ".onnx"),
+        "onnx": Target("ort", "onnxruntime", ".onnx", _ALL),
         "ort": Target("ort", "onnxruntime", ".ort.onnx"),
-        "openvino": Target("openvino", "OpenVINO", ".xml", (".bin",)),
-        "torch": Target("pt2", "PyTorch", ".pt2"),
+        "openvino": Target("openvino", "OpenVINO", ".xml", beside=(".bin",)),
+        "torch": Target("pt2", "PyTorch", ".pt2", ("fp32",), model=None),
         "trt": Target(
             "trt",
             "TensorRT",
             ".engine",
+            _ALL,
             (".engine.json",),
+            _TRT,
             fallback="trt-bundle",
             missing="backends.trt:missing",
         ),
-        "trt-bundle": Target("trt-bundle", "onnxruntime", ".trt.zip"),
+        "trt-bundle": Target("trt-bundle", "onnxruntime", ".trt.zip", _ALL, model=_TRT),
     }
 )
 CPU_TARGETS = ("onnx", "openvino")
@@ -127,13 +138,39 @@ def settle(
 
 
 def _missing(row: Target) -> str | None:
-    if row.missing is None:
-        return None
-    from importlib import import_module
-
-    module, _, function = row.missing.partition(":")
-    found: str | None = getattr(import_module(module), function)()
+    found: str | None = None if row.missing is None else _imported(row.missing)()
     return found
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def model_of(
+    target: str, program: Program, options: ExportOptions, metadata: Mapping[str, str]
+) -> Any:
+    """The ONNX model that a target is made from; None where it is not made from ONNX.
+
+    Raises:
+        CompilerError: naming the first node or option that the target cannot take.
+    """
+    place = TARGETS[CPU_TARGETS[0] if target == AUTO else target].model
+    return None if place is None else _imported(place)(program, options, metadata)
+
+
+def refuse_precision(target: str, precision: str) -> None:
+    """Refuses a precision that a target, or one that ``auto`` may choose, is not made in.
+
+    Raises:
+        CompilerError: naming the targets that are.
+    """
+    names = CPU_TARGETS if target == AUTO else (target,)
+    if all(precision in TARGETS[name].precisions for name in names):
+        return
+    fit = [n for n, row in TARGETS.items() if precision in row.precisions and n != "trt-bundle"]
+    found = f"target {target}"
+    raise CompilerError(f"precision {precision}", found, f"target {' or '.join(fit)}")
 
 
 def renamed(output: Path, target: str) -> Path:

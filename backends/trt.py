@@ -83,11 +83,24 @@ def model_of(program: Program, options: ExportOptions, metadata: Mapping[str, st
     Raises:
         CompilerError: naming the first node that is not.
     """
-    model = build(program, options, metadata)
+    return within(build(program, options, metadata))
+
+
+def within(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model``, which is within what TensorRT's parser is published to read.
+
+    Raises:
+        CompilerError: naming the first node that is not.
+    """
     reason = violation(model)
     if reason is not None:
         raise CompilerError("trt", reason)
     return model
+
+
+def properties(model: onnx.ModelProto) -> dict[str, str]:
+    """A model's metadata."""
+    return {each.key: each.value for each in model.metadata_props}
 
 
 def profile_of(model: onnx.ModelProto) -> Profile:
@@ -199,12 +212,23 @@ class TrtExporter:
             CompilerError: for a node outside the published support, or a failed build.
             OSError: when a file cannot be written.
         """
-        model = model_of(program, options, {})
-        data, profile = model.SerializeToString(deterministic=True), profile_of(model)
+        self.pack(build(program, options, metadata), path)
+
+    def pack(self, model: onnx.ModelProto, path: Path) -> None:
+        """Writes the engine of a model that has its metadata; those do not change it.
+
+        Raises:
+            CompilerError: for a node outside the published support, or a failed build.
+            OSError: when a file cannot be written.
+        """
+        metadata, bare = properties(within(model)), onnx.ModelProto()
+        bare.CopyFrom(model)
+        del bare.metadata_props[:]
+        data, profile = bare.SerializeToString(deterministic=True), profile_of(bare)
         facts = self.facts(data, profile)
         path.write_bytes(self._engine(data, profile, facts))
         path.with_suffix(".engine.json").write_text(
-            json.dumps({"engine": facts, "metadata": dict(metadata)}, indent=2) + "\n", "utf-8"
+            json.dumps({"engine": facts, "metadata": metadata}, indent=2) + "\n", "utf-8"
         )
 
     def facts(self, model: bytes, profile: Profile) -> dict[str, Any]:

@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from backends.base import ExportOptions
-from backends.trt import GENERATIONS, model_of, profile_of, trtexec
+from backends.onnx import build
+from backends.trt import GENERATIONS, profile_of, properties, trtexec, within
 from backends.trt_operators import SOURCE, VERSION
 from compiler import Node, Program
 
@@ -39,8 +42,16 @@ class BundleExporter:
             CompilerError: for a node that TensorRT is not published to support.
             OSError: when it cannot be written.
         """
-        model = model_of(program, options, metadata)
-        profile = profile_of(model)
+        self.pack(build(program, options, metadata), path)
+
+    def pack(self, model: onnx.ModelProto, path: Path) -> None:
+        """Writes the archive of a model that has its metadata.
+
+        Raises:
+            CompilerError: for a node that TensorRT is not published to support.
+            OSError: when it cannot be written.
+        """
+        profile = profile_of(within(model))
         lines = {f"{n}": trtexec(MODEL, ENGINE, profile, n) for n in GENERATIONS}
         files = {MODEL: model.SerializeToString(deterministic=True)}
         for generation, words in lines.items():
@@ -48,18 +59,26 @@ class BundleExporter:
         manifest = {
             "format": "auxnas/trt-bundle",
             "version": 1,
-            "precision": options.precision,
-            "opset": options.opset,
+            "precision": _precision(model),
+            "opset": model.opset_import[0].version,
             "profile": profile,
             "trtexec": {generation: shlex.join(words) for generation, words in lines.items()},
             "operators": {"source": SOURCE, "tensorrt": VERSION},
             "files": {name: _facts(data) for name, data in files.items()},
-            "metadata": dict(metadata),
+            "metadata": properties(model),
         }
         files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in files.items():
                 archive.writestr(_entry(name), data)
+
+
+def _precision(model: onnx.ModelProto) -> str:
+    """What a model computes in, as far as it can."""
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return "int8"
+    half = onnx.TensorProto.FLOAT16
+    return "fp16" if any(each.data_type == half for each in model.graph.initializer) else "fp32"
 
 
 def _facts(data: bytes) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _COLOURS = {
     "sum": ("#ffffff", _EDGE),
     "io": ("#e9ecef", "#69727b"),
     "head": ("#dff1f0", "#4c9a97"),
+    "frame": ("#f7f8f9", "#e1e5e9"),
 }
 _STROKE, _EDGE_WIDTH = 1.1, 1.2
 _CORNER = 4.0
@@ -55,9 +56,8 @@ def _arrowhead(path: Path) -> tuple[Point, Point, Point]:
     """The triangle at the end of a path, whose last piece is upright or level."""
     x, y = path.points[-1]
     half = _HEAD_WIDTH / 2
-    if path.points[-2][0] == x and path.points[-2][1] != y:
-        return (x, y), (x - half, y + _HEAD_LENGTH), (x + half, y + _HEAD_LENGTH)
-    if path.points[0][1] == y:
+    before = path.points[-2] if path.points[-2] != (x, y) else path.points[0]
+    if before[1] == y:
         return (x, y), (x - _HEAD_LENGTH, y - half), (x - _HEAD_LENGTH, y + half)
     return (x, y), (x - half, y + _HEAD_LENGTH), (x + half, y + _HEAD_LENGTH)
 
@@ -99,8 +99,9 @@ def svg(scene: Scene) -> str:
         f'viewBox="0 0 {width} {height}" role="img" font-family="{_FONT}">',
         f"<title>{title}</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        *(_svg_box(box) for box in scene.boxes if box.is_frame),
         *(_svg_path(path) for path in _in_order(scene)),
-        *(_svg_box(box) for box in scene.boxes),
+        *(_svg_box(box) for box in scene.boxes if not box.is_frame),
         *(_svg_text(text) for text in scene.texts),
         "</svg>",
     ]
@@ -203,9 +204,11 @@ class _Brush:
 
     def scene(self, scene: Scene) -> None:
         """Everything, from the back to the front."""
+        for box in (box for box in scene.boxes if box.is_frame):
+            self.box(box)
         for path in _in_order(scene):
             self.path(path)
-        for box in scene.boxes:
+        for box in (box for box in scene.boxes if not box.is_frame):
             self.box(box)
         for text in scene.texts:
             self.text(text)

@@ -18,7 +18,8 @@ class Box:
 
     Attributes:
         name: what it stands for, unique in its scene.
-        kind: chooses the colours (``encoder``, ``cell``, ``conv``, ``sep``, ``sum`` ...).
+        kind: chooses the colours (``encoder``, ``cell``, ``conv``, ``sep``, ``sum``,
+            ``frame`` ...).
         x: horizontal centre.
         y: vertical centre.
         width: full width; a circle's diameter.
@@ -38,6 +39,11 @@ class Box:
     def is_circle(self) -> bool:
         """Whether this is a sum."""
         return self.kind == "sum"
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether this is the ground that others stand on, lines too."""
+        return self.kind == "frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class Scene:
     Attributes:
         width: full width.
         height: full height.
-        boxes: drawn over the paths.
+        boxes: drawn over the paths, frames below them.
         paths: drawn first; pale ones below the others.
         texts: drawn last.
         title: what it shows, for readers who do not see it.

@@ -1,9 +1,10 @@
-"""From a float artefact on disk to an int8 one, where that is better."""
+"""From a float model to the int8 one that ships in its place, where that is better."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +13,30 @@ import onnx
 from onnx import helper
 
 from backends.int8.choosing import Outcome, Quantiser, outcome, runner_of
-from backends.int8.measuring import Judge
+from backends.int8.measuring import Judge, View
 from backends.int8.options import Ends, Int8Options
 from backends.int8.photographs import feeds, read_labels
-from compiler import MAIN
+from compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 
 
-def write(path: Path, options: Int8Options, ends: Ends) -> Outcome:
-    """Replaces the float model in ``path`` by its int8 version, where that is better.
+def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outcome:
+    """The outcome of quantising a model of ours, with the better of both as its ``model``.
 
-    What was found goes into the metadata either way.
+    What was found is in that model's metadata, whichever it is.
 
     Raises:
         CompilerError: for an unreadable photograph or label.
     """
-    original = onnx.load(path)
     found = quantise(original, options, ends)
-    model = found.model if found.ships else original
+    model = onnx.ModelProto()
+    model.CopyFrom(found.model if found.ships else original)
     facts = found.to_dict()
     known = {entry.key: entry.value for entry in original.metadata_props}
     known |= {"precision": facts["precision"], "quantisation": json.dumps(facts)}
     helper.set_model_props(model, known)
-    path.write_bytes(model.SerializeToString())
-    return found
+    return replace(found, model=model)
 
 
 def quantise(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outcome:
@@ -45,17 +45,25 @@ def quantise(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Out
     Raises:
         CompilerError: for an unreadable photograph or label.
     """
-    files, runner = options.photographs, runner_of(original)
+    files = options.photographs
     labels = read_labels(files, ends.classes)
-    held_out = list(_batches(files.held_out, ends))
-    judge = Judge(held_out, [runner(feed)[MAIN] for feed in held_out], labels, ends.classes)
+    views = [_view(original, files.held_out, ends, size) for size in (ends.size, *ends.others)]
     quantiser = Quantiser(
-        original, lambda: _batches(files.calibration, ends), len(files.calibration), judge
+        original,
+        lambda: _batches(files.calibration, ends, ends.size),
+        len(files.calibration),
+        Judge(views, labels, ends.classes),
+        options.tensorrt,
     )
     return outcome(quantiser, original, options)
 
 
-def _batches(paths: tuple[Path, ...], ends: Ends) -> Iterator[dict[str, Array]]:
+def _view(model: onnx.ModelProto, paths: tuple[Path, ...], ends: Ends, size: Size) -> View:
+    runner, some = runner_of(model), list(_batches(paths, ends, size))
+    return View(size, some, [runner(feed)[MAIN] for feed in some])
+
+
+def _batches(paths: tuple[Path, ...], ends: Ends, size: Size) -> Iterator[dict[str, Array]]:
     """Each photograph, as often as a network of a fixed batch wants it."""
-    for feed in feeds(paths, ends.size, ends.interface):
+    for feed in feeds(paths, size, ends.interface):
         yield {name: np.repeat(value, ends.batch or 1, axis=0) for name, value in feed.items()}

@@ -12,9 +12,10 @@ import onnx
 from backends.int8.layers import Layer, layers
 from backends.int8.measuring import Feed, Judge
 from backends.int8.options import Int8Options
-from backends.int8.tool import METHODS, calibrated, quantised
+from backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
 from backends.nasrun.progress import bar
 from backends.ort import OrtRunner
+from compiler import Size
 
 RANKED_ON = 2
 """Held-out photographs that the layers are ranked on; all of them judge the choice."""
@@ -33,8 +34,10 @@ class Outcome:
         method: how ranges were found.
         photographs: how many ranges were found on.
         held_out: how many judged.
-        drop: share of pixels, over those, whose label differs from the float model's.
-        times: median seconds of ``fp32`` and ``int8``, in turns.
+        drops: share of pixels, over those, whose label differs from the float model's; by
+            (height, width) that they were brought to.
+        times: median seconds of ``fp32`` and ``int8``, in turns; empty where another
+            runtime than the one that measures will run it.
         sizes: bytes of ``fp32`` and ``int8``.
         miou: against labels of ``fp32`` and ``int8``; empty without labels.
         max_drop: the share that was allowed.
@@ -47,12 +50,17 @@ class Outcome:
     method: str
     photographs: int
     held_out: int
-    drop: float
+    drops: Mapping[Size, float]
     times: Mapping[str, float]
     sizes: Mapping[str, int]
     miou: Mapping[str, float]
     max_drop: float
     forced: bool = False
+
+    @property
+    def drop(self) -> float:
+        """The largest of ``drops``."""
+        return max(self.drops.values())
 
     @property
     def against(self) -> str | None:
@@ -62,7 +70,7 @@ class Outcome:
                 f"{self.drop:.2%} of pixels change label with {len(self.kept_float)} of"
                 f" {self.layers} layers in float, more than --max-drop {self.max_drop:.2%}"
             )
-        if self.times["int8"] >= self.times["fp32"]:
+        if self.times and self.times["int8"] >= self.times["fp32"]:
             slower, faster = (f"{1e3 * self.times[kind]:.1f} ms" for kind in ("int8", "fp32"))
             return f"int8 is not faster: {slower} against {faster}"
         return None
@@ -80,18 +88,30 @@ class Outcome:
         return f"int8, forced: {self.against}" if self.against else "int8"
 
     def __str__(self) -> str:
-        fast, slow = (1e3 * self.times[kind] for kind in ("int8", "fp32"))
         small, large = (self.sizes[kind] / 1e6 for kind in ("int8", "fp32"))
         miou = ", ".join(f"{kind} {value:.2%}" for kind, value in self.miou.items())
         parts = [
-            f"{1 - self.drop:.2%} of labels as in fp32 on {self.held_out} held-out photographs",
-            f"{fast:.1f} ms against {slow:.1f} ms ({slow / fast:.2f} times as fast)",
+            f"{self._agreement} of labels as in fp32 on {self.held_out} held-out photographs",
+            self._speed,
             f"{small:.1f} MB against {large:.1f} MB",
             f"calibrated on {self.photographs} photographs ({self.method})",
             f"in float {len(self.kept_float)} of {self.layers} layers",
         ]
         names = f": {', '.join(self.kept_float)}" if self.kept_float else ""
         return "; ".join(parts) + names + (f"; mIoU {miou}" if miou else "")
+
+    @property
+    def _agreement(self) -> str:
+        if len(self.drops) == 1:
+            return f"{1 - self.drop:.2%}"
+        return ", ".join(f"{1 - drop:.2%} at {h}x{w}" for (h, w), drop in self.drops.items())
+
+    @property
+    def _speed(self) -> str:
+        if not self.times:
+            return "not timed: TensorRT runs it"
+        fast, slow = (1e3 * self.times[kind] for kind in ("int8", "fp32"))
+        return f"{fast:.1f} ms against {slow:.1f} ms ({slow / fast:.2f} times as fast)"
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain data."""
@@ -103,6 +123,7 @@ class Outcome:
             "calibration_images": self.photographs,
             "held_out_images": self.held_out,
             "label_agreement": 1 - self.drop,
+            "label_agreement_by_size": {f"{h}x{w}": 1 - d for (h, w), d in self.drops.items()},
             "max_drop": self.max_drop,
             "layers": self.layers,
             "layers_in_float": list(self.kept_float),
@@ -118,7 +139,12 @@ class Trial:
 
     in_float: int
     model: onnx.ModelProto = field(repr=False)
-    drop: float
+    drops: Mapping[Size, float]
+
+    @property
+    def drop(self) -> float:
+        """The largest of ``drops``."""
+        return max(self.drops.values())
 
 
 class Quantiser:
@@ -129,6 +155,7 @@ class Quantiser:
         calibration: gives the inputs that ranges are found on, each time it is called.
         photographs: how many those are.
         judge: measures on others.
+        tensorrt: whether TensorRT will run them.
     """
 
     def __init__(
@@ -137,10 +164,12 @@ class Quantiser:
         calibration: Callable[[], Iterable[Feed]],
         photographs: int,
         judge: Judge,
+        tensorrt: bool = False,
     ) -> None:
         self.model, self.judge = onnx.shape_inference.infer_shapes(model), judge
         self.calibration, self.photographs = calibration, photographs
-        self.layers = layers(self.model)
+        self.form = TENSORRT if tensorrt else ONNXRUNTIME
+        self.layers = layers(self.model, self.form.operators)
 
     def calibrate(self) -> tuple[str, Any, Trial]:
         """The better method on the held-out photographs: its name, ranges, and network."""
@@ -157,15 +186,15 @@ class Quantiser:
 
     def trial(self, ranges: Any, ranked: Sequence[Layer], in_float: int) -> Trial:
         """All but the first ``in_float`` of ``ranked`` in int8."""
-        model = quantised(self.model, ranges, ranked[in_float:])
-        return Trial(in_float, model, self.judge.drop(runner_of(model)))
+        model = quantised(self.model, ranges, ranked[in_float:], self.form)
+        return Trial(in_float, model, self.judge.drops(runner_of(model)))
 
     def rank(self, ranges: Any) -> list[Layer]:
         """The layers, first the one that does most damage where it alone is in int8."""
         damage: dict[str, float] = {}
         with bar("error of each layer", len(self.layers)) as shown:
             for number, layer in enumerate(self.layers, 1):
-                alone = runner_of(quantised(self.model, ranges, [layer]))
+                alone = runner_of(quantised(self.model, ranges, [layer], self.form))
                 damage[layer.name] = self.judge.error(alone, RANKED_ON)
                 shown.advance(number)
         return sorted(self.layers, key=lambda layer: -damage[layer.name])
@@ -235,9 +264,9 @@ def outcome(quantiser: Quantiser, original: onnx.ModelProto, options: Int8Option
         layers=len(quantiser.layers),
         method=method,
         photographs=quantiser.photographs,
-        held_out=len(judge.feeds),
-        drop=trial.drop,
-        times=options.timer(runners, judge.feeds[0]),
+        held_out=len(judge.views[0].feeds),
+        drops=trial.drops,
+        times={} if options.tensorrt else options.timer(runners, judge.views[0].feeds[0]),
         sizes={"fp32": original.ByteSize(), "int8": trial.model.ByteSize()},
         miou={kind: score for kind, score in scores.items() if score is not None},
         max_drop=options.max_drop,

@@ -33,13 +33,18 @@ class Layer:
     nodes: tuple[str, ...]
 
 
-def layers(model: onnx.ModelProto) -> list[Layer]:
-    """What can be quantised of a model, in order."""
+def layers(model: onnx.ModelProto, operators: Sequence[str] = OPERATORS) -> list[Layer]:
+    """What can be quantised of a model, in order.
+
+    Args:
+        model: the model.
+        operators: those that are quantised.
+    """
     weights = {each.name: each for each in model.graph.initializer}
     groups: dict[str, list[str]] = {}
     made_by: dict[str, str] = {}
     for node in model.graph.node:
-        if node.op_type in OPERATORS and _has_use(node, weights):
+        if node.op_type in operators and _has_use(node, weights):
             fused = node.op_type in ACTIVATIONS and node.input[0] in made_by
             name = made_by[node.input[0]] if fused else node.name.partition(PARTIAL)[0]
             groups.setdefault(name, []).append(node.name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from backends.base import IGNORE, Runner
 from backends.nasrun.predict import classify, nearest
-from compiler import MAIN
+from compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]
@@ -19,24 +19,44 @@ TINY = 1e-30
 
 
 @dataclass(frozen=True)
+class View:
+    """The held-out photographs at one size.
+
+    Attributes:
+        size: (height, width).
+        feeds: a photograph each.
+        expected: the float model's output on each.
+    """
+
+    size: Size
+    feeds: Sequence[Feed]
+    expected: Sequence[Array]
+
+
+@dataclass(frozen=True)
 class Judge:
     """Compares networks with the float one on the held-out photographs.
 
     Attributes:
-        feeds: a photograph each.
-        expected: the float model's output on each.
-        labels: (H, W) uint8 of each, or none.
+        views: at the size that was asked for; where the network takes any, at others too.
+        labels: (H, W) uint8 of each photograph, or none.
         classes: how many there are.
     """
 
-    feeds: Sequence[Feed]
-    expected: Sequence[Array]
+    views: Sequence[View]
     labels: Sequence[Array]
     classes: int
 
+    def drops(self, runner: Runner) -> dict[Size, float]:
+        """Share of pixels whose label is another one than the float model's, by size."""
+        return {
+            view.size: changed([runner(feed)[MAIN] for feed in view.feeds], view.expected)
+            for view in self.views
+        }
+
     def drop(self, runner: Runner) -> float:
-        """Share of pixels whose label is another one than the float model's."""
-        return changed([runner(feed)[MAIN] for feed in self.feeds], self.expected)
+        """The largest of ``drops``."""
+        return max(self.drops(runner).values())
 
     def error(self, runner: Runner, most: int) -> float:
         """Mean error on the first ``most`` photographs, over the float output's mean size.
@@ -44,8 +64,9 @@ class Judge:
         It grades layers of which not one changes a label. For a network that gives
         labels it is the share of labels changed.
         """
-        found = [runner(feed)[MAIN] for feed in self.feeds[:most]]
-        expected = self.expected[:most]
+        view = self.views[0]
+        found = [runner(feed)[MAIN] for feed in view.feeds[:most]]
+        expected = view.expected[:most]
         if expected[0].dtype == np.uint8:
             return changed(found, expected)
         wrong = sum(float(np.abs(a - b).mean()) for a, b in zip(found, expected, strict=True))
@@ -55,7 +76,8 @@ class Judge:
         """Mean IoU of a network, or of the float model; None where no labels are given."""
         if not self.labels:
             return None
-        outputs = self.expected if runner is None else [runner(f)[MAIN] for f in self.feeds]
+        view = self.views[0]
+        outputs = view.expected if runner is None else [runner(f)[MAIN] for f in view.feeds]
         return mean_iou(outputs, self.labels, self.classes)
 
 

@@ -27,12 +27,15 @@ class Int8Options:
         max_drop: largest share of pixels that may change label.
         forced: whether int8 is written even where float is better.
         timer: measures both side by side.
+        tensorrt: whether TensorRT will run it. Numbers are signed and symmetric then, and
+            are not timed: onnxruntime's times would say nothing.
     """
 
     photographs: Photographs
     max_drop: float = MAX_DROP
     forced: bool = False
     timer: Timer = field(default=side_by_side, repr=False)
+    tensorrt: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,11 @@ class Ends:
         interface: what it takes and gives.
         classes: how many it tells apart.
         batch: how many images it takes at once; None for any number.
+        others: sizes that it is judged at besides, where it takes any.
     """
 
     size: Size
     interface: Interface
     classes: int
     batch: int | None = 1
+    others: tuple[Size, ...] = ()

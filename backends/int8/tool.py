@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,44 @@ METHODS: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
     "percentile": (CalibrationMethod.Percentile, {"percentile": 99.999}),
 }
 """How the range of an activation is found: all of its values, or all but one in 100,000."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a runtime wants int8. Weights are int8 and symmetric, with a scale a channel.
+
+    Attributes:
+        operators: what is quantised.
+        activations: their type.
+        settings: more for the tool.
+    """
+
+    operators: tuple[str, ...]
+    activations: QuantType
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+ONNXRUNTIME = Form(OPERATORS, QuantType.QUInt8)
+"""uint8 activations: on x86, onnxruntime's kernels for int8 ones ran slower than float.
+Processors without VNNI add pairs of products in 16 bits, which can saturate: what was
+measured holds for processors like the one that measured."""
+TENSORRT = Form(
+    ("Conv",),
+    QuantType.QInt8,
+    {
+        "ActivationSymmetric": True,
+        "WeightSymmetric": True,
+        "AddQDQPairToWeight": True,
+        "QuantizeBias": False,
+        "OpTypesToExcludeOutputQuantization": ["Conv"],
+    },
+)
+"""Signed and symmetric, as TensorRT asks, before convolutions only: it fuses what comes
+after one into it, and by its table a resize, a sum or a mean has no int8 form. Weights
+are float with a Q/DQ pair, which all versions read; biases are float.
+
+Source: https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/quantized-types-explicit-quantization.html
+"""
 
 
 class _One(CalibrationDataReader):  # type: ignore[misc]
@@ -72,18 +111,16 @@ def calibrated(model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advan
         return tool.compute_data()
 
 
-def quantised(model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer]) -> onnx.ModelProto:
+def quantised(
+    model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer], form: Form = ONNXRUNTIME
+) -> onnx.ModelProto:
     """A model with Q/DQ nodes around some layers.
-
-    Weights are int8, symmetric, with a scale for each output channel; activations are
-    uint8: on x86, onnxruntime's kernels for int8 ones ran slower than float. Processors
-    without VNNI add pairs of products in 16 bits, which can saturate: what was measured
-    holds for processors like the one that measured.
 
     Args:
         model: with the shapes of its values.
         ranges: of ``calibrated``.
         layers: what is quantised; none leaves the model as it is.
+        form: of the numbers.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -94,12 +131,12 @@ def quantised(model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer]) -> o
             True,  # per channel
             False,  # the whole range
             QuantType.QInt8,
-            QuantType.QUInt8,
+            form.activations,
             ranges,
             names,
             [],
-            list(OPERATORS),
-            {},
+            list(form.operators),
+            dict(form.settings),
         )
         tool.quantize_model()
         result = tool.model.model

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backends.nasrun.artefact import Operator
-from backends.nasrun.places import OVERHEAD, UNMATCHED, Place, Places
+from compiler.places import OVERHEAD, UNMATCHED, Place, Places
 
 LAYOUT = {"ReorderInput", "ReorderOutput", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
 CONVERSION = {"Cast", "QuantizeLinear", "DequantizeLinear"}

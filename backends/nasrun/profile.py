@@ -16,8 +16,8 @@ import onnx
 from backends.nasrun.artefact import Artefact
 from backends.nasrun.kernels import Attribution, Kernel
 from backends.nasrun.onnx_file import operators
-from backends.nasrun.places import UNMATCHED, Places
 from compiler import CompilerError
+from compiler.places import UNMATCHED, Places
 
 Array = np.ndarray[Any, Any]
 Event = Mapping[str, Any]

@@ -19,10 +19,10 @@ import backends.int8
 from backends.base import ExportOptions
 from backends.cli import main
 from backends.int8 import Ends, Int8Options, find_photographs
-from backends.int8.artefact import quantise, write
+from backends.int8.artefact import quantise, shipped
 from backends.int8.choosing import Trial, fewest, runner_of
 from backends.int8.layers import layers
-from backends.int8.measuring import Judge, changed, mean_iou
+from backends.int8.measuring import Judge, View, changed, mean_iou
 from backends.onnx import build
 from backends.ort import OrtRunner
 from compiler import CompilerError, Graph, Program
@@ -169,13 +169,11 @@ def test_no_drop_at_all_keeps_float(folder):
     assert found.to_dict()["precision"] == "fp32"
 
 
-def test_what_is_written_is_float_where_int8_is_not_faster(folder, tmp_path):
-    path = tmp_path / "a.onnx"
+def test_what_ships_is_float_where_int8_is_not_faster(folder):
     for forced in (False, True):
         original = build(chain(), ExportOptions((64, 64)), {"genotype": "[]"})
-        path.write_bytes(original.SerializeToString())
-        found = write(path, options(folder, SLOWER, max_drop=1, forced=forced), ENDS)
-        model = onnx.load(path)
+        found = shipped(original, options(folder, SLOWER, max_drop=1, forced=forced), ENDS)
+        model = found.model
         known = {entry.key: entry.value for entry in model.metadata_props}
         assert "not faster" in found.against
         assert ("QuantizeLinear" in ops(model)) == forced
@@ -213,7 +211,7 @@ def test_the_fewest_layers_within_the_drop():
 
     def attempt(in_float: int) -> Trial:
         made.append(in_float)
-        return Trial(in_float, onnx.ModelProto(), 0.05 if in_float < 11 else 0.01)
+        return Trial(in_float, onnx.ModelProto(), {(8, 8): 0.05 if in_float < 11 else 0.01})
 
     whole = attempt(0)
     assert fewest(attempt, whole, 32, 0.01, lambda done: None).in_float == 11
@@ -233,7 +231,7 @@ def test_mean_iou_by_hand():
 def test_error_grades_what_changes_no_label():
     expected = np.zeros((1, 3, 4, 4), np.float32)
     expected[:, 1] = 10
-    judge = Judge([{}], [expected], [], 3)
+    judge = Judge([View((4, 4), [{}], [expected])], [], 3)
     near, far = (lambda feed, by=by: {"main": expected + by} for by in (0.1, 0.2))
     assert judge.drop(near) == judge.drop(far) == 0
     assert 0 < judge.error(near, 1) < judge.error(far, 1)
@@ -311,7 +309,7 @@ def test_bad_photographs_are_one_line_and_change_nothing(folder, tmp_path):
         (images / f"{number}.png").write_bytes((folder / f"{number}.png").read_bytes())
         if number == 3:
             one_line(nascompile(*int8), "4 images, expected 8 or more")
-    one_line(nascompile(*int8, "--target", "ort"), "target ort, expected target onnx")
+    one_line(nascompile(*int8, "--target", "ort"), "target ort, expected target onnx or trt")
     one_line(nascompile(*int8, "--labels", images / "no"), "no image files")
     (images / "5.png").write_bytes(b"\x89PNG broken")
     one_line(nascompile(*int8), "5.png: unreadable")

@@ -15,9 +15,9 @@ from backends.nasrun import open_artefact
 from backends.nasrun.artefact import Operator
 from backends.nasrun.bench import Times, example, measure
 from backends.nasrun.kernels import Attribution
-from backends.nasrun.places import UNMATCHED, Places
 from backends.nasrun.profile import summarise
 from compiler.interface import Interface
+from compiler.places import UNMATCHED, Places
 from tests.backends.nasrun_artefacts import ARCH0, artefact, fails, foreign, run
 
 BYTES = Interface(head="labels", format="nhwc-uint8")

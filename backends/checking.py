@@ -1,0 +1,101 @@
+"""Running an artefact against the network that it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from backends.base import Runner
+from backends.latency import median_seconds
+from backends.registry import backend
+from backends.request import Array, Request, export
+from backends.verification import OTHER_SIZES, Difference, compare, first_break, noise, worst
+from compiler import Program, Size
+from compiler.errors import CompilerError
+from compiler.passes import INFERENCE, Change, run
+
+Opener = Callable[[Path], Runner]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What running the artefact showed.
+
+    Attributes:
+        differences: against the float64 reference, by image size.
+        latency: seconds for one image of the requested size, median.
+        unchecked: why there are none, if there are none.
+    """
+
+    differences: Mapping[Size, Difference] = field(default_factory=dict)
+    latency: float | None = None
+    unchecked: str | None = None
+
+    @property
+    def difference(self) -> Difference | None:
+        """The worst of all sizes."""
+        return worst(list(self.differences.values())) if self.differences else None
+
+
+class Checker:
+    """Runs a request's artefact, and siblings of it at other sizes, against the reference.
+
+    Args:
+        request: what was asked for.
+        described: the network as the genotype describes it, with its ends.
+        opener: opens an artefact.
+    """
+
+    def __init__(self, request: Request, described: Program, opener: Opener) -> None:
+        self.request, self.described, self.opener = request, described, opener
+        self.reference: Runner = backend("runner", "reference")(described)
+
+    def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> Check:
+        """The errors at the requested size and two others, and the latency.
+
+        Raises:
+            CompilerError: past the tolerance, naming the pass that breaks it.
+        """
+        runner, differences = self.opener(path), {}
+        for size in (self.request.size, *OTHER_SIZES):
+            at = runner if size == self.request.size else self._sibling(optimised, size)
+            found = worst([compare(at, self.reference, x) for x in self._inputs(size)])
+            if not found.within(self.request.allowed):
+                raise self._failure(found, size, changes)
+            differences[size] = found
+        return Check(differences, median_seconds(runner, self._inputs(self.request.size)[0]))
+
+    def _sibling(self, program: Program, size: Size) -> Runner:
+        """A runner of ``program`` made for another size."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / self.request.output.name
+            export(self.request, program, path, size=size)
+            return self.opener(path)
+
+    def _failure(self, found: Difference, size: Size, changes: Sequence[Change]) -> CompilerError:
+        """Names the first change after which the error is past the tolerance."""
+        request, inputs = self.request, self._inputs(size)[0]
+        expected = self.reference(inputs)
+
+        def breaks(limit: int) -> bool:
+            program, _ = run(INFERENCE, self.described, request.disabled, limit)
+            runner = self._sibling(program, size)
+            return not compare(runner, lambda _: expected, inputs).within(request.allowed)
+
+        first = first_break(len(changes), breaks)
+        culprit = "before any pass" if first is None else f"from pass {changes[first - 1].name} on"
+        return CompilerError(
+            str(request.output),
+            f"{found} against the float64 reference at {size[0]}x{size[1]}, {culprit}",
+            f"an error of at most {request.allowed:.0e}; nothing was written",
+        )
+
+    def _inputs(self, size: Size) -> list[dict[str, Array]]:
+        """What to run on: the images at ``size``, or noise."""
+        if not self.request.images:
+            return [noise(self.described, size, self.request.seed)]
+        from backends.images import fed
+
+        return [fed(image, size, self.request.interface) for image in self.request.images]

@@ -1,0 +1,167 @@
+"""Random genotypes through the compiler: does every artefact compute its network?
+
+    python bench/fuzz.py --output bench/results/fuzz.json
+
+Genotypes are uniform over isomorphism classes, networks as they ship (21 classes, full
+width), every weight and batch-norm statistic random. Each genotype is put to two tests:
+
+* the whole INFERENCE pipeline, written as ONNX for any size and batch, run by onnxruntime
+  at 64x96 and at a random size, against the network as described in float64: the errors
+  are over the output's scale, and at most 1e-4, what nascompile allows;
+* some of the passes in a random order, run to their fixed point, in float64 on both
+  sides: at most 1e-9.
+
+Exit status 1 where anything fails; the genotype, sizes and passes of it are in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+import click
+import numpy as np
+
+from backends.base import ExportOptions
+from backends.onnx import build
+from backends.ort import OrtRunner
+from backends.reference import ReferenceRunner
+from backends.verification import TOLERANCES, compare, noise
+from compiler import ModelSpec, Program, Size, lower
+from compiler.passes import INFERENCE, Pass, run
+from compiler.weights import randomised
+from genotype import Genotype, SearchSpace
+
+EXACT = 1e-9
+"""What float64 arithmetic in another order may differ by, of the output's scale."""
+SIZE: Size = (64, 96)
+PACKAGES = ("auxnas", "numpy", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison.
+
+    Attributes:
+        test: which of the two.
+        genotype: in the paper's notation.
+        passes: those that were applied, in order.
+        size: (height, width) of the image.
+        error: largest, over the output's scale; None where there is no result.
+        allowed: the largest that passes.
+        failure: what was raised instead of a result.
+    """
+
+    test: str
+    genotype: str
+    passes: tuple[str, ...]
+    size: Size
+    error: float | None
+    allowed: float
+    failure: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether there is a result, and near enough."""
+        return self.error is not None and self.error <= self.allowed
+
+
+def shipped(program: Program, sizes: list[Size]) -> Iterator[float | None]:
+    """The errors of the artefact at each size."""
+    optimised, _ = run(INFERENCE, program)
+    model = build(optimised, ExportOptions(None, None), {}).SerializeToString()
+    runner, reference = OrtRunner(model, threads=1), ReferenceRunner(program)
+    for size in sizes:
+        yield compare(runner, reference, noise(program, size, 0)).max_relative
+
+
+def reordered(program: Program, passes: list[Pass], sizes: list[Size]) -> Iterator[float | None]:
+    """The errors of what some passes make, everything in float64."""
+    exact = {name: value.astype(np.float64) for name, value in program.params.items()}
+    program = replace(program, params=exact)
+    runners = [ReferenceRunner(each) for each in (run(passes, program)[0], program)]
+    for size in sizes:
+        yield compare(*runners, noise(program, size, 0)).max_relative
+
+
+def cases(genotype: Genotype, rng: random.Random) -> Iterator[Case]:
+    """All comparisons of one genotype."""
+    graph = lower(genotype, ModelSpec())
+    program = Program(graph, randomised(graph, rng.randrange(1 << 30)), str(genotype))
+    other = (rng.randint(33, 160), rng.randint(33, 160))
+    some = rng.sample(INFERENCE, rng.randint(1, len(INFERENCE)))
+    whole = shipped(program, [SIZE, other])
+    yield from _cases("artefact", genotype, INFERENCE, [SIZE, other], whole, TOLERANCES["fp32"])
+    yield from _cases("passes", genotype, some, [other], reordered(program, some, [other]), EXACT)
+
+
+def _cases(
+    test: str,
+    genotype: Genotype,
+    passes: Sequence[Pass],
+    sizes: list[Size],
+    errors: Iterator[float | None],
+    allowed: float,
+) -> Iterator[Case]:
+    """A comparison a size; after a failure none."""
+    names = tuple(each.name for each in passes)
+    for size in sizes:
+        case = Case(test, str(genotype), names, size, None, allowed)
+        try:
+            yield replace(case, error=next(errors))
+        except Exception as error:
+            yield replace(case, failure=f"{type(error).__name__}: {error}")
+            return
+
+
+def summary(found: list[Case]) -> dict[str, object]:
+    """Counts, errors and what failed, of the comparisons of one test."""
+    errors = [case.error for case in found if case.error is not None]
+    return {
+        "comparisons": len(found),
+        "allowed": found[0].allowed,
+        "largest_error": max(errors, default=None),
+        "median_error": float(np.median(errors)) if errors else None,
+        "failures": [asdict(case) for case in found if not case.good],
+    }
+
+
+def setting(genotypes: int, seed: int, seconds: float) -> dict[str, object]:
+    return {
+        "genotypes": genotypes,
+        "seed": seed,
+        "model": ModelSpec().to_dict(),
+        "passes": [each.name for each in INFERENCE],
+        "seconds": round(seconds, 1),
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+@click.option("--genotypes", default=500, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(output: Path, genotypes: int, seed: int) -> None:
+    start, rng, found = time.perf_counter(), random.Random(seed), list[Case]()
+    space = SearchSpace.cvpr2019()
+    for number in range(1, genotypes + 1):
+        found += cases(space.sample(rng, "isomorphism"), rng)
+        if number % 50 == 0:
+            click.echo(f"{number} genotypes, {sum(not c.good for c in found)} failures", err=True)
+    result = {"setting": setting(genotypes, seed, time.perf_counter() - start)}
+    for test in ("artefact", "passes"):
+        result[test] = summary([case for case in found if case.test == test])
+        click.echo(f"{test}: {result[test]}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=2) + "\n")
+    sys.exit(any(not case.good for case in found))
+
+
+if __name__ == "__main__":
+    main()
