@@ -54,7 +54,7 @@ Magnification = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Magnification, Magnification], AfterValidator(_ordered)]
 
 HARMLESS = (
-    *("trials", "budget", "workers", "trial_timeout", "keep"),
+    *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),
     *("data.source", "encoder_weights", "teacher"),
 )
 """Settings that may change when a run is continued; of data, encoder and teacher the content
@@ -252,6 +252,8 @@ class Settings(Section):
     """Worker processes, one trial each at a time; 0 trains in the process itself."""
     keep: Positive = 3
     """How many of the best trials' networks are kept."""
+    tensorboard: bool = False
+    """Whether figures are written for TensorBoard, into the run's folder ``tensorboard``."""
     learner: Literal["torch", "null"] = "torch"
     """Who trains: torch, or null, which only pretends to."""
     threads: Positive | None = None

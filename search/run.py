@@ -13,7 +13,7 @@ from search.bounds import Clock, Until
 from search.cache import params_digest
 from search.config import difference
 from search.data import DataError
-from search.driver import Driver, Policy
+from search.driver import Driver, Policy, Watcher
 from search.durations import duration
 from search.environment import lines
 from search.errors import JournalError, SettingsError
@@ -24,6 +24,7 @@ from search.lock import run_lock
 from search.rescue import NAME, mend
 from search.searchers import make_searcher
 from search.settings_file import write_settings
+from search.tensorboard import logged, require_tensorboard
 from search.trials import Trial
 from search.watch import Watch
 from search.workers import Workers
@@ -79,8 +80,12 @@ def _search(place: Workplace, journal: Journal, start: float) -> list[Trial]:
     clock = Clock(sum(session.seconds for session in journal.sessions()), start=start)
     journal.begin_session(place.environment, clock.session)
     until = Until(place.settings.trials, place.settings.budget)
-    with Watch(place.display, until, clock) as watch, _executor(place) as executor:
-        return _driver(place, journal, executor, watch, clock).run(until)
+    with (
+        Watch(place.display, until, clock) as watch,
+        logged(place.settings, place.folder, journal, watch) as watcher,
+        _executor(place) as executor,
+    ):
+        return _driver(place, journal, executor, watcher, clock).run(until)
 
 
 @contextmanager
@@ -96,6 +101,8 @@ def _executor(place: Workplace) -> Iterator[Executor]:
 
 def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
+    if place.settings.tensorboard:
+        require_tensorboard()
     _ = place.learner, place.task, place.times_networks, place.pixels
     _refuse_thin(place)
     if place.settings.encoder_weights is not None:
@@ -121,7 +128,7 @@ def _refuse_thin(place: Workplace) -> None:
 
 
 def _driver(
-    place: Workplace, journal: Journal, executor: Executor, watch: Watch, clock: Clock
+    place: Workplace, journal: Journal, executor: Executor, watcher: Watcher, clock: Clock
 ) -> Driver:
     settings, search = place.settings, place.settings.search
     return Driver(
@@ -139,7 +146,7 @@ def _driver(
             latency=settings.latency,
         ),
         weights=place.weights,
-        watcher=watch,
+        watcher=watcher,
         clock=clock,
     )
 

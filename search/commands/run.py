@@ -38,6 +38,7 @@ OPTIONS = {
     "learner": "learner",
     "searcher": "search.searcher",
     "batch": "search.batch",
+    "tensorboard": "tensorboard",
     "max_params": "limits.params",
     "max_madds": "limits.madds",
     "max_latency_ms": "limits.latency_ms",
@@ -73,6 +74,7 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
 @click.option("--max-madds", type=float, metavar="N", help="Likewise by multiply-adds.")
 @click.option("--max-latency-ms", type=float, metavar="MS", help="Likewise by measured latency.")
+@click.option("--tensorboard", is_flag=True, default=None, help="Log to OUT/tensorboard too.")
 @options.sets
 @options.cache
 @options.as_json

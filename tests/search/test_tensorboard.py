@@ -1,0 +1,116 @@
+"""Figures for TensorBoard, read back with TensorBoard's own reader."""
+
+import builtins
+from dataclasses import replace
+
+import pytest
+
+from backends.base import BackendUnavailable
+from search.journal import Journal
+from search.run import execute
+from search.tensorboard import FOLDER, Board
+from search.trials import COMPLETE, FAILED, PENDING, STOPPED, Failure, Stage, Trial, best_of
+
+pytest.importorskip("tensorboard")
+
+
+def written(folder):
+    """What TensorBoard would show: tag -> {step: value}."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    (path,) = folder.glob("events.out.tfevents.*")
+    accumulator = EventAccumulator(str(path), size_guidance={"tensors": 0}).Reload()
+    return {
+        tag: {e.step: float(make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)}
+        for tag in accumulator.Tags()["tensors"]
+    }
+
+
+def scored(number, genotype, *rewards, state=COMPLETE):
+    stages = tuple(Stage(r, {"miou": r / 2}, seconds=number + 1.0) for r in rewards)
+    return Trial(number, 0, genotype, "key", 7, state, stages, rewards[-1])
+
+
+@pytest.fixture
+def genotype():
+    from genotype import zoo
+
+    return zoo.load("arch0").genotype
+
+
+class Other:
+    """The other watcher."""
+
+    def __init__(self):
+        self.told = []
+
+    def started(self, trial):
+        self.told.append(trial.number)
+        return lambda *progress: None
+
+    def finished(self, trial, trials):
+        self.told.append((trial.number, len(trials)))
+
+
+def test_trials_are_written_in_order_whatever_order_they_end_in(tmp_path, genotype):
+    ended = [
+        scored(0, genotype, 0.5, 0.25),
+        scored(1, genotype, 0.125, state=STOPPED),
+        Trial(2, 0, genotype, "key", 7, FAILED, failure=Failure("nan", "in stage 1")),
+        scored(3, genotype, 0.5, 0.75),
+    ]
+    trials, other = [replace(trial, state=PENDING, stages=()) for trial in ended], Other()
+    updates = [{"told": 2, "entropy": 4.0}, {"told": 3, "entropy": 3.0}]
+    with Board(tmp_path, [], lambda: updates, lambda n: 0.5**n, other) as board:
+        for number in (1, 3, 0, 2):
+            board.started(trials[number])
+            trials[number] = ended[number]
+            board.finished(ended[number], trials)
+    assert other.told == [1, (1, 4), 3, (3, 4), 0, (0, 4), 2, (2, 4)]
+    assert written(tmp_path) == {
+        "reward": {1: 0.25, 2: 0.125, 4: 0.75},
+        "best": {1: 0.25, 2: 0.25, 3: 0.25, 4: 0.75},
+        "p": {1: 1.0, 2: 0.5, 3: 0.25, 4: 0.125},
+        "stage1/reward": {1: 0.5, 2: 0.125, 4: 0.5},
+        "stage1/miou": {1: 0.25, 2: 0.0625, 4: 0.25},
+        "stage1/seconds": {1: 1.0, 2: 2.0, 4: 4.0},
+        "stage2/reward": {1: 0.25, 4: 0.75},
+        "stage2/miou": {1: 0.125, 4: 0.375},
+        "stage2/seconds": {1: 1.0, 4: 4.0},
+        "controller/entropy": {2: 4.0, 3: 3.0},
+    }
+
+
+def test_a_continued_run_is_written_whole(place_of):
+    given = {"tensorboard": True, "search__searcher": "ppo", "latency__measure": False}
+    execute(place_of(trials=3, **given))
+    assert set(written(place_of().folder / FOLDER)["reward"]) == {1, 2, 3}
+    trials = execute(place_of(trials=6, **given))
+    found = written(place_of().folder / FOLDER)
+    assert found["reward"] == {t.number + 1: pytest.approx(t.reward) for t in trials if t.reward}
+    assert found["best"][6] == pytest.approx(best_of(trials)[0].reward)
+    with Journal(place_of().folder) as journal:
+        updates = journal.searcher_state()["updates"]
+    entropies = {update["told"]: pytest.approx(update["entropy"]) for update in updates}
+    assert found["controller/entropy"] == entropies
+    assert len(entropies) == 3
+
+
+def test_nothing_is_written_unasked(place_of):
+    execute(place_of(trials=2))
+    assert not (place_of().folder / FOLDER).exists()
+
+
+def test_a_missing_package_is_named_before_a_folder_is_made(place_of, monkeypatch):
+    load = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith("tensorboard"):
+            raise ModuleNotFoundError(name=name)
+        return load(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(BackendUnavailable, match=r"pip install \"auxnas\[report\]\""):
+        execute(place_of("fresh", tensorboard=True))
+    assert not place_of("fresh").folder.exists()
