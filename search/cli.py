@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from genotype.console import OneLineGroup
+from search.commands.ablate import ablate
+from search.commands.correlate import correlate
 from search.commands.evaluate import evaluate
 from search.commands.look import export, status, top
 from search.commands.pretrain import pretrain
@@ -17,5 +19,5 @@ def main() -> None:
     """Find compact dense-prediction architectures for your images."""
 
 
-for command in (run, resume, status, top, export, pretrain, train, evaluate):
+for command in (run, resume, status, top, export, pretrain, train, evaluate, correlate, ablate):
     main.add_command(command)

@@ -109,7 +109,8 @@ class TrainingSettings(Section):
 
     def search(self) -> Settings:
         """The settings of a search on the same data with the same encoder."""
-        return Settings(**{name: getattr(self, name) for name in SHARED})
+        first = Settings().stage1.model_copy(update={"distillation": 0.0})
+        return Settings(**{name: getattr(self, name) for name in SHARED}, stage1=first)
 
 
 SHARED = tuple(name for name in TrainingSettings.model_fields if name != "train")

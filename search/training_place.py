@@ -20,17 +20,16 @@ from genotype import Genotype, to_json
 from genotype.console import atomic_write
 from search.cache import params_digest
 from search.checkpoint import Checkpoint, Entry
-from search.config import difference
 from search.data import Dataset, open_dataset, parts
-from search.environment import versions
-from search.errors import SearchError, SettingsError
 from search.evaluation import figures, scores
 from search.examples import ImageExamples, pixel_key, pixel_store
+from search.identity import settle, write_json
 from search.lock import run_lock
-from search.networks import WEIGHTS, Network, Trained, read_network, save_network
+from search.networks import WEIGHTS, Network, save_network
 from search.progress import Display
 from search.store import Store
 from search.tasks import Segmentation
+from search.teachers import read_teacher
 from search.training import LongTraining, taught
 from search.training_config import TrainingSettings
 from search.workplace import Workplace
@@ -100,7 +99,7 @@ class TrainingPlace:
         images = replace(whole, indices=self.indices[0])
         if self.teacher is None:
             return images
-        return taught(images, self.search.learner, self.teacher.program)
+        return taught(images, self.search.learner, self.teacher)
 
     def val_images(self) -> ImageExamples:
         """Images to validate on, as they are."""
@@ -124,21 +123,10 @@ class TrainingPlace:
         return zlib.crc32(f"auxnas training {self.settings.seed}".encode())
 
     @cached_property
-    def teacher(self) -> Trained | None:
-        """Whom the network learns from as well, if anyone.
-
-        Raises:
-            SearchError: when it has another number of classes.
-        """
-        if self.settings.train.teacher is None:
-            return None
-        found = read_network(Path(self.settings.train.teacher))
-        wanted = len(self.task.classes)
-        if found.network.spec.classes != wanted:
-            raise SearchError(
-                str(found.path), f"{found.network.spec.classes} classes", f"{wanted} as the data"
-            )
-        return found
+    def teacher(self) -> Program | None:
+        """Whom the network learns from as well, if anyone."""
+        given = self.settings.train.teacher
+        return None if given is None else read_teacher(Path(given), len(self.task.classes))
 
     def start(self) -> Program:
         """The network before training: the encoder as given, the rest from the seed."""
@@ -147,15 +135,14 @@ class TrainingPlace:
         return Program(graph, params, self.network.name)
 
     def identity(self) -> dict[str, Any]:
-        """Everything that decides what the training comes to."""
+        """Everything that decides what the training comes to, apart from its settings."""
         val = self.val_dataset
         return {
-            "settings": self.settings.model_dump(mode="json"),
             "network": self.network.describe(),
             "data": pixel_key(self.search.dataset),
             "validation": None if val is None else pixel_key(val),
             "encoder": params_digest(self.search.encoder_params),
-            "teacher": self.teacher and params_digest(self.teacher.program.params),
+            "teacher": self.teacher and params_digest(self.teacher.params),
         }
 
 
@@ -173,7 +160,7 @@ def train(place: TrainingPlace) -> dict[str, Any]:
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
-        _settle(place)
+        settle(place.folder / BEGUN, place.settings, place.identity())
         if (place.folder / RESULT).is_file():
             found: dict[str, Any] = json.loads((place.folder / RESULT).read_text())
             place.display.say(f"{place.folder}: trained already")
@@ -190,20 +177,6 @@ def _look_ahead(place: TrainingPlace) -> None:
     _ = place.network.graph()
     if place.settings.encoder_weights is not None:
         _ = place.search.encoder
-
-
-def _settle(place: TrainingPlace) -> None:
-    """Stores what is trained, or compares it with what was begun in the folder."""
-    path, now = place.folder / BEGUN, place.identity()
-    if not path.is_file():
-        _write_json(path, {**now, "versions": versions()})
-        return
-    known = json.loads(path.read_text())
-    other = difference(known["settings"], place.settings)
-    other = other or next((f"the {n} changed" for n in now if known.get(n) != now[n]), None)
-    if other is not None:
-        expected = "what it was begun with, or another --out"
-        raise SettingsError(str(place.folder), f"a training of something else: {other}", expected)
 
 
 def _training(place: TrainingPlace) -> LongTraining:
@@ -251,7 +224,7 @@ def _finish(
         with atomic_write(files["genotype"]) as path:
             path.write_text(_document(place, place.genotype, result) + "\n", encoding="utf-8")
     result["files"] = {kind: str(path) for kind, path in files.items()}
-    _write_json(folder / RESULT, result)
+    write_json(folder / RESULT, result)
     Checkpoint.remove(folder)
     return result
 
@@ -272,8 +245,3 @@ def _document(place: TrainingPlace, genotype: Genotype, result: Mapping[str, Any
         size=list(place.settings.data.size),
         result={name: result[name] for name in kept},
     )
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

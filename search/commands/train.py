@@ -72,7 +72,7 @@ def train(
     from there to the same network.
     """
     source = find_source(genotype)
-    settings = _settings(preset, run_ or source.run, named, sets)
+    settings = settings_like(preset, run_ or source.run, OPTIONS, named, sets)
     place = TrainingPlace(settings, source.genotype, out, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
@@ -83,15 +83,24 @@ def train(
     return options.resumable(work, "the same command goes on from the last checkpoint")
 
 
-def _settings(
+def settings_like(
     preset: str,
     run: Path | None,
+    table: Mapping[str, str],
     named: Mapping[str, Any],
     sets: Iterable[tuple[str, Any]],
 ) -> TrainingSettings:
-    """What the command line says, over the run it is like, over the preset."""
+    """What the command line says, over the run it is like, over the preset.
+
+    Args:
+        preset: the preset's name.
+        run: the run's folder, if it is like one.
+        table: the setting of each option that stands for one.
+        named: values of those options.
+        sets: of ``--set``.
+    """
     layers = [*preset_layers(options.known_preset(preset)), *([layer_of(run)] if run else [])]
-    return options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    return options.settings_of(TrainingSettings, layers, table, named, sets)
 
 
 def _print(result: Mapping[str, Any]) -> None:

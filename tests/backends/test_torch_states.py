@@ -76,7 +76,7 @@ def same(one: Program, other: Program) -> bool:
 
 
 @given(st.lists(st.integers(0, EPOCHS)), st.sampled_from([0.0, 0.9]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_parts_come_to_the_whole(cuts, polyak):
     recipe = replace(RECIPE, polyak=polyak)
     whole = LEARNER.fit(program(), Noise(), recipe, 7)

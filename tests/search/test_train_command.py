@@ -146,13 +146,14 @@ def test_torch_goes_on_to_the_same_bits(run, tmp_path, monkeypatch):
     """All of it at once: auxiliary heads, a teacher, Polyak, frozen batch norm, both rates."""
     import search.checkpoint
 
-    plan = [*SMALL, *("--set", "model.agg_size=8", "--epochs", "3", "--set", "pretrain.epochs=1")]
+    plan = [*SMALL, *("--set", "model.agg_size=8", "--epochs", "3")]
     plan += ["--set", "train.phases=[1,2]", "--set", "train.auxiliary=[0.3,0.1]"]
     plan += ["--set", "train.polyak=0.9", "--set", "train.validate_every=3"]
-    rival = ("--set", "train.channels=8", "--set", "train.checkpoint=2")
-    result = run("train", *plan, *rival, "--genotype", "lwrf", "--out", tmp_path / "rival")
+    teacher = tmp_path / "teacher.safetensors"
+    result = run("pretrain", *SMALL, "--epochs", 1, "--out", teacher)
     assert result.exit_code == 0, result.output
-    plan += ["--teacher", str(tmp_path / "rival"), "--genotype", PLAIN, "--out"]
+    plan += ["--teacher", str(teacher), "--encoder-weights", str(teacher)]
+    plan += ["--genotype", PLAIN, "--out"]
     assert run("train", *plan, tmp_path / "alone").exit_code == 0
 
     inner, saves = search.checkpoint.Checkpoint.save, []

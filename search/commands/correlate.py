@@ -1,0 +1,114 @@
+"""``nassearch correlate``: what a search's rewards are worth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from genotype.console import OneLineCommand, print_json
+from search.cache import cache_dir
+from search.commands import options
+from search.commands.train import OPTIONS, settings_like
+from search.correlation import choose, plot, report, train_all
+from search.identity import write_json
+from search.journal import Journal
+from search.plots import require_matplotlib
+from search.progress import display_on_stderr
+from search.training_place import TrainingPlace
+from search.trials import Trial
+
+OUT_HELP = "Where it all goes.  [default: RUN/correlate]"
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option("--count", type=click.IntRange(3), default=30, show_default=True, help="How many.")
+@options.preset
+@click.option("--epochs", type=int, help="Of each training.")
+@click.option("--seed", type=int, help="Of all trainings.")
+@click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)
+@options.sets
+@options.cache
+@options.as_json
+def correlate(
+    folder: Path,
+    count: int,
+    preset: str,
+    out: Path | None,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Train a sample of RUN's architectures for long, and compare with their rewards.
+
+    Spearman's rank correlation of the rewards after stage 1, stage 2 and full training
+    (paper, Figure 5). Ctrl-C or a kill loses no architecture that is finished, and of the
+    one under way what came after its last checkpoint; the same command goes on.
+    """
+    require_matplotlib()
+    with Journal(folder) as journal:
+        trials = journal.trials()
+    chosen = choose(trials, count)
+    settings = settings_like(preset, folder, OPTIONS, named, sets)
+    out = out or folder / "correlate"
+    display = display_on_stderr()
+
+    def place_of(trial: Trial) -> TrainingPlace:
+        own = out / f"trial-{trial.number + 1:05}"
+        return TrainingPlace(settings, trial.genotype, own, cache_dir(cache), display)
+
+    def work() -> int:
+        found = report(trials, train_all(chosen, place_of, display.say))
+        files = {"plot": out / "correlation.png", "data": out / "correlation.json"}
+        plot(found, files["plot"])
+        found["files"] = {kind: str(path) for kind, path in files.items()}
+        write_json(files["data"], found)
+        print_json(found) if as_json else _print(found)
+        return 0
+
+    return options.resumable(work, "what is trained is kept, the same command goes on")
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    """Architectures and correlations as tables."""
+    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    rows = Table()
+    for title in ("trial", "stage 1", "stage 2", "full training", "mIoU"):
+        rows.add_column(title, justify="right")
+    for row in found["architectures"]:
+        numbers = (_number(row[name]) for name in ("stage1", "stage2", "full", "miou"))
+        rows.add_row(str(row["trial"]), *numbers)
+    console.print(rows)
+    table = Table()
+    table.add_column("rewards after")
+    for title in ("Spearman's rho", "architectures", "chance (p)"):
+        table.add_column(title, justify="right")
+    for known in found["correlations"]:
+        table.add_row(f"{_AFTER[known['first']]}, {_AFTER[known['second']]}", *_cells(known))
+    table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
+    console.print(table)
+    for path in found["files"].values():
+        click.echo(path)
+
+
+_AFTER = {
+    "stage1": "stage 1",
+    "stage2": "stage 2",
+    "full": "full training",
+    "miou": "full training (mIoU)",
+}
+
+
+def _cells(known: Mapping[str, Any]) -> tuple[str, str, str]:
+    return _number(known["spearman"]), str(known["count"]), _number(known["chance"])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
