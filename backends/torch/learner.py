@@ -31,6 +31,9 @@ from backends.torch.runner import TorchRunner
 from backends.torch.states import TAKEN, load_state, save_state, weights_of
 from compiler import Graph, Program, infer_shapes
 
+_KEPT_OPEN = 2
+"""How many programs ``infer`` keeps open."""
+
 
 class TorchLearner:
     """Trains and scores programs; see ``backends.base.Learner``.
@@ -43,6 +46,7 @@ class TorchLearner:
         self, device: str | torch.device | None = None, threads: int | None = None
     ) -> None:
         self.device, self._threads = choose_device(device), threads
+        self._open: list[tuple[Program, TorchRunner]] = []
         if threads is not None:
             torch.set_num_threads(threads)
 
@@ -139,7 +143,18 @@ class TorchLearner:
             TrialFailure: ``oom``.
         """
         with failures():
-            return TorchRunner(program, self.device)(inputs)
+            return self._runner(program)(inputs)
+
+    def _runner(self, program: Program) -> TorchRunner:
+        """The program opened, and kept open for the batches to come: for a small one, opening
+        takes as long as running. An encoder and a teacher may take turns.
+        """
+        for known, runner in self._open:
+            if known is program:
+                return runner
+        opened = TorchRunner(program, self.device)
+        self._open = [(program, opened), *self._open[: _KEPT_OPEN - 1]]
+        return opened
 
 
 class Training:

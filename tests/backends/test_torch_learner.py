@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import backends.torch.learner as learner_module
 from backends.base import Batch, Optimiser, Recipe, TrialFailure
 from backends.torch import TorchLearner, build_module
 from backends.torch.batches import Draw, prefetched, scoring_draws, training_draws
@@ -409,3 +410,23 @@ def test_wrong_recipes_and_labels_are_refused():
 
 def test_no_epochs_change_nothing():
     assert not changed(network(), LEARNER.fit(network(), Toy(), recipe(epochs=0, polyak=0.9), 0))
+
+
+def test_programs_that_take_turns_are_opened_once(monkeypatch):
+    opened = []
+
+    class Counting(learner_module.TorchRunner):
+        def __init__(self, program, device):
+            opened.append(program.name)
+            super().__init__(program, device)
+
+    monkeypatch.setattr(learner_module, "TorchRunner", Counting)
+    learner, inputs = TorchLearner("cpu"), {"x": np.ones((1, 2, 4, 4), np.float32)}
+    first, second = line(), replace(line(), name="second")
+    changed = replace(first, params={n: v + 1 for n, v in first.params.items()}, name="changed")
+    found = [learner.infer(program, inputs)["main"] for program in (first, second, first, second)]
+    assert opened == ["line", "second"]
+    assert all(np.array_equal(found[0], other) for other in found)
+    assert not np.array_equal(learner.infer(changed, inputs)["main"], found[0])
+    learner.infer(first, inputs)
+    assert opened == ["line", "second", "changed", "line"]
