@@ -15,6 +15,7 @@ from backends.base import (
     Runner,
     Step,
     TrialFailure,
+    Weigh,
     silent,
 )
 from backends.compile import Report, Request, compile_artefact
@@ -38,6 +39,7 @@ __all__ = [
     "Runner",
     "Step",
     "TrialFailure",
+    "Weigh",
     "Weights",
     "backend",
     "compile_artefact",

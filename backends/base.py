@@ -274,6 +274,10 @@ class PolicyStep:
     max_norm: float = 2.0
 
 
+Weigh = Callable[[Array], Array]
+"""From log-probabilities (N, choices) to what each weighs, both float32."""
+
+
 class Policy(Protocol):
     """A trainable distribution over genotypes: one categorical choice after the other.
 
@@ -294,15 +298,15 @@ class Policy(Protocol):
     def entropy(self, tokens: Array) -> Array:
         """Entropy of each choice given those before it, in nats: (N, choices) float32."""
 
-    def update(self, tokens: Array, weights: Array, step: PolicyStep) -> float:
+    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
         """One step of Adam up the gradient of an objective; returns the gradient's norm.
 
         The objective is ``mean(weights * log_prob) + step.entropy * mean(entropy)``, both
-        means over all choices of all rows.
+        means over all choices of all rows, and the weights are constants.
 
         Args:
             tokens: (N, choices).
-            weights: (N, choices); constants.
+            weigh: called once, with the log-probabilities before the step; gives the weights.
             step: how far to go.
         """
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.base import Array, PolicyStep
+from backends.base import Array, PolicyStep, Weigh
 from genotype import SearchSpace
 
 BETAS = (0.9, 0.999)
@@ -55,9 +55,10 @@ class TablePolicy:
         """Entropy of each choice: (N, choices) float32, all rows equal."""
         return np.tile(self._entropies().astype(np.float32), (len(tokens), 1))
 
-    def update(self, tokens: Array, weights: Array, step: PolicyStep) -> float:
+    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
         """One step of Adam; returns the gradient's norm."""
-        gradient = self._gradient(tokens, weights.astype(np.float64), step.entropy)
+        weights = weigh(self.log_prob(tokens)).astype(np.float64)
+        gradient = self._gradient(tokens, weights, step.entropy)
         norm = float(np.linalg.norm(gradient))
         if step.max_norm and norm > step.max_norm:
             gradient *= step.max_norm / norm

@@ -113,6 +113,8 @@ class ControllerSettings(Section):
     """Units a layer (paper: 100)."""
     spread: Rate = 0.1
     """Its first weights are uniform in -spread .. spread (paper: uniform)."""
+    update_every: Positive = 4
+    """Sequences at least that an update learns from (paper: none given)."""
     rate: Rate = 1e-4
     """Adam's learning rate (paper: 1e-4)."""
     max_grad_norm: Rate = 2.0
@@ -125,13 +127,9 @@ class ControllerSettings(Section):
     """Whether advantages are brought to mean 0 and deviation 1 in each update (paper: no)."""
     clip_coef: Annotated[float, Field(gt=0)] = 0.1
     """PPO: how far a choice's probability ratio may go from 1 (paper: none given)."""
-    memory: Positive = 100
-    """PPO: an update learns from so many of the last sequences (paper: none given)."""
-    update_every: Positive = 1
-    """PPO: told trials at least between two updates (paper: none given)."""
-    update_epochs: Positive = 1
-    """PPO: passes over the memory in an update (paper: none given)."""
-    minibatches: Positive = 4
+    update_epochs: Positive = 4
+    """PPO: passes over an update's sequences (paper: none given)."""
+    minibatches: Positive = 1
     """PPO: parts that each pass is cut into, a step of Adam each (paper: none given)."""
 
 

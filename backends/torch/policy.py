@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backends.base import Array, PolicyStep
+from backends.base import Array, PolicyStep, Weigh
 from backends.torch.devices import to_tensor
 from genotype import SearchSpace
 
@@ -127,11 +127,12 @@ class LstmPolicy:
         """Entropy of each choice given those before it: (N, choices) float32."""
         return _entropies(self._net(to_tensor(tokens, np.int64))).numpy()
 
-    def update(self, tokens: Array, weights: Array, step: PolicyStep) -> float:
+    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
         """One step of Adam; returns the gradient's norm."""
         given = to_tensor(tokens, np.int64)
         logs = self._net(given)
-        gain = (to_tensor(weights) * _chosen(logs, given)).mean()
+        chosen = _chosen(logs, given)
+        gain = (to_tensor(weigh(chosen.detach().numpy())) * chosen).mean()
         if step.entropy:
             gain = gain + step.entropy * _entropies(logs).mean()
         torch.autograd.backward(-gain)

@@ -40,8 +40,13 @@ def taught(policy, steps=5, seed=0):
     rng = np.random.default_rng(seed)
     for _ in range(steps):
         tokens = policy.sample(20, rng)
-        policy.update(tokens, rng.normal(size=tokens.shape).astype(np.float32), STEP)
+        policy.update(tokens, constant(rng.normal(size=tokens.shape)), STEP)
     return policy
+
+
+def constant(weights):
+    """A ``Weigh`` that does not look."""
+    return lambda log_probs: weights.astype(np.float32)
 
 
 def objective(policy, tokens, weights, step=STEP):
@@ -121,15 +126,24 @@ class TestPolicy:
     def test_an_update_goes_up_the_objective(self, make):
         policy = taught(make(PAPER))
         tokens = draws(policy)
-        weights = np.random.default_rng(1).normal(size=tokens.shape).astype(np.float32)
+        weights = np.random.default_rng(1).normal(size=tokens.shape)
         before = objective(policy, tokens, weights)
         for _ in range(3):
-            policy.update(tokens, weights, replace(STEP, rate=1e-3))
+            policy.update(tokens, constant(weights), replace(STEP, rate=1e-3))
         assert objective(policy, tokens, weights) > before + 1e-5
+
+    def test_weights_are_made_of_the_log_probabilities_before_the_step(self, make):
+        policy = taught(make(TINY))
+        tokens, seen = draws(policy), []
+        expected = policy.log_prob(tokens)
+        policy.update(tokens, lambda logs: seen.append(logs.copy()) or logs, STEP)
+        assert len(seen) == 1
+        np.testing.assert_allclose(seen[0], expected, atol=1e-6)
+        assert seen[0].dtype == np.float32
 
     def test_entropy_alone_makes_choices_even(self, make):
         policy = taught(make(TINY), 20)
-        nothing = np.zeros(EVERY.shape, np.float32)
+        nothing = constant(np.zeros(EVERY.shape))
         before = policy.entropy(EVERY).mean()
         for _ in range(40):
             policy.update(EVERY, nothing, STEP)
@@ -138,7 +152,7 @@ class TestPolicy:
     def test_gradient_agrees_with_finite_differences(self, make):
         policy = taught(make(TINY))
         tokens = draws(policy)
-        weights = np.random.default_rng(1).normal(size=tokens.shape).astype(np.float32)
+        weights = np.random.default_rng(1).normal(size=tokens.shape)
         state = policy.state()
         gradient, norm = gradient_of(policy, tokens, weights)
         total = sum((value**2).sum() for value in gradient.values())
@@ -157,7 +171,7 @@ class TestPolicy:
     def test_the_gradient_is_cut_to_its_largest_norm(self, make):
         one, other = make(TINY), make(TINY)
         tokens = draws(one)
-        weights = np.full(tokens.shape, 1.0, np.float32)
+        weights = np.ones(tokens.shape)
         gradient, norm = gradient_of(one, tokens, weights)
         cut, same = gradient_of(other, tokens, weights, replace(STEP, max_norm=norm / 4))
         assert norm == same
@@ -196,7 +210,7 @@ class TestPolicy:
 def gradient_of(policy, tokens, weights, step=STEP):
     """Of the objective by all weights, read off Adam's first moments; and its norm."""
     state = policy.state()
-    before, norm = first_moments(state), policy.update(tokens, weights, step)
+    before, norm = first_moments(state), policy.update(tokens, constant(weights), step)
     after = first_moments(policy.state())
     policy.restore(state)
     sign = -1 if isinstance(policy, LstmPolicy) else 1  # torch goes down the negative

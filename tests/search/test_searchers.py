@@ -12,7 +12,7 @@ from search.trials import COMPLETE, Stage, Trial
 
 SPACE = SearchSpace.cvpr2019()
 FAST = {
-    "controller": {"rate": 0.1, "memory": 8, "update_every": 4, "update_epochs": 2},
+    "controller": {"rate": 0.1, "update_every": 4},
     "evolution": {"population": 4, "sample": 2},
 }
 """So that a few batches change what is proposed."""

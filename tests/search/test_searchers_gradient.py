@@ -3,6 +3,8 @@
 import json
 import random
 import warnings
+from itertools import chain
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,16 +18,17 @@ with warnings.catch_warnings():
 from backends.null_policy import TablePolicy
 from backends.torch.policy import LstmPolicy
 from genotype import SearchSpace
+from search.bounds import Until
 from search.config import ControllerSettings
 from search.journal import Journal, contents
 from search.run import execute
 from search.searchers import PpoSearcher, ReinforceSearcher
-from search.searchers.gradient import Baseline, Sequences, surrogate_weights
+from search.searchers.gradient import Baseline, Surrogate, diagnostics
 from search.trials import COMPLETE, Trial
 
 SPACE = SearchSpace.cvpr2019()
 CHOICES = len(SPACE.layout)
-QUICK = {"rate": 0.05, "memory": 24, "update_epochs": 2}
+QUICK = {"rate": 0.05, "update_every": 4}
 
 
 def searcher_of(kind, seed=0, policy=None, **changes):
@@ -55,9 +58,9 @@ def rewards_of(searcher, batches, count=4):
 # Formulas -------------------------------------------------------------------------------
 
 
-def surrogate(part, now, clip):
+def objective(chosen, advantages, now, clip):
     """PPO's objective choice by choice, as published."""
-    ratios, advantages = np.exp(now - part.chosen), part.advantages[:, None]
+    ratios, advantages = np.exp(now - chosen), advantages[:, None]
     return np.minimum(ratios * advantages, np.clip(ratios, 1 - clip, 1 + clip) * advantages)
 
 
@@ -67,17 +70,21 @@ def test_weights_are_the_gradient_of_the_clipped_objective(seed, clip):
     chosen, drift = rng.normal(-2, 1, (5, 4)), rng.normal(0, 0.3, (5, 4))
     kinks = np.log([1 - clip, 1 + clip])
     drift = np.where(np.abs(drift[..., None] - kinks).min(axis=-1) < 1e-3, 0, drift)
-    part = Sequences(np.zeros((5, 4), np.int64), chosen, rng.normal(size=5))
-    now = chosen + drift
-    slope = (surrogate(part, now + 1e-6, clip) - surrogate(part, now - 1e-6, clip)) / 2e-6
-    np.testing.assert_allclose(surrogate_weights(part, now, clip), slope, atol=1e-5)
+    now, advantages = chosen + drift, rng.normal(size=5)
+    ends = [objective(chosen, advantages, now + step, clip) for step in (-1e-6, 1e-6)]
+    found = Surrogate(chosen, advantages, clip).weights(now)
+    np.testing.assert_allclose(found, (ends[1] - ends[0]) / 2e-6, atol=1e-5)
 
 
 def test_ratios_beyond_the_clip_weigh_nothing_on_the_side_that_pays():
-    part = Sequences(np.zeros((2, 3)), np.zeros((2, 3)), np.array([2.0, -2.0]))
+    surrogate = Surrogate(np.zeros((2, 3)), np.array([2.0, -2.0]), 0.1)
     now = np.log([[1.2, 1.05, 0.8], [1.2, 1.05, 0.8]])
     expected = [[0, 2.1, 1.6], [-2.4, -2.1, 0]]
-    np.testing.assert_allclose(surrogate_weights(part, now, 0.1), expected, rtol=1e-6)
+    np.testing.assert_allclose(surrogate.weights(now), expected, rtol=1e-6)
+    assert diagnostics([surrogate]) == {
+        "approx_kl": pytest.approx((np.exp(now) - 1 - now).mean()),
+        "clipfrac": pytest.approx(2 / 3),
+    }
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -91,7 +98,7 @@ def test_the_baseline_is_the_weighted_mean_of_the_rewards(rewards):
 
 def test_the_first_reward_is_no_advantage():
     policy = TablePolicy(SPACE)
-    searcher = searcher_of(ReinforceSearcher, policy=policy)
+    searcher = searcher_of(ReinforceSearcher, policy=policy, update_every=1)
     searcher.tell(told(searcher.ask(1), [0.7]))
     assert not policy.state()["logits"].any()
 
@@ -146,28 +153,39 @@ def test_a_policy_that_stands_still_has_moved_nowhere():
         assert (update["approx_kl"], update["clipfrac"]) == (0, 0)
 
 
-def test_only_the_last_sequences_are_remembered():
-    searcher = searcher_of(PpoSearcher, memory=6)
-    proposals = []
-    for first in range(0, 12, 4):
-        genotypes = searcher.ask(4)
-        proposals += genotypes
-        searcher.tell(told(genotypes, [0.1, 0.2, 0.3, 0.4], first))
-    memory = searcher.state()["memory"]
-    assert [tuple(row) for row in memory["tokens"]] == [g.tokens for g in proposals[-6:]]
-    assert memory["rewards"] == [0.3, 0.4, 0.1, 0.2, 0.3, 0.4]
-
-
-def test_log_probabilities_are_remembered_from_when_a_sequence_was_chosen():
+def test_sequences_wait_until_there_are_enough_and_are_then_forgotten():
     policy = TablePolicy(SPACE)
-    searcher = searcher_of(PpoSearcher, policy=policy)
-    genotypes = searcher.ask(4)
-    expected = policy.log_prob(np.array([g.tokens for g in genotypes]))
-    searcher.tell(told(genotypes, [0.1, 0.9, 0.3, 0.4]))
-    searcher.tell(told(searcher.ask(2), [0.5, 0.6]))
-    found = np.array([row for _, row, _ in searcher._memory])[:4]
-    np.testing.assert_array_equal(found, expected)
-    assert not np.array_equal(policy.log_prob(searcher._remembered().tokens)[:4], expected)
+    searcher = searcher_of(PpoSearcher, policy=policy, update_every=5)
+    waiting = []
+    for first in range(0, 12, 2):
+        genotypes = searcher.ask(2)
+        before = policy.state()["steps"]
+        searcher.tell(told(genotypes, [0.1, 0.2], first))
+        waiting = [*waiting, *(genotype.tokens for genotype in genotypes)]
+        learnt = policy.state()["steps"] > before
+        assert learnt == (len(waiting) == 6)
+        waiting = [] if learnt else waiting
+        assert [tuple(tokens) for tokens, _ in searcher.state()["gathered"]] == waiting
+
+
+def test_every_sequence_is_in_one_minibatch_of_each_pass():
+    class Watched(TablePolicy):
+        parts: ClassVar[list] = []
+
+        def update(self, tokens, weigh, step):
+            self.parts.append(tokens.tolist())
+            return super().update(tokens, weigh, step)
+
+    searcher = searcher_of(
+        PpoSearcher, policy=Watched(SPACE), update_every=7, minibatches=3, update_epochs=2
+    )
+    genotypes = searcher.ask(7)
+    searcher.tell(told(genotypes, [0.1 * n for n in range(7)]))
+    assert [len(part) for part in Watched.parts] == [3, 2, 2, 3, 2, 2]
+    expected = sorted(list(genotype.tokens) for genotype in genotypes)
+    passes = [list(chain(*Watched.parts[:3])), list(chain(*Watched.parts[3:]))]
+    assert [sorted(found) for found in passes] == [expected, expected]
+    assert passes[0] != passes[1]
 
 
 def test_a_batch_that_failed_altogether_teaches_nothing():
@@ -188,7 +206,7 @@ def test_a_trial_without_a_reward_is_refused():
 
 
 def lstm_searcher(kind, seed=0):
-    return searcher_of(kind, seed, LstmPolicy(SPACE, seed, hidden=8), memory=5, minibatches=2)
+    return searcher_of(kind, seed, LstmPolicy(SPACE, seed, hidden=8), update_every=3, minibatches=2)
 
 
 @pytest.mark.parametrize("kind", [PpoSearcher, ReinforceSearcher])
@@ -236,7 +254,7 @@ def test_a_run_cut_anywhere_comes_to_the_same_controller(tmp_path, driver_of, ou
             return outcome_of(job)
 
         with Journal(folder, write=True) as journal:
-            driver_of(journal, evaluate, lstm_searcher(PpoSearcher)).run(8)
+            driver_of(journal, evaluate, lstm_searcher(PpoSearcher)).run(Until(trials=8))
 
     rng = random.Random(seed)
     go(tmp_path / "whole")
@@ -258,9 +276,8 @@ def test_a_run_has_the_searcher_of_its_settings(place_of, name):
     assert len(whole) == 6
     with Journal(place.folder) as journal:
         state = journal.searcher_state()
-    own = {"ppo": "memory", "reinforce": "policy", "random": "words", "evolution": "population"}
+    own = {"ppo": "policy", "reinforce": "policy", "random": "words", "evolution": "population"}
     assert own[name] in state
-    assert ("memory" in state) == (name == "ppo")
     execute(place_of("grown", search__searcher=name, trials=2))
     execute(place_of("grown", search__searcher=name))
     assert contents(place_of("grown").folder) == contents(place.folder)

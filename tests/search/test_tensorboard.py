@@ -83,7 +83,7 @@ def test_trials_are_written_in_order_whatever_order_they_end_in(tmp_path, genoty
 
 
 def test_a_continued_run_is_written_whole(place_of):
-    given = {"tensorboard": True, "search__searcher": "ppo", "latency__measure": False}
+    given = {"tensorboard": True, "latency__measure": False, "search__controller__update_every": 2}
     execute(place_of(trials=3, **given))
     assert set(written(place_of().folder / FOLDER)["reward"]) == {1, 2, 3}
     trials = execute(place_of(trials=6, **given))
