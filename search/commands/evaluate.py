@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from backends.latency import compiled_latency
 from backends.options import SizeType
 from backends.registry import backend
 from genotype.console import OneLineCommand, atomic_write, print_json
@@ -17,6 +20,9 @@ from search.evaluation import Evaluation, figures, print_table, scores
 from search.networks import read_network
 from search.progress import display_on_stderr
 
+FORMATS = (".png", ".jpg", ".webp")
+"""What a picture may be."""
+
 
 @click.command("eval", cls=OneLineCommand)
 @click.argument("weights", metavar="WEIGHTS", type=click.Path(path_type=Path))
@@ -27,6 +33,7 @@ from search.progress import display_on_stderr
 @click.option("--picture", type=click.Path(path_type=Path), help=options.PICTURE_HELP)
 @click.option("--batch", type=click.IntRange(1), default=8, help="Images at once.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all cores]")
+@click.option("--latency", is_flag=True, help="Time the compiled network with onnxruntime too.")
 @click.option("--learner", type=click.Choice(["torch", "null"]), default="torch", hidden=True)
 @options.cache
 @options.as_json
@@ -39,6 +46,7 @@ def evaluate(
     picture: Path | None,
     batch: int,
     threads: int | None,
+    latency: bool,
     learner: str,
     cache: Path | None,
     as_json: bool,
@@ -47,6 +55,11 @@ def evaluate(
 
     Images and labels are brought to the network's size, as in training.
     """
+    if picture is not None and picture.suffix.lower() not in FORMATS:
+        found = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
+        raise click.BadParameter(found, param_hint="--picture")
+    if latency:
+        backend("runner", "ort")  # fails now rather than after the scoring
     work = Evaluation.of(read_network(weights), data, size, part, ignore)
     trainer = backend("learner", learner)(threads=threads)
     counts = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
@@ -61,8 +74,22 @@ def evaluate(
         **figures(work.trained.network, work.size),
         "picture": str(picture),
     }
+    if latency:
+        graph = work.trained.program.graph
+        found["latency_ms"] = 1000 * compiled_latency(graph, work.size, threads)
     if as_json:
         print_json(found)
     else:
         print_table(work.task, counts, found)
+        click.echo(_figures(found))
         click.echo(str(picture))
+
+
+def _figures(found: Mapping[str, Any]) -> str:
+    """What the network costs, in a line."""
+    height, width = found["size"]
+    timed = f", {found['latency_ms']:.2f} ms (onnxruntime)" if "latency_ms" in found else ""
+    return (
+        f"{found['parameters'] / 1e6:.3f} M parameters, "
+        f"{found['multiply_adds'] / 1e6:.1f} M multiply-adds{timed} at {height}x{width}"
+    )

@@ -10,6 +10,7 @@ from PIL import Image
 from search.cli import main
 from search.confusion import draw_confusion, shares
 from search.evaluation import class_rows, scores
+from search.networks import read_network
 from search.tasks import Segmentation
 from search.training_place import train
 from tests.search.training import training
@@ -85,6 +86,22 @@ def test_a_trained_folder_has_the_scores_of_its_training(call, tmp_path, cache, 
         assert picture.format == "PNG"
 
 
+def test_latency_is_measured_when_asked_for(call, tmp_path, cache, monkeypatch):
+    train(training(tmp_path / "t", cache, None))
+    timed = []
+    monkeypatch.setattr(
+        "search.commands.evaluate.compiled_latency", lambda *args: timed.append(args) or 0.0125
+    )
+    assert "latency_ms" not in json.loads(call("eval", tmp_path / "t", *COMMON, "--json").stdout)
+    options = (*COMMON, "--latency", "--threads", "1")
+    found = json.loads(call("eval", tmp_path / "t", *options, "--json").stdout)
+    assert found["latency_ms"] == 12.5
+    ((graph, size, threads),) = timed
+    assert (size, threads) == ((32, 32), 1)
+    assert str(graph) == str(read_network(tmp_path / "t").program.graph)
+    assert "12.50 ms (onnxruntime) at 32x32" in call("eval", tmp_path / "t", *options).stdout
+
+
 def test_the_table_names_every_class_and_what_is_not_counted(call, tmp_path, cache):
     train(training(tmp_path / "t", cache))
     weights = tmp_path / "t" / "model.safetensors"
@@ -105,6 +122,7 @@ def test_the_table_names_every_class_and_what_is_not_counted(call, tmp_path, cac
         (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
         (["--ignore", "sea"], 1, "task.ignore: no class 'sea', expected some of"),
         (["--part", "test"], 2, "'test' is not one of"),
+        (["--picture", "a.svg"], 2, ".svg, expected .png or .jpg or .webp"),
         (["--picture", "/no/such/folder/a.png"], 1, "its directory does not exist"),
     ],
 )
