@@ -185,7 +185,8 @@ def _status(report: Report) -> int:
         note(f"warning: the artefact was not run: {unchecked}")
     if missing is None:
         return DONE
-    note(f"incomplete: {missing}; {report.made.output} builds it elsewhere")
+    builds = "builds" if report.bytes is not None else "would build"
+    note(f"incomplete: {missing}; {report.made.output} {builds} it elsewhere")
     return INCOMPLETE
 
 

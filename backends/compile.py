@@ -150,14 +150,19 @@ def _quantise(request: Request, network: Network, path: Path, check: Check) -> O
     """Replaces the artefact by an int8 one where that was asked for and is better."""
     if request.options.precision != "int8":
         return None
-    options, target = request.options, request.target
+    target = request.target
     metadata = artefact_metadata(request, check.differences or None)
-    model = model_of(target, network.optimised, options, metadata)
-    others = () if options.size else INT8_SIZES
-    ends = Ends(request.size, request.interface, request.spec.classes, options.batch, others)
-    found: Outcome = backend("quantiser", "int8")(model, request.int8, ends)
+    model = model_of(target, network.optimised, request.options, metadata)
+    found: Outcome = backend("quantiser", "int8")(model, request.int8, ends_of(request))
     if target == "onnx":
         path.write_bytes(found.model.SerializeToString())
     else:
         backend("exporter", target)().pack(found.model, path)
     return found
+
+
+def ends_of(request: Request) -> Ends:
+    """How an int8 network is fed and read; one for any size is judged at several."""
+    options = request.options
+    others = () if options.size else INT8_SIZES
+    return Ends(request.size, request.interface, request.spec.classes, options.batch, others)

@@ -23,6 +23,7 @@ table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-size: 13px }
 th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid #e1e5e9; white-space: pre-wrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+summary h2 { display: inline }
 figure { margin: 0; overflow: auto; max-height: 40rem; border: 1px solid #e1e5e9 }
 """
 _COUNTS = ("parameters", "multiply_adds", "multiply_adds_with_norm", "bytes_read", "bytes_written")
@@ -34,10 +35,11 @@ def page(report: Report) -> str:
     request, document = report.request, to_dict(report)
     title = escape(f"{request.output.name}: {request.genotype}")
     scene = draw(report.network.optimised.graph, request.size, request.genotype)
+    summary = [(name, value) for name, value in rows(report).items() if name != "passes"]
     parts = [
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
         f"<style>{_STYLE}</style>\n<h1>{escape(request.output.name)}</h1>",
-        *_section("Summary", ("", ""), rows(report).items()),
+        *_section("Summary", ("", ""), summary),
         *_section("Passes", *_passes(document)),
         *_section("Cost", *_totals(document)),
         *_section("Cost of what is written, by place", *_by_place(report)),

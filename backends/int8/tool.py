@@ -60,13 +60,15 @@ TENSORRT = Form(
         "ActivationSymmetric": True,
         "WeightSymmetric": True,
         "AddQDQPairToWeight": True,
+        "DedicatedQDQPair": True,
         "QuantizeBias": False,
         "OpTypesToExcludeOutputQuantization": ["Conv"],
     },
 )
-"""Signed and symmetric, as TensorRT asks, before convolutions only: it fuses what comes
-after one into it, and by its table a resize, a sum or a mean has no int8 form. Weights
-are float with a Q/DQ pair, which all versions read; biases are float.
+"""Signed and symmetric, as TensorRT asks, and only maps that a convolution reads: TensorRT
+fuses what comes after one into it, and by its table a resize, a sum or a mean has no int8
+form. Weights are float with a Q/DQ pair behind them, which all versions read, and each
+convolution has a pair of its own, as in onnxruntime's TensorRT examples. Biases are float.
 
 Source: https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/quantized-types-explicit-quantization.html
 """
@@ -139,6 +141,8 @@ def quantised(
             dict(form.settings),
         )
         tool.quantize_model()
+        tool.model.topological_sort()  # the new nodes stand last
         result = tool.model.model
+        result.producer_name, result.producer_version = model.producer_name, ""
     del result.graph.value_info[:]
     return result
