@@ -56,8 +56,8 @@ def evaluate(
     Images and labels are brought to the network's size, as in training.
     """
     if picture is not None and picture.suffix.lower() not in FORMATS:
-        found = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
-        raise click.BadParameter(found, param_hint="--picture")
+        words = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
+        raise click.BadParameter(words, param_hint="--picture")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
     work = Evaluation.of(read_network(weights), data, size, part, ignore)
