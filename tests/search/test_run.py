@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,65 +16,7 @@ from search.errors import JournalError, RunLockedError, SettingsError
 from search.journal import Journal, contents
 from search.lock import holder, run_lock
 from search.run import execute
-from search.trials import PENDING, best_of
-
-KILLER = """
-import json, os, signal, sys
-from pathlib import Path
-from backends.null import NullLearner
-from search.config import resolve
-from search.journal import Journal
-from search.progress import Silent
-from search.run import execute
-from search.workplace import Workplace
-from search.weights import RunWeights
-
-owner = {"fit": NullLearner, "_write": Journal, "keep": RunWeights, "prune": RunWeights}
-folder, cache, settings, name, left, after = json.loads(sys.argv[1])
-inner = getattr(owner[name], name)
-
-def dying(*args, **more):
-    global left
-    left -= 1
-    if left == 0 and not after:
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = inner(*args, **more)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-setattr(owner[name], name, dying)
-execute(Workplace(resolve(settings), Path(folder), Path(cache), Silent()))
-"""
-
-
-def kill_at(place, name, left, after):
-    """Runs ``place`` in a process that kills itself at a call; its exit status."""
-    settings = place.settings.model_dump(mode="json")
-    argument = json.dumps([str(place.folder), str(place.cache), settings, name, left, after])
-    command = [sys.executable, "-c", KILLER, argument]
-    return subprocess.run(command, capture_output=True, timeout=120).returncode
-
-
-@pytest.mark.parametrize(
-    ("name", "left", "after"),
-    [
-        ("fit", 5, False),
-        ("_write", 2, False),
-        ("_write", 4, True),
-        ("keep", 2, True),
-        ("prune", 3, False),
-    ],
-)
-def test_killed_and_continued(place_of, name, left, after):
-    execute(place_of("whole"))
-    cut = place_of("cut")
-    assert kill_at(cut, name, left, after) == -signal.SIGKILL
-    trials = execute(place_of("cut"))
-    assert contents(cut.folder) == contents(place_of("whole").folder)
-    assert sum(trial.state != PENDING for trial in trials) == 6
-    kept = {path.name for path in (cut.folder / "weights").iterdir()}
-    assert kept == {f"trial-{trial.number:05}.safetensors" for trial in best_of(trials)[:3]}
+from search.trials import best_of
 
 
 def test_same_seed_same_journal_another_seed_another(place_of):

@@ -1,0 +1,158 @@
+"""A run ended at any moment and continued is the run that was left alone."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+
+from search.journal import Journal, contents
+from search.rescue import NAME
+from search.trials import PENDING, best_of
+from tests.search import killing
+
+POINTS = 50
+NULL = {
+    "trials": 5,
+    "search__controller__rate": 0.05,
+    "search__controller__hidden": 4,
+    "search__controller__memory": 3,
+}
+
+
+@contextmanager
+def reaper(*modules):
+    """A function that gives an order to a process of its own: see ``killing``."""
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, killing.__file__, *modules]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment) as process:
+
+        def give(place, **moment):
+            settings = place.settings.model_dump(mode="json")
+            order = {"folder": str(place.folder), "cache": str(place.cache), "settings": settings}
+            process.stdin.write(f"{json.dumps(order | {'reaper': moment})}\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield give
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def null_reaper():
+    with reaper() as give:
+        yield give
+
+
+@pytest.fixture
+def whole_of(place_of):
+    """A run left alone, and how many moments of each kind it has.
+
+    Another run fills the cache before it, so that the next ones pass the same moments.
+    """
+
+    def make(give, changes, kinds):
+        assert give(place_of("first", **changes)) == 0
+        counts = {}
+        for kind in kinds:
+            place = place_of(kind, **changes)
+            assert give(place, where=kind) == 0
+            counts[kind] = int((place.folder / "moments").read_text())
+        return place, counts
+
+    return make
+
+
+def check_same(cut, whole):
+    """The same journal, searcher included; every trial once; the best networks there."""
+    assert contents(cut.folder) == contents(whole.folder)
+    with Journal(cut.folder) as journal:
+        trials = journal.trials()
+    ended = [trial for trial in trials if trial.state != PENDING]
+    assert [trial.number for trial in ended] == list(range(whole.settings.trials))
+    kept = {path.name for path in (cut.folder / "weights").iterdir()}
+    assert kept == {cut.weights.path(trial).name for trial in best_of(trials)[:3]}
+
+
+def test_killed_anywhere_and_continued(place_of, whole_of, null_reaper):
+    whole, counts = whole_of(null_reaper, NULL, ("any", "transaction"))
+    assert counts["transaction"] > 300
+    rng, found = random.Random(0), Counter()
+    for point in range(POINTS):
+        where = ("any", "transaction")[point % 2]
+        cut = place_of(f"cut{point}", **NULL)
+        last = rng.randrange(1, counts[where])
+        assert null_reaper(cut, where=where, last=last) == -signal.SIGKILL
+        found[progress(cut.folder)] += 1
+        assert null_reaper(cut) == 0
+        check_same(cut, whole)
+    assert len(found) > 4, "the points should be spread over the run"
+
+
+def progress(folder):
+    """How many trials had ended; None before there was a journal."""
+    if not (folder / NAME).exists():
+        return None
+    with Journal(folder, write=True) as journal:
+        return sum(trial.state != PENDING for trial in journal.trials())
+
+
+def test_killed_again_and_again(place_of, whole_of, null_reaper):
+    whole, _ = whole_of(null_reaper, NULL, ("transaction",))
+    cut, kills, rng = place_of("cut", **NULL), 0, random.Random(1)
+    while status := null_reaper(cut, where="transaction", last=rng.randrange(80, 160)):
+        assert status == -signal.SIGKILL
+        kills += 1
+        assert kills < 20
+    assert kills > 1
+    check_same(cut, whole)
+
+
+def test_interrupted_anywhere_and_continued(place_of, whole_of, null_reaper):
+    whole, counts = whole_of(null_reaper, NULL, ("any",))
+    rng = random.Random(2)
+    for point in range(10):
+        cut, last = place_of(f"cut{point}", **NULL), rng.randrange(1, counts["any"])
+        assert null_reaper(cut, where="any", last=last, number=signal.SIGINT) == 130
+        assert not [path for path in cut.folder.rglob(".*") if path.is_file()]
+        assert null_reaper(cut) == 0
+        check_same(cut, whole)
+
+
+def test_the_comparison_sees_one_trial_less(place_of, whole_of, null_reaper):
+    whole, _ = whole_of(null_reaper, NULL, ("step",))
+    cut = place_of("cut", **NULL | {"trials": 4})
+    assert null_reaper(cut) == 0
+    with pytest.raises(AssertionError):
+        check_same(cut, whole)
+
+
+def test_killed_with_torch_and_continued(place_of, whole_of):
+    pytest.importorskip("torch")
+    changes = {
+        "learner": "torch",
+        "trials": 2,
+        "threads": 1,
+        "data__source": "synthetic:8",
+        "data__scale": [1.0, 1.0],
+        "model__auxiliary": "none",
+        "search__batch": 1,
+        "search__controller__hidden": 8,
+        "search__controller__rate": 0.05,
+        "stage1__epochs": 1,
+    }
+    with reaper("torch", "backends.torch", "backends.torch.policy") as give:
+        whole, counts = whole_of(give, changes, ("step",))
+        steps = counts["step"]
+        moments = [("step", steps // 3), ("transaction", 120), ("step", steps)]
+        for point, (where, last) in enumerate(moments):
+            cut = place_of(f"cut{point}", **changes)
+            assert give(cut, where=where, last=last) == -signal.SIGKILL
+            assert give(cut) == 0
+            check_same(cut, whole)
