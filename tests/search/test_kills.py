@@ -21,7 +21,6 @@ NULL = {
     "trials": 5,
     "search__controller__rate": 0.05,
     "search__controller__hidden": 4,
-    "search__controller__memory": 3,
 }
 
 
