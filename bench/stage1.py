@@ -1,0 +1,182 @@
+"""Steps a second of stage 1 against the plain formulation, side by side.
+
+    python bench/stage1.py --output stage1.json
+
+Random genotypes (uniform over isomorphism classes) with auxiliary cells, 48 channels, 21
+classes and a teacher train on batches of 32 stored encoder outputs of 160x160 images
+(40x40 at stride 4). Ours is what the search runs. The plain formulation is what a person
+would write from the paper: contiguous tensors, the auxiliary heads as modules of their
+own, labels and teacher resized in every step and for every head, a tensor at a time in
+optimiser, clipping and averaging. Both start from the same weights and have the same
+losses to rounding, which is checked. They take turns; a ratio is that of the medians of a
+genotype's steps. Needs the extra torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from contenders import quartiles
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from backends.base import Batch, Recipe
+from backends.torch import build_module
+from backends.torch.learner import Training
+from compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
+from compiler.weights import initial
+from genotype import SearchSpace
+from search.config import StageSettings
+from search.evaluator import recipe
+
+SPEC = ModelSpec(classes=21, agg_size=48, sep_repeats=1, auxiliary="cell")
+BATCH, IMAGE = 32, 160
+STAGE = StageSettings(epochs=5, batch_size=BATCH, polyak=0.9, distillation=0.3)
+Step = Callable[[], float]
+
+
+class Plain:
+    """Stage 1 without any of our measures."""
+
+    def __init__(self, program: Program, settings: Recipe, batch: Batch) -> None:
+        graph, heads = program.graph, _heads(program.graph)
+        trunk = Graph(graph.nodes, (*graph.outputs[:1], *((n, n) for n, _ in heads))).live()
+        self.settings = settings
+        self.trunk = build_module(Program(trunk, program.params, program.name))
+        self.heads = [(n, build_module(Program(h, program.params, "aux"))) for n, h in heads]
+        modules = nn.ModuleList([self.trunk, *(module for _, module in self.heads)])
+        self.params = list(modules.parameters())
+        groups = [{"params": list(self.trunk.parameters())}]
+        groups.append({"params": [p for _, m in self.heads for p in m.parameters()]})
+        rate = settings.optimisers[0].rate
+        groups = [group for group in groups if group["params"]]
+        self.groups = groups
+        self.optimiser = torch.optim.Adam(groups, rate, foreach=False, fused=False)
+        self.average = [param.detach().clone() for param in self.params]
+        self.weight = 0.0
+        self.inputs = [torch.from_numpy(batch.inputs[node.name]) for node in trunk.inputs]
+        self.labels = torch.from_numpy(batch.labels)
+        self.teacher = torch.from_numpy(batch.teacher)
+
+    def __call__(self) -> float:
+        """One step; the loss before it."""
+        outputs = self.trunk(*self.inputs)
+        loss = self._entropy(outputs[MAIN]) + self.settings.distillation * F.mse_loss(
+            outputs[MAIN], F.interpolate(self.teacher, outputs[MAIN].shape[2:], mode="bilinear")
+        )
+        for node, head in self.heads:
+            (logits,) = head(outputs[node]).values()
+            loss = loss + self.settings.auxiliary * self._entropy(logits)
+        self.optimiser.zero_grad()
+        loss.backward()
+        for group in self.groups:
+            nn.utils.clip_grad_norm_(group["params"], self.settings.clip_norm, foreach=False)
+        self.optimiser.step()
+        self._polyak()
+        return loss.item()
+
+    def _entropy(self, logits: Tensor) -> Tensor:
+        labels = self.labels[:, None].float()
+        target = F.interpolate(labels, logits.shape[2:], mode="nearest-exact")[:, 0].long()
+        return F.cross_entropy(logits, target, ignore_index=255)
+
+    @torch.no_grad()
+    def _polyak(self) -> None:
+        self.weight = self.settings.polyak * self.weight + 1
+        for average, param in zip(self.average, self.params, strict=True):
+            average.lerp_(param, 1 / self.weight)
+
+
+def _heads(graph: Graph) -> list[tuple[str, Graph]]:
+    """The block output that each auxiliary head starts from, and the head alone."""
+    found = []
+    for name, _ in graph.outputs[1:]:
+        alone = graph.select([name])
+        own = {node.name for node in alone.nodes if node.name.startswith("auxiliary")}
+        (start,) = {i for n in own for i in alone[n].inputs if i not in own}
+        found.append((start, split(alone, [start])[1]))
+    return found
+
+
+def material(graph: Graph) -> Batch:
+    """Encoder outputs, labels and a teacher's logits, all random."""
+    rng = np.random.default_rng(0)
+    inputs = {
+        node.name: rng.normal(
+            size=(BATCH, node["channels"], IMAGE // node["stride"], IMAGE // node["stride"])
+        ).astype(np.float32)
+        for node in graph.inputs
+    }
+    labels = rng.integers(0, SPEC.classes, (BATCH, IMAGE, IMAGE)).astype(np.uint8)
+    teacher = rng.normal(size=(BATCH, SPEC.classes, IMAGE // 4, IMAGE // 4)).astype(np.float32)
+    return Batch(inputs, labels, teacher)
+
+
+def measure(graph: Graph, steps: int) -> dict[str, object]:
+    """Seconds a step of both, in turn."""
+    decoder = split(graph, encoder_outputs(graph))[1]
+    program, batch, settings = (
+        Program(decoder, initial(graph, 0), "x"),
+        material(decoder),
+        recipe(STAGE),
+    )
+    training = Training(program, settings, steps + 1, torch.device("cpu"))
+    calls: dict[str, Step] = {
+        "plain": Plain(program, settings, batch),
+        "ours": lambda: training.step(batch),
+    }
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    first = {name: call() for name, call in calls.items()}
+    if abs(first["plain"] - first["ours"]) > 1e-3 * first["plain"]:
+        raise SystemExit(f"the two do not compute the same: {first}")
+    for _ in range(steps):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    seconds = {name: statistics.median(values) for name, values in times.items()}
+    return {"seconds_a_step": seconds, "speedup": seconds["plain"] / seconds["ours"]}
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+@click.option("--count", default=20, show_default=True, help="Random genotypes.")
+@click.option("--steps", default=5, show_default=True)
+@click.option("--threads", default=os.cpu_count() or 1, show_default=True)
+def main(output: Path, count: int, steps: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    space, rng = SearchSpace.cvpr2019(), random.Random(0)
+    rows = []
+    for number in range(count):
+        genotype = space.sample(rng, "isomorphism")
+        row = measure(lower(genotype, SPEC), steps)
+        rows.append({"genotype": str(genotype), **row})
+        click.echo(f"{number}: {row}")
+    speedups = [float(row["speedup"]) for row in rows]
+    found = {
+        "setting": {
+            "batch": BATCH,
+            "threads": threads,
+            "steps": steps,
+            "cpus": os.cpu_count(),
+            "versions": {name: metadata.version(name) for name in ("torch", "numpy")},
+        },
+        "speedup": {"median": statistics.median(speedups), "quartiles": quartiles(speedups)},
+        "genotypes": rows,
+    }
+    output.write_text(json.dumps(found, indent=2) + "\n")
+    click.echo(f"median {statistics.median(speedups):.2f}")
+
+
+if __name__ == "__main__":
+    main()
