@@ -21,6 +21,7 @@ NULL = {
     "trials": 5,
     "search__controller__rate": 0.05,
     "search__controller__hidden": 4,
+    "search__controller__update_every": 1,
 }
 
 
@@ -63,6 +64,8 @@ def whole_of(place_of):
             place = place_of(kind, **changes)
             assert give(place, where=kind) == 0
             counts[kind] = int((place.folder / "moments").read_text())
+        with Journal(place.folder) as journal:
+            assert journal.searcher_state()["updates"], "a policy that has not learnt proves little"
         return place, counts
 
     return make
@@ -143,6 +146,7 @@ def test_killed_with_torch_and_continued(place_of, whole_of):
         "model__auxiliary": "none",
         "search__batch": 1,
         "search__controller__hidden": 8,
+        "search__controller__update_every": 1,
         "search__controller__rate": 0.05,
         "stage1__epochs": 1,
     }
