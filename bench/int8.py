@@ -1,93 +1,221 @@
-"""int8 against fp32: time side by side and labels changed.
+"""int8 against the best fp32 of all: time side by side, and labels changed on photographs.
 
-    python bench/int8.py --images DIR --output int8.json [--weights arch2=FILE ...]
+    python bench/int8.py arch0 runs/street --images DIR --output int8.json
 
-Ranges are found on three quarters of the photographs, labels compared on the others.
-Without weights of an architecture they are random: the time stands, the labels mean
-nothing. Networks take turns; figures are medians. Needs the extras ort, openvino, torch.
+A network is a weights file as nassearch writes it, a run's folder, which has one, or a
+published name: its weights are random then, so that the time stands and the labels mean
+nothing. Ranges are found on three quarters of the photographs, labels compared on the
+others. All contenders run as in ``bench/latency.py``: ours and the exporters' files
+through onnxruntime and OpenVINO, PyTorch eager and compiled, each in a process of its own,
+in turns. Needs the extras torch, ort, openvino and bench.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import tempfile
-from collections.abc import Mapping
-from functools import partial
+import warnings
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import onnx
+from contenders import Array, Call, Contender, Times, race, speedup
+from latency import PACKAGES, onnxruntime, openvino, slimmed
 
-from backends.base import ExportOptions, Runner
-from backends.int8 import Ends, Int8Options, find_photographs
+from backends.base import ExportOptions
+from backends.images import fed, read_image
+from backends.int8 import Ends, Int8Options, Photographs, find_photographs
 from backends.int8.artefact import quantise
-from backends.int8.timing import Feed, side_by_side
+from backends.int8.choosing import Outcome
 from backends.onnx import build
-from backends.openvino import OpenvinoExporter, OpenvinoRunner
-from compiler import ModelSpec, Program, lower
+from backends.options import SizeType
+from compiler import MAIN, ModelSpec, Program, Size, lower
 from compiler.interface import Interface
 from compiler.passes import INFERENCE, run
 from compiler.weights import fit, load_weights, randomised
-from genotype import zoo
+from genotype import parse, zoo
 
-PACKAGES = ("onnx", "onnxruntime", "openvino", "numpy")
-
-
-def program_of(name: str, weights: str | None) -> tuple[Program, int]:
-    """The optimised network and its number of classes."""
-    known = load_weights(weights) if weights else None
-    spec = json.loads(known[1]["model"]) if known else {}
-    model = ModelSpec.from_dict(spec, str(weights)) if spec else ModelSpec()
-    graph = lower(zoo.load(name).genotype, model)
-    params = fit(graph, known[0], str(weights)) if known else randomised(graph, 0)
-    return run(INFERENCE, Program(graph, params, name))[0], model.classes
+GOAL = 2.2
+"""Times as fast as the best fp32 of the others."""
+Row = tuple[str, Contender]
 
 
-def timed(other: Runner, runners: Mapping[str, Runner], feed: Feed) -> dict[str, float]:
-    return side_by_side({**runners, "fp32 openvino": other}, feed)
+def program_of(source: str) -> tuple[Program, ModelSpec]:
+    """The network as described, and what it is."""
+    if source in zoo.NAMES:
+        spec = ModelSpec()
+        graph = lower(zoo.load(source).genotype, spec)
+        return Program(graph, randomised(graph, 0), source), spec
+    path = Path(source)
+    params, texts = load_weights(path / "best.safetensors" if path.is_dir() else path)
+    known = json.loads(texts["model"]) | {"auxiliary": "none"}
+    spec = ModelSpec.from_dict(known, source)
+    document = json.loads(texts["genotype"])
+    text = document if isinstance(document, str) else texts["genotype"]
+    graph = lower(parse(text).genotype, spec)
+    return Program(graph, fit(graph, params, source), source), spec
 
 
-def measure(program: Program, classes: int, size: int, images: Path, max_drop: float) -> dict:
-    options = ExportOptions((size, size))
-    model: onnx.ModelProto = build(program, options, {})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.xml"
-        OpenvinoExporter().export(program, path, options, {})
-        timer = partial(timed, OpenvinoRunner(path))
-        wish = Int8Options(find_photographs(images), max_drop, timer=timer)
-        found = quantise(model, wish, Ends((size, size), Interface(), classes)).to_dict()
-    times = found["milliseconds"]
-    best = min(value for kind, value in times.items() if kind != "int8")
-    return found | {"speedup": times["fp32"] / times["int8"], "to_best_fp32": best / times["int8"]}
+def torch_module(source: str) -> Any:
+    """One tensor in, one out."""
+    import torch
+
+    from backends.torch import build_module
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build_module(program_of(source)[0]).eval()
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.network(image)[MAIN]
+
+    return Logits()
+
+
+def eager(path: Path, image: Array, threads: int) -> Call:
+    return _torch_call(path, image, threads, compiled=False)
+
+
+def torch_compile(path: Path, image: Array, threads: int) -> Call:
+    return _torch_call(path, image, threads, compiled=True)
+
+
+def _torch_call(path: Path, image: Array, threads: int, compiled: bool) -> Call:
+    import torch
+
+    torch.set_num_threads(threads)
+    module = torch_module(str(path)).to(memory_format=torch.channels_last)
+    module = torch.compile(module) if compiled else module
+    tensor = torch.from_numpy(image).to(memory_format=torch.channels_last)
+
+    def call() -> Array:
+        with torch.inference_mode():
+            return module(tensor).numpy()
+
+    return call
+
+
+def exported(source: str, image: Array, dynamo: bool, path: Path) -> Path:
+    import torch
+
+    with warnings.catch_warnings(action="ignore"):
+        inputs = (torch.from_numpy(image),)
+        torch.onnx.export(torch_module(source), inputs, str(path), dynamo=dynamo, verbose=False)
+    onnx.save(onnx.load(path), path)  # weights inside
+    return path
+
+
+def rivals(source: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
+    """What a person has without us, fp32."""
+    yield "torch eager", Contender(eager, Path(source), image, threads)
+    yield "torch.compile", Contender(torch_compile, Path(source), image, threads)
+    for label, dynamo in (("exporter", True), ("legacy exporter", False)):
+        path = exported(source, np.load(image), dynamo, folder / f"{label[:3]}.onnx")
+        yield f"{label}, onnxruntime", Contender(onnxruntime, path, image, threads)
+        slim = Contender(onnxruntime, slimmed(path), image, threads)
+        yield f"{label}, onnxslim, onnxruntime", slim
+        yield f"{label}, openvino", Contender(openvino, path, image, threads)
+
+
+def ours(model: onnx.ModelProto, label: str, path: Path, image: Path, threads: int) -> list[Row]:
+    """Our model through both runtimes."""
+    onnx.save(model, path)
+    return [
+        (f"{label}, onnxruntime", Contender(onnxruntime, path, image, threads)),
+        (f"{label}, openvino", Contender(openvino, path, image, threads)),
+    ]
+
+
+def measure(
+    source: str, size: Size, photographs: Photographs, max_drop: float, threads: int, rounds: int
+) -> dict[str, Any]:
+    program, spec = program_of(source)
+    model = build(run(INFERENCE, program)[0], ExportOptions(size), {})
+    wish = Int8Options(photographs, max_drop, forced=True, timer=lambda runners, feed: {})
+    found = quantise(model, wish, Ends(size, Interface(), spec.classes))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        image = folder / "image.npy"
+        np.save(image, fed(read_image(photographs.held_out[0]), size, Interface())["image"])
+        rows = ours(found.model, "int8", folder / "int8.onnx", image, threads)
+        rows += ours(model, "fp32", folder / "fp32.onnx", image, threads)
+        rows += rivals(source, image, folder, threads)
+        times = race(dict(rows), rounds, repeats=5)
+    weights = "random" if source in zoo.NAMES else "trained"
+    return {"weights": weights, **speeds(times), **labels_of(found)}
+
+
+def speeds(times: dict[str, Times]) -> dict[str, Any]:
+    """The faster of ours against the fastest of the others."""
+
+    def best(*kinds: str) -> str:
+        some = [label for label in times if label.partition(",")[0] in kinds]
+        return min(some, key=lambda label: times[label].summary["median"])
+
+    others = {label.partition(",")[0] for label in times} - {"int8", "fp32"}
+    fast, own, rival = best("int8"), best("fp32"), best(*others)
+    return {
+        "best_int8": fast,
+        "best_rival": rival,
+        "speedup_over_best_rival": speedup(times[rival], times[fast]),
+        "speedup_over_our_fp32": speedup(times[own], times[fast]),
+        "goal": GOAL,
+        "milliseconds": {label: each.summary for label, each in times.items()},
+    }
+
+
+def labels_of(found: Outcome) -> dict[str, Any]:
+    """What int8 does to labels, and what it is made of."""
+    kept = ("label_agreement", "miou", "layers", "layers_in_float", "calibration", "bytes")
+    facts = found.to_dict()
+    return {"labels_changed": found.drop, **{key: facts[key] for key in kept}}
 
 
 @click.command()
-@click.option("--images", type=click.Path(path_type=Path, exists=True), required=True)
+@click.argument("networks", nargs=-1, required=True)
+@click.option("--images", required=True)
+@click.option("--labels", help="Label images of the same stems, for mIoU.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-@click.option("--weights", multiple=True, metavar="NAME=FILE")
 @click.option("--max-drop", default=0.01, show_default=True)
-@click.option("--size", default=512, show_default=True)
-@click.option("--architectures", default="arch0,arch1,arch2", show_default=True)
+@click.option("--size", type=SizeType(), default="512x512", show_default=True)
+@click.option("--threads", default=os.cpu_count() or 1, show_default=True)
+@click.option("--rounds", default=15, show_default=True)
 def main(
-    images: Path,
+    networks: tuple[str, ...],
+    images: str,
+    labels: str | None,
     output: Path,
-    weights: tuple[str, ...],
     max_drop: float,
-    size: int,
-    architectures: str,
+    size: Size,
+    threads: int,
+    rounds: int,
 ) -> None:
-    files = dict(pair.split("=", 1) for pair in weights)
+    photographs = find_photographs(images, labels)
     found = {}
-    for name in architectures.split(","):
-        program, classes = program_of(name, files.get(name))
-        found[name] = measure(program, classes, size, images, max_drop)
-        found[name]["weights"] = "given" if name in files else "random"
-        click.echo(f"{name}: {found[name]}")
-    versions = {package: metadata.version(package) for package in PACKAGES}
-    setting = {"size": size, "cpus": os.cpu_count(), "versions": versions}
-    output.write_text(json.dumps({"setting": setting, "architectures": found}, indent=2) + "\n")
+    for source in networks:
+        row = found[source] = measure(source, size, photographs, max_drop, threads, rounds)
+        rival, times = row["best_rival"], row["speedup_over_best_rival"]["median"]
+        changed = f"{row['labels_changed']:.2%} of labels changed"
+        click.echo(f"{source}: {row['best_int8']}, {times} times as fast as {rival}, {changed}")
+    setting = {
+        "size": list(size),
+        "threads": threads,
+        "rounds": rounds,
+        "max_drop": max_drop,
+        "photographs": {"calibration": len(photographs.calibration)}
+        | {"held_out": len(photographs.held_out)},
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "versions": {package: metadata.version(package) for package in PACKAGES},
+    }
+    output.write_text(json.dumps({"setting": setting, "networks": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
