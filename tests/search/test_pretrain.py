@@ -29,8 +29,7 @@ def encoder(place):
     return {name: value.tobytes() for name, value in place.encoder.params.items()}
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("moment", [1, 2, 4, 5])
+@pytest.mark.parametrize(("moment", "after"), [(1, False), (2, False), (4, True), (5, True)])
 def test_killed_it_comes_to_the_same(place_of, tmp_path, monkeypatch, moment, after):
     tell(monkeypatch)
     monkeypatch.setattr(search.pretrain, "_BETWEEN_SAVES", 0)
