@@ -78,10 +78,13 @@ def _fault(path: Path) -> str | None:
         with closing(_connect(path)) as database:
             (result,) = database.execute("PRAGMA quick_check(1)").fetchone()
             (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (page,) = database.execute("PRAGMA page_size").fetchone()
     except sqlite3.DatabaseError as error:
         return f"damaged: {error}"
     if result != "ok":
         return f"damaged: {result.splitlines()[-1]}"
+    if path.stat().st_size % page:
+        return "damaged: it ends within a page"  # which SQLite reads as zeros
     return None if tables else "empty"
 
 
@@ -110,6 +113,10 @@ def _connect_in_place(path: Path) -> sqlite3.Connection:
 
 def _in_memory(path: Path) -> sqlite3.Connection:
     memory = sqlite3.connect(":memory:", isolation_level=None)
-    with closing(sqlite3.connect(path)) as database:
-        database.backup(memory)
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            database.backup(memory)
+    except BaseException:
+        memory.close()
+        raise
     return memory

@@ -1,0 +1,240 @@
+"""Damaged journals, full disks, folders that cannot be written: what is finished stays."""
+
+import os
+import random
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from search.config import nested, resolve
+from search.errors import JournalError
+from search.journal import Journal, contents
+from search.progress import Silent
+from search.rescue import BACKUP, DAMAGED, NAME, mend
+from search.run import execute
+from search.status import status
+from search.trials import PENDING
+from search.watch import Watch
+from search.workplace import Workplace
+from tests.search.conftest import TINY
+
+TRIALS = 4
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, module_place_of):
+    """A run left alone, and the folder as it was after two trials, with a log beside the file."""
+    base = tmp_path_factory.mktemp("runs")
+    whole = module_place_of(base / "whole")
+    inner = Watch.finished
+
+    def copying(watch, trial, trials):
+        inner(watch, trial, trials)
+        if trial.number == 1:
+            shutil.copytree(whole.folder, base / "half")
+
+    Watch.finished = copying
+    try:
+        execute(whole)
+    finally:
+        Watch.finished = inner
+    assert (base / "half" / f"{NAME}-wal").stat().st_size > 0
+    return base
+
+
+@pytest.fixture(scope="module")
+def module_place_of(cache):
+    def make(folder):
+        settings = resolve(nested({**TINY, "trials": TRIALS}))
+        return Workplace(settings, folder, cache, Silent())
+
+    return make
+
+
+@pytest.fixture
+def copy_of(runs, tmp_path, module_place_of):
+    """A copy of one of the runs, to be maltreated."""
+
+    def make(name, copy="copy"):
+        shutil.copytree(runs / name, tmp_path / copy)
+        return module_place_of(tmp_path / copy)
+
+    return make
+
+
+def ended(folder):
+    with Journal(folder) as journal:
+        return [trial.number for trial in journal.trials() if trial.state != PENDING]
+
+
+def cut(path, rng):
+    """Truncates a file at a random byte."""
+    with path.open("r+b") as file:
+        file.truncate(rng.randrange(path.stat().st_size))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(("name", "count"), [("whole", TRIALS), ("half", 2)])
+def test_a_truncated_journal_is_read_and_gone_on_with(copy_of, runs, name, count, seed):
+    place = copy_of(name)
+    cut(place.folder / NAME, random.Random(f"{name} {seed}"))
+    assert ended(place.folder) == list(range(count))
+    if status(place.folder)["salvaged"]:
+        assert mend(place.folder).endswith("what that lacks is done again")
+        assert (place.folder / DAMAGED).exists()
+        assert status(place.folder)["salvaged"] == ""
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_truncated_log_loses_little(copy_of, runs, seed):
+    place = copy_of("half")
+    cut(place.folder / f"{NAME}-wal", random.Random(seed))
+    assert ended(place.folder) in ([], [0], [0, 1])
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+def test_a_lost_journal_comes_back_from_its_backup(copy_of, runs):
+    place = copy_of("whole")
+    (place.folder / NAME).unlink()
+    assert "missing; this is from its backup" in status(place.folder)["salvaged"]
+    assert ended(place.folder) == list(range(TRIALS))
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+def test_the_backup_is_the_journal_after_every_transaction(copy_of):
+    place = copy_of("half")
+    with Journal(place.folder) as journal:
+        expected = journal.trials(), journal.meta(), journal.searcher_state()
+    shutil.copyfile(place.folder / BACKUP, place.folder / NAME)
+    (place.folder / f"{NAME}-wal").unlink()
+    with Journal(place.folder) as journal:
+        assert (journal.trials(), journal.meta(), journal.searcher_state()) == expected
+
+
+@pytest.mark.parametrize("backup", [None, b"", b"nothing like it" * 100])
+def test_without_a_sound_backup_a_damaged_journal_is_refused_and_kept(copy_of, backup):
+    place = copy_of("whole")
+    path = place.folder / NAME
+    path.write_bytes(path.read_bytes()[:5000])
+    (place.folder / BACKUP).unlink()
+    if backup is not None:
+        (place.folder / BACKUP).write_bytes(backup)
+    for act in (lambda: execute(place), lambda: status(place.folder)):
+        with pytest.raises(JournalError, match=r"journal\.sqlite: unreadable \(damaged: "):
+            act()
+    assert path.stat().st_size == 5000
+
+
+def test_a_run_that_ended_before_its_first_transaction_begins_again(copy_of, runs):
+    place = copy_of("whole")
+    (place.folder / NAME).write_bytes(b"")
+    (place.folder / BACKUP).unlink()
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+# A full disk ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", [1, 2, 4, 10])
+def test_a_full_disk_ends_the_run_and_loses_nothing(
+    runs, tmp_path, module_place_of, monkeypatch, missing
+):
+    """``max_page_count`` makes SQLite say what it says on a full disk."""
+    place, inner = module_place_of(tmp_path / "run"), Journal._open
+    pages = (runs / "whole" / NAME).stat().st_size // 4096 - missing
+
+    def limited(self):
+        database = inner(self)
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        return database
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_open", limited)
+        with pytest.raises(JournalError, match=r"cannot be written \(database or disk is full\)"):
+            execute(place)
+    found = status(place.folder)["ended"] if (place.folder / BACKUP).exists() else 0
+    execute(place)
+    assert found < TRIALS
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+LIMITED = """
+import resource, sys
+from search.cli import main
+largest = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+main()
+"""
+
+
+@pytest.mark.parametrize("largest", [100, 5_000, 30_000, 60_000])
+def test_files_that_cannot_grow_end_the_run_and_lose_nothing(copy_of, runs, cache, largest):
+    place = copy_of("half")
+    command = [sys.executable, "-c", LIMITED, str(largest), "resume", str(place.folder)]
+    done = subprocess.run(
+        [*command, "--cache", str(cache)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {place.folder}"), done.stderr
+    assert "Traceback" not in done.stderr
+    assert ended(place.folder)[:2] == [0, 1]
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+# A folder that cannot be written ------------------------------------------------------------
+
+UNPRIVILEGED = """
+import os
+from search.cli import main
+import search.data.synthetic
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+main()
+"""
+
+
+@pytest.fixture
+def public(runs):
+    """A folder that everybody reaches."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def unprivileged(*arguments):
+    command = [sys.executable, "-c", UNPRIVILEGED, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=os.getcwd())
+
+
+@pytest.mark.parametrize("name", ["whole", "half"])
+def test_a_folder_that_cannot_be_written_is_read_and_refused(runs, public, name):
+    folder = public / "run"
+    shutil.copytree(runs / name, folder)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    done = unprivileged("status", folder)
+    assert done.returncode == 0, done.stderr
+    assert f"{TRIALS if name == 'whole' else 2} of {TRIALS} trials ended" in done.stdout
+    done = unprivileged("top", folder)
+    assert done.returncode == 0, done.stderr
+    done = unprivileged("resume", folder, "--trials", 9, "--cache", public / "none")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"error: {folder}/lock: Permission denied"
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == before
