@@ -10,6 +10,7 @@ from search.commands.correlate import correlate
 from search.commands.evaluate import evaluate
 from search.commands.look import export, status, top
 from search.commands.pretrain import pretrain
+from search.commands.report import report
 from search.commands.run import resume, run
 from search.commands.train import train
 
@@ -19,5 +20,6 @@ def main() -> None:
     """Find compact dense-prediction architectures for your images."""
 
 
-for command in (run, resume, status, top, export, pretrain, train, evaluate, correlate, ablate):
+_SEARCH = (run, resume, status, top, report, export)
+for command in (*_SEARCH, pretrain, train, evaluate, correlate, ablate):
     main.add_command(command)

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from genotype.console import atomic_write
-from search.examples import IMAGE, LABEL
+from search.data import normalise, stack
+from search.examples import IMAGE
 from search.export import document, write_document
 from search.pictures import Example, classify, draw
 from search.trials import PENDING, Trial, best_of
@@ -78,12 +79,10 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
 
 def predictions(place: Workplace, trial: Trial) -> list[Example]:
     """What the network of ``trial`` makes of a few meta-val images."""
-    val = place.parts[1]
-    chosen = [val[index * len(val) // SHOWN] for index in range(min(SHOWN, len(val)))]
-    chosen = list(dict.fromkeys(chosen))
-    examples = place.val_images().batch([val.index(index) for index in chosen], None)
-    logits = place.learner.infer(place.weights.program(trial), examples.inputs)
+    program = place.weights.program(trial)
+    dataset, val = place.dataset, place.parts[1]
+    chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
+    images, truths = stack(dataset, chosen)
+    logits = place.learner.infer(program, {IMAGE: normalise(images)})
     guesses = classify(next(iter(logits.values())), place.settings.data.size)
-    images = place.pixels.read(IMAGE, chosen)
-    truths = place.pixels.read(LABEL, chosen)
     return [Example(*parts) for parts in zip(images, truths, guesses, strict=True)]

@@ -1,0 +1,65 @@
+"""``nassearch report``: a run as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backends.base import BackendUnavailable
+from genotype.console import OneLineCommand, print_json
+from search.cache import cache_dir
+from search.commands import options
+
+NAME = "report.html"
+_NEEDED = ("jinja2", "matplotlib")
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Another run to compare with, for example by random search.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=f"The page.  [default: RUN/{NAME}]",
+)
+@options.cache
+@options.as_json
+def report(
+    folder: Path, against: Path | None, output: Path | None, cache: Path | None, as_json: bool
+) -> None:
+    """Write RUN, which may be under way, as one HTML page that needs nothing else.
+
+    Rewards in time and by stage, the best so far, the share stopped after stage 1, Pareto
+    fronts, the best architectures and what one of them predicts, times, the controller's
+    diagnostics, failures, settings.
+    """
+    write = _writer()
+    found = write(folder, against, output or folder / NAME, cache_dir(cache))
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(found["report"])
+
+
+def _writer() -> Callable[[Path, Path | None, Path, Path], dict[str, Any]]:
+    """What writes the page.
+
+    Raises:
+        BackendUnavailable: naming the extra that it needs.
+    """
+    try:
+        from search.html import write_report
+    except ModuleNotFoundError as error:
+        if error.name not in _NEEDED:
+            raise
+        raise BackendUnavailable("nassearch report", error.name, "report") from None
+    return write_report
