@@ -50,11 +50,11 @@ class Plain:
     def task(self, title: str, total: int) -> Iterator[Advance]:
         """Prints title and share done."""
         started = last = monotonic()
-        spoken = False
+        spoken = ended = False
 
         def advance(done: int, text: str) -> None:
-            nonlocal last, spoken
-            now = monotonic()
+            nonlocal last, spoken, ended
+            now, ended = monotonic(), done >= total
             if now - last < self._every or done >= total:
                 return
             last, spoken = now, True
@@ -62,7 +62,7 @@ class Plain:
             self.say(f"{title}: {100 * done // total} %{text and ', ' + text}, {left} left")
 
         yield advance
-        if spoken:
+        if spoken and ended:
             self.say(f"{title}: done in {clock(monotonic() - started)}")
 
 

@@ -108,7 +108,7 @@ class Watch:
             f"best {best[0].reward:.3f}" if best else "",
             str(pace),
             f"{stopped} stopped after stage 1" if stopped else "",
-            f"run {clock(left)} left" if left else "",
+            f"whole run {clock(left)} left" if left else "",
         ]
         return "".join(f", {part}" for part in parts if part)
 

@@ -1,6 +1,7 @@
 """What a person sees while a search runs."""
 
 import io
+from contextlib import contextmanager
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from genotype import zoo
 from search.bounds import Clock, Until
 from search.progress import Live, Plain, clock
 from search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Failure, Stage, Trial
-from search.watch import Watch, ending
+from search.watch import Pace, Watch, ending
 
 
 def trial(number=0, **changes):
@@ -72,6 +73,103 @@ def test_a_run_is_told_trial_by_trial(kind):
     assert "trial 2/2: reward 0.400" in text
     assert "trials/h" in text
     assert text.count("left") == 1 if kind is Plain else True
+
+
+@pytest.mark.parametrize(
+    ("pace", "until", "left"),
+    [
+        (Pace(4, 3600), Until(10), 5400.0),  # six are missing, a quarter of an hour each
+        (Pace(4, 3600), Until(seconds=10_000), 6400.0),
+        (Pace(4, 3600), Until(10, 10_000), 5400.0),
+        (Pace(4, 3600), Until(100, 10_000), 6400.0),
+        (Pace(4, 3600), Until(3), 0.0),
+        (Pace(4, 3600), Until(), None),
+    ],
+)
+def test_time_left_is_that_to_the_first_bound(pace, until, left):
+    assert pace.left(4, 3600, until) == left
+
+
+def test_pace():
+    assert str(Pace(4, 3600)) == "4.0 trials/h"
+    assert str(Pace(1, 10)) == "360 trials/h"
+
+
+def test_a_line_says_how_the_run_stands():
+    file, now = io.StringIO(), [0.0]
+    clock = Clock(before=1000.0, now=lambda: now[0], start=-50.0)  # pre-training took 50 s
+    trials = [trial(n) for n in range(4)]
+    with Watch(Plain(Console(file=file, width=300)), Until(4), clock) as watch:
+        for number, state in enumerate((COMPLETE, STOPPED, FAILED)):
+            watch.started(trials[number])
+            now[0] += 60
+            reward = None if state == FAILED else 0.4 - 0.1 * number
+            failure = Failure("nan", "loss nan") if state == FAILED else None
+            trials[number] = trial(
+                number, state=state, reward=reward, stages=(STAGE,), failure=failure
+            )
+            watch.finished(trials[number], trials)
+    first, second, third = file.getvalue().splitlines()
+    assert first.endswith("best 0.400, 60 trials/h, whole run 3:00 left")
+    assert second.endswith("best 0.400, 60 trials/h, 1 stopped after stage 1, whole run 2:00 left")
+    assert third == (
+        "trial 3/4: failed (nan: loss nan), best 0.400, 60 trials/h, "
+        "1 stopped after stage 1, whole run 1:00 left"
+    )
+
+
+class Bars:
+    """A display that remembers what bars say."""
+
+    def __init__(self):
+        self.texts, self.open = [], []
+
+    def say(self, line):
+        pass
+
+    @contextmanager
+    def task(self, title, total):
+        self.open.append(title)
+        yield lambda done, text: self.texts.append((title, done / total, text))
+        self.open.remove(title)
+
+
+def test_bars_of_trials_under_way_at_once():
+    bars = Bars()
+    with Watch(bars, Until(), Clock()) as watch:
+        one, two = watch.started(trial(0)), watch.started(trial(1))
+        one(1, Step(1, 4, 0.5))
+        two(2, Step(4, 4, 0.25), 0.375)
+        assert bars.open == ["trial 1", "trial 2"]
+        ended = trial(1, state=COMPLETE, reward=0.5, stages=(STAGE, STAGE))
+        watch.finished(ended, [trial(0), ended])
+        assert bars.open == ["trial 1"]
+        one(1, Step(2, 4, 0.5))
+    assert bars.open == []
+    assert bars.texts[:2] == [
+        ("trial 1", 0.125, "stage 1, loss 0.500"),
+        ("trial 2", 1.0, "stage 2 after 0.375, loss 0.250"),
+    ]
+    assert bars.texts[2][2].startswith("stage 1, loss 0.500, best 0.500, ")
+
+
+def test_live_bars_share_one_display():
+    file = io.StringIO()
+    live = Live(Console(file=file, width=120, force_terminal=True))
+    with live.task("one", 2) as one, live.task("two", 2) as two:
+        one(1, "first")
+        two(2, "second")
+        live.say("a line")
+    assert "a line" in file.getvalue()
+    with live.task("three", 2):
+        pass
+
+
+def test_an_interrupted_task_is_not_done():
+    file = io.StringIO()
+    with Plain(Console(file=file, width=200), every=0).task("working", 4) as advance:
+        advance(1, "")
+    assert "done" not in file.getvalue()
 
 
 def test_plain_lines_are_rare_and_carry_share_and_time_left():
