@@ -21,6 +21,7 @@ from genotype.drawing import draw
 from search.commands import report as command
 from search.config import Settings
 from search.journal import Journal
+from search.lock import run_lock
 from search.run import execute
 from search.trials import (
     COMPLETE,
@@ -329,6 +330,13 @@ def test_a_page_is_of_one_moment(run_of, monkeypatch):
     monkeypatch.setattr(Journal, "meta", meanwhile)
     assert [trial.state for trial in read_run(folder).trials] == [COMPLETE, PENDING]
     assert [trial.state for trial in read_run(folder).trials] == [COMPLETE, COMPLETE]
+
+
+def test_a_run_under_way_says_so(run_of):
+    folder = run_of([failed(0)])
+    assert "No process goes on with it now." in written(folder)
+    with run_lock(folder):
+        assert f"It is under way: process {os.getpid()} on" in written(folder)
 
 
 def test_what_cannot_be_written_leaves_nothing(run_of, tmp_path):

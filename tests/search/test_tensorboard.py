@@ -1,6 +1,7 @@
 """Figures for TensorBoard, read back with TensorBoard's own reader."""
 
 import builtins
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from search.journal import Journal
 from search.run import execute
 from search.tensorboard import FOLDER, Board
 from search.trials import COMPLETE, FAILED, PENDING, STOPPED, Failure, Stage, Trial, best_of
+from tests.search.conftest import TINY
 
 pytest.importorskip("tensorboard")
 
@@ -95,6 +97,19 @@ def test_a_continued_run_is_written_whole(place_of):
     entropies = {update["told"]: pytest.approx(update["entropy"]) for update in updates}
     assert found["controller/entropy"] == entropies
     assert len(entropies) == 3
+
+
+def test_the_option(tmp_path, cache):
+    from click.testing import CliRunner
+
+    from search.cli import main
+
+    words = ["run", "--tensorboard", "--trials", "1", "--out", tmp_path / "run", "--cache", cache]
+    sets = [f"{name}={json.dumps(value)}" for name, value in TINY.items() if name != "trials"]
+    options = [word for text in sets for word in ("--set", text)]
+    done = CliRunner().invoke(main, [*map(str, words), *options])
+    assert done.exit_code == 0, done.stderr
+    assert set(written(tmp_path / "run" / FOLDER)["best"]) == {1}
 
 
 def test_nothing_is_written_unasked(place_of):
