@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backends.options import BatchType, FileType, SizeType
-from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
+from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, refuse_precision
 from genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 @click.option("--tolerance", type=float, help="Largest relative error.  [default: 1e-4; fp16 2e-2]")
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
-@click.option("--seed", type=int, default=0, help="Of random weights and of noise images.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, help="Of random weights and of noise images."
+)
 @click.option("--dry-run", is_flag=True, help="Do everything but write, check and time it.")
 @click.option("--draw", type=FileType(".svg", ".png"), help="A drawing of what is written.")
 @click.option("--report", type=FileType(".json", ".html"), help="All that is known of it.")
@@ -130,7 +133,9 @@ def _request(genotype: str, options: dict[str, Any]) -> Request:
     document = zoo.find(genotype)
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
-    output = options["output"] or _name(genotype, document) + _suffix(options["target"])
+    output = options["output"]
+    if output is None:
+        output = _name(genotype, document) + _suffix(options["target"])
     return Request(
         genotype=document.genotype,
         spec=_spec(document, found, options),
@@ -198,6 +203,7 @@ def _refuse_one_name(*paths: Path | None) -> None:
 
 def _refuse_wrong_use(options: dict[str, Any]) -> None:
     """What the types of the options do not see."""
+    from compiler import CompilerError
     from compiler.passes import INFERENCE
 
     size = options["input_size"]
@@ -206,6 +212,14 @@ def _refuse_wrong_use(options: dict[str, Any]) -> None:
         raise click.UsageError(
             f"--input-size: {found}, expected {least} or more, the encoder's stride"
         )
+    try:
+        refuse_precision(options["target"], options["precision"])
+    except CompilerError as error:
+        raise click.UsageError(f"--{error}") from None
+    for name in ("tolerance", "max_drop"):
+        value = options[name]
+        if value is not None and not value >= 0:  # NaN too
+            raise click.UsageError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
     known = [each.name for each in INFERENCE]
     for name in options["disable_pass"]:
         if name not in known:
@@ -227,17 +241,25 @@ def _name(source: str, document: Document) -> str:
 
 def _spec(document: Document, weights: Weights | None, options: dict[str, Any]) -> ModelSpec:
     """Options over the weights' own word over the genotype document's over defaults."""
-    from compiler import CompilerError, ModelSpec
+    from compiler import ModelSpec
 
-    known: dict[str, Any] = {}
-    sources = [("genotype", document.extra), ("weights", weights.metadata if weights else {})]
-    for place, source in sources:
-        model = source.get("model", {})
-        if not isinstance(model, dict):
-            raise CompilerError(f"{place}: model", repr(model)[:60], "an object")
-        known |= ModelSpec.from_dict(model, f"{place}: model").to_dict() if model else {}
+    known = _model("genotype", document.extra)
+    known |= _model(weights.source, weights.metadata) if weights else {}
     known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
     return ModelSpec(**known | {"auxiliary": "none"})
+
+
+def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document, or a file's metadata, say of the network."""
+    from compiler import CompilerError, ModelSpec
+
+    model = source.get("model", {})
+    if not isinstance(model, dict):
+        raise CompilerError(f"{place}: model", repr(model)[:60], "an object")
+    try:
+        return ModelSpec.from_dict(model).to_dict() if model else {}
+    except CompilerError as error:
+        raise CompilerError(f"{place}: {error.place}", error.found, error.expected) from None
 
 
 def _size(

@@ -51,9 +51,12 @@ def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
     """The image files below ``folder`` in order of name, at most ``most`` spread over them.
 
     Raises:
-        CompilerError: when there are none.
+        CompilerError: when there are none, or no folder.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        what = "not a directory" if folder.exists() else "no such directory"
+        raise CompilerError(str(folder), what, "a directory of images")
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not found:
         raise CompilerError(str(folder), "no image files", f"some of {', '.join(SUFFIXES)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,19 +21,29 @@ PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", CPU)
 other machines: those are not asked."""
 
 
+_NOISE = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"(Load model from .*? failed: ?)?"
+    r"(/\S+:\d+ .*?\) (?=[A-Z]))?"
+)
+"""What the runtime's messages begin with: a number, the file's name, a place in its source."""
+SILENT = 4
+"""Severity from which the runtime writes on stderr: what fails is raised as well."""
+
+
 @contextmanager
 def failures(place: str = "onnxruntime") -> Iterator[None]:
     """Turns what the runtime raises into one line.
 
     Raises:
-        CompilerError: at ``place``, with the first line of the runtime's message.
+        CompilerError: at ``place``, with the runtime's message.
     """
     try:
         yield
     except Exception as error:
         # The runtime's own exceptions share no base class but Exception.
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CompilerError(place, first) from error
+        text = " ".join(str(error).split())
+        raise CompilerError(place, _NOISE.sub("", text, 1) or type(error).__name__) from error
 
 
 def providers() -> list[str]:
@@ -65,7 +76,7 @@ class OrtRunner:
         **settings: Any,
     ) -> None:
         options = ort.SessionOptions()
-        for name, value in ({"log_severity_level": 3} | settings).items():
+        for name, value in ({"log_severity_level": SILENT} | settings).items():
             setattr(options, name, value)
         if threads is not None:
             options.intra_op_num_threads = threads

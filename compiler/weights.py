@@ -79,10 +79,19 @@ def fit(graph: Graph, params: Params, place: str) -> dict[str, Array]:
         value = params[name]
         if value.shape != weight.shape:
             raise CompilerError(f"{place}: {name}", f"shape {value.shape}", f"{weight.shape}")
-        if not np.isfinite(value).all():
-            raise CompilerError(f"{place}: {name}", "NaN or infinity", "finite numbers")
-        fitted[name] = np.ascontiguousarray(value, dtype=np.float32)
+        fitted[name] = _finite(value, f"{place}: {name}")
     return fitted
+
+
+def _finite(value: Array, place: str) -> Array:
+    """``value`` as float32; a variance must not be negative."""
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(value, dtype=np.float32)
+    if not np.isfinite(found).all():
+        raise CompilerError(place, "NaN or infinity", "finite numbers")
+    if place.endswith(".running_var") and found.min() < 0:
+        raise CompilerError(place, f"a variance of {found.min():.3g}", "0 or more")
+    return found
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -94,11 +103,14 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        Path(path).open("rb").close()  # its own errors say more
         with safe_open(str(path), framework="numpy") as file:
             values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return values, dict(file.metadata() or {})
     except FileNotFoundError:
         raise CompilerError(str(path), "no such file", "a safetensors file") from None
+    except IsADirectoryError:
+        raise CompilerError(str(path), "a directory", "a safetensors file") from None
     except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise CompilerError(str(path), f"unreadable ({error})", "a safetensors file") from None
 

@@ -195,7 +195,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        if error.filename is not None and os.fsdecode(error.filename) == str(temporary):
+        here = error.filename is not None and os.fsdecode(error.filename) == str(temporary)
+        if here or (error.filename is None and error.errno == errno.ENOSPC):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:

@@ -14,6 +14,8 @@ from backends.tensors import Tensor
 from compiler import CompilerError
 
 _REAL = {"float16", "float32", "float64", "bfloat16"}
+_BESIDE = {"Resize", "QuantizeLinear", "DequantizeLinear"}
+"""Operators of which all inputs but the first are sizes, scales or zero points."""
 
 
 def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
@@ -83,12 +85,18 @@ def operators(nodes: Iterable[onnx.NodeProto]) -> tuple[Operator, ...]:
 
 
 def _parameters(model: onnx.ModelProto) -> int:
-    """Numbers in real-valued arrays: sizes, which are whole, and lone bounds are no weights."""
-    arrays = [each for each in model.graph.initializer if each.dims]
-    real = {
-        number
-        for number in {each.data_type for each in arrays}
-        if number in onnx.TensorProto.DataType.values() and number
-        if onnx.helper.tensor_dtype_to_np_dtype(number).name in _REAL
-    }
-    return sum(prod(each.dims) for each in arrays if each.data_type in real)
+    """Numbers in arrays that are real, or quantised; lone bounds are no weights."""
+    nodes = model.graph.node
+    beside = {name for node in nodes if node.op_type in _BESIDE for name in node.input[1:]}
+    stored = {node.input[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    return sum(
+        prod(each.dims)
+        for each in model.graph.initializer
+        if each.dims and each.name not in beside
+        if each.name in stored or _is_real(each.data_type)
+    )
+
+
+def _is_real(kind: int) -> bool:
+    known = kind in onnx.TensorProto.DataType.values() and kind
+    return bool(known) and onnx.helper.tensor_dtype_to_np_dtype(kind).name in _REAL

@@ -78,6 +78,8 @@ class Predictor:
         found = self.runner(inputs)
         if MAIN not in found:
             raise CompilerError("outputs", ", ".join(found), f"one named {MAIN}")
+        if not np.isfinite(found[MAIN]).all():
+            raise CompilerError("outputs", "NaN or infinity", "finite scores")
         return found[MAIN]
 
     def _grown(self, scores: Array, size: Size) -> Array:

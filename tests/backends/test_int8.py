@@ -309,8 +309,10 @@ def test_bad_photographs_are_one_line_and_change_nothing(folder, tmp_path):
         (images / f"{number}.png").write_bytes((folder / f"{number}.png").read_bytes())
         if number == 3:
             one_line(nascompile(*int8), "4 images, expected 8 or more")
-    one_line(nascompile(*int8, "--target", "ort"), "target ort, expected target onnx or trt")
-    one_line(nascompile(*int8, "--labels", images / "no"), "no image files")
+    one_line(nascompile(*int8, "--target", "ort"), "target ort, expected target onnx or trt", 2)
+    one_line(nascompile(*int8, "--labels", images / "no"), "no: no such directory")
+    one_line(nascompile("--precision", "int8", "--images", images / "no"), "no such directory")
+    one_line(nascompile(*int8[:3], images / "3.png"), "3.png: not a directory")
     (images / "5.png").write_bytes(b"\x89PNG broken")
     one_line(nascompile(*int8), "5.png: unreadable")
     assert Path("arch2.onnx").read_text() == "good"

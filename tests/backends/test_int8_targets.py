@@ -19,6 +19,7 @@ from backends.compile import ends_of
 from backends.int8 import Ends
 from backends.int8.artefact import quantise
 from backends.int8.measuring import Judge, View
+from backends.nasrun.onnx_file import read_onnx
 from backends.request import Request
 from backends.trt_bundle import read_bundle
 from backends.trt_operators import violation
@@ -36,6 +37,9 @@ __all__ = ["folder"]
 @pytest.fixture(autouse=True)
 def _in_tmp(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+PARAMETERS = sum(array.size for array in chain().params.values())
 
 
 def is_dq(node: onnx.NodeProto) -> bool:
@@ -58,6 +62,7 @@ def test_for_tensorrt_numbers_are_signed_and_symmetric_before_convolutions(folde
         quantised = [name in made_by and is_dq(made_by[name]) for name in node.input]
         if node.op_type == "Conv":
             assert quantised[:2] == [node.name != "conv0"] * 2
+    assert read_onnx(Path("a"), found.model.SerializeToString(), "ort").parameters == PARAMETERS
     assert found.times == {}
     assert found.against is None
     assert "not timed" in str(found)
@@ -66,6 +71,7 @@ def test_for_tensorrt_numbers_are_signed_and_symmetric_before_convolutions(folde
 def test_what_is_made_for_onnxruntime_is_outside_tensorrts_table(folder):
     found = quantise(model_of(chain()), options(folder, max_drop=1), ENDS)
     assert "bias_quantized of type INT32" in str(violation(found.model))
+    assert read_onnx(Path("a"), found.model.SerializeToString(), "ort").parameters == PARAMETERS
 
 
 def test_a_network_for_any_size_is_judged_at_several(folder):

@@ -6,16 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
+from backends import Request, compile_artefact
+from backends.base import ExportOptions
 from backends.cli import main
 from backends.ort import OrtRunner
-from compiler import ModelSpec, lower
+from compiler import CompilerError, ModelSpec, lower
 from compiler.weights import initial, save_weights
 from genotype import to_json, zoo
 from tests.strategies import CUSTOM, FIVE, SMALL
@@ -144,22 +148,61 @@ def test_weights_of_another_architecture_are_refused():
     assert not Path("arch1.onnx").exists()
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "nan"])
-def test_bad_weights_leave_the_old_artefact(damage):
-    path = Path(weights("w.safetensors"))
-    if damage == "missing":
-        path.unlink()
-    elif damage == "truncated":
-        path.write_bytes(path.read_bytes()[:5000])
-    else:
-        spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
-        params = initial(lower(ARCH0, spec), 0)
-        params["decoder.clf.bias"][0] = np.nan
-        save_weights(path, params, {"model": spec.to_dict()})
+DAMAGE = {
+    "missing": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("hello\n" * 99),
+    "truncated header": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "truncated tail": lambda path: path.write_bytes(path.read_bytes()[:-7]),
+    "a directory": lambda path: (path.unlink(), path.mkdir()),
+}
+CLF, VARIANCE = "decoder.clf.bias", "encoder.layer1.bn.running_var"
+
+
+def keeps_the_old_artefact(path: str, message: str) -> None:
     Path("a.onnx").write_text("good")
-    one_line_failure(compile_("arch0", "--weights", str(path), "--output", "a.onnx"), str(path))
+    args = ("--weights", path, "--output", "a.onnx", "--no-verify")
+    one_line_failure(compile_("arch0", *args), message)
     assert Path("a.onnx").read_text() == "good"
-    assert {p.name for p in Path().iterdir()} <= {"a.onnx", "w.safetensors"}
+    assert {p.name for p in Path().iterdir()} <= {"a.onnx", path}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_weights_leave_the_old_artefact(damage):
+    DAMAGE[damage](Path(weights("w.safetensors")))
+    keeps_the_old_artefact("w.safetensors", "w.safetensors: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (CLF, np.nan, "NaN or infinity"),
+        (VARIANCE, np.inf, "NaN or infinity"),
+        (CLF, 1e300, "NaN or infinity"),
+        (VARIANCE, -1, "a variance of -1"),
+    ],
+)
+def test_bad_values_in_weights_leave_the_old_artefact(name, value, message):
+    spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
+    params = initial(lower(ARCH0, spec), 0)
+    params[name] = np.full(params[name].shape, value, np.float64)
+    save_weights("w.safetensors", params, {"model": spec.to_dict()})
+    keeps_the_old_artefact("w.safetensors", f"w.safetensors: {name}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"model": [1]}, "w.safetensors: model: [1]"),
+        ({"model": {"classes": "x"}}, "w.safetensors: classes: 'x'"),
+        ({"model": {"depth": 3}}, "w.safetensors: model.depth: unknown"),
+        ({"genotype": "nonsense"}, "w.safetensors: metadata: no genotype"),
+        ({"normalisation": {"mean": [1]}}, "w.safetensors: normalisation"),
+    ],
+)
+def test_nonsense_in_the_weights_metadata_is_named(metadata, message):
+    weights("w.safetensors", **metadata)
+    keeps_the_old_artefact("w.safetensors", message)
 
 
 def test_an_unwritable_output_is_refused():
@@ -169,6 +212,59 @@ def test_an_unwritable_output_is_refused():
     if os.geteuid() != 0:
         Path("folder").chmod(0o500)
         one_line_failure(compile_("arch0", *SMALL_NET, "--output", "folder/a.onnx"), "folder")
+
+
+def test_an_empty_name_is_no_output():
+    one_line_failure(compile_("arch0", *SMALL_NET, "--no-verify", "--output", ""), "directory")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_full_disk_is_named(monkeypatch):
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    Path("a.onnx").write_text("good")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = compile_("arch0", *SMALL_NET, "--no-verify", "--output", "a.onnx")
+    one_line_failure(result, "a.onnx: No space left on device")
+    assert [p.name for p in Path().iterdir()] == ["a.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("none", "none: no such directory"),
+        ("empty", "empty: no image files"),
+        ("file.png", "file.png: not a directory"),
+        ("bad", "bad/x.png: unreadable"),
+    ],
+)
+def test_bad_photographs_are_one_line(folder, message):
+    for name in ("empty", "bad"):
+        Path(name).mkdir()
+    for name in ("file.png", "bad/x.png"):
+        Path(name).write_bytes(b"\x89PNG nope")
+    one_line_failure(compile_("arch0", *SMALL_NET, "--images", folder, "--output", "a"), message)
+    assert not Path("a").exists()
+
+
+def test_photographs_of_any_size_are_checked_on():
+    Path("photographs").mkdir()
+    for number, size in enumerate(((1, 1), (300, 20), (64, 48))):
+        Image.new("RGB", size, (9, 99, 200)).save(f"photographs/{number}.png")
+    result = compile_("arch0", *SMALL_NET, "--images", "photographs")
+    assert result.exit_code == 0, result.output
+    assert "on 3 images at" in result.stdout
+
+
+def test_an_opset_that_the_runtime_lacks_is_one_line_and_leaves_nothing(monkeypatch):
+    monkeypatch.setattr("backends.onnx.OPSETS", (18, 99))
+    options = ExportOptions((64, 48), opset=99)
+    request = Request(ARCH0, ModelSpec(classes=5, agg_size=8, width=0.25), Path("a.onnx"))
+    with pytest.raises(CompilerError, match=r"a\.onnx: onnxruntime: .*[Oo]pset 99") as error:
+        compile_artefact(replace(request, options=options))
+    assert "\n" not in str(error.value)
+    assert list(Path().iterdir()) == []
 
 
 def test_past_the_tolerance_nothing_is_written():
@@ -201,7 +297,15 @@ def test_wrong_use_is_status_2(args):
         ("--width", "99"),
         ("--disable-pass", "x"),
         ("--input-size", "31x31"),
+        ("--input-size", "512x1"),
         ("--opset", "17"),
+        ("--opset", "99"),
+        ("--tolerance", "nan"),
+        ("--tolerance", "-1"),
+        ("--max-drop", "nan"),
+        ("--seed", "-1"),
+        ("--batch", "0"),
+        ("--precision", "fp16", "--target", "torch"),
     ],
 )
 def test_values_out_of_range_are_wrong_use(args):

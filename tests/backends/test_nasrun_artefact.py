@@ -8,16 +8,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from backends.cli import main as compile_main
 from backends.nasrun import open_artefact
 from compiler import CompilerError
 from genotype.listing import sections
-from tests.backends.nasrun_artefacts import ARCH0, COLOURS, NAMES, artefact, fails, foreign, run
+from tests.backends.nasrun_artefacts import (
+    ARCH0,
+    COLOURS,
+    NAMES,
+    artefact,
+    fails,
+    foreign,
+    photograph,
+    run,
+)
 
 COMMANDS = {
     "explain": (),
@@ -124,12 +134,52 @@ def test_a_directory_is_no_artefact(command):
     fails(run(command, ".", *COMMANDS[command]), "directory")
 
 
-@pytest.mark.parametrize("command", ["bench", "profile"])
-def test_what_the_runtime_refuses_is_one_line(command, good):
-    model = onnx.load(good)
+def unknown_operator(model: onnx.ModelProto) -> None:
     model.graph.node[0].op_type = "Abacus"
+
+
+def later_opset(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version = 99
+
+
+def later_format(model: onnx.ModelProto) -> None:
+    model.ir_version = 99
+
+
+def dangling(model: onnx.ModelProto) -> None:
+    model.graph.node[3].input[0] = "nowhere"
+
+
+REFUSED = {
+    unknown_operator: "Abacus",
+    later_opset: "Opset 99",
+    later_format: "onnxruntime: Unsupported model IR version: 99",
+    dangling: "'nowhere'",
+}
+
+
+@pytest.mark.parametrize("command", ["bench", "profile", "predict"])
+@pytest.mark.parametrize("damage", REFUSED)
+def test_what_the_runtime_refuses_is_one_line(command, damage, good, capfd):
+    model = onnx.load(good)
+    damage(model)
     onnx.save(model, "odd.onnx")
-    fails(run(command, "odd.onnx"), "odd.onnx: onnxruntime: ")
+    result = run(command, "odd.onnx", *COMMANDS[command])
+    fails(result, "odd.onnx: onnxruntime: ")
+    assert REFUSED[damage] in result.stderr
+    assert "onnxruntime_src" not in result.stderr
+    assert capfd.readouterr() == ("", "")
+    assert {path.name for path in Path().iterdir()} == {"odd.onnx"}
+
+
+def test_scores_that_are_no_numbers_are_no_labels(good):
+    model = onnx.load(good)
+    (bias,) = (each for each in model.graph.initializer if each.name == "decoder.clf.bias")
+    bias.CopyFrom(numpy_helper.from_array(np.full(5, np.nan, np.float32), bias.name))
+    onnx.save(model, "nan.onnx")
+    photograph(Path("a.png"))
+    fails(run("predict", "nan.onnx", "a.png", "--output", "out"), "a.png: outputs: NaN or infinity")
+    assert {path.name for path in Path("out").iterdir()} == {"legend.png"}
 
 
 def test_damaged_bytes_never_end_in_a_traceback(good):

@@ -205,7 +205,10 @@ def test_an_image_that_the_network_cannot_run_on_does_not_end_the_rest(made):
     runner = opened.runner()
     runner.session = Fragile(runner.session)
     found = predict_files(Predictor(opened, runner), targets(images, Path()), 0.5)
-    assert [each.error for each in found] == ["tall.png: onnxruntime: no memory left", None]
+    assert [each.error for each in found] == [
+        "tall.png: onnxruntime: no memory left and more",
+        None,
+    ]
     assert Path("a_labels.png").exists()
     assert not Path("tall_labels.png").exists()
 

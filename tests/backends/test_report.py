@@ -97,14 +97,15 @@ def test_a_dry_run_in_words():
 
 
 def test_a_dry_run_refuses_what_the_target_cannot_take(monkeypatch):
-    def fails(message: str, *args: str) -> None:
+    def fails(message: str, *args: str, status: int = 1) -> None:
         result = compile_("--dry-run", *args)
-        assert (result.exit_code, result.stdout) == (1, "")
+        assert (result.exit_code, result.stdout) == (status, "")
         assert message in result.stderr
         assert result.stderr.count("\n") == 1
         assert names() == set()
 
-    fails("target torch, expected target onnx or", "--target", "torch", "--precision", "fp16")
+    half = ("--target", "torch", "--precision", "fp16")
+    fails("target torch, expected target onnx or", *half, status=2)
     fails("a name that ends in .xml", "--target", "openvino", "--output", "a.onnx")
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     operators = {k: v for k, v in OPERATORS.items() if k != "Conv"}
