@@ -17,46 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genotype import parse, to_json
+from genotype import parse
+from search import schema
 from search.errors import JournalError
 from search.rescue import BACKUP, NAME, open_readable
-from search.trials import PENDING, Failure, Rejection, Stage, Trial
-
-VERSION = 2
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE searcher (id INTEGER PRIMARY KEY CHECK (id = 0), state TEXT NOT NULL);
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY, batch INTEGER NOT NULL, genotype TEXT NOT NULL,
-    key TEXT NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, reward REAL,
-    source INTEGER REFERENCES trials, failure TEXT, detail TEXT,
-    parameters INTEGER, multiply_adds INTEGER
-);
-CREATE TABLE stages (
-    trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, reward REAL NOT NULL,
-    metrics TEXT NOT NULL, batch_size INTEGER, PRIMARY KEY (trial, stage)
-);
-CREATE TABLE rejections (
-    number INTEGER PRIMARY KEY, genotype TEXT NOT NULL, "limit" TEXT NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE TABLE timings (
-    trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, seconds REAL NOT NULL,
-    PRIMARY KEY (trial, stage)
-);
-CREATE TABLE latencies (
-    trial INTEGER PRIMARY KEY REFERENCES trials, milliseconds REAL NOT NULL
-);
-CREATE TABLE sessions (
-    number INTEGER PRIMARY KEY, environment TEXT NOT NULL, seconds REAL NOT NULL
-);
-"""
-
-COMPARED = ("meta", "searcher", "trials", "stages", "rejections")
-"""The tables that are the same whenever seed and settings are."""
-
-Statement = tuple[str, Sequence[Any]]
+from search.schema import COMPARED, SCHEMA, VERSION, Statement, dump
+from search.trials import Rejection, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +71,7 @@ class Journal:
     def _check_version(self, write: bool) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0 and write:
-            statements = [text for text in _SCHEMA.split(";") if text.strip()]
+            statements = [text for text in SCHEMA.split(";") if text.strip()]
             version_is = f"PRAGMA user_version = {VERSION}"
             self._commit((text, ()) for text in [*statements, version_is])
         elif version != VERSION:
@@ -190,12 +156,12 @@ class Journal:
     def set_meta(self, values: Mapping[str, Any]) -> None:
         """Stores what is known of the run."""
         insert = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
-        self._write((insert, (name, _dump(value))) for name, value in values.items())
+        self._write((insert, (name, dump(value))) for name, value in values.items())
 
     def begin_session(self, environment: Mapping[str, Any], seconds: float) -> None:
         """Notes that a process goes on with the run, ``seconds`` after it was started."""
         insert = "INSERT INTO sessions (environment, seconds) VALUES (?, ?)"
-        self._write([(insert, (_dump(environment), seconds))])
+        self._write([(insert, (dump(environment), seconds))])
 
     def sessions(self) -> list[Session]:
         """Every process's share, in order."""
@@ -206,18 +172,7 @@ class Journal:
 
     def trials(self) -> list[Trial]:
         """All trials in order."""
-        stages: dict[int, list[Stage]] = {}
-        joined = (
-            "SELECT trial, reward, metrics, seconds, batch_size FROM stages"
-            " JOIN timings USING (trial, stage) ORDER BY trial, stage"
-        )
-        for trial, reward, metrics, *rest in self._db.execute(joined):
-            stages.setdefault(trial, []).append(Stage(reward, json.loads(metrics), *rest))
-        rows = self._db.execute(
-            "SELECT trials.*, milliseconds FROM trials"
-            " LEFT JOIN latencies ON trial = trials.number ORDER BY trials.number"
-        )
-        return [_trial(row, tuple(stages.get(row[0], ()))) for row in rows]
+        return schema.read_trials(self._db)
 
     def rejections(self) -> list[Rejection]:
         """What was proposed and over a limit, in order."""
@@ -236,15 +191,7 @@ class Journal:
         rejections: Sequence[Rejection] = (),
     ) -> None:
         """Stores a batch of pending trials with the state of the searcher behind it."""
-        measured = [(t.number, t.latency) for t in trials if t.latency is not None]
-        self._write(
-            [
-                *((_INSERT, _row(trial)) for trial in trials),
-                *(("INSERT INTO latencies VALUES (?, ?)", pair) for pair in measured),
-                *((_REJECT, _rejection_row(each)) for each in rejections),
-                _searcher(searcher),
-            ]
-        )
+        self._write([*schema.propose(trials, rejections), schema.remember(searcher)])
 
     def finish(
         self, trial: Trial, searcher: Mapping[str, Any] | None = None, seconds: float | None = None
@@ -256,56 +203,12 @@ class Journal:
             searcher: the searcher's state, if it learnt from it.
             seconds: how long the session has been going on.
         """
-        statements: list[Statement] = [(_FINISH, (*_row(trial)[5:10], trial.number))]
-        for number, stage in enumerate(trial.stages, 1):
-            place = (trial.number, number)
-            row = (*place, stage.reward, _dump(dict(stage.metrics)), stage.batch_size)
-            statements += [
-                ("INSERT INTO stages VALUES (?, ?, ?, ?, ?)", row),
-                ("INSERT INTO timings VALUES (?, ?, ?)", (*place, stage.seconds)),
-            ]
+        statements = schema.finish(trial)
         if searcher is not None:
-            statements.append(_searcher(searcher))
+            statements.append(schema.remember(searcher))
         if seconds is not None:
-            statements.append((_SPENT, (seconds,)))
+            statements.append(schema.spend(seconds))
         self._write(statements)
-
-
-_INSERT = f"INSERT INTO trials VALUES ({', '.join('?' * 12)})"
-_FINISH = (
-    "UPDATE trials SET state = ?, reward = ?, source = ?, failure = ?, detail = ?"
-    f" WHERE number = ? AND state = '{PENDING}'"
-)
-_REJECT = 'INSERT INTO rejections (genotype, "limit", detail) VALUES (?, ?, ?)'
-_SPENT = "UPDATE sessions SET seconds = ? WHERE number = (SELECT max(number) FROM sessions)"
-
-
-def _row(trial: Trial) -> tuple[Any, ...]:
-    failure = trial.failure
-    return (
-        trial.number, trial.batch, to_json(trial.genotype), trial.key, trial.seed, trial.state,
-        trial.reward, trial.source, failure and failure.kind, failure and failure.detail,
-        trial.parameters, trial.multiply_adds,
-    )  # fmt: skip
-
-
-def _trial(row: Sequence[Any], stages: tuple[Stage, ...]) -> Trial:
-    number, batch, genotype, key, seed, state, reward, source, kind, detail, *cost = row
-    failure = None if kind is None else Failure(kind, detail)
-    found = parse(genotype).genotype
-    return Trial(number, batch, found, key, seed, state, stages, reward, source, failure, *cost)
-
-
-def _rejection_row(rejection: Rejection) -> tuple[Any, ...]:
-    return to_json(rejection.genotype), rejection.limit, rejection.detail
-
-
-def _searcher(state: Mapping[str, Any]) -> Statement:
-    return "INSERT OR REPLACE INTO searcher VALUES (0, ?)", (_dump(state),)
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:

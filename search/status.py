@@ -37,7 +37,7 @@ def row(trial: Trial) -> dict[str, Any]:
 
 def status(folder: Path) -> dict[str, Any]:
     """Where a run stands, as plain data; the run may be under way."""
-    with Journal(folder) as journal:
+    with Journal(folder) as journal, journal.snapshot():
         meta, trials, sessions = journal.meta(), journal.trials(), journal.sessions()
         rejections, salvaged = journal.rejections(), journal.salvaged
     ended = [trial for trial in trials if trial.state != PENDING]

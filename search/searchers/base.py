@@ -17,9 +17,10 @@ State = Mapping[str, Any]
 class Searcher(Protocol):
     """Proposes genotypes in batches.
 
-    After ``ask(n)`` and the ``tell`` of that batch come the next ``ask`` and so on. The
-    state holds everything that the future depends on: a searcher restored to it proposes
-    what the other one would have.
+    After ``ask(n)`` and the ``tell`` of that batch come the next ``ask`` and so on. Where
+    proposals are over a limit, more of them are asked for before the batch is told; of
+    those over the limit nothing is told. The state holds everything that the future
+    depends on: a searcher restored to it proposes what the other one would have.
     """
 
     def ask(self, count: int) -> list[Genotype]:

@@ -8,8 +8,9 @@ import pytest
 
 from genotype import SearchSpace, zoo
 from search.errors import JournalError
-from search.journal import VERSION, Journal, Session, contents
+from search.journal import Journal, Session, contents
 from search.rescue import NAME, mend
+from search.schema import VERSION
 from search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
@@ -138,9 +139,7 @@ def test_one_of_another_version_is_refused_and_left_alone(folder, version, age):
     database.close()
     assert mend(folder) is None
     for write in (False, True):
-        with pytest.raises(
-            JournalError, match=f"journal version {version}, .*: {age} auxnas"
-        ):
+        with pytest.raises(JournalError, match=f"journal version {version}, .*: {age} auxnas"):
             Journal(folder, write)
 
 

@@ -175,6 +175,20 @@ def test_given_encoder_weights_are_what_trials_start_from(place_of, tmp_path):
         np.testing.assert_array_equal(found[name], params[name])
 
 
+def test_another_encoder_is_refused_wherever_its_file_is(place_of, tmp_path):
+    params = place_of().encoder_params
+    for name, shift in (("a", 1), ("b", 1), ("c", 2)):
+        shifted = {key: value + shift for key, value in params.items()}
+        save_weights(tmp_path / f"{name}.safetensors", shifted, {})
+    given = {name: str(tmp_path / f"{name}.safetensors") for name in "abc"}
+    execute(place_of("given", encoder_weights=given["a"], trials=2))
+    assert len(execute(place_of("given", encoder_weights=given["b"], trials=4))) == 4
+    with pytest.raises(JournalError, match="the encoder changed since it began, expected the same"):
+        execute(place_of("given", encoder_weights=given["c"], trials=6))
+    with Journal(place_of("given").folder) as journal:
+        assert len(journal.trials()) == 4
+
+
 def test_weights_say_what_they_are(place_of):
     trials = execute(place_of(keep=1))
     (path,) = (place_of().folder / "weights").iterdir()
