@@ -2,9 +2,9 @@
 
     python bench/int8.py arch0 runs/street --images DIR --output int8.json
 
-A network is a weights file as nassearch writes it, a run's folder, which has one, or a
-published name: its weights are random then, so that the time stands and the labels mean
-nothing. Ranges are found on three quarters of the photographs, labels compared on the
+A network is a weights file as nassearch writes it, the folder of a training or a run, which
+has one, or a published name: its weights are random then, so that the time stands and the
+labels mean nothing. Ranges are found on three quarters of the photographs, labels compared on the
 others. All contenders run as in ``bench/latency.py``: ours and the exporters' files
 through onnxruntime and OpenVINO, PyTorch eager and compiled, each in a process of its own,
 in turns. Needs the extras torch, ort, openvino and bench.
@@ -41,6 +41,8 @@ from compiler.passes import INFERENCE, run
 from compiler.weights import fit, load_weights, randomised
 from genotype import parse, zoo
 
+WEIGHTS = ("model.safetensors", "best.safetensors")
+"""In the folder of a training, of a run."""
 GOAL = 2.2
 """Times as fast as the best fp32 of the others."""
 Row = tuple[str, Contender]
@@ -53,7 +55,9 @@ def program_of(source: str) -> tuple[Program, ModelSpec]:
         graph = lower(zoo.load(source).genotype, spec)
         return Program(graph, randomised(graph, 0), source), spec
     path = Path(source)
-    params, texts = load_weights(path / "best.safetensors" if path.is_dir() else path)
+    if path.is_dir():
+        path = next((path / name for name in WEIGHTS if (path / name).exists()), path)
+    params, texts = load_weights(path)
     known = json.loads(texts["model"]) | {"auxiliary": "none"}
     spec = ModelSpec.from_dict(known, source)
     document = json.loads(texts["genotype"])
