@@ -1,5 +1,6 @@
 """A small search with real training: repeatable, and it learns."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -49,6 +50,22 @@ def test_trains_scores_and_repeats(place_of):
 
     execute(place_of("second", **SMALL))
     assert contents(place.folder) == contents(place_of("second", **SMALL).folder)
+
+
+def test_an_evaluator_can_be_sent_to_another_process(place_of):
+    evaluator = place_of("sent", **SMALL, threads=1).evaluator
+    there = pickle.loads(pickle.dumps(evaluator))
+    assert there.learner.device == evaluator.learner.device
+    assert (there.spec, there.task, there.first.train) == (
+        evaluator.spec,
+        evaluator.task,
+        evaluator.first.train,
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    pickle.loads(pickle.dumps(evaluator))
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
