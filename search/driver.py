@@ -55,7 +55,7 @@ class WeightKeeper(Protocol):
 
 
 @dataclass(frozen=True)
-class Policy:
+class Rules:
     """How a run decides.
 
     Attributes:
@@ -85,7 +85,7 @@ class Driver:
     searcher: Searcher
     executor: Executor
     measure: Measure
-    policy: Policy
+    rules: Rules
     weights: WeightKeeper
     watcher: Watcher
     clock: Clock = field(default_factory=Clock)
@@ -93,8 +93,8 @@ class Driver:
     def run(self, until: Until) -> list[Trial]:
         """Goes on to the bound given; returns all trials.
 
-        Safe to interrupt or kill at any moment: what has ended is kept, and the next
-        call, in this process or another, goes on from there.
+        Safe to interrupt or kill at any moment: what has ended is kept, and another driver
+        of the same journal, in this process or the next, goes on from there.
 
         Raises:
             SearchError: when no proposal is within the limits, or a worker cannot work.
@@ -139,19 +139,15 @@ class Driver:
         if not pending:
             pending = self._propose(trials)
         trial = next((trial for trial in pending if trial.number not in under_way), None)
-        if trial is None or not self.policy.reuse:
+        if trial is None or not self.rules.reuse:
             return trial
         return None if any(trials[n].key == trial.key for n in under_way) else trial
 
     def _propose(self, trials: list[Trial]) -> list[Trial]:
         """Adds the next batch to ``trials`` and to the journal, as pending."""
         batch = trials[-1].batch + 1 if trials else 0
-        drawn, rejected = draw(
-            self.searcher,
-            self.policy.batch,
-            lambda genotype: self._figures(genotype, trials),
-            self.policy.limits,
-        )
+        measure = self._measured_once(trials)
+        drawn, rejected = draw(self.searcher, self.rules.batch, measure, self.rules.limits)
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
         self.journal.propose(fresh, self.searcher.state(), rejected)
         trials += fresh
@@ -160,7 +156,7 @@ class Driver:
     def _pending(
         self, number: int, batch: int, genotype: Genotype, figures: Figures | None
     ) -> Trial:
-        seed = trial_seed(self.policy.seed, number)
+        seed = trial_seed(self.rules.seed, number)
         trial = Trial(number, batch, genotype, genotype.key(), seed)
         if figures is None:
             return trial
@@ -171,13 +167,17 @@ class Driver:
             latency=figures.latency,
         )
 
-    def _figures(self, genotype: Genotype, trials: list[Trial]) -> Figures | None:
-        """What the network costs; an isomorphic one is not measured again."""
-        key = genotype.key()
-        for trial in trials:
-            if trial.key == key and trial.parameters is not None:
-                return Figures(trial.parameters, trial.multiply_adds or 0, trial.latency)
-        return self.measure(genotype)
+    def _measured_once(self, trials: list[Trial]) -> Measure:
+        """What networks cost; one isomorphic to a trial's or to one asked for is not measured."""
+        known = {trial.key: _figures(trial) for trial in trials}
+
+        def measure(genotype: Genotype) -> Figures | None:
+            key = genotype.key()
+            if key not in known:
+                known[key] = self.measure(genotype)
+            return known[key]
+
+        return measure
 
     def _end(self, ended: Trial, trials: list[Trial]) -> None:
         """A trial has ended: into ``trials``, the journal, and the searcher's memory."""
@@ -188,7 +188,7 @@ class Driver:
 
     def _reused(self, trial: Trial, trials: list[Trial]) -> Trial | None:
         """``trial`` with the reward of an isomorphic one; None when there is none."""
-        if not self.policy.reuse:
+        if not self.rules.reuse:
             return None
         for earlier in trials[: trial.number]:
             if earlier.key == trial.key and earlier.state in SCORED:
@@ -200,7 +200,7 @@ class Driver:
         ended = replace(trial, state=outcome.state, stages=outcome.stages, failure=outcome.failure)
         if outcome.state == FAILED:
             return ended
-        reward = weighted(outcome.stages[-1].reward, trial.latency, self.policy.latency)
+        reward = weighted(outcome.stages[-1].reward, trial.latency, self.rules.latency)
         ended = replace(ended, reward=reward)
         if outcome.program is not None:
             self.weights.keep(ended, outcome.program)
@@ -208,8 +208,8 @@ class Driver:
 
     def job(self, trial: Trial, trials: list[Trial]) -> Job:
         """What ``trial``'s outcome may depend on."""
-        policy = self.policy
-        proceed = proceed_probability(policy.proceed, policy.half_life, trial.number)
+        start, half_life = self.rules.proceed, self.rules.half_life
+        proceed = proceed_probability(start, half_life, trial.number)
         baseline = mean_first_reward(trials, trial.batch)
         return Job(trial.number, trial.genotype, trial.seed, baseline, proceed)
 
@@ -223,6 +223,13 @@ class Driver:
             return None
         self.searcher.tell([trial for trial in members if trial.state != FAILED])
         return dict(self.searcher.state())
+
+
+def _figures(trial: Trial) -> Figures | None:
+    """What the network of a trial costs; None where it cannot be built."""
+    if trial.parameters is None or trial.multiply_adds is None:
+        return None
+    return Figures(trial.parameters, trial.multiply_adds, trial.latency)
 
 
 def mean_first_reward(trials: list[Trial], batch: int) -> float | None:

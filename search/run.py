@@ -13,7 +13,7 @@ from search.bounds import Clock, Until
 from search.cache import params_digest
 from search.config import difference
 from search.data import DataError
-from search.driver import Driver, Policy, Watcher
+from search.driver import Driver, Rules, Watcher
 from search.durations import duration
 from search.environment import lines
 from search.errors import JournalError, SettingsError
@@ -136,7 +136,7 @@ def _driver(
         searcher=make_searcher(search, place.space, settings.seed, settings.learner),
         executor=executor,
         measure=place.figures,
-        policy=Policy(
+        rules=Rules(
             seed=settings.seed,
             batch=search.batch,
             proceed=search.proceed,

@@ -8,7 +8,7 @@ import pytest
 
 from genotype import SearchSpace
 from search.config import Settings, nested, resolve
-from search.driver import Driver, Policy
+from search.driver import Driver, Rules
 from search.evaluator import StageProgress, silent
 from search.executors import Evaluate, Executor, Inline
 from search.journal import Journal
@@ -78,7 +78,7 @@ def make_driver(
     journal.begin_session({}, 0.0)
     parts = {
         "measure": lambda genotype: Figures(genotype.tokens[0], 2 * genotype.tokens[1]),
-        "policy": Policy(seed, batch, proceed=0.9, half_life=5),
+        "rules": Rules(seed, batch, proceed=0.9, half_life=5),
         "weights": Unweighted(),
         "watcher": Unwatched(),
     }

@@ -238,7 +238,7 @@ def test_a_failure_is_not_shared(tmp_path, driver_of, outcome_of):
 def test_reuse_can_be_switched_off(tmp_path, driver_of):
     with Journal(tmp_path, write=True) as journal:
         driver = driver_of(journal, searcher=Repeating(SPACE, 0))
-        driver = replace(driver, policy=replace(driver.policy, reuse=False))
+        driver = replace(driver, rules=replace(driver.rules, reuse=False))
         assert {trial.state for trial in driver.run(Until(3))} == {COMPLETE}
 
 

@@ -1,5 +1,7 @@
 """Limits: over them nothing is trained, told or lost; latency weighs as its formula says."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from genotype import SearchSpace
 from search import workplace
 from search.bounds import Until
 from search.config import LatencySettings, LimitSettings
-from search.driver import Policy
+from search.driver import Rules
 from search.errors import SearchError
 from search.journal import Journal, contents
 from search.limits import excess, weighted
@@ -86,9 +88,9 @@ class Listening(RandomSearcher):
 
 def test_rejections_are_kept_and_nobody_is_told(tmp_path, driver_of):
     searcher = Listening(SPACE, 0)
-    policy = Policy(0, 3, 0.9, 5, limits=LimitSettings(params=1))
+    rules = Rules(0, 3, 0.9, 5, limits=LimitSettings(params=1))
     with Journal(tmp_path, write=True) as journal:
-        driver = driver_of(journal, searcher=searcher, measure=cheap, policy=policy)
+        driver = driver_of(journal, searcher=searcher, measure=cheap, rules=rules)
         trials = driver.run(Until(6))
         rejected = journal.rejections()
         assert journal.trials() == trials
@@ -111,35 +113,44 @@ def test_weighting_is_that_of_mnasnet(reward, latency, target):
 
 def test_the_searcher_is_told_the_weighted_reward_and_stages_keep_their_own(tmp_path, driver_of):
     searcher = Listening(SPACE, 0)
-    policy = Policy(0, 3, 0.9, 5, latency=LatencySettings(target_ms=1.0, exponent=-1.0))
+    rules = Rules(0, 3, 0.9, 5, latency=LatencySettings(target_ms=1.0, exponent=-1.0))
     with Journal(tmp_path, write=True) as journal:
         trials = driver_of(
             journal,
             searcher=searcher,
             measure=lambda genotype: Figures(1, 2, 4.0),
-            policy=policy,
+            rules=rules,
         ).run(Until(3))
     assert all(trial.reward == trial.stages[-1].reward / 4 for trial in trials)
     assert [trial.reward for trial in searcher.told] == [trial.reward for trial in trials]
     assert all(trial.latency == 4.0 for trial in trials)
 
 
-def test_an_isomorphic_genotype_is_not_measured_again(tmp_path, driver_of):
-    genotype, measured = SPACE.genotype([0] * len(SPACE.layout)), []
+@pytest.mark.parametrize("batch", [1, 2])
+def test_an_isomorphic_genotype_is_not_measured_again(tmp_path, driver_of, batch):
+    """Neither in a later batch nor in the same, nor while proposals are rejected."""
+    within, over = SPACE.genotype([0] * len(SPACE.layout)), SPACE.sample(random.Random(0))
+    measured = []
 
     class Repeating(Listening):
+        asked = 0
+
         def ask(self, count):
-            return [genotype] * count
+            self.asked += 1
+            return [within if self.asked % 3 == 0 else over] * count
 
     def measure(found):
         measured.append(found)
-        return Figures(1, 2, float(len(measured)))
+        return Figures(1 if found == within else 9, 2, float(len(measured)))
 
+    rules = Rules(0, batch, 0.9, 5, limits=LimitSettings(params=1))
     with Journal(tmp_path, write=True) as journal:
-        driver = driver_of(journal, searcher=Repeating(SPACE, 0), measure=measure, batch=1)
-        trials = driver.run(Until(4))
-    assert len(measured) == 1
-    assert {trial.latency for trial in trials} == {1.0}
+        searcher = Repeating(SPACE, 0)
+        trials = driver_of(journal, searcher=searcher, measure=measure, rules=rules).run(Until(4))
+        assert len(journal.rejections()) == 8
+    assert measured.count(within) == 1
+    assert measured.count(over) == 4 // batch, "once a batch: what is rejected has no trial"
+    assert len({trial.latency for trial in trials}) == 1
 
 
 # In a run --------------------------------------------------------------------------------
