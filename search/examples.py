@@ -10,9 +10,10 @@ import numpy as np
 
 from backends.base import Batch
 from search.cache import digest
-from search.data import Augment, Dataset, check, normalise
+from search.data import Augment, DataError, Dataset, check, normalise
 from search.progress import Display
 from search.store import Array, Rows, Store, open_store
+from search.tasks import Segmentation
 
 IMAGE, LABEL, TEACHER = "image", "label", "teacher"
 """Names of arrays in stores; ``image`` is the input of a whole network too."""
@@ -82,6 +83,26 @@ class FeatureExamples:
 
     def _read(self, name: str, rows: Sequence[int]) -> Array:
         return self.features.read(name, rows).astype(np.float32)
+
+
+def refuse_thin(where: str, images: ImageExamples, least: int, task: Segmentation) -> None:
+    """Finds too few images, or none with a labelled pixel of a class that counts.
+
+    Args:
+        where: names them.
+        images: to train or to validate on.
+        least: how many there have to be.
+        task: says which classes count.
+
+    Raises:
+        DataError: naming ``where``.
+    """
+    if len(images) < least:
+        raise DataError(where, f"{len(images)} images", f"at least {least}")
+    counted = [n for n, name in enumerate(task.classes) if name not in task.ignore]
+    labels = (images.pixels.read(LABEL, [index]) for index in images.indices)
+    if not any(np.isin(found, counted).any() for found in labels):
+        raise DataError(where, "no labelled pixel of a class that counts", "some")
 
 
 def pixel_key(dataset: Dataset) -> str:

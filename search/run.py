@@ -7,17 +7,13 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from search.bounds import Clock, Until
 from search.cache import params_digest
 from search.config import difference
-from search.data import DataError
 from search.driver import Driver, Rules, Watcher
 from search.durations import duration
 from search.environment import lines
 from search.errors import JournalError, SettingsError
-from search.examples import LABEL
 from search.executors import Executor, Inline
 from search.journal import Journal
 from search.lock import run_lock
@@ -104,7 +100,7 @@ def _look_ahead(place: Workplace) -> None:
     if place.settings.tensorboard:
         require_tensorboard()
     _ = place.learner, place.task, place.times_networks, place.pixels
-    _refuse_thin(place)
+    place.refuse_thin()
     if place.settings.encoder_weights is not None:
         _ = place.encoder
     _ = _given_teacher(place)
@@ -114,17 +110,6 @@ def _given_teacher(place: Workplace) -> str | None:
     """Names the teacher of the settings by its content; None where they name none."""
     given = place.settings.teacher is not None and place.teacher
     return params_digest(given.params) if given else None
-
-
-def _refuse_thin(place: Workplace) -> None:
-    """Finds too few images, and parts in which nothing that counts is labelled."""
-    for name, indices, least in zip(("train", "val"), place.parts, (2, 1), strict=True):
-        where = f"{place.dataset.name}: meta-{name}"
-        if len(indices) < least:
-            raise DataError(where, f"{len(indices)} images", f"at least {least}")
-        counted = [n for n, c in enumerate(place.task.classes) if c not in place.task.ignore]
-        if not any(np.isin(place.pixels.read(LABEL, [index]), counted).any() for index in indices):
-            raise DataError(where, "no labelled pixel of a class that counts", "some")
 
 
 def _driver(

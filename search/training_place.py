@@ -22,7 +22,7 @@ from search.cache import params_digest
 from search.checkpoint import Checkpoint, Entry
 from search.data import Dataset, open_dataset, parts
 from search.evaluation import figures, scores
-from search.examples import ImageExamples, pixel_key, pixel_store
+from search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
 from search.identity import settle, write_json
 from search.lock import run_lock
 from search.networks import WEIGHTS, Network, save_network
@@ -105,6 +105,17 @@ class TrainingPlace:
         """Images to validate on, as they are."""
         return ImageExamples(self.val_pixels, self.indices[1])
 
+    def refuse_thin(self) -> None:
+        """Finds data that nothing can be trained or judged on.
+
+        Raises:
+            DataError: naming the data.
+        """
+        train, val = self.search.dataset, self.val_dataset or self.search.dataset
+        first = ImageExamples(self.search.pixels, self.indices[0])
+        refuse_thin(f"{train.name}: images to train on", first, 2, self.task)
+        refuse_thin(f"{val.name}: images to validate on", self.val_images(), 1, self.task)
+
     # Model ------------------------------------------------------------------------------
 
     @cached_property
@@ -173,8 +184,8 @@ def train(place: TrainingPlace) -> dict[str, Any]:
 
 def _look_ahead(place: TrainingPlace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
-    _ = place.search.learner, place.task, place.search.pixels, place.val_pixels, place.teacher
-    _ = place.network.graph()
+    _ = place.search.learner, place.teacher, place.network.graph()
+    place.refuse_thin()
     if place.settings.encoder_weights is not None:
         _ = place.search.encoder
 

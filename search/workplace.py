@@ -18,7 +18,7 @@ from search.data import Augment, Dataset, open_dataset
 from search.data import split as split_data
 from search.environment import environment
 from search.evaluator import Material, TwoStages
-from search.examples import ImageExamples, pixel_key, pixel_store
+from search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
 from search.features import FeatureSource, feature_examples, some_of
 from search.limits import excess
 from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
@@ -92,6 +92,16 @@ class Workplace:
         if ignore is None:
             ignore = ("background",) if self.settings.data.source.startswith("voc:") else ()
         return Segmentation(self.dataset.classes, ignore)
+
+    def refuse_thin(self) -> None:
+        """Finds meta-train and meta-val that nothing can be trained or judged on.
+
+        Raises:
+            DataError: naming the part.
+        """
+        train = self.train_images(self.settings.data.scale)
+        refuse_thin(f"{self.dataset.name}: meta-train", train, 2, self.task)
+        refuse_thin(f"{self.dataset.name}: meta-val", self.val_images(), 1, self.task)
 
     # Model ------------------------------------------------------------------------------
 

@@ -99,7 +99,8 @@ def ablate(
 
 def _execute(place: Workplace, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
-    _ = place.learner, place.pixels, place.task
+    _ = place.learner
+    place.refuse_thin()
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
         whole = place.evaluator

@@ -59,6 +59,7 @@ def pretrain(
     place = Workplace(settings, out.parent, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
+        place.refuse_thin()
         job = place.pretraining
         encoder = pretrained_encoder(job, out, place.cache, place.display)
         score = job.score(encoder.params)

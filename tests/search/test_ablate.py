@@ -203,6 +203,7 @@ def test_interrupted_and_made_larger_nothing_is_evaluated_twice(run, tmp_path, m
         (["--set", "encoder_weights=a.pth"], 2, "encoder_weights: a.pth, expected a teacher"),
         (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
         (["--count", "0"], 2, "0 is not in the range"),
+        (["--data", "synthetic:1"], 1, "images, expected at least"),
     ],
 )
 def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, words):

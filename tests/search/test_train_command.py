@@ -12,6 +12,7 @@ from backends.null import NullLearner
 from compiler.weights import load_weights
 from genotype import read
 from search.cli import main
+from search.data.scene_layout import CLASSES
 from search.trials import best_of
 
 with warnings.catch_warnings():
@@ -29,6 +30,8 @@ SMALL = [
     "model.width=0.1",
 ]
 TINY = [*SMALL, "--learner", "null", "--set", "model.agg_size=8"]
+
+EVERY_CLASS = json.dumps(CLASSES)
 
 PLAIN = "[[[0,0],[4,0],[5,4]],[0,[0,1,9,9],[1,0,9,0],[1,0,4,9]]]"
 """Trains faster than the published ones."""
@@ -123,6 +126,8 @@ def test_ctrl_c_keeps_the_last_checkpoint(run, tmp_path, monkeypatch):
         (["--genotype", "arch7"], 2, "arch7: no such file"),
         (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic"),
         (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
+        (["--data", "synthetic:1"], 1, "images to train on: 1 images, expected at least 2"),
+        (["--set", f"task.ignore={EVERY_CLASS}"], 1, "no labelled pixel of a class that counts"),
         (["--epochs", "2"], 2, "epochs: one a phase at least, 4"),
         (["--set", "stage1.epochs=3"], 2, "stage1: no such setting, expected perhaps"),
         (["--set", "train.rate=3"], 2, "train.rate: no such setting, expected perhaps"),
