@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +15,6 @@ from genotype.console import DONE, OneLineCommand, atomic_write, note, print_jso
 
 if TYPE_CHECKING:
     from backends.compile import Report
-    from backends.int8 import Int8Options
-    from backends.request import Request
-    from backends.weights import Weights
-    from compiler import ModelSpec
-    from compiler.interface import Interface
-    from genotype import Document
 
 
 HEADS = ("logits", "probabilities", "labels")
@@ -37,10 +28,7 @@ IMAGES_HELP = (
     "is kept apart to judge by)."
 )
 MAX_DROP_HELP = "int8: largest share of pixels that may change label."
-STRIDE = 32
-"""Of the encoder's deepest output: a smaller image is less than one pixel of it."""
 OWN = "  [default: the weights', else %s]"
-_SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 
 
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
@@ -106,9 +94,10 @@ def main(
     """
     from backends.compile import compile_artefact, plan
     from backends.report import lines, to_dict
+    from backends.requested import request_of
 
     _refuse_wrong_use(options)
-    request = _request(genotype, options)
+    request = request_of(genotype, options)
     _refuse_one_name(request.output, draw, report)
     with _whole(draw) as picture, _whole(report) as document:
         found = plan(request) if dry_run else compile_artefact(request)
@@ -121,41 +110,6 @@ def main(
     else:
         click.echo("\n".join(lines(found)))
     return _status(found)
-
-
-def _request(genotype: str, options: dict[str, Any]) -> Request:
-    """What the words of the command line ask for."""
-    from backends.base import ExportOptions
-    from backends.request import Request
-    from backends.weights import read_weights
-    from genotype import zoo
-
-    document = zoo.find(genotype)
-    weights = options["weights"]
-    found = read_weights(weights, document.genotype) if weights else None
-    output = options["output"]
-    if output is None:
-        output = _name(genotype, document) + _suffix(options["target"])
-    return Request(
-        genotype=document.genotype,
-        spec=_spec(document, found, options),
-        weights=found,
-        interface=_interface(found, options),
-        options=ExportOptions(
-            _size(document, found, options["input_size"]),
-            options["batch"],
-            options["precision"],
-            options["opset"],
-        ),
-        output=Path(output),
-        images=_images(options["images"]),
-        verify=not options["no_verify"],
-        tolerance=options["tolerance"],
-        seed=options["seed"],
-        disabled=options["disable_pass"],
-        target=options["target"],
-        int8=_int8(options),
-    )
 
 
 def _whole(path: Path | None) -> AbstractContextManager[Path | None]:
@@ -203,6 +157,7 @@ def _refuse_one_name(*paths: Path | None) -> None:
 
 def _refuse_wrong_use(options: dict[str, Any]) -> None:
     """What the types of the options do not see."""
+    from backends.requested import STRIDE
     from compiler import CompilerError
     from compiler.passes import INFERENCE
 
@@ -224,96 +179,3 @@ def _refuse_wrong_use(options: dict[str, Any]) -> None:
     for name in options["disable_pass"]:
         if name not in known:
             raise click.UsageError(f"--disable-pass: no pass {name!r}, expected one of {known}")
-
-
-def _suffix(target: str) -> str:
-    """What ends a default name; ``auto`` gives its own."""
-    return "" if target == AUTO else TARGETS[target].suffix
-
-
-def _name(source: str, document: Document) -> str:
-    """What to call the artefact: the document's name, else the file's."""
-    name = document.extra.get("name")
-    if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
-        return name
-    return "genotype" if source.lstrip().startswith(("[", "{")) else Path(source).stem
-
-
-def _spec(document: Document, weights: Weights | None, options: dict[str, Any]) -> ModelSpec:
-    """Options over the weights' own word over the genotype document's over defaults."""
-    from compiler import ModelSpec
-
-    known = _model("genotype", document.extra)
-    known |= _model(weights.source, weights.metadata) if weights else {}
-    known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
-    return ModelSpec(**known | {"auxiliary": "none"})
-
-
-def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document, or a file's metadata, say of the network."""
-    from compiler import CompilerError, ModelSpec
-
-    model = source.get("model", {})
-    if not isinstance(model, dict):
-        raise CompilerError(f"{place}: model", repr(model)[:60], "an object")
-    try:
-        return ModelSpec.from_dict(model).to_dict() if model else {}
-    except CompilerError as error:
-        raise CompilerError(f"{place}: {error.place}", error.found, error.expected) from None
-
-
-def _size(
-    document: Document, weights: Weights | None, wanted: tuple[int, int] | str | None
-) -> tuple[int, int] | None:
-    """What was asked for, else what the network was trained on; None for dynamic."""
-    if wanted is not None:
-        return wanted if isinstance(wanted, tuple) else None
-    for source in (weights.metadata if weights else {}, document.extra):
-        own = source.get("size")
-        if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
-            return max(own[0], STRIDE), max(own[1], STRIDE)
-    return 512, 512
-
-
-def _interface(weights: Weights | None, options: dict[str, Any]) -> Interface:
-    """The options, with the weights' own normalisation where they name one."""
-    from compiler import CompilerError
-    from compiler.interface import Interface
-
-    found = Interface(options["head"], options["resize_output"] == "input", options["input_format"])
-    own = weights.metadata.get("normalisation") if weights else None
-    if own is None:
-        return found
-    try:
-        mean, deviation = ([float(v) for v in own[key]] for key in ("mean", "deviation"))
-        if len(mean) != 3 or len(deviation) != 3 or min(deviation) <= 0:
-            raise ValueError
-    except (KeyError, TypeError, ValueError):
-        place = f"{weights.source if weights else ''}: normalisation"
-        raise CompilerError(place, repr(own)[:60], "mean and deviation, 3 numbers each") from None
-    return replace(found, mean=tuple(mean), deviation=tuple(deviation))
-
-
-def _images(folder: str | None) -> list[Any]:
-    """At most 8 photographs spread over a folder."""
-    if folder is None:
-        return []
-    from backends.images import find_images, read_image
-
-    return [read_image(path) for path in find_images(folder, 8)]
-
-
-def _int8(options: dict[str, Any]) -> Int8Options | None:
-    """What int8 is asked to be; None for another precision."""
-    if options["precision"] != "int8":
-        for name in ("labels", "force"):
-            if options[name]:
-                raise click.UsageError(f"--{name} is for --precision int8")
-        return None
-    if options["images"] is None:
-        raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
-    from backends.int8 import Int8Options, find_photographs
-
-    photographs = find_photographs(options["images"], options["labels"])
-    tensorrt = options["target"].startswith("trt")
-    return Int8Options(photographs, options["max_drop"], options["force"], tensorrt=tensorrt)

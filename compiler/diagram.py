@@ -28,12 +28,14 @@ class Block:
 
     Attributes:
         lane: which band of the drawing it stands in.
+        where: the place of the cell that it is, ``branch1.op0``; empty elsewhere.
         title: what it is in the network; empty where its nodes say it.
         nodes: what it holds, in order; the last one's output leaves it.
         sources: names of the boxes it reads, with repetition.
     """
 
     lane: str
+    where: str
     title: str
     nodes: list[Node]
     sources: list[str]
@@ -137,10 +139,11 @@ class _Collector:
     def _new(self, node: Node, of: Mapping[str, Block]) -> Block:
         sources = [of[name].name for name in operands(node) if name in of]
         place = self.place[node.name]
-        what, _, where = place.label.rpartition(", ")
+        what, _, side = place.label.rpartition(", ")
+        where, title = "", place.label.removeprefix(f"{HEAD} ")
+        lane = _LANES.get(place.group, place.group)
         if place.group.startswith("decoder block"):
-            joins = where.startswith("joining")
-            lane, title = (what, "") if joins else (where, what.removeprefix("cell."))
-        else:
-            lane, title = _LANES.get(place.group, place.group), place.label
-        return Block(lane, title.removeprefix(f"{HEAD} "), [node], sources)
+            lane, title = (what, "") if side.startswith("joining") else (side, what)
+        if place.operation is not None:
+            where, _, title = place.operation.removeprefix("cell.").partition(" ")
+        return Block(lane, where, title, [node], sources)

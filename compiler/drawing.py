@@ -65,10 +65,7 @@ class _Label:
     @property
     def rows(self) -> list[tuple[str, float, str]]:
         """(text, size, role) from the top."""
-        place, _, title = self.block.title.rpartition(" " if "." in self.block.title else "\n")
-        if "." in self.block.title or self.block.title.startswith("first"):
-            place, _, title = self.block.title.partition(" ")
-        rows = [(place, _SMALL, "index"), (title, _TITLE, "label")]
+        rows = [(self.block.where, _SMALL, "index"), (self.block.title, _TITLE, "label")]
         rows += [(line, _LINE, "label") for line in self.block.lines]
         return [row for row in (*rows, (self.shape, _SMALL, "index")) if row[0]]
 

@@ -51,6 +51,22 @@ class Interface:
                 raise CompilerError(name, repr(value), f"one of {', '.join(known)}")
 
 
+def parse_normalisation(value: Any, place: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of plain data: ``{"mean": [...], "deviation": [...]}``.
+
+    Raises:
+        CompilerError: at ``place``, for anything else.
+    """
+    try:
+        mean, deviation = (tuple(map(float, value[key])) for key in ("mean", "deviation"))
+        if len(mean) == len(deviation) == 3 and min(deviation) > 0:
+            return mean, deviation
+    except (KeyError, TypeError, ValueError):
+        pass
+    expected = "mean and deviation, 3 numbers each"
+    raise CompilerError(f"{place}: normalisation", repr(value)[:60], expected)
+
+
 def with_interface(program: Program, interface: Interface) -> Program:
     """``program`` with these ends; its first output is ``main`` still."""
     graph, params = _output(program.graph, interface), program.params

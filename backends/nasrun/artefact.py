@@ -13,7 +13,7 @@ from backends.registry import backend
 from backends.targets import TARGETS
 from backends.tensors import Tensor
 from compiler import CompilerError
-from compiler.interface import Interface
+from compiler.interface import Interface, parse_normalisation
 from genotype import Genotype, GenotypeError, parse
 
 _NEEDED = ("input_format", "head", "normalisation")
@@ -93,19 +93,7 @@ class Artefact:
             found = f"no metadata {', '.join(missing)}"
             raise CompilerError(str(self.path), found, "an artefact that nascompile wrote")
         data = self.metadata
-        try:
-            mean, deviation = (
-                tuple(float(value) for value in data["normalisation"][key])
-                for key in ("mean", "deviation")
-            )
-            if len(mean) != 3 or len(deviation) != 3 or min(deviation) <= 0:
-                raise ValueError
-        except (KeyError, TypeError, ValueError):
-            raise CompilerError(
-                f"{self.path}: normalisation",
-                repr(data["normalisation"])[:60],
-                "mean and deviation, 3 numbers each",
-            ) from None
+        mean, deviation = parse_normalisation(data["normalisation"], str(self.path))
         resize = bool(data.get("resize_output"))
         return Interface(data["head"], resize, data["input_format"], mean, deviation)
 

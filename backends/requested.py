@@ -1,0 +1,139 @@
+"""From the words of a command line to a request: options, weights and document together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backends.base import ExportOptions
+from backends.images import find_images, read_image
+from backends.int8 import Int8Options, find_photographs
+from backends.request import Request
+from backends.targets import AUTO, TARGETS
+from backends.weights import Weights, read_weights
+from compiler import CompilerError, ModelSpec, Size
+from compiler.interface import Interface, parse_normalisation
+from genotype import Document, zoo
+
+STRIDE = 32
+"""Of the encoder's deepest output: a smaller image is less than one pixel of it."""
+_SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
+
+
+def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
+    """What ``nascompile`` is asked for.
+
+    Args:
+        genotype: a file, a published name or the text itself.
+        options: values by the names of the command's options.
+
+    Raises:
+        GenotypeError: for what is no genotype.
+        CompilerError: for files that cannot be read or do not fit.
+        click.UsageError: for options that do not go together.
+    """
+    document = zoo.find(genotype)
+    weights = options["weights"]
+    found = read_weights(weights, document.genotype) if weights else None
+    output = options["output"]
+    if output is None:
+        output = _name(genotype, document) + _suffix(options["target"])
+    return Request(
+        genotype=document.genotype,
+        spec=_spec(document, found, options),
+        weights=found,
+        interface=_interface(found, options),
+        options=ExportOptions(
+            _size(document, found, options["input_size"]),
+            options["batch"],
+            options["precision"],
+            options["opset"],
+        ),
+        output=Path(output),
+        images=_images(options["images"]),
+        verify=not options["no_verify"],
+        tolerance=options["tolerance"],
+        seed=options["seed"],
+        disabled=options["disable_pass"],
+        target=options["target"],
+        int8=_int8(options),
+    )
+
+
+def _suffix(target: str) -> str:
+    """What ends a default name; ``auto`` gives its own."""
+    return "" if target == AUTO else TARGETS[target].suffix
+
+
+def _name(source: str, document: Document) -> str:
+    """What to call the artefact: the document's name, else the file's."""
+    name = document.extra.get("name")
+    if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
+        return name
+    return "genotype" if source.lstrip().startswith(("[", "{")) else Path(source).stem
+
+
+def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any]) -> ModelSpec:
+    """Options over the weights' own word over the genotype document's over defaults."""
+    known = _model("genotype", document.extra)
+    known |= _model(weights.source, weights.metadata) if weights else {}
+    known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
+    return ModelSpec(**known | {"auxiliary": "none"})
+
+
+def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document, or a file's metadata, say of the network."""
+    model = source.get("model", {})
+    if not isinstance(model, dict):
+        raise CompilerError(f"{place}: model", repr(model)[:60], "an object")
+    try:
+        return ModelSpec.from_dict(model).to_dict() if model else {}
+    except CompilerError as error:
+        raise CompilerError(f"{place}: {error.place}", error.found, error.expected) from None
+
+
+def _size(document: Document, weights: Weights | None, wanted: Size | str | None) -> Size | None:
+    """What was asked for, else what the network was trained on; None for dynamic."""
+    if wanted is not None:
+        return wanted if isinstance(wanted, tuple) else None
+    for source in (weights.metadata if weights else {}, document.extra):
+        own = source.get("size")
+        if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
+            return max(own[0], STRIDE), max(own[1], STRIDE)
+    return 512, 512
+
+
+def _interface(weights: Weights | None, options: Mapping[str, Any]) -> Interface:
+    """The options, with the weights' own normalisation where they name one."""
+    found = Interface(options["head"], options["resize_output"] == "input", options["input_format"])
+    own = weights.metadata.get("normalisation") if weights else None
+    if own is None:
+        return found
+    mean, deviation = parse_normalisation(own, weights.source if weights else "")
+    return replace(found, mean=mean, deviation=deviation)
+
+
+def _images(folder: str | None) -> list[Any]:
+    """At most 8 photographs spread over a folder."""
+    if folder is None:
+        return []
+    return [read_image(path) for path in find_images(folder, 8)]
+
+
+def _int8(options: Mapping[str, Any]) -> Int8Options | None:
+    """What int8 is asked to be; None for another precision."""
+    if options["precision"] != "int8":
+        for name in ("labels", "force"):
+            if options[name]:
+                raise click.UsageError(f"--{name} is for --precision int8")
+        return None
+    if options["images"] is None:
+        raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
+    photographs = find_photographs(options["images"], options["labels"])
+    tensorrt = options["target"].startswith("trt")
+    return Int8Options(photographs, options["max_drop"], options["force"], tensorrt=tensorrt)
