@@ -78,7 +78,7 @@ def cut(path, rng):
         file.truncate(rng.randrange(path.stat().st_size))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(("name", "count"), [("whole", TRIALS), ("half", 2)])
 def test_a_truncated_journal_is_read_and_gone_on_with(copy_of, runs, name, count, seed):
     place = copy_of(name)
@@ -92,7 +92,7 @@ def test_a_truncated_journal_is_read_and_gone_on_with(copy_of, runs, name, count
     assert contents(place.folder) == contents(runs / "whole")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_truncated_log_loses_little(copy_of, runs, seed):
     place = copy_of("half")
     cut(place.folder / f"{NAME}-wal", random.Random(seed))
@@ -177,7 +177,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("largest", [100, 5_000, 30_000, 60_000])
+@pytest.mark.parametrize("largest", [5_000, 30_000])
 def test_files_that_cannot_grow_end_the_run_and_lose_nothing(copy_of, runs, cache, largest):
     place = copy_of("half")
     command = [sys.executable, "-c", LIMITED, str(largest), "resume", str(place.folder)]
@@ -232,8 +232,6 @@ def test_a_folder_that_cannot_be_written_is_read_and_refused(runs, public, name)
     done = unprivileged("status", folder)
     assert done.returncode == 0, done.stderr
     assert f"{TRIALS if name == 'whole' else 2} of {TRIALS} trials ended" in done.stdout
-    done = unprivileged("top", folder)
-    assert done.returncode == 0, done.stderr
     done = unprivileged("resume", folder, "--trials", 9, "--cache", public / "none")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"error: {folder}/lock: Permission denied"
