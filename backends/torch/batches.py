@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from backends.base import IGNORE, Batch, Examples
+
+S = TypeVar("S", list[int], range)
 
 _ORDER, _TRANSFORM = 1, 2
 """Streams of random numbers; a seed sequence would take a missing last number for 0."""
@@ -24,31 +27,39 @@ class Draw:
     seed: tuple[int, ...] | None = None
 
 
-def training_draws(count: int, epochs: int, batch_size: int, seed: int) -> list[Draw]:
-    """The batches of a whole training, each epoch in an order of its own.
+def steps_an_epoch(count: int, batch_size: int) -> int:
+    """Batches of an epoch with ``count`` examples.
 
     A batch of a single example is left out: its 1x1 maps have no deviation for batch norm.
 
     Raises:
         ValueError: when no batch has two examples.
     """
-    draws = []
-    for epoch in range(epochs):
-        order = np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
-        chunks = [chunk for chunk in _chunks(order.tolist(), batch_size) if len(chunk) > 1]
-        draws += [Draw(c, (seed, _TRANSFORM, epoch, i)) for i, c in enumerate(chunks)]
-    if epochs and not draws:
+    steps = sum(len(chunk) > 1 for chunk in _chunks(range(count), batch_size))
+    if not steps:
         found = f"{count} examples in batches of {batch_size}"
         raise ValueError(f"training: {found}, expected batches of at least 2")
-    return draws
+    return steps
+
+
+def training_draws(count: int, epochs: Iterable[int], batch_size: int, seed: int) -> Iterator[Draw]:
+    """The batches of some epochs, each epoch in an order of its own.
+
+    A batch of a single example is left out, as in ``steps_an_epoch``.
+    """
+    for epoch in epochs:
+        order = np.random.default_rng((seed, _ORDER, epoch)).permutation(count).tolist()
+        for index, chunk in enumerate(_chunks(order, batch_size)):
+            if len(chunk) > 1:
+                yield Draw(chunk, (seed, _TRANSFORM, epoch, index))
 
 
 def scoring_draws(count: int, batch_size: int) -> list[Draw]:
     """All examples in order, none transformed, none left out."""
-    return [Draw(chunk) for chunk in _chunks(list(range(count)), batch_size)]
+    return [Draw(list(chunk)) for chunk in _chunks(range(count), batch_size)]
 
 
-def _chunks(items: list[int], size: int) -> list[list[int]]:
+def _chunks(items: S, size: int) -> list[S]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from backends.base import (
     TrialFailure,
     silent,
 )
-from backends.torch.batches import Draw, prefetched, scoring_draws, training_draws
+from backends.torch.batches import Draw, prefetched, scoring_draws, steps_an_epoch, training_draws
 from backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
 from backends.torch.failures import check_finite, failures
 from backends.torch.functions import grow
@@ -74,13 +74,8 @@ class TorchLearner:
             TrialFailure: ``nan`` for a loss or a parameter that is not finite, ``oom``.
             ValueError: for a recipe or data that cannot train the program.
         """
-        draws = training_draws(len(examples), recipe.epochs, recipe.batch_size, seed)
-        graph = program.graph if recipe.auxiliary else _main_only(program.graph)
-        with failures(), repeatable(self.device):
-            training = Training(replace(program, graph=graph), recipe, len(draws), self.device)
-            training.run(examples, draws, progress)
-            trained = training.finish()
-        return replace(program, params={**program.params, **trained})
+        whole = range(recipe.epochs)
+        return self.fit_part(program, examples, recipe, seed, whole, None, progress)[0]
 
     def fit_part(
         self,
@@ -99,17 +94,17 @@ class TorchLearner:
             ValueError: likewise, and for a part that does not follow ``state``.
         """
         before = {TAKEN: np.array(0)} if state is None else state
-        draws = training_draws(len(examples), recipe.epochs, recipe.batch_size, seed)
-        each = len(draws) // max(recipe.epochs, 1)
-        start, stop = part.start * each, part.stop * each
-        if int(before[TAKEN]) != start:
-            raise ValueError(f"state: after {before[TAKEN]} steps, expected {start}")
+        each = steps_an_epoch(len(examples), recipe.batch_size) if recipe.epochs else 0
+        if int(before[TAKEN]) != part.start * each:
+            raise ValueError(f"state: after {before[TAKEN]} steps, expected {part.start * each}")
+        draws = training_draws(len(examples), part, recipe.batch_size, seed)
         program = replace(program, params={**program.params, **weights_of(before)})
         graph = program.graph if recipe.auxiliary else _main_only(program.graph)
         with failures(), repeatable(self.device):
-            training = Training(replace(program, graph=graph), recipe, len(draws), self.device)
+            steps = recipe.epochs * each
+            training = Training(replace(program, graph=graph), recipe, steps, self.device)
             training.restore(before)
-            training.run(examples, draws[start:stop], progress)
+            training.run(examples, draws, progress)
             after = training.state()
             trained = training.finish()
         return replace(program, params={**program.params, **trained}), {**before, **after}
@@ -171,7 +166,7 @@ class Training:
         self.objective = Objective(recipe, self.graph.outputs[0][0])
         self.taken = 0
 
-    def run(self, examples: Examples, draws: Sequence[Draw], progress: Progress) -> None:
+    def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
         """One update a draw."""
         with prefetched(examples, draws, main_channels(self.graph)) as batches:
             for batch in batches:

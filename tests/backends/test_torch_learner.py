@@ -12,7 +12,7 @@ import torch
 import backends.torch.learner as learner_module
 from backends.base import Batch, Optimiser, Recipe, TrialFailure
 from backends.torch import TorchLearner, build_module
-from backends.torch.batches import Draw, prefetched, scoring_draws, training_draws
+from backends.torch.batches import Draw, prefetched, scoring_draws, steps_an_epoch, training_draws
 from backends.torch.failures import failures
 from backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
 from backends.torch.optimisers import make_groups
@@ -309,9 +309,10 @@ def test_a_last_single_example_is_scored_but_not_trained_on():
 
 
 def test_epochs_have_orders_of_their_own():
-    draws = training_draws(100, 3, 7, seed=1)
-    assert draws == training_draws(100, 3, 7, seed=1)
-    assert draws != training_draws(100, 3, 7, seed=2)
+    draws = list(training_draws(100, range(3), 7, seed=1))
+    assert draws == [d for e in range(3) for d in training_draws(100, [e], 7, seed=1)]
+    assert draws != list(training_draws(100, range(3), 7, seed=2))
+    assert len(draws) == 3 * steps_an_epoch(100, 7)
     orders = [[i for d in draws[e * 15 : e * 15 + 15] for i in d.indices] for e in range(3)]
     assert all(sorted(order) == list(range(100)) for order in orders)
     assert orders[0] != orders[1] != orders[2] != sorted(orders[2])
