@@ -24,7 +24,8 @@ Array = np.ndarray[Any, Any]
 def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outcome:
     """The outcome of quantising a model of ours, with the better of both as its ``model``.
 
-    What was found is in that model's metadata, whichever it is.
+    What was found is in that model's metadata, whichever it is; how the float model did
+    against the float64 reference is no word on the int8 one, and is called so.
 
     Raises:
         CompilerError: for an unreadable photograph or label.
@@ -35,6 +36,8 @@ def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outc
     facts = found.to_dict()
     known = {entry.key: entry.value for entry in original.metadata_props}
     known |= {"precision": facts["precision"], "quantisation": json.dumps(facts)}
+    if found.ships and "verification" in known:
+        known["float_verification"] = known.pop("verification")
     helper.set_model_props(model, known)
     return replace(found, model=model)
 

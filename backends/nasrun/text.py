@@ -13,7 +13,8 @@ from genotype.listing import sections
 
 _SHOWN = (
     "tool", "genotype", "key", "model", "weights", "classes", "palette", "normalisation",
-    "input_format", "head", "resize_output", "passes", "verification",
+    "input_format", "head", "resize_output", "passes", "verification", "float_verification",
+    "quantisation",
 )  # fmt: skip
 """Metadata that have a line of their own."""
 
@@ -41,7 +42,8 @@ def explanation(artefact: Artefact) -> list[str]:
         "classes": _list(data.get("classes")),
         "palette": _list(data.get("palette")),
         "passes": _list(data.get("passes")),
-        "verification": _verification(data.get("verification")) if artefact.ours else "",
+        "verification": _verified(data) if artefact.ours else "",
+        "quantisation": _quantisation(data.get("quantisation")),
         "key": str(data.get("key", "")),
     }
     others = {name: str(value) for name, value in data.items() if name not in _SHOWN}
@@ -99,6 +101,25 @@ def _list(values: Any) -> str:
     if not isinstance(values, list):
         return str(values or "")
     return f"{len(values)}: {', '.join(map(str, values))}" if values else "none"
+
+
+def _verified(data: Mapping[str, Any]) -> str:
+    """Of an int8 network, what is known is how the float one did that it was made from."""
+    if "float_verification" not in data:
+        return _verification(data.get("verification"))
+    return f"of the float network:\n{_verification(data['float_verification'])}"
+
+
+def _quantisation(facts: Any) -> str:
+    """What making it int8 gave, in one line."""
+    try:
+        return (
+            f"{facts['label_agreement']:.2%} of labels as in fp32 on {facts['held_out_images']}"
+            f" held-out photographs, in float {len(facts['layers_in_float'])} of"
+            f" {facts['layers']} layers; ships {facts['precision']}"
+        )
+    except (KeyError, TypeError, ValueError):
+        return str(facts or "")
 
 
 def _verification(values: Any) -> str:
