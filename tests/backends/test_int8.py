@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from onnx import numpy_helper
 from PIL import Image
 
-import backends.int8
 from backends.base import ExportOptions
 from backends.cli import main
 from backends.int8 import Ends, Int8Options, find_photographs
@@ -248,7 +247,7 @@ def _in_tmp(tmp_path, monkeypatch):
 
 def patched(monkeypatch, times) -> None:
     timed = partial(Int8Options, timer=lambda runners, feed: times)
-    monkeypatch.setattr(backends.int8, "Int8Options", timed)
+    monkeypatch.setattr("backends.requested.Int8Options", timed)
 
 
 @pytest.mark.usefixtures("_in_tmp")
