@@ -88,7 +88,7 @@ def row(name: str, common: str, work: Path, epochs: int) -> dict[str, Any]:
         "deviation": statistics.stdev(mious),
         "parameters": runs[0]["parameters"],
         "multiply_adds": runs[0]["multiply_adds"],
-        "latency": timed["latency"],
+        "latency_ms": timed["latency_ms"],
     }
 
 
@@ -103,7 +103,7 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
         lines.append(
             f"| {name} | {seeds} | {found['mean']:.1f} ± {found['deviation']:.1f} | "
             f"{found['multiply_adds'] / 1e6:.0f} | {found['parameters'] / 1e6:.2f} | "
-            f"{found['latency']['milliseconds']:.1f} |"
+            f"{found['latency_ms']:.1f} |"
         )
     return "\n".join(lines) + "\n"
 
