@@ -8,7 +8,8 @@ head, so that the locations of the branches have heads of 2, 5, 8, ... values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -70,8 +71,21 @@ class Controller(nn.Module):
         return functional.log_softmax(logits, dim=-1), state
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch work on one thread: on several, matrices this small take longer (beside other
+    programs a hundred times), and the last digits would depend on how many there are.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class LstmPolicy:
-    """Implements ``backends.base.Policy`` with the controller, on the CPU.
+    """Implements ``backends.base.Policy`` with the controller, on one thread of the CPU.
 
     Args:
         space: whose genotypes are chosen.
@@ -104,6 +118,7 @@ class LstmPolicy:
                 "exp_avg_sq": torch.zeros_like(param),
             }
 
+    @one_thread()
     @torch.no_grad()
     def sample(self, count: int, rng: np.random.Generator) -> Array:
         """Tokens (count, choices) int64."""
@@ -116,17 +131,20 @@ class LstmPolicy:
             seen = self._net.embeddings[name](tokens[-1])
         return torch.stack(tokens, dim=1).numpy()
 
+    @one_thread()
     @torch.no_grad()
     def log_prob(self, tokens: Array) -> Array:
         """Log-probability of each choice given those before it: (N, choices) float32."""
         given = to_tensor(tokens, np.int64)
         return _chosen(self._net(given), given).numpy()
 
+    @one_thread()
     @torch.no_grad()
     def entropy(self, tokens: Array) -> Array:
         """Entropy of each choice given those before it: (N, choices) float32."""
         return _entropies(self._net(to_tensor(tokens, np.int64))).numpy()
 
+    @one_thread()
     def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
         """One step of Adam; returns the gradient's norm."""
         given = to_tensor(tokens, np.int64)

@@ -296,3 +296,19 @@ def test_seeds_give_other_weights_and_torch_s_own_generator_is_left_alone():
     assert not np.array_equal(one.state()["start"], other.state()["start"])
     taught(one)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_lstm_works_on_one_thread_and_leaves_the_others_as_they_were():
+    before, seen = torch.get_num_threads(), []
+
+    def weigh(log_probs):
+        seen.append(torch.get_num_threads())
+        return log_probs
+
+    torch.set_num_threads(2)
+    try:
+        policy = lstm(TINY)
+        policy.update(draws(policy), weigh, STEP)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
