@@ -2,6 +2,7 @@
 
 from backends.base import (
     IGNORE,
+    Ascent,
     BackendUnavailable,
     Batch,
     Examples,
@@ -24,6 +25,7 @@ from backends.weights import Weights, read_weights
 
 __all__ = [
     "IGNORE",
+    "Ascent",
     "BackendUnavailable",
     "Batch",
     "Examples",

@@ -274,6 +274,19 @@ class PolicyStep:
     max_norm: float = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ascent:
+    """What an update of a policy saw.
+
+    Attributes:
+        norm: of the gradient, before it was cut.
+        entropy: of a sequence before the step, in nats, the mean over the rows.
+    """
+
+    norm: float
+    entropy: float
+
+
 Weigh = Callable[[Array], Array]
 """From log-probabilities (N, choices) to what each weighs, both float32."""
 
@@ -298,8 +311,8 @@ class Policy(Protocol):
     def entropy(self, tokens: Array) -> Array:
         """Entropy of each choice given those before it, in nats: (N, choices) float32."""
 
-    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
-        """One step of Adam up the gradient of an objective; returns the gradient's norm.
+    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> Ascent:
+        """One step of Adam up the gradient of an objective.
 
         The objective is ``mean(weights * log_prob) + step.entropy * mean(entropy)``, both
         means over all choices of all rows, and the weights are constants.

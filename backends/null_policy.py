@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.base import Array, PolicyStep, Weigh
+from backends.base import Array, Ascent, PolicyStep, Weigh
 from genotype import SearchSpace
 
 BETAS = (0.9, 0.999)
@@ -55,8 +55,9 @@ class TablePolicy:
         """Entropy of each choice: (N, choices) float32, all rows equal."""
         return np.tile(self._entropies().astype(np.float32), (len(tokens), 1))
 
-    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
-        """One step of Adam; returns the gradient's norm."""
+    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> Ascent:
+        """One step of Adam."""
+        entropy = float(self._entropies().sum())
         weights = weigh(self.log_prob(tokens)).astype(np.float64)
         gradient = self._gradient(tokens, weights, step.entropy)
         norm = float(np.linalg.norm(gradient))
@@ -68,7 +69,7 @@ class TablePolicy:
         self._moments = betas * self._moments + (1 - betas) * powers
         first, second = self._moments / (1 - betas**self._steps)
         self._logits += step.rate * first / (np.sqrt(second) + EPSILON)
-        return norm
+        return Ascent(norm, entropy)
 
     def state(self) -> dict[str, Array]:
         """Logits, Adam's moments and how many steps it took."""

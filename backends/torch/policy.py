@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backends.base import Array, PolicyStep, Weigh
+from backends.base import Array, Ascent, PolicyStep, Weigh
 from backends.torch.devices import to_tensor
 from genotype import SearchSpace
 
@@ -145,14 +145,16 @@ class LstmPolicy:
         return _entropies(self._net(to_tensor(tokens, np.int64))).numpy()
 
     @one_thread()
-    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> float:
-        """One step of Adam; returns the gradient's norm."""
+    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> Ascent:
+        """One step of Adam."""
         given = to_tensor(tokens, np.int64)
         logs = self._net(given)
         chosen = _chosen(logs, given)
         gain = (to_tensor(weigh(chosen.detach().numpy())) * chosen).mean()
+        with torch.set_grad_enabled(step.entropy > 0):
+            entropies = _entropies(logs)
         if step.entropy:
-            gain = gain + step.entropy * _entropies(logs).mean()
+            gain = gain + step.entropy * entropies.mean()
         torch.autograd.backward(-gain)
         limit = step.max_norm or float("inf")
         norm = nn.utils.clip_grad_norm_(self._net.parameters(), limit)
@@ -160,7 +162,7 @@ class LstmPolicy:
             group["lr"] = step.rate
         self._adam.step()
         self._adam.zero_grad()
-        return float(norm)
+        return Ascent(float(norm), float(entropies.detach().sum(dim=1).mean()))
 
     def state(self) -> dict[str, Array]:
         """Weights, Adam's moments and step counts, by name."""

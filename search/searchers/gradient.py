@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.base import Array, Policy, PolicyStep, Weigh
+from backends.base import Array, Ascent, Policy, PolicyStep, Weigh
 from genotype import Genotype, SearchSpace
 from search.config import ControllerSettings
 from search.searchers.base import State, packed, rewarded, unpacked
@@ -82,25 +82,24 @@ class PolicySearcher(ABC):
 
     def _update(self, tokens: Array, advantages: Array) -> None:
         """Learns, and keeps what a report wants to know of it."""
-        entropy = float(self._policy.entropy(tokens).sum(axis=1).mean())
-        known = {"told": self._told, "baseline": self._baseline.mean, "entropy": entropy}
+        known = {"told": self._told, "baseline": self._baseline.mean}
         self._updates.append({**known, **self._learn(tokens, advantages)})
 
     @abstractmethod
     def _learn(self, tokens: Array, advantages: Array) -> dict[str, float]:
         """Learns from sequences (N, choices) and their advantages (N,); diagnostics of it."""
 
-    def _step(self, tokens: Array, weigh: Weigh) -> None:
+    def _step(self, tokens: Array, weigh: Weigh) -> Ascent:
         """One step up the policy gradient."""
         settings = self._settings
         step = PolicyStep(settings.rate, settings.ent_coef, settings.max_grad_norm)
-        self._policy.update(tokens, weigh, step)
+        return self._policy.update(tokens, weigh, step)
 
     def state(self) -> State:
         """Policy with its optimiser, generator, baseline, and what waits for an update.
 
         ``updates`` has a row for each update: how many trials had been told, the baseline,
-        the entropy of a sequence before it in nats, and the searcher's own diagnostics.
+        and the searcher's diagnostics, among them the entropy of a sequence in nats.
         """
         return {
             "policy": {name: packed(value) for name, value in self._policy.state().items()},
@@ -126,8 +125,7 @@ class ReinforceSearcher(PolicySearcher):
 
     def _learn(self, tokens: Array, advantages: Array) -> dict[str, float]:
         weights = np.repeat(advantages[:, None], tokens.shape[1], axis=1)
-        self._step(tokens, lambda log_probs: weights)
-        return {}
+        return {"entropy": self._step(tokens, lambda log_probs: weights).entropy}
 
 
 class PpoSearcher(PolicySearcher):
@@ -135,21 +133,22 @@ class PpoSearcher(PolicySearcher):
 
     Each token is an action, and all actions of a sequence share its advantage. An update
     makes several passes over the sequences, in minibatches drawn anew. Its diagnostics
-    are means over the choices of the last pass, before each step: ``approx_kl``, the mean
-    of r - 1 - log r, and ``clipfrac``, the share of r further from 1 than the clip.
+    are of the last pass, before each step: ``approx_kl``, the mean of r - 1 - log r over
+    all choices, ``clipfrac``, the share of r further from 1 than the clip, and the mean
+    ``entropy``.
     """
 
     def _learn(self, tokens: Array, advantages: Array) -> dict[str, float]:
         settings = self._settings
         chosen = self._policy.log_prob(tokens)
         for _ in range(settings.update_epochs):
-            passed = []
+            passed, seen = [], []
             order = self._rng.permutation(len(tokens))
             for rows in np.array_split(order, min(settings.minibatches, len(order))):
                 part = Surrogate(chosen[rows], advantages[rows], settings.clip_coef)
-                self._step(tokens[rows], part.weights)
+                seen.append(self._step(tokens[rows], part.weights).entropy)
                 passed.append(part)
-        return diagnostics(passed)
+        return {"entropy": float(np.mean(seen)), **diagnostics(passed)}
 
 
 class Surrogate:

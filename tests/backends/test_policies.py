@@ -136,7 +136,9 @@ class TestPolicy:
         policy = taught(make(TINY))
         tokens, seen = draws(policy), []
         expected = policy.log_prob(tokens)
-        policy.update(tokens, lambda logs: seen.append(logs.copy()) or logs, STEP)
+        entropy = policy.entropy(tokens).sum(axis=1).mean()
+        found = policy.update(tokens, lambda logs: seen.append(logs.copy()) or logs, STEP)
+        assert found.entropy == pytest.approx(entropy, rel=1e-5)
         assert len(seen) == 1
         np.testing.assert_allclose(seen[0], expected, atol=1e-6)
         assert seen[0].dtype == np.float32
@@ -210,7 +212,7 @@ class TestPolicy:
 def gradient_of(policy, tokens, weights, step=STEP):
     """Of the objective by all weights, read off Adam's first moments; and its norm."""
     state = policy.state()
-    before, norm = first_moments(state), policy.update(tokens, constant(weights), step)
+    before, norm = first_moments(state), policy.update(tokens, constant(weights), step).norm
     after = first_moments(policy.state())
     policy.restore(state)
     sign = -1 if isinstance(policy, LstmPolicy) else 1  # torch goes down the negative
