@@ -18,7 +18,7 @@ from backends.targets import TARGETS
 from compiler import CompilerError
 from compiler.interface import Interface
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
-from tests.backends.nasrun_artefacts import NAMES, artefact, fails, photograph, run
+from tests.backends.nasrun_artefacts import NAMES, artefact, fails, foreign, photograph, run
 
 BYTES = Interface("labels", True, "nhwc-uint8")
 PACKAGES = {"openvino": "openvino", "torch": "torch", "trt-bundle": "onnxruntime", "trt": None}
@@ -92,12 +92,17 @@ def test_profile_is_for_onnx_files(target, made):
         profile(made[target], {}, 1, 0)
 
 
-def test_an_axis_that_is_open_is_told():
-    path = artefact(Path("net.xml"), BYTES, target="openvino", size=None, batch=None)
-    assert open_artefact(path).inputs[0].shape == ("", "", "", 3)
-    args = ("bench", path, "--input-size", "40x56", "--warmup", "0", "--json", "--threads", "1")
+def test_an_axis_that_is_open_is_told_and_anyones_model_is_timed():
+    import openvino
+
+    model = openvino.Core().read_model(foreign("f.onnx", axes=["N", "H", "W", 3]))
+    openvino.save_model(model, "f.xml")
+    opened = open_artefact("f.xml")
+    assert opened.inputs[0].shape == ("", "", "", 3)
+    assert not opened.ours
+    args = ("bench", "f.xml", "--input-size", "5x7", "--json", "--threads", "1")
     found = json.loads(run(*args).stdout)
-    assert found["inputs"] == {"image": [1, 40, 56, 3]}
+    assert found["inputs"] == {"x": [1, 5, 7, 3]}
     assert found["threads"] == 1
 
 
