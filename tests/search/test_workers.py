@@ -231,7 +231,10 @@ def test_no_worker_is_left_behind_a_driver_that_ends(tmp_path, number):
             os.killpg(driver.pid, number)  # as a terminal does
         else:
             driver.send_signal(number)
-        said = driver.communicate(timeout=60)[1]
+        try:
+            said = driver.communicate(timeout=60)[1]
+        finally:
+            driver.kill()
         for handle in handles:
             assert select.select([handle], [], [], 60)[0]
             os.close(handle)
