@@ -40,7 +40,8 @@ BATCH = 2
 """Proposals at a time, as in a run by default."""
 WINDOW = 20
 """Proposals that a mean reward is of."""
-BINS = np.linspace(0, 1, 51)
+BINS = 50
+"""Of the histograms, between 0 and the best reward there is."""
 
 SMALL_POPULATION = {"population": 20, "sample": 5}
 CONTENDERS: dict[str, dict[str, Any]] = {
@@ -129,12 +130,16 @@ def contest(landscape: Landscape, name: str, seeds: int, evaluations: int) -> di
         "best": np.quantile(best, (0.25, 0.5, 0.75), axis=0)[:, WINDOW - 1 :: WINDOW]
         .round(5)
         .tolist(),
-        "tail": (np.histogram(tail, BINS)[0] / tail.size).round(5).tolist(),
+        "tail": (np.histogram(tail, _edges(landscape.best))[0] / tail.size).round(5).tolist(),
         "mean_of_all": round(float(rewards.mean()), 5),
         "median_best": round(float(np.median(best[:, -1])), 5),
         "distinct": round(float(np.mean([count for _, count in games])), 1),
         "seeds_best": best[:, -1].round(5).tolist(),
     }
+
+
+def _edges(best: float) -> Array:
+    return np.linspace(0, best + 1e-9, BINS + 1)
 
 
 def draw(found: Mapping[str, Any], path: Path) -> None:
@@ -145,6 +150,7 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (means, bests, tails) = pyplot.subplots(1, 3, figsize=(13, 4))
+    edges = _edges(found["best"])
     for label, result in found["contenders"].items():
         style = {"label": label, "linestyle": "--" if label == "random" else "-"}
         places = WINDOW * np.arange(1, len(result["mean"]) + 1)
@@ -152,12 +158,12 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
         low, median, high = result["best"]
         (line,) = bests.plot(places, median, **style)
         bests.fill_between(places, low, high, color=line.get_color(), alpha=0.12)
-        tails.plot((BINS[1:] + BINS[:-1]) / 2, result["tail"], **style)
+        tails.plot((edges[1:] + edges[:-1]) / 2, result["tail"], **style)
     bests.axhline(found["best"], color="grey", linewidth=0.8)
     means.set(title=f"mean reward of {WINDOW} proposals", xlabel="evaluations")
     bests.set(title="best so far: median, quartiles", xlabel="evaluations")
     common = np.flatnonzero(sum(np.array(r["tail"]) for r in found["contenders"].values()))
-    tails.set_xlim(BINS[common[0]], BINS[common[-1] + 1])
+    tails.set_xlim(edges[common[0]], edges[-1])
     tails.set(title="rewards in the last quarter", xlabel="reward", ylabel="share")
     means.legend(fontsize=8)
     figure.tight_layout()
