@@ -77,7 +77,8 @@ class FoldConstant:
     zero(x) is the vector 0 spread to x's size. A convolution without bias maps it to 0,
     padding included, and one with bias to its bias; a batch norm maps 0 to
     beta - mean gamma / sqrt(var + eps), which is not 0. Any primitive whose operands all
-    are constant 1x1 maps gives one. Terms that are 0 drop out of sums.
+    are constant 1x1 maps gives one. Terms that are 0 drop out of sums, but for one that
+    alone gives its sum the full size: x + S(0) = S(x) for a 1x1 map x.
     """
 
     name: str = "fold-constant"
@@ -85,15 +86,19 @@ class FoldConstant:
     def __call__(self, program: Program) -> Program:
         """Constants become ``vector`` nodes."""
         params = dict(program.params)
-        graph = rewrite(program.graph, lambda node, seen: self._rule(node, seen, params))
+        sizes = Sizes(program.graph)
+        graph = rewrite(program.graph, lambda node, seen: self._rule(node, seen, params, sizes))
         return program if graph is program.graph else replace(program, graph=graph, params=params)
 
-    def _rule(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement | None:
+    def _rule(
+        self, node: Node, seen: Seen, params: dict[str, Array], sizes: Sizes
+    ) -> Replacement | None:
         if node.op == "zero":
             return self._zero(node, seen, params)
         if node.op == "add":
             kept = tuple(name for name in node.inputs if not _is_zero(seen[name], seen, params))
-            if 0 < len(kept) < len(node.inputs):
+            shrinks = all(map(sizes.is_point, kept)) and not sizes.is_point(node.name)
+            if 0 < len(kept) < len(node.inputs) and not shrinks:
                 return Replacement((replace(node, inputs=kept),), node.name)
         if node.op == "conv2d" and _is_zero(seen[node.inputs[0]], seen, params):
             return self._bias(node, seen, params)

@@ -229,6 +229,16 @@ def test_any_passes_in_any_order_keep_the_result(genotype, order, count):
     check_laws(lambda p: run(order[:count], p)[0], program(genotype))
 
 
+def test_a_zero_that_gives_a_sum_its_size_stays():
+    text = """m = global_mean(image)
+              z = zero(image)
+              a = add(m, z)
+              c = conv2d(a; kernel=3, out=3) @c
+              return main=c"""
+    (fold,) = (each for each in INFERENCE if each.name == "fold-constant")
+    check_laws(fold, example(text))
+
+
 @dataclass(frozen=True)
 class ForgetsTheMean(FoldBatchNorm):
     """Right on fresh batch norm, whose mean is 0."""
