@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from backends.compile import Report
-from backends.nasrun.machine import versions
+from backends.machine import versions
 from backends.network import Effect
 from backends.targets import TARGETS
 from compiler import Cost, infer_shapes

@@ -110,8 +110,8 @@ def _measured(
     artefact: Artefact, inputs: dict[str, Any], threads: int | None, devices: Iterable[str]
 ) -> dict[str, Any]:
     """What was measured, where and with what."""
+    from backends.machine import environment
     from backends.nasrun.bench import image_axis
-    from backends.nasrun.machine import environment
 
     first = artefact.inputs[0]
     shape, axis = inputs[first.name].shape, image_axis(artefact, first)
@@ -124,7 +124,7 @@ def _measured(
 
 
 def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
-    from backends.nasrun.machine import threads_text
+    from backends.machine import threads_text
 
     shapes = (f"{n} {'x'.join(map(str, shape))}" for n, shape in result["inputs"].items())
     return {
