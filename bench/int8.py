@@ -16,8 +16,6 @@ import json
 import os
 import platform
 import tempfile
-import warnings
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ from typing import Any
 import click
 import numpy as np
 import onnx
-from contenders import Array, Call, Contender, Times, race, speedup
-from latency import PACKAGES, onnxruntime, openvino, slimmed
+from contenders import Contender, Times, race, speedup
+from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
 from backends.base import ExportOptions
 from backends.images import fed, read_image
@@ -35,97 +33,13 @@ from backends.int8.artefact import quantise
 from backends.int8.choosing import Outcome
 from backends.onnx import build
 from backends.options import SizeType
-from compiler import MAIN, ModelSpec, Program, Size, lower
+from compiler import Size
 from compiler.interface import Interface
 from compiler.passes import INFERENCE, run
-from compiler.weights import fit, load_weights, randomised
-from genotype import parse, zoo
+from genotype import zoo
 
-WEIGHTS = ("model.safetensors", "best.safetensors")
-"""In the folder of a training, of a run."""
 GOAL = 2.2
 """Times as fast as the best fp32 of the others."""
-Row = tuple[str, Contender]
-
-
-def program_of(source: str) -> tuple[Program, ModelSpec]:
-    """The network as described, and what it is."""
-    if source in zoo.NAMES:
-        spec = ModelSpec()
-        graph = lower(zoo.load(source).genotype, spec)
-        return Program(graph, randomised(graph, 0), source), spec
-    path = Path(source)
-    if path.is_dir():
-        path = next((path / name for name in WEIGHTS if (path / name).exists()), path)
-    params, texts = load_weights(path)
-    known = json.loads(texts["model"]) | {"auxiliary": "none"}
-    spec = ModelSpec.from_dict(known, source)
-    document = json.loads(texts["genotype"])
-    text = document if isinstance(document, str) else texts["genotype"]
-    graph = lower(parse(text).genotype, spec)
-    return Program(graph, fit(graph, params, source), source), spec
-
-
-def torch_module(source: str) -> Any:
-    """One tensor in, one out."""
-    import torch
-
-    from backends.torch import build_module
-
-    class Logits(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = build_module(program_of(source)[0]).eval()
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return self.network(image)[MAIN]
-
-    return Logits()
-
-
-def eager(path: Path, image: Array, threads: int) -> Call:
-    return _torch_call(path, image, threads, compiled=False)
-
-
-def torch_compile(path: Path, image: Array, threads: int) -> Call:
-    return _torch_call(path, image, threads, compiled=True)
-
-
-def _torch_call(path: Path, image: Array, threads: int, compiled: bool) -> Call:
-    import torch
-
-    torch.set_num_threads(threads)
-    module = torch_module(str(path)).to(memory_format=torch.channels_last)
-    module = torch.compile(module) if compiled else module
-    tensor = torch.from_numpy(image).to(memory_format=torch.channels_last)
-
-    def call() -> Array:
-        with torch.inference_mode():
-            return module(tensor).numpy()
-
-    return call
-
-
-def exported(source: str, image: Array, dynamo: bool, path: Path) -> Path:
-    import torch
-
-    with warnings.catch_warnings(action="ignore"):
-        inputs = (torch.from_numpy(image),)
-        torch.onnx.export(torch_module(source), inputs, str(path), dynamo=dynamo, verbose=False)
-    onnx.save(onnx.load(path), path)  # weights inside
-    return path
-
-
-def rivals(source: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
-    """What a person has without us, fp32."""
-    yield "torch eager", Contender(eager, Path(source), image, threads)
-    yield "torch.compile", Contender(torch_compile, Path(source), image, threads)
-    for label, dynamo in (("exporter", True), ("legacy exporter", False)):
-        path = exported(source, np.load(image), dynamo, folder / f"{label[:3]}.onnx")
-        yield f"{label}, onnxruntime", Contender(onnxruntime, path, image, threads)
-        slim = Contender(onnxruntime, slimmed(path), image, threads)
-        yield f"{label}, onnxslim, onnxruntime", slim
-        yield f"{label}, openvino", Contender(openvino, path, image, threads)
 
 
 def ours(model: onnx.ModelProto, label: str, path: Path, image: Path, threads: int) -> list[Row]:

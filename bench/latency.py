@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import tempfile
-import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -24,116 +23,13 @@ from typing import Any
 
 import click
 import numpy as np
-from contenders import Array, Call, Contender, race, speedup
+from contenders import Contender, race, speedup
+from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
 from backends.base import ExportOptions
 from backends.onnx import build
 from backends.verification import difference
-from compiler import MAIN, ModelSpec, Program, lower
 from compiler.passes import INFERENCE, run
-from compiler.weights import randomised
-from genotype import zoo
-
-PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnxslim", "openvino", "numpy")
-Row = tuple[str, Contender]
-
-
-def program_of(name: str) -> Program:
-    """A published architecture with weights that depend on nothing but its name."""
-    graph = lower(zoo.load(name).genotype, ModelSpec())
-    return Program(graph, randomised(graph, 0), name)
-
-
-def torch_module(name: str) -> Any:
-    """The network as a person would have it in PyTorch: one tensor in, one out."""
-    import torch
-
-    from backends.torch import build_module
-
-    class Logits(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = build_module(program_of(name)).eval()
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return self.network(image)[MAIN]
-
-    return Logits()
-
-
-# Contenders, opened in their own process -----------------------------------------------
-
-
-def onnxruntime(path: Path, image: Array, threads: int) -> Call:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Threads that go on spinning after a run would slow down whoever comes next.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda: session.run(None, {name: image})[0]
-
-
-def openvino(path: Path, image: Array, threads: int) -> Call:
-    import openvino as ov
-
-    core = ov.Core()
-    config = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads,
-    }
-    request = core.compile_model(core.read_model(path), "CPU", config).create_infer_request()
-    return lambda: np.array(request.infer([image])[0])
-
-
-def eager(path: Path, image: Array, threads: int) -> Call:
-    return _torch_call(path.name, image, threads, compiled=False)
-
-
-def torch_compile(path: Path, image: Array, threads: int) -> Call:
-    return _torch_call(path.name, image, threads, compiled=True)
-
-
-def _torch_call(name: str, image: Array, threads: int, compiled: bool) -> Call:
-    import torch
-
-    torch.set_num_threads(threads)
-    module = torch_module(name).to(memory_format=torch.channels_last)
-    module = torch.compile(module) if compiled else module
-    tensor = torch.from_numpy(image).to(memory_format=torch.channels_last)
-
-    def call() -> Array:
-        with torch.inference_mode():
-            return module(tensor).numpy()
-
-    return call
-
-
-# Who takes part ------------------------------------------------------------------------
-
-
-def exported(name: str, image: Array, dynamo: bool, path: Path) -> Path:
-    import onnx
-    import torch
-
-    with warnings.catch_warnings(action="ignore"):
-        inputs = (torch.from_numpy(image),)
-        torch.onnx.export(torch_module(name), inputs, str(path), dynamo=dynamo, verbose=False)
-    onnx.save(onnx.load(path), path)  # weights inside
-    return path
-
-
-def slimmed(path: Path) -> Path:
-    import onnx
-    import onnxslim
-
-    result = path.with_suffix(".slim.onnx")
-    onnx.save(onnxslim.slim(onnx.load(path)), result)
-    return result
 
 
 def contenders(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
@@ -141,16 +37,7 @@ def contenders(name: str, image: Path, folder: Path, threads: int) -> Iterator[R
     ours = compiled(name, image, folder, ())
     yield "ours, onnxruntime", Contender(onnxruntime, ours, image, threads)
     yield "ours, openvino", Contender(openvino, ours, image, threads)
-    yield "torch eager", Contender(eager, Path(name), image, threads)
-    yield "torch.compile", Contender(torch_compile, Path(name), image, threads)
-    for label, dynamo in (("exporter", True), ("legacy exporter", False)):
-        path = exported(name, np.load(image), dynamo, folder / f"{name}-{label[:3]}.onnx")
-        yield f"{label}, onnxruntime", Contender(onnxruntime, path, image, threads)
-        yield (
-            f"{label}, onnxslim, onnxruntime",
-            Contender(onnxruntime, slimmed(path), image, threads),
-        )
-        yield f"{label}, openvino", Contender(openvino, path, image, threads)
+    yield from rivals(name, image, folder, threads)
 
 
 def ablations(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
@@ -168,7 +55,7 @@ def ablations(name: str, image: Path, folder: Path, threads: int) -> Iterator[Ro
 def compiled(name: str, image: Path, folder: Path, off: tuple[str, ...]) -> Path:
     """Our file, without some passes."""
     height, width = np.load(image).shape[2:]
-    program, _ = run(INFERENCE, program_of(name), off)
+    program, _ = run(INFERENCE, program_of(name)[0], off)
     path = folder / f"{name}-ours-{len(off)}-{'-'.join(off[:1])}.onnx"
     path.write_bytes(build(program, ExportOptions((height, width)), {}).SerializeToString())
     return path

@@ -21,8 +21,8 @@ import click
 import numpy as np
 import onnx
 from contenders import Contender, race, speedup
-from latency import onnxruntime, openvino
 from onnx import TensorProto, helper, numpy_helper
+from rivals import onnxruntime, openvino
 
 CHANNELS = 64
 GEOMETRIES = [(3, 1, 128), (3, 1, 64), (3, 3, 64), (3, 1, 32), (3, 1, 16), (1, 1, 128), (1, 1, 16)]
