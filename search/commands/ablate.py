@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from backends.base import Step
-from backends.options import SizeType
 from genotype.console import OneLineCommand, print_json
 from search.ablation import (
     COMPONENTS,
@@ -39,12 +38,8 @@ from search.presets import PRESETS
 from search.progress import Display, display_on_stderr
 from search.workplace import Workplace
 
-OPTIONS = {
-    "data": "data.source",
-    "classes": "data.classes",
-    "size": "data.size",
+OPTIONS = options.SETTINGS | {
     "seed": "seed",
-    "learner": "learner",
 }
 """The settings that have an option of their own."""
 
@@ -53,14 +48,14 @@ _PARTS = 1000
 
 
 @click.command(cls=OneLineCommand)
-@click.option("--data", metavar="SPEC", help=options.DATA_HELP)
+@options.data
 @options.preset
-@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
-@click.option("--size", type=SizeType(), help="Image height and width.")
+@options.classes
+@options.size
 @click.option("--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes.")
 @click.option("--seed", type=int, help="Of the genotypes and of their training.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where it all goes.")
-@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@options.learner
 @options.sets
 @options.cache
 @options.as_json

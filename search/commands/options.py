@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from backends.options import SizeType
 from genotype.console import note
 from search.config import Section, nested, resolve
 from search.errors import SettingsError
@@ -38,6 +39,23 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
 
 DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
 PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
+
+SETTINGS = {
+    "data": "data.source",
+    "classes": "data.classes",
+    "size": "data.size",
+    "learner": "learner",
+    "encoder_weights": "encoder_weights",
+}
+"""The settings that the options below stand for."""
+
+data = click.option("--data", metavar="SPEC", help=DATA_HELP)
+classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+size = click.option("--size", type=SizeType(), help="Image height and width.")
+learner = click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+encoder_weights = click.option(
+    "--encoder-weights", metavar="FILE", help="Start from these, do not pre-train."
+)
 
 run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from backends.options import SizeType
 from genotype.console import OneLineCommand, print_json
 from search.cache import cache_dir
 from search.commands import options
@@ -17,26 +16,22 @@ from search.pretrain import pretrained_encoder
 from search.progress import display_on_stderr
 from search.workplace import Workplace
 
-OPTIONS = {
-    "data": "data.source",
-    "classes": "data.classes",
-    "size": "data.size",
+OPTIONS = options.SETTINGS | {
     "epochs": "pretrain.epochs",
     "seed": "pretrain.seed",
-    "learner": "learner",
 }
 """The settings that have an option of their own."""
 
 
 @click.command(cls=OneLineCommand)
-@click.option("--data", metavar="SPEC", help=options.DATA_HELP)
+@options.data
 @options.preset
-@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
-@click.option("--size", type=SizeType(), help="Image height and width.")
+@options.classes
+@options.size
 @click.option("--epochs", type=int, help="Passes over the meta-train images.")
 @click.option("--seed", type=int, help="Of the first weights and of the images' order.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights to write.")
-@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@options.learner
 @options.sets
 @options.cache
 @options.as_json

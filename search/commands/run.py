@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from backends.options import SizeType
 from genotype.console import OneLineCommand, note, print_json
 from search.cache import cache_dir
 from search.commands import options
@@ -24,18 +23,13 @@ from search.status import row
 from search.trials import best_of
 from search.workplace import Workplace
 
-OPTIONS = {
-    "data": "data.source",
-    "classes": "data.classes",
-    "size": "data.size",
+OPTIONS = options.SETTINGS | {
     "trials": "trials",
     "budget": "budget",
     "trial_timeout": "trial_timeout",
     "workers": "workers",
     "seed": "seed",
-    "encoder_weights": "encoder_weights",
     "teacher": "teacher",
-    "learner": "learner",
     "searcher": "search.searcher",
     "batch": "search.batch",
     "tensorboard": "tensorboard",
@@ -47,7 +41,6 @@ OPTIONS = {
 
 GOES_ON = "what is finished is kept, the same command or nassearch resume goes on from there"
 
-_data = click.option("--data", metavar="SPEC", help=options.DATA_HELP)
 _trials = click.option("--trials", type=int, help="How many genotypes to try.")
 _budget = click.option("--budget", metavar="TIME", help="Or for how long: 4h, 30m, 1h30m.")
 _workers = click.option("--workers", type=int, help="Trials at a time, each in its own process.")
@@ -55,20 +48,20 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 
 
 @click.command(cls=OneLineCommand)
-@_data
+@options.data
 @options.preset
 @click.option("--config", type=click.Path(path_type=Path), help="Settings in TOML, over these.")
-@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
-@click.option("--size", type=SizeType(), help="Image height and width.")
+@options.classes
+@options.size
 @_trials
 @_budget
 @_timeout
 @_workers
 @click.option("--seed", type=int, help="Everything random derives from it.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
-@click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
+@options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
-@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@options.learner
 @click.option("--searcher", metavar="NAME", help="ppo, reinforce, random or evolution.")
 @click.option("--batch", type=int, help="Genotypes proposed at a time.")
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
@@ -114,7 +107,7 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_budget
 @_timeout
 @_workers
-@_data
+@options.data
 @options.cache
 @options.as_json
 def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from backends.options import SizeType
 from genotype.console import OneLineCommand, print_json
 from search.cache import cache_dir
 from search.commands import options
@@ -18,15 +17,10 @@ from search.training_config import TrainingSettings, preset_layers
 from search.training_place import TrainingPlace
 from search.training_place import train as execute
 
-OPTIONS = {
-    "data": "data.source",
-    "classes": "data.classes",
-    "size": "data.size",
+OPTIONS = options.SETTINGS | {
     "epochs": "train.epochs",
     "seed": "seed",
-    "encoder_weights": "encoder_weights",
     "teacher": "train.teacher",
-    "learner": "learner",
 }
 """The settings that have an option of their own."""
 
@@ -39,19 +33,19 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 
 @click.command(cls=OneLineCommand)
 @click.option("--genotype", required=True, help=GENOTYPE_HELP)
-@click.option("--data", metavar="SPEC", help=options.DATA_HELP)
+@options.data
 @click.option("--run", "run_", metavar="RUN", type=click.Path(path_type=Path), help=RUN_HELP)
 @options.preset
-@click.option("--classes", type=int, help="Number of classes, where the data do not say.")
-@click.option("--size", type=SizeType(), help="Image height and width.")
+@options.classes
+@options.size
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option("--seed", type=int, help="Of the decoder's first weights and of the images' order.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The training's folder."
 )
-@click.option("--encoder-weights", metavar="FILE", help="Start from these, do not pre-train.")
+@options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
-@click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+@options.learner
 @options.sets
 @options.cache
 @options.as_json
