@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from genotype import SearchSpace
+from search.cli import main
 from search.config import Settings, nested, resolve
 from search.driver import Driver, Rules
 from search.evaluator import StageProgress, silent
@@ -111,6 +113,18 @@ def settings_of() -> Callable[..., Settings]:
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run(cache: Path) -> Callable[..., Result]:
+    """``nassearch`` with these words."""
+
+    def call(*words: object) -> Result:
+        return CliRunner().invoke(
+            main, [str(word) for word in words], env={"AUXNAS_CACHE": str(cache)}
+        )
+
+    return call
 
 
 @pytest.fixture

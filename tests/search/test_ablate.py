@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from backends.null import NullLearner
 from genotype import SearchSpace
@@ -20,7 +19,6 @@ from search.ablation import (
     read_rows,
     report,
 )
-from search.cli import main
 from search.errors import SearchError
 
 ON = Setup(polyak=True, auxiliary="cell", distillation=True)
@@ -133,16 +131,6 @@ TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
     *("--set", "model.width=0.1", "--set", "model.agg_size=8"),
 ]
-
-
-@pytest.fixture
-def run(cache):
-    def call(*args):
-        return CliRunner().invoke(
-            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
-        )
-
-    return call
 
 
 def undrawn(monkeypatch):

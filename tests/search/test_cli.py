@@ -15,23 +15,12 @@ from backends.registry import backend
 from compiler import ModelSpec, lower
 from compiler.weights import fit, load_weights
 from genotype import read
-from search.cli import main
 
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
     *("--set", "model.width=0.1", "--set", "model.agg_size=8", "--trials", "4"),
     *("--set", "latency.measure=false"),
 ]
-
-
-@pytest.fixture
-def run(tmp_path, cache):
-    def call(*args):
-        return CliRunner().invoke(
-            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
-        )
-
-    return call
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.base import TrialFailure
 from backends.null import NullLearner
-from search.cli import main
 from search.correlation import PAIRS, choose, correlations
 from search.errors import SearchError
 from search.ranks import chance, ranks, spearman, summary
@@ -123,16 +121,6 @@ def test_correlations_leave_failures_out():
 
 
 # The command ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(cache):
-    def call(*args):
-        return CliRunner().invoke(
-            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
-        )
-
-    return call
 
 
 PLAN = ("--preset", "demo", "--set", "model.agg_size=8", "--epochs", 4, "--count", 3)

@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from search.cli import main
 from search.confusion import draw_confusion, shares
 from search.evaluation import class_rows, scores
 from search.networks import read_network
@@ -56,26 +54,16 @@ def test_the_picture_is_darker_where_more_are(tmp_path):
     assert tint.max() == 255
 
 
-@pytest.fixture
-def call(cache):
-    def run(*args):
-        return CliRunner().invoke(
-            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
-        )
-
-    return run
-
-
 COMMON = ("--data", "synthetic:12", "--learner", "null")
 
 
 @pytest.mark.parametrize("genotype", [None, "arch0"])
-def test_a_trained_folder_has_the_scores_of_its_training(call, tmp_path, cache, genotype):
+def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, genotype):
     from genotype import zoo
 
     known = zoo.load(genotype).genotype if genotype else None
     result = train(training(tmp_path / "t", cache, known))
-    found = call("eval", tmp_path / "t", *COMMON, "--json")
+    found = run("eval", tmp_path / "t", *COMMON, "--json")
     assert found.exit_code == 0, found.output
     same = json.loads(found.stdout)
     assert same["images"] == result["images"]["val"]
@@ -86,28 +74,28 @@ def test_a_trained_folder_has_the_scores_of_its_training(call, tmp_path, cache, 
         assert picture.format == "PNG"
 
 
-def test_latency_is_measured_when_asked_for(call, tmp_path, cache, monkeypatch):
+def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
     train(training(tmp_path / "t", cache, None))
     timed = []
     monkeypatch.setattr(
         "search.commands.evaluate.compiled_latency", lambda *args: timed.append(args) or 0.0125
     )
-    assert "latency_ms" not in json.loads(call("eval", tmp_path / "t", *COMMON, "--json").stdout)
+    assert "latency_ms" not in json.loads(run("eval", tmp_path / "t", *COMMON, "--json").stdout)
     options = (*COMMON, "--latency", "--threads", "1")
-    found = json.loads(call("eval", tmp_path / "t", *options, "--json").stdout)
+    found = json.loads(run("eval", tmp_path / "t", *options, "--json").stdout)
     assert found["latency_ms"] == 12.5
     ((graph, size, threads),) = timed
     assert (size, threads) == ((32, 32), 1)
     assert str(graph) == str(read_network(tmp_path / "t").program.graph)
-    assert "12.50 ms (onnxruntime) at 32x32" in call("eval", tmp_path / "t", *options).stdout
+    assert "12.50 ms (onnxruntime) at 32x32" in run("eval", tmp_path / "t", *options).stdout
 
 
-def test_the_table_names_every_class_and_what_is_not_counted(call, tmp_path, cache):
+def test_the_table_names_every_class_and_what_is_not_counted(run, tmp_path, cache):
     train(training(tmp_path / "t", cache))
     weights = tmp_path / "t" / "model.safetensors"
     picture = tmp_path / "other.png"
     options = ("--part", "train", "--size", "64x32", "--ignore", "sky", "--picture", picture)
-    found = call("eval", weights, *COMMON, *options)
+    found = run("eval", weights, *COMMON, *options)
     assert found.exit_code == 0, found.output
     for word in ("sky (not counted)", "mean", "IoU", "pixel accuracy", str(picture)):
         assert word in found.stdout
@@ -126,27 +114,27 @@ def test_the_table_names_every_class_and_what_is_not_counted(call, tmp_path, cac
         (["--picture", "/no/such/folder/a.png"], 1, "its directory does not exist"),
     ],
 )
-def test_errors_are_one_line(call, tmp_path, cache, args, status, words):
+def test_errors_are_one_line(run, tmp_path, cache, args, status, words):
     train(training(tmp_path / "t", cache))
-    result = call("eval", tmp_path / "t", *COMMON, *args)
+    result = run("eval", tmp_path / "t", *COMMON, *args)
     assert result.exit_code == status, result.output
     assert words in result.stderr.splitlines()[-1]
     assert result.stdout == ""
 
 
-def test_data_of_other_classes_are_refused(call, tmp_path, cache):
+def test_data_of_other_classes_are_refused(run, tmp_path, cache):
     train(training(tmp_path / "t", cache))
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     Image.new("L", (32, 32)).save(tmp_path / "b.png")
     (tmp_path / "all.lst").write_text("a.png\tb.png\n")
     names = json.loads((tmp_path / "t" / "genotype.json").read_text())["classes"]
     options = ("--data", f"list:{tmp_path}/all.lst", "--learner", "null")
-    assert call("eval", tmp_path / "t", *options).exit_code == 0
+    assert run("eval", tmp_path / "t", *options).exit_code == 0
     for changed, words in (
         ([*names[:-1], "moon"], f"class 'moon', expected '{names[-1]}' in its place"),
         (names[:-1], f"{len(names)} asked for, expected {len(names) - 1} as in"),
     ):
         (tmp_path / "classes.txt").write_text("\n".join(changed))
-        result = call("eval", tmp_path / "t", *options)
+        result = run("eval", tmp_path / "t", *options)
         assert result.exit_code == 1
         assert words in result.stderr

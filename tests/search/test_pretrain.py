@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import search.pretrain
 from backends.null import NullLearner
 from compiler.weights import load_weights
-from search.cli import main
 from search.networks import read_network
 from tests.search.training import params, tell
 
@@ -88,16 +86,6 @@ def test_no_epochs_are_no_training(place_of, tmp_path):
 
     start = initial(place.pretraining.graph, 0)
     assert all(np.array_equal(place.encoder.params[name], start[name]) for name in start)
-
-
-@pytest.fixture
-def run(cache):
-    def call(*args):
-        return CliRunner().invoke(
-            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
-        )
-
-    return call
 
 
 def test_the_file_serves_as_encoder_and_as_teacher(run, tmp_path):

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from backends.null import NullLearner
 from compiler.weights import load_weights
 from genotype import read
-from search.cli import main
 from search.data.scene_layout import CLASSES
 from search.trials import best_of
 
@@ -35,16 +34,6 @@ EVERY_CLASS = json.dumps(CLASSES)
 
 PLAIN = "[[[0,0],[4,0],[5,4]],[0,[0,1,9,9],[1,0,9,0],[1,0,4,9]]]"
 """Trains faster than the published ones."""
-
-
-@pytest.fixture
-def run(cache):
-    def call(*args):
-        return CliRunner().invoke(
-            main, [str(arg) for arg in args], env={"AUXNAS_CACHE": str(cache)}
-        )
-
-    return call
 
 
 def test_a_published_architecture_ends_in_files_that_compile(run, tmp_path):
