@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from compiler import Node, Program, Size
+from compiler import Program, Size
 
 Array = np.ndarray[Any, Any]
 IGNORE = 255
@@ -63,9 +63,6 @@ class ExportOptions:
 
 class Exporter(Protocol):
     """Writes a program to disk as an artefact that runs without this project."""
-
-    def unsupported(self, node: Node) -> str | None:
-        """Why a node cannot be exported; None when it can."""
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]

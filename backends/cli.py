@@ -11,14 +11,13 @@ import click
 
 from backends.options import BatchType, FileType, SizeType
 from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, refuse_precision
+from compiler import CompilerError
+from compiler.interface import FORMATS, HEADS
 from genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
 
 if TYPE_CHECKING:
     from backends.compile import Report
 
-
-HEADS = ("logits", "probabilities", "labels")
-FORMATS = ("nchw-float", "nhwc-uint8")
 PRECISION_HELP = (
     "int8: the layers that bear it, calibrated on --images; the artefact stays fp32, and says "
     "so, where int8 is not faster or changes more than --max-drop."
@@ -158,7 +157,6 @@ def _refuse_one_name(*paths: Path | None) -> None:
 def _refuse_wrong_use(options: dict[str, Any]) -> None:
     """What the types of the options do not see."""
     from backends.requested import STRIDE
-    from compiler import CompilerError
     from compiler.passes import INFERENCE
 
     size = options["input_size"]

@@ -27,10 +27,6 @@ _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 class OnnxExporter:
     """Writes a program as an ONNX file."""
 
-    def unsupported(self, node: Node) -> str | None:
-        """None: every primitive has an ONNX form in its record."""
-        return None
-
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
     ) -> None:

@@ -21,7 +21,7 @@ import openvino as ov
 from backends.base import ExportOptions
 from backends.onnx import build
 from backends.tensors import Tensor
-from compiler import Node, Program
+from compiler import Program
 
 Array = np.ndarray[Any, Any]
 
@@ -35,10 +35,6 @@ https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devi
 
 class OpenvinoExporter:
     """Writes a program as OpenVINO IR, by way of our ONNX."""
-
-    def unsupported(self, node: Node) -> str | None:
-        """None: OpenVINO reads every operator that our ONNX has."""
-        return None
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]

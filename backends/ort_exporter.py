@@ -15,15 +15,11 @@ from pathlib import Path
 from backends.base import ExportOptions
 from backends.onnx import build
 from backends.ort import CPU, OrtRunner
-from compiler import Node, Program
+from compiler import Program
 
 
 class OrtExporter:
     """Writes a program as onnxruntime optimises it."""
-
-    def unsupported(self, node: Node) -> str | None:
-        """None: onnxruntime runs every operator that our ONNX has."""
-        return None
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]

@@ -30,7 +30,7 @@ from backends.base import BackendUnavailable, ExportOptions
 from backends.cuda import Cuda, CudaError
 from backends.onnx import build
 from backends.trt_operators import violation
-from compiler import CompilerError, Node, Program
+from compiler import CompilerError, Program
 from genotype.console import atomic_write
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
@@ -198,10 +198,6 @@ class TrtExporter:
         self.trt = library() if trt is None else trt
         self.device = Cuda() if device is None else device
         self.cache = cache or cache_folder()
-
-    def unsupported(self, node: Node) -> str | None:
-        """None: the whole model is checked, with its types."""
-        return None
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]

@@ -20,7 +20,7 @@ from backends.base import ExportOptions
 from backends.onnx import build
 from backends.trt import GENERATIONS, profile_of, properties, trtexec, within
 from backends.trt_operators import SOURCE, VERSION
-from compiler import Node, Program
+from compiler import Program
 
 MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -28,10 +28,6 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 class BundleExporter:
     """Writes the archive: the same bytes for the same network."""
-
-    def unsupported(self, node: Node) -> str | None:
-        """None: the whole model is checked, with its types."""
-        return None
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]

@@ -29,10 +29,6 @@ LEAST = 33
 class Pt2Exporter:
     """Writes a program with ``torch.export.save``."""
 
-    def unsupported(self, node: Node) -> str | None:
-        """None: every primitive has a form in torch."""
-        return None
-
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
     ) -> None:

@@ -144,15 +144,7 @@ MODULES: Mapping[str, Callable[[Node, Sequence[int]], nn.Module]] = MappingProxy
 """The primitives with weights: a module for maps of the operands' channels, without storage."""
 
 
-def unsupported(node: Node) -> str | None:
-    """Why a node has no form in torch; None when it has one."""
-    if node.op == "input" or node.op in FUNCTIONS or node.op in MODULES:
-        return None
-    return f"primitive {node.op!r} has no form in torch"
-
-
 def check_supported(node: Node) -> None:
     """Raises a CompilerError for a node without a form in torch."""
-    reason = unsupported(node)
-    if reason is not None:
-        raise CompilerError(node.name, reason)
+    if node.op != "input" and node.op not in FUNCTIONS and node.op not in MODULES:
+        raise CompilerError(node.name, f"primitive {node.op!r} has no form in torch")

@@ -36,12 +36,9 @@ def test_a_backend_keeps_to_its_protocol(role, name):
 
 def test_another_signature_is_found():
     class Old:
-        def unsupported(self, node):
-            return None
-
         def export(self, program, path, size, metadata):
             pass
 
-    assert methods(Exporter).keys() == {"unsupported", "export"}
+    assert methods(Exporter).keys() == {"export"}
     with pytest.raises(AssertionError, match="export"):
         check(Old, Exporter)
