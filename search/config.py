@@ -255,9 +255,9 @@ class Settings(Section):
     learner: Literal["torch", "null"] = "torch"
     """Who trains: torch, or null, which only pretends to."""
     threads: Positive | None = None
-    """Processor threads within an operation, in each worker; none given: all cores. Networks
-    as small as the demo's train faster on one. Another number may change results in the last
-    digit."""
+    """Processor threads within an operation, in each worker; none given: all cores, shared
+    between the workers. Networks as small as the demo's train faster on one. Another number may
+    change results in the last digit."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     teacher: str | None = None

@@ -31,10 +31,10 @@ from search.trials import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stag
 class StageProgress(Protocol):
     """Is told how a trial goes."""
 
-    def __call__(self, stage: int, step: Step, before: float | None = None) -> None:
+    def __call__(self, stage: int, step: Step, before: Stage | None = None) -> None:
         """Training stands at ``step`` of ``stage`` (1 or 2).
 
-        ``before`` is the reward of the stage before, if there was one.
+        ``before`` is how the stage before ended, if there was one.
         """
 
 
@@ -45,7 +45,7 @@ DECODER = ("decoder.", "auxiliary")
 """What the names of a decoder's parameters start with."""
 
 
-def silent(stage: int, step: Step, before: float | None = None) -> None:
+def silent(stage: int, step: Step, before: Stage | None = None) -> None:
     """A progress callback that says nothing."""
 
 
@@ -97,9 +97,9 @@ class TwoStages:
         params = {**initial(graph, job.seed), **self.encoder}
         program = Program(graph, params, job.genotype.key())
         for number, part in ((1, decoder), (2, graph)):
-            before = stages[-1].reward if stages else None
+            before = stages[-1] if stages else None
 
-            def told(step: Step, number: int = number, before: float | None = before) -> None:
+            def told(step: Step, number: int = number, before: Stage | None = before) -> None:
                 progress(number, step, before)
 
             trained, stage = self._stage(number, _with_graph(program, part), job, told)

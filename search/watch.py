@@ -9,7 +9,7 @@ from backends.base import Step
 from search.bounds import Clock, Until
 from search.evaluator import StageProgress
 from search.progress import Display, clock
-from search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Trial, best_of
+from search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Stage, Trial, best_of
 
 _STAGES = 2
 _PARTS = 1000
@@ -74,9 +74,9 @@ class Watch:
         bar = self._bars[trial.number] = ExitStack()
         advance = bar.enter_context(self._display.task(self._title(trial), _STAGES * _PARTS))
 
-        def progress(stage: int, step: Step, before: float | None = None) -> None:
+        def progress(stage: int, step: Step, before: Stage | None = None) -> None:
             done = (stage - 1) * _PARTS + _PARTS * step.step // step.steps
-            after = "" if before is None else f" after {before:.3f}"
+            after = "" if before is None else f" after {before.reward:.3f}"
             advance(done, f"stage {stage}{after}, loss {step.loss:.3f}{self._standing}")
 
         return progress

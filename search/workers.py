@@ -27,10 +27,13 @@ from search.durations import duration
 from search.errors import SearchError
 from search.evaluator import StageProgress
 from search.executors import Evaluate
-from search.trials import FAILED, Failure, Job, Outcome
+from search.trials import FAILED, Failure, Job, Outcome, Stage
 
 _BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
 """Kinds of messages from a worker."""
+
+_THREADS = "OMP_NUM_THREADS"
+"""Environment variable: threads of a process, read as its libraries are loaded."""
 
 
 @dataclass
@@ -42,6 +45,7 @@ class _Worker:
         pipe: our end.
         job: what it is at; None when it waits.
         progress: who is told of that.
+        before: its first stage, once that has ended.
         deadline: when it is to be stopped.
         began: whether it has ever begun a job.
     """
@@ -50,6 +54,7 @@ class _Worker:
     pipe: Connection
     job: Job | None = None
     progress: StageProgress | None = None
+    before: Stage | None = None
     deadline: float | None = None
     began: bool = False
 
@@ -93,7 +98,7 @@ class Workers:
     def submit(self, job: Job, progress: StageProgress) -> None:
         """Hands the job to a worker that waits, or to a new one."""
         worker = next(self._free(), None) or self._start()
-        worker.job, worker.progress, worker.deadline = job, progress, None
+        worker.job, worker.progress = job, progress
         try:
             worker.pipe.send(job)
         except OSError:
@@ -104,7 +109,7 @@ class Workers:
         while not self._ended:
             busy: dict[Any, _Worker] = {w.pipe: w for w in self._workers if w.job is not None}
             for pipe in wait(busy, self._patience()):
-                self._receive(busy[pipe])
+                self._receive_all(busy[pipe])
             self._stop_overdue()
         return self._ended.popleft()
 
@@ -121,7 +126,7 @@ class Workers:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._evaluate), daemon=True)
-        with _interrupts_held():
+        with _interrupts_held(), _cores_shared(self.places):
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -132,6 +137,11 @@ class Workers:
         """Seconds until the first deadline."""
         deadlines = [w.deadline for w in self._workers if w.deadline is not None]
         return max(0.0, min(deadlines) - self._clock()) if deadlines else None
+
+    def _receive_all(self, worker: _Worker) -> None:
+        """Deals with what has come: an end that is among it is no longer overdue."""
+        while worker.job is not None and worker.pipe.poll():
+            self._receive(worker)
 
     def _receive(self, worker: _Worker) -> None:
         """Deals with one message, or with the end of the process."""
@@ -144,6 +154,7 @@ class Workers:
             worker.began = True
             worker.deadline = None if self._timeout is None else self._clock() + self._timeout
         elif kind == _PROGRESS and worker.progress is not None:
+            worker.before = content[-1]
             worker.progress(*content)
         elif kind == _ENDED:
             self._settle(worker, content)
@@ -157,7 +168,7 @@ class Workers:
         """The worker's job has ended."""
         if worker.job is not None:
             self._ended.append((worker.job.number, outcome))
-        worker.job = worker.progress = worker.deadline = None
+        worker.job = worker.progress = worker.before = worker.deadline = None
 
     def _lost(self, worker: _Worker) -> None:
         """The process is gone: the job's failure, unless it never got to one."""
@@ -176,8 +187,9 @@ class Workers:
                 self._fail(worker, Failure("timeout", f"stopped after {limit}"))
 
     def _fail(self, worker: _Worker, failure: Failure) -> None:
-        """Ends the worker and its job."""
-        self._settle(worker, Outcome(FAILED, (), failure))
+        """Ends the worker and its job, of which a stage that had ended is kept."""
+        stages = () if worker.before is None else (worker.before,)
+        self._settle(worker, Outcome(FAILED, stages, failure))
         self._workers.remove(worker)
         worker.end()
 
@@ -202,6 +214,23 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _cores_shared(places: int) -> Iterator[None]:
+    """A process started in the block computes on its share of the cores.
+
+    More threads than cores wait for each other, actively, at every step. What the user has
+    set, by this variable or by the setting ``threads``, stands.
+    """
+    if places == 1 or _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = str(max(1, len(os.sched_getaffinity(0)) // places))
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
+
+
 def _serve(pipe: Connection, evaluate: Evaluate) -> None:
     """What a worker process does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -213,7 +242,7 @@ def _serve(pipe: Connection, evaluate: Evaluate) -> None:
 
 
 def _result(pipe: Connection, evaluate: Evaluate, job: Job) -> tuple[int, Any]:
-    def progress(stage: int, step: Step, before: float | None = None) -> None:
+    def progress(stage: int, step: Step, before: Stage | None = None) -> None:
         with suppress(OSError):
             pipe.send((_PROGRESS, (stage, step, before)))
 

@@ -36,6 +36,7 @@ from search.lock import run_lock
 from search.plots import require_matplotlib
 from search.presets import PRESETS
 from search.progress import Display, display_on_stderr
+from search.trials import Stage
 from search.workplace import Workplace
 
 OPTIONS = options.SETTINGS | {
@@ -150,7 +151,7 @@ class Bars:
             self._display.task(title, 2 * _PARTS)
         )
 
-        def progress(stage: int, step: Step, before: float | None = None) -> None:
+        def progress(stage: int, step: Step, before: Stage | None = None) -> None:
             done = (stage - 1) * _PARTS + _PARTS * step.step // step.steps
             advance(done, f"stage {stage}, loss {step.loss:.3f}")
 

@@ -139,7 +139,7 @@ def test_bars_of_trials_under_way_at_once():
     with Watch(bars, Until(), Clock()) as watch:
         one, two = watch.started(trial(0)), watch.started(trial(1))
         one(1, Step(1, 4, 0.5))
-        two(2, Step(4, 4, 0.25), 0.375)
+        two(2, Step(4, 4, 0.25), Stage(0.375, {}))
         assert bars.open == ["trial 1", "trial 2"]
         ended = trial(1, state=COMPLETE, reward=0.5, stages=(STAGE, STAGE))
         watch.finished(ended, [trial(0), ended])

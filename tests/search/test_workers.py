@@ -17,11 +17,14 @@ from search.errors import SearchError
 from search.evaluator import silent
 from search.journal import Journal, contents
 from search.run import execute
-from search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
+from search.trials import COMPLETE, FAILED, REUSED, Failure, Job, Outcome, Stage
 from search.workers import Workers
 
 SPACE = SearchSpace.cvpr2019()
 GENOTYPE = SPACE.genotype([0] * len(SPACE.layout))
+
+
+FIRST = Stage(0.125, {})
 
 
 def job(number):
@@ -49,7 +52,9 @@ class Troubled:
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "bug":
             raise ZeroDivisionError("a bug")
-        progress(2, Step(2, 2, 0.25), 0.125)
+        progress(2, Step(2, 2, 0.25), FIRST)
+        if kind == "late":
+            threading.Event().wait()
         return scored(job.number)
 
 
@@ -74,7 +79,7 @@ def test_jobs_end_as_they_do_here_and_their_progress_is_told():
         assert workers.next() == (2, scored(2))
     for number in range(2):
         mine = [rest for n, *rest in told if n == number]
-        assert mine == [[1, Step(1, 2, 0.5), None], [2, Step(2, 2, 0.25), 0.125]]
+        assert mine == [[1, Step(1, 2, 0.5), None], [2, Step(2, 2, 0.25), FIRST]]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +113,56 @@ def test_a_trial_that_takes_too_long_is_stopped_and_others_go_on():
         assert outcome.failure.detail == "stopped after 1m30s"
         workers.submit(job(1), silent)
         assert workers.next() == (1, scored(1))
+
+
+def test_a_stage_that_ended_outlives_the_timeout_of_the_next():
+    now = [0.0]
+
+    def jump(stage, *progress):
+        now[0] += 1000 * (stage == 2)
+
+    with Workers(Troubled({0: "late"}), 1, timeout=90, clock=lambda: now[0]) as workers:
+        workers.submit(job(0), jump)
+        _, outcome = workers.next()
+        assert (outcome.failure.kind, outcome.stages) == ("timeout", (FIRST,))
+        workers.submit(job(1), silent)
+        assert workers.next() == (1, scored(1))
+
+
+def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
+    now = [0.0]
+
+    def late(stage, *progress):
+        if stage == 2:
+            (worker,) = workers._workers
+            worker.pipe.poll(None)  # waits: the outcome has come
+            now[0] += 1000
+
+    with Workers(Troubled(), 1, timeout=90, clock=lambda: now[0]) as workers:
+        workers.submit(job(0), late)
+        assert workers.next() == (0, scored(0))
+
+
+class Threads:
+    """Tells how many threads its process is to use."""
+
+    def __call__(self, job, progress):
+        return Outcome(FAILED, (), Failure("invalid", os.environ.get("OMP_NUM_THREADS", "all")))
+
+
+@pytest.mark.parametrize(
+    ("places", "given", "expected"),
+    [(1, None, "all"), (2, None, "3"), (9, None, "1"), (2, "7", "7")],
+)
+def test_workers_share_the_cores(monkeypatch, places, given, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(6))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    with Workers(Threads(), places) as workers:
+        workers.submit(job(0), silent)
+        assert workers.next()[1].failure.detail == expected
+    assert os.environ.get("OMP_NUM_THREADS") == given
 
 
 def test_a_bug_is_raised_here_with_its_traceback():
