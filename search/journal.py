@@ -25,6 +25,9 @@ from search.schema import COMPARED, SCHEMA, VERSION, Statement, dump
 from search.trials import Rejection, Trial
 
 
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One process's share of a run.
@@ -129,7 +132,9 @@ class Journal:
                 self._db.execute("ROLLBACK")
 
     def _unwritable(self, error: Exception) -> JournalError:
-        expected = "room to write: what has ended is kept, and nassearch resume goes on from it"
+        damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGE
+        expected = "a whole file" if damaged else "room to write"
+        expected += ": what has ended is kept, and nassearch resume goes on from it"
         return JournalError(str(self.path), f"cannot be written ({error})", expected)
 
     def _back_up(self) -> None:

@@ -151,6 +151,17 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path, write):
     assert (tmp_path / NAME).read_bytes() == b"something else" * 100
 
 
+def test_damage_while_it_is_open_is_called_so(folder):
+    with Journal(folder, write=True) as journal:
+        path = folder / NAME
+        path.write_bytes(b"\xff" * path.stat().st_size)
+        with pytest.raises(JournalError, match="expected a whole file: what has ended is kept"):
+            journal.finish(ended(0))
+    assert "going on from its backup" in mend(folder)
+    with Journal(folder) as journal:
+        assert len(journal.trials()) == 3
+
+
 def test_genotypes_of_other_spaces_come_back(tmp_path):
     space = SearchSpace(encoder_outputs=3, blocks=2, branches=1)
     genotype = space.genotype([0] * len(space.layout))
