@@ -24,7 +24,6 @@ from search.rescue import BACKUP, NAME, open_readable
 from search.schema import COMPARED, SCHEMA, VERSION, Statement, dump
 from search.trials import Rejection, Trial
 
-
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
