@@ -89,6 +89,7 @@ class Driver:
     weights: WeightKeeper
     watcher: Watcher
     clock: Clock = field(default_factory=Clock)
+    _known: dict[str, Figures | None] = field(default_factory=dict, init=False)
 
     def run(self, until: Until) -> list[Trial]:
         """Goes on to the bound given; returns all trials.
@@ -146,8 +147,8 @@ class Driver:
     def _propose(self, trials: list[Trial]) -> list[Trial]:
         """Adds the next batch to ``trials`` and to the journal, as pending."""
         batch = trials[-1].batch + 1 if trials else 0
-        measure = self._measured_once(trials)
-        drawn, rejected = draw(self.searcher, self.rules.batch, measure, self.rules.limits)
+        self._known.update({trial.key: _figures(trial) for trial in trials})
+        drawn, rejected = draw(self.searcher, self.rules.batch, self._figures, self.rules.limits)
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
         self.journal.propose(fresh, self.searcher.state(), rejected)
         trials += fresh
@@ -167,17 +168,12 @@ class Driver:
             latency=figures.latency,
         )
 
-    def _measured_once(self, trials: list[Trial]) -> Measure:
-        """What networks cost; one isomorphic to a trial's or to one asked for is not measured."""
-        known = {trial.key: _figures(trial) for trial in trials}
-
-        def measure(genotype: Genotype) -> Figures | None:
-            key = genotype.key()
-            if key not in known:
-                known[key] = self.measure(genotype)
-            return known[key]
-
-        return measure
+    def _figures(self, genotype: Genotype) -> Figures | None:
+        """What its network costs; one isomorphic to a trial's or to one seen is not measured."""
+        key = genotype.key()
+        if key not in self._known:
+            self._known[key] = self.measure(genotype)
+        return self._known[key]
 
     def _end(self, ended: Trial, trials: list[Trial]) -> None:
         """A trial has ended: into ``trials``, the journal, and the searcher's memory."""
