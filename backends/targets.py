@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
 from backends.base import BackendUnavailable, ExportOptions, Runner
 from backends.registry import backend
+from backends.timing import Feed, side_by_side
 from compiler import CompilerError, Program
 from genotype.console import atomic_write
 
@@ -23,10 +22,6 @@ AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
 INCOMPLETE = 3
 """Exit status when something less than what was asked for could be made here."""
-TURNS, RUNS = 6, 5
-"""Of each runtime, and timed runs in each turn."""
-PAUSE = 0.05
-"""Seconds before a turn: a runtime's threads spin for a while after its last run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def settle(
     target: str,
     output: Path,
     export: Callable[[str, Path], None],
-    inputs: Mapping[str, Any],
+    inputs: Feed,
 ) -> Settled:
     """Chooses what to make for a target that was asked for.
 
@@ -187,7 +182,7 @@ def size_of(output: Path, target: str) -> int:
 
 
 def measure(
-    names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Mapping[str, Any]
+    names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Feed
 ) -> dict[str, float]:
     """Median seconds of one run, by target: those whose runtime is installed.
 
@@ -210,23 +205,7 @@ def measure(
             runners[name] = opener(path)
         if absent is not None and not runners:
             raise absent
-        return {name: median(times) for name, times in _alternate(runners, inputs).items()}
-
-
-def _alternate(runners: Mapping[str, Runner], inputs: Mapping[str, Any]) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {name: [] for name in runners}
-    for _ in range(TURNS):
-        for name, runner in runners.items():
-            time.sleep(PAUSE)
-            runner(inputs)
-            times[name] += [_seconds(runner, inputs) for _ in range(RUNS)]
-    return times
-
-
-def _seconds(runner: Runner, inputs: Mapping[str, Any]) -> float:
-    start = time.perf_counter()
-    runner(inputs)
-    return time.perf_counter() - start
+        return side_by_side(runners, inputs)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from backends.base import Runner
 from backends.int8.photographs import Photographs
-from backends.int8.timing import Feed, side_by_side
+from backends.timing import Feed, side_by_side
 from compiler import Size
 from compiler.interface import Interface
 

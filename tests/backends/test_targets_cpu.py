@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from backends import targets
+from backends import targets, timing
 from backends.base import BackendUnavailable, ExportOptions
 from backends.cli import main
+from backends.int8 import Int8Options, Photographs
 from backends.onnx import build
 from backends.ort import OrtRunner
 from backends.reference import ReferenceRunner
@@ -227,17 +229,19 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
     assert list(Path().iterdir()) == []
 
 
-def test_runtimes_take_turns(monkeypatch):
-    monkeypatch.setattr(targets, "PAUSE", 0)
+def test_auto_and_int8_are_timed_by_the_same_turns(monkeypatch):
+    monkeypatch.setattr(timing, "PAUSE", 0)
+    ticks = count()
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
     calls: list[str] = []
 
     def opener(name: str):
         return lambda inputs: calls.append(name)
 
-    times = targets._alternate({"a": opener("a"), "b": opener("b")}, {})
-    turn = 1 + targets.RUNS
-    assert calls == [*"a" * turn, *"b" * turn] * targets.TURNS
-    assert [len(each) for each in times.values()] == [targets.TURNS * targets.RUNS] * 2
+    assert timing.side_by_side({"a": opener("a"), "b": opener("b")}, {}) == {"a": 1, "b": 1}
+    turn = 1 + timing.RUNS
+    assert calls == [*"a" * turn, *"b" * turn] * timing.TURNS
+    assert {targets.side_by_side, Int8Options(Photographs((), ())).timer} == {timing.side_by_side}
 
 
 def test_an_ir_under_another_name_is_refused():

@@ -11,15 +11,18 @@ import numpy as np
 
 from backends.base import Runner
 
-Feed = dict[str, np.ndarray[Any, Any]]
+Feed = Mapping[str, np.ndarray[Any, Any]]
 
-TURNS, RUNS, PAUSE = 12, 3, 0.03
+TURNS, RUNS = 12, 3
+"""Of each network, and timed runs in each turn."""
+PAUSE = 0.03
+"""Seconds before a turn: a runtime's threads spin for a while after its last run."""
 
 
 def side_by_side(runners: Mapping[str, Runner], inputs: Feed) -> dict[str, float]:
     """Median seconds of one run of each; they take turns, so that load strikes all alike.
 
-    The pause lets the threads of the one before come to rest.
+    The first run of a turn does not count.
     """
     times: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(TURNS):
