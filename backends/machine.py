@@ -60,7 +60,12 @@ def threads_text(environment: dict[str, Any]) -> str:
     """``2 threads on 8 cores``."""
     asked, there = environment["threads"], environment["cores"]
     chosen = f"{asked} thread{'s' * (asked != 1)}" if asked else "the runtime's choice of threads"
-    return f"{chosen} on {there} core{'s' * (there != 1)}"
+    return f"{chosen} on {cores_text(there)}"
+
+
+def cores_text(count: int) -> str:
+    """``8 cores``."""
+    return f"{count} core{'s' * (count != 1)}"
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from backends.compile import Report
-from backends.machine import versions
+from backends.machine import cores, cores_text, versions
 from backends.network import Effect
 from backends.targets import TARGETS
 from compiler import Cost, infer_shapes
@@ -106,7 +105,7 @@ def rows(report: Report) -> dict[str, str]:
     if check.latency is not None:
         found["latency"] = (
             f"{1e3 * check.latency:.1f} ms ({TARGETS[request.target].runtime},"
-            f" {os.cpu_count()} cores, median of 20) for a {height}x{width} image"
+            f" {cores_text(cores())}, median of 20) for a {height}x{width} image"
         )
     if int8 is not None:
         found |= {"precision": int8.verdict, "int8": str(int8)}

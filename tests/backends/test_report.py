@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import xml.etree.ElementTree as ET
@@ -137,6 +138,13 @@ def test_a_png_is_drawn():
     assert compile_("--dry-run", "--draw", "a.PNG", name="small.json").exit_code == 0
     with Image.open("a.PNG") as picture:
         assert picture.format == "PNG"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs affinity")
+def test_the_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {5})
+    assert " ms (onnxruntime, 1 core, median of 20) for a 64x48 image" in compile_().stdout
 
 
 def test_the_whole_report_as_json():
