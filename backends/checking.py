@@ -89,7 +89,7 @@ class Checker:
         return CompilerError(
             str(request.output),
             f"{found} against the float64 reference at {size[0]}x{size[1]}, {culprit}",
-            f"an error of at most {request.allowed:.0e}; nothing was written",
+            f"at most {found.limit(request.allowed)}; nothing was written",
         )
 
     def _inputs(self, size: Size) -> list[dict[str, Array]]:

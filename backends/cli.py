@@ -27,6 +27,10 @@ IMAGES_HELP = (
     "is kept apart to judge by)."
 )
 MAX_DROP_HELP = "int8: largest share of pixels that may change label."
+TOLERANCE_HELP = (
+    "Largest error, relative to the output's scale; with --head labels the share of pixels "
+    "that may change label.  [default: 1e-4, fp16 2e-2; labels 1e-3, fp16 1e-2]"
+)
 OWN = "  [default: the weights', else %s]"
 
 
@@ -68,7 +72,7 @@ OWN = "  [default: the weights', else %s]"
 @click.option("--labels", metavar="DIR", help="int8: label images of the same stems, for mIoU.")
 @click.option("--max-drop", type=click.FloatRange(0, 1), default=0.01, help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
-@click.option("--tolerance", type=float, help="Largest relative error.  [default: 1e-4; fp16 2e-2]")
+@click.option("--tolerance", type=float, help=TOLERANCE_HELP)
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
 @click.option(

@@ -165,5 +165,5 @@ def _numerics(report: Report) -> str:
     on = f"{len(request.images)} images" if request.images else "noise"
     return (
         f"checked against the float64 reference on {on} at {sizes}: {found}"
-        f" (allowed {request.allowed:.0e})"
+        f" (allowed {found.limit(request.allowed)})"
     )

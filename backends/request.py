@@ -14,7 +14,7 @@ import numpy as np
 from backends.base import ExportOptions
 from backends.int8 import Int8Options
 from backends.registry import backend
-from backends.verification import TOLERANCES, Difference
+from backends.verification import Difference, tolerance
 from backends.weights import Weights
 from compiler import Graph, ModelSpec, Program, Size
 from compiler.interface import Interface
@@ -38,7 +38,8 @@ class Request:
         interface: what goes in and comes out.
         options: size, batch, precision, opset.
         verify: whether to run the artefact against the float64 reference.
-        tolerance: largest relative error allowed; None for the precision's default.
+        tolerance: largest relative error allowed, or share of labels changed where labels
+            come out; None for the default.
         images: (H, W, 3) uint8 images to check on; none for noise.
         seed: of random weights and noise.
         disabled: names of passes to leave out.
@@ -67,7 +68,9 @@ class Request:
     @property
     def allowed(self) -> float:
         """The tolerance in force."""
-        return TOLERANCES[self.options.precision] if self.tolerance is None else self.tolerance
+        if self.tolerance is not None:
+            return self.tolerance
+        return tolerance(self.options.precision, self.interface.head)
 
     @property
     def origin(self) -> str:

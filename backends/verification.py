@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-4}
 """Largest error allowed by default, relative to the output's scale: what the type can hold;
 for int8, of the float network that it is made from."""
-LABELS = 1e-3
-"""Largest share of changed labels allowed where labels are all there is to compare."""
+LABELS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-3}
+"""Largest share of changed labels allowed by default, where labels are all there is to compare."""
 OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48))
 
 
@@ -41,11 +41,16 @@ class Difference:
     def within(self, tolerance: float) -> bool:
         """Whether the relative error is at most ``tolerance``; never for NaN.
 
-        Labels have no error to compare: at most ``LABELS`` of them may change.
+        Labels have no error to compare: at most that share of them may change.
         """
+        found = self.labels_changed if self.max_relative is None else self.max_relative
+        return found <= tolerance
+
+    def limit(self, tolerance: float) -> str:
+        """What ``within`` allows, in words."""
         if self.max_relative is None:
-            return self.labels_changed <= LABELS
-        return self.max_relative <= tolerance
+            return f"{100 * tolerance:g}% of pixels"
+        return f"an error of {tolerance:g}"
 
     def to_dict(self) -> dict[str, float | None]:
         """The numbers as plain data."""
@@ -56,6 +61,11 @@ class Difference:
         if self.max_relative is None:
             return labels
         return f"largest error {self.max_relative:.1e} of the output's scale, {labels}"
+
+
+def tolerance(precision: str, head: str) -> float:
+    """What is allowed by default of an output in ``precision``, for ``Difference.within``."""
+    return (LABELS if head == "labels" else TOLERANCES)[precision]
 
 
 def difference(found: Array, expected: Array) -> Difference:

@@ -19,6 +19,7 @@ from backends import Request, compile_artefact
 from backends.base import ExportOptions
 from backends.cli import main
 from backends.ort import OrtRunner
+from backends.verification import Difference
 from compiler import CompilerError, ModelSpec, lower
 from compiler.weights import initial, save_weights
 from genotype import to_json, zoo
@@ -273,6 +274,35 @@ def test_past_the_tolerance_nothing_is_written():
     one_line_failure(result, "largest error")
     assert Path("a.onnx").read_text() == "good"
     assert [p.name for p in Path().iterdir()] == ["a.onnx"]
+
+
+LIMITS = {
+    ("--precision", "fp32"): (1e-3, "0.1%"),
+    ("--precision", "fp16"): (1e-2, "1%"),
+    ("--tolerance", "0.02"): (0.02, "2%"),
+    ("--precision", "fp16", "--tolerance", "1e-5"): (1e-5, "0.001%"),
+}
+
+
+@pytest.mark.parametrize("args", LIMITS)
+@pytest.mark.parametrize("times", [0.99, 1.01])
+def test_labels_have_a_limit_of_their_own(args, times, monkeypatch):
+    allowed, shown = LIMITS[args]
+    changed = Difference(None, None, None, times * allowed)
+    monkeypatch.setattr("backends.checking.compare", lambda *_: changed)
+    result = compile_("arch0", *SMALL_NET, "--head", "labels", "--json", *args)
+    if times > 1:
+        one_line_failure(result, f"expected at most {shown} of pixels; nothing was written")
+        assert not Path("arch0.onnx").exists()
+    else:
+        assert json.loads(result.stdout)["allowed"] == allowed
+
+
+def test_half_precision_labels_pass_and_the_limit_is_shown():
+    result = compile_("arch0", *SMALL_NET, "--precision", "fp16", "--head", "labels")
+    assert result.exit_code == 0, result.output
+    assert "% of pixels change label (allowed 1% of pixels)" in result.stdout
+    assert "(allowed an error of 0.0001)" in compile_("arch0", *SMALL_NET).stdout
 
 
 @pytest.mark.parametrize(
