@@ -18,7 +18,8 @@ TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-4}
 for int8, of the float network that it is made from."""
 LABELS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-3}
 """Largest share of changed labels allowed by default, where labels are all there is to compare."""
-OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48))
+OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48), (72, 45))
+"""What is checked besides the requested size: the first two that are others."""
 
 
 @dataclass(frozen=True, slots=True)

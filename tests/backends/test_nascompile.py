@@ -258,6 +258,21 @@ def test_photographs_of_any_size_are_checked_on():
     assert "on 3 images at" in result.stdout
 
 
+@pytest.mark.parametrize("size", ["64x48", "97x131", "72x45", "32x32"])
+def test_two_other_sizes_are_checked_whatever_is_asked_for(size):
+    found = json.loads(compile_("arch0", *SMALL_NET, "--input-size", size, "--json").stdout)
+    assert next(iter(found["checks"])) == size
+    assert len(found["checks"]) == 3
+
+
+def test_an_artefact_for_any_size_is_itself_run_at_all_of_them(monkeypatch):
+    monkeypatch.setattr(Request, "size", (64, 48))
+    monkeypatch.setattr("backends.checking.export", pytest.fail)
+    result = compile_("arch0", *SMALL_NET, "--input-size", "dynamic", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["checks"].keys() == {"64x48", "97x131", "72x45"}
+
+
 def test_an_opset_that_the_runtime_lacks_is_one_line_and_leaves_nothing(monkeypatch):
     monkeypatch.setattr("backends.onnx.OPSETS", (18, 99))
     options = ExportOptions((64, 48), opset=99)

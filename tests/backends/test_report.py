@@ -160,7 +160,7 @@ def test_the_whole_report_as_json():
     assert moved == whole["optimised"]["bytes_moved"]
     assert graph[-1]["shape"] == [5, 16, 12]
     assert "cell.branch1.op1 sep5x5 rate 6, block 3 left" in {node["place"] for node in graph}
-    assert whole["checks"].keys() == {"64x48", "97x131"}
+    assert whole["checks"].keys() == {"64x48", "97x131", "72x45"}
     assert {"onnxruntime", "numpy"} <= whole["versions"].keys()
     assert open_artefact("arch0.onnx").metadata["verification"] == whole["checks"]
 
