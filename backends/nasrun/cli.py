@@ -83,7 +83,9 @@ def bench(
     input_size: Size | None,
     as_json: bool,
 ) -> None:
-    """Time ARTEFACT on one random image: any ONNX model, not only ours; .xml, .pt2, .engine.
+    """Time ARTEFACT on one random image, or on a batch where it is made for one.
+
+    ARTEFACT may be any ONNX model, not only ours, or a .xml, .pt2, .engine.
 
     Every run is timed by itself after a warm-up; fewer than 100 are refused, so that
     mean and standard deviation are of the paper's protocol.

@@ -64,10 +64,13 @@ class Predictor:
         """(H, W) uint8 for each (H, W, 3) uint8 image, at most ``batch`` of them.
 
         Where the artefact takes more at once than there are, the last one fills it up.
+        Where it takes any size, images of different ones go through it one by one.
 
         Raises:
             ValueError: when the runtime fails on them.
         """
+        if self.fixed is None and len({_size(image) for image in images}) > 1:
+            return [labels for image in images for labels in self.labels([image])]
         filled = [*images, *[images[-1]] * (self.batch - len(images))]
         fed_images = [fed(each, self.fixed or _size(each), self.interface) for each in filled]
         inputs = {"image": np.concatenate([each["image"] for each in fed_images])}

@@ -27,6 +27,7 @@ KINDS = {
     "labels": (Interface(head="labels", format="nhwc-uint8"), {}),
     "dynamic labels": (Interface(head="labels", format="nhwc-uint8"), {"size": None}),
     "batch": (Interface(format="nhwc-uint8"), {"batch": 3}),
+    "dynamic in batches": (Interface(format="nhwc-uint8"), {"size": None, "batch": 3}),
 }
 
 
@@ -105,15 +106,16 @@ def test_labels_of_another_size_are_those_of_the_nearest_pixel(made):
     assert (indices("out/a_labels.png") == labels.repeat(2, 0).repeat(3, 1)).all()
 
 
-def test_images_in_batches_are_those_one_by_one(made):
+@pytest.mark.parametrize(("many", "one"), [("batch", "logits"), ("dynamic in batches", "dynamic")])
+def test_images_in_batches_are_those_one_by_one(many, one, made):
     for index in range(4):
         photograph(Path(f"in/{index}.png"), 40 + 9 * index, 70, seed=index)
     Path("in/2b.png").write_text("no image")
-    result = run("predict", made["batch"], "in", "--output", "many", "--json")
+    result = run("predict", made[many], "in", "--output", "many", "--json")
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)["images"]) == 4
     for index in range(4):
-        run("predict", made["logits"], f"in/{index}.png", "--output", "one")
+        run("predict", made[one], f"in/{index}.png", "--output", "one")
         assert same(indices(f"many/{index}_labels.png"), indices(f"one/{index}_labels.png"))
 
 
