@@ -11,7 +11,15 @@ from backends.base import Runner
 from backends.latency import median_seconds
 from backends.registry import backend
 from backends.request import Array, Request, export
-from backends.verification import OTHER_SIZES, Difference, compare, first_break, noise, worst
+from backends.verification import (
+    OTHER_SIZES,
+    Difference,
+    compare,
+    first_break,
+    noise,
+    one_by_one,
+    worst,
+)
 from compiler import Program, Size
 from compiler.errors import CompilerError
 from compiler.passes import INFERENCE, Change, run
@@ -25,7 +33,8 @@ class Check:
 
     Attributes:
         differences: against the float64 reference, by image size.
-        latency: seconds for one image of the requested size, median.
+        latency: seconds for a batch of the requested size, median; for one image where any
+            number goes.
         unchecked: why there are none, if there are none.
     """
 
@@ -52,7 +61,7 @@ class Checker:
 
     def __init__(self, request: Request, described: Program, opener: Opener) -> None:
         self.request, self.described, self.opener = request, described, opener
-        self.reference: Runner = backend("runner", "reference")(described)
+        self.reference: Runner = one_by_one(backend("runner", "reference")(described))
 
     def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> Check:
         """The errors at the requested size and two others, and the latency.
@@ -68,7 +77,7 @@ class Checker:
             if not found.within(self.request.allowed):
                 raise self._failure(found, size, changes)
             differences[size] = found
-        return Check(differences, median_seconds(runner, self._inputs(self.request.size)[0]))
+        return Check(differences, median_seconds(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:
         """The requested one and two others."""
@@ -101,9 +110,15 @@ class Checker:
         )
 
     def _inputs(self, size: Size) -> list[dict[str, Array]]:
-        """What to run on: the images at ``size``, or noise."""
-        if not self.request.images:
-            return [noise(self.described, size, self.request.seed)]
-        from backends.images import fed
+        """What to run on: batches of the images at ``size``, or of noise."""
+        request, count = self.request, self.request.batch
+        if not request.images:
+            return [noise(self.described, size, request.seed, count)]
+        from backends.images import batches
 
-        return [fed(image, size, self.request.interface) for image in self.request.images]
+        return list(batches(request.images, count, size, request.interface))
+
+    def _timed(self) -> dict[str, Array]:
+        """What is timed: a batch, or one image where any number goes."""
+        first, count = self._inputs(self.request.size)[0], self.request.options.batch or 1
+        return {name: x[:count] for name, x in first.items()}

@@ -131,7 +131,7 @@ def _settle(request: Request, network: Network) -> Settled:
     def write(target: str, path: Path) -> None:
         export(replace(request, target=target), network.optimised, path)
 
-    inputs = noise(network.whole, request.size, request.seed)
+    inputs = noise(network.whole, request.size, request.seed, request.options.batch or 1)
     return settle(request.target, request.output, write, inputs)
 
 

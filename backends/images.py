@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,12 @@ def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
     mean, deviation = (np.array(v, np.float32) for v in (interface.mean, interface.deviation))
     values = (pixels.astype(np.float32) / 255 - mean) / deviation
     return {"image": np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)}
+
+
+def batches(
+    images: Sequence[Array], count: int, size: Size, interface: Interface
+) -> Iterator[dict[str, Array]]:
+    """The inputs of ``count`` images at a time; the first ones fill up the last batch."""
+    for start in range(0, len(images), count):
+        some = (images[index % len(images)] for index in range(start, start + count))
+        yield {"image": np.concatenate([fed(each, size, interface)["image"] for each in some])}

@@ -9,6 +9,7 @@ from typing import Any
 from backends.compile import Report
 from backends.machine import cores, cores_text, versions
 from backends.network import Effect
+from backends.request import Request
 from backends.targets import TARGETS
 from compiler import Cost, infer_shapes
 from compiler.places import Places
@@ -26,6 +27,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "genotype": str(request.genotype),
         "model": request.spec.to_dict(),
         "input_size": list(request.size),
+        "batch": request.options.batch,
         **_cost(report.described),
         "optimised": _cost(report.optimised),
         "passes": [_effect(each) for each in report.network.effects(request.size)],
@@ -91,7 +93,6 @@ def lines(report: Report) -> Iterator[str]:
 def rows(report: Report) -> dict[str, str]:
     """What there is to say, by what it is about."""
     request, check, int8 = report.request, report.check, report.int8
-    height, width = request.size
     found = {
         "genotype": str(request.genotype),
         "weights": request.weights.source
@@ -105,7 +106,7 @@ def rows(report: Report) -> dict[str, str]:
     if check.latency is not None:
         found["latency"] = (
             f"{1e3 * check.latency:.1f} ms ({TARGETS[request.target].runtime},"
-            f" {cores_text(cores())}, median of 20) for a {height}x{width} image"
+            f" {cores_text(cores())}, median of 20) for {_timed(request)}"
         )
     if int8 is not None:
         found |= {"precision": int8.verdict, "int8": str(int8)}
@@ -118,6 +119,12 @@ def rows(report: Report) -> dict[str, str]:
         size = f"{report.bytes / 1e6:.1f} MB"
         found["written"] = f"{request.output} ({size}, {report.seconds:.1f} s)"
     return found
+
+
+def _timed(request: Request) -> str:
+    """What the latency is of: ``a 512x512 image``."""
+    (height, width), count = request.size, request.options.batch or 1
+    return f"{count} images of {height}x{width}" if count > 1 else f"a {height}x{width} image"
 
 
 def cost_text(cost: Cost) -> str:

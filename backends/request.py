@@ -66,6 +66,11 @@ class Request:
         return self.options.size or (512, 512)
 
     @property
+    def batch(self) -> int:
+        """Images at once that it is checked on; two show where they mix."""
+        return self.options.batch or 2
+
+    @property
     def allowed(self) -> float:
         """The tolerance in force."""
         if self.tolerance is not None:

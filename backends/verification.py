@@ -104,18 +104,29 @@ def worst(differences: list[Difference]) -> Difference:
     return Difference(largest("max_absolute"), mean, largest("max_relative"), labels)
 
 
-def noise(program: Program, size: Size, seed: int) -> dict[str, Array]:
-    """Random inputs of a program for one image of ``size``: normal numbers, or bytes."""
+def noise(program: Program, size: Size, seed: int, batch: int = 1) -> dict[str, Array]:
+    """Random inputs of a program for ``batch`` images of ``size``: normal numbers, or bytes."""
     rng, inputs = np.random.default_rng(seed), {}
     for node in program.graph.inputs:
         height, width = (-(-side // node["stride"]) for side in size)
         if node["bytes"]:
-            shape = (1, height, width, node["channels"])
+            shape = (batch, height, width, node["channels"])
             inputs[node.name] = rng.integers(0, 256, shape, dtype=np.uint8)
         else:
-            values = rng.normal(size=(1, node["channels"], height, width))
+            values = rng.normal(size=(batch, node["channels"], height, width))
             inputs[node.name] = values.astype(np.float32)
     return inputs
+
+
+def one_by_one(runner: Runner) -> Runner:
+    """``runner`` on every image of a batch by itself, so that none can touch another."""
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        count = len(next(iter(inputs.values())))
+        found = [runner({name: x[n : n + 1] for name, x in inputs.items()}) for n in range(count)]
+        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    return run
 
 
 def compare(runner: Runner, reference: Runner, inputs: Mapping[str, Array]) -> Difference:

@@ -18,9 +18,11 @@ from PIL import Image
 from backends import Request, compile_artefact
 from backends.base import ExportOptions
 from backends.cli import main
+from backends.images import batches
 from backends.ort import OrtRunner
 from backends.verification import Difference
 from compiler import CompilerError, ModelSpec, lower
+from compiler.interface import Interface
 from compiler.weights import initial, save_weights
 from genotype import to_json, zoo
 from tests.strategies import CUSTOM, FIVE, SMALL
@@ -256,6 +258,47 @@ def test_photographs_of_any_size_are_checked_on():
     result = compile_("arch0", *SMALL_NET, "--images", "photographs")
     assert result.exit_code == 0, result.output
     assert "on 3 images at" in result.stdout
+
+
+def mixing(path: Path):
+    """A runner that gives every image the output of the first."""
+    runner = OrtRunner(path)
+
+    def run(inputs):
+        found = runner(inputs)["main"]
+        return {"main": np.repeat(found[:1], len(found), axis=0)}
+
+    return run
+
+
+@pytest.mark.parametrize("batch", ["1", "3", "dynamic"])
+def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
+    args = ("arch0", *SMALL_NET, "--batch", batch)
+    assert compile_(*args, "--output", "good.onnx").exit_code == 0
+    monkeypatch.setattr("backends.compile.backend", lambda role, name: mixing)
+    result = compile_(*args, "--output", "bad.onnx")
+    if batch == "1":
+        assert result.exit_code == 0
+    else:
+        one_line_failure(result, "expected at most an error of 0.0001")
+
+
+def test_photographs_are_checked_in_batches():
+    Path("photographs").mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 48), (99 * number, 99, 200)).save(f"photographs/{number}.png")
+    args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
+    result = compile_("arch0", *SMALL_NET, *args)
+    assert result.exit_code == 0, result.output
+    assert "median of 20) for 2 images of 64x48" in result.stdout
+
+
+def test_the_first_photographs_fill_up_the_last_batch():
+    images = [np.full((40, 32, 3), value, np.uint8) for value in (1, 2, 3)]
+    bytes_ = Interface(format="nhwc-uint8")
+    for count, expected in {1: [[1], [2], [3]], 2: [[1, 2], [3, 1]], 5: [[1, 2, 3, 1, 2]]}.items():
+        found = [each["image"] for each in batches(images, count, (40, 32), bytes_)]
+        assert [each[:, 0, 0, 0].tolist() for each in found] == expected
 
 
 @pytest.mark.parametrize("size", ["64x48", "97x131", "72x45", "32x32"])

@@ -13,11 +13,13 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from backends import targets, timing
 from backends.base import BackendUnavailable, ExportOptions
 from backends.cli import main
 from backends.int8 import Int8Options, Photographs
+from backends.nasrun.cli import main as nasrun
 from backends.onnx import build
 from backends.ort import OrtRunner
 from backends.reference import ReferenceRunner
@@ -175,6 +177,25 @@ def test_nascompile_makes_and_checks(target):
     assert targets.size_of(Path(found["output"]), target) == sum(
         path.stat().st_size for path in Path().iterdir()
     )
+
+
+@pytest.mark.parametrize("target", ["onnx", "ort", needs_openvino, "torch", "trt-bundle", "auto"])
+def test_a_batch_is_made_checked_and_used_on_every_target(target, monkeypatch):
+    monkeypatch.setattr("backends.checking.OTHER_SIZES", ())
+    small = ("--agg-size", "4", "--width", "0.1", "--sep-repeats", "1", "--json")
+    result = compile_("--batch", "3", "--head", "probabilities", "--target", target, *small)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["batch"] == 3
+    assert 0 < found["checks"]["64x64"]["max_relative"] < 1e-4
+    bench = CliRunner().invoke(nasrun, ["bench", found["output"], "--warmup", "0", "--json"])
+    assert json.loads(bench.stdout)["inputs"] == {"image": [3, 3, 64, 64]}
+    for number in range(4):
+        Image.new("RGB", (50, 40), (60 * number, 99, 200)).save(f"{number}.png")
+    images = [f"{number}.png" for number in range(4)]
+    predicted = CliRunner().invoke(nasrun, ["predict", found["output"], *images, "--output", "a"])
+    assert predicted.exit_code == 0, predicted.output
+    assert len(list(Path("a").glob("*_labels.png"))) == 4
 
 
 def test_auto_measures_and_picks_the_fastest():
