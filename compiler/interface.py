@@ -14,6 +14,8 @@ import numpy as np
 
 from compiler.errors import CompilerError
 from compiler.ir import Graph, Node, Program, make_node
+from compiler.primitives import MOST_LABELS
+from compiler.shapes import infer_shapes
 
 HEADS = ("logits", "probabilities", "labels")
 FORMATS = ("nchw-float", "nhwc-uint8")
@@ -68,11 +70,24 @@ def parse_normalisation(value: Any, place: str) -> tuple[tuple[float, ...], tupl
 
 
 def with_interface(program: Program, interface: Interface) -> Program:
-    """``program`` with these ends; its first output is ``main`` still."""
+    """``program`` with these ends; its first output is ``main`` still.
+
+    Raises:
+        CompilerError: for labels of more classes than a byte tells apart.
+    """
+    if interface.head == "labels":
+        _refuse_more_than_bytes(program.graph)
     graph, params = _output(program.graph, interface), program.params
     if interface.format == "nhwc-uint8":
         graph, params = _bytes(graph, params, interface)
     return replace(program, graph=graph, params=params)
+
+
+def _refuse_more_than_bytes(graph: Graph) -> None:
+    classes = infer_shapes(graph, (64, 64))[graph.outputs[0][1]][0]
+    if classes > MOST_LABELS:
+        expected = f"at most {MOST_LABELS}, as a label is a byte, or another head"
+        raise CompilerError("head labels", f"{classes} classes", expected)
 
 
 def _output(graph: Graph, interface: Interface) -> Graph:

@@ -21,6 +21,8 @@ Shape = tuple[int, int, int]
 Attrs = Mapping[str, int]
 
 BATCH_NORM_EPSILON = 1e-5
+MOST_LABELS = 256
+"""What a label of one byte tells apart."""
 
 
 @dataclass(frozen=True, slots=True)

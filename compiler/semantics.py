@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from compiler.errors import CompilerError
 from compiler.ir import Node
-from compiler.primitives import BATCH_NORM_EPSILON
+from compiler.primitives import BATCH_NORM_EPSILON, MOST_LABELS
 
 Array = np.ndarray[Any, Any]
 Operands = list[Array]
@@ -28,6 +29,9 @@ def evaluate(node: Node, operands: Operands, params: Params) -> Array:
         node: any node but an input.
         operands: one array an input.
         params: parameters by full name.
+
+    Raises:
+        CompilerError: for labels of more channels than a byte tells apart.
     """
     names = {suffix: f"{node.param}.{suffix}" for suffix in SUFFIXES} if node.param else {}
     dtype = operands[0].dtype if operands else np.float64
@@ -130,6 +134,10 @@ def _softmax(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Ar
 
 
 def _argmax(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+    """As bytes; of more channels than those tell apart none would be right."""
+    channels = operands[0].shape[1]
+    if channels > MOST_LABELS:
+        raise CompilerError(node.name, f"labels of {channels} channels", f"at most {MOST_LABELS}")
     result: Array = operands[0].argmax(axis=1, keepdims=True).astype(np.uint8)
     return result
 

@@ -77,8 +77,12 @@ def read_labels(photographs: Photographs, classes: int) -> list[Array]:
     """(H, W) uint8 of each held-out photograph.
 
     Raises:
-        CompilerError: for an unreadable file, or a label that is no class.
+        CompilerError: for an unreadable file, a label that is no class, or a class whose
+            label says that a pixel is not labelled.
     """
+    if photographs.labels and classes > IGNORE:
+        expected = f"at most {IGNORE}, as label {IGNORE} is no class"
+        raise CompilerError("labels", f"{classes} classes", expected)
     found = []
     for path in photographs.labels:
         label = read_label(path)

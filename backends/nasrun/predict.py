@@ -14,11 +14,10 @@ from backends.images import fed
 from backends.nasrun.artefact import Artefact
 from backends.nasrun.bench import image_axis
 from compiler import MAIN, CompilerError, Size
+from compiler.primitives import MOST_LABELS
 
 Array = np.ndarray[Any, Any]
 
-MOST_CLASSES = 256
-"""What an 8-bit label map can tell apart."""
 _STRIP = 1 << 23
 """Numbers in a strip of full-size scores: bounds the memory that large images take."""
 
@@ -101,9 +100,9 @@ def classes_of(artefact: Artefact) -> Classes:
     """
     names, count = _names(artefact), _count(artefact)
     count = count or len(names)
-    if not 0 < count <= MOST_CLASSES:
+    if not 0 < count <= MOST_LABELS:
         found = f"{count} classes" if count else "no number of classes"
-        raise CompilerError(str(artefact.path), found, f"1 to {MOST_CLASSES}")
+        raise CompilerError(str(artefact.path), found, f"1 to {MOST_LABELS}")
     known = names[:count]
     known += tuple(f"class {index}" for index in range(len(known), count))
     return Classes(known, _palette(artefact, count))
@@ -128,7 +127,7 @@ def _count(artefact: Artefact) -> int:
 
 def _palette(artefact: Artefact, count: int) -> Array:
     """(256, 3) uint8: the metadata's colours, then made-up ones."""
-    palette = distinct(MOST_CLASSES)
+    palette = distinct(MOST_LABELS)
     own = artefact.metadata.get("palette")
     if own is None:
         return palette

@@ -326,6 +326,9 @@ def test_bad_labels_are_named(folder, tmp_path):
     wish = Int8Options(find_photographs(folder, tmp_path), timer=lambda runners, feed: FASTER)
     with pytest.raises(CompilerError, match=r"3\.png: label 7, expected 0 to 4, or 255"):
         quantise(model_of(chain()), wish, ENDS)
+    many = replace(ENDS, classes=256)
+    with pytest.raises(CompilerError, match="256 classes, expected at most 255"):
+        quantise(model_of(chain()), wish, many)
     Image.new("RGB", (8, 8)).save(tmp_path / "3.png")
     with pytest.raises(CompilerError, match="mode RGB"):
         quantise(model_of(chain()), wish, ENDS)

@@ -19,6 +19,7 @@ from backends import Request, compile_artefact
 from backends.base import ExportOptions
 from backends.cli import main
 from backends.images import batches
+from backends.nasrun.cli import main as nasrun
 from backends.ort import OrtRunner
 from backends.verification import Difference
 from compiler import CompilerError, ModelSpec, lower
@@ -332,6 +333,23 @@ def test_past_the_tolerance_nothing_is_written():
     one_line_failure(result, "largest error")
     assert Path("a.onnx").read_text() == "good"
     assert [p.name for p in Path().iterdir()] == ["a.onnx"]
+
+
+def test_labels_of_more_classes_than_a_byte_tells_apart_are_refused():
+    document = json.loads(to_json(ARCH0))
+    for classes in (256, 257):
+        model = {"classes": classes, "agg_size": 8, "sep_repeats": 1, "width": 0.25}
+        Path(f"{classes}.json").write_text(json.dumps(document | {"model": model}))
+    args = ("--input-size", "32x32", "--head", "labels", "--output", "a.onnx")
+    result = compile_("257.json", *args)
+    one_line_failure(result, "head labels: 257 classes, expected at most 256")
+    assert not Path("a.onnx").exists()
+    assert compile_("256.json", *args).exit_code == 0
+    assert compile_("257.json", *args[:2], "--output", "b.onnx").exit_code == 0
+    Image.new("RGB", (40, 40)).save("a.png")
+    result = CliRunner().invoke(nasrun, ["predict", "b.onnx", "a.png", "--output", "predicted"])
+    one_line_failure(result, "b.onnx: 257 classes, expected 1 to 256")
+    assert not Path("predicted").exists()
 
 
 LIMITS = {

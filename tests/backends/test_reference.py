@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backends.reference import ReferenceRunner
-from compiler import PRIMITIVES, Program, parse_graph
+from compiler import PRIMITIVES, CompilerError, Program, parse_graph
 from compiler.semantics import FUNCTIONS
 from compiler.weights import randomised
 
@@ -47,6 +47,14 @@ def test_batch_norm_is_its_definition():
     p = {key: value.astype(float)[:, None, None] for key, value in p.items()}
     expected = (x - p["p.running_mean"]) / np.sqrt(p["p.running_var"] + 1e-5) * p["p.weight"]
     np.testing.assert_allclose(y, expected + p["p.bias"], rtol=1e-12)
+
+
+def test_labels_are_bytes_or_refused():
+    x = np.zeros((1, 256, 1, 2))
+    x[0, [255, 3], 0, [0, 1]] = 1
+    assert run("y = argmax(x)", x)[0].tolist() == [[[[255, 3]]]]
+    with pytest.raises(CompilerError, match="y: labels of 257 channels, expected at most 256"):
+        run("y = argmax(x)", np.zeros((1, 257, 1, 2)))
 
 
 @pytest.mark.parametrize(
