@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backends.options import BatchType, FileType, SizeType
-from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, refuse_precision
+from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
 from compiler import CompilerError
 from compiler.interface import FORMATS, HEADS
 from genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
@@ -101,7 +101,7 @@ def main(
 
     _refuse_wrong_use(options)
     request = request_of(genotype, options)
-    _refuse_one_name(request.output, draw, report)
+    _refuse_overwriting(genotype, request.output, draw, report, options)
     with _whole(draw) as picture, _whole(report) as document:
         found = plan(request) if dry_run else compile_artefact(request)
         if picture is not None:
@@ -152,10 +152,16 @@ def _status(report: Report) -> int:
     return INCOMPLETE
 
 
-def _refuse_one_name(*paths: Path | None) -> None:
-    named = [path.resolve() for path in paths if path is not None]
-    if len(set(named)) < len(named):
-        raise click.UsageError("--output, --draw and --report: one file, expected different ones")
+def _refuse_overwriting(
+    genotype: str, output: Path, draw: Path | None, report: Path | None, options: dict[str, Any]
+) -> None:
+    from backends.overwriting import refuse_overwriting
+
+    written = {"--output": files_of(options["target"], output)}
+    written |= {"--draw": [draw] if draw else [], "--report": [report] if report else []}
+    files = {"GENOTYPE": genotype, "--weights": options["weights"]}
+    folders = {f"--{name}": options[name] for name in ("images", "labels")}
+    refuse_overwriting(written, files, folders)
 
 
 def _refuse_wrong_use(options: dict[str, Any]) -> None:

@@ -175,6 +175,21 @@ def renamed(output: Path, target: str) -> Path:
     return output.with_name(output.name.removesuffix(found) + TARGETS[target].suffix)
 
 
+def files_of(target: str, output: Path) -> list[Path]:
+    """All files of which some are written for an output that was asked for.
+
+    Which ones, ``settle`` decides.
+    """
+    names = CPU_TARGETS if target == AUTO else (target, TARGETS[target].fallback)
+    found = []
+    for name in filter(None, names):
+        main = output if name == target else renamed(output, name)
+        found.append(main)
+        if main.name.endswith(TARGETS[name].suffix):
+            found += [main.with_suffix(suffix) for suffix in TARGETS[name].beside]
+    return found
+
+
 def size_of(output: Path, target: str) -> int:
     """Bytes of an artefact, with what is beside it."""
     beside = [output.with_suffix(suffix) for suffix in TARGETS[target].beside]

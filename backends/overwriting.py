@@ -1,0 +1,52 @@
+"""What is read is never written over, nor one output over another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from backends.images import SUFFIXES
+
+
+def refuse_overwriting(
+    written: Mapping[str, Sequence[Path]],
+    files: Mapping[str, str | None],
+    folders: Mapping[str, str | None],
+) -> None:
+    """Compares the places that names lead to, links followed.
+
+    Args:
+        written: files that may be written, by option.
+        files: what is read, by option; what is no file of that name does not count.
+        folders: of pictures that are read, by option.
+
+    Raises:
+        click.UsageError: naming the first output that would replace what is read or another
+            output, or lie among the pictures.
+    """
+    taken = {
+        os.path.realpath(file): f"{option} {file}"
+        for option, file in files.items()
+        if file and os.path.exists(file)
+    }
+    for option, paths in written.items():
+        for path in paths:
+            other = taken.get(os.path.realpath(path))
+            if other is not None:
+                found = f"{option}: {path} would replace {other}"
+                raise click.UsageError(f"{found}, expected another name")
+            _refuse_among_pictures(option, path, folders)
+        taken |= {os.path.realpath(path): f"what {option} writes" for path in paths}
+
+
+def _refuse_among_pictures(option: str, path: Path, folders: Mapping[str, str | None]) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        return
+    places = Path(os.path.realpath(path)), Path(os.path.realpath(path.parent), path.name)
+    for name, folder in folders.items():
+        if folder and any(Path(os.path.realpath(folder)) in place.parents for place in places):
+            found = f"{option}: {path} would be one of the pictures in {name} {folder}"
+            raise click.UsageError(f"{found}, expected another folder")

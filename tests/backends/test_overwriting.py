@@ -1,0 +1,111 @@
+"""``nascompile`` never writes over what it reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from backends.cli import main
+from backends.targets import CPU_TARGETS, TARGETS, files_of, settle
+from compiler import ModelSpec, lower
+from compiler.weights import initial, save_weights
+from genotype import to_json, zoo
+
+ARCH0 = zoo.load("arch0").genotype
+WEIGHTS = ("w.safetensors", "w.bin", "w.xml", "w.trt.zip", "w.engine.json", "same.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path, monkeypatch):
+    """A genotype, weights under several names, and a folder of pictures."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.json").write_text(to_json(ARCH0))
+    spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
+    save_weights(WEIGHTS[0], initial(lower(ARCH0, spec), 0), {"model": spec.to_dict()})
+    for name in WEIGHTS[1:-1]:
+        Path(name).write_bytes(Path(WEIGHTS[0]).read_bytes())
+    Path(WEIGHTS[-1]).symlink_to(WEIGHTS[0])
+    Path("photos").mkdir()
+    Image.new("RGB", (40, 40)).save("photos/1.png")
+    Path("photos/link.png").symlink_to("../outside.png")
+    Image.new("RGB", (40, 40)).save("outside.png")
+
+
+def compile_(*args: str):
+    return CliRunner().invoke(main, [*args, "--input-size", "32x32", "--no-verify"])
+
+
+def contents() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+REFUSED = {
+    "net.json --report net.json": "--report: net.json would replace GENOTYPE net.json",
+    "net.json --output ./photos/../net.json": "would replace GENOTYPE net.json",
+    "net.json --weights w.safetensors --output w.safetensors": "--output: w.safetensors would",
+    "net.json --weights same.safetensors --output w.safetensors": "--weights same.safetensors",
+    "net.json --weights w.safetensors --output same.safetensors": "--weights w.safetensors",
+    "net.json --weights w.bin --target openvino --output w.xml": "--output: w.bin would replace",
+    "net.json --weights w.xml --target auto --output w": "--output: w.xml would replace",
+    "net.json --weights w.bin --target auto --output w.onnx": "--output: w.bin would replace",
+    "net.json --weights w.trt.zip --target trt --output w.engine": "w.trt.zip would replace",
+    "net.json --weights w.engine.json --target trt --output w.engine": "--weights w.engine.json",
+    "arch0 --target trt --output a.engine --report a.engine.json": "what --output writes",
+    "arch0 --images photos --draw photos/1.png": "--draw: photos/1.png would be one of the",
+    "arch0 --images photos --draw photos/link.png": "pictures in --images photos",
+    "arch0 --images photos --draw photos/more/new.png": "pictures in --images photos",
+    "arch0 --images . --output photos/1.png": "pictures in --images .",
+    "arch0 --draw b.svg --output b.svg": "--draw: b.svg would replace what --output writes",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_is_read_is_not_written_over(line):
+    before = contents()
+    result = compile_(*line.split())
+    assert result.exit_code == 2, result.output
+    assert REFUSED[line] in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert contents() == before
+
+
+def test_labels_are_not_written_over():
+    folders = ("--images", "photos", "--labels", "labels")
+    Path("labels").mkdir()
+    for number in range(8):
+        for folder in ("photos", "labels"):
+            Image.new("L", (40, 40)).save(f"{folder}/{number}.png")
+    result = compile_("arch0", "--precision", "int8", *folders, "--draw", "labels/3.png")
+    assert result.exit_code == 2
+    assert "pictures in --labels labels" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("arch0 --output arch0", "arch0"),
+        ("net.json --images photos --output photos/a.onnx", "photos/a.onnx"),
+        ("net.json --weights w.bin --output w.onnx --report w.html", "w.html"),
+    ],
+)
+def test_other_names_are_free(line, made):
+    before = contents()
+    result = compile_(*line.split(), "--agg-size", "8", "--width", "0.25", "--sep-repeats", "1")
+    assert result.exit_code == 0, result.output
+    assert os.path.getsize(made) > 0
+    assert before.items() <= contents().items()
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "auto"])
+def test_whatever_is_settled_on_is_among_the_files(target, monkeypatch):
+    rows = TARGETS
+    for fast in CPU_TARGETS:
+        monkeypatch.setattr("backends.targets.measure", lambda *args, fast=fast: {fast: 1.0})
+        output = Path("d/a" + ("" if target == "auto" else rows[target].suffix))
+        made = settle(target, output, lambda *args: None, {})
+        beside = [made.output.with_suffix(suffix) for suffix in rows[made.target].beside]
+        assert {made.output, *beside} <= {*files_of(target, output)}
