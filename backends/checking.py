@@ -73,16 +73,22 @@ class Checker:
         for size in self._sizes():
             taken = self.request.options.size in (None, size)
             at = runner if taken else self._sibling(optimised, size)
-            found = worst([compare(at, self.reference, x) for x in self._inputs(size)])
-            if not found.within(self.request.allowed):
-                raise self._failure(found, size, changes)
-            differences[size] = found
+            differences[size] = self._compared(at, size, changes)
         return Check(differences, median_seconds(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:
         """The requested one and two others."""
         own = self.request.size
         return [own, *[size for size in OTHER_SIZES if size != own][:2]]
+
+    def _compared(self, runner: Runner, size: Size, changes: Sequence[Change]) -> Difference:
+        """The worst over all inputs; the first that is past the tolerance ends it."""
+        found: list[Difference] = []
+        for inputs in self._inputs(size):
+            found.append(compare(runner, self.reference, inputs))
+            if not found[-1].within(self.request.allowed):
+                raise self._failure(found[-1], inputs, size, changes)
+        return worst(found)
 
     def _sibling(self, program: Program, size: Size) -> Runner:
         """A runner of ``program`` made for another size."""
@@ -91,10 +97,11 @@ class Checker:
             export(self.request, program, path, size=size)
             return self.opener(path)
 
-    def _failure(self, found: Difference, size: Size, changes: Sequence[Change]) -> CompilerError:
-        """Names the first change after which the error is past the tolerance."""
-        request, inputs = self.request, self._inputs(size)[0]
-        expected = self.reference(inputs)
+    def _failure(
+        self, found: Difference, inputs: dict[str, Array], size: Size, changes: Sequence[Change]
+    ) -> CompilerError:
+        """Names the first change after which the error on ``inputs`` is past the tolerance."""
+        request, expected = self.request, self.reference(inputs)
 
         def breaks(limit: int) -> bool:
             program, _ = run(INFERENCE, self.described, request.disabled, limit)

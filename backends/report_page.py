@@ -73,7 +73,7 @@ def _cell(value: object, tag: str) -> str:
         return f'<{tag} class="number">{value:,}</{tag}>'
     if isinstance(value, float):
         return f'<{tag} class="number">{value:.2e}</{tag}>'
-    return f"<{tag}>{escape(str(value))}</{tag}>"
+    return f"<{tag}>{'' if value is None else escape(str(value))}</{tag}>"
 
 
 def _passes(document: dict[str, Any]) -> Table:

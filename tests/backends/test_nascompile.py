@@ -294,6 +294,20 @@ def test_photographs_are_checked_in_batches():
     assert "median of 20) for 2 images of 64x48" in result.stdout
 
 
+def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
+    Path("photographs").mkdir()
+    for number in range(2):
+        Image.new("RGB", (64, 48), (200 * number,) * 3).save(f"photographs/{number}.png")
+
+    def compare(runner, reference, inputs):
+        return Difference(1.0, 1.0, float(inputs["image"].max() == 200), 0.0)
+
+    monkeypatch.setattr("backends.checking.compare", compare)
+    args = ("--images", "photographs", "--input-format", "nhwc-uint8")
+    result = compile_("arch0", *SMALL_NET, *args)
+    one_line_failure(result, "against the float64 reference at 64x48, before any pass")
+
+
 def test_the_first_photographs_fill_up_the_last_batch():
     images = [np.full((40, 32, 3), value, np.uint8) for value in (1, 2, 3)]
     bytes_ = Interface(format="nhwc-uint8")

@@ -210,6 +210,12 @@ def test_the_whole_report_as_a_page():
     assert "sep5x5 rate 6" in text
 
 
+def test_labels_have_no_errors_to_tabulate():
+    assert compile_("--head", "labels", "--report", "r.html").exit_code == 0
+    rows = {row[0]: row[1:] for row in Tables(Path("r.html").read_text()).rows if row}
+    assert rows["64x48"][:3] == ["", "", ""]
+
+
 @pytest.mark.parametrize(
     "args",
     [
