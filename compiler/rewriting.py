@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from compiler.errors import CompilerError
 from compiler.ir import Graph, Node
 from compiler.primitives import Shape
 from compiler.shapes import infer_shapes
@@ -18,7 +19,36 @@ class Replacement:
     result: str
 
 
-Seen = Mapping[str, Node]
+def unused(name: str, taken: Container[str]) -> str:
+    """``name``, or with the first number behind it that makes it one not yet taken."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
+def fresh_param(name: str, params: Iterable[str]) -> str:
+    """A prefix for a new parameter: ``name``, or one like it that no parameter has."""
+    return unused(name, {key.rpartition(".")[0] for key in params})
+
+
+class Seen(dict[str, Node]):
+    """The nodes so far by name, as a rule gets them.
+
+    Args:
+        graph: what is rewritten: none of its names is given to a new node.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._taken = {node.name for node in graph.nodes}
+
+    def fresh(self, name: str) -> str:
+        """A name for a new node: ``name``, or one like it."""
+        found = unused(name, self._taken)
+        self._taken.add(found)
+        return found
+
+
 Rule = Callable[[Node, Seen], Replacement | None]
 
 
@@ -26,10 +56,14 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
     """The graph with every node that ``rule`` answers for replaced, dead nodes dropped.
 
     ``rule`` gets a node whose inputs already are the replaced ones, and the nodes so far
-    by name; None leaves the node as it is. The very same graph comes back where no rule
-    applied.
+    by name; None leaves the node as it is. Of the new nodes one may take the node's own
+    name, the others get theirs from ``Seen.fresh``. The very same graph comes back where no
+    rule applied.
+
+    Raises:
+        CompilerError: when a new node has the name of another.
     """
-    seen: dict[str, Node] = {}
+    seen = Seen(graph)
     renamed: dict[str, str] = {}
     applied = False
     for node in graph.nodes:
@@ -40,7 +74,10 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
             seen[node.name] = node
             continue
         applied = True
-        seen.update((new.name, new) for new in found.nodes)
+        for new in found.nodes:
+            if new.name in seen or (new.name in graph.by_name and new.name != node.name):
+                raise CompilerError(new.name, "a second node of this name")
+            seen[new.name] = new
         if found.result != node.name:
             renamed[node.name] = found.result
     if not applied:
@@ -53,6 +90,24 @@ def single_user(graph: Graph, name: str) -> bool:
     """Whether exactly one node reads ``name``, once, and it is no output."""
     users = graph.users.get(name, ())
     return len(users) == 1 and all(node != name for _, node in graph.outputs)
+
+
+def is_constant(name: str, nodes: Mapping[str, Node]) -> bool:
+    """Whether a node depends on no input, not even on its size: the batch is 1 then."""
+    node = nodes[name]
+    if not node.inputs:
+        return node.op == "vector"
+    return all(is_constant(each, nodes) for each in node.inputs)
+
+
+def is_point(name: str, nodes: Mapping[str, Node]) -> bool:
+    """Whether a node's map is 1x1 at every image size, by what it is made of."""
+    node = nodes[name]
+    if node.op in ("vector", "global_mean"):
+        return True
+    if node.record.size_from is not None:
+        return is_point(node.inputs[node.record.size_from], nodes)
+    return bool(node.inputs) and all(is_point(each, nodes) for each in node.inputs)
 
 
 _PROBES = ((1021, 643), (512, 768), (96, 352))

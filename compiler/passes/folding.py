@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler.ir import Node, Program, make_node
 from compiler.primitives import BATCH_NORM_EPSILON
+from compiler.rewriting import fresh_param
 
 Array = np.ndarray[Any, Any]
 
@@ -57,7 +58,7 @@ class FoldBatchNorm:
             for suffix in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gamma / np.sqrt(var + BATCH_NORM_EPSILON)
-        name = f"{conv.param}.folded"
+        name = fresh_param(f"{conv.param}.folded", params)
         params[f"{name}.weight"] = (weight * scale[:, None, None, None]).astype(weight.dtype)
         params[f"{name}.bias"] = ((bias - mean) * scale + beta).astype(weight.dtype)
         return make_node(conv.name, "conv2d", conv.inputs, name, **dict(conv.attrs) | {"bias": 1})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from compiler.ir import Program
-from compiler.rewriting import Sizes
+from compiler.rewriting import Sizes, is_constant
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,10 @@ class StripAuxiliary:
 
 @dataclass(frozen=True)
 class RemoveIdentity:
-    """identity(x) = x; add(x) = concat(x) = x; a resize to the size that it has."""
+    """identity(x) = x; add(x) = concat(x) = x; a resize to the size that it has.
+
+    A constant spread to one pixel stays: it is there once for each image of a batch.
+    """
 
     name: str = "remove-identity"
 
@@ -37,6 +40,10 @@ class RemoveIdentity:
             for node in graph.nodes
             if node.op == "identity"
             or (node.op in ("add", "concat") and len(node.inputs) == 1)
-            or (node.record.size_from == 1 and sizes.same(*node.inputs))
+            or (
+                node.record.size_from == 1
+                and sizes.same(*node.inputs)
+                and not (node.op == "spread" and is_constant(node.inputs[0], graph.by_name))
+            )
         }
         return replace(program, graph=graph.substitute(new).live()) if new else program

@@ -9,17 +9,24 @@ from typing import Any
 import numpy as np
 
 from compiler.ir import Node, Program, make_node
-from compiler.rewriting import Replacement, Seen, Sizes, rewrite
+from compiler.rewriting import Replacement, Seen, Sizes, fresh_param, is_constant, is_point, rewrite
 from compiler.semantics import evaluate
 
 Array = np.ndarray[Any, Any]
 
 
 def _is_same_at_every_pixel(node: Node) -> bool:
-    """Whether one pixel of the output needs the same pixel of the one input alone."""
+    """Whether one pixel of the output needs the same pixel of the one input alone.
+
+    What gives another type than numbers, labels for one, can only be an output.
+    """
     if node.op == "conv2d":
         return node["kernel"] == 1 and node["stride"] == 1
-    return node.record.pointwise and len(node.inputs) == 1
+    return _gives_numbers(node) and node.record.pointwise and len(node.inputs) == 1
+
+
+def _gives_numbers(node: Node) -> bool:
+    return node.record.result == "float32"
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,8 @@ class SinkSpread:
     With S(v) the 1x1 map v at every pixel: f(S(v)) = S(f(v)) for f that maps pixels one
     by one (batch norm, ReLU, a 1x1 convolution); mean(S(v)) = v; resize(S(v)) = S(v) at
     the new size, because bilinear weights sum to 1; S(a) + S(b) = S(a + b).
-    A larger convolution stays: at the border it sees padding.
+    A larger convolution stays: at the border it sees padding. A constant v is one for all
+    images, so that its mean stays spread: over the means of what it was spread to.
     """
 
     name: str = "sink-spread"
@@ -44,27 +52,41 @@ class SinkSpread:
             return None
         first = spreads[0]
         if node.op == "global_mean":
-            return Replacement((), first.inputs[0])
+            return self._mean(node, first, seen)
         if node.op in ("resize", "spread"):
             return Replacement(
                 (replace(node, op="spread", inputs=(first.inputs[0], node.inputs[1]), attrs=()),),
                 node.name,
             )
         if node.op == "add":
-            return self._sum(node, spreads) if len(spreads) > 1 else None
-        return self._before(node, first) if _is_same_at_every_pixel(node) else None
+            return self._sum(node, spreads, seen) if len(spreads) > 1 else None
+        return self._before(node, first, seen) if _is_same_at_every_pixel(node) else None
 
-    def _before(self, node: Node, spread: Node) -> Replacement:
+    def _mean(self, node: Node, spread: Node, seen: Seen) -> Replacement | None:
+        point, like = spread.inputs
+        if not is_constant(point, seen):
+            return Replacement((), point)
+        if seen[like].op == "global_mean":
+            return Replacement((), spread.name)
+        size = make_node(seen.fresh(f"{node.name}.size"), "global_mean", (like,))
+        return Replacement(
+            (size, replace(spread, name=node.name, inputs=(point, size.name))), node.name
+        )
+
+    def _before(self, node: Node, spread: Node, seen: Seen) -> Replacement:
         point = replace(node, inputs=(spread.inputs[0],))
-        after = make_node(f"{node.name}.spread", "spread", (node.name, spread.inputs[1]))
+        name = seen.fresh(f"{node.name}.spread")
+        after = make_node(name, "spread", (node.name, spread.inputs[1]))
         return Replacement((point, after), after.name)
 
-    def _sum(self, node: Node, spreads: list[Node]) -> Replacement:
+    def _sum(self, node: Node, spreads: list[Node], seen: Seen) -> Replacement:
         point = {spread.name: spread.inputs[0] for spread in spreads}
         points = [point[name] for name in node.inputs if name in point]
         rest = tuple(name for name in node.inputs if name not in point)
-        total = make_node(f"{node.name}.points", "add", points)
-        spread = make_node(f"{node.name}.spread", "spread", (total.name, spreads[0].inputs[1]))
+        total = make_node(seen.fresh(f"{node.name}.points"), "add", points)
+        likes = [spread.inputs[1] for spread in spreads]
+        largest = min(likes, key=lambda name: is_point(name, seen))
+        spread = make_node(seen.fresh(f"{node.name}.spread"), "spread", (total.name, largest))
         if not rest:
             return Replacement((total, spread), spread.name)
         return Replacement((total, spread, replace(node, inputs=(*rest, spread.name))), node.name)
@@ -77,8 +99,8 @@ class FoldConstant:
     zero(x) is the vector 0 spread to x's size. A convolution without bias maps it to 0,
     padding included, and one with bias to its bias; a batch norm maps 0 to
     beta - mean gamma / sqrt(var + eps), which is not 0. Any primitive whose operands all
-    are constant 1x1 maps gives one. Terms that are 0 drop out of sums, but for one that
-    alone gives its sum the full size: x + S(0) = S(x) for a 1x1 map x.
+    are constant 1x1 maps gives one, but for labels. Terms that are 0 drop out of sums, but for
+    one that alone gives its sum the full size, x + S(0) = S(x) for a 1x1 map x, or its batch.
     """
 
     name: str = "fold-constant"
@@ -97,13 +119,16 @@ class FoldConstant:
             return self._zero(node, seen, params)
         if node.op == "add":
             kept = tuple(name for name in node.inputs if not _is_zero(seen[name], seen, params))
-            shrinks = all(map(sizes.is_point, kept)) and not sizes.is_point(node.name)
+            constant = all(is_constant(name, seen) for name in kept)
+            point = all(map(sizes.is_point, kept)) and not sizes.is_point(node.name)
+            shrinks = constant or point
             if 0 < len(kept) < len(node.inputs) and not shrinks:
                 return Replacement((replace(node, inputs=kept),), node.name)
         if node.op == "conv2d" and _is_zero(seen[node.inputs[0]], seen, params):
             return self._bias(node, seen, params)
         operands = [seen[name] for name in node.inputs]
-        if operands and all(operand.op == "vector" for operand in operands):
+        foldable = bool(operands) and all(operand.op == "vector" for operand in operands)
+        if foldable and _gives_numbers(node):
             values = [params[f"{operand.param}.weight"] for operand in operands]
             return Replacement(
                 (_vector(node.name, evaluate(node, values, params), params),), node.name
@@ -112,7 +137,8 @@ class FoldConstant:
 
     def _zero(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement:
         channels = _channels(node.inputs[0], seen)
-        point = _vector(f"{node.name}.point", np.zeros((1, channels, 1, 1)), params)
+        name = seen.fresh(f"{node.name}.point")
+        point = _vector(name, np.zeros((1, channels, 1, 1)), params)
         return Replacement(
             (point, make_node(node.name, "spread", (point.name, node.inputs[0]))), node.name
         )
@@ -124,7 +150,7 @@ class FoldConstant:
         source = seen[node.inputs[0]]
         if source.op == "vector":
             return Replacement((_vector(node.name, value, params),), node.name)
-        point = _vector(f"{node.name}.point", value, params)
+        point = _vector(seen.fresh(f"{node.name}.point"), value, params)
         return Replacement(
             (point, make_node(node.name, "spread", (point.name, source.inputs[1]))), node.name
         )
@@ -144,8 +170,9 @@ def _channels(name: str, seen: Seen) -> int:
 def _vector(name: str, value: Array, params: dict[str, Array]) -> Node:
     """A ``vector`` node holding ``value``; its array joins ``params``."""
     dtype = next(iter(params.values())).dtype
-    params[f"{name}.weight"] = np.asarray(value, dtype).reshape(1, -1, 1, 1)
-    return make_node(name, "vector", (), name, channels=value.size)
+    param = fresh_param(name, params)
+    params[f"{param}.weight"] = np.asarray(value, dtype).reshape(1, -1, 1, 1)
+    return make_node(name, "vector", (), param, channels=value.size)
 
 
 def _is_zero(node: Node, seen: Seen, params: Mapping[str, Array]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compiler.ir import Node, Program, make_node
-from compiler.rewriting import Replacement, Seen, Sizes, rewrite, single_user
+from compiler.rewriting import Replacement, Seen, Sizes, fresh_param, rewrite, single_user
 
 Array = np.ndarray[Any, Any]
 
@@ -97,24 +97,25 @@ class SplitConv:
             ]
             if not resized or node["out"] > max(resized):
                 return None
-            return self._split(node, source, widths, params)
+            return self._split(node, source, widths, params, seen)
 
         rewritten = rewrite(graph, rule)
         return program if rewritten is graph else replace(program, graph=rewritten, params=params)
 
     def _split(
-        self, node: Node, source: Node, widths: list[int], params: dict[str, Array]
+        self, node: Node, source: Node, widths: list[int], params: dict[str, Array], seen: Seen
     ) -> Replacement:
         weight = params[f"{node.param}.weight"]
         parts, start = [], 0
         for index, (name, width) in enumerate(zip(source.inputs, widths, strict=True)):
-            param = f"{node.param}.part{index}"
+            param = fresh_param(f"{node.param}.part{index}", params)
             params[f"{param}.weight"] = weight[:, start : start + width].copy()
             bias = node["bias"] if index == len(widths) - 1 else 0
             if bias:
                 params[f"{param}.bias"] = params[f"{node.param}.bias"]
             attrs = dict(node.attrs) | {"bias": bias}
-            parts.append(make_node(f"{node.name}.part{index}", "conv2d", [name], param, **attrs))
+            part = seen.fresh(f"{node.name}.part{index}")
+            parts.append(make_node(part, "conv2d", [name], param, **attrs))
             start += width
         total = make_node(node.name, "add", [part.name for part in parts])
         return Replacement((*parts, total), total.name)
@@ -144,7 +145,7 @@ class LowerConv:
             small, large = (prod(sizes.shape(n)[1:]) for n in source.inputs)
             if small >= large or node["out"] > sizes.shape(source.name)[0]:
                 return None
-            conv = replace(node, name=f"{node.name}.low", inputs=source.inputs[:1])
+            conv = replace(node, name=seen.fresh(f"{node.name}.low"), inputs=source.inputs[:1])
             grown = make_node(node.name, "resize", (conv.name, source.inputs[1]))
             return Replacement((conv, grown), grown.name)
 
@@ -174,8 +175,12 @@ class MergeResize:
         return replace(program, graph=rewrite(graph, rule))
 
     def _merge(self, node: Node, like: list[str], seen: Seen) -> Replacement:
-        small = make_node(f"{like[0]}.sum", "add", [seen[name].inputs[0] for name in like])
-        grown = make_node(f"{like[0]}.of_sum", "resize", (small.name, seen[like[0]].inputs[1]))
+        small = make_node(
+            seen.fresh(f"{like[0]}.sum"), "add", [seen[name].inputs[0] for name in like]
+        )
+        grown = make_node(
+            seen.fresh(f"{like[0]}.of_sum"), "resize", (small.name, seen[like[0]].inputs[1])
+        )
         rest = [name for name in node.inputs if name not in like]
         total = replace(node, inputs=(*rest, grown.name))
         return Replacement((small, grown, total), total.name)
