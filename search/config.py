@@ -150,7 +150,8 @@ class LimitSettings(Section):
     madds: Positive | None = None
     """Most multiply-adds of convolutions at the run's image size (not in the paper)."""
     latency_ms: Annotated[float, Field(gt=0)] | None = None
-    """Longest latency of one image, see ``latency`` (not in the paper)."""
+    """Longest latency of one image, measured for it even where ``latency.measure`` is off (not in
+    the paper)."""
 
 
 class LatencySettings(Section):

@@ -8,6 +8,7 @@ and in whatever order a batch's trials end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from search.evaluator import StageProgress, proceed_probability
 from search.executors import Executor
 from search.journal import Journal
 from search.limits import weighted
+from search.progress import Silent
 from search.proposals import Measure, draw
 from search.searchers import Searcher
 from search.trials import (
@@ -89,6 +91,7 @@ class Driver:
     weights: WeightKeeper
     watcher: Watcher
     clock: Clock = field(default_factory=Clock)
+    say: Callable[[str], None] = Silent().say
     _known: dict[str, Figures | None] = field(default_factory=dict, init=False)
 
     def run(self, until: Until) -> list[Trial]:
@@ -148,7 +151,8 @@ class Driver:
         """Adds the next batch to ``trials`` and to the journal, as pending."""
         batch = trials[-1].batch + 1 if trials else 0
         self._known.update({trial.key: _figures(trial) for trial in trials})
-        drawn, rejected = draw(self.searcher, self.rules.batch, self._figures, self.rules.limits)
+        rules = self.rules
+        drawn, rejected = draw(self.searcher, rules.batch, self._figures, rules.limits, self.say)
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
         self.journal.propose(fresh, self.searcher.state(), rejected)
         trials += fresh

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from search.config import LatencySettings, LimitSettings
 from search.trials import Figures
 
 
 def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
     """The first limit that ``figures`` are over, and a line on it; None when there is none."""
-    found = {
-        "params": figures.parameters,
-        "madds": figures.multiply_adds,
-        "latency_ms": figures.latency,
-    }
-    for name, value in found.items():
+    for name, value in _limited(figures).items():
         most = getattr(limits, name)
         if most is not None and value is not None and value > most:
             return name, f"{name} {_text(value)}, at most {_text(most)}"
     return None
+
+
+def least(limits: LimitSettings, seen: Sequence[Figures]) -> str:
+    """In words, the least that was seen of each figure that is limited, and its limit."""
+    parts = []
+    for name, most in limits.model_dump(exclude_none=True).items():
+        values = [value for each in seen if (value := _limited(each)[name]) is not None]
+        if values:
+            parts.append(f"the least {name} {_text(min(values))}, at most {_text(most)}")
+    return "; ".join(parts)
+
+
+def _limited(figures: Figures) -> dict[str, float | None]:
+    """What of the figures can be limited, by the setting's name."""
+    return {
+        "params": figures.parameters,
+        "madds": figures.multiply_adds,
+        "latency_ms": figures.latency,
+    }
 
 
 def _text(value: float) -> str:

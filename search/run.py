@@ -99,7 +99,9 @@ def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
     if place.settings.tensorboard:
         require_tensorboard()
-    _ = place.learner, place.task, place.times_networks, place.pixels
+    _ = place.learner, place.task, place.times_networks
+    place.refuse_hopeless()
+    _ = place.pixels
     place.refuse_thin()
     if place.settings.encoder_weights is not None:
         _ = place.encoder
@@ -133,6 +135,7 @@ def _driver(
         weights=place.weights,
         watcher=watcher,
         clock=clock,
+        say=place.display.say,
     )
 
 

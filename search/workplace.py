@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from search.features import FeatureSource, feature_examples, some_of
 from search.limits import excess
 from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
 from search.progress import Display
+from search.proposals import look_ahead
 from search.store import Store
 from search.tasks import Segmentation
 from search.teachers import read_teacher
@@ -237,6 +240,18 @@ class Workplace:
             return found
         seconds = compiled_latency(graph, size, self.settings.threads)
         return replace(found, latency=1000 * seconds)
+
+    def refuse_hopeless(self) -> None:
+        """Finds limits that hardly any genotype is within.
+
+        Raises:
+            SearchError: naming the least that some random genotypes cost.
+        """
+        limits = self.settings.limits
+        if limits.model_dump(exclude_none=True):
+            draw = random.Random(self.settings.seed)
+            genotypes = (self.space.sample(draw) for _ in count())
+            look_ahead(genotypes, self.figures, limits, self.display)
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from search.driver import Rules
 from search.errors import SearchError
 from search.journal import Journal, contents
 from search.limits import excess, weighted
-from search.proposals import HOPELESS, draw
+from search.progress import Silent
+from search.proposals import HOPELESS, HOPELESS_TIMED, LOOKED_AT, LOOKED_AT_TIMED, draw, look_ahead
 from search.run import execute
 from search.searchers import RandomSearcher
 from search.trials import COMPLETE, Figures
@@ -69,6 +70,49 @@ def test_hopeless_limits_are_given_up():
     with pytest.raises(SearchError, match="0 of 1000 proposals are within them, expected looser "):
         draw(RandomSearcher(SPACE, 0), 2, measure, LimitSettings(params=4))
     assert len(asked) == 2 * HOPELESS
+
+
+def test_networks_that_have_to_be_timed_are_given_up_sooner():
+    said, figures = [], Figures(5, 5, 3.2)
+    limits = LimitSettings(latency_ms=0.1)
+    with pytest.raises(SearchError, match="0 of 100 proposals"):
+        draw(RandomSearcher(SPACE, 0), 2, lambda genotype: figures, limits, said.append)
+    assert HOPELESS_TIMED * 2 == 100
+    last = "the last: latency_ms 3.2, at most 0.1"
+    assert said == [f"limits: {n} proposals rejected so far, {last}" for n in (20, 40, 80)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "figures", "asked", "words"),
+    [
+        ({"params": 4}, Figures(1234, 5), LOOKED_AT, "the least params 1,234, at most 4"),
+        ({"latency_ms": 1}, Figures(6, 5, 2.5), LOOKED_AT_TIMED, "latency_ms 2.5, at most 1"),
+    ],
+)
+def test_looking_ahead_names_the_least_that_was_seen(limits, figures, asked, words):
+    some, found = iter(lambda: SPACE.sample(random.Random(0)), None), []
+
+    def measure(genotype):
+        found.append(genotype)
+        return figures
+
+    with pytest.raises(SearchError, match=f"none of {asked} random networks is .*{words}"):
+        look_ahead(some, measure, LimitSettings(**limits), Silent())
+    assert len(found) == asked
+
+
+def test_one_within_the_limits_is_enough():
+    some = [SPACE.sample(random.Random(seed)) for seed in range(9)]
+    most = sorted(genotype.tokens[0] for genotype in some)[1]
+    look_ahead(iter(some), cheap, LimitSettings(params=max(1, most)), Silent())
+
+
+def test_hopeless_limits_are_found_before_an_image_is_read(place_of, monkeypatch):
+    monkeypatch.setattr(workplace, "pixel_store", lambda *args: pytest.fail("read"))
+    place = place_of(limits__params=10)
+    with pytest.raises(SearchError, match=r"none of 200 .*the least params [\d,]+, at most 10"):
+        execute(place)
+    assert not place.folder.exists()
 
 
 def test_what_cannot_be_measured_is_left_to_the_evaluator():
