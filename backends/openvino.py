@@ -21,7 +21,7 @@ import openvino as ov
 from backends.base import ExportOptions
 from backends.onnx import build
 from backends.tensors import Tensor
-from compiler import Program
+from compiler import CompilerError, Program
 
 Array = np.ndarray[Any, Any]
 
@@ -45,22 +45,27 @@ class OpenvinoExporter:
             CompilerError: for an option out of range.
             OSError: when a file cannot be written.
         """
-        model = _read(build(program, options, {}).SerializeToString())
+        onnx = build(program, options, {}).SerializeToString()
+        model = _read(onnx)
         for key, value in metadata.items():
             model.set_rt_info(value, [GROUP, key])
-        _save(model, path)
+        _save(model, path, onnx)
         model.set_rt_info(_hash(path.with_suffix(".bin")), [GROUP, WEIGHTS])
-        _save(model, path)
+        _save(model, path, onnx)
 
 
 def _read(onnx: bytes) -> Any:
     return ov.Core().read_model(BytesIO(onnx))
 
 
-def _save(model: Any, path: Path) -> None:
-    """Both files; OpenVINO's own error says nothing of the reason."""
+def _save(model: Any, path: Path, onnx: bytes) -> None:
+    """Both files. OpenVINO's own error says nothing of the reason; writing ``onnx`` does."""
     path.touch()
-    ov.save_model(model, str(path), compress_to_fp16=False)
+    try:
+        ov.save_model(model, str(path), compress_to_fp16=False)
+    except RuntimeError as error:
+        path.write_bytes(onnx)
+        raise CompilerError("openvino", _reason(error)) from error
 
 
 def _hash(path: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from backends.base import ExportOptions
 from backends.onnx import build
 from backends.ort import CPU, OrtRunner
-from compiler import Program
+from compiler import CompilerError, Program
 
 
 class OrtExporter:
@@ -32,4 +32,8 @@ class OrtExporter:
         """
         model = build(program, options, metadata).SerializeToString()
         path.touch()
-        OrtRunner(model, on=[CPU], optimized_model_filepath=str(path))
+        try:
+            OrtRunner(model, on=[CPU], optimized_model_filepath=str(path))
+        except CompilerError:
+            path.write_bytes(model)  # where it cannot be written, this error says why
+            raise

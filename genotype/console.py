@@ -33,6 +33,8 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 """The exit statuses."""
 _LONGEST_WORD = 300
 """Characters of a word in an error at most; paths should fit."""
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why what was opened cannot be written after all."""
 
 
 class CommandError(Exception):
@@ -187,20 +189,35 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
-        yield target
+        with _named(target, path):
+            yield target
         return
     _refuse_hopeless(target, path)
     temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
     try:
-        yield temporary
-        os.replace(temporary, target)
-    except OSError as error:
-        here = error.filename is not None and os.fsdecode(error.filename) == str(temporary)
-        if here or (error.filename is None and error.errno == errno.ENOSPC):
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
+        with _named(temporary, path):
+            yield temporary
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(temporary: Path, path: str | Path) -> Iterator[None]:
+    """Lets an error of writing ``temporary`` name ``path``.
+
+    One without a name is from writing to an open file.
+    """
+    try:
+        yield
+    except OSError as error:
+        name = None if error.filename is None else os.fsdecode(error.filename)
+        if name == str(temporary) and error.errno == errno.ENOENT:
+            reason = "no file can be made in its directory"
+            raise PermissionError(errno.EACCES, reason, str(path)) from error
+        if name == str(temporary) or (name is None and error.errno in _OF_THE_DISK):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def _refuse_hopeless(target: Path, path: str | Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,9 @@ class Pt2Exporter:
         with torch.no_grad():
             exported = torch.export.export(module, inputs, dynamic_shapes=shapes)
         document = json.dumps(dict(metadata) | names)
-        with path.open("wb") as file:
-            torch.export.save(exported, file, extra_files={METADATA: document})
+        archive = BytesIO()  # torch ends the process where it cannot write to a file
+        torch.export.save(exported, archive, extra_files={METADATA: document})
+        path.write_bytes(archive.getbuffer())
 
 
 def _example(node: Node, options: ExportOptions) -> tuple[torch.Tensor, dict[int, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -162,6 +164,21 @@ def test_damaged_archives_are_refused():
 
 
 # nascompile
+
+
+@pytest.mark.parametrize("target", ["onnx", "ort", "torch", "trt", needs_openvino])
+def test_a_disk_that_takes_no_more_is_one_line(target, capfd):
+    suffix = ".xml" if target == "openvino" else ".any"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        result = compile_("--target", target, "--no-verify", "--output", f"a{suffix}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert result.exit_code == 1
+    assert re.fullmatch(r"error: a\.(any|any\.trt\.zip|bin|xml): File too large\n", result.stderr)
+    assert capfd.readouterr() == ("", "")
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize("target", ["ort", needs_openvino])

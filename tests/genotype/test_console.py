@@ -240,3 +240,18 @@ def test_an_unwritable_target_is_named_and_not_its_temporary(tmp_path: Path) -> 
     with pytest.raises(OSError) as caught, atomic_write(target) as temporary:
         raise PermissionError(13, "Permission denied", str(temporary))
     assert caught.value.filename == str(target)
+
+
+def test_a_full_device_is_named() -> None:
+    with pytest.raises(OSError, match="No space left") as caught, atomic_write("/dev/full") as path:
+        path.write_text("x")
+    assert caught.value.filename == "/dev/full"
+
+
+def test_a_directory_that_takes_no_files_is_told_from_a_missing_one() -> None:
+    with (
+        pytest.raises(PermissionError, match="no file can") as caught,
+        atomic_write("/proc/a") as p,
+    ):
+        p.write_text("x")
+    assert caught.value.filename == "/proc/a"
