@@ -256,9 +256,10 @@ class Settings(Section):
     learner: Literal["torch", "null"] = "torch"
     """Who trains: torch, or null, which only pretends to."""
     threads: Positive | None = None
-    """Processor threads within an operation, in each worker; none given: all cores, shared
-    between the workers. Networks as small as the demo's train faster on one. Another number may
-    change results in the last digit."""
+    """Processor threads within an operation, in each worker; none given: the cores, shared between
+    the workers, as they are when the run begins, which stays so. Networks as small as the demo's
+    train faster on one. Sums are rounded otherwise on another number, and training magnifies
+    that: rewards differ as under another seed."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     teacher: str | None = None
@@ -284,6 +285,13 @@ class Settings(Section):
     """Encoder and decoder, end to end."""
     pretrain: PretrainSettings = PretrainSettings()
     """How the encoder is pre-trained where no weights are given."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Classes that count in no score: ``task.ignore``, or what that stands for."""
+        if self.task.ignore is not None:
+            return self.task.ignore
+        return ("background",) if self.data.source.startswith("voc:") else ()
 
     @field_validator("budget")
     @classmethod

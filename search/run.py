@@ -68,7 +68,7 @@ def _settle_all(place: Workplace, journal: Journal) -> None:
         *lines(place.environment),
         f"data {place.meta()['data']}",
     ]
-    write_settings(place.folder / SETTINGS, place.settings, remarks)
+    write_settings(place.folder / SETTINGS, place.resolved, remarks)
 
 
 def _search(place: Workplace, journal: Journal, start: float) -> list[Trial]:
@@ -140,7 +140,7 @@ def _driver(
 
 
 def _refuse_other_settings(place: Workplace, known: Mapping[str, Any]) -> None:
-    found = difference(known["settings"], place.settings) if known else None
+    found = difference(known["settings"], place.resolved) if known else None
     if found is not None:
         expected = "the run's own settings, or another --out"
         raise SettingsError(str(place.folder), f"begun with other settings: {found}", expected)

@@ -32,9 +32,6 @@ from search.trials import FAILED, Failure, Job, Outcome, Stage
 _BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
 """Kinds of messages from a worker."""
 
-_THREADS = "OMP_NUM_THREADS"
-"""Environment variable: threads of a process, read as its libraries are loaded."""
-
 
 @dataclass
 class _Worker:
@@ -126,7 +123,7 @@ class Workers:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._evaluate), daemon=True)
-        with _interrupts_held(), _cores_shared(self.places):
+        with _interrupts_held():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -212,23 +209,6 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _cores_shared(places: int) -> Iterator[None]:
-    """A process started in the block computes on its share of the cores.
-
-    More threads than cores wait for each other, actively, at every step. What the user has
-    set, by this variable or by the setting ``threads``, stands.
-    """
-    if places == 1 or _THREADS in os.environ:
-        yield
-        return
-    os.environ[_THREADS] = str(max(1, len(os.sched_getaffinity(0)) // places))
-    try:
-        yield
-    finally:
-        del os.environ[_THREADS]
 
 
 def _serve(pipe: Connection, evaluate: Evaluate) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -12,6 +13,7 @@ from typing import Any
 
 from backends.base import BackendUnavailable, Learner
 from backends.latency import compiled_latency
+from backends.machine import cores
 from backends.registry import backend
 from compiler import CompilerError, Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
 from genotype import Genotype, GenotypeError, SearchSpace
@@ -19,9 +21,11 @@ from search.config import Settings
 from search.data import Augment, Dataset, open_dataset
 from search.data import split as split_data
 from search.environment import environment
+from search.errors import JournalError
 from search.evaluator import Material, TwoStages
 from search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
 from search.features import FeatureSource, feature_examples, some_of
+from search.journal import Journal
 from search.limits import excess
 from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
 from search.progress import Display
@@ -52,8 +56,23 @@ class Workplace:
     @cached_property
     def learner(self) -> Learner:
         """Who trains."""
-        learner: Learner = backend("learner", self.settings.learner)(threads=self.settings.threads)
+        learner: Learner = backend("learner", self.settings.learner)(threads=self.threads)
         return learner
+
+    @cached_property
+    def threads(self) -> int:
+        """Processor threads within an operation: those given, else those that the run in the
+        folder began with, else the cores shared between the workers."""
+        if self.settings.threads is not None:
+            return self.settings.threads
+        with suppress(JournalError), Journal(self.folder) as journal:
+            return int(journal.meta()["settings"]["threads"])
+        return max(1, cores() // max(1, self.settings.workers))
+
+    @property
+    def resolved(self) -> Settings:
+        """The settings as the journal has them, with nothing left to the machine."""
+        return self.settings.model_copy(update={"threads": self.threads})
 
     @property
     def space(self) -> SearchSpace:
@@ -91,10 +110,7 @@ class Workplace:
     @cached_property
     def task(self) -> Segmentation:
         """What is asked of a network."""
-        ignore = self.settings.task.ignore
-        if ignore is None:
-            ignore = ("background",) if self.settings.data.source.startswith("voc:") else ()
-        return Segmentation(self.dataset.classes, ignore)
+        return Segmentation(self.dataset.classes, self.settings.ignored)
 
     def refuse_thin(self) -> None:
         """Finds meta-train and meta-val that nothing can be trained or judged on.
@@ -238,7 +254,7 @@ class Workplace:
         found = Figures(counted.parameters, counted.multiply_adds)
         if not self.times_networks or excess(self.settings.limits, found):
             return found
-        seconds = compiled_latency(graph, size, self.settings.threads)
+        seconds = compiled_latency(graph, size, self.threads)
         return replace(found, latency=1000 * seconds)
 
     def refuse_hopeless(self) -> None:
@@ -256,12 +272,12 @@ class Workplace:
     @property
     def environment(self) -> dict[str, Any]:
         """Where trials are trained."""
-        return environment(self.learner.where, self.settings.threads)
+        return environment(self.learner.where, self.threads)
 
     def meta(self) -> dict[str, Any]:
         """What the journal is to know of the run, the encoder apart."""
         return {
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": self.resolved.model_dump(mode="json"),
             "data": pixel_key(self.dataset),
             "classes": list(self.dataset.classes),
             "palette": self.dataset.palette.tolist(),

@@ -21,6 +21,7 @@ from search.workplace import Workplace
 
 TINY: dict[str, Any] = {
     "learner": "null",
+    "threads": 1,
     "trials": 6,
     "data.source": "synthetic:12",
     "data.size": [32, 32],

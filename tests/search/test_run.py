@@ -59,6 +59,33 @@ def test_other_settings_are_refused_by_name(place_of, change, found):
     assert contents(place_of().folder) == before
 
 
+@pytest.mark.parametrize(("workers", "expected"), [(0, 6), (1, 6), (4, 1), (9, 1)])
+def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch, workers, expected):
+    monkeypatch.setattr("search.workplace.cores", lambda: 6)
+    place = place_of(threads=None, workers=workers)
+    assert (place.threads, place.learner.threads) == (expected, expected)
+    assert place.environment["threads"] == expected
+    assert place_of(threads=3, workers=workers).threads == 3
+
+
+def test_a_run_keeps_the_threads_that_it_began_with(place_of, monkeypatch):
+    monkeypatch.setattr("search.workplace.cores", lambda: 6)
+    execute(place_of("one", threads=None, trials=3))
+    execute(place_of("more", threads=None, trials=1))
+    monkeypatch.setattr("search.workplace.cores", lambda: 4)
+    grown = place_of("more", threads=None, trials=3, workers=2)
+    execute(grown)
+    assert grown.learner.threads == 6
+    assert contents(grown.folder)["trials"] == contents(place_of("one").folder)["trials"]
+    for name in ("one", "more"):
+        with Journal(place_of(name).folder) as journal:
+            assert journal.meta()["settings"]["threads"] == 6
+        assert "\nthreads = 6\n" in (place_of(name).folder / "settings.toml").read_text()
+    with pytest.raises(SettingsError, match="threads was 6 and is 2"):
+        execute(place_of("one", threads=2, trials=3))
+    execute(place_of("one", threads=6, trials=3))
+
+
 def test_settings_may_change_until_there_is_a_trial(place_of, monkeypatch):
     def interrupted(self, *args, **more):
         raise KeyboardInterrupt

@@ -17,7 +17,7 @@ from search.errors import SearchError
 from search.evaluator import silent
 from search.journal import Journal, contents
 from search.run import execute
-from search.trials import COMPLETE, FAILED, REUSED, Failure, Job, Outcome, Stage
+from search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
 from search.workers import Workers
 
 SPACE = SearchSpace.cvpr2019()
@@ -141,28 +141,6 @@ def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
     with Workers(Troubled(), 1, timeout=90, clock=lambda: now[0]) as workers:
         workers.submit(job(0), late)
         assert workers.next() == (0, scored(0))
-
-
-class Threads:
-    """Tells how many threads its process is to use."""
-
-    def __call__(self, job, progress):
-        return Outcome(FAILED, (), Failure("invalid", os.environ.get("OMP_NUM_THREADS", "all")))
-
-
-@pytest.mark.parametrize(
-    ("places", "given", "expected"),
-    [(1, None, "all"), (2, None, "3"), (9, None, "1"), (2, "7", "7")],
-)
-def test_workers_share_the_cores(monkeypatch, places, given, expected):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(6))
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if given:
-        monkeypatch.setenv("OMP_NUM_THREADS", given)
-    with Workers(Threads(), places) as workers:
-        workers.submit(job(0), silent)
-        assert workers.next()[1].failure.detail == expected
-    assert os.environ.get("OMP_NUM_THREADS") == given
 
 
 def test_a_bug_is_raised_here_with_its_traceback():
