@@ -16,7 +16,7 @@ from search.errors import SearchError
 from search.plots import new_figure, save_figure, scatter
 from search.ranks import chance, spearman
 from search.training_place import TrainingPlace, train
-from search.trials import COMPLETE, Trial
+from search.trials import COMPLETE, SCORED, Trial
 
 STAGES = ("stage1", "stage2", "full")
 """The three rewards of an architecture."""
@@ -47,12 +47,12 @@ class Sampled:
 
     def row(self) -> dict[str, Any]:
         """As plain data."""
-        first, second = (stage.reward for stage in self.trial.stages)
+        rewards = [stage.reward for stage in self.trial.stages]
         found = self.result or {}
         return {
             "trial": self.trial.number + 1,
-            "stage1": first,
-            "stage2": second,
+            "stage1": rewards[0],
+            "stage2": rewards[1] if len(rewards) > 1 else None,
             "full": found.get("reward"),
             "miou": found.get("miou"),
             "parameters": self.trial.parameters,
@@ -63,17 +63,18 @@ class Sampled:
 
 
 def choose(trials: Sequence[Trial], count: int) -> list[Trial]:
-    """At most ``count`` trials through both stages, spread evenly over their rewards' ranks.
+    """At most ``count`` trials, spread evenly over the ranks of their last stages' rewards.
 
-    The best and the worst are among them (paper: 10 poor, 10 medium and 10 good ones).
+    The best and the worst are among them (paper: 10 poor, 10 medium and 10 good ones), and so
+    are some that were stopped after stage 1.
 
     Raises:
         SearchError: when there are too few.
     """
-    both = [trial for trial in trials if trial.state == COMPLETE]
-    ranked = sorted(both, key=lambda trial: (trial.stages[-1].reward, trial.number))
+    scored = [trial for trial in trials if trial.state in SCORED]
+    ranked = sorted(scored, key=lambda trial: (trial.stages[-1].reward, trial.number))
     if len(ranked) < LEAST:
-        found = f"{len(ranked)} trials went through both stages"
+        found = f"{len(ranked)} trials with a reward of their own"
         raise SearchError("correlate", found, f"at least {LEAST}")
     if len(ranked) <= count:
         return ranked

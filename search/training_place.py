@@ -93,6 +93,14 @@ class TrainingPlace:
             return self.search.parts
         return tuple(range(len(self.search.dataset))), tuple(range(len(self.val_dataset)))
 
+    @property
+    def judges(self) -> str:
+        """In words, the images that are validated on."""
+        count = len(self.indices[1])
+        if self.val_dataset is None:
+            return f"{count} images of meta-val (the data have no part for it)"
+        return f"{count} images of their validation part"
+
     def train_images(self) -> Examples:
         """Images to train on, transformed at random, with a teacher's logits if there is one."""
         whole = self.search.train_images(self.settings.data.scale)
@@ -206,13 +214,12 @@ def _training(place: TrainingPlace) -> LongTraining:
 
 def _introduction(place: TrainingPlace) -> str:
     """What is about to happen."""
-    (height, width), (first, second) = place.settings.data.size, place.indices
-    where = "" if place.val_dataset is not None else " (meta-val: the data have no part for it)"
+    (height, width), first = place.settings.data.size, place.indices[0]
     what = place.network.name if place.genotype is None else str(place.genotype)
     return (
         f"training {what} on {place.search.dataset.name}: {len(first)} images at "
         f"{height}x{width}, {place.settings.train.epochs} epochs; "
-        f"validating on {len(second)}{where}"
+        f"validating on {place.judges}"
     )
 
 

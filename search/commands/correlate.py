@@ -15,6 +15,7 @@ from genotype.console import OneLineCommand, print_json
 from search.cache import cache_dir
 from search.commands import options
 from search.commands.train import OPTIONS, settings_like
+from search.config import resolve
 from search.correlation import choose, plot, report, train_all
 from search.identity import write_json
 from search.journal import Journal
@@ -49,14 +50,16 @@ def correlate(
     """Train a sample of RUN's architectures for long, and compare with their rewards.
 
     Spearman's rank correlation of the rewards after stage 1, stage 2 and full training
-    (paper, Figure 5). Ctrl-C or a kill loses no architecture that is finished, and of the
+    (paper, Figure 5), over the whole range of rewards: of an architecture that was stopped
+    there is none after stage 2. Ctrl-C or a kill loses no architecture that is finished, and of the
     one under way what came after its last checkpoint; the same command goes on.
     """
     require_matplotlib()
     with Journal(folder) as journal:
-        trials = journal.trials()
+        trials, meta = journal.trials(), journal.meta()
     chosen = choose(trials, count)
-    settings = settings_like(preset, folder, OPTIONS, named, sets)
+    rewarded_alike = ("task.ignore", resolve(meta["settings"]).ignored)
+    settings = settings_like(preset, folder, OPTIONS, named, [rewarded_alike, *sets])
     out = out or folder / "correlate"
     display = display_on_stderr()
 
@@ -66,6 +69,8 @@ def correlate(
 
     def work() -> int:
         found = report(trials, train_all(chosen, place_of, display.say))
+        found["full_scored_on"] = place_of(chosen[0]).judges
+        found["ignored"] = list(settings.task.ignore or ())
         files = {"plot": out / "correlation.png", "data": out / "correlation.json"}
         plot(found, files["plot"])
         found["files"] = {kind: str(path) for kind, path in files.items()}
@@ -94,6 +99,8 @@ def _print(found: Mapping[str, Any]) -> None:
         table.add_row(f"{_AFTER[known['first']]}, {_AFTER[known['second']]}", *_cells(known))
     table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
     console.print(table)
+    left_out = f"; not counted: {', '.join(found['ignored'])}" if found["ignored"] else ""
+    click.echo(f"full training is scored on {found['full_scored_on']}{left_out}")
     for path in found["files"].values():
         click.echo(path)
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from search.correlation import PAIRS, choose, correlations
 from search.errors import SearchError
 from search.ranks import chance, ranks, spearman, summary
 from search.run import execute
-from search.trials import COMPLETE, STOPPED, Stage, Trial, best_of
+from search.trials import COMPLETE, FAILED, STOPPED, Stage, Trial, best_of
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12)
 PAIRED = st.integers(2, 12).flatmap(
@@ -84,24 +85,31 @@ def test_summary_of_few():
 def trial(number, *rewards):
     state = COMPLETE if len(rewards) == 2 else STOPPED
     stages = tuple(Stage(reward, {}) for reward in rewards)
-    return Trial(number, 0, None, str(number), 0, state, stages, rewards[-1])
+    return Trial(number, 0, None, str(number), 0, state, stages, (rewards or (None,))[-1])
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=40), st.integers(3, 30))
 def test_chosen_ones_spread_over_the_ranks(values, count):
-    trials = [trial(n, 0.5, value) for n, value in enumerate(values)] + [trial(99, 0.7)]
+    """Stopped ones, every third here, as well as those through both stages."""
+    trials = [
+        trial(n, *((value,) if n % 3 == 0 else (0.5, value))) for n, value in enumerate(values)
+    ]
+    trials.append(replace(trial(99), state=FAILED))
     found = choose(trials, count)
     assert len(found) == min(count, len(values))
     assert len({one.number for one in found}) == len(found)
     rewards = [one.stages[-1].reward for one in found]
     assert rewards == sorted(rewards)
     assert (rewards[0], rewards[-1]) == (min(values), max(values))
-    assert all(one.state == COMPLETE for one in found)
+    if count >= len(values):
+        assert {one.state for one in found} == {COMPLETE, STOPPED}
 
 
 def test_too_few_are_refused():
-    with pytest.raises(SearchError, match="2 trials went through both stages, expected at least 3"):
-        choose([trial(0, 0.1, 0.2), trial(1, 0.1, 0.3), trial(2, 0.4)], 5)
+    with pytest.raises(
+        SearchError, match="2 trials with a reward of their own, expected at least 3"
+    ):
+        choose([trial(0, 0.1, 0.2), trial(1, 0.4), replace(trial(2), state=FAILED)], 5)
 
 
 def test_correlations_leave_failures_out():
@@ -145,6 +153,28 @@ def test_a_sample_is_trained_and_compared(run, place_of):
     assert {r["spearman"] for r in found["correlations"]} == {1.0}, "the null learner is consistent"
     assert Path(found["files"]["plot"]).read_bytes().startswith(b"\x89PNG")
     assert json.loads(Path(found["files"]["data"]).read_text()) == found
+
+
+def test_stopped_ones_take_part_and_classes_left_out_are_the_searchs(run, place_of):
+    """Fails where full training counts a class that rewards leave out."""
+    place = place_of("run", trials=6, search__proceed=0.0, task__ignore=("road",))
+    trials = execute(place)
+    assert STOPPED in {trial.state for trial in trials}
+    result = run("correlate", place.folder, *PLAN[:-1], 6, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    stopped = {trial.number + 1 for trial in trials if trial.state == STOPPED}
+    for row in found["architectures"]:
+        assert (row["stage2"] is None) == (row["trial"] in stopped)
+        own = place.folder / "correlate" / f"trial-{row['trial']:05}"
+        assert json.loads((own / "training.json").read_text())["settings"]["task"] == {
+            "ignore": ["road"]
+        }
+    counts = {(row["first"], row["second"]): row["count"] for row in found["correlations"]}
+    assert counts["stage1", "full"] == len(found["architectures"])
+    assert counts["stage2", "full"] == len(found["architectures"]) - len(stopped)
+    assert found["ignored"] == ["road"]
+    assert found["full_scored_on"] == "2 images of their validation part"
 
 
 def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
