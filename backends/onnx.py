@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from backends.base import ExportOptions
 from compiler import CompilerError, Node, Program, infer_shapes
+from compiler.places import SIZES
 
 IR_VERSION = 8
 """The oldest that holds opset 18, so that older runtimes read the file."""
@@ -152,7 +153,7 @@ class _Writer:
         # Not of the bytes themselves: TensorRT takes those as an input to cast, no more.
         source = f"{like.name}.nchw" if like.op == "input" and like["bytes"] else like.name
         whole, channels = self._size_name(node, key), self._channels(node, key)
-        batch, plane = f"{source}.batch", f"{source}.plane"
+        batch, plane = f"{source}{SIZES}batch", f"{source}{SIZES}plane"
         for name, start, end in ((batch, 0, 1), (plane, 2, 4)):
             if name not in self.sizes:
                 yield helper.make_node("Shape", [source], [name], name, start=start, end=end)
@@ -168,7 +169,7 @@ class _Writer:
     def _size_name(self, node: Node, key: str) -> str:
         """The value that holds the size at run time."""
         like = node.inputs[node.record.size_from or 0]
-        return f"{like}.size{self._channels(node, key)}"
+        return f"{like}{SIZES}{self._channels(node, key)}"
 
     def _known_size(self, node: Node, key: str) -> list[str]:
         """What tells ``node`` a size that is known now; empty where it is not.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from genotype import Genotype
 
+SIZES = ".sizes."
+"""In the names of ONNX nodes that compute sizes at run time, behind the map's."""
 OVERHEAD, UNMATCHED = "overhead", "unmatched"
 
 
@@ -34,7 +36,6 @@ class Place:
 
 _BLOCK = re.compile(r"decoder\.block(\d+)\.(?:(left|right)\b\.?)?(.*)")
 _OPERATION = re.compile(r"(first|branch\d+\.op\d+|branch\d+\.sum|agg|sum)\b")
-_SIZES = re.compile(r".*\.(size|spread_size)")
 _ELSEWHERE = (
     (re.compile(r"encoder\.layer(\d+)\b"), "encoder", "encoder layer {}"),
     (re.compile(r"encoder\b"), "encoder", "encoder"),
@@ -59,7 +60,7 @@ class Places:
 
     def of(self, name: str) -> Place | None:
         """The place of a node of this name; None for a name that is not of this scheme."""
-        if _SIZES.fullmatch(name):
+        if SIZES in name:
             return Place(OVERHEAD, "sizes at run time")
         match = _BLOCK.match(name)
         if match:

@@ -74,9 +74,7 @@ class Primitive:
         elementwise: multiply-adds an output element that some countings add: 2 for a
             batch norm.
         onnx: its ONNX form from the attributes.
-        linear: f(a x + b y) = a f(x) + b f(y) (for add and concat: in all inputs jointly).
         pointwise: each output pixel depends on the same pixel of the inputs alone.
-        commutative: the order of the inputs does not matter.
         keeps_nonnegative: the output is >= 0 where all inputs are.
         makes_nonnegative: the output is >= 0 whatever the input.
         size_from: index of an input of which only the size is used, if any.
@@ -91,9 +89,7 @@ class Primitive:
     weights: Callable[[Attrs, Sequence[int]], dict[str, Weight]] | None = None
     multiply_adds: Callable[[Attrs, Sequence[Shape], Shape], int] = lambda attrs, ins, out: 0
     elementwise: int = 0
-    linear: bool = False
     pointwise: bool = False
-    commutative: bool = False
     keeps_nonnegative: bool = False
     makes_nonnegative: bool = False
     size_from: int | None = None
@@ -292,7 +288,6 @@ _RECORDS = (
         _ONE,
         shape=lambda attrs, shapes: (shapes[0][0], 1, 1),
         onnx=lambda attrs: OnnxOp("GlobalAveragePool", ("0",)),
-        linear=True,
         keeps_nonnegative=True,
     ),
     Primitive(
@@ -300,7 +295,6 @@ _RECORDS = (
         _TWO,
         shape=_spread_shape,
         onnx=lambda attrs: OnnxOp("Expand", ("0", "spread")),
-        linear=True,
         keeps_nonnegative=True,
         size_from=1,
     ),
@@ -309,7 +303,6 @@ _RECORDS = (
         _TWO,
         shape=_follow,
         onnx=lambda attrs: _resize_onnx("half_pixel"),
-        linear=True,
         keeps_nonnegative=True,
         size_from=1,
     ),
@@ -318,7 +311,6 @@ _RECORDS = (
         _TWO,
         shape=_follow,
         onnx=lambda attrs: _resize_onnx("align_corners"),
-        linear=True,
         keeps_nonnegative=True,
         size_from=1,
     ),
@@ -327,9 +319,7 @@ _RECORDS = (
         _MANY,
         shape=_broadcast,
         onnx=lambda attrs: OnnxOp("Add", ("*",)),
-        linear=True,
         pointwise=True,
-        commutative=True,
         keeps_nonnegative=True,
     ),
     Primitive(
@@ -337,7 +327,6 @@ _RECORDS = (
         _MANY,
         shape=_concat_shape,
         onnx=lambda attrs: OnnxOp("Concat", ("*",), {"axis": 1}),
-        linear=True,
         pointwise=True,
         keeps_nonnegative=True,
     ),
@@ -346,7 +335,6 @@ _RECORDS = (
         _ONE,
         shape=_same,
         onnx=lambda attrs: OnnxOp("Identity", ("0",)),
-        linear=True,
         pointwise=True,
         keeps_nonnegative=True,
     ),
@@ -372,7 +360,6 @@ _RECORDS = (
         _ONE,
         shape=_same,
         onnx=lambda attrs: OnnxOp("Mul", ("0", "=0.0")),
-        linear=True,
         pointwise=True,
         keeps_nonnegative=True,
         makes_nonnegative=True,

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from compiler import Graph, ModelSpec, Program, lower
 from compiler.weights import randomised
 from genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
-from genotype.vocabulary import BN, RELU, conv, depthwise
+from genotype.space import Token
+from genotype.vocabulary import BN, GLOBAL_MEAN, RELU, conv, depthwise
 
 PAPER = SearchSpace.cvpr2019()
 SMALL = SearchSpace(4, 2, 2, Vocabulary(CVPR2019.operations[1:3] + CVPR2019.operations[8:]))
@@ -20,21 +21,46 @@ MIXED = Operation(
 )
 CUSTOM = SearchSpace(vocabulary=CVPR2019.extended(MIXED))
 SPACES = (PAPER, SMALL, FIVE, CUSTOM)
+POINTS = SearchSpace(
+    vocabulary=CVPR2019.extended(Operation("mean", "mean", "1x1 map", (GLOBAL_MEAN,)))
+)
+"""Its maps may be 1x1 where others are not."""
 
 TINY = ModelSpec(classes=3, agg_size=4, sep_repeats=2, auxiliary="cell", width=0.1)
 
 
 def genotypes(*spaces: SearchSpace) -> st.SearchStrategy[Genotype]:
-    """Genotypes of the given spaces (all of ours by default)."""
+    """Genotypes of the given spaces (all of ours by default).
+
+    What most passes are about, zero, skip and gap, is drawn more often than the rest.
+    """
 
     def of(space: SearchSpace) -> st.SearchStrategy[Genotype]:
-        choices = [st.integers(0, token.size - 1) for token in space.layout]
+        choices = [values(token, space.vocabulary) for token in space.layout]
         return st.tuples(*choices).map(space.genotype)
 
     return st.sampled_from(spaces or SPACES).flatmap(of)
 
 
-def program(genotype: Genotype, spec: ModelSpec = TINY, seed: int = 0) -> Program:
-    """The network of ``genotype`` with every weight and statistic random."""
+def values(token: Token, vocabulary: Vocabulary) -> st.SearchStrategy[int]:
+    """Values of a choice."""
+    every = st.integers(0, token.size - 1)
+    special = [i for i, name in enumerate(vocabulary.names) if name in ("zero", "skip", "gap")]
+    if token.kind != "operation" or not special:
+        return every
+    return st.one_of(every, st.sampled_from(special))
+
+
+def program(
+    genotype: Genotype, spec: ModelSpec = TINY, seed: int = 0, dead: bool = False
+) -> Program:
+    """The network of ``genotype`` with every weight and statistic random.
+
+    Where ``dead``, about half of the biases are so low that the ReLUs behind give 0.
+    """
     graph: Graph = lower(genotype, spec)
-    return Program(graph, randomised(graph, seed), str(genotype))
+    params = randomised(graph, seed)
+    if dead:
+        biases = [name for name in params if name.endswith("bias")]
+        params = {**params, **{name: params[name] - 9 for name in biases[::2]}}
+    return Program(graph, params, str(genotype))

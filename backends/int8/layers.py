@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 
 from backends.onnx import PARTIAL
+from compiler.places import SIZES
 
 OPERATORS = ("Conv", "Relu", "Clip", "Add", "Resize", "Concat", "GlobalAveragePool", "MaxPool")
 """What is quantised. The rest (softmax, argmax, changes of type) has no use for it."""
@@ -59,7 +60,7 @@ def _is_activation(model: onnx.ModelProto, names: Sequence[str]) -> bool:
 
 
 def _has_use(node: onnx.NodeProto, weights: Mapping[str, Any]) -> bool:
-    if node.name.startswith(ENDS) or ".sizes" in node.name:
+    if node.name.startswith(ENDS) or SIZES in node.name:
         return False
     if node.op_type != "Conv":
         return True

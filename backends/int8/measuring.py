@@ -54,10 +54,6 @@ class Judge:
             for view in self.views
         }
 
-    def drop(self, runner: Runner) -> float:
-        """The largest of ``drops``."""
-        return max(self.drops(runner).values())
-
     def error(self, runner: Runner, most: int) -> float:
         """Mean error on the first ``most`` photographs, over the float output's mean size.
 
@@ -72,12 +68,12 @@ class Judge:
         wrong = sum(float(np.abs(a - b).mean()) for a, b in zip(found, expected, strict=True))
         return wrong / max(sum(float(np.abs(each).mean()) for each in expected), TINY)
 
-    def miou(self, runner: Runner | None = None) -> float | None:
-        """Mean IoU of a network, or of the float model; None where no labels are given."""
+    def miou(self, runner: Runner) -> float | None:
+        """Mean IoU of a network; None where no labels are given."""
         if not self.labels:
             return None
         view = self.views[0]
-        outputs = view.expected if runner is None else [runner(f)[MAIN] for f in view.feeds]
+        outputs = [runner(feed)[MAIN] for feed in view.feeds]
         return mean_iou(outputs, self.labels, self.classes)
 
 

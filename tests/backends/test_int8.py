@@ -232,7 +232,7 @@ def test_error_grades_what_changes_no_label():
     expected[:, 1] = 10
     judge = Judge([View((4, 4), [{}], [expected])], [], 3)
     near, far = (lambda feed, by=by: {"main": expected + by} for by in (0.1, 0.2))
-    assert judge.drop(near) == judge.drop(far) == 0
+    assert judge.drops(near) == judge.drops(far) == {(4, 4): 0}
     assert 0 < judge.error(near, 1) < judge.error(far, 1)
 
 

@@ -94,7 +94,6 @@ def test_the_worst_size_decides():
 
     judge = Judge(views, [], 2)
     assert judge.drops(good_at_4) == {(4, 4): 0.0, (8, 8): 1.0}
-    assert judge.drop(good_at_4) == 1.0
 
 
 @pytest.mark.parametrize("size", [(64, 96), None])

@@ -199,7 +199,7 @@ PLACES = {
     "input.normalise": ("input", "input"),
     "output.resize": ("output", "output"),
     "main.output": ("output", "output"),
-    "decoder.block1.sum.size": ("overhead", "sizes at run time"),
+    "decoder.block1.sum.sizes.8": ("overhead", "sizes at run time"),
 }
 
 

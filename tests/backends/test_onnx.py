@@ -46,10 +46,9 @@ def zero_and_skip() -> list[Genotype]:
 
 
 @settings(max_examples=25)
-@given(genotype=genotypes())
-def test_unoptimised_and_optimised_agree_with_the_oracle(genotype):
-    described = program(genotype)
-    size = SIZES[hash(genotype) % len(SIZES)]
+@given(genotype=genotypes(), size=st.sampled_from(SIZES), dead=st.booleans())
+def test_unoptimised_and_optimised_agree_with_the_oracle(genotype, size, dead):
+    described = program(genotype, dead=dead)
     reference, inputs = ReferenceRunner(described), noise(described, size, 0)
     for source in (described, run(INFERENCE, described)[0]):
         assert compare(onnx_runner(source, size), reference, inputs).within(1e-4)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from backends.reference import ReferenceRunner
 from backends.verification import noise
 from compiler import CompilerError, Program, cost, infer_shapes, make_node, parse_graph, verify
+from compiler.interface import HEADS, Interface, with_interface
 from compiler.passes import INFERENCE, FoldBatchNorm, run
 from compiler.rewriting import Replacement, rewrite
 from compiler.weights import randomised
-from tests.strategies import genotypes, program
+from genotype import parse
+from tests.strategies import POINTS, SPACES, genotypes, program
 
 SIZE = (37, 29)
 HEAD = "image = input(; channels=3)\n"
@@ -202,6 +204,8 @@ def check_laws(each, before: Program) -> None:
     shapes = infer_shapes(before.graph, SIZE), infer_shapes(after.graph, SIZE)
     expected, found = outputs(before), outputs(after)
     for name, node in kept.items():
+        assert found[name].dtype == expected[name].dtype
+        assert found[name].shape == expected[name].shape
         assert shapes[1][node] == shapes[0][dict(before.graph.outputs)[name]]
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-9)
     assert each(after).graph == after.graph
@@ -210,23 +214,66 @@ def check_laws(each, before: Program) -> None:
     assert costs[1].parameters <= costs[0].parameters
 
 
+@st.composite
+def networks(draw):
+    """Networks of any space, with weights that may make whole maps constant, and any ends."""
+    described = program(draw(genotypes(*SPACES, POINTS)), dead=draw(st.booleans()))
+    return with_interface(described, Interface(draw(st.sampled_from(HEADS)), draw(st.booleans())))
+
+
 @pytest.mark.parametrize("each", INFERENCE, ids=lambda p: p.name)
 @settings(max_examples=10)
-@given(genotype=genotypes())
-def test_laws(each, genotype):
-    check_laws(each, program(genotype))
+@given(network=networks())
+def test_laws(each, network):
+    check_laws(each, network)
 
 
-@settings(max_examples=25)
-@given(genotype=genotypes())
-def test_laws_of_the_whole_pipeline(genotype):
-    check_laws(lambda p: run(INFERENCE, p)[0], program(genotype))
+@settings(max_examples=40)
+@given(network=networks())
+def test_laws_of_the_whole_pipeline(network):
+    check_laws(lambda p: run(INFERENCE, p)[0], network)
 
 
-@settings(max_examples=15)
-@given(genotype=genotypes(), order=st.permutations(INFERENCE), count=st.integers(1, len(INFERENCE)))
-def test_any_passes_in_any_order_keep_the_result(genotype, order, count):
-    check_laws(lambda p: run(order[:count], p)[0], program(genotype))
+@settings(max_examples=20)
+@given(network=networks(), order=st.permutations(INFERENCE), count=st.integers(1, len(INFERENCE)))
+def test_any_passes_in_any_order_keep_the_result(network, order, count):
+    check_laws(lambda p: run(order[:count], p)[0], network)
+
+
+ONCE_BROKEN = [
+    "[[[0,3],[4,4],[5,3]],[10,[1,1,10,10],[3,1,6,6],[2,1,0,10]]]",
+    "[[[3,3],[3,2],[3,0]],[10,[0,0,10,10],[0,0,4,4],[1,1,1,10]]]",
+]
+
+
+@pytest.mark.parametrize("text", ONCE_BROKEN)
+def test_a_sum_may_get_spread_terms_twice(text):
+    check_laws(lambda p: run(INFERENCE, p)[0], program(parse(text).genotype))
+
+
+def test_convolutions_that_share_weights_fold_each_its_own_norm():
+    text = """a = conv2d(image; kernel=3, out=3) @w
+              b = batch_norm(a) @n
+              c = conv2d(b; kernel=3, out=3) @w
+              d = batch_norm(c) @m
+              return main=d"""
+    before = example(text)
+    exact = replace(before, params={k: v.astype(np.float64) for k, v in before.params.items()})
+    after = FoldBatchNorm()(exact)
+    assert {node.op for node in after.graph.nodes} == {"input", "conv2d"}
+    np.testing.assert_allclose(outputs(after)["main"], outputs(before)["main"], rtol=1e-9)
+
+
+def test_labels_of_a_constant_keep_type_and_batch():
+    text = """z = zero(image)
+              c = conv2d(z; kernel=3, out=4, bias=1) @c
+              m = global_mean(c)
+              l = argmax(m)
+              return main=l"""
+    before = example(text)
+    after = run(INFERENCE, before)[0]
+    assert outputs(after)["main"].dtype == outputs(before)["main"].dtype == np.uint8
+    check_laws(lambda p: run(INFERENCE, p)[0], before)
 
 
 def test_a_zero_that_gives_a_sum_its_size_stays():
