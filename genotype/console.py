@@ -21,7 +21,7 @@ import secrets
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -199,7 +199,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             yield temporary
             os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system fails for a missing file too
+            temporary.unlink()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def export_trial(
     has_weights = source.is_file()
     if has_weights:
         with atomic_write(weights) as path:
-            shutil.copyfile(source, path)
+            path.write_bytes(source.read_bytes())
     return {
         "trial": trial.number + 1,
         "genotype": str(genotype),

@@ -65,7 +65,7 @@ def open_store(
         dtypes: the stored type by array name, where it is not the computed one.
 
     Raises:
-        OSError: when it cannot be written; nothing is left behind then.
+        OSError: naming ``folder``, when it cannot be written; nothing is left behind then.
         ValueError: when a value does not fit the stored type.
     """
     fault = _fault(folder, total)
@@ -77,6 +77,11 @@ def open_store(
         temporary.mkdir()
         _write(temporary, total, compute(), dtypes)
         _replace(temporary, folder)
+    except OSError as error:
+        where = temporary if error.filename is None else Path(os.fsdecode(error.filename))
+        if error.errno is None or not where.is_relative_to(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Store(folder, total, "" if fault == "missing" else fault)

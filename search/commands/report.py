@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from backends.base import BackendUnavailable
-from genotype.console import OneLineCommand, print_json
+from genotype.console import CommandError, OneLineCommand, print_json
 from search.cache import cache_dir
 from search.commands import options
 
@@ -43,7 +43,13 @@ def report(
     diagnostics, failures, settings.
     """
     write = _writer()
-    found = write(folder, against, output or folder / NAME, cache_dir(cache))
+    try:
+        found = write(folder, against, output or folder / NAME, cache_dir(cache))
+    except OSError as error:
+        if output is not None or error.filename != str(folder / NAME):
+            raise
+        words = f"{folder / NAME}: {error.strerror}, expected --output with another place"
+        raise CommandError(words) from error
     if as_json:
         print_json(found)
     else:

@@ -1,9 +1,12 @@
 """``nassearch``: what it prints where, its files, its exit statuses."""
 
+import errno
 import json
+import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -308,6 +311,20 @@ def test_export_of_one_trial_with_and_without_weights(run, finished, tmp_path):
     assert run("export", folder, "--trial", 9, "--output", tmp_path).exit_code == 1
     both = run("export", folder, "--trial", 1, "--best", 1, "--output", tmp_path)
     assert both.exit_code == 2
+
+
+def test_export_onto_a_full_disk_names_the_target(run, finished, tmp_path, monkeypatch):
+    """Not the weights that are read."""
+
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = run("export", finished[0], "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        rf"error: {tmp_path}/out/trial-\d+\.safetensors: No space left on device\n", result.stderr
+    )
 
 
 def test_pareto_front_of_a_run(run, finished):

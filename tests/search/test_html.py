@@ -363,6 +363,12 @@ def test_the_command(run_of, tmp_path):
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     done = CliRunner().invoke(main, ["report", str(folder), "--json", "--against", str(folder)])
     assert json.loads(done.stdout)["scored"] == 3
+    (folder / "report.html").unlink()
+    (folder / "report.html").mkdir()
+    done = CliRunner().invoke(main, ["report", str(folder), "--cache", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "report.html: is a directory" in done.stderr
+    assert done.stderr.endswith("expected --output with another place\n")
     done = CliRunner().invoke(main, ["report", str(tmp_path / "none")])
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1

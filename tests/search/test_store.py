@@ -1,9 +1,11 @@
 """Stores: whole or absent, checked, rebuilt when damaged."""
 
+import errno
+
 import numpy as np
 import pytest
 
-from search.store import MANIFEST, open_store
+from search.store import MANIFEST, _Column, open_store
 
 VALUES = np.random.default_rng(0).normal(size=(11, 3, 4)).astype(np.float32)
 LABELS = np.arange(11, dtype=np.uint8)
@@ -105,3 +107,23 @@ def test_another_number_of_rows_is_not_the_same_store(tmp_path):
 def test_the_files_are_plain_npy(tmp_path):
     open_it(tmp_path / "s", Computation())
     np.testing.assert_array_equal(np.load(tmp_path / "s" / "a.b.npy"), VALUES)
+
+
+def test_a_full_disk_is_named_by_the_stores_folder(tmp_path, monkeypatch):
+    def full(self, name, values):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_Column, "append", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        open_it(tmp_path / "s", Computation())
+    assert caught.value.filename == str(tmp_path / "s")
+    assert listing(tmp_path) == []
+
+
+def test_what_cannot_be_read_is_named_itself(tmp_path):
+    def compute():
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "image.png")
+
+    with pytest.raises(FileNotFoundError) as caught:
+        open_it(tmp_path / "s", compute)
+    assert caught.value.filename == "image.png"
