@@ -10,6 +10,7 @@ Source: https://docs.openvino.ai/2025/openvino-workflow/model-preparation/conver
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -31,6 +32,9 @@ CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 """One image at a time, and no silent bfloat16, which processors that have it use otherwise:
 https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html
 """
+
+_IR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<net\s[^>]*version=", re.DOTALL)
+"""How the ``.xml`` starts."""
 
 
 class OpenvinoExporter:
@@ -94,6 +98,7 @@ class OpenvinoRunner:
     def __init__(self, model: str | Path, threads: int | None = None) -> None:
         path = Path(model)
         config = CONFIG | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
+        _refuse_damaged(path)
         try:
             core = ov.Core()
             found = core.read_model(str(path))
@@ -103,7 +108,9 @@ class OpenvinoRunner:
         except RuntimeError as error:
             raise ValueError(f"{path}: openvino: {_reason(error)}") from error
         if WEIGHTS in self.metadata and self.metadata[WEIGHTS] != _hash(path.with_suffix(".bin")):
-            raise ValueError(f"{path}: the .bin beside it holds the weights of another file")
+            raise CompilerError(
+                str(path.with_suffix(".bin")), "weights of another file", f"those of {path}"
+            )
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name.
@@ -116,6 +123,21 @@ class OpenvinoRunner:
         except RuntimeError as error:
             raise ValueError(f"openvino: {_reason(error)}") from error
         return {each.name: x for each, x in zip(self.outputs, found.values(), strict=True)}
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Before OpenVINO, which tries what is no IR as models of other kinds, and prints that.
+
+    Raises:
+        CompilerError: when it is no IR, or has no weights beside it.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if _IR.match(head) is None:
+        raise CompilerError(str(path), "no OpenVINO IR", "an .xml file that nascompile wrote")
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise CompilerError(str(weights), "no such file", f"the weights of {path}")
 
 
 def _tensors(ports: Any) -> tuple[Tensor, ...]:

@@ -6,6 +6,8 @@ Source: https://docs.pytorch.org/docs/stable/export.html
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -106,14 +108,13 @@ class Pt2Runner:
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         extra = {METADATA: ""}
+        _refuse_damaged(Path(path))
         try:
             with Path(path).open("rb") as file:
                 program = torch.export.load(file, extra_files=extra)
             self._module = program.module()
             self.metadata: dict[str, str] = json.loads(extra[METADATA])
             self.inputs, self.outputs = _ends(program, json.loads(self.metadata["inputs"]))
-        except OSError:
-            raise
         except Exception as error:
             # What torch raises for a damaged archive has no base class but Exception.
             first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -134,6 +135,24 @@ class Pt2Runner:
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"torch: {str(error).splitlines()[0]}") from error
         return {name: tensor.numpy() for name, tensor in found.items()}
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Reads the archive first, since torch prints pages of log about a damaged one.
+
+    Raises:
+        CompilerError: when it is none, is damaged, or is not nascompile's.
+    """
+    expected = "a .pt2 file that nascompile wrote"
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            names, damaged = archive.namelist(), archive.testzip()
+    except (zipfile.BadZipFile, EOFError, ValueError, zlib.error):
+        raise CompilerError(str(path), "no archive, or a truncated one", expected) from None
+    if damaged is not None:
+        raise CompilerError(str(path), f"{damaged} in it is damaged", expected)
+    if not any(name.endswith(f"/extra/{METADATA}") for name in names):
+        raise CompilerError(str(path), f"a truncated archive, or one without {METADATA}", expected)
 
 
 def _ends(program: Any, names: list[str]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

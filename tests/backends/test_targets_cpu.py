@@ -7,7 +7,9 @@ import re
 import resource
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -149,16 +151,66 @@ def test_a_damaged_ir_is_refused_in_one_line(damage):
         data = bytearray(weights.read_bytes())
         data[1000] ^= 1
         weights.write_bytes(data)
-    with pytest.raises(ValueError, match=r"net\.xml: ") as error:
+    with pytest.raises(ValueError, match=r"net\.(xml|bin): ") as error:
         backend("runner", "openvino")(Path("net.xml"))
     assert "\n" not in str(error.value)
 
 
-def test_damaged_archives_are_refused():
-    Path("a.pt2").write_bytes(b"not an archive")
-    with pytest.raises(ValueError, match=r"a\.pt2: torch: ") as error:
+NO_IR = {
+    "empty": b"",
+    "text": b"hello\n",
+    "another document": b"<?xml version='1.0'?><html/>",
+    "hollow": b"<?xml version='1.0'?><net name='x'></net>",
+    "truncated": b"<?xml version='1.0'?><net name='x' version='11'><layers>",
+    "binary": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("kind", NO_IR)
+def test_what_is_no_ir_is_one_line(kind, capfd):
+    pytest.importorskip("openvino", reason="needs openvino")
+    Path("a.xml").write_bytes(NO_IR[kind])
+    Path("a.bin").touch()
+    result = CliRunner().invoke(nasrun, ["explain", "a.xml"])
+    assert re.fullmatch(r"error: a\.xml: .+\n", result.stderr)
+    assert capfd.readouterr() == ("", "")
+
+
+ARCHIVES = {
+    "text": (lambda good: b"not an archive", "no archive, or a truncated one"),
+    "empty": (lambda good: b"", "no archive, or a truncated one"),
+    "half": (lambda good: good[: len(good) // 2], "no archive, or a truncated one"),
+    "nearly whole": (lambda good: good[:-30], "a truncated archive, or one without"),
+    "one bit": (lambda good: good[:5000] + bytes([good[5000] ^ 1]) + good[5001:], "is damaged"),
+    "another archive": (lambda good: zipped("a/b.txt"), "one without metadata.json"),
+    "hollow": (lambda good: zipped("a/extra/metadata.json"), "torch: "),
+}
+
+
+def zipped(name: str) -> bytes:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(name, "{}")
+    return archive.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pt2(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("pt2") / "good.pt2"
+    backend("exporter", "torch")().export(network(), path, ExportOptions((64, 64)), METADATA)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_damaged_archives_are_one_line(kind, pt2, capfd):
+    make, message = ARCHIVES[kind]
+    Path("a.pt2").write_bytes(make(pt2))
+    with pytest.raises(ValueError, match=r"a\.pt2: ") as error:
         backend("runner", "pt2")(Path("a.pt2"))
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
+    if kind != "hollow":
+        assert capfd.readouterr() == ("", "")
     with pytest.raises(FileNotFoundError):
         backend("runner", "pt2")(Path("none.pt2"))
 
