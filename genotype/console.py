@@ -3,8 +3,8 @@
 A command is declared with ``@click.group(cls=OneLineGroup)`` or
 ``@click.command(cls=OneLineCommand)``; its subcommands need nothing more. Then:
 
-* the exit status is 0 for done, 1 for failed, 2 for wrong use. A command may return an
-  int to choose it;
+* the exit status is 0 for done, 1 for failed, 2 for wrong use, 130 for interrupted. A
+  command may return an int to choose it;
 * an error is one line on stderr, ``error: ...``; ``--debug``, which every command takes,
   adds the traceback;
 * a reader that closes the pipe early (``| head``) ends the command silently, with 0.
@@ -29,7 +29,7 @@ import click
 
 from genotype.errors import GenotypeError
 
-DONE, FAILED, WRONG_USE = 0, 1, 2
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
 _LONGEST_WORD = 300
 """Characters of a word in an error at most; paths should fit."""
@@ -71,9 +71,17 @@ class _OneLine(click.Command):
         sys.exit(value if type(value) is int else DONE)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """The command's return value; a closed pipe counts as done."""
+        """The command's return value; a closed pipe counts as done.
+
+        An interruption does not reach click, which begins its line with an empty one: only
+        a terminal, which has shown ``^C``, needs that.
+        """
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                click.echo(err=True)
+            raise click.Abort from None
         except BrokenPipeError:
             _discard_stdout()
             return DONE
@@ -117,7 +125,9 @@ def _end(error: Exception, debug: bool) -> NoReturn:
 
 
 def exit_status(error: BaseException) -> int:
-    """2 when what the user gave is wrong, else 1."""
+    """2 when what the user gave is wrong, 130 when the user ended it, else 1."""
+    if isinstance(error, click.Abort):
+        return INTERRUPTED
     return WRONG_USE if isinstance(error, click.UsageError | GenotypeError) else FAILED
 
 
@@ -201,6 +211,13 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only file system fails for a missing file too
             temporary.unlink()
+
+
+def discard_temporaries(folder: Path) -> None:
+    """Removes what ``atomic_write`` had under way in ``folder`` when its process was killed."""
+    for path in folder.glob(f".{'[0-9a-f]' * 8}.*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

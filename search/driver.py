@@ -154,7 +154,7 @@ class Driver:
         rules = self.rules
         drawn, rejected = draw(self.searcher, rules.batch, self._figures, rules.limits, self.say)
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
-        self.journal.propose(fresh, self.searcher.state(), rejected)
+        self.journal.propose(fresh, self.searcher.state(), rejected, self.clock.session)
         trials += fresh
         return fresh
 

@@ -33,7 +33,7 @@ class Session:
 
     Attributes:
         environment: where it ran, and with which versions.
-        seconds: from its start to the last trial that it finished.
+        seconds: from its start to its end, or to the last thing that it wrote.
     """
 
     environment: Mapping[str, Any]
@@ -193,9 +193,18 @@ class Journal:
         trials: Sequence[Trial],
         searcher: Mapping[str, Any],
         rejections: Sequence[Rejection] = (),
+        seconds: float | None = None,
     ) -> None:
-        """Stores a batch of pending trials with the state of the searcher behind it."""
-        self._write([*schema.propose(trials, rejections), schema.remember(searcher)])
+        """Stores a batch of pending trials.
+
+        Args:
+            trials: the batch.
+            searcher: the searcher's state behind it.
+            rejections: what was proposed on the way and is over a limit.
+            seconds: how long the session has been going on.
+        """
+        statements = [*schema.propose(trials, rejections), schema.remember(searcher)]
+        self._write([*statements, *_spent(seconds)])
 
     def finish(
         self, trial: Trial, searcher: Mapping[str, Any] | None = None, seconds: float | None = None
@@ -210,9 +219,15 @@ class Journal:
         statements = schema.finish(trial)
         if searcher is not None:
             statements.append(schema.remember(searcher))
-        if seconds is not None:
-            statements.append(schema.spend(seconds))
-        self._write(statements)
+        self._write([*statements, *_spent(seconds)])
+
+    def spend(self, seconds: float) -> None:
+        """Stores how long the session has been going on."""
+        self._write(_spent(seconds))
+
+
+def _spent(seconds: float | None) -> list[Statement]:
+    return [] if seconds is None else [schema.spend(seconds)]
 
 
 def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:

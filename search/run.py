@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
+from genotype.console import discard_temporaries
 from search.bounds import Clock, Until
 from search.cache import params_digest
 from search.config import difference
@@ -47,6 +48,7 @@ def execute(place: Workplace) -> list[Trial]:
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
+        discard_temporaries(place.folder)
         remark = mend(place.folder)
         if remark:
             place.display.say(remark)
@@ -80,8 +82,21 @@ def _search(place: Workplace, journal: Journal, start: float) -> list[Trial]:
         Watch(place.display, until, clock) as watch,
         logged(place.settings, place.folder, journal, watch) as watcher,
         _executor(place) as executor,
+        _time_kept(journal, clock),
     ):
         return _driver(place, journal, executor, watcher, clock).run(until)
+
+
+@contextmanager
+def _time_kept(journal: Journal, clock: Clock) -> Iterator[None]:
+    """Notes at the end, whichever it is, how long the session has been going on."""
+    try:
+        yield
+    except BaseException:
+        with suppress(JournalError):  # the error under way says more
+            journal.spend(clock.session)
+        raise
+    journal.spend(clock.session)
 
 
 @contextmanager

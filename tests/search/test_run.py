@@ -11,12 +11,13 @@ import pytest
 
 from backends.null import NullLearner
 from compiler.weights import load_weights, save_weights
+from search.bounds import Clock, Until
 from search.config import resolve
 from search.errors import JournalError, RunLockedError, SettingsError
 from search.journal import Journal, contents
 from search.lock import holder, run_lock
 from search.run import execute
-from search.trials import best_of
+from search.trials import Figures, best_of
 
 
 def test_same_seed_same_journal_another_seed_another(place_of):
@@ -251,3 +252,62 @@ def test_figures_are_the_papers_without_auxiliary_heads(place_of):
     genotype = zoo.load("arch0").genotype
     classes = len(place.dataset.classes)
     assert place.figures(genotype).parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)
+
+
+def test_what_a_killed_writer_left_goes_when_the_run_goes_on(place_of):
+    folder = place_of().folder
+    (folder / ".0123abcd.folder").mkdir(parents=True)
+    left = [folder / name for name in (".0123abcd.settings.toml", ".00000000.encoder.safetensors")]
+    others = [folder / name for name in (".gitignore", ".0123abc.x", ".settings.toml", "notes.txt")]
+    for path in (*left, *others):
+        path.write_text("half")
+    execute(place_of(trials=1))
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+    assert (folder / ".0123abcd.folder").is_dir()
+
+
+class Ended(Exception):
+    """Ends a session."""
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, failing):
+    def trial(self, *args):
+        now[0] += 500
+        if failing:
+            monkeypatch.setattr(Journal, "_commit", unwritable)
+        raise Ended
+
+    def unwritable(self, statements, rows=None):
+        raise JournalError("journal", "cannot be written", "room")
+
+    now = [0.0]
+    monkeypatch.setattr("search.run.monotonic", lambda: now[0])
+    monkeypatch.setattr("search.bounds.Clock.session", property(lambda clock: now[0]))
+    monkeypatch.setattr("search.evaluator.TwoStages.__call__", trial)
+    with pytest.raises(Ended):
+        execute(place_of())
+    with Journal(place_of().folder) as journal:
+        assert [session.seconds for session in journal.sessions()] == [0 if failing else 500]
+
+
+def test_the_time_before_a_trial_is_counted_though_it_is_killed(tmp_path, driver_of):
+    now = [0.0]
+
+    def killed(job, progress):
+        with Journal(tmp_path) as journal:
+            found.extend(session.seconds for session in journal.sessions())
+        raise Ended
+
+    def slow(genotype):
+        now[0] += 20
+        return Figures(1, 1)
+
+    found = []
+    clock = Clock(now=lambda: now[0], start=0.0)
+    with Journal(tmp_path, write=True) as journal:
+        driver = driver_of(journal, killed, measure=slow, clock=clock)
+        with pytest.raises(Ended):
+            driver.run(Until(1))
+    assert found == [60]
