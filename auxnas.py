@@ -1,0 +1,55 @@
+"""Where the console scripts start: a command is imported once its interruption is one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit statuses after SIGINT and SIGTERM, as shells count: 128 and the signal's number."""
+
+
+def nasspace() -> NoReturn:
+    """The search space."""
+    _run("genotype.cli")
+
+
+def nascompile() -> NoReturn:
+    """The compiler."""
+    signal.signal(signal.SIGTERM, _terminate)
+    _run("backends.cli")
+
+
+def nasrun() -> NoReturn:
+    """The use of artefacts."""
+    signal.signal(signal.SIGTERM, _terminate)
+    _run("backends.nasrun.cli")
+
+
+def nassearch() -> NoReturn:
+    """The search; it goes on from its journal, however it was ended."""
+    _run("search.cli")
+
+
+def _run(module: str) -> NoReturn:
+    try:
+        import_module(module).main()
+    except KeyboardInterrupt:
+        _say("error: interrupted")
+        sys.exit(INTERRUPTED)
+    sys.exit()
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Ends as an exception does, so that what is half written is removed."""
+    _say("error: terminated")
+    sys.exit(TERMINATED)
+
+
+def _say(line: str) -> None:
+    """Writes on stderr, past a buffer that may be in use."""
+    os.write(2, f"{line}\n".encode())
