@@ -36,12 +36,32 @@ def _ordered(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+def _sized(value: tuple[int, int]) -> tuple[int, int]:
+    if not all(_STRIDE <= side <= _LONGEST for side in value):
+        raise ValueError(f"{_STRIDE} (the encoder's stride) to {_LONGEST} pixels a side")
+    return value
+
+
 def _known(value: str) -> str:
     if re.fullmatch(r"synthetic(:\d+)?|(list|voc):.+", value) is None:
         raise ValueError("synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT")
     return value
 
 
+def _one_or_more(value: Any) -> Any:
+    """A name alone is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _name_of(value: Any) -> Any:
+    """``null`` is a learner's name, which JSON takes for nothing."""
+    return "null" if value is None else value
+
+
+_STRIDE, _LONGEST = 32, 8192
+LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
+Size = Annotated[tuple[Positive, Positive], AfterValidator(_sized)]
 Source = Annotated[str, AfterValidator(_known)]
 Duration = Annotated[
     float,
@@ -74,7 +94,7 @@ class DataSettings(Section):
     """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE`` or ``voc:VOCDEVKIT``."""
     classes: Annotated[int, Field(ge=2, le=255)] | None = None
     """Number of classes; none given: the data says so itself."""
-    size: tuple[Positive, Positive] = (256, 256)
+    size: Size = (256, 256)
     """(height, width) that images are brought to (the paper gives none for the search)."""
     meta_train: Annotated[float, Field(gt=0, lt=1)] = 0.9
     """Share of the training images that architectures are trained on (paper: 90 %)."""
@@ -87,8 +107,8 @@ class DataSettings(Section):
 class TaskSettings(Section):
     """What is asked of a network."""
 
-    ignore: tuple[str, ...] | None = None
-    """Classes that count in no score; none given: background for voc, else nothing."""
+    ignore: Names | None = None
+    """Class or classes that count in no score; none given: background for voc, else nothing."""
 
 
 class ModelSettings(Section):
@@ -253,7 +273,7 @@ class Settings(Section):
     """How many of the best trials' networks are kept."""
     tensorboard: bool = False
     """Whether figures are written for TensorBoard, into the run's folder ``tensorboard``."""
-    learner: Literal["torch", "null"] = "torch"
+    learner: LearnerName = "torch"
     """Who trains: torch, or null, which only pretends to."""
     threads: Positive | None = None
     """Processor threads within an operation, in each worker; none given: the cores, shared between
@@ -319,7 +339,9 @@ def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Secti
             the values that it takes.
     """
     values = kind().model_dump(mode="json")
-    known = {name.rpartition(".")[2]: name for name, _ in dotted(values)}
+    known: dict[str, list[str]] = {}
+    for name, _ in dotted(values):
+        known.setdefault(name.rpartition(".")[2], []).append(name)
     for layer in layers:
         _overlay(values, {**_lifted(layer, values), **layer}, "", known)
     try:
@@ -368,7 +390,7 @@ def difference(stored: Mapping[str, Any], given: Section) -> str | None:
 
 
 def _overlay(
-    values: dict[str, Any], layer: Mapping[str, Any], prefix: str, known: Mapping[str, str]
+    values: dict[str, Any], layer: Mapping[str, Any], prefix: str, known: Mapping[str, list[str]]
 ) -> None:
     """Writes ``layer`` over ``values``, in place, section by section."""
     for name, value in layer.items():
@@ -383,19 +405,36 @@ def _overlay(
 
 
 def _unknown(
-    prefix: str, name: str, siblings: Iterable[str], known: Mapping[str, str]
+    prefix: str, name: str, siblings: Iterable[str], known: Mapping[str, list[str]]
 ) -> SettingsError:
     """Names the nearest sibling, or else the nearest of the ``known``, by their last part."""
     near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
-    near += [known[last] for last in difflib.get_close_matches(name, known, 1, cutoff=0)]
-    return SettingsError(f"{prefix}{name}", "no such setting", f"perhaps {near[0]}")
+    near = near or known[difflib.get_close_matches(name, known, 1, cutoff=0)[0]]
+    return SettingsError(f"{prefix}{name}", "no such setting", f"perhaps {' or '.join(near)}")
+
+
+_PLAIN = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "text",
+    "tuple_type": "a list such as [1, 2]",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+    "missing": "one more of them",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+}
+"""What pydantic's findings are called here, by their types."""
 
 
 def _settings_error(error: ValidationError) -> SettingsError:
     """The first of pydantic's findings, in one line."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"]
+    message = _PLAIN.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
     for words in ("Value error, ", "Input ", "should be "):
         message = message.removeprefix(words)
     return SettingsError(place, repr(first["input"])[:80], message)

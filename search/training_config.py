@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from search.config import (
     AtLeastTwo,
     DataSettings,
+    LearnerName,
     ModelSettings,
     Natural,
     Positive,
@@ -32,10 +33,10 @@ class TrainSettings(Section):
     here these four phases go through one set.
     """
 
-    epochs: Positive = 180
-    """Passes over the training images (paper: 30 + 50 + 100)."""
     phases: Annotated[tuple[Length, ...], Field(min_length=1)] = (30, 50, 50, 50)
     """Lengths of the phases, relative to one another (paper: 30, 50, and 100 in two halves)."""
+    epochs: Positive = 180
+    """Passes over the training images, one a phase at least (paper: 30 + 50 + 100)."""
     auxiliary: tuple[Rate, ...] = (0.3, 0.25, 0.2, 0.15)
     """Weight of each auxiliary output's loss in each phase (paper: 0.3, 0.25, 0.2, 0.15)."""
     frozen: Natural = 1
@@ -69,13 +70,23 @@ class TrainSettings(Section):
     validate_every: Positive = 5
     """Epochs from one validation to the next."""
 
-    @model_validator(mode="after")
-    def _one_weight_a_phase(self) -> TrainSettings:
-        if len(self.auxiliary) != len(self.phases):
-            raise ValueError(f"auxiliary: one number a phase, {len(self.phases)} of them")
-        if self.epochs < len(self.phases):
-            raise ValueError(f"epochs: one a phase at least, {len(self.phases)}")
-        return self
+    @field_validator("epochs")
+    @classmethod
+    def _one_a_phase(cls, value: int, info: ValidationInfo) -> int:
+        least = len(info.data.get("phases", ()))
+        if value < least:
+            raise ValueError(f"at least {least}, one for each of train.phases")
+        return value
+
+    @field_validator("auxiliary")
+    @classmethod
+    def _one_weight_a_phase(
+        cls, value: tuple[float, ...], info: ValidationInfo
+    ) -> tuple[float, ...]:
+        phases = info.data.get("phases", value)
+        if len(value) != len(phases):
+            raise ValueError(f"{len(phases)} numbers, one for each of train.phases")
+        return value
 
     def ends(self) -> list[int]:
         """The epoch at which each phase ends; each has one at least."""
@@ -90,7 +101,7 @@ class TrainingSettings(Section):
 
     seed: Natural = 0
     """Everything random derives from it, apart from the encoder's pre-training."""
-    learner: Literal["torch", "null"] = "torch"
+    learner: LearnerName = "torch"
     """Who trains: torch, or null, which only pretends to."""
     threads: Positive | None = None
     """Processor threads within an operation; none given: all cores."""

@@ -87,6 +87,7 @@ def test_later_layers_win_and_leave_the_rest():
         ("agg_siz", "model.agg_size"),
         ("qqq", "[a-z]+"),
         ("trails", "trials"),
+        ("epochs", "stage1.epochs or stage2.epochs or pretrain.epochs$"),
     ],
 )
 def test_an_unknown_setting_names_the_nearest(name, near):
@@ -103,6 +104,17 @@ def test_an_unknown_setting_names_the_nearest(name, near):
         ("data.size", [0, 3], "data.size.0: 0"),
         ("learner", "jax", "learner: 'jax'"),
         ("model", 3, "model: 3, expected a group"),
+        ("seed", "x", "seed: 'x', expected a whole number"),
+        ("seed", None, "seed: None, expected a whole number"),
+        ("model.width", "x", "model.width: 'x', expected a number"),
+        ("tensorboard", 3.5, "tensorboard: 3.5, expected true or false"),
+        ("teacher", 3, "teacher: 3, expected text"),
+        ("data.size", [64, 64, 64], "data.size: [64, 64, 64], expected at most 2 of them"),
+        ("data.size", [64], "data.size.1: [64], expected one more of them"),
+        ("data.size", 64, "data.size: 64, expected a list such as [1, 2]"),
+        ("data.size", [31, 64], "data.size: [31, 64], expected 32 (the encoder's stride) to 8192"),
+        ("data.size", [99999, 64], "data.size: [99999, 64], expected 32 (the encoder's stride)"),
+        ("data.meta_train", 1, "data.meta_train: 1, expected less than 1"),
     ],
 )
 def test_a_value_out_of_range_is_one_line_with_its_place(name, value, place):
@@ -111,6 +123,13 @@ def test_a_value_out_of_range_is_one_line_with_its_place(name, value, place):
     assert str(caught.value).startswith(place)
     assert "expected" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_names_that_json_or_a_list_would_have_otherwise():
+    assert resolve({"learner": None}).learner == "null"
+    assert resolve(nested({"task.ignore": "background"})).task.ignore == ("background",)
+    assert resolve(nested({"task.ignore": ["a", "b"]})).task.ignore == ("a", "b")
+    assert resolve(nested({"task.ignore": None})).task.ignore is None
 
 
 def test_difference_names_setting_stored_and_given():

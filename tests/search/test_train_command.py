@@ -117,7 +117,11 @@ def test_ctrl_c_keeps_the_last_checkpoint(run, tmp_path, monkeypatch):
         (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
         (["--data", "synthetic:1"], 1, "images to train on: 1 images, expected at least 2"),
         (["--set", f"task.ignore={EVERY_CLASS}"], 1, "no labelled pixel of a class that counts"),
-        (["--epochs", "2"], 2, "epochs: one a phase at least, 4"),
+        (
+            ["--epochs", "2"],
+            2,
+            "train.epochs: 2, expected at least 4, one for each of train.phases",
+        ),
         (["--set", "stage1.epochs=3"], 2, "stage1: no such setting, expected perhaps"),
         (["--set", "train.rate=3"], 2, "train.rate: no such setting, expected perhaps"),
         (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),

@@ -88,8 +88,11 @@ def test_recipes_follow_phase_and_schedule():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"auxiliary": [0.3]}, "one number a phase, 4 of them"),
-        ({"epochs": 3}, "epochs: one a phase at least, 4"),
+        (
+            {"auxiliary": [0.3]},
+            "^train.auxiliary: .*expected 4 numbers, one for each of train.phases",
+        ),
+        ({"epochs": 3}, "^train.epochs: 3, expected at least 4, one for each of train.phases"),
         ({"phases": []}, "train.phases"),
         ({"epoch": 3}, "no such setting, expected perhaps train.epochs"),
     ],
