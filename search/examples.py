@@ -82,7 +82,7 @@ class FeatureExamples:
         return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
 
     def _read(self, name: str, rows: Sequence[int]) -> Array:
-        return self.features.read(name, rows).astype(np.float32)
+        return self.features.read(name, rows).astype(np.float32, copy=False)
 
 
 def refuse_thin(where: str, images: ImageExamples, least: int, task: Segmentation) -> None:
@@ -131,7 +131,8 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
                 }
                 advance(places.stop, "")
 
-    store = open_store(cache / "pixels" / pixel_key(dataset), len(dataset), compute, {})
+    folder = cache / "pixels" / pixel_key(dataset)
+    store = open_store(folder, len(dataset), compute, {}, display.say)
     if store.rebuilt:
         display.say(f"stored images were {store.rebuilt}: read again")
     return store

@@ -73,7 +73,8 @@ def feature_store(
                 advance(start + len(some), "")
 
     dtypes: Mapping[str, str] = dict.fromkeys((*source.outputs, TEACHER), source.dtype)
-    store = open_store(cache / "features" / source.key(indices), len(indices), compute, dtypes)
+    folder = cache / "features" / source.key(indices)
+    store = open_store(folder, len(indices), compute, dtypes, display.say)
     if store.rebuilt:
         display.say(f"stored encoder outputs were {store.rebuilt}: computed again")
     return store

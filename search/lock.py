@@ -1,4 +1,4 @@
-"""One writer a run: a lock that ends with the process that holds it, however it ends."""
+"""One writer at a time: locks that end with the process that holds them, however it ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
@@ -29,14 +29,57 @@ def run_lock(folder: Path) -> Iterator[None]:
     with (folder / NAME).open("a+") as file:
         if not _taken(file):
             expected = "one writer at a time: wait for it, or choose another --out"
-            raise RunLockedError(str(folder), f"in use by {_holder(folder)}", expected)
-        file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
-        file.flush()
+            raise RunLockedError(str(folder), f"in use by {_holder(folder / NAME)}", expected)
+        _sign(file)
         try:
             yield
         finally:
             file.truncate(0)
+
+
+@contextmanager
+def alone(target: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Nobody else is in here for the same ``target`` meanwhile; waits until that is so.
+
+    Args:
+        target: what is to be made. The lock is a file beside it, removed afterwards.
+        say: is told whom we wait for.
+
+    Raises:
+        OSError: when the folder cannot be written.
+    """
+    path = target.with_name(f".{target.name}.lock")
+    with _locked(path, lambda: say(f"waiting for {_holder(path)}, which makes {target}")) as file:
+        _sign(file)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
+    """The file, opened and locked; a new one when the last holder has removed it meanwhile."""
+    while True:
+        file = path.open("a+")
+        try:
+            if not _taken(file):
+                waiting()
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samefile(path, file.fileno()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _sign(file: IO[str]) -> None:
+    """Writes into a lock who holds it."""
+    file.truncate(0)
+    json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+    file.flush()
 
 
 def _taken(file: IO[str]) -> bool:
@@ -50,10 +93,10 @@ def _taken(file: IO[str]) -> bool:
     return False
 
 
-def _holder(folder: Path) -> str:
+def _holder(path: Path) -> str:
     """Who wrote the lock file last."""
     try:
-        found = json.loads((folder / NAME).read_text())
+        found = json.loads(path.read_text())
         return f"process {found['pid']} on {found['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
@@ -65,7 +108,7 @@ def holder(folder: Path) -> str | None:
         with (folder / NAME).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _holder(folder)
+        return _holder(folder / NAME)
     except OSError:
         return None
     return None

@@ -2,23 +2,26 @@
 
 A store is a folder with one ``.npy`` file an array (first axis: rows) and a manifest with
 each file's size and checksum. It is written under a temporary name and renamed when it
-is complete, so an interrupted one is never taken for a finished one.
+is complete, so an interrupted one is never taken for a finished one. Of several processes
+that want the same one, one computes it while the others wait.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from search.lock import alone
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]
@@ -50,11 +53,15 @@ class Store:
         stay in memory.
         """
         mapped = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-        return np.array(mapped[np.asarray(indices, dtype=np.intp)])
+        return np.asarray(mapped[np.asarray(indices, dtype=np.intp)])
 
 
 def open_store(
-    folder: Path, total: int, compute: Callable[[], Iterable[Rows]], dtypes: Mapping[str, str]
+    folder: Path,
+    total: int,
+    compute: Callable[[], Iterable[Rows]],
+    dtypes: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> Store:
     """The store in ``folder``, computed if it is not there or not sound.
 
@@ -63,6 +70,7 @@ def open_store(
         total: rows of every array.
         compute: yields the rows in order, some at a time.
         dtypes: the stored type by array name, where it is not the computed one.
+        say: is told of another process that computes it, and is waited for.
 
     Raises:
         OSError: naming ``folder``, when it cannot be written; nothing is left behind then.
@@ -72,11 +80,30 @@ def open_store(
     if fault is None:
         return Store(folder, total)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    with alone(folder, say):
+        fault = _fault(folder, total)
+        if fault is None:  # made by the process that we waited for
+            return Store(folder, total)
+        with _fresh(folder) as temporary:
+            _write(temporary, total, compute(), dtypes)
+    return Store(folder, total, "" if fault == "missing" else fault)
+
+
+@contextmanager
+def _fresh(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of ``folder`` when the block ends well.
+
+    What a process that was killed in here has left is removed; ours is the only one.
+    """
+    for left in folder.parent.glob(f".{folder.name}.*/"):
+        shutil.rmtree(left)
+    temporary = folder.with_name(f".{folder.name}.part")
+    temporary.mkdir()
     try:
-        temporary.mkdir()
-        _write(temporary, total, compute(), dtypes)
-        _replace(temporary, folder)
+        yield temporary
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
     except OSError as error:
         where = temporary if error.filename is None else Path(os.fsdecode(error.filename))
         if error.errno is None or not where.is_relative_to(temporary):
@@ -84,16 +111,6 @@ def open_store(
         raise OSError(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Store(folder, total, "" if fault == "missing" else fault)
-
-
-def _replace(temporary: Path, folder: Path) -> None:
-    """Puts the new store in the place of whatever is there."""
-    old = temporary.with_suffix(".old")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(temporary, folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _fault(folder: Path, total: int) -> str | None:

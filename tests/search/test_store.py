@@ -1,6 +1,8 @@
 """Stores: whole or absent, checked, rebuilt when damaged."""
 
 import errno
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -25,8 +27,8 @@ class Computation:
             yield {"a.b": self.values[start : start + 4], "label": LABELS[start : start + 4]}
 
 
-def open_it(folder, compute, dtype="float32"):
-    return open_store(folder, 11, compute, {"a.b": dtype})
+def open_it(folder, compute, dtype="float32", say=None):
+    return open_store(folder, 11, compute, {"a.b": dtype}, say)
 
 
 def listing(folder):
@@ -97,10 +99,79 @@ def test_damage_is_noticed_and_repaired(tmp_path, damage):
     assert listing(tmp_path) == ["s"]
 
 
+class Waiting(Computation):
+    """Starts a second process, so to say, that wants the same store, and waits until it waits."""
+
+    def __init__(self, folder, other):
+        super().__init__()
+        self.folder, self.other, self.said, self.waits = folder, other, [], threading.Event()
+        self.found = []
+
+    def __call__(self):
+        thread = threading.Thread(target=self.second)
+        thread.start()
+        assert self.waits.wait(60)
+        yield from super().__call__()
+
+    def second(self):
+        self.found.append(open_it(self.folder, self.other, say=self.say))
+
+    def say(self, line):
+        self.said.append(line)
+        self.waits.set()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_two_that_want_the_same_compute_it_once(tmp_path, damaged):
+    """Locks are of open files, so that two threads are to each other as two processes."""
+    folder = tmp_path / "s"
+    if damaged:
+        open_it(folder, Computation())
+        flip(folder / "a.b.npy")
+    first = Waiting(folder, Computation())
+    open_it(folder, first)
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join(60)
+    ((second,), (line,)) = first.found, first.said
+    assert (first.calls, first.other.calls) == (1, 0)
+    assert line.startswith(f"waiting for process {os.getpid()} on ")
+    assert line.endswith(f", which makes {folder}")
+    np.testing.assert_array_equal(second.read("a.b", range(11)), VALUES)
+    assert listing(tmp_path) == ["s"]
+
+
+def test_one_that_waited_in_vain_computes_it(tmp_path):
+    first = Waiting(tmp_path / "s", Computation())
+    first.fail_after = 1
+    with pytest.raises(KeyboardInterrupt):
+        open_it(tmp_path / "s", first)
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join(60)
+    ((second,),) = (first.found,)
+    np.testing.assert_array_equal(second.read("a.b", range(11)), VALUES)
+    assert (first.other.calls, listing(tmp_path)) == (1, ["s"])
+
+
+def test_what_killed_builds_left_is_removed_and_other_stores_are_not(tmp_path):
+    for name in (".s.part", ".s.0a1b.part", ".t.part", "s2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.b.npy").write_bytes(b"half")
+    (tmp_path / ".s.lock").write_text("{}")
+    open_it(tmp_path / "s", Computation())
+    assert listing(tmp_path) == [".t.part", "s", "s2"]
+
+
+def test_a_sound_store_needs_no_lock(tmp_path):
+    """As in a cache that cannot be written."""
+    open_it(tmp_path / "s", Computation())
+    (tmp_path / ".s.lock").mkdir()
+    assert open_it(tmp_path / "s", Computation()).rebuilt == ""
+
+
 def test_another_number_of_rows_is_not_the_same_store(tmp_path):
     open_it(tmp_path / "s", Computation())
     with pytest.raises(ValueError, match="has not 12 rows"):
-        open_store(tmp_path / "s", 12, Computation(), {})
+        open_store(tmp_path / "s", 12, Computation(), {}, None)
     assert open_it(tmp_path / "s", Computation()).rebuilt == ""
 
 
