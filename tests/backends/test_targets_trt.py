@@ -278,7 +278,7 @@ def test_nascompile_makes_a_checked_engine_where_it_can(monkeypatch):
     assert found["output"] == "arch0.engine"
     assert found["missing"] is None
     assert 0 < found["max_relative_error"] < 1e-4
-    assert len(trt.configs) == 2
+    assert len(trt.configs) == 3
     beside = json.loads(Path("arch0.engine.json").read_text())["metadata"]
     assert "64x48" in json.loads(beside["verification"])
 
