@@ -32,6 +32,9 @@ from search.trials import FAILED, Failure, Job, Outcome, Stage
 _BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
 """Kinds of messages from a worker."""
 
+_START = 60.0
+"""Seconds that a worker may take to begin a job, beyond what a job may take."""
+
 
 @dataclass
 class _Worker:
@@ -69,7 +72,8 @@ class Workers:
     Args:
         evaluate: what they run; it is pickled.
         places: how many there are at most; each is started when it is first needed.
-        timeout: seconds after which a job is stopped and its worker replaced.
+        timeout: seconds after which a job is stopped and its worker replaced. A worker that
+            does not even begin one within a minute more is an error.
         clock: tells the seconds.
     """
 
@@ -96,6 +100,7 @@ class Workers:
         """Hands the job to a worker that waits, or to a new one."""
         worker = next(self._free(), None) or self._start()
         worker.job, worker.progress = job, progress
+        worker.deadline = self._after(_START)
         try:
             worker.pipe.send(job)
         except OSError:
@@ -149,7 +154,7 @@ class Workers:
             return
         if kind == _BEGAN:
             worker.began = True
-            worker.deadline = None if self._timeout is None else self._clock() + self._timeout
+            worker.deadline = self._after(0.0)
         elif kind == _PROGRESS and worker.progress is not None:
             worker.before = content[-1]
             worker.progress(*content)
@@ -176,12 +181,20 @@ class Workers:
         if not began:
             raise SearchError("worker process", f"{how} before its first trial")
 
+    def _after(self, more: float) -> float | None:
+        """The deadline of what may take as long as a job and ``more`` seconds, from now on."""
+        return None if self._timeout is None else self._clock() + self._timeout + more
+
     def _stop_overdue(self) -> None:
         now = self._clock()
         for worker in list(self._workers):
             if worker.deadline is not None and worker.deadline <= now:
                 limit = duration(self._timeout or 0)
+                began = worker.began
                 self._fail(worker, Failure("timeout", f"stopped after {limit}"))
+                if not began:
+                    found = f"not ready {duration(_START)} beyond the trial timeout of {limit}"
+                    raise SearchError("worker process", f"{found}, before its first trial")
 
     def _fail(self, worker: _Worker, failure: Failure) -> None:
         """Ends the worker and its job, of which a stage that had ended is kept."""

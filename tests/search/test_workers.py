@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from itertools import count
 
 import pytest
 
@@ -158,6 +159,25 @@ def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
         workers.submit(job(0), silent)
         with pytest.raises(SearchError, match="ended with status 7 before its first trial"):
             workers.next()
+
+
+def wait_for_ever():
+    threading.Event().wait()
+
+
+class Endless(Troubled):
+    """Takes for ever to be made in another process."""
+
+    def __reduce__(self):
+        return wait_for_ever, ()
+
+
+def test_workers_that_hang_as_they_start_are_an_error_too():
+    with Workers(Endless(), 1, timeout=90, clock=count(0, 140).__next__) as workers:
+        workers.submit(job(0), silent)
+        with pytest.raises(SearchError, match=r"not ready 1m beyond .* 1m30s, before its first"):
+            workers.next()
+        assert workers._workers == []
 
 
 def test_an_idle_worker_that_died_is_replaced():
