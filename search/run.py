@@ -61,7 +61,8 @@ def _settle_all(place: Workplace, journal: Journal) -> None:
     """Compares the run with what it was before, or stores what it is."""
     known = journal.meta() if journal.trials() else {}
     _refuse_other_settings(place, known)
-    place.display.say(_introduction(place))
+    for line in _introduction(place):
+        place.display.say(line)
     _settle(place, journal, known, place.meta())
     _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
     _settle(place, journal, known, {"teacher": _given_teacher(place)})
@@ -174,14 +175,20 @@ def _settle(
         journal.set_meta(fresh)
 
 
-def _introduction(place: Workplace) -> str:
-    """What is about to happen."""
+def _introduction(place: Workplace) -> Iterator[str]:
+    """What is about to happen, in lines."""
     dataset, settings = place.dataset, place.settings
     height, width = settings.data.size
     bounds = [f"{settings.trials} trials"] if settings.trials else []
     bounds += [duration(settings.budget)] if settings.budget else []
-    return (
+    yield (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
         f"{len(dataset.classes)} classes, {' or '.join(bounds)}, "
         f"{type(place.learner).__name__} on {place.learner.where}"
     )
+    workers, batch = settings.workers, settings.search.batch
+    if workers > batch:
+        yield (
+            f"workers: at most {batch} of {workers} have work, since genotypes are proposed "
+            f"{batch} at a time (search.batch)"
+        )

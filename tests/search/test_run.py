@@ -157,6 +157,15 @@ class Saying:
         self.lines.append(line)
 
 
+@pytest.mark.parametrize(("workers", "expected"), [(2, 0), (3, 1)])
+def test_workers_that_would_have_nothing_to_do_are_mentioned(place_of, workers, expected):
+    place = place_of(workers=workers, trials=1)
+    display = Saying(place.display)
+    execute(type(place)(place.settings, place.folder, place.cache, display))
+    line = "workers: at most 2 of 3 have work, since genotypes are proposed 2 at a time"
+    assert sum(said.startswith(line) for said in display.lines) == expected
+
+
 def test_the_encoder_is_kept_and_the_next_run_says_so(place_of, tmp_path):
     lines = []
     for name in ("a", "b"):
