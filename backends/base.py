@@ -141,7 +141,8 @@ class Recipe:
         optimisers: parameter groups.
         polyak: decay of the running average of the parameters that replaces them at
             the end (paper: 0.9 and 0.99); 0 keeps the last ones.
-        auxiliary: weight of each auxiliary output's loss (paper: 0.15 in search).
+        auxiliary: weight of each auxiliary output's loss (paper: 0.3 to 0.15 in the long
+            training, none given for the search).
         distillation: weight of the L2 loss against the teacher's logits (paper: 0.3).
         clip_norm: largest norm of each group's gradient; 0 for no limit.
         poly: power of the learning rate's decay ``(1 - step / steps) ** poly``; 0 keeps it.

@@ -152,6 +152,13 @@ class ControllerSettings(Section):
     minibatches: Positive = 1
     """PPO: parts that each pass is cut into, a step of Adam each (paper: none given)."""
 
+    @field_validator("norm_adv")
+    @classmethod
+    def _deviates(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("update_every") == 1:
+            raise ValueError("false, or update_every=2: the advantage of one is its own mean")
+        return value
+
 
 class EvolutionSettings(Section):
     """Regularised evolution (Real et al., 2019; not in the paper)."""
@@ -218,7 +225,7 @@ class StageSettings(Section):
     polyak: Annotated[float, Field(ge=0, lt=1)]
     """Decay of the parameters' running average (paper: 0.9 and 0.99)."""
     auxiliary: Rate = 0.15
-    """Weight of each auxiliary output's loss (0.15 in search)."""
+    """Weight of each auxiliary output's loss (paper: none given; 0.15 ends its long training)."""
     distillation: Rate
     """Weight of the L2 loss against the teacher's logits (paper: 0.3 in stage 1 only)."""
     clip_norm: Rate = 3.0

@@ -48,7 +48,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared error against a teacher's logits (paper, section 3.3), resized to ours."""
+    """Mean squared error against a teacher's logits (paper, section 3.2.2), resized to ours."""
     return F.mse_loss(logits, grow(teacher, _size(logits)))
 
 

@@ -66,7 +66,7 @@ def step_groups(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
 
 
 class PolyakAverage:
-    """The running average of parameters over steps (paper, section 3.3).
+    """The running average of parameters over steps (paper, section 3.2.2).
 
     After T updates it is sum_t decay^(T-t) p_t / sum_t decay^(T-t): the values before
     the first step have no part in it, so that a short training is not pulled towards

@@ -100,6 +100,11 @@ def test_an_unknown_setting_names_the_nearest(name, near):
     ("name", "value", "place"),
     [
         ("trials", 0, "trials: 0"),
+        (
+            "search.controller",
+            {"update_every": 1, "norm_adv": True},
+            "search.controller.norm_adv: True, expected false, or update_every=2",
+        ),
         ("stage1.polyak", 1.0, "stage1.polyak: 1.0"),
         ("data.size", [0, 3], "data.size.0: 0"),
         ("learner", "jax", "learner: 'jax'"),
