@@ -131,6 +131,17 @@ def test_augment_without_chance_is_the_identity_or_its_mirror() -> None:
     assert np.array_equal(mirrored[1], label[:, ::-1])
 
 
+def test_augment_cuts_anywhere() -> None:
+    """The corners of 8x8 windows of 24x24 pixels that say where they are, 0 to 16 each way."""
+    rows, columns = np.mgrid[:24, :24].astype(np.uint8)
+    augment, rng = Augment((8, 8), scale=(1, 1), mirror=0), np.random.default_rng(0)
+    image = np.stack((rows, columns, rows), -1)
+    corners = np.array([augment(image, rows, rng)[0][0, 0, :2] for _ in range(300)])
+    for found in corners.T:
+        assert set(found.tolist()) == set(range(17))
+    assert abs(np.corrcoef(corners.T)[0, 1]) < 0.2, "rows and columns are drawn apart"
+
+
 def test_augment_pads_with_the_mean_and_255() -> None:
     image, label = np.zeros((10, 10, 3), np.uint8), np.zeros((10, 10), np.uint8)
     out, classes = Augment((20, 20), scale=(1, 1))(image, label, np.random.default_rng(0))

@@ -16,7 +16,7 @@ from search.trials import best_of
 
 
 def test_stages_train_on_meta_train_and_validate_on_meta_val(place_of):
-    place = place_of(features__images=4)
+    place = place_of()
     train, val = (set(part) for part in place.parts)
     assert train
     assert val
@@ -25,13 +25,25 @@ def test_stages_train_on_meta_train_and_validate_on_meta_val(place_of):
     evaluator = place.evaluator
     assert set(evaluator.second.train.indices) == train
     assert set(evaluator.second.val.indices) == val
-    assert len(evaluator.first.train) == 4
+    assert set(evaluator.first.train.indices) == train
+    assert set(evaluator.first.val.indices) == val
     for material, part in ((evaluator.first.train, train), (evaluator.first.val, val)):
         shown = range(len(material))
         pixels = [place.pixels.read(LABEL, [index])[0] for index in sorted(part)]
         for label in material.batch(shown, None).labels:
             assert any(np.array_equal(label, known) for known in pixels)
+    assert len(evaluator.first.train) == len(train)
     assert len(evaluator.first.val) == len(val)
+
+
+def test_stage_one_may_train_on_a_part_of_meta_train(place_of):
+    place = place_of(features__images=4)
+    train, val = (set(part) for part in place.parts)
+    evaluator = place.evaluator
+    assert len(evaluator.first.train) == 4
+    assert set(evaluator.first.train.indices) < train
+    assert set(evaluator.first.val.indices) == val
+    assert set(evaluator.second.train.indices) == train
 
 
 def test_stage_one_is_taught_and_validation_is_not(place_of):
