@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Mapping
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import openvino as ov
 from backends.base import ExportOptions
 from backends.onnx import build
 from backends.tensors import Tensor
@@ -26,6 +27,18 @@ from compiler import CompilerError, Program
 
 Array = np.ndarray[Any, Any]
 
+
+def _without_telemetry() -> Any:
+    """OpenVINO, kept from reporting its imports and conversions over the network.
+
+    Its package does without ``openvino_telemetry`` where that cannot be imported. A process
+    that has imported it before us keeps its own choice.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return import_module("openvino")
+
+
+ov = _without_telemetry()
 GROUP = "auxnas"
 WEIGHTS = "weights_sha256"
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Importing OpenVINO otherwise reports that over the network.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 # A shell's background jobs ignore Ctrl-C, and so would every process that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import subprocess
@@ -37,6 +38,7 @@ from compiler.passes import INFERENCE, run
 from compiler.weights import randomised
 from genotype import zoo
 
+ROOT = Path(__file__).parents[2]
 SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x64", "--classes", "5")
 SIZES = ((64, 96), (97, 131))
@@ -134,6 +136,19 @@ def test_openvino_keeps_metadata_and_float32():
     assert METADATA.items() <= runner.metadata.items()
     assert len(runner.metadata["weights_sha256"]) == 64
     assert "float32" in str(runner._model.get_property("INFERENCE_PRECISION_HINT"))
+
+
+def test_openvino_reports_nothing_over_the_network(tmp_path):
+    pytest.importorskip("openvino", reason="needs openvino")
+    code = (
+        "from backends.registry import backend; backend('exporter', 'openvino')\n"
+        "from openvino.tools import ovc; print(type(ovc.telemetry).__module__)"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "openvino.tools.ovc.telemetry_stub\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["xml", "bin", "no bin", "other bin"])
