@@ -22,6 +22,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,9 +46,9 @@ class _OneLine(click.Command):
     """A command that ends by our rules; see the module."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The declared parameters, and ``--debug`` before ``--help``."""
+        """The declared parameters, and before ``--help`` our own; the version is the program's."""
         *declared, last = super().get_params(ctx)
-        return [*declared, _DEBUG, last]
+        return [*declared, *([_VERSION] if ctx.parent is None else []), _DEBUG, last]
 
     def main(
         self,
@@ -107,6 +108,22 @@ class OneLineGroup(_OneLine, click.Group):
 
 _DEBUG = click.Option(
     ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error."
+)
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"{ctx.info_name} {version('auxnas')}")
+        ctx.exit()
+
+
+_VERSION = click.Option(
+    ["--version"],
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
 )
 
 

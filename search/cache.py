@@ -16,8 +16,15 @@ VARIABLE = "AUXNAS_CACHE"
 
 
 def cache_dir(given: str | Path | None = None) -> Path:
-    """The folder given, else ``$AUXNAS_CACHE``, else ``~/.cache/auxnas``."""
-    return Path(given or os.environ.get(VARIABLE) or Path.home() / ".cache" / "auxnas")
+    """The folder given, else ``$AUXNAS_CACHE``, else ``auxnas`` in the user's caches.
+
+    Those are in ``$XDG_CACHE_HOME`` where that is an absolute path, else in ``~/.cache``.
+    """
+    named = given or os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (caches if caches.is_absolute() else Path.home() / ".cache") / "auxnas"
 
 
 def digest(*parts: Any) -> str:

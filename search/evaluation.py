@@ -15,7 +15,7 @@ from rich.table import Table
 
 from backends.base import Learner
 from compiler import cost
-from search.data import Dataset, open_dataset, parts
+from search.data import DataError, Dataset, open_dataset, parts
 from search.errors import SearchError
 from search.examples import ImageExamples, pixel_store
 from search.networks import Network, Trained
@@ -91,12 +91,7 @@ class Evaluation:
             ValueError: for a class to ignore that there is not.
         """
         size = size or _own_size(trained)
-        dataset = open_dataset(
-            source,
-            classes=trained.network.spec.classes,
-            size=size,
-            part=part or ("val" if "val" in parts(source) else "train"),
-        )
+        dataset = _open(trained, source, size, part)
         names = _same_classes(trained, dataset)
         return cls(trained, dataset, size, Segmentation(names, tuple(ignore)))
 
@@ -107,6 +102,19 @@ class Evaluation:
         display.say(f"scoring {self.trained.path} on {len(images)} images of {self.dataset.name}")
         classes = len(self.task.classes)
         return learner.confusion(self.trained.program, images, classes, batch_size)
+
+
+def _open(trained: Trained, source: str, size: tuple[int, int], part: str | None) -> Dataset:
+    """The images; data that do not name their classes have as many as the network."""
+    own = trained.network.spec.classes
+    part = part or ("val" if "val" in parts(source) else "train")
+    try:
+        return open_dataset(source, classes=own, size=size, part=part)
+    except DataError as error:
+        if error.place != "classes":
+            raise
+        found = f"the network has {own} classes, the data {error.expected}"
+        raise SearchError(str(trained.path), found) from None
 
 
 def _own_size(trained: Trained) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,18 @@ def _of_run(folder: Path, which: str) -> Trial:
         trials = journal.trials()
     if which == "best" and best_of(trials):
         return best_of(trials)[0]
-    if which.isdecimal() and 1 <= int(which) <= len(trials):
-        return trials[int(which) - 1]
-    raise SearchError(f"{folder}:{which}", "no such trial", f"best, or 1..{len(trials)}")
+    return numbered(folder, trials, which)
+
+
+def numbered(folder: Path, trials: Sequence[Trial], number: str) -> Trial:
+    """The trial that ``nassearch top`` gives this number.
+
+    Raises:
+        SearchError: when there is none.
+    """
+    if number.isdecimal() and 1 <= int(number) <= len(trials):
+        return trials[int(number) - 1]
+    raise SearchError(f"{folder}:{number}", "no such trial", f"best, or 1..{len(trials)}")
 
 
 def layer_of(run: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ _PARTS = 1000
 @options.size
 @click.option("--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes.")
 @click.option("--seed", type=int, help="Of the genotypes and of their training.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where it all goes.")
+@click.option("--out", type=options.PATH, required=True, help="Where it all goes.")
 @options.learner
 @options.sets
 @options.cache

@@ -33,7 +33,7 @@ OUT_HELP = "Where it all goes.  [default: RUN/correlate]"
 @options.preset
 @click.option("--epochs", type=int, help="Of each training.")
 @click.option("--seed", type=int, help="Of all trainings.")
-@click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)
+@click.option("--out", type=options.PATH, help=OUT_HELP)
 @options.sets
 @options.cache
 @options.as_json

@@ -13,9 +13,10 @@ from search.export import export_trial
 from search.journal import Journal
 from search.pareto import COSTS, front
 from search.report import print_trials
+from search.sources import numbered
 from search.status import row, status_lines
 from search.status import status as status_of
-from search.trials import Trial, best_of
+from search.trials import PENDING, Trial, best_of
 
 
 @click.command(cls=OneLineCommand)
@@ -49,6 +50,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     _note_salvaged(salvaged)
     if pareto or against:
         against = against or _default_cost(trials)
+        _refuse_unknown(folder, trials, against)
         shown, title = front(trials, COSTS[against]), f"Pareto front against {against}"
     else:
         shown, title = best_of(trials)[:count], "best"
@@ -56,6 +58,14 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
         print_json([row(trial) for trial in shown])
     else:
         print_trials(shown, title, trials)
+
+
+def _refuse_unknown(folder: Path, trials: list[Trial], against: str) -> None:
+    scored = best_of(trials)
+    if scored and all(COSTS[against](trial) is None for trial in scored):
+        found = f"no trial's {against} is known, it was not measured"
+        expected = " or ".join(f"--against {name}" for name in COSTS if name != against)
+        raise SearchError(str(folder), found, expected)
 
 
 def _default_cost(trials: list[Trial]) -> str:
@@ -68,7 +78,7 @@ def _default_cost(trials: list[Trial]) -> str:
 @click.option("--best", type=click.IntRange(1), metavar="K", help="The best K.  [default: 1]")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.PathType(path_type=Path, file_okay=False),
     required=True,
     metavar="DIR",
     help="Where the files go.",
@@ -99,9 +109,10 @@ def export(folder: Path, trial: int | None, best: int | None, output: Path, as_j
 
 
 def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:
-    if number > len(trials):
-        raise SearchError(f"{folder}: --trial", f"{number}", f"1 to {len(trials)}")
-    return [trials[number - 1]]
+    trial = numbered(folder, trials, str(number))
+    if trial.state == PENDING:
+        raise SearchError(f"{folder}:{number}", "a trial that has not ended", "one that has")
+    return [trial]
 
 
 def _note_salvaged(remark: str) -> None:

@@ -37,6 +37,18 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
             return name, text
 
 
+class PathType(click.Path):
+    """A path; the empty one, which would stand for the current folder, is refused."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("'': expected a path (. is the current folder)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = PathType(path_type=Path)
+
 DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
 PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
 
@@ -57,14 +69,17 @@ encoder_weights = click.option(
     "--encoder-weights", metavar="FILE", help="Start from these, do not pre-train."
 )
 
-run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+run_folder = click.argument("folder", metavar="RUN", type=PATH)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 preset = click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
 sets = click.option(
     "--set", "sets", type=AssignmentType(), multiple=True, help="Any other setting."
 )
 cache = click.option(
-    "--cache", type=click.Path(path_type=Path), help="Where shared results are kept."
+    "--cache",
+    metavar="DIR",
+    type=PATH,
+    help="What runs share: images read, encoders.  [default: $AUXNAS_CACHE, else ~/.cache/auxnas]",
 )
 
 

@@ -30,7 +30,7 @@ OPTIONS = options.SETTINGS | {
 @options.size
 @click.option("--epochs", type=int, help="Passes over the meta-train images.")
 @click.option("--seed", type=int, help="Of the first weights and of the images' order.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights to write.")
+@click.option("--out", type=options.PATH, required=True, help="Weights to write.")
 @options.learner
 @options.sets
 @options.cache

@@ -21,13 +21,13 @@ _NEEDED = ("jinja2", "matplotlib")
 @options.run_folder
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="RUN",
     help="Another run to compare with, for example by random search.",
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.PathType(path_type=Path, dir_okay=False),
     metavar="FILE",
     help=f"The page.  [default: RUN/{NAME}]",
 )

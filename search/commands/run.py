@@ -50,7 +50,7 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 @click.command(cls=OneLineCommand)
 @options.data
 @options.preset
-@click.option("--config", type=click.Path(path_type=Path), help="Settings in TOML, over these.")
+@click.option("--config", type=options.PATH, help="Settings in TOML, over these.")
 @options.classes
 @options.size
 @_trials
@@ -58,7 +58,7 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 @_timeout
 @_workers
 @click.option("--seed", type=int, help="Everything random derives from it.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@click.option("--out", type=options.PATH, required=True, help="The run's folder.")
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
 @options.learner

@@ -34,15 +34,13 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 @click.command(cls=OneLineCommand)
 @click.option("--genotype", required=True, help=GENOTYPE_HELP)
 @options.data
-@click.option("--run", "run_", metavar="RUN", type=click.Path(path_type=Path), help=RUN_HELP)
+@click.option("--run", "run_", metavar="RUN", type=options.PATH, help=RUN_HELP)
 @options.preset
 @options.classes
 @options.size
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option("--seed", type=int, help="Of the decoder's first weights and of the images' order.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="The training's folder."
-)
+@click.option("--out", type=options.PATH, required=True, help="The training's folder.")
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
 @options.learner

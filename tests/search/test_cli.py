@@ -4,8 +4,10 @@ import errno
 import json
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from backends.registry import backend
 from compiler import ModelSpec, lower
 from compiler.weights import fit, load_weights
 from genotype import read
+from search.cache import cache_dir
+from search.rescue import NAME
 
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
@@ -129,6 +133,39 @@ def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, wo
     last = result.stderr.splitlines()[-1]
     assert last.startswith("error: ")
     assert words in last
+
+
+@pytest.mark.parametrize("option", ["--out", "--cache", "--config"])
+def test_an_empty_path_is_not_the_current_folder(run, tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    result = run("run", *TINY, "--out", "run", option, "")
+    assert result.exit_code == 2
+    assert f"{option}': '': expected a path" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("caches", "place"),
+    [
+        ({"AUXNAS_CACHE": "a", "XDG_CACHE_HOME": "/x"}, "a"),
+        ({"XDG_CACHE_HOME": "/x"}, "/x/auxnas"),
+        ({"XDG_CACHE_HOME": "relative"}, "/home/me/.cache/auxnas"),
+        ({}, "/home/me/.cache/auxnas"),
+    ],
+)
+def test_where_the_cache_is(monkeypatch, caches, place):
+    monkeypatch.setenv("HOME", "/home/me")
+    for name in ("AUXNAS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in caches.items():
+        monkeypatch.setenv(name, value)
+    assert cache_dir() == Path(place)
+    assert cache_dir("/given") == Path("/given")
+
+
+def test_the_version_is_the_programs_own(run):
+    assert re.fullmatch(r"\w+ \d+\.\d+\.\d+\n", run("--version").stdout)
+    assert run("status", "--version").exit_code == 2
 
 
 def test_other_settings_than_the_runs_are_refused(run, finished):
@@ -308,7 +345,16 @@ def test_export_of_one_trial_with_and_without_weights(run, finished, tmp_path):
         assert found["trial"] == number
         assert (found["weights"] is not None) == (number in kept)
         assert ("--weights" in found["command"]) == (number in kept)
-    assert run("export", folder, "--trial", 9, "--output", tmp_path).exit_code == 1
+    result = run("export", folder, "--trial", 9, "--output", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {folder}:9: no such trial, expected best, or 1..4\n"
+    with closing(sqlite3.connect(folder / NAME)) as database, database:
+        database.execute("UPDATE trials SET state = 'pending' WHERE number = 3")
+    result = run("export", folder, "--trial", 4, "--output", tmp_path / "new")
+    assert (
+        result.stderr == f"error: {folder}:4: a trial that has not ended, expected one that has\n"
+    )
+    assert not (tmp_path / "new").exists()
     both = run("export", folder, "--trial", 1, "--best", 1, "--output", tmp_path)
     assert both.exit_code == 2
 
@@ -336,4 +382,7 @@ def test_pareto_front_of_a_run(run, finished):
     assert rewards == sorted(rewards)
     best = json.loads(run("top", folder, "--count", 1, "--json").stdout)
     assert best[0] in found
+    result = run("top", folder, "--pareto", "--against", "latency")
+    assert result.exit_code == 1
+    assert "no trial's latency is known, it was not measured, expected --against" in result.stderr
     assert "Pareto front against params" in run("top", folder, "--against", "params").stdout

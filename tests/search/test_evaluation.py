@@ -132,7 +132,7 @@ def test_data_of_other_classes_are_refused(run, tmp_path, cache):
     assert run("eval", tmp_path / "t", *options).exit_code == 0
     for changed, words in (
         ([*names[:-1], "moon"], f"class 'moon', expected '{names[-1]}' in its place"),
-        (names[:-1], f"{len(names)} asked for, expected {len(names) - 1} as in"),
+        (names[:-1], f"the network has {len(names)} classes, the data {len(names) - 1} as in"),
     ):
         (tmp_path / "classes.txt").write_text("\n".join(changed))
         result = run("eval", tmp_path / "t", *options)
