@@ -21,7 +21,7 @@ from genotype import parse
 from search import schema
 from search.errors import JournalError
 from search.rescue import BACKUP, NAME, open_readable
-from search.schema import COMPARED, SCHEMA, VERSION, Statement, dump
+from search.schema import SCHEMA, VERSION, Statement, dump
 from search.trials import Rejection, Trial
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -228,12 +228,3 @@ class Journal:
 
 def _spent(seconds: float | None) -> list[Statement]:
     return [] if seconds is None else [schema.spend(seconds)]
-
-
-def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All that a journal says, apart from timings: what two runs are compared by."""
-    with Journal(folder), closing(sqlite3.connect(folder / NAME)) as database:
-        return {
-            table: sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
-            for table in COMPARED
-        }

@@ -41,9 +41,6 @@ CREATE TABLE sessions (
 );
 """
 
-COMPARED = ("meta", "searcher", "trials", "stages", "rejections")
-"""The tables that are the same whenever seed and settings are."""
-
 Statement = tuple[str, Sequence[Any]]
 """SQL with the values of its question marks; each changes one row."""
 

@@ -3,9 +3,10 @@
 import pytest
 
 from search.bounds import Clock, Until
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.run import execute
 from search.trials import PENDING
+from tests.search.comparing import contents
 
 
 class Time:

@@ -8,7 +8,7 @@ import pytest
 from genotype import SearchSpace
 from search.bounds import Until
 from search.driver import mean_first_reward
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.searchers import RandomSearcher
 from search.trials import (
     COMPLETE,
@@ -20,6 +20,7 @@ from search.trials import (
     Stage,
     trial_seed,
 )
+from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()
 

@@ -8,10 +8,11 @@ import pytest
 
 from genotype import SearchSpace, zoo
 from search.errors import JournalError
-from search.journal import Journal, Session, contents
+from search.journal import Journal, Session
 from search.rescue import NAME, mend
 from search.schema import VERSION
 from search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
+from tests.search.comparing import contents
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.rescue import NAME
 from search.trials import PENDING, best_of
 from tests.search import killing
+from tests.search.comparing import contents
 
 POINTS = 50
 NULL = {

@@ -13,13 +13,14 @@ from search.bounds import Until
 from search.config import LatencySettings, LimitSettings
 from search.driver import Rules
 from search.errors import SearchError
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.limits import excess, weighted
 from search.progress import Silent
 from search.proposals import HOPELESS, HOPELESS_TIMED, LOOKED_AT, LOOKED_AT_TIMED, draw, look_ahead
 from search.run import execute
 from search.searchers import RandomSearcher
 from search.trials import COMPLETE, Figures
+from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()
 

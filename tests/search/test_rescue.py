@@ -13,7 +13,7 @@ import pytest
 
 from search.config import nested, resolve
 from search.errors import JournalError
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.progress import Silent
 from search.rescue import BACKUP, DAMAGED, NAME, mend
 from search.run import execute
@@ -21,6 +21,7 @@ from search.status import status
 from search.trials import PENDING
 from search.watch import Watch
 from search.workplace import Workplace
+from tests.search.comparing import contents
 from tests.search.conftest import TINY
 
 TRIALS = 4

@@ -14,10 +14,11 @@ from compiler.weights import load_weights, save_weights
 from search.bounds import Clock, Until
 from search.config import resolve
 from search.errors import JournalError, RunLockedError, SettingsError
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.lock import holder, run_lock
 from search.run import execute
 from search.trials import Figures, best_of
+from tests.search.comparing import contents
 
 
 def test_same_seed_same_journal_another_seed_another(place_of):

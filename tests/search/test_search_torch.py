@@ -12,10 +12,10 @@ with warnings.catch_warnings():
 
 from compiler import CompilerError
 from compiler.weights import save_weights
-from search.journal import contents
 from search.pretrain import PREFIX
 from search.run import execute
 from search.trials import best_of
+from tests.search.comparing import contents
 
 SMALL = {
     "learner": "torch",

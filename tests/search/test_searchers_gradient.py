@@ -20,11 +20,12 @@ from backends.torch.policy import LstmPolicy
 from genotype import SearchSpace
 from search.bounds import Until
 from search.config import ControllerSettings
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.run import execute
 from search.searchers import PpoSearcher, ReinforceSearcher
 from search.searchers.gradient import Baseline, Surrogate, diagnostics
 from search.trials import COMPLETE, Trial
+from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()
 CHOICES = len(SPACE.layout)

@@ -16,10 +16,11 @@ from genotype import SearchSpace
 from search.bounds import Until
 from search.errors import SearchError
 from search.evaluator import silent
-from search.journal import Journal, contents
+from search.journal import Journal
 from search.run import execute
 from search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
 from search.workers import Workers
+from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()
 GENOTYPE = SPACE.genotype([0] * len(SPACE.layout))
