@@ -66,7 +66,9 @@ class Workplace:
         if self.settings.threads is not None:
             return self.settings.threads
         with suppress(JournalError), Journal(self.folder) as journal:
-            return int(journal.meta()["settings"]["threads"])
+            begun_with = journal.meta().get("settings", {}).get("threads")
+            if begun_with is not None:
+                return int(begun_with)
         return max(1, cores() // max(1, self.settings.workers))
 
     @property
@@ -155,12 +157,17 @@ class Workplace:
         """The weights that trials start from."""
         path = self.settings.encoder_weights
         if path is not None:
-            missing = self.settings.stage1.distillation > 0 and self.settings.teacher is None
-            end = "; without its teacher, nothing is distilled" if missing else ""
-            self.display.say(f"encoder: from {path}{end}")
-            return given_encoder(path, self.encoder_graph)
+            given = given_encoder(path, self.encoder_graph, len(self.dataset.classes))
+            self.display.say(f"encoder: from {path}{self._without(given.teacher)}")
+            return given
         own = self.folder / "encoder.safetensors"
         return pretrained_encoder(self.pretraining, own, self.cache, self.display)
+
+    def _without(self, teacher: Program | None) -> str:
+        """What there is to say of an encoder's file that brings no teacher."""
+        if teacher or self.settings.teacher or not self.settings.stage1.distillation:
+            return ""
+        return "; it brings no network to learn from, so nothing is distilled without --teacher"
 
     @cached_property
     def encoder_params(self) -> Mapping[str, Any]:
