@@ -23,6 +23,7 @@ from backends.targets import (
     settle,
     size_of,
 )
+from backends.timing import Feed
 from backends.verification import noise
 from compiler import Cost, Size, cost
 from compiler.errors import CompilerError
@@ -131,7 +132,9 @@ def _settle(request: Request, network: Network) -> Settled:
     def write(target: str, path: Path) -> None:
         export(replace(request, target=target), network.optimised, path)
 
-    inputs = noise(network.whole, request.size, request.seed, request.options.batch or 1)
+    def inputs() -> Feed:
+        return noise(network.whole, request.size, request.seed, request.options.batch or 1)
+
     return settle(request.target, request.output, write, inputs)
 
 

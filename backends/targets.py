@@ -105,7 +105,7 @@ def settle(
     target: str,
     output: Path,
     export: Callable[[str, Path], None],
-    inputs: Feed,
+    inputs: Callable[[], Feed],
 ) -> Settled:
     """Chooses what to make for a target that was asked for.
 
@@ -113,14 +113,14 @@ def settle(
         target: a name in ``TARGETS``, or ``auto``.
         output: the file that was asked for.
         export: writes the network as a target to a path.
-        inputs: what to measure ``auto`` on.
+        inputs: makes what to measure ``auto`` on.
 
     Raises:
         CompilerError: for an output that cannot be named so.
         BackendUnavailable: when ``auto`` finds no runtime.
     """
     if target == AUTO:
-        timings = measure(CPU_TARGETS, export, inputs)
+        timings = measure(CPU_TARGETS, export, inputs())
         best = min(timings, key=lambda name: timings[name])
         return Settled(best, renamed(output, best), timings)
     row = TARGETS[target]

@@ -78,6 +78,11 @@ def test_without_verification_there_is_no_error_to_report():
     assert found["unchecked"] == "switched off"
 
 
+def test_without_verification_no_image_is_made(monkeypatch):
+    monkeypatch.setattr("backends.compile.noise", None)
+    assert compile_("arch2", *SMALL_NET, "--no-verify").exit_code == 0
+
+
 def test_every_notation_and_the_text_itself_are_read():
     text = str(ARCH0)
     Path("paper.txt").write_text(text)

@@ -106,6 +106,6 @@ def test_whatever_is_settled_on_is_among_the_files(target, monkeypatch):
     for fast in CPU_TARGETS:
         monkeypatch.setattr("backends.targets.measure", lambda *args, fast=fast: {fast: 1.0})
         output = Path("d/a" + ("" if target == "auto" else rows[target].suffix))
-        made = settle(target, output, lambda *args: None, {})
+        made = settle(target, output, lambda *args: None, dict)
         beside = [made.output.with_suffix(suffix) for suffix in rows[made.target].beside]
         assert {made.output, *beside} <= {*files_of(target, output)}

@@ -308,7 +308,7 @@ def test_auto_prints_a_table(monkeypatch):
 def test_the_fastest_wins_whichever_it_is(fast, monkeypatch):
     times = {"onnx": 2.0, "openvino": 2.0} | {fast: 1.0}
     monkeypatch.setattr(targets, "measure", lambda names, export, inputs: times)
-    found = settle("auto", Path("dir/net"), lambda target, path: None, {})
+    found = settle("auto", Path("dir/net"), lambda target, path: None, dict)
     assert found == targets.Settled(fast, Path(f"dir/net{TARGETS[fast].suffix}"), times)
 
 
