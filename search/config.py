@@ -291,7 +291,8 @@ class Settings(Section):
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     teacher: str | None = None
     """File or folder of a trained network that stage 1 learns from (paper: Light-Weight
-    RefineNet-152); none given: the network that the encoder was pre-trained in."""
+    RefineNet-152); none given: the network that the encoder was pre-trained in, also where
+    ``encoder_weights`` has it, with as many classes."""
     data: DataSettings = DataSettings()
     """Which images."""
     task: TaskSettings = TaskSettings()

@@ -23,6 +23,7 @@ from compiler.weights import fit, initial, load_weights, save_weights
 from search.cache import digest
 from search.config import PretrainSettings
 from search.examples import ImageExamples
+from search.networks import Network
 from search.progress import Display
 from search.tasks import Score, Segmentation
 
@@ -195,20 +196,38 @@ def _quality(work: Pretraining, params: Params) -> str:
     return f"mIoU {miou:.3f} on meta-val with its own decoder"
 
 
-def given_encoder(path: str, graph: Graph) -> Encoder:
+def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int) -> Program | None:
+    """The network of a file that pre-training wrote; None of another file or other classes."""
+    if "pretrain" not in known:
+        return None
+    try:
+        network = Network.of({key: json.loads(text) for key, text in known.items()})
+    except (KeyError, TypeError, ValueError) as error:
+        found = f"no description of a network ({error})"
+        raise CompilerError(path, found, "weights that nassearch wrote") from None
+    if network.spec.classes != classes:
+        return None
+    graph = network.graph()
+    return Program(graph, fit(graph, params, path), "refinenet")
+
+
+def given_encoder(path: str, graph: Graph, classes: int) -> Encoder:
     """The encoder in a file: ours, which needs no torch, or torchvision's mobilenet_v2.
 
     Args:
         path: the file.
         graph: a graph with the encoder alone.
+        classes: of the data: the network that the encoder was pre-trained in comes with it
+            where it has as many.
 
     Raises:
         CompilerError: when it cannot be read or does not fit.
         BackendUnavailable: for torchvision's, when torch is not installed.
     """
     if path.endswith(".safetensors"):
-        params = load_weights(path)[0]
+        params, known = load_weights(path)
         if any(name.startswith(PREFIX) for name in params):
-            return Encoder(fit(graph, params, path))
+            teacher = _taught_in(path, params, known, classes)
+            return Encoder(fit(graph, params, path), teacher)
     load = backend("encoder", "torch")
     return Encoder(fit(graph, load(path, graph), path))

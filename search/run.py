@@ -22,7 +22,7 @@ from search.rescue import NAME, mend
 from search.searchers import make_searcher
 from search.settings_file import write_settings
 from search.tensorboard import logged, require_tensorboard
-from search.trials import Trial
+from search.trials import PENDING, Trial
 from search.watch import Watch
 from search.workers import Workers
 from search.workplace import Workplace
@@ -61,6 +61,7 @@ def _settle_all(place: Workplace, journal: Journal) -> None:
     """Compares the run with what it was before, or stores what it is."""
     known = journal.meta() if journal.trials() else {}
     _refuse_other_settings(place, known)
+    _refuse_fewer(place, journal)
     for line in _introduction(place):
         place.display.say(line)
     _settle(place, journal, known, place.meta())
@@ -125,8 +126,9 @@ def _look_ahead(place: Workplace) -> None:
 
 
 def _given_teacher(place: Workplace) -> str | None:
-    """Names the teacher of the settings by its content; None where they name none."""
-    given = place.settings.teacher is not None and place.teacher
+    """Names by its content a teacher out of a file of the settings; None where there is none."""
+    files = (place.settings.teacher, place.settings.encoder_weights)
+    given = any(file is not None for file in files) and place.teacher
     return params_digest(given.params) if given else None
 
 
@@ -160,6 +162,13 @@ def _refuse_other_settings(place: Workplace, known: Mapping[str, Any]) -> None:
     if found is not None:
         expected = "the run's own settings, or another --out"
         raise SettingsError(str(place.folder), f"begun with other settings: {found}", expected)
+
+
+def _refuse_fewer(place: Workplace, journal: Journal) -> None:
+    asked, ended = place.settings.trials, sum(t.state != PENDING for t in journal.trials())
+    if asked is not None and asked < ended:
+        found = f"{asked}, but {ended} have ended in {place.folder}"
+        raise SettingsError("trials", found, f"at least {ended}")
 
 
 def _settle(

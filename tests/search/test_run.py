@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import pytest
 from backends.null import NullLearner
 from compiler.weights import load_weights, save_weights
 from search.bounds import Clock, Until
+from search.cache import params_digest
 from search.config import resolve
 from search.errors import JournalError, RunLockedError, SettingsError
 from search.journal import Journal
 from search.lock import holder, run_lock
+from search.progress import Silent
 from search.run import execute
 from search.trials import Figures, best_of
 from tests.search.comparing import contents
@@ -118,6 +121,7 @@ def test_changed_data_and_another_encoder_are_refused(place_of):
 
 HOLDER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from search.lock import run_lock
 with run_lock(Path(sys.argv[1])):
@@ -211,6 +215,53 @@ def test_given_encoder_weights_are_what_trials_start_from(place_of, tmp_path):
     found = place.weights.program(trial).params
     for name in params:
         np.testing.assert_array_equal(found[name], params[name])
+
+
+class Heard(Silent):
+    """Remembers what was said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def test_a_pretrained_file_brings_its_network_as_teacher(place_of, tmp_path):
+    """To the same trials as in the run that pre-trained it."""
+    first = place_of("first", stage1__distillation=0.3)
+    execute(first)
+    own = str(first.folder / "encoder.safetensors")
+    given = replace(
+        place_of("given", stage1__distillation=0.3, encoder_weights=own), display=Heard()
+    )
+    execute(given)
+    assert f"encoder: from {own}" in given.display.lines
+    assert params_digest(given.teacher.params) == params_digest(first.teacher.params)
+    with Journal(given.folder) as one, Journal(first.folder) as other:
+        assert one.trials() == other.trials()
+    save_weights(tmp_path / "bare.safetensors", first.encoder_params, {})
+    bare = replace(
+        place_of("bare", encoder_weights=str(tmp_path / "bare.safetensors")), display=Heard()
+    )
+    assert bare.teacher is None
+    assert bare.display.lines[0].endswith("so nothing is distilled without --teacher")
+
+
+def test_an_encoder_that_is_not_there_is_not_announced(place_of):
+    place = replace(place_of(encoder_weights="/nowhere.safetensors"), display=Heard())
+    with pytest.raises((OSError, ValueError), match="nowhere"):
+        _ = place.encoder
+    assert place.display.lines == []
+
+
+def test_fewer_trials_than_have_ended_are_refused(place_of):
+    execute(place_of(trials=4))
+    with pytest.raises(SettingsError, match=r"trials: 2, but 4 have ended in .* at least 4"):
+        execute(place_of(trials=2))
+    with Journal(place_of().folder) as journal:
+        assert journal.meta()["settings"]["trials"] == 4
+    assert len(execute(place_of(trials=4))) == 4
 
 
 def test_another_encoder_is_refused_wherever_its_file_is(place_of, tmp_path):
