@@ -118,11 +118,25 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
 def save_weights(path: str | Path, params: Params, metadata: Mapping[str, Any]) -> None:
     """Writes arrays to a safetensors file; values of ``metadata`` are stored as JSON.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. Equal arrays and metadata give equal bytes.
     """
     from safetensors.numpy import save
 
     texts = {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()}
     values = {name: np.asarray(value, order="C") for name, value in params.items()}
     with atomic_write(path) as temporary:
-        temporary.write_bytes(save(values, texts))
+        temporary.write_bytes(_in_order(save(values, texts)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata sorted, which the library puts in any order.
+
+    The file begins with the length of its header, 8 bytes, then the header in JSON, padded with
+    spaces to a multiple of 8 bytes.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(data)[end:]))

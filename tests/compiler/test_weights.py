@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compiler import CompilerError, ModelSpec, graph_weights, lower
 from compiler.weights import fit, initial, load_weights, randomised, save_weights
@@ -63,3 +67,19 @@ def test_fit_names_the_first_parameter_that_does_not_fit():
     del params[name]
     with pytest.raises(CompilerError, match=f"f: {name}: missing"):
         fit(GRAPH, params, "f")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.dictionaries(st.text(max_size=9), st.text(max_size=9) | st.integers(), max_size=8))
+def test_equal_contents_are_equal_bytes_that_the_library_reads(tmp_path_factory, metadata):
+    folder = tmp_path_factory.mktemp("weights")
+    params = {"b.weight": np.arange(6.0).reshape(2, 3), "a": np.float32([7]), "c": np.zeros((0, 2))}
+    for name, order in (("one", 1), ("other", -1)):
+        swapped = (dict([*found.items()][::order]) for found in (params, metadata))
+        save_weights(folder / name, *swapped)
+    assert (folder / "one").read_bytes() == (folder / "other").read_bytes()
+    values, found = load_weights(folder / "one")
+    assert {key: json.loads(text) for key, text in found.items()} == metadata
+    for name, value in params.items():
+        np.testing.assert_array_equal(values[name], value)
+        assert values[name].dtype == value.dtype
