@@ -2,7 +2,7 @@
 
 A trial's result and the searcher's state that follows from it are written in one
 transaction, so the file tells of a moment that was, whenever the process ended. A second
-file, rewritten after every transaction, takes its place where it is damaged; see
+file, rewritten whenever a trial has ended, takes its place where it is damaged; see
 ``search.rescue``.
 """
 
@@ -103,10 +103,14 @@ class Journal:
 
     # Writing ------------------------------------------------------------------------
 
-    def _write(self, statements: Iterable[Statement]) -> None:
-        """All statements in one transaction, or none; each changes one row."""
+    def _write(self, statements: Iterable[Statement], backup: bool = True) -> None:
+        """All statements in one transaction, or none; each changes one row.
+
+        What follows from what the backup has already, it need not have at once.
+        """
         self._commit(statements, rows=1)
-        self._back_up()
+        if backup:
+            self._back_up()
 
     def _commit(self, statements: Iterable[Statement], rows: int | None = None) -> None:
         """All statements in one transaction, or none.
@@ -204,7 +208,7 @@ class Journal:
             seconds: how long the session has been going on.
         """
         statements = [*schema.propose(trials, rejections), schema.remember(searcher)]
-        self._write([*statements, *_spent(seconds)])
+        self._write([*statements, *_spent(seconds)], backup=False)
 
     def finish(
         self, trial: Trial, searcher: Mapping[str, Any] | None = None, seconds: float | None = None
@@ -223,7 +227,7 @@ class Journal:
 
     def spend(self, seconds: float) -> None:
         """Stores how long the session has been going on."""
-        self._write(_spent(seconds))
+        self._write(_spent(seconds), backup=False)
 
 
 def _spent(seconds: float | None) -> list[Statement]:

@@ -1,6 +1,6 @@
 """Journals that are damaged, missing, or where nothing can be written.
 
-Beside ``journal.sqlite`` lies a copy of it, at most one transaction behind. A run goes on
+Beside ``journal.sqlite`` lies a copy of it that has all trials that ended. A run goes on
 from the copy when the journal itself is damaged, to the same results as without damage,
 since everything follows from seeds; and reading falls back on it.
 """

@@ -50,10 +50,10 @@ class Reaper:
             self.strike()
 
     def within(self, inner):
-        def write(journal, statements):
+        def write(journal, *arguments, **options):
             sys.setprofile(self.called)
             try:
-                inner(journal, statements)
+                inner(journal, *arguments, **options)
             finally:
                 sys.setprofile(None)
 

@@ -154,10 +154,12 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path, write):
 
 def test_damage_while_it_is_open_is_called_so(folder):
     with Journal(folder, write=True) as journal:
+        journal.finish(ended(0))
+    with Journal(folder, write=True) as journal:
         path = folder / NAME
         path.write_bytes(b"\xff" * path.stat().st_size)
         with pytest.raises(JournalError, match="expected a whole file: what has ended is kept"):
-            journal.finish(ended(0))
+            journal.finish(ended(1))
     assert "going on from its backup" in mend(folder)
     with Journal(folder) as journal:
         assert len(journal.trials()) == 3

@@ -111,7 +111,7 @@ def test_a_lost_journal_comes_back_from_its_backup(copy_of, runs):
     assert contents(place.folder) == contents(runs / "whole")
 
 
-def test_the_backup_is_the_journal_after_every_transaction(copy_of):
+def test_the_backup_is_the_journal_after_every_trial(copy_of):
     place = copy_of("half")
     with Journal(place.folder) as journal:
         expected = journal.trials(), journal.meta(), journal.searcher_state()
@@ -119,6 +119,27 @@ def test_the_backup_is_the_journal_after_every_transaction(copy_of):
     (place.folder / f"{NAME}-wal").unlink()
     with Journal(place.folder) as journal:
         assert (journal.trials(), journal.meta(), journal.searcher_state()) == expected
+
+
+def test_proposals_that_the_backup_lacks_are_made_again(
+    runs, tmp_path, module_place_of, monkeypatch
+):
+    place, inner = module_place_of(tmp_path / "run"), Watch.started
+
+    def interrupted(watch, trial):
+        if trial.number == 2:
+            raise KeyboardInterrupt
+        return inner(watch, trial)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "started", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            execute(place)
+    (place.folder / NAME).unlink()
+    with Journal(place.folder) as journal:
+        assert len(journal.trials()) == 2
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
 
 
 @pytest.mark.parametrize("backup", [None, b"", b"nothing like it" * 100])
