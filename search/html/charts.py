@@ -51,7 +51,12 @@ def search_charts(runs: Runs) -> list[Chart]:
 def legend(axes: Any, runs: Runs) -> None:
     """Says which colour is which run, where there are two."""
     if len(runs) > 1:
-        axes.legend(loc="best")
+        named(axes)
+
+
+def named(axes: Any) -> None:
+    """Says above the data what is what."""
+    axes.figure.legend(loc="outside upper left", ncols=2)
 
 
 def of_trials(axes: Any, ylabel: str) -> None:
@@ -181,7 +186,7 @@ def stopped(runs: Runs) -> Chart:
             axes.plot([n + 1 for n in numbers], ps, color=colour, lw=1.2, ls="--", label=name)
         of_trials(axes, "share of the last trials")
         axes.set_ylim(-0.03, 1.03)
-        axes.legend(loc="best")
+        named(axes)
         return {}
 
     annealed = [("p", MUTED, runs[0])]

@@ -14,6 +14,9 @@ from search.trials import Trial
 _COSTS = {"madds": ("multiply-adds, millions", 1e-6), "latency": ("latency, ms", 1.0)}
 """What is shown: its label, and what one unit of it is in that of the label."""
 
+_ROOM = (24.0, 10.0)
+"""Width and height that a number takes, in points."""
+
 
 def pareto_charts(runs: Runs) -> list[Chart]:
     """Reward against each cost that is known."""
@@ -51,7 +54,10 @@ def pareto(runs: Runs, cost: str) -> Chart:
         for trial, (paid, reward) in zip(ours, at(ours), strict=True)
     )
     alt = f"Reward against {label}. Pareto front: {said or 'none'}."
-    note = "Large points: no other trial has a better reward at no more cost. Numbers are trials."
+    note = (
+        "Large points: no other trial has a better reward at no more cost. "
+        "Numbers are trials, where there is room."
+    )
     return Chart(f"Reward and {label.partition(',')[0]}", chart(plot, alt), note)
 
 
@@ -67,7 +73,11 @@ def _front(axes: Any, places: list[tuple[float, float]], colour: str, label: str
 
 
 def _numbers(axes: Any, trials: Sequence[Trial], places: list[tuple[float, float]]) -> None:
-    """Each trial's number beside its point."""
+    """Each trial's number beside its point where there is room, the best reward's first."""
     look = {"textcoords": "offset points", "ha": "right", "fontsize": 7.5, "color": INK}
-    for trial, place in zip(trials, places, strict=True):
-        axes.annotate(str(trial.number + 1), place, (0, 4), **look)
+    points = axes.transData.transform(places) * 72 / axes.figure.dpi if places else []
+    taken: list[tuple[float, float]] = []
+    for trial, place, (x, y) in reversed(list(zip(trials, places, points, strict=True))):
+        if all(abs(x - a) > _ROOM[0] or abs(y - b) > _ROOM[1] for a, b in taken):
+            axes.annotate(str(trial.number + 1), place, (0, 4), **look)
+            taken.append((x, y))

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from search.html.charts import POINT, Chart, of_trials
+from search.html.charts import POINT, Chart, named, of_trials
 from search.html.runs import Run
 from search.html.svg import FIRST, SECOND, chart
 
@@ -28,7 +28,7 @@ def seconds(run: Run) -> Chart:
                 axes.scatter(xs, ys, linewidths=0, label=f"stage {stage}", **look)
         of_trials(axes, "seconds")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="best")
+        named(axes)
         return {}
 
     alt = "Seconds of each stage against trial; the table says the same in numbers."
@@ -60,7 +60,15 @@ def _diagnostic(run: Run, name: str) -> Chart:
         axes.set_xlabel("trials it was told of")
         axes.set_ylabel(title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _widen(axes, ys)
         return {}
 
     alt = f"{title} against trials: {ys[0]:.4g} at first, {ys[-1]:.4g} after {len(ys)} updates."
     return Chart(title, chart(plot, alt), f"{what[0].upper()}{what[1:]}.")
+
+
+def _widen(axes: Any, values: Sequence[float]) -> None:
+    """Shows at least a hundredth of the largest value, or 1e-4: less is as good as flat."""
+    (low, high), least = axes.get_ylim(), max(1e-4, 0.01 * max(map(abs, values)))
+    if high - low < least:
+        axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)

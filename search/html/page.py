@@ -20,6 +20,7 @@ from search.html import charts, costs, diagnostics, tables, words
 from search.html.predictions import predictions
 from search.html.runs import Run, read_run, told_apart
 from search.html.tables import Table
+from search.progress import clock
 
 TOP = 3
 """How many architectures are drawn."""
@@ -126,11 +127,18 @@ def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
     ]
     text = environment.from_string(source).render(
         run=runs[0],
+        names=_names(runs),
         against=runs[1] if len(runs) > 1 else None,
         sections=[section for section in sections if section is not None],
         written=f"{now:%Y-%m-%d %H:%M} UTC",
     )
     return "".join(f"{line}\n" for line in map(str.strip, text.splitlines()) if line)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """What the runs are called: their folders' names, or paths where those are the same."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.folder) for run in runs]
 
 
 def _summary(runs: Sequence[Run]) -> Section:
@@ -152,7 +160,7 @@ def _tiles(run: Run) -> list[tuple[str, str]]:
         ("best reward", words.score(best.reward) if best else "none"),
         ("its mIoU", words.score(best.metrics.get("miou")) if best else "none"),
         ("trials ended", f"{len(run.ended):,}"),
-        ("hours", f"{run.seconds / 3600:.2f}"),
+        ("time", clock(run.seconds)),
     ]
 
 

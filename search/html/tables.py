@@ -69,7 +69,7 @@ def _facts(run: Run) -> dict[str, str]:
     found |= {f"failed: {kind}": f"{count:,}" for kind, count in sorted(kinds.items())}
     over = Counter(rejection.limit for rejection in run.rejections)
     found |= {f"rejected: {limit}": f"{count:,}" for limit, count in sorted(over.items())}
-    found["hours"] = f"{run.seconds / 3600:.2f}"
+    found["time"] = clock(run.seconds)
     if run.seconds:
         found["trials per hour"] = f"{3600 * len(run.ended) / run.seconds:.1f}"
     return found

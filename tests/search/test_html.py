@@ -215,7 +215,7 @@ def test_a_page_says_what_came_out(run_of):
         "best reward 0.7500 its mIoU 0.3750",
         "trials ended 6 of 1,000",
         "through both stages 2 stopped after stage 1 1 isomorphic to an earlier one 1 failed 2",
-        "failed: nan 1 failed: oom 1 rejected: madds 1 hours 1.00 trials per hour 6.0",
+        "failed: nan 1 failed: oom 1 rejected: madds 1 time 1:00:00 trials per hour 6.0",
         "4 reused 0.5000",
         "as trial 1",
         "stage 2: <b>no</b> memory & no hope",
@@ -250,6 +250,39 @@ def test_two_runs_are_told_apart_and_compared(run_of):
     assert same == [str(first)] * 2
     third = run_of([], "third")
     assert [run.label for run in told_apart(read_run(first), read_run(third))] == ["run", "third"]
+
+
+def test_runs_whose_folders_are_called_alike_are_named_by_their_paths(run_of, tmp_path):
+    (tmp_path / "a").mkdir()
+    first, other = run_of([scored(0, 0.5)], "run"), run_of([scored(0, 0.5)], "a/run", "random")
+    assert f"compared with {other} (random)" in text_of(written(first, other))
+
+
+def numbers_in(run_of, trials):
+    """The numbers beside points of the front against multiply-adds."""
+    html = written(run_of(trials))
+    chart = html[html.index("Reward against multiply-adds") :]
+    return re.findall(r">(\d+)</text>", chart[: chart.index("</svg>")])
+
+
+def test_numbers_of_trials_never_stand_in_one_place(run_of):
+    """All within a hundredth of the chart, but for the first: one number for the rest."""
+    close = [scored(n, 0.5, 0.9 + n / 1e5) for n in range(1, 90)]
+    costs = [replace(t, multiply_adds=10**9 + t.number) for t in close]
+    first = replace(scored(0, 0.05, 0.1), multiply_adds=1)
+    found = [n for n in numbers_in(run_of, [first, *costs]) if n in ("1", "45", "89", "90")]
+    assert sorted(found) == ["1", "90"]
+
+
+def test_a_flat_series_is_drawn_as_flat(run_of):
+    """Without offsets beside the axis, and not blown up to the last digit."""
+    flat = [{"told": n, "entropy": 35.0 + n * 1e-6} for n in range(1, 30)]
+    html = written(run_of(ALL_KINDS, updates=flat))
+    chart = html[html.index('aria-label="Entropy') :]
+    ticks = re.findall(r">([^<]*\d)</text>", chart[: chart.index("</svg>")])
+    assert "35.0" in {tick[:4] for tick in ticks}
+    assert max(map(len, ticks)) <= 6
+    assert not [tick for tick in ticks if "e" in tick or "+" in tick]
 
 
 STATES = {
