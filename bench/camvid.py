@@ -6,8 +6,9 @@ One search by PPO and one at random, of equal budget, with one pre-trained encod
 the three best architectures that PPO found and the Light-Weight RefineNet decoder (256
 channels, as its authors have it) are trained longer, with the same encoder, images,
 schedule and seeds, on the whole training list, and scored on the validation list.
-Beside the JSON a Markdown table is written. Interrupted, it goes on where it was; what is
-in ``--work`` already is not done again. Needs the extras torch and ort.
+Beside the JSON, tables of the networks and of both searches are written as Markdown.
+Interrupted, it goes on where it was; what is in ``--work`` already is not done again. Needs
+the extras torch and ort.
 """
 
 from __future__ import annotations
@@ -108,6 +109,24 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def searches_table(searches: dict[str, dict[str, float]]) -> str:
+    """Markdown, one line a search."""
+    lines = [
+        "| search | trials | best reward | mean | mean of the first half | of the second half |",
+        "|---|---|---|---|---|---|",
+    ]
+    names = ("best", "mean", "mean_of_first_half", "mean_of_second_half")
+    for name, found in searches.items():
+        rewards = " | ".join(f"{found[key]:.3f}" for key in names)
+        lines.append(f"| {name} | {found['trials']} | {rewards} |")
+    return "\n".join(lines) + "\n"
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Networks and searches of what was found, as Markdown."""
+    return f"{table(found['networks'])}\n{searches_table(found['searches'])}"
+
+
 def summary(trials: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Rewards of a search."""
     rewards = [trial["reward"] for trial in sorted(trials, key=lambda trial: trial["trial"])]
@@ -166,8 +185,8 @@ def main(
         "genotypes": {n: json.loads((work / f"{n}.json").read_text()) for n in names[1:]},
     }
     output.write_text(json.dumps(found, indent=2) + "\n")
-    output.with_suffix(".md").write_text(table(rows))
-    click.echo(table(rows))
+    output.with_suffix(".md").write_text(tables(found))
+    click.echo(tables(found))
 
 
 if __name__ == "__main__":
