@@ -23,7 +23,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "threads": 1,
         "data": {"size": (96, 96), "scale": (0.75, 1.5)},
         "model": {"width": 0.35, "agg_size": 16},
-        "search": {"proceed": 0.2, "searcher": "random"},  # six trials teach a policy nothing
+        # Six trials teach a policy nothing; at this rate, some tens do.
+        "search": {"proceed": 0.2, "searcher": "random", "controller": {"rate": 3e-3}},
         "stage1": {"epochs": 2, "batch_size": 8},
         "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
         "pretrain": {"channels": 32, "epochs": 14, "batch_size": 8, "scale": (0.75, 1.5)},
