@@ -15,6 +15,7 @@ from rich.table import Table
 
 from backends.base import Learner
 from compiler import cost
+from search.config import resolve
 from search.data import DataError, Dataset, open_dataset, parts
 from search.errors import SearchError
 from search.examples import ImageExamples, pixel_store
@@ -87,9 +88,12 @@ class Evaluation:
 
         Raises:
             DataError: when there are no such data.
+            SettingsError: for a size that no network takes.
             SearchError: when they have other classes than the network.
             ValueError: for a class to ignore that there is not.
         """
+        if size is not None:
+            resolve({"data": {"size": size}})
         size = size or _own_size(trained)
         dataset = _open(trained, source, size, part)
         names = _same_classes(trained, dataset)
