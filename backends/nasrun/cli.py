@@ -152,7 +152,7 @@ def _print_bench(result: dict[str, Any]) -> None:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=click.IntRange(min=1), default=20, help="Runs that are averaged.")
+@click.option("--runs", type=click.IntRange(min=1), default=20, help="Runs that the median is of.")
 @click.option("--warmup", type=click.IntRange(min=0), default=5, help="Runs that do not count.")
 @click.option("--top", type=click.IntRange(min=1), default=12, help="Lines of the long tables.")
 @_threads
@@ -185,7 +185,7 @@ def profile(
     if as_json:
         print_json(result | profile_json(found))
         return
-    total = f"{1e3 * found.total:.2f} ms, mean of {found.runs}; profiling makes it slower"
+    total = f"{1e3 * found.total:.2f} ms, median of {found.runs}; profiling makes it slower"
     click.echo("\n".join(rows(_environment_rows(result) | {"run": total})))
     click.echo("\n".join(profile_lines(found, top)))
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -31,7 +32,7 @@ class Share:
 
     Attributes:
         name: of what.
-        seconds: mean a run.
+        seconds: median a run, summed over its kernels.
         kernels: how many run for it.
     """
 
@@ -42,12 +43,12 @@ class Share:
 
 @dataclass(frozen=True)
 class Profile:
-    """Mean seconds a run.
+    """Median seconds a run: of each kernel by itself, and of the whole.
 
     Attributes:
         kernels: every kernel in the order of execution, with its time.
         total: a whole run, with what the runtime does between kernels.
-        runs: how many the means are of.
+        runs: how many the medians are of.
         absorbed: our nodes that have no kernel of their own.
         devices: what computed.
     """
@@ -60,8 +61,8 @@ class Profile:
 
     @property
     def between(self) -> float:
-        """Of a run, what is spent outside kernels."""
-        return self.total - sum(seconds for _, seconds in self.kernels)
+        """Of a run, what is spent outside kernels; medians of parts may exceed the whole's."""
+        return max(0.0, self.total - sum(seconds for _, seconds in self.kernels))
 
     @property
     def unmatched(self) -> tuple[Kernel, ...]:
@@ -91,7 +92,7 @@ def profile(
     """Runs the artefact under the runtime's profiler.
 
     Returns:
-        Means over the last ``runs`` runs.
+        Medians over the last ``runs`` runs.
 
     Raises:
         BackendUnavailable: when onnxruntime is not installed.
@@ -119,17 +120,17 @@ def profile(
 
 
 def summarise(events: Iterable[Event], runs: int, attribution: Attribution) -> Profile:
-    """Means over the last ``runs`` runs among the profiler's events."""
+    """Medians over the last ``runs`` runs among the profiler's events."""
     events = list(events)
     whole = [each for each in events if each["name"] == "model_run"][-runs:]
     start = whole[0]["ts"]
-    seconds: dict[tuple[str, str, str], float] = defaultdict(float)
+    seconds: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for each in events:
         if each.get("cat") == "Node" and each["name"].endswith(_TIME) and each["ts"] >= start:
             name, args = each["name"].removesuffix(_TIME), each["args"]
             key = (name, args["op_name"], args.get("node_index", ""))
-            seconds[key] += 1e-6 * each["dur"] / len(whole)
+            seconds[key].append(1e-6 * each["dur"])
     kernels = attribution.kernels([(name, op) for name, op, _ in seconds])
-    total = sum(1e-6 * each["dur"] for each in whole) / len(whole)
-    timed = tuple(zip(kernels, seconds.values(), strict=True))
+    total = median(1e-6 * each["dur"] for each in whole)
+    timed = tuple(zip(kernels, map(median, seconds.values()), strict=True))
     return Profile(timed, total, len(whole), tuple(attribution.absorbed(kernels)))
