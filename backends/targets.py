@@ -170,7 +170,8 @@ def refuse_precision(target: str, precision: str) -> None:
 
 def renamed(output: Path, target: str) -> Path:
     """``output`` with the suffix of ``target`` in place of another target's."""
-    suffixes = sorted((row.suffix for row in TARGETS.values()), key=len, reverse=True)
+    own = Path(TARGETS[target].suffix).suffix  # a plain .zip for .trt.zip
+    suffixes = sorted([*(row.suffix for row in TARGETS.values()), own], key=len, reverse=True)
     found = next((suffix for suffix in suffixes if output.name.endswith(suffix)), "")
     return output.with_name(output.name.removesuffix(found) + TARGETS[target].suffix)
 

@@ -97,8 +97,7 @@ class Outcome:
             f"calibrated on {self.photographs} photographs ({self.method})",
             f"in float {len(self.kept_float)} of {self.layers} layers",
         ]
-        names = f": {', '.join(self.kept_float)}" if self.kept_float else ""
-        return "; ".join(parts) + names + (f"; mIoU {miou}" if miou else "")
+        return "; ".join(parts) + (f"; mIoU {miou}" if miou else "")
 
     @property
     def _agreement(self) -> str:

@@ -351,7 +351,7 @@ def test_auto_and_int8_are_timed_by_the_same_turns(monkeypatch):
 
 def test_an_ir_under_another_name_is_refused():
     result = compile_("--target", "openvino", "--output", "a.onnx")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "a.onnx, expected a name that ends in .xml" in result.stderr
     assert list(Path().iterdir()) == []
 
@@ -407,6 +407,7 @@ def test_files_beside_appear_with_the_artefact_or_not_at_all():
         ("d/a.onnx", "openvino", "d/a.xml"),
         ("a.ort.onnx", "openvino", "a.xml"),
         ("a.engine", "trt-bundle", "a.trt.zip"),
+        ("foo.zip", "trt-bundle", "foo.trt.zip"),
         ("net.v2", "onnx", "net.v2.onnx"),
     ],
 )
