@@ -21,8 +21,8 @@ from backends.verification import (
     worst,
 )
 from compiler import Program, Size
-from compiler.errors import CompilerError
 from compiler.passes import INFERENCE, Change, run
+from genotype.console import CommandError
 
 Opener = Callable[[Path], Runner]
 
@@ -67,7 +67,7 @@ class Checker:
         """The errors at the requested size and two others, and the latency.
 
         Raises:
-            CompilerError: past the tolerance, naming the pass that breaks it.
+            CommandError: past the tolerance, naming the pass that breaks it.
         """
         runner, differences = self.opener(path), {}
         for size in self._sizes():
@@ -99,7 +99,7 @@ class Checker:
 
     def _failure(
         self, found: Difference, inputs: dict[str, Array], size: Size, changes: Sequence[Change]
-    ) -> CompilerError:
+    ) -> CommandError:
         """Names the first change after which the error on ``inputs`` is past the tolerance."""
         request, expected = self.request, self.reference(inputs)
 
@@ -109,11 +109,14 @@ class Checker:
             return not compare(runner, lambda _: expected, inputs).within(request.allowed)
 
         first = first_break(len(changes), breaks)
-        culprit = "before any pass" if first is None else f"from pass {changes[first - 1].name} on"
-        return CompilerError(
-            str(request.output),
-            f"{found} against the float64 reference at {size[0]}x{size[1]}, {culprit}",
-            f"at most {found.limit(request.allowed)}; nothing was written",
+        if first is None:
+            culprit = "before any pass already: the precision or the runtime is to blame"
+        else:
+            culprit = f"from pass {changes[first - 1].name} on"
+        return CommandError(
+            f"{request.output}: {found} against the float64 reference at {size[0]}x{size[1]}, "
+            f"{culprit}; expected at most {found.limit(request.allowed)}; nothing was written"
+            " (a larger --tolerance would allow it)"
         )
 
     def _inputs(self, size: Size) -> list[dict[str, Array]]:

@@ -18,6 +18,9 @@ from genotype.console import DONE, OneLineCommand, atomic_write, note, print_jso
 if TYPE_CHECKING:
     from backends.compile import Report
 
+WEIGHTS_HELP = (
+    "Of this architecture: our .safetensors, or a published checkpoint (.pth, read by torch)."
+)
 PRECISION_HELP = (
     "int8: the layers that bear it, calibrated on --images; the artefact stays fp32, and says "
     "so, where int8 is not faster or changes more than --max-drop."
@@ -26,17 +29,18 @@ IMAGES_HELP = (
     "Check on these photographs instead of noise. int8: calibrate on them (8 or more; a quarter "
     "is kept apart to judge by)."
 )
-MAX_DROP_HELP = "int8: largest share of pixels that may change label."
+MAX_DROP_HELP = "int8: largest share of pixels that may change label.  [default: 0.01]"
 TOLERANCE_HELP = (
     "Largest error, relative to the output's scale; with --head labels the share of pixels "
     "that may change label.  [default: 1e-4, fp16 2e-2; labels 1e-3, fp16 1e-2]"
 )
+DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are written."
 OWN = "  [default: the weights', else %s]"
 
 
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
 @click.argument("genotype")
-@click.option("--weights", metavar="FILE", help="Safetensors file of this architecture.")
+@click.option("--weights", metavar="FILE", help=WEIGHTS_HELP)
 @click.option("--target", type=click.Choice([*TARGETS, AUTO]), default="onnx", help=HELP)
 @click.option(
     "--classes",
@@ -65,12 +69,12 @@ OWN = "  [default: the weights', else %s]"
 @click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
 @click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
 @click.option(
-    "--opset", type=click.IntRange(18, 22), default=18, help="Version of the ONNX operators."
+    "--opset", type=click.IntRange(18, 22), help="Version of the ONNX operators.  [default: 18]"
 )
 @click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", metavar="DIR", help="int8: label images of the same stems, for mIoU.")
-@click.option("--max-drop", type=click.FloatRange(0, 1), default=0.01, help=MAX_DROP_HELP)
+@click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, help=TOLERANCE_HELP)
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
@@ -78,7 +82,7 @@ OWN = "  [default: the weights', else %s]"
 @click.option(
     "--seed", type=click.IntRange(0), default=0, help="Of random weights and of noise images."
 )
-@click.option("--dry-run", is_flag=True, help="Do everything but write, check and time it.")
+@click.option("--dry-run", is_flag=True, help=DRY_RUN_HELP)
 @click.option("--draw", type=FileType(".svg", ".png"), help="A drawing of what is written.")
 @click.option("--report", type=FileType(".json", ".html"), help="All that is known of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -183,7 +187,25 @@ def _refuse_wrong_use(options: dict[str, Any]) -> None:
         value = options[name]
         if value is not None and not value >= 0:  # NaN too
             raise click.UsageError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
+    _refuse_without_effect(options)
     known = [each.name for each in INFERENCE]
     for name in options["disable_pass"]:
         if name not in known:
             raise click.UsageError(f"--disable-pass: no pass {name!r}, expected one of {known}")
+
+
+def _refuse_without_effect(options: dict[str, Any]) -> None:
+    """Refuses options that would change nothing beside the others."""
+    int8, checked = options["precision"] == "int8", not options["no_verify"]
+    onnx = options["target"] not in ("openvino", "torch")
+    pointless = {
+        "labels": not int8 and "is for --precision int8",
+        "force": not int8 and "is for --precision int8",
+        "max_drop": not int8 and "is for --precision int8",
+        "tolerance": not checked and "has no effect with --no-verify",
+        "images": not checked and not int8 and "has no effect with --no-verify",
+        "opset": not onnx and f"has no effect with --target {options['target']}",
+    }
+    for name, reason in pointless.items():
+        if reason and options[name] is not None and options[name] is not False:
+            raise click.UsageError(f"--{name.replace('_', '-')} {reason}")

@@ -79,7 +79,8 @@ def compile_artefact(request: Request) -> Report:
 
     Raises:
         GenotypeError: for a genotype that is not a member of its space.
-        CompilerError: for weights that do not fit, or a failed check.
+        CompilerError: for weights that do not fit.
+        CommandError: for a failed check.
         OSError: when the artefact cannot be written.
     """
     start = time.perf_counter()

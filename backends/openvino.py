@@ -119,7 +119,7 @@ class OpenvinoRunner:
             self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
             self._model = core.compile_model(found, "CPU", config)
         except RuntimeError as error:
-            raise ValueError(f"{path}: openvino: {_reason(error)}") from error
+            raise CompilerError(str(path), f"openvino: {_reason(error)}") from error
         if WEIGHTS in self.metadata and self.metadata[WEIGHTS] != _hash(path.with_suffix(".bin")):
             raise CompilerError(
                 str(path.with_suffix(".bin")), "weights of another file", f"those of {path}"

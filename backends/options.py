@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+LARGEST = 99_999
+"""Pixels of a side."""
+
 
 class SizeType(click.ParamType[tuple[int, int] | str]):
     """``HxW``: two positive numbers, height first; or ``dynamic`` where that is allowed."""
@@ -23,9 +26,11 @@ class SizeType(click.ParamType[tuple[int, int] | str]):
             return value[0], value[1]
         if self.dynamic and value == "dynamic":
             return "dynamic"
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
+        match = re.fullmatch(r"0*([1-9]\d*)[xX]0*([1-9]\d*)", value)
         if match is None:
             self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 512x512", param, ctx)
+        if max(len(match[1]), len(match[2])) > len(str(LARGEST)):
+            self.fail(f"{value!r}: expected sides of at most {LARGEST} pixels", param, ctx)
         return int(match[1]), int(match[2])
 
 

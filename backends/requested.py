@@ -12,7 +12,7 @@ import click
 
 from backends.base import ExportOptions
 from backends.images import find_images, read_image
-from backends.int8 import Int8Options, find_photographs
+from backends.int8 import MAX_DROP, Int8Options, find_photographs
 from backends.request import Request
 from backends.targets import AUTO, TARGETS
 from backends.weights import Weights, read_weights
@@ -22,6 +22,8 @@ from genotype import Document, zoo
 
 STRIDE = 32
 """Of the encoder's deepest output: a smaller image is less than one pixel of it."""
+OPSET = 18
+"""Version of the ONNX operators that the oldest supported runtimes know."""
 _SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
 
 
@@ -52,7 +54,7 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
             _size(document, found, options["input_size"]),
             options["batch"],
             options["precision"],
-            options["opset"],
+            options["opset"] or OPSET,
         ),
         output=Path(output),
         images=_images(options["images"]),
@@ -128,12 +130,10 @@ def _images(folder: str | None) -> list[Any]:
 def _int8(options: Mapping[str, Any]) -> Int8Options | None:
     """What int8 is asked to be; None for another precision."""
     if options["precision"] != "int8":
-        for name in ("labels", "force"):
-            if options[name]:
-                raise click.UsageError(f"--{name} is for --precision int8")
         return None
     if options["images"] is None:
         raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
     photographs = find_photographs(options["images"], options["labels"])
     tensorrt = options["target"].startswith("trt")
-    return Int8Options(photographs, options["max_drop"], options["force"], tensorrt=tensorrt)
+    drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
+    return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

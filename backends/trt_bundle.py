@@ -20,7 +20,7 @@ from backends.base import ExportOptions
 from backends.onnx import build
 from backends.trt import GENERATIONS, profile_of, properties, trtexec, within
 from backends.trt_operators import SOURCE, VERSION
-from compiler import Program
+from compiler import CompilerError, Program
 
 MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -102,4 +102,4 @@ def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
                     raise ValueError(f"{name} is not what the manifest says")
             return archive.read(MODEL), manifest
     except (zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: not a whole bundle: {error}") from error
+        raise CompilerError(str(path), f"not a whole bundle: {error}") from error

@@ -37,9 +37,15 @@ class Weights:
             CompilerError: naming the first parameter that does not fit.
         """
         values = self.params
-        if is_published(values):
-            values = from_published(values, graph, self.source)
-        return fit(graph, values, self.source)
+        try:
+            if is_published(values):
+                values = from_published(values, graph, self.source)
+            return fit(graph, values, self.source)
+        except CompilerError as error:
+            if not error.found.startswith(("missing", "shape", "unexpected")):
+                raise
+            hint = "; give the genotype and the sizes that these weights were trained for"
+            raise CompilerError(error.place, error.found, error.expected + hint) from None
 
 
 def read_weights(path: str, genotype: Genotype) -> Weights:
@@ -85,4 +91,5 @@ def _same_genotype(path: str, found: object, expected: Genotype) -> None:
     except GenotypeError as error:
         raise CompilerError(f"{path}: metadata", f"no genotype ({error})", "one") from None
     if theirs != expected:
-        raise CompilerError(path, f"weights of {theirs}", f"of {expected}")
+        hint = "; give the genotype that they were trained for"
+        raise CompilerError(path, f"weights of {theirs}", f"of {expected}{hint}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from genotype.errors import InputError
 
-class CompilerError(ValueError):
+
+class CompilerError(InputError):
     """A graph, a pass or a set of weights is not what it must be.
 
     Attributes:

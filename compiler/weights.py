@@ -108,7 +108,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
             values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return values, dict(file.metadata() or {})
     except FileNotFoundError:
-        raise CompilerError(str(path), "no such file", "a safetensors file") from None
+        raise CompilerError(str(path), "no such file", "a file of weights") from None
     except IsADirectoryError:
         raise CompilerError(str(path), "a directory", "a safetensors file") from None
     except (OSError, SafetensorError, ValueError, TypeError) as error:

@@ -3,7 +3,7 @@
 A command is declared with ``@click.group(cls=OneLineGroup)`` or
 ``@click.command(cls=OneLineCommand)``; its subcommands need nothing more. Then:
 
-* the exit status is 0 for done, 1 for failed, 2 for wrong use, 130 for interrupted. A
+* the exit status is 0 for done, 1 for failed, 2 for wrong use or input, 130 for interrupted. A
   command may return an int to choose it;
 * an error is one line on stderr, ``error: ...``; ``--debug``, which every command takes,
   adds the traceback;
@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 import click
 
-from genotype.errors import GenotypeError
+from genotype.errors import InputError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
@@ -36,6 +36,17 @@ _LONGEST_WORD = 300
 """Characters of a word in an error at most; paths should fit."""
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Why what was opened cannot be written after all."""
+
+
+_WRONG = (
+    click.UsageError,
+    InputError,
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
+"""Errors of what the user gave."""
 
 
 class CommandError(Exception):
@@ -145,7 +156,7 @@ def exit_status(error: BaseException) -> int:
     """2 when what the user gave is wrong, 130 when the user ended it, else 1."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
-    return WRONG_USE if isinstance(error, click.UsageError | GenotypeError) else FAILED
+    return WRONG_USE if isinstance(error, _WRONG) else FAILED
 
 
 def describe(error: BaseException) -> str:

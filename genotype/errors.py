@@ -1,4 +1,4 @@
-"""The one error of this package, and how what was found is shown in it."""
+"""Errors of what was given, and how what was found is shown in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def cut(text: str) -> str:
     return text if len(text) <= _ECHOED else f"{text[: _ECHOED - 3]}..."
 
 
-class GenotypeError(ValueError):
+class InputError(ValueError):
+    """What the user gave, a word or a file, is wrong; a command ends with status 2."""
+
+
+class GenotypeError(InputError):
     """Something is not a genotype of its space.
 
     Attributes:

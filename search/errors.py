@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from genotype.errors import InputError
+
 
 class SearchError(ValueError):
     """A search cannot go on as asked; the message says where, what and what to do.
@@ -17,7 +19,7 @@ class SearchError(ValueError):
         super().__init__(f"{place}: {found}" + (f", expected {expected}" if expected else ""))
 
 
-class SettingsError(SearchError):
+class SettingsError(SearchError, InputError):
     """A setting is unknown, out of range, or differs from the run's."""
 
 
@@ -25,5 +27,5 @@ class RunLockedError(SearchError):
     """Another process writes to the run's folder."""
 
 
-class JournalError(SearchError):
+class JournalError(SearchError, InputError):
     """A journal is missing, damaged or of another version."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.errors import SettingsError
+
 Floats = NDArray[np.float64]
 
 
@@ -43,7 +45,7 @@ class Segmentation:
         for name in self.ignore:
             if name not in self.classes:
                 known = ", ".join(self.classes)
-                raise ValueError(f"task.ignore: no class {name!r}, expected some of {known}")
+                raise SettingsError("task.ignore", f"no class {name!r}", f"some of {known}")
 
     def score(self, confusion: NDArray[Any]) -> Score:
         """The score of ``confusion``, (classes, classes) counts: row truth, column guess.

@@ -118,7 +118,7 @@ class Pt2Runner:
         except Exception as error:
             # What torch raises for a damaged archive has no base class but Exception.
             first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"{path}: torch: {first}") from error
+            raise CompilerError(str(path), f"torch: {first}") from error
         if threads is not None:
             torch.set_num_threads(threads)
 

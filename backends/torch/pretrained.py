@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 PREFIX = "encoder."
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
-_EXPECTED = "a safetensors file or a torchvision mobilenet_v2 state dict"
+_EXPECTED = "a whole safetensors file or PyTorch state dict"
 _BEYOND = ("features.18.", "classifier.")
 """torchvision's parameters behind the last encoder output."""
 
@@ -87,8 +87,13 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
         reason = str(error).partition("\n")[0]
         raise CompilerError(str(path), f"unreadable ({reason})", _EXPECTED) from None
-    if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+    if not isinstance(values, dict):
         raise CompilerError(str(path), f"a {type(values).__name__}", "a state dict of tensors")
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            found = f"a {type(value).__name__} under the key {name!r}"
+            expected = "a state dict of tensors alone: save that of the network by itself"
+            raise CompilerError(str(path), found, expected)
     return {str(n).removeprefix("module."): v.float().numpy() for n, v in values.items()}
 
 

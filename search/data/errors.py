@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from genotype.errors import InputError
 
-class DataError(ValueError):
+
+class DataError(InputError):
     """Data cannot be used as described.
 
     Attributes:

@@ -45,7 +45,7 @@ def run(*args: object):
     return CliRunner().invoke(main, [str(arg) for arg in args])
 
 
-def fails(result, message: str, status: int = 1) -> None:
+def fails(result, message: str, status: int = 2) -> None:
     """One line on stderr that says ``message``, nothing on stdout."""
     assert result.exit_code == status, result.output
     assert message in result.stderr

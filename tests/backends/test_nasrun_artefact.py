@@ -178,7 +178,9 @@ def test_scores_that_are_no_numbers_are_no_labels(good):
     bias.CopyFrom(numpy_helper.from_array(np.full(5, np.nan, np.float32), bias.name))
     onnx.save(model, "nan.onnx")
     photograph(Path("a.png"))
-    fails(run("predict", "nan.onnx", "a.png", "--output", "out"), "a.png: outputs: NaN or infinity")
+    fails(
+        run("predict", "nan.onnx", "a.png", "--output", "out"), "a.png: outputs: NaN or infinity", 1
+    )
     assert {path.name for path in Path("out").iterdir()} == {"legend.png"}
 
 
@@ -191,7 +193,7 @@ def test_damaged_bytes_never_end_in_a_traceback(good):
             damaged[rng.randrange(tail, len(damaged))] = rng.randrange(256)
         Path("d.onnx").write_bytes(damaged)
         result = run("explain", "d.onnx")
-        assert result.exit_code in (0, 1)
+        assert result.exit_code in (0, 2)
         assert "unexpected" not in result.stderr
         assert "Traceback" not in result.stderr
 
@@ -275,5 +277,5 @@ def test_the_installed_command_loads_no_torch(good):
 def test_without_onnxruntime_one_line_says_what_to_install(command, good, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "backends.ort", raising=False)
-    fails(run(command, good, *COMMANDS[command]), "auxnas[ort]")
+    fails(run(command, good, *COMMANDS[command]), "auxnas[ort]", 1)
     assert run("explain", good).exit_code == 0

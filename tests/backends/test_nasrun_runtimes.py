@@ -112,7 +112,8 @@ def test_a_damaged_or_missing_file_is_one_line(command, suffix):
     path = f"net{suffix}"
     fails(run(command, path), f"{path}: No such file")
     Path(path).write_bytes(b"PK\x03\x04 no artefact")
-    fails(run(command, path), "trt: the package" if suffix == ".engine" else path)
+    message, status = ("trt: the package", 1) if suffix == ".engine" else (path, 2)
+    fails(run(command, path), message, status)
 
 
 @pytest.mark.parametrize("target", ["openvino", "torch"])
@@ -129,4 +130,4 @@ def test_a_runtime_that_fails_on_an_image_is_one_line(target, made):
 def test_a_runtime_that_is_not_installed_is_named(target, package, module, made, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, module, raising=False)
-    fails(run("bench", made[target].path), f"auxnas[{package}]")
+    fails(run("bench", made[target].path), f"auxnas[{package}]", 1)

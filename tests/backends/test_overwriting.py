@@ -36,7 +36,8 @@ def _in_tmp(tmp_path, monkeypatch):
 
 
 def compile_(*args: str):
-    return CliRunner().invoke(main, [*args, "--input-size", "32x32", "--no-verify"])
+    unchecked = [] if "--images" in args else ["--no-verify"]
+    return CliRunner().invoke(main, [*args, "--input-size", "32x32", *unchecked])
 
 
 def contents() -> dict[str, bytes]:

@@ -55,10 +55,34 @@ def test_a_checkpoint_compiles_to_what_it_holds(tmp_path, prefix):
 def test_a_checkpoint_of_another_architecture_is_refused_by_name(tmp_path):
     checkpoint(tmp_path / "a.pth", "arch0")
     result = compile_("arch1", "--weights", str(tmp_path / "a.pth"), "--output", "no.onnx")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "a.pth: decoder.cells.0.op_1._ops.0" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not Path("no.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "a.pth: no such file, expected a file of weights"),
+        ({"state_dict": {}}, "a.pth: a dict under the key 'state_dict', expected a state dict"),
+        ([], "a.pth: a list, expected a state dict"),
+    ],
+)
+def test_what_is_no_state_dict_is_one_line(content, message, tmp_path):
+    if content is not None:
+        torch.save(content, tmp_path / "a.pth")
+    result = compile_("arch0", "--weights", str(tmp_path / "a.pth"), "--output", "no.onnx")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert message in result.stderr
+
+
+def test_a_truncated_checkpoint_is_one_line(tmp_path):
+    torch.save({"decoder.conv_clf.weight": torch.zeros(99)}, tmp_path / "whole.pth")
+    (tmp_path / "a.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:400])
+    result = compile_("arch0", "--weights", str(tmp_path / "a.pth"), "--output", "no.onnx")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "expected a whole safetensors file or PyTorch state dict" in result.stderr
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
@@ -70,7 +94,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
 
     (tmp_path / "a.pth").write_bytes(pickle.dumps({"decoder.conv_clf.weight": Evil()}, 2))
     result = compile_("arch0", "--weights", str(tmp_path / "a.pth"), "--output", "no.onnx")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "ran").exists()
 

@@ -98,7 +98,7 @@ def test_a_dry_run_in_words():
 
 
 def test_a_dry_run_refuses_what_the_target_cannot_take(monkeypatch):
-    def fails(message: str, *args: str, status: int = 1) -> None:
+    def fails(message: str, *args: str, status: int = 2) -> None:
         result = compile_("--dry-run", *args)
         assert (result.exit_code, result.stdout) == (status, "")
         assert message in result.stderr
@@ -242,5 +242,5 @@ def test_what_fails_leaves_the_old_files(option):
     assert Path(path).read_text() == "good"
     assert names() == {path}
     result = compile_(option[0], f"no/such/{path}")
-    assert (result.exit_code, names()) == (1, {path})
+    assert (result.exit_code, names()) == (2, {path})
     assert f"no/such/{path}" in result.stderr

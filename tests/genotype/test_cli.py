@@ -278,9 +278,9 @@ def test_show_draws(tmp_path: Path, suffix: str, magic: bytes) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
-def test_a_picture_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "missing" / "a.svg"
-    line = refused("show", "arch0", "--picture", str(target), status=1)
+    line = refused("show", "arch0", "--picture", str(target), status=2)
     assert line == f"error: {target}: its directory does not exist"
 
 

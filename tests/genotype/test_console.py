@@ -61,7 +61,7 @@ def run(*args: str) -> Result:
         ("genotype", 2, "error: cell.first: 12 is not in 0..10"),
         ("value", 1, "error: two lines \\x1b[31m"),
         ("command", 1, "error: no GPU found"),
-        ("system", 1, "error: x.json: No such file or directory"),
+        ("system", 2, "error: x.json: No such file or directory"),
         ("bug", 1, "error: unexpected KeyError: 'k' (run again with --debug, and report it)"),
         ("silent", 1, "error: CommandError"),
     ],

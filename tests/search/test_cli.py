@@ -113,16 +113,16 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(run, tmp_pat
     ("args", "status", "words"),
     [
         (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic[:COUNT], list:"),
-        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
+        (["--data", "list:/nowhere"], 2, "list:/nowhere: no such file or folder"),
         (["--set", "stage1.epoch=3"], 2, "stage1.epoch: no such setting, expected perhaps"),
         (["--set", "stage1.epochs"], 2, "expected NAME=VALUE"),
         (["--trials", "0"], 2, "trials: 0, expected"),
         (["--size", "32"], 2, "expected HEIGHTxWIDTH"),
         (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),
-        (["--classes", "5"], 1, "classes: 5 asked for"),
+        (["--classes", "5"], 2, "classes: 5 asked for"),
         (["--learner", "jax"], 2, "learner: 'jax', expected"),
-        (["--encoder-weights", "/no.safetensors"], 1, "/no.safetensors: no such file"),
-        (["--set", 'task.ignore=["sea"]'], 1, "task.ignore: no class 'sea', expected some of"),
+        (["--encoder-weights", "/no.safetensors"], 2, "/no.safetensors: no such file"),
+        (["--set", 'task.ignore=["sea"]'], 2, "task.ignore: no class 'sea', expected some of"),
     ],
 )
 def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, words):
@@ -171,14 +171,14 @@ def test_the_version_is_the_programs_own(run):
 def test_other_settings_than_the_runs_are_refused(run, finished):
     folder, _ = finished
     result = run("run", *TINY, "--out", folder, "--seed", "5")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "begun with other settings: seed was 4 and is 5" in result.stderr
 
 
 def test_a_folder_without_a_run(run, tmp_path):
     for command in ("status", "top"):
         result = run(command, tmp_path)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert result.stderr == (
             f"error: {tmp_path}: no run here, expected a folder that nassearch run made\n"
         )
@@ -291,12 +291,12 @@ def test_a_run_goes_on_from_another_folder_and_with_data_elsewhere(run, tmp_path
     assert run("resume", "../here", "--trials", 3).exit_code == 0
     where.rename(tmp_path / "moved")
     result = run("resume", "../here", "--trials", 4)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"list:{where}" in result.stderr
     assert run("resume", "../here", "--trials", 4, "--data", "list:../moved").exit_code == 0
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "moved" / "3.png")
     result = run("resume", "../here", "--trials", 5)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "the data changed since it began, expected the same data, or another" in result.stderr
 
 

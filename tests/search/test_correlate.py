@@ -243,5 +243,5 @@ def test_the_missing_extra_is_named_before_the_work(run, place_of, monkeypatch, 
 
 def test_a_folder_without_a_run(run, tmp_path):
     result = run("correlate", tmp_path)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no run here" in result.stderr

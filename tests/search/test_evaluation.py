@@ -107,11 +107,12 @@ def test_the_table_names_every_class_and_what_is_not_counted(run, tmp_path, cach
 @pytest.mark.parametrize(
     ("args", "status", "words"),
     [
-        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
-        (["--ignore", "sea"], 1, "task.ignore: no class 'sea', expected some of"),
+        (["--data", "list:/nowhere"], 2, "list:/nowhere: no such file or folder"),
+        (["--ignore", "sea"], 2, "task.ignore: no class 'sea', expected some of"),
+        (["--size", "31x64"], 2, "data.size: (31, 64), expected 32 (the encoder's stride) to"),
         (["--part", "test"], 2, "'test' is not one of"),
         (["--picture", "a.svg"], 2, ".svg, expected .png or .jpg or .webp"),
-        (["--picture", "/no/such/folder/a.png"], 1, "its directory does not exist"),
+        (["--picture", "/no/such/folder/a.png"], 2, "its directory does not exist"),
     ],
 )
 def test_errors_are_one_line(run, tmp_path, cache, args, status, words):

@@ -403,7 +403,7 @@ def test_the_command(run_of, tmp_path):
     assert "report.html: is a directory" in done.stderr
     assert done.stderr.endswith("expected --output with another place\n")
     done = CliRunner().invoke(main, ["report", str(tmp_path / "none")])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
     assert "no run here, expected a folder that nassearch run made" in done.stderr
 

@@ -128,10 +128,10 @@ def test_a_search_with_the_same_settings_finds_it(run, tmp_path, place_of, monke
     ("args", "status", "words"),
     [
         (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic"),
-        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
+        (["--data", "list:/nowhere"], 2, "list:/nowhere: no such file or folder"),
         (["--set", "pretrain.epoch=3"], 2, "pretrain.epoch: no such setting"),
         (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),
-        (["--data", "synthetic:1"], 1, "images, expected at least"),
+        (["--data", "synthetic:1"], 2, "images, expected at least"),
     ],
 )
 def test_errors_are_one_line(run, tmp_path, args, status, words):

@@ -114,9 +114,9 @@ def test_ctrl_c_keeps_the_last_checkpoint(run, tmp_path, monkeypatch):
     [
         (["--genotype", "arch7"], 2, "arch7: no such file"),
         (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic"),
-        (["--data", "list:/nowhere"], 1, "list:/nowhere: no such file or folder"),
-        (["--data", "synthetic:1"], 1, "images to train on: 1 images, expected at least 2"),
-        (["--set", f"task.ignore={EVERY_CLASS}"], 1, "no labelled pixel of a class that counts"),
+        (["--data", "list:/nowhere"], 2, "list:/nowhere: no such file or folder"),
+        (["--data", "synthetic:1"], 2, "images to train on: 1 images, expected at least 2"),
+        (["--set", f"task.ignore={EVERY_CLASS}"], 2, "no labelled pixel of a class that counts"),
         (
             ["--epochs", "2"],
             2,
@@ -125,9 +125,9 @@ def test_ctrl_c_keeps_the_last_checkpoint(run, tmp_path, monkeypatch):
         (["--set", "stage1.epochs=3"], 2, "stage1: no such setting, expected perhaps"),
         (["--set", "train.rate=3"], 2, "train.rate: no such setting, expected perhaps"),
         (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),
-        (["--teacher", "/no/where"], 1, "/no/where: no such file"),
-        (["--run", "/no/run"], 1, "/no/run: no run here"),
-        (["--encoder-weights", "/no.safetensors"], 1, "/no.safetensors: no such file"),
+        (["--teacher", "/no/where"], 2, "/no/where: no such file"),
+        (["--run", "/no/run"], 2, "/no/run: no run here"),
+        (["--encoder-weights", "/no.safetensors"], 2, "/no.safetensors: no such file"),
     ],
 )
 def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, words):
