@@ -1,4 +1,4 @@
-"""A bar on stderr, where that is a terminal."""
+"""How far things are, on stderr: a bar on a terminal, elsewhere now and then a line."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from genotype.console import note
+
 _EVERY = 0.25
 """Seconds between two drawings."""
+_LINE_EVERY = 15.0
+"""Seconds between two lines, and before the first."""
 
 
 class Bar:
     """Shows how many of a total are done."""
 
     def __init__(self, shown: Progress, title: str, total: int) -> None:
-        self._shown, self._drawn = shown, 0.0
+        self._shown, self._title, self._total = shown, title, total
+        self._every = _LINE_EVERY if shown.disable else _EVERY
+        self._drawn = monotonic()
         self._task = shown.add_task(title, total=total)
 
     def advance(self, done: int) -> None:
         """Tells how many are done; draws now and then."""
         self._shown.update(self._task, completed=done)
-        if monotonic() - self._drawn > _EVERY:
-            self._drawn = monotonic()
+        now = monotonic()
+        if now - self._drawn <= self._every:
+            return
+        self._drawn = now
+        if self._shown.disable:
+            note(f"{self._title}: {done}/{self._total}")
+        else:
             self._shown.refresh()
 
     @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.nasrun import open_artefact
+from backends.nasrun import open_artefact, progress
 from backends.nasrun.artefact import Operator
 from backends.nasrun.bench import Times, example, measure
 from backends.nasrun.kernels import Attribution
@@ -261,3 +261,12 @@ def test_only_the_last_runs_count_and_an_outlier_does_not():
     ((kernel, seconds),) = found.kernels
     assert (kernel.node, seconds) == ("decoder.clf", pytest.approx(20e-6))
     assert found.between == pytest.approx(20e-6)
+
+
+def test_without_a_terminal_a_long_step_is_told_in_lines(monkeypatch, capsys):
+    clock = iter(range(0, 1000, 6))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
+    with progress.bar("timing", 9) as shown:
+        for done in range(1, 10):
+            shown.advance(done)
+    assert capsys.readouterr().err == "timing: 3/9\ntiming: 6/9\ntiming: 9/9\n"
