@@ -39,7 +39,7 @@ def test_termination_removes_what_is_half_written(command, monkeypatch, capfd, t
     def main() -> None:
         with atomic_write(tmp_path / "a.onnx") as path:
             path.write_text("half")
-            signal.raise_signal(signal.SIGTERM)
+            signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)
 
     monkeypatch.setattr(auxnas, "import_module", lambda name: SimpleNamespace(main=main))
     with pytest.raises(SystemExit) as end:

@@ -303,17 +303,17 @@ def test_bad_photographs_are_one_line_and_change_nothing(folder, tmp_path):
     images = tmp_path / "images"
     images.mkdir()
     int8 = ("--precision", "int8", "--images", images)
-    one_line(nascompile(*int8), "no image files")
+    one_line(nascompile(*int8), "no image files", 2)
     for number in range(8):
         (images / f"{number}.png").write_bytes((folder / f"{number}.png").read_bytes())
         if number == 3:
-            one_line(nascompile(*int8), "4 images, expected 8 or more")
+            one_line(nascompile(*int8), "4 images, expected 8 or more", 2)
     one_line(nascompile(*int8, "--target", "ort"), "target ort, expected target onnx or trt", 2)
-    one_line(nascompile(*int8, "--labels", images / "no"), "no: no such directory")
-    one_line(nascompile("--precision", "int8", "--images", images / "no"), "no such directory")
-    one_line(nascompile(*int8[:3], images / "3.png"), "3.png: not a directory")
+    one_line(nascompile(*int8, "--labels", images / "no"), "no: no such directory", 2)
+    one_line(nascompile("--precision", "int8", "--images", images / "no"), "no such directory", 2)
+    one_line(nascompile(*int8[:3], images / "3.png"), "3.png: not a directory", 2)
     (images / "5.png").write_bytes(b"\x89PNG broken")
-    one_line(nascompile(*int8), "5.png: unreadable")
+    one_line(nascompile(*int8), "5.png: unreadable", 2)
     assert Path("arch2.onnx").read_text() == "good"
     assert {path.name for path in tmp_path.iterdir()} == {"arch2.onnx", "images"}
 
