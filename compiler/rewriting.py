@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 
 from compiler.errors import CompilerError
@@ -33,14 +33,31 @@ def fresh_param(name: str, params: Iterable[str]) -> str:
 
 
 class Seen(dict[str, Node]):
-    """The nodes so far by name, as a rule gets them.
+    """The nodes so far by name, as a rule gets them, and what is known of them.
 
     Args:
         graph: what is rewritten: none of its names is given to a new node.
+
+    Attributes:
+        constants: nodes that depend on no input, not even on its size: their batch is 1.
+        points: nodes whose map is 1x1 at every image size.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._taken = {node.name for node in graph.nodes}
+        self.constants: set[str] = set()
+        self.points: set[str] = set()
+
+    def add(self, node: Node) -> None:
+        """Takes in the next node, whose inputs are there."""
+        self[node.name] = node
+        if node.op == "vector" or (node.inputs and self.constants.issuperset(node.inputs)):
+            self.constants.add(node.name)
+        size_from = node.record.size_from
+        sized_by = node.inputs if size_from is None else node.inputs[size_from : size_from + 1]
+        point = sized_by and self.points.issuperset(sized_by)
+        if node.op in ("vector", "global_mean") or point:
+            self.points.add(node.name)
 
     def fresh(self, name: str) -> str:
         """A name for a new node: ``name``, or one like it."""
@@ -71,13 +88,13 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
             node = replace(node, inputs=tuple(renamed.get(i, i) for i in node.inputs))
         found = rule(node, seen)
         if found is None:
-            seen[node.name] = node
+            seen.add(node)
             continue
         applied = True
         for new in found.nodes:
             if new.name in seen or (new.name in graph.by_name and new.name != node.name):
                 raise CompilerError(new.name, "a second node of this name")
-            seen[new.name] = new
+            seen.add(new)
         if found.result != node.name:
             renamed[node.name] = found.result
     if not applied:
@@ -90,24 +107,6 @@ def single_user(graph: Graph, name: str) -> bool:
     """Whether exactly one node reads ``name``, once, and it is no output."""
     users = graph.users.get(name, ())
     return len(users) == 1 and all(node != name for _, node in graph.outputs)
-
-
-def is_constant(name: str, nodes: Mapping[str, Node]) -> bool:
-    """Whether a node depends on no input, not even on its size: the batch is 1 then."""
-    node = nodes[name]
-    if not node.inputs:
-        return node.op == "vector"
-    return all(is_constant(each, nodes) for each in node.inputs)
-
-
-def is_point(name: str, nodes: Mapping[str, Node]) -> bool:
-    """Whether a node's map is 1x1 at every image size, by what it is made of."""
-    node = nodes[name]
-    if node.op in ("vector", "global_mean"):
-        return True
-    if node.record.size_from is not None:
-        return is_point(node.inputs[node.record.size_from], nodes)
-    return bool(node.inputs) and all(is_point(each, nodes) for each in node.inputs)
 
 
 _PROBES = ((1021, 643), (512, 768), (96, 352))
@@ -126,10 +125,6 @@ class Sizes:
     def same(self, left: str, right: str) -> bool:
         """Whether both maps have one height and one width."""
         return all(shapes[left][1:] == shapes[right][1:] for shapes in self._shapes)
-
-    def is_point(self, name: str) -> bool:
-        """Whether the map is 1x1 at every image size."""
-        return all(shapes[name][1:] == (1, 1) for shapes in self._shapes)
 
     def shape(self, name: str) -> Shape:
         """(channels, height, width) at a large size, for comparing costs."""

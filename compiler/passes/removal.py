@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from compiler.ir import Program
-from compiler.rewriting import Sizes, is_constant
+from compiler.rewriting import Seen, Sizes
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class RemoveIdentity:
 
     def __call__(self, program: Program) -> Program:
         """Users of such a node read its operand."""
-        graph, sizes = program.graph, Sizes(program.graph)
+        graph, sizes, seen = program.graph, Sizes(program.graph), Seen(program.graph)
+        for node in graph.nodes:
+            seen.add(node)
         new = {
             node.name: node.inputs[0]
             for node in graph.nodes
@@ -43,7 +45,7 @@ class RemoveIdentity:
             or (
                 node.record.size_from == 1
                 and sizes.same(*node.inputs)
-                and not (node.op == "spread" and is_constant(node.inputs[0], graph.by_name))
+                and not (node.op == "spread" and node.inputs[0] in seen.constants)
             )
         }
         return replace(program, graph=graph.substitute(new).live()) if new else program

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compiler.ir import Node, Program, make_node
-from compiler.rewriting import Replacement, Seen, Sizes, fresh_param, is_constant, is_point, rewrite
+from compiler.rewriting import Replacement, Seen, fresh_param, rewrite
 from compiler.semantics import evaluate
 
 Array = np.ndarray[Any, Any]
@@ -64,7 +64,7 @@ class SinkSpread:
 
     def _mean(self, node: Node, spread: Node, seen: Seen) -> Replacement | None:
         point, like = spread.inputs
-        if not is_constant(point, seen):
+        if point not in seen.constants:
             return Replacement((), point)
         if seen[like].op == "global_mean":
             return Replacement((), spread.name)
@@ -85,7 +85,7 @@ class SinkSpread:
         rest = tuple(name for name in node.inputs if name not in point)
         total = make_node(seen.fresh(f"{node.name}.points"), "add", points)
         likes = [spread.inputs[1] for spread in spreads]
-        largest = min(likes, key=lambda name: is_point(name, seen))
+        largest = min(likes, key=seen.points.__contains__)
         spread = make_node(seen.fresh(f"{node.name}.spread"), "spread", (total.name, largest))
         if not rest:
             return Replacement((total, spread), spread.name)
@@ -108,20 +108,16 @@ class FoldConstant:
     def __call__(self, program: Program) -> Program:
         """Constants become ``vector`` nodes."""
         params = dict(program.params)
-        sizes = Sizes(program.graph)
-        graph = rewrite(program.graph, lambda node, seen: self._rule(node, seen, params, sizes))
+        graph = rewrite(program.graph, lambda node, seen: self._rule(node, seen, params))
         return program if graph is program.graph else replace(program, graph=graph, params=params)
 
-    def _rule(
-        self, node: Node, seen: Seen, params: dict[str, Array], sizes: Sizes
-    ) -> Replacement | None:
+    def _rule(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement | None:
         if node.op == "zero":
             return self._zero(node, seen, params)
         if node.op == "add":
             kept = tuple(name for name in node.inputs if not _is_zero(seen[name], seen, params))
-            constant = all(is_constant(name, seen) for name in kept)
-            point = all(map(sizes.is_point, kept)) and not sizes.is_point(node.name)
-            shrinks = constant or point
+            point = seen.points.issuperset(kept) and not seen.points.issuperset(node.inputs)
+            shrinks = point or seen.constants.issuperset(kept)
             if 0 < len(kept) < len(node.inputs) and not shrinks:
                 return Replacement((replace(node, inputs=kept),), node.name)
         if node.op == "conv2d" and _is_zero(seen[node.inputs[0]], seen, params):
@@ -192,14 +188,13 @@ class BroadcastSum:
 
     def __call__(self, program: Program) -> Program:
         """Sums read 1x1 maps."""
-        sizes = Sizes(program.graph)
 
         def rule(node: Node, seen: Seen) -> Replacement | None:
             if node.op != "add":
                 return None
             spread = [seen[name].op == "spread" for name in node.inputs]
             full = [
-                not s and not sizes.is_point(n) for n, s in zip(node.inputs, spread, strict=True)
+                not s and n not in seen.points for n, s in zip(node.inputs, spread, strict=True)
             ]
             if not any(spread) or not any(full):
                 return None
