@@ -10,15 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from backends.options import SizeType
-from genotype.console import note
+from genotype.console import INTERRUPTED, note
 from search.config import Section, nested, resolve
 from search.errors import SettingsError
 from search.presets import DEFAULT, PRESETS
 
 S = TypeVar("S", bound=Section)
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 class AssignmentType(click.ParamType[tuple[str, Any]]):
