@@ -35,7 +35,8 @@ class SinkSpread:
 
     With S(v) the 1x1 map v at every pixel: f(S(v)) = S(f(v)) for f that maps pixels one
     by one (batch norm, ReLU, a 1x1 convolution); mean(S(v)) = v; resize(S(v)) = S(v) at
-    the new size, because bilinear weights sum to 1; S(a) + S(b) = S(a + b).
+    the new size, because bilinear weights sum to 1; S(a) + S(b) = S(a + b), and S(a) + b = S(a + b)
+    where b is a 1x1 map.
     A larger convolution stays: at the border it sees padding. A constant v is one for all
     images, so that its mean stays spread: over the means of what it was spread to.
     """
@@ -59,7 +60,7 @@ class SinkSpread:
                 node.name,
             )
         if node.op == "add":
-            return self._sum(node, spreads, seen) if len(spreads) > 1 else None
+            return self._sum(node, spreads, seen)
         return self._before(node, first, seen) if _is_same_at_every_pixel(node) else None
 
     def _mean(self, node: Node, spread: Node, seen: Seen) -> Replacement | None:
@@ -79,13 +80,20 @@ class SinkSpread:
         after = make_node(name, "spread", (node.name, spread.inputs[1]))
         return Replacement((point, after), after.name)
 
-    def _sum(self, node: Node, spreads: list[Node], seen: Seen) -> Replacement:
+    def _sum(self, node: Node, spreads: list[Node], seen: Seen) -> Replacement | None:
         point = {spread.name: spread.inputs[0] for spread in spreads}
-        points = [point[name] for name in node.inputs if name in point]
         rest = tuple(name for name in node.inputs if name not in point)
+        if seen.points.issuperset(rest):
+            point |= {name: name for name in rest}
+            rest = ()
+        elif len(spreads) == 1:
+            return None
+        points = [point[name] for name in node.inputs if name in point]
         total = make_node(seen.fresh(f"{node.name}.points"), "add", points)
         likes = [spread.inputs[1] for spread in spreads]
         largest = min(likes, key=seen.points.__contains__)
+        if not rest and largest in seen.points and not seen.constants.issuperset(points):
+            return Replacement((total,), total.name)
         spread = make_node(seen.fresh(f"{node.name}.spread"), "spread", (total.name, largest))
         if not rest:
             return Replacement((total, spread), spread.name)

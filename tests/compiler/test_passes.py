@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import example as example_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -244,6 +245,11 @@ ONCE_BROKEN = [
     "[[[0,3],[4,4],[5,3]],[10,[1,1,10,10],[3,1,6,6],[2,1,0,10]]]",
     "[[[3,3],[3,2],[3,0]],[10,[0,0,10,10],[0,0,4,4],[1,1,1,10]]]",
 ]
+POINTS_ALONE = [
+    "[[[0,0],[0,0],[0,0]],[10,[0,1,10,0],[0,0,0,0],[0,4,4,4]]]",
+    "[[[0,0],[0,0],[0,0]],[10,[1,0,0,4],[0,1,4,2],[1,0,0,4]]]",
+]
+"""Sums of 1x1 maps and a spread one: at one pixel in the first, at every pixel in the second."""
 
 
 @pytest.mark.parametrize("text", ONCE_BROKEN)
@@ -347,7 +353,9 @@ def test_laws_find_mutants(mutant):
         check_laws(mutant, program(zoo.load("arch0").genotype))
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
+@example_of(genotype=parse(POINTS_ALONE[0]).genotype)
+@example_of(genotype=parse(POINTS_ALONE[1]).genotype)
 @given(genotype=genotypes())
 def test_inference_graphs_hold_no_leftovers(genotype):
     graph = run(INFERENCE, program(genotype))[0].graph
