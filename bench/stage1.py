@@ -9,7 +9,8 @@ would write from the paper: contiguous tensors, the auxiliary heads as modules o
 own, labels and teacher resized in every step and for every head, a tensor at a time in
 optimiser, clipping and averaging. Both start from the same weights and have the same
 losses to rounding, which is checked. They take turns; a ratio is that of the medians of a
-genotype's steps. Needs the extra torch.
+genotype's steps. On a GPU (``--device cuda``) ours replays a CUDA graph. Needs the extra
+torch.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from torch.nn import functional as F
 from backends.base import Batch, Recipe
 from backends.torch import build_module
 from backends.torch.learner import Training
+from backends.torch.recording import WARM_UP, side_stream
 from compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
 from compiler.weights import initial
 from genotype import SearchSpace
@@ -48,12 +50,16 @@ Step = Callable[[], float]
 class Plain:
     """Stage 1 without any of our measures."""
 
-    def __init__(self, program: Program, settings: Recipe, batch: Batch) -> None:
+    def __init__(
+        self, program: Program, settings: Recipe, batch: Batch, device: torch.device
+    ) -> None:
         graph, heads = program.graph, _heads(program.graph)
         trunk = Graph(graph.nodes, (*graph.outputs[:1], *((n, n) for n, _ in heads))).live()
         self.settings = settings
-        self.trunk = build_module(Program(trunk, program.params, program.name))
-        self.heads = [(n, build_module(Program(h, program.params, "aux"))) for n, h in heads]
+        self.trunk = build_module(Program(trunk, program.params, program.name)).to(device)
+        self.heads = [
+            (n, build_module(Program(h, program.params, "aux")).to(device)) for n, h in heads
+        ]
         modules = nn.ModuleList([self.trunk, *(module for _, module in self.heads)])
         self.params = list(modules.parameters())
         groups = [{"params": list(self.trunk.parameters())}]
@@ -64,9 +70,11 @@ class Plain:
         self.optimiser = torch.optim.Adam(groups, rate, foreach=False, fused=False)
         self.average = [param.detach().clone() for param in self.params]
         self.weight = 0.0
-        self.inputs = [torch.from_numpy(batch.inputs[node.name]) for node in trunk.inputs]
-        self.labels = torch.from_numpy(batch.labels)
-        self.teacher = torch.from_numpy(batch.teacher)
+        self.inputs = [
+            torch.from_numpy(batch.inputs[node.name]).to(device) for node in trunk.inputs
+        ]
+        self.labels = torch.from_numpy(batch.labels).to(device)
+        self.teacher = torch.from_numpy(batch.teacher).to(device)
 
     def __call__(self) -> float:
         """One step; the loss before it."""
@@ -122,7 +130,7 @@ def material(graph: Graph) -> Batch:
     return Batch(inputs, labels, teacher)
 
 
-def measure(graph: Graph, steps: int) -> dict[str, object]:
+def measure(graph: Graph, steps: int, device: torch.device) -> dict[str, object]:
     """Seconds a step of both, in turn."""
     decoder = split(graph, encoder_outputs(graph))[1]
     program, batch, settings = (
@@ -130,20 +138,25 @@ def measure(graph: Graph, steps: int) -> dict[str, object]:
         material(decoder),
         recipe(STAGE),
     )
-    training = Training(program, settings, steps + 1, torch.device("cpu"))
+    training = Training(program, settings, WARM_UP + 1 + steps, device)
     calls: dict[str, Step] = {
-        "plain": Plain(program, settings, batch),
+        "plain": Plain(program, settings, batch, device),
         "ours": lambda: training.step(batch),
     }
     times: dict[str, list[float]] = {name: [] for name in calls}
-    first = {name: call() for name, call in calls.items()}
-    if abs(first["plain"] - first["ours"]) > 1e-3 * first["plain"]:
-        raise SystemExit(f"the two do not compute the same: {first}")
-    for _ in range(steps):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
+    with side_stream(device):
+        first = {name: call() for name, call in calls.items()}
+        if abs(first["plain"] - first["ours"]) > 1e-3 * first["plain"]:
+            raise SystemExit(f"the two do not compute the same: {first}")
+        for _ in range(WARM_UP if device.type == "cuda" else 0):
+            [call() for call in calls.values()]
+        for _ in range(steps):
+            for name, call in calls.items():
+                start = time.perf_counter()
+                call()
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                times[name].append(time.perf_counter() - start)
     seconds = {name: statistics.median(values) for name, values in times.items()}
     return {"seconds_a_step": seconds, "speedup": seconds["plain"] / seconds["ours"]}
 
@@ -153,19 +166,21 @@ def measure(graph: Graph, steps: int) -> dict[str, object]:
 @click.option("--count", default=20, show_default=True, help="Random genotypes.")
 @click.option("--steps", default=5, show_default=True)
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
-def main(output: Path, count: int, steps: int, threads: int) -> None:
+@click.option("--device", default="cpu", show_default=True, help="Or cuda.")
+def main(output: Path, count: int, steps: int, threads: int, device: str) -> None:
     torch.set_num_threads(threads)
     space, rng = SearchSpace.cvpr2019(), random.Random(0)
     rows = []
     for number in range(count):
         genotype = space.sample(rng, "isomorphism")
-        row = measure(lower(genotype, SPEC), steps)
+        row = measure(lower(genotype, SPEC), steps, torch.device(device))
         rows.append({"genotype": str(genotype), **row})
         click.echo(f"{number}: {row}")
     speedups = [float(row["speedup"]) for row in rows]
     found = {
         "setting": {
             "batch": BATCH,
+            "device": device,
             "threads": threads,
             "steps": steps,
             "cpus": os.cpu_count(),

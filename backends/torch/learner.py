@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -26,7 +26,15 @@ from backends.torch.failures import check_finite, failures
 from backends.torch.functions import grow
 from backends.torch.losses import Objective
 from backends.torch.module import build_module, module_params
-from backends.torch.optimisers import Group, PolyakAverage, make_groups, step_groups
+from backends.torch.optimisers import (
+    Group,
+    PolyakAverage,
+    clear_gradients,
+    make_groups,
+    set_rates,
+    step_groups,
+)
+from backends.torch.recording import Recorded, cuda_graph, side_stream
 from backends.torch.runner import TorchRunner
 from backends.torch.states import TAKEN, load_state, save_state, weights_of
 from compiler import Graph, Program, infer_shapes
@@ -165,10 +173,13 @@ class Training:
         self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
         self.objective = Objective(recipe, self.graph.outputs[0][0])
         self.taken = 0
+        on_gpu = device.type == "cuda"
+        self.update = Recorded(self._update, cuda_graph) if on_gpu else self._update
 
     def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
         """One update a draw."""
-        with prefetched(examples, draws, main_channels(self.graph)) as batches:
+        classes = main_channels(self.graph)
+        with side_stream(self.device), prefetched(examples, draws, classes) as batches:
             for batch in batches:
                 loss = self.step(batch)
                 progress(Step(self.taken, self.steps, loss))
@@ -179,18 +190,37 @@ class Training:
         Raises:
             TrialFailure: ``nan`` for a loss that is not finite.
         """
-        outputs = self.module(*input_tensors(self.graph, batch.inputs, self.device))
-        loss = self.objective(outputs, batch.labels, self._teacher(batch))
-        value = loss.item()
+        set_rates(self.groups, self.recipe, self.taken / self.steps)
+        value = self.update(self._tensors(batch)).item()
         if not np.isfinite(value):
             raise TrialFailure("nan", f"loss {value} at step {self.taken + 1} of {self.steps}")
-        if loss.requires_grad:
-            torch.autograd.backward(loss)
-        step_groups(self.groups, self.recipe, self.taken / self.steps)
         if self.average is not None:
             self.average.update()
         self.taken += 1
         return value
+
+    def _tensors(self, batch: Batch) -> list[Tensor]:
+        """A batch on the device: inputs, labels, and where it is distilled from the teacher's."""
+        found = input_tensors(self.graph, batch.inputs, self.device)
+        found.append(to_tensor(batch.labels, np.uint8).to(self.device))
+        if batch.teacher is not None and self.recipe.distillation:
+            found.append(to_tensor(batch.teacher).to(self.device))
+        return found
+
+    def _update(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Changes the parameters; the loss before it.
+
+        Nothing in it waits for the device or depends on more than tensors that stay.
+        """
+        count = len(self.graph.inputs)
+        inputs, (labels, *teacher) = tensors[:count], tensors[count:]
+        clear_gradients(self.groups)
+        outputs = self.module(*inputs)
+        loss = self.objective(outputs, labels, teacher[0] if teacher else None)
+        if loss.requires_grad:
+            torch.autograd.backward(loss)
+        step_groups(self.groups, self.recipe)
+        return loss.detach()
 
     def state(self) -> dict[str, Array]:
         """Everything that the steps to come depend on, by name."""
@@ -213,11 +243,6 @@ class Training:
         for name, tensor in self.module.state_dict().items():
             check_finite(tensor, name)
         return module_params(self.module, self.graph)
-
-    def _teacher(self, batch: Batch) -> Tensor | None:
-        if batch.teacher is None or not self.recipe.distillation:
-            return None
-        return to_tensor(batch.teacher).to(self.device)
 
 
 def freeze_statistics(module: torch.nn.Module) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from backends.base import IGNORE, Recipe
-from backends.torch.devices import to_tensor
 from backends.torch.functions import grow
 
-Array = np.ndarray[Any, Any]
 Size = tuple[int, int]
 
 
-def shrink_labels(labels: Array, size: Size) -> Array:
+def shrink_labels(labels: Tensor, size: Size) -> Tensor:
     """(N, H, W) class ids at (h, w): each pixel takes the label at its centre.
 
     Centres, because scoring grows logits with half-pixel centres too. Where ``size`` is
@@ -26,13 +22,14 @@ def shrink_labels(labels: Array, size: Size) -> Array:
     """
     if labels.shape[1:] == size:
         return labels
-    rows, columns = (_centres(n, m) for n, m in zip(size, labels.shape[1:], strict=True))
-    shrunk: Array = labels[:, rows[:, None], columns]
-    return shrunk
+    rows, columns = (
+        _centres(n, m, labels.device) for n, m in zip(size, labels.shape[1:], strict=True)
+    )
+    return labels[:, rows[:, None], columns]
 
 
-def _centres(count: int, length: int) -> Array:
-    return (2 * np.arange(count) + 1) * length // (2 * count)
+def _centres(count: int, length: int, device: torch.device) -> Tensor:
+    return (2 * torch.arange(count, device=device) + 1) * length // (2 * count)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -64,7 +61,7 @@ class Objective:
         self.recipe, self.main = recipe, main
 
     def __call__(
-        self, outputs: Mapping[str, Tensor], labels: Array, teacher: Tensor | None
+        self, outputs: Mapping[str, Tensor], labels: Tensor, teacher: Tensor | None
     ) -> Tensor:
         """The loss, a scalar tensor; ``labels`` (N, H, W) uint8, logits at any size."""
         targets = _Targets(labels)
@@ -79,21 +76,20 @@ class Objective:
     def _entropy(self, logits: Tensor, targets: _Targets) -> Tensor:
         if self.recipe.full_size:
             logits = grow(logits, targets.size)
-        return cross_entropy(logits, targets.at(_size(logits), logits.device))
+        return cross_entropy(logits, targets.at(_size(logits)))
 
 
 class _Targets:
     """A batch's labels, shrunk to each size that is asked for once."""
 
-    def __init__(self, labels: Array) -> None:
+    def __init__(self, labels: Tensor) -> None:
         self.labels = labels
         self.size: Size = (labels.shape[1], labels.shape[2])
         self._made: dict[Size, Tensor] = {}
 
-    def at(self, size: Size, device: torch.device) -> Tensor:
+    def at(self, size: Size) -> Tensor:
         if size not in self._made:
-            shrunk = to_tensor(shrink_labels(self.labels, size), np.uint8)
-            self._made[size] = shrunk.to(device).long()
+            self._made[size] = shrink_labels(self.labels, size).long()
         return self._made[size]
 
 

@@ -41,28 +41,38 @@ def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Grou
 
 
 def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimizer:
-    rate, decay = settings.rate, settings.decay
+    """An optimiser whose rate is a tensor, so that a recorded step reads what it then is."""
+    device, decay = params[0].device, settings.decay
+    rate = torch.tensor(settings.rate, device=device)
     if settings.kind == "adam":
-        betas = (0.9, settings.beta2)
-        return torch.optim.Adam(params, rate, betas, settings.epsilon, decay, fused=True)
+        betas, recordable = (0.9, settings.beta2), device.type == "cuda"
+        return torch.optim.Adam(
+            params, rate, betas, settings.epsilon, decay, capturable=recordable, fused=True
+        )
     if settings.kind == "sgd":
         return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
     raise ValueError(f"optimiser {settings.kind!r}: unknown, expected adam or sgd")
 
 
-def step_groups(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
-    """One update; ``done`` is the share of all steps that came before.
+def set_rates(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
+    """Lets rates fall by ``(1 - done) ** poly``; ``done`` is the share of all steps behind."""
+    for group in groups:
+        for options in group.optimiser.param_groups:
+            options["lr"].fill_(group.settings.rate * (1 - done) ** recipe.poly)
 
-    The gradient of each group is cut to ``clip_norm``; rates fall by
-    ``(1 - done) ** poly``.
-    """
+
+def clear_gradients(groups: Iterable[Group]) -> None:
+    """Leaves none of an earlier step, or of one that failed half-way."""
+    for group in groups:
+        group.optimiser.zero_grad(set_to_none=True)
+
+
+def step_groups(groups: Iterable[Group], recipe: Recipe) -> None:
+    """One update; the gradient of each group is cut to ``clip_norm``."""
     for group in groups:
         if recipe.clip_norm:
             nn.utils.clip_grad_norm_(group.params, recipe.clip_norm)
-        for options in group.optimiser.param_groups:
-            options["lr"] = group.settings.rate * (1 - done) ** recipe.poly
         group.optimiser.step()
-        group.optimiser.zero_grad(set_to_none=True)
 
 
 class PolyakAverage:

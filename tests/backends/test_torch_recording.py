@@ -1,0 +1,146 @@
+"""Recorded steps: what a GPU replays, on a CPU by way of a trace.
+
+A trace holds every operation of a step with the numbers and tensors that it met. Replayed,
+it is wrong wherever a step read a Python number that changes, or waited for a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from backends.base import Optimiser, TrialFailure
+from backends.torch import TorchLearner
+from backends.torch import learner as learner_module
+from backends.torch.recording import WARM_UP, Recorded
+from tests.backends.test_torch_learner import SHALLOW, Toy, changed, network, recipe
+
+ENCODER = Optimiser("encoder", "sgd", 1e-3)
+DECODER = Optimiser("", "adam", 1e-2)
+EVERYTHING = recipe(
+    epochs=3,
+    optimisers=(ENCODER, DECODER),
+    auxiliary=0.15,
+    distillation=0.3,
+    polyak=0.9,
+    poly=0.9,
+    clip_norm=0.5,
+)
+EXAMPLES = 9
+"""In batches of 2 or 4 the last one of an epoch is too small for training, of 7 it is smaller."""
+
+
+class Recorder:
+    """Records by tracing; counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.training: learner_module.Training | None = None
+        self.recorded = self.replayed = 0
+
+    def __call__(self, step, tensors):
+        kept = self._kept()
+        before = [tensor.clone() for tensor in kept]
+        try:
+            trace = make_fx(lambda *given: step(given))(*tensors)
+        finally:
+            for tensor, value in zip(kept, before, strict=True):
+                tensor.copy_(value)
+        self.recorded += 1
+        result = torch.zeros(())
+
+        def replay():
+            self.replayed += 1
+            result.copy_(trace(*tensors))
+
+        return replay, result
+
+    def _kept(self):
+        """What tracing changes, which recording must not."""
+        found = [t.detach() for t in self.training.module.state_dict().values()]
+        for group in self.training.groups:
+            for known in group.optimiser.state.values():
+                found += [value for value in known.values() if value is not None]
+        return found
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    """Every training of the test records its steps."""
+    found = Recorder()
+
+    class Recording(learner_module.Training):
+        def __init__(self, *args):
+            super().__init__(*args)
+            found.training = self
+            self.update = Recorded(self._update, found)
+
+    monkeypatch.setattr(learner_module, "Training", Recording)
+    return found
+
+
+def fit(plan, count=EXAMPLES, seed=0):
+    toy = Toy(count, teacher=True)
+    return TorchLearner("cpu").fit(network(genotype=SHALLOW), toy, plan, seed)
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 4, 7])
+def test_recorded_steps_train_the_same_network(recorder, monkeypatch, batch_size):
+    plan = replace(EVERYTHING, batch_size=batch_size)
+    found = fit(plan)
+    steps, full = recorder.training.taken, 3 * (EXAMPLES // batch_size)
+    assert recorder.recorded == (full > WARM_UP)
+    assert recorder.replayed == max(0, full - WARM_UP)
+    assert steps >= full
+    monkeypatch.undo()
+    assert not changed(fit(plan), found)
+
+
+def test_a_rate_that_is_a_plain_number_would_be_found(recorder, monkeypatch):
+    expected = fit(EVERYTHING)
+
+    def plain(groups, plan, done):
+        for group in groups:
+            for options in group.optimiser.param_groups:
+                options["lr"] = group.settings.rate * (1 - done) ** plan.poly
+
+    monkeypatch.setattr(learner_module, "set_rates", plain)
+    assert changed(expected, fit(EVERYTHING))
+
+
+def test_a_step_that_cannot_be_recorded_is_done_as_ever(recorder, monkeypatch):
+    update = learner_module.Training._update
+
+    def waits(training, tensors):
+        loss = update(training, tensors)
+        assert float(loss) > 0
+        return loss
+
+    monkeypatch.setattr(learner_module.Training, "_update", waits)
+    with pytest.warns(UserWarning, match=r"one kernel at a time: .*data-dependent|item"):
+        found = fit(EVERYTHING)
+    assert (recorder.recorded, recorder.replayed) == (0, 0)
+    assert recorder.training.taken == 3 * (EXAMPLES // 2)
+    monkeypatch.undo()
+    assert not changed(fit(EVERYTHING), found)
+
+
+def test_too_little_memory_to_record_is_a_failed_trial(recorder, monkeypatch):
+    def short(step, tensors):
+        raise torch.OutOfMemoryError("CUDA error: out of memory")
+
+    monkeypatch.setattr(Recorder, "__call__", lambda self, step, tensors: short(step, tensors))
+    with pytest.raises(TrialFailure, match="oom"):
+        fit(EVERYTHING)
+
+
+def test_a_training_that_goes_on_records_anew(recorder):
+    toy, plan, learner = Toy(EXAMPLES, teacher=True), EVERYTHING, TorchLearner("cpu")
+    begin = network(genotype=SHALLOW)
+    whole = learner.fit(begin, toy, plan, 0)
+    program, state = learner.fit_part(begin, toy, plan, 0, range(2))
+    parts, _ = learner.fit_part(program, toy, plan, 0, range(2, 3), state)
+    assert recorder.recorded == 3
+    assert not changed(whole, parts)
