@@ -2,7 +2,7 @@
 
 from compiler.passes.folding import FoldBatchNorm
 from compiler.passes.pipeline import Change, Pass, run
-from compiler.passes.removal import RemoveIdentity, StripAuxiliary
+from compiler.passes.removal import BorrowSize, RemoveIdentity, StripAuxiliary
 from compiler.passes.spreading import BroadcastSum, FoldConstant, SinkSpread
 from compiler.passes.sums import FlattenSum, LowerConv, MergeResize, RemoveRelu, SplitConv
 
@@ -18,11 +18,13 @@ INFERENCE: tuple[Pass, ...] = (
     MergeResize(),
     FlattenSum(),
     BroadcastSum(),
+    BorrowSize(),
 )
 """From the network as described to the one that ships."""
 
 __all__ = [
     "INFERENCE",
+    "BorrowSize",
     "BroadcastSum",
     "Change",
     "FlattenSum",

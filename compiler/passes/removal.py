@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from compiler.ir import Program
-from compiler.rewriting import Seen, Sizes
+from compiler.ir import Graph, Node, Program
+from compiler.rewriting import Replacement, Seen, Sizes, rewrite
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,45 @@ class RemoveIdentity:
             )
         }
         return replace(program, graph=graph.substitute(new).live()) if new else program
+
+
+@dataclass(frozen=True)
+class BorrowSize:
+    """resize(x, y) = resize(x, z) where y and z have one size: y's values do not matter.
+
+    Only where y's values have no other use, so that what computes them goes, and z's have one.
+    A constant z is one for all images, so that it is not taken.
+    """
+
+    name: str = "borrow-size"
+
+    def __call__(self, program: Program) -> Program:
+        """Without what is computed for its size alone."""
+        graph = program.graph
+        used = _used_for_values(graph)
+        spare = {node.inputs[1] for node in graph.nodes if node.record.size_from == 1}.difference(
+            used
+        )
+        if not spare:
+            return program
+        sizes = Sizes(graph)
+
+        def rule(node: Node, seen: Seen) -> Replacement | None:
+            if node.record.size_from != 1 or node.inputs[1] not in spare:
+                return None
+            x, like = node.inputs
+            for other in reversed(seen):
+                if other in used and other not in seen.constants and sizes.same(other, like):
+                    return Replacement((replace(node, inputs=(x, other)),), node.name)
+            return None
+
+        return replace(program, graph=rewrite(graph, rule))
+
+
+def _used_for_values(graph: Graph) -> set[str]:
+    """Nodes that an output needs for more than their size."""
+    used = {node for _, node in graph.outputs}
+    for node in reversed(graph.nodes):
+        if node.name in used:
+            used.update(node.inputs[:1] if node.record.size_from == 1 else node.inputs)
+    return used

@@ -14,7 +14,7 @@ from backends.reference import ReferenceRunner
 from backends.verification import noise
 from compiler import CompilerError, Program, cost, infer_shapes, make_node, parse_graph, verify
 from compiler.interface import HEADS, Interface, with_interface
-from compiler.passes import INFERENCE, FoldBatchNorm, run
+from compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, run
 from compiler.rewriting import Replacement, rewrite
 from compiler.weights import randomised
 from genotype import parse
@@ -30,6 +30,22 @@ EXAMPLES = {
            b = relu6(a)
            return main=a, aux0=b""",
         "a = relu(image)\nreturn main=a",
+    ),
+    "borrow-size": (
+        """a = conv2d(image; kernel=3, out=2, stride=2) @a
+           b = conv2d(image; kernel=5, out=2, stride=2) @b
+           c = relu(b)
+           d = global_mean(a)
+           e = spread(d, c)
+           f = conv2d(e; kernel=3, out=2) @f
+           g = resize(f, image)
+           return main=g""",
+        """a = conv2d(image; kernel=3, out=2, stride=2) @a
+           d = global_mean(a)
+           e = spread(d, a)
+           f = conv2d(e; kernel=3, out=2) @f
+           g = resize(f, image)
+           return main=g""",
     ),
     "remove-identity": (
         """a = identity(image)
@@ -239,6 +255,17 @@ def test_laws_of_the_whole_pipeline(network):
 @given(network=networks(), order=st.permutations(INFERENCE), count=st.integers(1, len(INFERENCE)))
 def test_any_passes_in_any_order_keep_the_result(network, order, count):
     check_laws(lambda p: run(order[:count], p)[0], network)
+
+
+def test_no_constant_lends_its_size():
+    """It is there once, not once for each image of a batch."""
+    text = """m = global_mean(image)
+              v = vector(; channels=2) @v
+              r = relu(v)
+              s = spread(r, m)
+              return main=s"""
+    check_laws(BorrowSize(), example(text))
+    assert str(BorrowSize()(example(text)).graph) == str(example(text).graph)
 
 
 ONCE_BROKEN = [
