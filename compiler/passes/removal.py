@@ -55,8 +55,9 @@ class RemoveIdentity:
 class BorrowSize:
     """resize(x, y) = resize(x, z) where y and z have one size: y's values do not matter.
 
-    Only where y's values have no other use, so that what computes them goes, and z's have one.
-    A constant z is one for all images, so that it is not taken.
+    Only where y's values have no other use, so that what computes them goes; z is a map whose
+    values have one, or else the first map of that size. A constant y or z is there once for all
+    images, so that none takes part.
     """
 
     name: str = "borrow-size"
@@ -73,13 +74,12 @@ class BorrowSize:
         sizes = Sizes(graph)
 
         def rule(node: Node, seen: Seen) -> Replacement | None:
-            if node.record.size_from != 1 or node.inputs[1] not in spare:
+            if node.record.size_from != 1 or node.inputs[1] not in spare - seen.constants:
                 return None
             x, like = node.inputs
-            for other in reversed(seen):
-                if other in used and other not in seen.constants and sizes.same(other, like):
-                    return Replacement((replace(node, inputs=(x, other)),), node.name)
-            return None
+            known = [*(name for name in reversed(seen) if name in used), *seen]
+            lender = next(n for n in known if n not in seen.constants and sizes.same(n, like))
+            return Replacement((replace(node, inputs=(x, lender)),), node.name)
 
         return replace(program, graph=rewrite(graph, rule))
 

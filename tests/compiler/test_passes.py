@@ -257,13 +257,26 @@ def test_any_passes_in_any_order_keep_the_result(network, order, count):
     check_laws(lambda p: run(order[:count], p)[0], network)
 
 
-def test_no_constant_lends_its_size():
+@pytest.mark.parametrize(
+    "text",
+    [
+        """m = global_mean(image)
+           v = vector(; channels=2) @v
+           r = relu(v)
+           s = spread(r, m)
+           return main=s""",
+        """m = global_mean(image)
+           v = vector(; channels=3) @v
+           r = relu(v)
+           u = vector(; channels=3) @u
+           s = spread(r, u)
+           t = concat(s, r)
+           return main=t, other=m""",
+    ],
+    ids=["lends", "loses"],
+)
+def test_no_constant_lends_its_size_or_loses_its_own(text):
     """It is there once, not once for each image of a batch."""
-    text = """m = global_mean(image)
-              v = vector(; channels=2) @v
-              r = relu(v)
-              s = spread(r, m)
-              return main=s"""
     check_laws(BorrowSize(), example(text))
     assert str(BorrowSize()(example(text)).graph) == str(example(text).graph)
 
