@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +71,17 @@ class Checker:
         Raises:
             CommandError: past the tolerance, naming the pass that breaks it.
         """
-        runner, differences = self.opener(path), {}
-        for size in self._sizes():
-            taken = self.request.options.size in (None, size)
-            at = runner if taken else self._sibling(optimised, size)
-            differences[size] = self._compared(at, size, changes)
+        from backends.nasrun.progress import bar
+
+        runner, differences, sizes, done = self.opener(path), {}, self._sizes(), itertools.count(1)
+        batches = max(1, math.ceil(len(self.request.images) / self.request.batch))
+        with bar("checking against the reference", len(sizes) * batches) as shown:
+            for size in sizes:
+                taken = self.request.options.size in (None, size)
+                at = runner if taken else self._sibling(optimised, size)
+                differences[size] = self._compared(
+                    at, size, changes, lambda: shown.advance(next(done))
+                )
         return Check(differences, median_seconds(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:
@@ -81,13 +89,16 @@ class Checker:
         own = self.request.size
         return [own, *[size for size in OTHER_SIZES if size != own][:2]]
 
-    def _compared(self, runner: Runner, size: Size, changes: Sequence[Change]) -> Difference:
+    def _compared(
+        self, runner: Runner, size: Size, changes: Sequence[Change], advance: Callable[[], None]
+    ) -> Difference:
         """The worst over all inputs; the first that is past the tolerance ends it."""
         found: list[Difference] = []
         for inputs in self._inputs(size):
             found.append(compare(runner, self.reference, inputs))
             if not found[-1].within(self.request.allowed):
                 raise self._failure(found[-1], inputs, size, changes)
+            advance()
         return worst(found)
 
     def _sibling(self, program: Program, size: Size) -> Runner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -290,14 +291,18 @@ def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
         one_line_failure(result, "expected at most an error of 0.0001", 1)
 
 
-def test_photographs_are_checked_in_batches():
+def test_photographs_are_checked_in_batches(monkeypatch):
     Path("photographs").mkdir()
     for number in range(3):
         Image.new("RGB", (64, 48), (99 * number, 99, 200)).save(f"photographs/{number}.png")
     args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
+    clock = itertools.count(step=20)
+    monkeypatch.setattr("backends.nasrun.progress.monotonic", lambda: next(clock))
     result = compile_("arch0", *SMALL_NET, *args)
     assert result.exit_code == 0, result.output
     assert "median of 20) for 2 images of 64x48" in result.stdout
+    told = [f"checking against the reference: {done}/6" for done in range(1, 7)]
+    assert [line for line in result.stderr.splitlines() if "/" in line] == told
 
 
 def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
