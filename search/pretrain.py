@@ -23,6 +23,7 @@ from compiler.weights import fit, initial, load_weights, save_weights
 from search.cache import digest
 from search.config import PretrainSettings
 from search.examples import ImageExamples
+from search.lock import alone
 from search.networks import Network
 from search.progress import Display
 from search.tasks import Score, Segmentation
@@ -119,13 +120,28 @@ def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Displ
     shared = cache / "encoders" / f"{work.key}.safetensors"
     kept = _kept(own, work, display)
     if kept is None:
-        kept = _kept(shared, work, display)
+        kept = _kept(shared, work, display) or _made(work, shared, display)
+        _keep(own, work, kept)
+    return Encoder(kept, Program(work.graph, kept, "refinenet"))
+
+
+def _made(work: Pretraining, shared: Path, display: Display) -> Params:
+    """Newly trained weights, kept; or those of another run that was training the very same."""
+    waited = False
+
+    def say(line: str) -> None:
+        nonlocal waited
+        waited = True
+        display.say(line)
+
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    with alone(shared, say):
+        kept = _kept(shared, work, display) if waited else None
         if kept is None:
             kept = _train(work, shared.with_suffix(".part"), display)
             _keep(shared, work, kept)
             display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {shared}")
-        _keep(own, work, kept)
-    return Encoder(kept, Program(work.graph, kept, "refinenet"))
+    return kept
 
 
 def _keep(path: Path, work: Pretraining, params: Params) -> None:

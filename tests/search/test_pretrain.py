@@ -1,6 +1,7 @@
 """Pre-training: what a killed one comes to, and ``nassearch pretrain``."""
 
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ import search.pretrain
 from backends.null import NullLearner
 from compiler.weights import load_weights
 from search.networks import read_network
+from search.pretrain import pretrained_encoder
+from search.progress import Silent
 from tests.search.training import params, tell
 
 EPOCHS = {"pretrain__epochs": 5}
@@ -56,6 +59,41 @@ def test_killed_it_comes_to_the_same(place_of, tmp_path, monkeypatch, moment, af
     assert len(left_over) == (moment > 1)
     assert encoder(again) == alone
     assert not list((again.cache / "encoders").glob("*.part"))
+
+
+def test_two_runs_that_share_a_cache_train_it_once(place_of, tmp_path, monkeypatch):
+    """Locks are of open files, so that two threads are to each other as two processes."""
+    found, said, waits, inner = [], [], threading.Event(), NullLearner.fit_part
+
+    class Heard(Silent):
+        def say(self, line):
+            said.append(line)
+            if line.startswith("waiting for process "):
+                waits.set()
+
+    place = place_of()
+
+    def encoder_of(run):
+        own = tmp_path / f"{run}.safetensors"
+        return pretrained_encoder(place.pretraining, own, place.cache, Heard()).params
+
+    def meeting(self, *args):
+        thread = threading.Thread(target=lambda: found.append(encoder_of("second")))
+        thread.start()
+        assert waits.wait(60)
+        found.append(thread)
+        return inner(self, *args)
+
+    monkeypatch.setattr(NullLearner, "fit_part", meeting)
+    trained = encoder_of("first")
+    thread, *_ = found
+    thread.join(60)
+    (_, second) = found
+    assert {n: v.tobytes() for n, v in second.items()} == {
+        n: v.tobytes() for n, v in trained.items()
+    }
+    assert sum(line.startswith("encoder: pre-trained, ") for line in said) == 1
+    assert [path.suffix for path in (place.cache / "encoders").iterdir()] == [".safetensors"]
 
 
 def test_a_damaged_state_is_left_aside(place_of, tmp_path, monkeypatch):
