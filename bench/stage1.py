@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 from backends.base import Batch, Recipe
 from backends.torch import build_module
-from backends.torch.learner import Training
+from backends.torch.learner import Training, repeatable
 from backends.torch.recording import WARM_UP, side_stream
 from compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
 from compiler.weights import initial
@@ -70,21 +70,21 @@ class Plain:
         self.optimiser = torch.optim.Adam(groups, rate, foreach=False, fused=False)
         self.average = [param.detach().clone() for param in self.params]
         self.weight = 0.0
-        self.inputs = [
-            torch.from_numpy(batch.inputs[node.name]).to(device) for node in trunk.inputs
-        ]
-        self.labels = torch.from_numpy(batch.labels).to(device)
-        self.teacher = torch.from_numpy(batch.teacher).to(device)
+        self.device = device
+        self.inputs = [torch.from_numpy(batch.inputs[node.name]) for node in trunk.inputs]
+        self.labels = torch.from_numpy(batch.labels)
+        self.teacher = torch.from_numpy(batch.teacher)
 
     def __call__(self) -> float:
         """One step; the loss before it."""
-        outputs = self.trunk(*self.inputs)
-        loss = self._entropy(outputs[MAIN]) + self.settings.distillation * F.mse_loss(
-            outputs[MAIN], F.interpolate(self.teacher, outputs[MAIN].shape[2:], mode="bilinear")
+        outputs = self.trunk(*(each.to(self.device) for each in self.inputs))
+        labels, teacher = self.labels.to(self.device), self.teacher.to(self.device)
+        loss = self._entropy(outputs[MAIN], labels) + self.settings.distillation * F.mse_loss(
+            outputs[MAIN], F.interpolate(teacher, outputs[MAIN].shape[2:], mode="bilinear")
         )
         for node, head in self.heads:
             (logits,) = head(outputs[node]).values()
-            loss = loss + self.settings.auxiliary * self._entropy(logits)
+            loss = loss + self.settings.auxiliary * self._entropy(logits, labels)
         self.optimiser.zero_grad()
         loss.backward()
         for group in self.groups:
@@ -93,9 +93,10 @@ class Plain:
         self._polyak()
         return loss.item()
 
-    def _entropy(self, logits: Tensor) -> Tensor:
-        labels = self.labels[:, None].float()
-        target = F.interpolate(labels, logits.shape[2:], mode="nearest-exact")[:, 0].long()
+    def _entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        target = F.interpolate(labels[:, None].float(), logits.shape[2:], mode="nearest-exact")[
+            :, 0
+        ].long()
         return F.cross_entropy(logits, target, ignore_index=255)
 
     @torch.no_grad()
@@ -144,7 +145,7 @@ def measure(graph: Graph, steps: int, device: torch.device) -> dict[str, object]
         "ours": lambda: training.step(batch),
     }
     times: dict[str, list[float]] = {name: [] for name in calls}
-    with side_stream(device):
+    with repeatable(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
         if abs(first["plain"] - first["ours"]) > 1e-3 * first["plain"]:
             raise SystemExit(f"the two do not compute the same: {first}")
@@ -163,7 +164,7 @@ def measure(graph: Graph, steps: int, device: torch.device) -> dict[str, object]
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-@click.option("--count", default=20, show_default=True, help="Random genotypes.")
+@click.option("--count", default=20, show_default=True, type=click.IntRange(min=2))
 @click.option("--steps", default=5, show_default=True)
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Or cuda.")
@@ -180,7 +181,7 @@ def main(output: Path, count: int, steps: int, threads: int, device: str) -> Non
     found = {
         "setting": {
             "batch": BATCH,
-            "device": device,
+            "device": torch.cuda.get_device_name(device) if device != "cpu" else device,
             "threads": threads,
             "steps": steps,
             "cpus": os.cpu_count(),

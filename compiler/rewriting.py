@@ -39,7 +39,7 @@ class Seen(dict[str, Node]):
         graph: what is rewritten: none of its names is given to a new node.
 
     Attributes:
-        constants: nodes that depend on no input, not even on its size: their batch is 1.
+        constants: nodes that are the same for all images: their batch is 1.
         points: nodes whose map is 1x1 at every image size.
     """
 
@@ -51,7 +51,8 @@ class Seen(dict[str, Node]):
     def add(self, node: Node) -> None:
         """Takes in the next node, whose inputs are there."""
         self[node.name] = node
-        if node.op == "vector" or (node.inputs and self.constants.issuperset(node.inputs)):
+        values = node.inputs[:1] if node.op in ("resize", "resize_corners") else node.inputs
+        if node.op == "vector" or (values and self.constants.issuperset(values)):
             self.constants.add(node.name)
         size_from = node.record.size_from
         sized_by = node.inputs if size_from is None else node.inputs[size_from : size_from + 1]

@@ -28,13 +28,12 @@ def failures() -> Iterator[None]:
     except TrialFailure:
         raise
     except (RuntimeError, MemoryError) as error:
-        if not is_memory(error):
+        if not _is_memory(error):
             raise
         raise TrialFailure("oom", str(error).partition("\n")[0] or "out of memory") from error
 
 
-def is_memory(error: RuntimeError | MemoryError) -> bool:
-    """Whether an error says that memory is short."""
+def _is_memory(error: RuntimeError | MemoryError) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(text in str(error) for text in _MEMORY)

@@ -173,16 +173,18 @@ class Training:
         self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
         self.objective = Objective(recipe, self.graph.outputs[0][0])
         self.taken = 0
-        on_gpu = device.type == "cuda"
-        self.update = Recorded(self._update, cuda_graph) if on_gpu else self._update
+        self.recorded = Recorded(cuda_graph) if device.type == "cuda" else None
 
     def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
         """One update a draw."""
         classes = main_channels(self.graph)
-        with side_stream(self.device), prefetched(examples, draws, classes) as batches:
-            for batch in batches:
-                loss = self.step(batch)
-                progress(Step(self.taken, self.steps, loss))
+        try:
+            with side_stream(self.device), prefetched(examples, draws, classes) as batches:
+                for batch in batches:
+                    loss = self.step(batch)
+                    progress(Step(self.taken, self.steps, loss))
+        finally:
+            self._release()
 
     def step(self, batch: Batch) -> float:
         """One update; returns the loss before it.
@@ -191,7 +193,10 @@ class Training:
             TrialFailure: ``nan`` for a loss that is not finite.
         """
         set_rates(self.groups, self.recipe, self.taken / self.steps)
-        value = self.update(self._tensors(batch)).item()
+        tensors = self._tensors(batch)
+        recorded = self.recorded
+        loss = self._update(tensors) if recorded is None else recorded(self._update, tensors)
+        value = loss.item()
         if not np.isfinite(value):
             raise TrialFailure("nan", f"loss {value} at step {self.taken + 1} of {self.steps}")
         if self.average is not None:
@@ -221,6 +226,12 @@ class Training:
             torch.autograd.backward(loss)
         step_groups(self.groups, self.recipe)
         return loss.detach()
+
+    def _release(self) -> None:
+        """Frees what only steps need."""
+        clear_gradients(self.groups)
+        if self.recorded is not None:
+            self.recorded.release()
 
     def state(self) -> dict[str, Array]:
         """Everything that the steps to come depend on, by name."""

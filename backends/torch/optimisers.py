@@ -46,9 +46,11 @@ def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimi
     rate = torch.tensor(settings.rate, device=device)
     if settings.kind == "adam":
         betas, recordable = (0.9, settings.beta2), device.type == "cuda"
-        return torch.optim.Adam(
+        made = torch.optim.Adam(
             params, rate, betas, settings.epsilon, decay, capturable=recordable, fused=True
         )
+        made._warned_capturable_if_run_uncaptured = True  # steps before the recorded one are
+        return made
     if settings.kind == "sgd":
         return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
     raise ValueError(f"optimiser {settings.kind!r}: unknown, expected adam or sgd")

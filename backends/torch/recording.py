@@ -8,17 +8,18 @@ Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from backends.torch.failures import is_memory
-
 Step = Callable[[Sequence[Tensor]], Tensor]
-"""What gives one tensor for some, and changes others that it keeps."""
+"""What gives one tensor for some, and changes others that it keeps: nothing else may make a
+difference to it, and they stay where they are in memory."""
 Record = Callable[[Step, Sequence[Tensor]], tuple[Callable[[], None], Tensor]]
 """Gives what does the step again on the same memory, and the tensor that it then fills.
 
@@ -28,62 +29,92 @@ Recording itself changes nothing.
 WARM_UP = 3
 """Steps before one is recorded: they make what the optimisers remember, and libraries
 choose their algorithms."""
+_unable: list[str] = []
+"""Why this process records no more: what failed may have left memory behind."""
 
 
 class Recorded:
-    """A step that is recorded once it has been done some times on tensors of one form.
+    """Does steps; records them once it has done some on tensors of one form.
 
     Tensors of another form, an epoch's smaller last batch, are done as ever. So is
     everything from then on, with a warning, where the step cannot be recorded.
 
     Args:
-        step: what it does depends on nothing but the tensors given and those that it keeps,
-            which stay where they are in memory.
-        record: how it is recorded.
+        record: how a step is recorded.
     """
 
-    def __init__(self, step: Step, record: Record) -> None:
-        self._step, self._record = step, record
+    def __init__(self, record: Record) -> None:
+        self._record = record
         self._form: list[tuple[torch.Size, torch.dtype]] = []
         self._done = 0
+        self.release()
+
+    def release(self) -> None:
+        """Forgets the recording, whose memory is free then; the next step makes another."""
         self._replay: Callable[[], None] | None = None
         self._static: list[Tensor] = []
         self._result = torch.empty(0)
 
-    def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The step's result, which the next call may overwrite."""
+    def __call__(self, step: Step, tensors: Sequence[Tensor]) -> Tensor:
+        """The result of ``step``, always the same one; the next call may overwrite it."""
         form = [(tensor.shape, tensor.dtype) for tensor in tensors]
         self._form = self._form or form
         if form != self._form:
-            return self._step(tensors)
-        if self._done == WARM_UP:
-            self._begin(tensors)
+            return step(tensors)
+        if self._replay is None and self._done >= WARM_UP and not _unable:
+            self._begin(step, tensors)
         self._done += 1
         if self._replay is None:
-            return self._step(tensors)
+            return step(tensors)
         for mine, given in zip(self._static, tensors, strict=True):
             mine.copy_(given)
         self._replay()
         return self._result
 
-    def _begin(self, tensors: Sequence[Tensor]) -> None:
-        self._static = [tensor.clone() for tensor in tensors]
+    def _begin(self, step: Step, tensors: Sequence[Tensor]) -> None:
         try:
-            self._replay, self._result = self._record(self._step, self._static)
+            self._static = [tensor.clone() for tensor in tensors]
+            self._replay, self._result = self._record(step, self._static)
         except RuntimeError as error:
-            if is_memory(error):
-                raise
-            reason = str(error).partition("\n")[0]
-            warnings.warn(f"steps are launched one kernel at a time: {reason}", stacklevel=2)
+            self.release()
+            _unable.append(_reason(error))
+            warnings.warn(f"steps are launched one kernel at a time: {_unable[0]}", stacklevel=2)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong first: ending a recording fails in turn."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).partition("\n")[0]
 
 
 def cuda_graph(step: Step, tensors: Sequence[Tensor]) -> tuple[Callable[[], None], Tensor]:
-    """A ``Record`` of CUDA; to be called where ``side_stream`` holds."""
-    graph = torch.cuda.CUDAGraph()
-    stream = torch.cuda.current_stream()
-    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-        result = step(tensors)
+    """A ``Record`` of CUDA; to be called within ``side_stream``.
+
+    Raises:
+        RuntimeError: when there is too little memory, or the step waits for a value.
+    """
+    _refuse_without_room(tensors[0].device)
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()  # to free an older graph while one is recorded is an error
+    try:
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            result = step(tensors)
+    finally:
+        if collecting:
+            gc.enable()
     return graph.replay, result
+
+
+def _refuse_without_room(device: torch.device) -> None:
+    """A graph has memory of its own, which steps of another form cannot use."""
+    used, held = torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device)
+    needed = 2 * (torch.cuda.max_memory_allocated(device) - used)
+    free = torch.cuda.mem_get_info(device)[0] + held - used
+    if free < needed:
+        raise RuntimeError(f"{free >> 20} MiB of GPU memory free, a recording takes {needed >> 20}")
 
 
 @contextmanager
@@ -92,8 +123,17 @@ def side_stream(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(stream):
-        yield
-    torch.cuda.current_stream(device).wait_stream(stream)
+    stream, before = _stream(device), torch.cuda.current_stream(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    stream.wait_stream(before)
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        before.wait_stream(stream)
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One a device: what the allocator keeps for a stream serves no other."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

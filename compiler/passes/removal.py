@@ -78,10 +78,15 @@ class BorrowSize:
                 return None
             x, like = node.inputs
             known = [*(name for name in reversed(seen) if name in used), *seen]
-            lender = next(n for n in known if n not in seen.constants and sizes.same(n, like))
-            return Replacement((replace(node, inputs=(x, lender)),), node.name)
+            lenders = (n for n in known if _may_lend(seen[n], seen) and sizes.same(n, like))
+            return Replacement((replace(node, inputs=(x, next(lenders, like))),), node.name)
 
         return replace(program, graph=rewrite(graph, rule))
+
+
+def _may_lend(node: Node, seen: Seen) -> bool:
+    """Not what runtimes fuse with the ReLU behind it: only while nobody else reads it."""
+    return node.op not in ("conv2d", "batch_norm") and node.name not in seen.constants
 
 
 def _used_for_values(graph: Graph) -> set[str]:

@@ -91,7 +91,7 @@ class SinkSpread:
         points = [point[name] for name in node.inputs if name in point]
         total = make_node(seen.fresh(f"{node.name}.points"), "add", points)
         likes = [spread.inputs[1] for spread in spreads]
-        largest = min(likes, key=seen.points.__contains__)
+        largest = min(likes, key=lambda like: (like in seen.points, like in seen.constants))
         if not rest and largest in seen.points and not seen.constants.issuperset(points):
             return Replacement((total,), total.name)
         spread = make_node(seen.fresh(f"{node.name}.spread"), "spread", (total.name, largest))

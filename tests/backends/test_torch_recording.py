@@ -6,14 +6,16 @@ it is wrong wherever a step read a Python number that changes, or waited for a v
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from backends.base import Optimiser, TrialFailure
-from backends.torch import TorchLearner
+from backends.base import Optimiser
+from backends.torch import TorchLearner, recording
 from backends.torch import learner as learner_module
 from backends.torch.recording import WARM_UP, Recorded
 from tests.backends.test_torch_learner import SHALLOW, Toy, changed, network, recipe
@@ -75,9 +77,10 @@ def recorder(monkeypatch):
         def __init__(self, *args):
             super().__init__(*args)
             found.training = self
-            self.update = Recorded(self._update, found)
+            self.recorded = Recorded(found)
 
     monkeypatch.setattr(learner_module, "Training", Recording)
+    monkeypatch.setattr(recording, "_unable", [])
     return found
 
 
@@ -127,13 +130,40 @@ def test_a_step_that_cannot_be_recorded_is_done_as_ever(recorder, monkeypatch):
     assert not changed(fit(EVERYTHING), found)
 
 
-def test_too_little_memory_to_record_is_a_failed_trial(recorder, monkeypatch):
-    def short(step, tensors):
-        raise torch.OutOfMemoryError("CUDA error: out of memory")
+def test_after_a_failure_nothing_is_recorded_any_more(recorder, monkeypatch):
+    asked = []
 
-    monkeypatch.setattr(Recorder, "__call__", lambda self, step, tensors: short(step, tensors))
-    with pytest.raises(TrialFailure, match="oom"):
+    def short(self, step, tensors):
+        asked.append(tensors)
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried")
+        except RuntimeError:
+            raise RuntimeError("a previous error during capture") from None  # as torch does
+
+    monkeypatch.setattr(Recorder, "__call__", short)
+    with pytest.warns(UserWarning, match=r"one kernel at a time: CUDA out of memory"):
+        first = fit(EVERYTHING)
+    assert not changed(first, fit(EVERYTHING))
+    assert len(asked) == 1
+    monkeypatch.undo()
+    assert not changed(first, fit(EVERYTHING))
+
+
+def test_a_training_that_ended_leaves_nothing_behind(recorder):
+    """Not until cycles are collected: memory of a GPU would be missing meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
         fit(EVERYTHING)
+        training = recorder.training
+        assert training.recorded._static == []
+        assert all(param.grad is None for param in training.module.parameters())
+        found = weakref.ref(training)
+        del training
+        recorder.training = None
+        assert found() is None
+    finally:
+        gc.enable()
 
 
 def test_a_training_that_goes_on_records_anew(recorder):

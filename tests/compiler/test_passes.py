@@ -14,7 +14,7 @@ from backends.reference import ReferenceRunner
 from backends.verification import noise
 from compiler import CompilerError, Program, cost, infer_shapes, make_node, parse_graph, verify
 from compiler.interface import HEADS, Interface, with_interface
-from compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, run
+from compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run
 from compiler.rewriting import Replacement, rewrite
 from compiler.weights import randomised
 from genotype import parse
@@ -33,16 +33,18 @@ EXAMPLES = {
     ),
     "borrow-size": (
         """a = conv2d(image; kernel=3, out=2, stride=2) @a
+           r = relu(a)
            b = conv2d(image; kernel=5, out=2, stride=2) @b
            c = relu(b)
-           d = global_mean(a)
+           d = global_mean(r)
            e = spread(d, c)
            f = conv2d(e; kernel=3, out=2) @f
            g = resize(f, image)
            return main=g""",
         """a = conv2d(image; kernel=3, out=2, stride=2) @a
-           d = global_mean(a)
-           e = spread(d, a)
+           r = relu(a)
+           d = global_mean(r)
+           e = spread(d, r)
            f = conv2d(e; kernel=3, out=2) @f
            g = resize(f, image)
            return main=g""",
@@ -279,6 +281,37 @@ def test_no_constant_lends_its_size_or_loses_its_own(text):
     """It is there once, not once for each image of a batch."""
     check_laws(BorrowSize(), example(text))
     assert str(BorrowSize()(example(text)).graph) == str(example(text).graph)
+
+
+@pytest.mark.parametrize("each", [SinkSpread(), BorrowSize()], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "text",
+    [
+        """m = global_mean(image)
+           a = vector(; channels=3) @a
+           b = vector(; channels=3) @b
+           s = spread(a, m)
+           u = resize(b, m)
+           t = add(s, u)
+           return main=t""",
+        """m = global_mean(image)
+           v = vector(; channels=3) @v
+           u = resize(v, image)
+           c = relu(image)
+           s = spread(m, c)
+           t = add(s, u)
+           return main=t""",
+        """m = global_mean(image)
+           v = vector(; channels=3) @v
+           w = vector(; channels=3) @w
+           s = spread(v, w)
+           u = spread(w, m)
+           t = add(s, u)
+           return main=t""",
+    ],
+)
+def test_a_constant_brought_to_a_size_still_is_one_for_all_images(each, text):
+    check_laws(each, example(text))
 
 
 ONCE_BROKEN = [
