@@ -33,6 +33,10 @@ _unable: list[str] = []
 """Why this process records no more: what failed may have left memory behind."""
 
 
+class NoRoom(RuntimeError):
+    """A recording would take more memory than there is; nothing has been tried."""
+
+
 class Recorded:
     """Does steps; records them once it has done some on tensors of one form.
 
@@ -50,7 +54,7 @@ class Recorded:
         self.release()
 
     def release(self) -> None:
-        """Forgets the recording, whose memory is free then; the next step makes another."""
+        """Forgets the recording, whose memory is free then; later steps are done as ever."""
         self._replay: Callable[[], None] | None = None
         self._static: list[Tensor] = []
         self._result = torch.empty(0)
@@ -61,7 +65,7 @@ class Recorded:
         self._form = self._form or form
         if form != self._form:
             return step(tensors)
-        if self._replay is None and self._done >= WARM_UP and not _unable:
+        if self._done == WARM_UP and not _unable:
             self._begin(step, tensors)
         self._done += 1
         if self._replay is None:
@@ -77,8 +81,10 @@ class Recorded:
             self._replay, self._result = self._record(step, self._static)
         except RuntimeError as error:
             self.release()
-            _unable.append(_reason(error))
-            warnings.warn(f"steps are launched one kernel at a time: {_unable[0]}", stacklevel=2)
+            reason = _reason(error)
+            if not isinstance(error, NoRoom):
+                _unable.append(reason)
+            warnings.warn(f"steps are launched one kernel at a time: {reason}", stacklevel=2)
 
 
 def _reason(error: BaseException) -> str:
@@ -92,7 +98,8 @@ def cuda_graph(step: Step, tensors: Sequence[Tensor]) -> tuple[Callable[[], None
     """A ``Record`` of CUDA; to be called within ``side_stream``.
 
     Raises:
-        RuntimeError: when there is too little memory, or the step waits for a value.
+        NoRoom: when there is too little memory.
+        RuntimeError: when the step waits for a value, or there is too little memory after all.
     """
     _refuse_without_room(tensors[0].device)
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
@@ -114,7 +121,7 @@ def _refuse_without_room(device: torch.device) -> None:
     needed = 2 * (torch.cuda.max_memory_allocated(device) - used)
     free = torch.cuda.mem_get_info(device)[0] + held - used
     if free < needed:
-        raise RuntimeError(f"{free >> 20} MiB of GPU memory free, a recording takes {needed >> 20}")
+        raise NoRoom(f"{free >> 20} MiB of GPU memory free, a recording takes {needed >> 20}")
 
 
 @contextmanager

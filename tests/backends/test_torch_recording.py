@@ -149,6 +149,18 @@ def test_after_a_failure_nothing_is_recorded_any_more(recorder, monkeypatch):
     assert not changed(first, fit(EVERYTHING))
 
 
+def test_without_room_only_this_training_is_not_recorded(recorder, monkeypatch):
+    def short(self, step, tensors):
+        raise recording.NoRoom("1 MiB of GPU memory free, a recording takes 2")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "__call__", short)
+        with pytest.warns(UserWarning, match="one kernel at a time: 1 MiB of GPU memory free"):
+            first = fit(EVERYTHING)
+    assert not changed(first, fit(EVERYTHING))
+    assert recorder.recorded == 1
+
+
 def test_a_training_that_ended_leaves_nothing_behind(recorder):
     """Not until cycles are collected: memory of a GPU would be missing meanwhile."""
     gc.collect()
