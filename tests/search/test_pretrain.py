@@ -71,7 +71,7 @@ def test_two_runs_that_share_a_cache_train_it_once(place_of, tmp_path, monkeypat
             if line.startswith("waiting for process "):
                 waits.set()
 
-    place = place_of()
+    place = replace(place_of(), cache=tmp_path / "cache")
 
     def encoder_of(run):
         own = tmp_path / f"{run}.safetensors"
