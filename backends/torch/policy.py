@@ -8,7 +8,7 @@ head, so that the locations of the branches have heads of 2, 5, 8, ... values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -22,6 +22,29 @@ from genotype import SearchSpace
 
 State = tuple[Tensor, Tensor]
 """Hidden and cell state of all layers: (layers, N, hidden) each."""
+
+
+class Groups:
+    """Choices by name, so that what all of one name have in common is done once.
+
+    Args:
+        names: of the choices, in order.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        kinds = list(dict.fromkeys(names))
+        places = [place for kind in kinds for place, name in enumerate(names) if name == kind]
+        self._there = torch.tensor(places, device="cpu")
+        self._back = self._there.argsort()
+        self._counts = [list(names).count(kind) for kind in kinds]
+
+    def split(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """The rows of each name together, names in order of appearance."""
+        return torch.split(rows[self._there], self._counts)
+
+    def join(self, groups: Sequence[Tensor]) -> Tensor:
+        """All rows in order again."""
+        return torch.cat(list(groups))[self._back]
 
 
 class Controller(nn.Module):
@@ -42,27 +65,31 @@ class Controller(nn.Module):
         self.embeddings = nn.ModuleDict({n: nn.Embedding(s, hidden) for n, s in seen.items()})
         self.heads = nn.ModuleDict({n: nn.Linear(hidden, s) for n, s in sizes.items()})
         self.lstm = nn.LSTM(hidden, hidden, layers)
+        self.seen_by, self.judged_by = Groups(self.names[:-1]), Groups(self.names)
 
     def forward(self, tokens: Tensor) -> list[Tensor]:
         """Log-probabilities of every value of every choice, given (N, choices) tokens.
 
         Returns:
-            One (N, size) tensor a choice, in order.
+            One (choices of the head, N, size) tensor a head, as ``judged_by`` groups them.
         """
-        first = self.start.expand(len(tokens), -1)
-        pairs = zip(self.names[:-1], tokens.T, strict=False)
-        seen = torch.stack([first, *(self.embeddings[name](column) for name, column in pairs)])
-        outputs, _ = self.lstm(seen)
-        return self._judged(outputs)
+        first = self.start.expand(1, len(tokens), -1)
+        columns = self.seen_by.split(tokens.T[:-1])
+        modules = zip(self.embeddings.values(), columns, strict=True)
+        seen = self.seen_by.join([module(column) for module, column in modules])
+        outputs, _ = self.lstm(torch.cat([first, seen]))
+        pairs = zip(self.heads.values(), self.judged_by.split(outputs), strict=True)
+        return [functional.log_softmax(head(some), dim=-1) for head, some in pairs]
 
-    def _judged(self, outputs: Tensor) -> list[Tensor]:
-        """The heads' log-probabilities; each head is applied once, to all of its choices."""
-        found: dict[int, Tensor] = {}
-        for name, head in self.heads.items():
-            places = [place for place, other in enumerate(self.names) if other == name]
-            logits = head(outputs[places])
-            found |= zip(places, functional.log_softmax(logits, dim=-1), strict=True)
-        return [found[place] for place in range(len(self.names))]
+    def chosen(self, logs: list[Tensor], tokens: Tensor) -> Tensor:
+        """(N, choices) log-probabilities of the tokens, given those of all values."""
+        pairs = zip(logs, self.judged_by.split(tokens.T), strict=True)
+        picked = [some.gather(2, column[..., None])[..., 0] for some, column in pairs]
+        return self.judged_by.join(picked).T
+
+    def entropies(self, logs: list[Tensor]) -> Tensor:
+        """(N, choices) entropies, given the log-probabilities of all values."""
+        return self.judged_by.join([-(some.exp() * some).sum(dim=2) for some in logs]).T
 
     def step(self, place: int, seen: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Log-probabilities (N, size) of one choice, from the embedding (N, hidden) before it."""
@@ -136,23 +163,23 @@ class LstmPolicy:
     def log_prob(self, tokens: Array) -> Array:
         """Log-probability of each choice given those before it: (N, choices) float32."""
         given = to_tensor(tokens, np.int64)
-        return _chosen(self._net(given), given).numpy()
+        return self._net.chosen(self._net(given), given).numpy()
 
     @one_thread()
     @torch.no_grad()
     def entropy(self, tokens: Array) -> Array:
         """Entropy of each choice given those before it: (N, choices) float32."""
-        return _entropies(self._net(to_tensor(tokens, np.int64))).numpy()
+        return self._net.entropies(self._net(to_tensor(tokens, np.int64))).numpy()
 
     @one_thread()
     def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> Ascent:
         """One step of Adam."""
         given = to_tensor(tokens, np.int64)
         logs = self._net(given)
-        chosen = _chosen(logs, given)
+        chosen = self._net.chosen(logs, given)
         gain = (to_tensor(weigh(chosen.detach().numpy())) * chosen).mean()
         with torch.set_grad_enabled(step.entropy > 0):
-            entropies = _entropies(logs)
+            entropies = self._net.entropies(logs)
         if step.entropy:
             gain = gain + step.entropy * entropies.mean()
         torch.autograd.backward(-gain)
@@ -186,14 +213,3 @@ class LstmPolicy:
             found[name] = param.detach()
             found |= {f"{name}:{kind}": value for kind, value in self._adam.state[param].items()}
         return found
-
-
-def _chosen(logs: list[Tensor], tokens: Tensor) -> Tensor:
-    """(N, choices) log-probabilities of the tokens, given those of all values."""
-    pairs = zip(logs, tokens.T, strict=True)
-    return torch.cat([log.gather(1, column[:, None]) for log, column in pairs], dim=1)
-
-
-def _entropies(logs: list[Tensor]) -> Tensor:
-    """(N, choices) entropies, given the log-probabilities of all values."""
-    return torch.stack([-(log.exp() * log).sum(dim=1) for log in logs], dim=1)
