@@ -7,8 +7,10 @@ it is wrong wherever a step read a Python number that changes, or waited for a v
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -186,3 +188,67 @@ def test_a_training_that_goes_on_records_anew(recorder):
     parts, _ = learner.fit_part(program, toy, plan, 0, range(2, 3), state)
     assert recorder.recorded == 3
     assert not changed(whole, parts)
+
+
+class Cuda:
+    """What ``torch.cuda`` would be asked for; every call must fit torch's own signature."""
+
+    def __init__(self, monkeypatch, *, free: int) -> None:
+        self.calls: list[str] = []
+        answers = {
+            "memory_allocated": 40,
+            "memory_reserved": 60,
+            "max_memory_allocated": 100,
+            "mem_get_info": (free, 1000),
+            "current_stream": mock.MagicMock(),
+            "reset_peak_memory_stats": None,
+            "Stream": mock.MagicMock(),
+            "stream": mock.MagicMock(),
+            "CUDAGraph": mock.MagicMock(),
+            "graph": mock.MagicMock(),
+        }
+        for name, answer in answers.items():
+            fits = inspect.signature(getattr(torch.cuda, name))
+            monkeypatch.setattr(torch.cuda, name, self._noting(name, fits, answer))
+        monkeypatch.setattr(recording, "_stream", recording._stream.__wrapped__)
+
+    def _noting(self, name, fits, answer):
+        def call(*args, **options):
+            fits.bind(*args, **options)
+            self.calls.append(name)
+            return answer
+
+        return call
+
+
+def test_a_graph_is_recorded_while_nothing_is_collected(monkeypatch):
+    cuda, seen = Cuda(monkeypatch, free=100), []
+
+    def step(tensors):
+        seen.append(gc.isenabled())
+        return tensors[0] + 1
+
+    with recording.side_stream(torch.device("cuda")):
+        replay, result = recording.cuda_graph(step, [torch.ones(2)])
+        replay()
+    assert (seen, gc.isenabled(), result.tolist()) == ([False], True, [2, 2])
+    assert cuda.calls.index("reset_peak_memory_stats") < cuda.calls.index("graph")
+    with pytest.raises(ZeroDivisionError):
+        recording.cuda_graph(lambda tensors: 1 // 0, [torch.ones(2)])
+    assert gc.isenabled()
+
+
+def test_what_does_not_fit_twice_is_not_recorded(monkeypatch):
+    cuda = Cuda(monkeypatch, free=99)
+    with pytest.raises(recording.NoRoom, match="0 MiB of GPU memory free"):
+        recording.cuda_graph(lambda tensors: tensors[0], [torch.ones(2)])
+    assert "graph" not in cuda.calls
+
+
+def test_streams_wait_for_each_other_after_a_failure_too(monkeypatch):
+    Cuda(monkeypatch, free=0)
+    before, side = torch.cuda.current_stream(), torch.cuda.Stream("cuda")
+    with pytest.raises(KeyError), recording.side_stream(torch.device("cuda")):
+        raise KeyError
+    assert side.wait_stream.call_args_list == [mock.call(before)]
+    assert before.wait_stream.call_args_list == [mock.call(side)]
