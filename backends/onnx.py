@@ -52,18 +52,30 @@ def build(program: Program, options: ExportOptions, metadata: Mapping[str, str])
     if not OPSETS[0] <= options.opset <= OPSETS[1]:
         raise CompilerError("opset", str(options.opset), f"{OPSETS[0]} to {OPSETS[1]}")
     writer = _Writer(program, options)
+    nodes = _live(list(writer.nodes()), [name for name, _ in program.graph.outputs])
+    read = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
-        list(writer.nodes()),
+        nodes,
         "auxnas",
         [writer.value(node.name, node) for node in program.graph.inputs],
         [writer.value(name, program.graph[node]) for name, node in program.graph.outputs],
-        list(writer.initialisers.values()),
+        [value for name, value in writer.initialisers.items() if name in read],
     )
     opsets = [helper.make_opsetid("", options.opset)]
     model = helper.make_model(graph, producer_name="auxnas", opset_imports=opsets)
     model.ir_version = IR_VERSION if options.opset == OPSETS[0] else 10
     helper.set_model_props(model, dict(metadata))
     return model
+
+
+def _live(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:
+    """Those that an output needs: where sizes are known, a map may be needed for its alone."""
+    needed, found = set(outputs), []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            found.append(node)
+    return found[::-1]
 
 
 class _Writer:

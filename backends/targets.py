@@ -127,7 +127,9 @@ def settle(
     missing = _missing(row)
     if missing is not None and row.fallback is not None:
         return Settled(row.fallback, renamed(output, row.fallback), missing=missing)
-    if row.beside and not output.name.endswith(row.suffix):
+    kinds = {Path(f"x{other.suffix}").suffix for other in TARGETS.values()}
+    foreign = output.suffix in kinds - {Path(f"x{row.suffix}").suffix}
+    if foreign or (row.beside and not output.name.endswith(row.suffix)):
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return Settled(target, output)
 

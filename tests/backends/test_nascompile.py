@@ -291,6 +291,29 @@ def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
         one_line_failure(result, "expected at most an error of 0.0001", 1)
 
 
+@pytest.mark.parametrize(
+    ("target", "name", "expected"),
+    [("onnx", "a.xml", ".onnx"), ("torch", "a.onnx", ".pt2"), ("ort", "a.pt2", ".ort.onnx")],
+)
+def test_a_name_that_belongs_to_another_target_is_refused(target, name, expected):
+    Path(name).write_text("good")
+    result = compile_("arch0", *SMALL_NET, "--target", target, "--output", name)
+    one_line_failure(result, f"output: {name}, expected a name that ends in {expected}", 2)
+    assert Path(name).read_text() == "good"
+
+
+def test_where_sizes_are_fixed_nothing_runs_for_its_size_alone():
+    zeros = "[[[0,0],[0,0],[0,0]],[10,[0,0,10,10],[0,0,10,10],[0,0,10,10]]]"
+    for size, sized in (("64x48", False), ("dynamic", True)):
+        args = (*SMALL_NET, "--input-size", size, "--output", "z.onnx")
+        result = compile_(zeros, *args)
+        assert result.exit_code == 0, result.output
+        graph = onnx.load("z.onnx").graph
+        assert any(node.name.startswith("encoder.") for node in graph.node) == sized
+        read = {name for node in graph.node for name in node.input}
+        assert {each.name for each in graph.initializer} <= read
+
+
 def test_photographs_are_checked_in_batches(monkeypatch):
     Path("photographs").mkdir()
     for number in range(3):
