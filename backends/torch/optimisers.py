@@ -60,7 +60,8 @@ def set_rates(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
     """Lets rates fall by ``(1 - done) ** poly``; ``done`` is the share of all steps behind."""
     for group in groups:
         for options in group.optimiser.param_groups:
-            options["lr"].fill_(group.settings.rate * (1 - done) ** recipe.poly)
+            rate = group.settings.rate * (1 - done) ** recipe.poly
+            options["lr"].copy_(torch.tensor(rate, dtype=torch.float64))  # inf where too large
 
 
 def clear_gradients(groups: Iterable[Group]) -> None:

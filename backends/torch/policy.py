@@ -8,6 +8,7 @@ head, so that the locations of the branches have heads of 2, 5, 8, ... values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -32,11 +33,11 @@ class Groups:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        kinds = list(dict.fromkeys(names))
-        places = [place for kind in kinds for place, name in enumerate(names) if name == kind]
+        counts = Counter(names)
+        places = [place for kind in counts for place, name in enumerate(names) if name == kind]
         self._there = torch.tensor(places, device="cpu")
         self._back = self._there.argsort()
-        self._counts = [list(names).count(kind) for kind in kinds]
+        self._counts = list(counts.values())
 
     def split(self, rows: Tensor) -> tuple[Tensor, ...]:
         """The rows of each name together, names in order of appearance."""
