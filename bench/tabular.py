@@ -23,9 +23,9 @@ import click
 import numpy as np
 
 from genotype import Genotype
-from search.config import nested, resolve
 from search.environment import versions
 from search.progress import display_on_stderr
+from search.resolving import nested, resolve
 from search.tabular import TABLE, Table, tabular_space
 from search.trials import Job, trial_seed
 from search.workplace import Workplace

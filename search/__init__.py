@@ -1,7 +1,7 @@
 """Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports."""
 
 from search.bounds import Until
-from search.config import Settings, resolve
+from search.config import Settings
 from search.driver import Driver
 from search.errors import JournalError, RunLockedError, SearchError, SettingsError
 from search.evaluator import TwoStages
@@ -9,6 +9,7 @@ from search.executors import Executor, Inline
 from search.journal import Journal
 from search.pareto import front
 from search.presets import PRESETS
+from search.resolving import resolve
 from search.run import execute
 from search.searchers import RandomSearcher, Searcher, make_searcher
 from search.tasks import Score, Segmentation

@@ -15,12 +15,12 @@ from rich.table import Table
 
 from backends.base import Learner
 from compiler import cost
-from search.config import resolve
 from search.data import DataError, Dataset, open_dataset, parts
 from search.errors import SearchError
 from search.examples import ImageExamples, pixel_store
 from search.networks import Network, Trained
 from search.progress import Display
+from search.resolving import resolve
 from search.tasks import Segmentation
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from genotype.console import atomic_write
-from search.config import Section, difference
+from search.config import Section
 from search.environment import versions
 from search.errors import SettingsError
+from search.resolving import difference
 
 
 def settle(path: Path, settings: Section, rest: Mapping[str, Any]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from genotype.console import discard_temporaries
 from search.bounds import Clock, Until
 from search.cache import params_digest
-from search.config import difference
 from search.driver import Driver, Rules, Watcher
 from search.durations import duration
 from search.environment import lines
@@ -19,6 +18,7 @@ from search.executors import Executor, Inline
 from search.journal import Journal
 from search.lock import run_lock
 from search.rescue import NAME, mend
+from search.resolving import difference
 from search.searchers import make_searcher
 from search.settings_file import write_settings
 from search.tensorboard import logged, require_tensorboard

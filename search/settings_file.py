@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from genotype.console import atomic_write
-from search.config import Section, Settings, resolve
+from search.config import Section, Settings
 from search.errors import SettingsError
+from search.resolving import resolve
 
 
 def read_settings(path: Path, kind: type[Section] = Settings) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from genotype.console import OneLineCommand, print_json
 from search.cache import cache_dir
 from search.commands import options
 from search.commands.train import OPTIONS, settings_like
-from search.config import resolve
 from search.correlation import choose, plot, report, train_all
 from search.identity import write_json
 from search.journal import Journal
 from search.plots import require_matplotlib
 from search.progress import display_on_stderr
+from search.resolving import resolve
 from search.training_place import TrainingPlace
 from search.trials import Trial
 

@@ -11,9 +11,10 @@ import click
 
 from backends.options import SizeType
 from genotype.console import INTERRUPTED, note
-from search.config import Section, nested, resolve
+from search.config import Section
 from search.errors import SettingsError
 from search.presets import DEFAULT, PRESETS
+from search.resolving import nested, resolve
 
 S = TypeVar("S", bound=Section)
 

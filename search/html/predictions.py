@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from genotype.console import describe
-from search.config import resolve
 from search.html.runs import Run
 from search.pictures import draw
 from search.progress import Silent
 from search.report import predictions as found
+from search.resolving import resolve
 from search.trials import Trial
 from search.workplace import Workplace
 

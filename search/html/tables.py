@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.config import Settings, dotted
+from search.config import Settings
 from search.html import words
 from search.html.runs import Run
 from search.html.series import stage_times
 from search.journal import Session
 from search.pareto import COSTS, front
 from search.progress import clock
+from search.resolving import dotted
 from search.trials import COMPLETE, FAILED, REUSED, STOPPED, Trial
 
 

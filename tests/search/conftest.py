@@ -9,12 +9,13 @@ from click.testing import CliRunner, Result
 
 from genotype import SearchSpace
 from search.cli import main
-from search.config import Settings, nested, resolve
+from search.config import Settings
 from search.driver import Driver, Rules
 from search.evaluator import StageProgress, silent
 from search.executors import Evaluate, Executor, Inline
 from search.journal import Journal
 from search.progress import Silent
+from search.resolving import nested, resolve
 from search.searchers import RandomSearcher, Searcher
 from search.trials import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
 from search.workplace import Workplace

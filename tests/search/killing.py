@@ -16,9 +16,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import search
-from search.config import resolve
 from search.journal import Journal
 from search.progress import Silent
+from search.resolving import resolve
 from search.run import execute
 from search.watch import Watch
 from search.workplace import Workplace

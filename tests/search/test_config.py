@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from search.config import Settings, difference, dotted, nested, resolve
+from search.config import Settings
 from search.durations import duration, seconds
 from search.errors import SettingsError
 from search.presets import DEFAULT, PRESETS
+from search.resolving import difference, dotted, nested, resolve
 
 
 def sections(model=Settings):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from search.config import nested, resolve
 from search.errors import JournalError
 from search.journal import Journal
 from search.progress import Silent
 from search.rescue import BACKUP, DAMAGED, NAME, mend
+from search.resolving import nested, resolve
 from search.run import execute
 from search.status import status
 from search.trials import PENDING

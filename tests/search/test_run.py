@@ -14,11 +14,11 @@ from backends.null import NullLearner
 from compiler.weights import load_weights, save_weights
 from search.bounds import Clock, Until
 from search.cache import params_digest
-from search.config import resolve
 from search.errors import JournalError, RunLockedError, SettingsError
 from search.journal import Journal
 from search.lock import holder, run_lock
 from search.progress import Silent
+from search.resolving import resolve
 from search.run import execute
 from search.trials import Figures, best_of
 from tests.search.comparing import contents

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from search.config import resolve
 from search.errors import SettingsError
 from search.presets import PRESETS
+from search.resolving import resolve
 from search.run import SETTINGS, execute
 from search.settings_file import read_settings, write_settings
 

@@ -18,11 +18,11 @@ from backends.null import NullLearner
 from compiler import CompilerError
 from compiler.weights import load_weights
 from search.checkpoint import LOG, NAME, Checkpoint
-from search.config import resolve as resolve_settings
 from search.errors import RunLockedError, SearchError, SettingsError
 from search.lock import run_lock
 from search.networks import read_network
 from search.pretrain import PREFIX
+from search.resolving import resolve as resolve_settings
 from search.training import Taught, phases, recipe, stops
 from search.training_config import TRAIN_PRESETS, TrainingSettings, TrainSettings, preset_layers
 from search.training_place import RESULT, train

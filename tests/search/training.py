@@ -12,8 +12,8 @@ from backends.null import NullLearner
 from backends.registry import TABLE
 from compiler import Program
 from genotype import Genotype, zoo
-from search.config import nested, resolve
 from search.progress import Silent
+from search.resolving import nested, resolve
 from search.training_config import TrainingSettings
 from search.training_place import TrainingPlace
 
