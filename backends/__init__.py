@@ -1,6 +1,6 @@
 """Programs made to run or to learn: ONNX, onnxruntime, PyTorch and the numpy oracle."""
 
-from backends.base import (
+from auxnas.backends.base import (
     IGNORE,
     Ascent,
     BackendUnavailable,
@@ -19,9 +19,9 @@ from backends.base import (
     Weigh,
     silent,
 )
-from backends.compile import Report, Request, compile_artefact
-from backends.registry import backend
-from backends.weights import Weights, read_weights
+from auxnas.backends.compile import Report, Request, compile_artefact
+from auxnas.backends.registry import backend
+from auxnas.backends.weights import Weights, read_weights
 
 __all__ = [
     "IGNORE",

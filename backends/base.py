@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from compiler import Program, Size
+from auxnas.compiler import Program, Size
 
 Array = np.ndarray[Any, Any]
 IGNORE = 255

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backends.base import Runner
-from backends.latency import median_seconds
-from backends.registry import backend
-from backends.request import Array, Request, export
-from backends.verification import (
+from auxnas.backends.base import Runner
+from auxnas.backends.latency import median_seconds
+from auxnas.backends.registry import backend
+from auxnas.backends.request import Array, Request, export
+from auxnas.backends.verification import (
     OTHER_SIZES,
     Difference,
     compare,
@@ -22,9 +22,9 @@ from backends.verification import (
     one_by_one,
     worst,
 )
-from compiler import Program, Size
-from compiler.passes import INFERENCE, Change, run
-from genotype.console import CommandError
+from auxnas.compiler import Program, Size
+from auxnas.compiler.passes import INFERENCE, Change, run
+from auxnas.genotype.console import CommandError
 
 Opener = Callable[[Path], Runner]
 
@@ -71,7 +71,7 @@ class Checker:
         Raises:
             CommandError: past the tolerance, naming the pass that breaks it.
         """
-        from backends.nasrun.progress import bar
+        from auxnas.backends.nasrun.progress import bar
 
         runner, differences, sizes, done = self.opener(path), {}, self._sizes(), itertools.count(1)
         batches = max(1, math.ceil(len(self.request.images) / self.request.batch))
@@ -135,7 +135,7 @@ class Checker:
         request, count = self.request, self.request.batch
         if not request.images:
             return [noise(self.described, size, request.seed, count)]
-        from backends.images import batches
+        from auxnas.backends.images import batches
 
         return list(batches(request.images, count, size, request.interface))
 

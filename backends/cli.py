@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backends.options import BatchType, FileType, SizeType
-from backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
-from compiler import CompilerError
-from compiler.interface import FORMATS, HEADS
-from genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
+from auxnas.backends.options import BatchType, FileType, SizeType
+from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
+from auxnas.compiler import CompilerError
+from auxnas.compiler.interface import FORMATS, HEADS
+from auxnas.genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
 
 if TYPE_CHECKING:
-    from backends.compile import Report
+    from auxnas.backends.compile import Report
 
 WEIGHTS_HELP = (
     "Of this architecture: our .safetensors, or a published checkpoint (.pth, read by torch)."
@@ -99,9 +99,9 @@ def main(
     GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
     nested list itself. Without --weights the weights are random, from --seed.
     """
-    from backends.compile import compile_artefact, plan
-    from backends.report import lines, to_dict
-    from backends.requested import request_of
+    from auxnas.backends.compile import compile_artefact, plan
+    from auxnas.backends.report import lines, to_dict
+    from auxnas.backends.requested import request_of
 
     _refuse_wrong_use(options)
     request = request_of(genotype, options)
@@ -125,18 +125,18 @@ def _whole(path: Path | None) -> AbstractContextManager[Path | None]:
 
 
 def _draw(report: Report, path: Path) -> None:
-    from compiler.drawing import draw
-    from genotype.pictures import save
+    from auxnas.compiler.drawing import draw
+    from auxnas.genotype.pictures import save
 
     save(draw(report.network.optimised.graph, report.request.size, report.request.genotype), path)
 
 
 def _write(report: Report, path: Path) -> None:
     """The whole report, in the form that the suffix tells."""
-    from backends.report import nodes, to_dict
+    from auxnas.backends.report import nodes, to_dict
 
     if path.suffix.lower() == ".html":
-        from backends.report_page import page
+        from auxnas.backends.report_page import page
 
         path.write_text(page(report), encoding="utf-8")
         return
@@ -159,7 +159,7 @@ def _status(report: Report) -> int:
 def _refuse_overwriting(
     genotype: str, output: Path, draw: Path | None, report: Path | None, options: dict[str, Any]
 ) -> None:
-    from backends.overwriting import refuse_overwriting
+    from auxnas.backends.overwriting import refuse_overwriting
 
     written = {"--output": files_of(options["target"], output)}
     written |= {"--draw": [draw] if draw else [], "--report": [report] if report else []}
@@ -170,8 +170,8 @@ def _refuse_overwriting(
 
 def _refuse_wrong_use(options: dict[str, Any]) -> None:
     """What the types of the options do not see."""
-    from backends.requested import STRIDE
-    from compiler.passes import INFERENCE
+    from auxnas.backends.requested import STRIDE
+    from auxnas.compiler.passes import INFERENCE
 
     size = options["input_size"]
     if isinstance(size, tuple) and min(size) < STRIDE:

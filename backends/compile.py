@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.base import BackendUnavailable
-from backends.checking import Check, Checker, Opener
-from backends.int8 import Ends
-from backends.network import Network, network_of
-from backends.registry import backend
-from backends.request import Request, artefact_metadata, export
-from backends.targets import (
+from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.checking import Check, Checker, Opener
+from auxnas.backends.int8 import Ends
+from auxnas.backends.network import Network, network_of
+from auxnas.backends.registry import backend
+from auxnas.backends.request import Request, artefact_metadata, export
+from auxnas.backends.targets import (
     AUTO,
     TARGETS,
     Settled,
@@ -23,13 +23,13 @@ from backends.targets import (
     settle,
     size_of,
 )
-from backends.timing import Feed
-from backends.verification import noise
-from compiler import Cost, Size, cost
-from compiler.errors import CompilerError
+from auxnas.backends.timing import Feed
+from auxnas.backends.verification import noise
+from auxnas.compiler import Cost, Size, cost
+from auxnas.compiler.errors import CompilerError
 
 if TYPE_CHECKING:
-    from backends.int8.choosing import Outcome
+    from auxnas.backends.int8.choosing import Outcome
 
 __all__ = ["Report", "Request", "compile_artefact", "plan"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from compiler import CompilerError, Size
-from compiler.interface import Interface
+from auxnas.compiler import CompilerError, Size
+from auxnas.compiler.interface import Interface
 
 Array = np.ndarray[Any, Any]
 

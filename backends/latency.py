@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from backends.base import Array, ExportOptions, Runner
-from backends.registry import backend
-from backends.verification import noise
-from compiler import Graph, Program, Size
-from compiler.passes import INFERENCE, run
-from compiler.weights import randomised
+from auxnas.backends.base import Array, ExportOptions, Runner
+from auxnas.backends.registry import backend
+from auxnas.backends.verification import noise
+from auxnas.compiler import Graph, Program, Size
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.weights import randomised
 
 RUNS, WARM_UP = 20, 3
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from backends.request import Request
-from compiler import Cost, Graph, Program, Size, cost, lower
-from compiler.interface import with_interface
-from compiler.passes import INFERENCE, Change, Pass, run
+from auxnas.backends.request import Request
+from auxnas.compiler import Cost, Graph, Program, Size, cost, lower
+from auxnas.compiler.interface import with_interface
+from auxnas.compiler.passes import INFERENCE, Change, Pass, run
 
 
 @dataclass(frozen=True)

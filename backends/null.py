@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.base import Array, Examples, Progress, Recipe, State, Step, silent
-from compiler import Program, infer_shapes
+from auxnas.backends.base import Array, Examples, Progress, Recipe, State, Step, silent
+from auxnas.compiler import Program, infer_shapes
 
 STEPS = 4
 """Progress calls of a training."""

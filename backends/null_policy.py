@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.base import Array, Ascent, PolicyStep, Weigh
-from genotype import SearchSpace
+from auxnas.backends.base import Array, Ascent, PolicyStep, Weigh
+from auxnas.genotype import SearchSpace
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8

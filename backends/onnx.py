@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from backends.base import ExportOptions
-from compiler import CompilerError, Node, Program, infer_shapes
-from compiler.places import SIZES
+from auxnas.backends.base import ExportOptions
+from auxnas.compiler import CompilerError, Node, Program, infer_shapes
+from auxnas.compiler.places import SIZES
 
 IR_VERSION = 8
 """The oldest that holds opset 18, so that older runtimes read the file."""

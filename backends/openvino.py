@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import ExportOptions
-from backends.onnx import build
-from backends.tensors import Tensor
-from compiler import CompilerError, Program
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx import build
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError, Program
 
 Array = np.ndarray[Any, Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from compiler import CompilerError
+from auxnas.compiler import CompilerError
 
 Array = np.ndarray[Any, Any]
 

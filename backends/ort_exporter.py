@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backends.base import ExportOptions
-from backends.onnx import build
-from backends.ort import CPU, OrtRunner
-from compiler import CompilerError, Program
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx import build
+from auxnas.backends.ort import CPU, OrtRunner
+from auxnas.compiler import CompilerError, Program
 
 
 class OrtExporter:

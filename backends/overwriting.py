@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from backends.images import SUFFIXES
+from auxnas.backends.images import SUFFIXES
 
 
 def refuse_overwriting(

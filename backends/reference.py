@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from compiler import Program
-from compiler.semantics import evaluate
+from auxnas.compiler import Program
+from auxnas.compiler.semantics import evaluate
 
 Array = np.ndarray[Any, Any]
 

@@ -5,29 +5,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from backends.base import BackendUnavailable
+from auxnas.backends.base import BackendUnavailable
 
 TABLE = {
-    ("exporter", "onnx"): ("backends.onnx:OnnxExporter", "onnx", "ort"),
-    ("exporter", "ort"): ("backends.ort_exporter:OrtExporter", "onnxruntime", "ort"),
-    ("exporter", "openvino"): ("backends.openvino:OpenvinoExporter", "openvino", "openvino"),
-    ("exporter", "torch"): ("backends.torch.exported:Pt2Exporter", "torch", "torch"),
-    ("exporter", "trt"): ("backends.trt:TrtExporter", "tensorrt", "tensorrt"),
-    ("exporter", "trt-bundle"): ("backends.trt_bundle:BundleExporter", "onnx", "ort"),
-    ("runner", "ort"): ("backends.ort:OrtRunner", "onnxruntime", "ort"),
-    ("runner", "openvino"): ("backends.openvino:OpenvinoRunner", "openvino", "openvino"),
-    ("runner", "pt2"): ("backends.torch.exported:Pt2Runner", "torch", "torch"),
-    ("runner", "trt"): ("backends.trt_runner:TrtRunner", "tensorrt", "tensorrt"),
-    ("runner", "trt-bundle"): ("backends.trt_bundle_runner:BundleRunner", "onnxruntime", "ort"),
-    ("runner", "reference"): ("backends.reference:ReferenceRunner", "numpy", "ort"),
-    ("runner", "torch"): ("backends.torch:TorchRunner", "torch", "torch"),
-    ("learner", "torch"): ("backends.torch:TorchLearner", "torch", "torch"),
-    ("checkpoint", "torch"): ("backends.torch:read_checkpoint", "torch", "torch"),
-    ("encoder", "torch"): ("backends.torch:load_encoder", "torch", "torch"),
-    ("quantiser", "int8"): ("backends.int8.artefact:shipped", "onnxruntime", "ort"),
-    ("learner", "null"): ("backends.null:NullLearner", "numpy", "torch"),
-    ("policy", "torch"): ("backends.torch.policy:LstmPolicy", "torch", "torch"),
-    ("policy", "null"): ("backends.null_policy:TablePolicy", "numpy", "torch"),
+    ("exporter", "onnx"): ("auxnas.backends.onnx:OnnxExporter", "onnx", "ort"),
+    ("exporter", "ort"): ("auxnas.backends.ort_exporter:OrtExporter", "onnxruntime", "ort"),
+    ("exporter", "openvino"): ("auxnas.backends.openvino:OpenvinoExporter", "openvino", "openvino"),
+    ("exporter", "torch"): ("auxnas.backends.torch.exported:Pt2Exporter", "torch", "torch"),
+    ("exporter", "trt"): ("auxnas.backends.trt:TrtExporter", "tensorrt", "tensorrt"),
+    ("exporter", "trt-bundle"): ("auxnas.backends.trt_bundle:BundleExporter", "onnx", "ort"),
+    ("runner", "ort"): ("auxnas.backends.ort:OrtRunner", "onnxruntime", "ort"),
+    ("runner", "openvino"): ("auxnas.backends.openvino:OpenvinoRunner", "openvino", "openvino"),
+    ("runner", "pt2"): ("auxnas.backends.torch.exported:Pt2Runner", "torch", "torch"),
+    ("runner", "trt"): ("auxnas.backends.trt_runner:TrtRunner", "tensorrt", "tensorrt"),
+    ("runner", "trt-bundle"): (
+        "auxnas.backends.trt_bundle_runner:BundleRunner",
+        "onnxruntime",
+        "ort",
+    ),
+    ("runner", "reference"): ("auxnas.backends.reference:ReferenceRunner", "numpy", "ort"),
+    ("runner", "torch"): ("auxnas.backends.torch:TorchRunner", "torch", "torch"),
+    ("learner", "torch"): ("auxnas.backends.torch:TorchLearner", "torch", "torch"),
+    ("checkpoint", "torch"): ("auxnas.backends.torch:read_checkpoint", "torch", "torch"),
+    ("encoder", "torch"): ("auxnas.backends.torch:load_encoder", "torch", "torch"),
+    ("quantiser", "int8"): ("auxnas.backends.int8.artefact:shipped", "onnxruntime", "ort"),
+    ("learner", "null"): ("auxnas.backends.null:NullLearner", "numpy", "torch"),
+    ("policy", "torch"): ("auxnas.backends.torch.policy:LstmPolicy", "torch", "torch"),
+    ("policy", "null"): ("auxnas.backends.null_policy:TablePolicy", "numpy", "torch"),
 }
 """(role, name) -> (where it is, the package it needs, the extra that installs that)."""
 

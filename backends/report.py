@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from backends.compile import Report
-from backends.machine import cores, cores_text, versions
-from backends.network import Effect
-from backends.request import Request
-from backends.targets import TARGETS
-from compiler import Cost, infer_shapes
-from compiler.places import Places
+from auxnas.backends.compile import Report
+from auxnas.backends.machine import cores, cores_text, versions
+from auxnas.backends.network import Effect
+from auxnas.backends.request import Request
+from auxnas.backends.targets import TARGETS
+from auxnas.compiler import Cost, infer_shapes
+from auxnas.compiler.places import Places
 
 PACKAGES = ("auxnas", "onnx", "onnxruntime", "openvino", "torch", "tensorrt", "numpy")
 COUNTS = ("parameters", "multiply_adds", "multiply_adds_with_norm", "bytes_moved", "peak_bytes")

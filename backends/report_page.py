@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from backends.compile import Report
-from backends.report import nodes, rows, to_dict
-from compiler.drawing import draw
-from compiler.places import Places
-from genotype.pictures import svg
+from auxnas.backends.compile import Report
+from auxnas.backends.report import nodes, rows, to_dict
+from auxnas.compiler.drawing import draw
+from auxnas.compiler.places import Places
+from auxnas.genotype.pictures import svg
 
 Row = Sequence[object]
 Table = tuple[Sequence[str], Sequence[Row]]

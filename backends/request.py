@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import ExportOptions
-from backends.int8 import Int8Options
-from backends.registry import backend
-from backends.verification import Difference, tolerance
-from backends.weights import Weights
-from compiler import Graph, ModelSpec, Program, Size
-from compiler.interface import Interface
-from compiler.passes import INFERENCE
-from compiler.weights import randomised
-from genotype import Genotype, to_json
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.int8 import Int8Options
+from auxnas.backends.registry import backend
+from auxnas.backends.verification import Difference, tolerance
+from auxnas.backends.weights import Weights
+from auxnas.compiler import Graph, ModelSpec, Program, Size
+from auxnas.compiler.interface import Interface
+from auxnas.compiler.passes import INFERENCE
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import Genotype, to_json
 
 Array = np.ndarray[Any, Any]
 

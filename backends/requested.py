@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
-from backends.base import ExportOptions
-from backends.images import find_images, read_image
-from backends.int8 import MAX_DROP, Int8Options, find_photographs
-from backends.request import Request
-from backends.targets import AUTO, TARGETS
-from backends.weights import Weights, read_weights
-from compiler import CompilerError, ModelSpec, Size
-from compiler.interface import Interface, parse_normalisation
-from genotype import Document, zoo
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.images import find_images, read_image
+from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
+from auxnas.backends.request import Request
+from auxnas.backends.targets import AUTO, TARGETS
+from auxnas.backends.weights import Weights, read_weights
+from auxnas.compiler import CompilerError, ModelSpec, Size
+from auxnas.compiler.interface import Interface, parse_normalisation
+from auxnas.genotype import Document, zoo
 
 STRIDE = 32
 """Of the encoder's deepest output: a smaller image is less than one pixel of it."""

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from backends.base import BackendUnavailable, ExportOptions, Runner
-from backends.registry import backend
-from backends.timing import Feed, side_by_side
-from compiler import CompilerError, Program
-from genotype.console import atomic_write
+from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
+from auxnas.backends.registry import backend
+from auxnas.backends.timing import Feed, side_by_side
+from auxnas.compiler import CompilerError, Program
+from auxnas.genotype.console import atomic_write
 
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
@@ -45,13 +45,13 @@ class Target:
     suffix: str
     precisions: tuple[str, ...] = ("fp32", "fp16")
     beside: tuple[str, ...] = ()
-    model: str | None = "backends.onnx:build"
+    model: str | None = "auxnas.backends.onnx:build"
     fallback: str | None = None
     missing: str | None = None
 
 
 _ALL = ("fp32", "fp16", "int8")
-_TRT = "backends.trt:model_of"
+_TRT = "auxnas.backends.trt:model_of"
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
@@ -67,7 +67,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             (".engine.json",),
             _TRT,
             fallback="trt-bundle",
-            missing="backends.trt:missing",
+            missing="auxnas.backends.trt:missing",
         ),
         "trt-bundle": Target("trt-bundle", "onnxruntime", ".trt.zip", _ALL, model=_TRT),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Runner
+from auxnas.backends.base import Runner
 
 Feed = Mapping[str, np.ndarray[Any, Any]]
 

@@ -26,12 +26,12 @@ from typing import Any
 
 import onnx
 
-from backends.base import BackendUnavailable, ExportOptions
-from backends.cuda import Cuda, CudaError
-from backends.onnx import build
-from backends.trt_operators import violation
-from compiler import CompilerError, Program
-from genotype.console import atomic_write
+from auxnas.backends.base import BackendUnavailable, ExportOptions
+from auxnas.backends.cuda import Cuda, CudaError
+from auxnas.backends.onnx import build
+from auxnas.backends.trt_operators import violation
+from auxnas.compiler import CompilerError, Program
+from auxnas.genotype.console import atomic_write
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 Profile = dict[str, Shapes]

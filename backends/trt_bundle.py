@@ -16,11 +16,11 @@ from typing import Any
 
 import onnx
 
-from backends.base import ExportOptions
-from backends.onnx import build
-from backends.trt import GENERATIONS, profile_of, properties, trtexec, within
-from backends.trt_operators import SOURCE, VERSION
-from compiler import CompilerError, Program
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx import build
+from auxnas.backends.trt import GENERATIONS, profile_of, properties, trtexec, within
+from auxnas.backends.trt_operators import SOURCE, VERSION
+from auxnas.compiler import CompilerError, Program
 
 MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backends.ort import Array, OrtRunner
-from backends.trt_bundle import read_bundle
+from auxnas.backends.ort import Array, OrtRunner
+from auxnas.backends.trt_bundle import read_bundle
 
 
 class BundleRunner:

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.cuda import Cuda
-from backends.tensors import Tensor
-from backends.trt import library, make_logger
+from auxnas.backends.cuda import Cuda
+from auxnas.backends.tensors import Tensor
+from auxnas.backends.trt import library, make_logger
 
 Array = np.ndarray[Any, Any]
 

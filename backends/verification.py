@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Runner
-from compiler import MAIN, Program, Size
+from auxnas.backends.base import Runner
+from auxnas.compiler import MAIN, Program, Size
 
 Array = np.ndarray[Any, Any]
 

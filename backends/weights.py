@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backends.registry import backend
-from compiler import CompilerError, Graph
-from compiler.published import from_published, is_published
-from compiler.weights import fit, load_weights
-from genotype import Genotype, GenotypeError, parse
+from auxnas.backends.registry import backend
+from auxnas.compiler import CompilerError, Graph
+from auxnas.compiler.published import from_published, is_published
+from auxnas.compiler.weights import fit, load_weights
+from auxnas.genotype import Genotype, GenotypeError, parse
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from backends import Request, backend, compile_artefact, read_weights
-from backends.base import ExportOptions
-from compiler import ModelSpec, Program, lower
-from genotype import read
-from search.data import normalise, open_dataset
-from search.tasks import Segmentation
+from auxnas.backends import Request, backend, compile_artefact, read_weights
+from auxnas.backends.base import ExportOptions
+from auxnas.compiler import ModelSpec, Program, lower
+from auxnas.genotype import read
+from auxnas.search.data import normalise, open_dataset
+from auxnas.search.tasks import Segmentation
 
 
 @click.command()

@@ -21,10 +21,10 @@ import click
 EXPORT = """
 import torch, warnings
 warnings.simplefilter("ignore")
-from backends.torch import build_module
-from compiler import ModelSpec, Program, lower
-from compiler.weights import randomised
-from genotype import zoo
+from auxnas.backends.torch import build_module
+from auxnas.compiler import ModelSpec, Program, lower
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import zoo
 graph = lower(zoo.load("arch0").genotype, ModelSpec())
 module = build_module(Program(graph, randomised(graph, 0))).eval()
 image = torch.zeros(1, 3, 512, 512)

@@ -30,15 +30,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from backends.base import ExportOptions
-from backends.onnx import build
-from backends.ort import OrtRunner
-from backends.reference import ReferenceRunner
-from backends.verification import TOLERANCES, compare, noise
-from compiler import ModelSpec, Program, Size, lower
-from compiler.passes import INFERENCE, Pass, run
-from compiler.weights import randomised
-from genotype import Genotype, SearchSpace
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx import build
+from auxnas.backends.ort import OrtRunner
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.verification import TOLERANCES, compare, noise
+from auxnas.compiler import ModelSpec, Program, Size, lower
+from auxnas.compiler.passes import INFERENCE, Pass, run
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import Genotype, SearchSpace
 
 EXACT = 1e-9
 """What float64 arithmetic in another order may differ by, of the output's scale."""

@@ -26,17 +26,17 @@ import onnx
 from contenders import Contender, Times, race, speedup
 from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
-from backends.base import ExportOptions
-from backends.images import fed, read_image
-from backends.int8 import Ends, Int8Options, Photographs, find_photographs
-from backends.int8.artefact import quantise
-from backends.int8.choosing import Outcome
-from backends.onnx import build
-from backends.options import SizeType
-from compiler import Size
-from compiler.interface import Interface
-from compiler.passes import INFERENCE, run
-from genotype import zoo
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.images import fed, read_image
+from auxnas.backends.int8 import Ends, Int8Options, Photographs, find_photographs
+from auxnas.backends.int8.artefact import quantise
+from auxnas.backends.int8.choosing import Outcome
+from auxnas.backends.onnx import build
+from auxnas.backends.options import SizeType
+from auxnas.compiler import Size
+from auxnas.compiler.interface import Interface
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.genotype import zoo
 
 GOAL = 2.2
 """Times as fast as the best fp32 of the others."""

@@ -26,10 +26,10 @@ import numpy as np
 from contenders import Contender, race, speedup
 from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
-from backends.base import ExportOptions
-from backends.onnx import build
-from backends.verification import difference
-from compiler.passes import INFERENCE, run
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx import build
+from auxnas.backends.verification import difference
+from auxnas.compiler.passes import INFERENCE, run
 
 
 def contenders(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:

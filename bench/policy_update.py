@@ -18,11 +18,11 @@ from time import perf_counter, process_time
 
 import click
 
-from genotype import SearchSpace
-from search.config import SearchSettings
-from search.environment import environment
-from search.searchers import make_searcher
-from search.trials import COMPLETE, Trial
+from auxnas.genotype import SearchSpace
+from auxnas.search.config import SearchSettings
+from auxnas.search.environment import environment
+from auxnas.search.searchers import make_searcher
+from auxnas.search.trials import COMPLETE, Trial
 
 
 @click.command(help="Times one PPO update.")

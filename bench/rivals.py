@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from contenders import Array, Call, Contender
 
-from compiler import MAIN, ModelSpec, Program, lower
-from compiler.weights import randomised
-from genotype import zoo
-from search.networks import read_network
+from auxnas.compiler import MAIN, ModelSpec, Program, lower
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import zoo
+from auxnas.search.networks import read_network
 
 PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnxslim", "openvino", "numpy")
 Row = tuple[str, Contender]
@@ -37,7 +37,7 @@ def torch_module(source: str) -> Any:
     """The network as a person would have it in PyTorch: one tensor in, one out."""
     import torch
 
-    from backends.torch import build_module
+    from auxnas.backends.torch import build_module
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from search.data import render
+from auxnas.search.data import render
 
 
 def rate(first: int, count: int, size: tuple[int, int]) -> float:

@@ -37,8 +37,8 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from genotype import LEVELS, Genotype, SearchSpace
-from genotype.batch import canonical_tokens, dedupe_tokens
+from auxnas.genotype import LEVELS, Genotype, SearchSpace
+from auxnas.genotype.batch import canonical_tokens, dedupe_tokens
 
 SPACE = SearchSpace.cvpr2019()
 

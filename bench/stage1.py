@@ -31,15 +31,15 @@ from contenders import quartiles
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.base import Batch, Recipe
-from backends.torch import build_module
-from backends.torch.learner import Training, repeatable
-from backends.torch.recording import WARM_UP, side_stream
-from compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
-from compiler.weights import initial
-from genotype import SearchSpace
-from search.config import StageSettings
-from search.evaluator import recipe
+from auxnas.backends.base import Batch, Recipe
+from auxnas.backends.torch import build_module
+from auxnas.backends.torch.learner import Training, repeatable
+from auxnas.backends.torch.recording import WARM_UP, side_stream
+from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
+from auxnas.compiler.weights import initial
+from auxnas.genotype import SearchSpace
+from auxnas.search.config import StageSettings
+from auxnas.search.evaluator import recipe
 
 SPEC = ModelSpec(classes=21, agg_size=48, sep_repeats=1, auxiliary="cell")
 BATCH, IMAGE = 32, 160

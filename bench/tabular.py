@@ -22,13 +22,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genotype import Genotype
-from search.environment import versions
-from search.progress import display_on_stderr
-from search.resolving import nested, resolve
-from search.tabular import TABLE, Table, tabular_space
-from search.trials import Job, trial_seed
-from search.workplace import Workplace
+from auxnas.genotype import Genotype
+from auxnas.search.environment import versions
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.resolving import nested, resolve
+from auxnas.search.tabular import TABLE, Table, tabular_space
+from auxnas.search.trials import Job, trial_seed
+from auxnas.search.workplace import Workplace
 
 SETTINGS = {
     "threads": 1,

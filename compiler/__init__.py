@@ -1,16 +1,16 @@
 """From a genotype to a verified graph of primitives: lowering, passes, shapes, costs."""
 
-from compiler.cost import Cost, NodeCost, cost
-from compiler.errors import CompilerError
-from compiler.ir import Graph, Node, Program, make_node, parse_graph
-from compiler.lowering import MAIN, encoder_outputs, lower
-from compiler.primitives import PRIMITIVES, Primitive, Shape
-from compiler.refinenet import lower_refinenet
-from compiler.resnet import lower_resnet_refinenet
-from compiler.shapes import Size, graph_weights, infer_shapes
-from compiler.spec import ModelSpec
-from compiler.split import split
-from compiler.wellformed import verify, verify_graph
+from auxnas.compiler.cost import Cost, NodeCost, cost
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph, Node, Program, make_node, parse_graph
+from auxnas.compiler.lowering import MAIN, encoder_outputs, lower
+from auxnas.compiler.primitives import PRIMITIVES, Primitive, Shape
+from auxnas.compiler.refinenet import lower_refinenet
+from auxnas.compiler.resnet import lower_resnet_refinenet
+from auxnas.compiler.shapes import Size, graph_weights, infer_shapes
+from auxnas.compiler.spec import ModelSpec
+from auxnas.compiler.split import split
+from auxnas.compiler.wellformed import verify, verify_graph
 
 __all__ = [
     "MAIN",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.ir import Graph, Node, make_node
+from auxnas.compiler.ir import Graph, Node, make_node
 
 
 class Builder:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from compiler.ir import Graph, Node
-from compiler.primitives import Shape
-from compiler.shapes import Size, infer_shapes, node_weights
+from auxnas.compiler.ir import Graph, Node
+from auxnas.compiler.primitives import Shape
+from auxnas.compiler.shapes import Size, infer_shapes, node_weights
 
 BYTES = 4
 """Of a float32 number."""

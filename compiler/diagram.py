@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.ir import Graph, Node
-from compiler.places import Place, Places
-from genotype import Genotype
+from auxnas.compiler.ir import Graph, Node
+from auxnas.compiler.places import Place, Places
+from auxnas.genotype import Genotype
 
 ENCODER, HEAD = "encoder", "classifier"
 _LANES = {"adapters": ENCODER, "output": HEAD}

@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from compiler.diagram import ENCODER, Block, diagram
-from compiler.ir import Graph
-from compiler.shapes import Size, infer_shapes
-from genotype import Genotype
-from genotype.ordering import Edge, Layers, orderings
-from genotype.positions import positions
-from genotype.scene import Box, Path, Scene, Text, text_width
+from auxnas.compiler.diagram import ENCODER, Block, diagram
+from auxnas.compiler.ir import Graph
+from auxnas.compiler.shapes import Size, infer_shapes
+from auxnas.genotype import Genotype
+from auxnas.genotype.ordering import Edge, Layers, orderings
+from auxnas.genotype.positions import positions
+from auxnas.genotype.scene import Box, Path, Scene, Text, text_width
 
 _TITLE, _LINE, _SMALL, _HEADING = 9.0, 8.0, 7.0, 12.0
 """Font sizes: of a box's title, its nodes, its place and shape, and of a lane."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.builder import Builder
-from compiler.errors import CompilerError
+from auxnas.compiler.builder import Builder
+from auxnas.compiler.errors import CompilerError
 
 STEM = 32
 GROUPS = (

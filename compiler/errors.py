@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genotype.errors import InputError
+from auxnas.genotype.errors import InputError
 
 
 class CompilerError(InputError):

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from compiler.errors import CompilerError
-from compiler.ir import Graph, Node, Program, make_node
-from compiler.primitives import MOST_LABELS
-from compiler.shapes import infer_shapes
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph, Node, Program, make_node
+from auxnas.compiler.primitives import MOST_LABELS
+from auxnas.compiler.shapes import infer_shapes
 
 HEADS = ("logits", "probabilities", "labels")
 FORMATS = ("nchw-float", "nhwc-uint8")

@@ -16,8 +16,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from compiler.errors import CompilerError
-from compiler.primitives import Primitive, primitive
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.primitives import Primitive, primitive
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,12 +7,12 @@ cell on the first of the two items of the third block. The auxiliary heads' outp
 
 from __future__ import annotations
 
-from compiler.builder import Builder
-from compiler.encoder import FeatureMap, lower_encoder, output_layers
-from compiler.ir import Graph
-from compiler.primitives import primitive
-from compiler.spec import ModelSpec
-from genotype import Cell, Genotype, Operation, Step
+from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoder import FeatureMap, lower_encoder, output_layers
+from auxnas.compiler.ir import Graph
+from auxnas.compiler.primitives import primitive
+from auxnas.compiler.spec import ModelSpec
+from auxnas.genotype import Cell, Genotype, Operation, Step
 
 MAIN = "main"
 SIDES = ("left", "right")

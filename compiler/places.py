@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from genotype import Genotype
+from auxnas.genotype import Genotype
 
 SIZES = ".sizes."
 """In the names of ONNX nodes that compute sizes at run time, behind the map's."""

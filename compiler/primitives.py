@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
 
-from compiler.errors import CompilerError
+from auxnas.compiler.errors import CompilerError
 
 Shape = tuple[int, int, int]
 Attrs = Mapping[str, int]

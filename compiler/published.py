@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.errors import CompilerError
-from compiler.ir import Graph
-from compiler.shapes import graph_weights
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph
+from auxnas.compiler.shapes import graph_weights
 
 Array = np.ndarray[Any, Any]
 

@@ -9,11 +9,11 @@ chained residual pooling refines the sum and a 1x1 convolution passes it up.
 
 from __future__ import annotations
 
-from compiler.builder import Builder
-from compiler.encoder import FeatureMap, lower_encoder
-from compiler.ir import Graph
-from compiler.lowering import MAIN
-from compiler.spec import ModelSpec
+from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoder import FeatureMap, lower_encoder
+from auxnas.compiler.ir import Graph
+from auxnas.compiler.lowering import MAIN
+from auxnas.compiler.spec import ModelSpec
 
 CHANNELS = 256
 POOLINGS = 4

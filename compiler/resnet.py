@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from compiler.builder import Builder
-from compiler.errors import CompilerError
-from compiler.ir import Graph, Program
-from compiler.lowering import MAIN
-from compiler.published import renamed
-from compiler.refinenet import CHANNELS, chained_pooling
-from compiler.shapes import graph_weights
+from auxnas.compiler.builder import Builder
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph, Program
+from auxnas.compiler.lowering import MAIN
+from auxnas.compiler.published import renamed
+from auxnas.compiler.refinenet import CHANNELS, chained_pooling
+from auxnas.compiler.shapes import graph_weights
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Depth -> blocks of the four layers (He et al., Table 1)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 
-from compiler.errors import CompilerError
-from compiler.ir import Graph, Node
-from compiler.primitives import Shape
-from compiler.shapes import infer_shapes
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph, Node
+from auxnas.compiler.primitives import Shape
+from auxnas.compiler.shapes import infer_shapes
 
 
 @dataclass(frozen=True, slots=True)

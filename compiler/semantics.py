@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.errors import CompilerError
-from compiler.ir import Node
-from compiler.primitives import BATCH_NORM_EPSILON, MOST_LABELS
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Node
+from auxnas.compiler.primitives import BATCH_NORM_EPSILON, MOST_LABELS
 
 Array = np.ndarray[Any, Any]
 Operands = list[Array]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compiler.errors import CompilerError
-from compiler.ir import Graph, Node
-from compiler.primitives import Shape, Weight
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph, Node
+from auxnas.compiler.primitives import Shape, Weight
 
 Size = tuple[int, int]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from compiler.errors import CompilerError
+from auxnas.compiler.errors import CompilerError
 
 AUXILIARY = ("none", "classifier", "cell")
 

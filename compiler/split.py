@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.ir import Graph, make_node
-from compiler.shapes import infer_shapes
+from auxnas.compiler.ir import Graph, make_node
+from auxnas.compiler.shapes import infer_shapes
 
 
 def split(graph: Graph, at: Sequence[str]) -> tuple[Graph, Graph]:

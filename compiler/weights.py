@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from compiler.errors import CompilerError
-from compiler.ir import Graph
-from compiler.shapes import graph_weights
-from genotype.console import atomic_write
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph
+from auxnas.compiler.shapes import graph_weights
+from auxnas.genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 Params = Mapping[str, Array]

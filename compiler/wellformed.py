@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.errors import CompilerError
-from compiler.ir import Graph, Node, Program
-from compiler.shapes import infer_shapes, node_weights
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph, Node, Program
+from auxnas.compiler.shapes import infer_shapes, node_weights
 
 _SIZES = ((64, 96), (37, 53), (1, 1))
 

@@ -1,14 +1,14 @@
 """What an architecture is: operations, genotypes, the search space, identity and counts."""
 
-from genotype.counting import Counts
-from genotype.dedupe import Deduped, dedupe
-from genotype.errors import GenotypeError
-from genotype.formats import parse, read, read_many
-from genotype.genotype import Cell, Genotype
-from genotype.identity import LEVELS, Level
-from genotype.notation import Document, to_json
-from genotype.space import SearchSpace, Token
-from genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
+from auxnas.genotype.counting import Counts
+from auxnas.genotype.dedupe import Deduped, dedupe
+from auxnas.genotype.errors import GenotypeError
+from auxnas.genotype.formats import parse, read, read_many
+from auxnas.genotype.genotype import Cell, Genotype
+from auxnas.genotype.identity import LEVELS, Level
+from auxnas.genotype.notation import Document, to_json
+from auxnas.genotype.space import SearchSpace, Token
+from auxnas.genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
 
 __all__ = [
     "CVPR2019",

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genotype.errors import GenotypeError
-from genotype.identity import Level, check_level
-from genotype.space import SearchSpace
-from genotype.symmetry import CELL, Frame, connections_frame
+from auxnas.genotype.errors import GenotypeError
+from auxnas.genotype.identity import Level, check_level
+from auxnas.genotype.space import SearchSpace
+from auxnas.genotype.symmetry import CELL, Frame, connections_frame
 
 Array = NDArray[np.int64]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from genotype import listing, zoo
-from genotype.console import OneLineGroup, note, print_json
-from genotype.counting import Counts
-from genotype.dedupe import Deduped, dedupe
-from genotype.formats import read_many
-from genotype.genotype import Genotype
-from genotype.identity import LEVELS, Level
-from genotype.notation import Document, to_json
-from genotype.space import SearchSpace
-from genotype.space_options import PositiveInteger, chosen_space, space_options
+from auxnas.genotype import listing, zoo
+from auxnas.genotype.console import OneLineGroup, note, print_json
+from auxnas.genotype.counting import Counts
+from auxnas.genotype.dedupe import Deduped, dedupe
+from auxnas.genotype.formats import read_many
+from auxnas.genotype.genotype import Genotype
+from auxnas.genotype.identity import LEVELS, Level
+from auxnas.genotype.notation import Document, to_json
+from auxnas.genotype.space import SearchSpace
+from auxnas.genotype.space_options import PositiveInteger, chosen_space, space_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -318,8 +318,8 @@ def _identity(genotype: Genotype, all_orbits: bool) -> dict[str, dict[str, Any]]
 
 
 def _draw(genotype: Genotype, picture: str, every_sum: bool) -> None:
-    from genotype.drawing import draw
-    from genotype.pictures import SUFFIXES, save
+    from auxnas.genotype.drawing import draw
+    from auxnas.genotype.pictures import SUFFIXES, save
 
     if not picture.lower().endswith(SUFFIXES):
         raise click.BadParameter(

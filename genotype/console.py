@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 import click
 
-from genotype.errors import InputError
+from auxnas.genotype.errors import InputError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""

@@ -44,8 +44,8 @@ from dataclasses import dataclass
 from functools import cache
 from operator import mul, sub
 
-from genotype.identity import Level
-from genotype.symmetry import Frame
+from auxnas.genotype.identity import Level
+from auxnas.genotype.symmetry import Frame
 
 
 @dataclass(frozen=True, slots=True)

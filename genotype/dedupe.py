@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from genotype.errors import GenotypeError, shown
-from genotype.genotype import Genotype
-from genotype.identity import Level, check_level
+from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.genotype import Genotype
+from auxnas.genotype.identity import Level, check_level
 
 
 @dataclass(frozen=True, slots=True)

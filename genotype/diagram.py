@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from genotype.errors import GenotypeError
-from genotype.genotype import Genotype
-from genotype.vocabulary import Operation
+from auxnas.genotype.errors import GenotypeError
+from auxnas.genotype.genotype import Genotype
+from auxnas.genotype.vocabulary import Operation
 
 PAPER_STRIDES = (4, 8, 16, 32)
 """How much smaller than the image the encoder outputs of the paper are."""

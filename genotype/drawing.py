@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from genotype.diagram import Diagram, Node, cell_diagram, connections_diagram
-from genotype.genotype import Genotype
-from genotype.layout import Graph, Layout, lay_out
-from genotype.scene import Box, Path, Scene, Text, straight, text_width
+from auxnas.genotype.diagram import Diagram, Node, cell_diagram, connections_diagram
+from auxnas.genotype.genotype import Genotype
+from auxnas.genotype.layout import Graph, Layout, lay_out
+from auxnas.genotype.scene import Box, Path, Scene, Text, straight, text_width
 
 _SIZE, _SMALL, _TITLE = 11.0, 7.5, 12.0
 """Font sizes: labels, indices, titles."""

@@ -29,18 +29,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from genotype import bags, symmetry
-from genotype.bags import Graph
-from genotype.functional import Kind, of_kind
-from genotype.genotype import Cell, Connections
-from genotype.identity import Level, canonical_branches
-from genotype.labellings import Labellings, Permutation, multiset, multisets
-from genotype.realisation import realise
-from genotype.symmetry import CELL, Item, connections_frame
-from genotype.vocabulary import Vocabulary
+from auxnas.genotype import bags, symmetry
+from auxnas.genotype.bags import Graph
+from auxnas.genotype.functional import Kind, of_kind
+from auxnas.genotype.genotype import Cell, Connections
+from auxnas.genotype.identity import Level, canonical_branches
+from auxnas.genotype.labellings import Labellings, Permutation, multiset, multisets
+from auxnas.genotype.realisation import realise
+from auxnas.genotype.symmetry import CELL, Item, connections_frame
+from auxnas.genotype.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from genotype.space import SearchSpace
+    from auxnas.genotype.space import SearchSpace
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from genotype.errors import GenotypeError, shown
-from genotype.notation import Document, as_list, from_value, load_json
-from genotype.space import SearchSpace
+from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.notation import Document, as_list, from_value, load_json
+from auxnas.genotype.space import SearchSpace
 
 LONGEST = 1 << 20
 """Characters in one genotype at most: a longer text is refused unread."""

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from genotype import bags
-from genotype.bags import Graph, term
+from auxnas.genotype import bags
+from auxnas.genotype.bags import Graph, term
 
 if TYPE_CHECKING:
-    from genotype.genotype import Branch, Cell
-    from genotype.vocabulary import Operation, Vocabulary
+    from auxnas.genotype.genotype import Branch, Cell
+    from auxnas.genotype.vocabulary import Operation, Vocabulary
 
 
 class Kind(Enum):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from genotype import identity
-from genotype.errors import GenotypeError, shown
+from auxnas.genotype import identity
+from auxnas.genotype.errors import GenotypeError, shown
 
 if TYPE_CHECKING:
-    from genotype.space import SearchSpace
+    from auxnas.genotype.space import SearchSpace
 
 Connections = tuple[tuple[int, int], ...]
 Branch = tuple[int, int, int, int]

@@ -21,14 +21,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from genotype import functional, symmetry
-from genotype.errors import GenotypeError, shown
-from genotype.realisation import realise
-from genotype.symmetry import CELL, Item, connections_frame
+from auxnas.genotype import functional, symmetry
+from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.realisation import realise
+from auxnas.genotype.symmetry import CELL, Item, connections_frame
 
 if TYPE_CHECKING:
-    from genotype.genotype import Branch, Cell, Connections, Genotype
-    from genotype.vocabulary import Vocabulary
+    from auxnas.genotype.genotype import Branch, Cell, Connections, Genotype
+    from auxnas.genotype.vocabulary import Vocabulary
 
 Level = Literal["raw", "swap", "isomorphism", "functional"]
 LEVELS: tuple[Level, ...] = get_args(Level)

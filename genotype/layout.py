@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from genotype.ordering import Edge, Layers, crossings, orderings
-from genotype.positions import positions
+from auxnas.genotype.ordering import Edge, Layers, crossings, orderings
+from auxnas.genotype.positions import positions
 
 _RAISES = ((0, 0, 1, 2),) * 40 + ((0, 0, 2, 4),) * 20
 """Further assignments to layers tried while edges cross: what a node may be raised by."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from genotype.diagram import Diagram, cell_diagram, connections_diagram
-from genotype.genotype import Genotype
+from auxnas.genotype.diagram import Diagram, cell_diagram, connections_diagram
+from auxnas.genotype.genotype import Genotype
 
 
 def decoder_lines(genotype: Genotype) -> list[str]:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from genotype.errors import GenotypeError, shown
-from genotype.genotype import Cell, Genotype
-from genotype.space import SearchSpace
-from genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
+from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.genotype import Cell, Genotype
+from auxnas.genotype.space import SearchSpace
+from auxnas.genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
 
 FORMAT = "auxnas/genotype"
 VERSION = 1

@@ -7,8 +7,8 @@ from pathlib import Path as File
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from genotype.console import atomic_write
-from genotype.scene import Box, Path, Point, Scene, Text
+from auxnas.genotype.console import atomic_write
+from auxnas.genotype.scene import Box, Path, Point, Scene, Text
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 
-from genotype.ordering import Edge, Layers
+from auxnas.genotype.ordering import Edge, Layers
 
 _BETWEEN = 14.0
 """Least distance between two nodes of a layer, in points."""

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from genotype.bags import Graph, term
-from genotype.functional import Kind, of_kind
-from genotype.vocabulary import Vocabulary
+from auxnas.genotype.bags import Graph, term
+from auxnas.genotype.functional import Kind, of_kind
+from auxnas.genotype.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from genotype.genotype import Branch
+    from auxnas.genotype.genotype import Branch
 
 INPUT = 0
 

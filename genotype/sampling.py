@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 
-from genotype import symmetry
-from genotype.symmetry import Frame, Item
+from auxnas.genotype import symmetry
+from auxnas.genotype.symmetry import Frame, Item
 
 
 def drawn(

@@ -23,9 +23,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from genotype import bags
-from genotype.bags import Graph, Node, term
-from genotype.functional import Kind, Kinds, digit_width
+from auxnas.genotype import bags
+from auxnas.genotype.bags import Graph, Node, term
+from auxnas.genotype.functional import Kind, Kinds, digit_width
 
 LOOSE = 0
 """Tag of a bag that goes to the output unless sampled; other tags count locations."""

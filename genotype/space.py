@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from genotype import counting, enumeration, functional, identity, sampling
-from genotype.bags import Graph
-from genotype.counting import Counts
-from genotype.enumeration import Classes
-from genotype.errors import GenotypeError, shown
-from genotype.genotype import Cell, Genotype, shape_error
-from genotype.identity import Level
-from genotype.shapes import shapes
-from genotype.symmetry import CELL, connections_frame
-from genotype.vocabulary import CVPR2019, Vocabulary
+from auxnas.genotype import counting, enumeration, functional, identity, sampling
+from auxnas.genotype.bags import Graph
+from auxnas.genotype.counting import Counts
+from auxnas.genotype.enumeration import Classes
+from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.genotype import Cell, Genotype, shape_error
+from auxnas.genotype.identity import Level
+from auxnas.genotype.shapes import shapes
+from auxnas.genotype.symmetry import CELL, connections_frame
+from auxnas.genotype.vocabulary import CVPR2019, Vocabulary
 
 _LISTED = 50_000
 """Connections or skeletons of cells at most that are listed in order to draw one."""

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from genotype.space import SearchSpace
-from genotype.vocabulary import CVPR2019, Operation, Vocabulary
+from auxnas.genotype.space import SearchSpace
+from auxnas.genotype.vocabulary import CVPR2019, Operation, Vocabulary
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, shown
 
 
 @dataclass(frozen=True, slots=True)

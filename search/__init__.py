@@ -1,21 +1,21 @@
 """Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports."""
 
-from search.bounds import Until
-from search.config import Settings
-from search.driver import Driver
-from search.errors import JournalError, RunLockedError, SearchError, SettingsError
-from search.evaluator import TwoStages
-from search.executors import Executor, Inline
-from search.journal import Journal
-from search.pareto import front
-from search.presets import PRESETS
-from search.resolving import resolve
-from search.run import execute
-from search.searchers import RandomSearcher, Searcher, make_searcher
-from search.tasks import Score, Segmentation
-from search.trials import Failure, Job, Outcome, Stage, Trial, best_of
-from search.workers import Workers
-from search.workplace import Workplace
+from auxnas.search.bounds import Until
+from auxnas.search.config import Settings
+from auxnas.search.driver import Driver
+from auxnas.search.errors import JournalError, RunLockedError, SearchError, SettingsError
+from auxnas.search.evaluator import TwoStages
+from auxnas.search.executors import Executor, Inline
+from auxnas.search.journal import Journal
+from auxnas.search.pareto import front
+from auxnas.search.presets import PRESETS
+from auxnas.search.resolving import resolve
+from auxnas.search.run import execute
+from auxnas.search.searchers import RandomSearcher, Searcher, make_searcher
+from auxnas.search.tasks import Score, Segmentation
+from auxnas.search.trials import Failure, Job, Outcome, Stage, Trial, best_of
+from auxnas.search.workers import Workers
+from auxnas.search.workplace import Workplace
 
 __all__ = [
     "PRESETS",

@@ -15,13 +15,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from genotype import Genotype, SearchSpace
-from search.config import Settings, StageSettings
-from search.errors import SearchError, SettingsError
-from search.evaluator import StageProgress, TwoStages
-from search.plots import boxes, new_figure, save_figure
-from search.ranks import summary
-from search.trials import Job, Outcome, trial_seed
+from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.config import Settings, StageSettings
+from auxnas.search.errors import SearchError, SettingsError
+from auxnas.search.evaluator import StageProgress, TwoStages
+from auxnas.search.plots import boxes, new_figure, save_figure
+from auxnas.search.ranks import summary
+from auxnas.search.trials import Job, Outcome, trial_seed
 
 RESULTS = "ablation.jsonl"
 """A line an evaluation, in the ablation's folder."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backends.base import State
-from compiler import CompilerError
-from compiler.weights import load_weights, save_weights
-from genotype.console import atomic_write
-from search.progress import Display
+from auxnas.backends.base import State
+from auxnas.compiler import CompilerError
+from auxnas.compiler.weights import load_weights, save_weights
+from auxnas.genotype.console import atomic_write
+from auxnas.search.progress import Display
 
 NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
 """The checkpoint in a training's folder, and its history for people and plots."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from genotype.console import OneLineGroup
-from search.commands.ablate import ablate
-from search.commands.correlate import correlate
-from search.commands.evaluate import evaluate
-from search.commands.look import export, status, top
-from search.commands.pretrain import pretrain
-from search.commands.report import report
-from search.commands.run import resume, run
-from search.commands.train import train
+from auxnas.genotype.console import OneLineGroup
+from auxnas.search.commands.ablate import ablate
+from auxnas.search.commands.correlate import correlate
+from auxnas.search.commands.evaluate import evaluate
+from auxnas.search.commands.look import export, status, top
+from auxnas.search.commands.pretrain import pretrain
+from auxnas.search.commands.report import report
+from auxnas.search.commands.run import resume, run
+from auxnas.search.commands.train import train
 
 
 @click.group(cls=OneLineGroup)

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from search.durations import duration, seconds
+from auxnas.search.durations import duration, seconds
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]

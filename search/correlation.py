@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.base import TrialFailure
-from search.errors import SearchError
-from search.plots import new_figure, save_figure, scatter
-from search.ranks import chance, spearman
-from search.training_place import TrainingPlace, train
-from search.trials import COMPLETE, SCORED, Trial
+from auxnas.backends.base import TrialFailure
+from auxnas.search.errors import SearchError
+from auxnas.search.plots import new_figure, save_figure, scatter
+from auxnas.search.ranks import chance, spearman
+from auxnas.search.training_place import TrainingPlace, train
+from auxnas.search.trials import COMPLETE, SCORED, Trial
 
 STAGES = ("stage1", "stage2", "full")
 """The three rewards of an architecture."""

@@ -12,18 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from compiler import Program
-from genotype import Genotype
-from search.bounds import Clock, Until
-from search.config import LatencySettings, LimitSettings
-from search.evaluator import StageProgress, proceed_probability
-from search.executors import Executor
-from search.journal import Journal
-from search.limits import weighted
-from search.progress import Silent
-from search.proposals import Measure, draw
-from search.searchers import Searcher
-from search.trials import (
+from auxnas.compiler import Program
+from auxnas.genotype import Genotype
+from auxnas.search.bounds import Clock, Until
+from auxnas.search.config import LatencySettings, LimitSettings
+from auxnas.search.evaluator import StageProgress, proceed_probability
+from auxnas.search.executors import Executor
+from auxnas.search.journal import Journal
+from auxnas.search.limits import weighted
+from auxnas.search.progress import Silent
+from auxnas.search.proposals import Measure, draw
+from auxnas.search.searchers import Searcher
+from auxnas.search.trials import (
     FAILED,
     PENDING,
     REUSED,

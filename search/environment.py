@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backends.machine import cores, cpu_model
-from backends.machine import versions as installed
+from auxnas.backends.machine import cores, cpu_model
+from auxnas.backends.machine import versions as installed
 
 PACKAGES = ("auxnas", "numpy", "torch", "onnx", "onnxruntime", "onnxruntime-gpu")
 

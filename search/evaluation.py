@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from backends.base import Learner
-from compiler import cost
-from search.data import DataError, Dataset, open_dataset, parts
-from search.errors import SearchError
-from search.examples import ImageExamples, pixel_store
-from search.networks import Network, Trained
-from search.progress import Display
-from search.resolving import resolve
-from search.tasks import Segmentation
+from auxnas.backends.base import Learner
+from auxnas.compiler import cost
+from auxnas.search.data import DataError, Dataset, open_dataset, parts
+from auxnas.search.errors import SearchError
+from auxnas.search.examples import ImageExamples, pixel_store
+from auxnas.search.networks import Network, Trained
+from auxnas.search.progress import Display
+from auxnas.search.resolving import resolve
+from auxnas.search.tasks import Segmentation
 
 
 def scores(task: Segmentation, counts: NDArray[Any]) -> dict[str, Any]:

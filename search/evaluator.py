@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from backends.base import Examples, Learner, Optimiser, Progress, Recipe, Step, TrialFailure
-from compiler import (
+from auxnas.backends.base import Examples, Learner, Optimiser, Progress, Recipe, Step, TrialFailure
+from auxnas.compiler import (
     MAIN,
     CompilerError,
     Graph,
@@ -21,11 +21,11 @@ from compiler import (
     lower,
     split,
 )
-from compiler.weights import initial
-from genotype import GenotypeError
-from search.config import StageSettings
-from search.tasks import Segmentation
-from search.trials import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
+from auxnas.compiler.weights import initial
+from auxnas.genotype import GenotypeError
+from auxnas.search.config import StageSettings
+from auxnas.search.tasks import Segmentation
+from auxnas.search.trials import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
 
 
 class StageProgress(Protocol):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from backends.base import Batch
-from search.cache import digest
-from search.data import Augment, DataError, Dataset, check, normalise
-from search.progress import Display
-from search.store import Array, Rows, Store, open_store
-from search.tasks import Segmentation
+from auxnas.backends.base import Batch
+from auxnas.search.cache import digest
+from auxnas.search.data import Augment, DataError, Dataset, check, normalise
+from auxnas.search.progress import Display
+from auxnas.search.store import Array, Rows, Store, open_store
+from auxnas.search.tasks import Segmentation
 
 IMAGE, LABEL, TEACHER = "image", "label", "teacher"
 """Names of arrays in stores; ``image`` is the input of a whole network too."""

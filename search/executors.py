@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from search.evaluator import StageProgress
-from search.trials import Job, Outcome
+from auxnas.search.evaluator import StageProgress
+from auxnas.search.trials import Job, Outcome
 
 Evaluate = Callable[[Job, StageProgress], Outcome]
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from compiler import ModelSpec
-from genotype import to_json
-from genotype.console import atomic_write
-from search.status import row
-from search.trials import Trial
-from search.weights import shipped, weights_file
+from auxnas.compiler import ModelSpec
+from auxnas.genotype import to_json
+from auxnas.genotype.console import atomic_write
+from auxnas.search.status import row
+from auxnas.search.trials import Trial
+from auxnas.search.weights import shipped, weights_file
 
 
 def document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -> str:

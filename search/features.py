@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.base import Learner
-from compiler import MAIN, Program
-from search.cache import digest, params_digest
-from search.data import normalise
-from search.examples import IMAGE, TEACHER, FeatureExamples
-from search.progress import Display
-from search.store import Array, Rows, Store, open_store
+from auxnas.backends.base import Learner
+from auxnas.compiler import MAIN, Program
+from auxnas.search.cache import digest, params_digest
+from auxnas.search.data import normalise
+from auxnas.search.examples import IMAGE, TEACHER, FeatureExamples
+from auxnas.search.progress import Display
+from auxnas.search.store import Array, Rows, Store, open_store
 
 _CHUNK = 16
 

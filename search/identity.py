@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genotype.console import atomic_write
-from search.config import Section
-from search.environment import versions
-from search.errors import SettingsError
-from search.resolving import difference
+from auxnas.genotype.console import atomic_write
+from auxnas.search.config import Section
+from auxnas.search.environment import versions
+from auxnas.search.errors import SettingsError
+from auxnas.search.resolving import difference
 
 
 def settle(path: Path, settings: Section, rest: Mapping[str, Any]) -> None:

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genotype import parse
-from search import schema
-from search.errors import JournalError
-from search.rescue import BACKUP, NAME, open_readable
-from search.schema import SCHEMA, VERSION, Statement, dump
-from search.trials import Rejection, Trial
+from auxnas.genotype import parse
+from auxnas.search import schema
+from auxnas.search.errors import JournalError
+from auxnas.search.rescue import BACKUP, NAME, open_readable
+from auxnas.search.schema import SCHEMA, VERSION, Statement, dump
+from auxnas.search.trials import Rejection, Trial
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.config import LatencySettings, LimitSettings
-from search.trials import Figures
+from auxnas.search.config import LatencySettings, LimitSettings
+from auxnas.search.trials import Figures
 
 
 def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import sleep
 from typing import IO
 
-from search.errors import RunLockedError
+from auxnas.search.errors import RunLockedError
 
 NAME = "lock"
 _TRIES, _PAUSE = 5, 0.02

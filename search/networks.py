@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
-from compiler.refinenet import CHANNELS
-from compiler.weights import fit, load_weights, save_weights
-from genotype import Genotype, parse, to_json
-from search.weights import shipped, usage
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
+from auxnas.compiler.refinenet import CHANNELS
+from auxnas.compiler.weights import fit, load_weights, save_weights
+from auxnas.genotype import Genotype, parse, to_json
+from auxnas.search.weights import shipped, usage
 
 LWRF = "lwrf"
 """What Light-Weight RefineNet is called where a genotype is expected."""

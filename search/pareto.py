@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from search.trials import SCORED, Trial
+from auxnas.search.trials import SCORED, Trial
 
 Cost = Callable[[Trial], float | None]
 

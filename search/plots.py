@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from backends.base import BackendUnavailable
-from genotype.console import atomic_write
+from auxnas.backends.base import BackendUnavailable
+from auxnas.genotype.console import atomic_write
 
 _PANEL = (4.2, 3.8)
 """Inches of a panel."""

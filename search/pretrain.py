@@ -16,17 +16,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from backends.base import Learner, Optimiser, Recipe, State, Step
-from backends.registry import backend
-from compiler import CompilerError, Graph, ModelSpec, Program, lower_refinenet
-from compiler.weights import fit, initial, load_weights, save_weights
-from search.cache import digest
-from search.config import PretrainSettings
-from search.examples import ImageExamples
-from search.lock import alone
-from search.networks import Network
-from search.progress import Display
-from search.tasks import Score, Segmentation
+from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
+from auxnas.backends.registry import backend
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower_refinenet
+from auxnas.compiler.weights import fit, initial, load_weights, save_weights
+from auxnas.search.cache import digest
+from auxnas.search.config import PretrainSettings
+from auxnas.search.examples import ImageExamples
+from auxnas.search.lock import alone
+from auxnas.search.networks import Network
+from auxnas.search.progress import Display
+from auxnas.search.tasks import Score, Segmentation
 
 Params = Mapping[str, NDArray[Any]]
 PREFIX = "encoder."

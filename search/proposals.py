@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from genotype import Genotype
-from search.config import LimitSettings
-from search.errors import SearchError
-from search.limits import excess, least
-from search.progress import Display, Silent
-from search.searchers import Searcher
-from search.trials import Figures, Rejection
+from auxnas.genotype import Genotype
+from auxnas.search.config import LimitSettings
+from auxnas.search.errors import SearchError
+from auxnas.search.limits import excess, least
+from auxnas.search.progress import Display, Silent
+from auxnas.search.searchers import Searcher
+from auxnas.search.trials import Figures, Rejection
 
 Measure = Callable[[Genotype], Figures | None]
 """What a genotype's network costs; None where it cannot be built."""

@@ -7,13 +7,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from genotype.console import atomic_write
-from search.data import normalise, stack
-from search.examples import IMAGE
-from search.export import document, write_document
-from search.pictures import Example, classify, draw
-from search.trials import PENDING, Trial, best_of
-from search.workplace import Workplace
+from auxnas.genotype.console import atomic_write
+from auxnas.search.data import normalise, stack
+from auxnas.search.examples import IMAGE
+from auxnas.search.export import document, write_document
+from auxnas.search.pictures import Example, classify, draw
+from auxnas.search.trials import PENDING, Trial, best_of
+from auxnas.search.workplace import Workplace
 
 SHOWN = 4
 """Examples in the picture of predictions."""

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from search.errors import JournalError
+from auxnas.search.errors import JournalError
 
 NAME = "journal.sqlite"
 BACKUP = "journal.backup.sqlite"

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, overload
 
 from pydantic import ValidationError
 
-from search.config import HARMLESS, Section, Settings
-from search.errors import SettingsError
+from auxnas.search.config import HARMLESS, Section, Settings
+from auxnas.search.errors import SettingsError
 
 S = TypeVar("S", bound=Section)
 

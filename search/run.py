@@ -7,25 +7,25 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
-from genotype.console import discard_temporaries
-from search.bounds import Clock, Until
-from search.cache import params_digest
-from search.driver import Driver, Rules, Watcher
-from search.durations import duration
-from search.environment import lines
-from search.errors import JournalError, SettingsError
-from search.executors import Executor, Inline
-from search.journal import Journal
-from search.lock import run_lock
-from search.rescue import NAME, mend
-from search.resolving import difference
-from search.searchers import make_searcher
-from search.settings_file import write_settings
-from search.tensorboard import logged, require_tensorboard
-from search.trials import PENDING, Trial
-from search.watch import Watch
-from search.workers import Workers
-from search.workplace import Workplace
+from auxnas.genotype.console import discard_temporaries
+from auxnas.search.bounds import Clock, Until
+from auxnas.search.cache import params_digest
+from auxnas.search.driver import Driver, Rules, Watcher
+from auxnas.search.durations import duration
+from auxnas.search.environment import lines
+from auxnas.search.errors import JournalError, SettingsError
+from auxnas.search.executors import Executor, Inline
+from auxnas.search.journal import Journal
+from auxnas.search.lock import run_lock
+from auxnas.search.rescue import NAME, mend
+from auxnas.search.resolving import difference
+from auxnas.search.searchers import make_searcher
+from auxnas.search.settings_file import write_settings
+from auxnas.search.tensorboard import logged, require_tensorboard
+from auxnas.search.trials import PENDING, Trial
+from auxnas.search.watch import Watch
+from auxnas.search.workers import Workers
+from auxnas.search.workplace import Workplace
 
 SETTINGS = "settings.toml"
 """The run's settings and environment for people; the journal has them too."""

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from genotype import parse, to_json
-from search.trials import PENDING, Failure, Rejection, Stage, Trial
+from auxnas.genotype import parse, to_json
+from auxnas.search.trials import PENDING, Failure, Rejection, Stage, Trial
 
 VERSION = 2
 

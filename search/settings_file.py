@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from genotype.console import atomic_write
-from search.config import Section, Settings
-from search.errors import SettingsError
-from search.resolving import resolve
+from auxnas.genotype.console import atomic_write
+from auxnas.search.config import Section, Settings
+from auxnas.search.errors import SettingsError
+from auxnas.search.resolving import resolve
 
 
 def read_settings(path: Path, kind: type[Section] = Settings) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genotype import Genotype, zoo
-from search.errors import SearchError
-from search.journal import Journal
-from search.networks import LWRF
-from search.rescue import NAME
-from search.training_config import like_search
-from search.trials import Trial, best_of
+from auxnas.genotype import Genotype, zoo
+from auxnas.search.errors import SearchError
+from auxnas.search.journal import Journal
+from auxnas.search.networks import LWRF
+from auxnas.search.rescue import NAME
+from auxnas.search.training_config import like_search
+from auxnas.search.trials import Trial, best_of
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search.journal import Journal
-from search.lock import holder
-from search.progress import clock
-from search.trials import PENDING, Trial, best_of
-from search.watch import ending
+from auxnas.search.journal import Journal
+from auxnas.search.lock import holder
+from auxnas.search.progress import clock
+from auxnas.search.trials import PENDING, Trial, best_of
+from auxnas.search.watch import ending
 
 
 def row(trial: Trial) -> dict[str, Any]:

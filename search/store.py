@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from search.lock import alone
+from auxnas.search.lock import alone
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import SettingsError
+from auxnas.search.errors import SettingsError
 
 Floats = NDArray[np.float64]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.registry import backend
-from backends.weights import is_state_dict
-from compiler import CompilerError, Graph, Program, infer_shapes
-from compiler.resnet import from_published, is_published
-from search.errors import SearchError
-from search.networks import read_network
+from auxnas.backends.registry import backend
+from auxnas.backends.weights import is_state_dict
+from auxnas.compiler import CompilerError, Graph, Program, infer_shapes
+from auxnas.compiler.resnet import from_published, is_published
+from auxnas.search.errors import SearchError
+from auxnas.search.networks import read_network
 
 
 def read_teacher(place: Path, classes: int) -> Program:

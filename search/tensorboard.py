@@ -16,12 +16,12 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from backends.base import BackendUnavailable
-from search.config import Settings
-from search.driver import Watcher
-from search.evaluator import StageProgress, proceed_probability
-from search.journal import Journal
-from search.trials import PENDING, SCORED, Trial
+from auxnas.backends.base import BackendUnavailable
+from auxnas.search.config import Settings
+from auxnas.search.driver import Watcher
+from auxnas.search.evaluator import StageProgress, proceed_probability
+from auxnas.search.journal import Journal
+from auxnas.search.trials import PENDING, SCORED, Trial
 
 FOLDER = "tensorboard"
 """In a run's folder."""

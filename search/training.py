@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, Step
-from compiler import MAIN, Program
-from search.checkpoint import Checkpoint, Entry
-from search.progress import Advance, Display, clock
-from search.tasks import Segmentation
-from search.training_config import TrainSettings
+from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, Step
+from auxnas.compiler import MAIN, Program
+from auxnas.search.checkpoint import Checkpoint, Entry
+from auxnas.search.progress import Advance, Display, clock
+from auxnas.search.tasks import Segmentation
+from auxnas.search.training_config import TrainSettings
 
 _PARTS = 1000
 """Units of progress an epoch."""

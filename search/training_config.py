@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from search.config import (
+from auxnas.search.config import (
     AtLeastTwo,
     DataSettings,
     LearnerName,
@@ -21,7 +21,7 @@ from search.config import (
     Settings,
     TaskSettings,
 )
-from search.presets import PRESETS
+from auxnas.search.presets import PRESETS
 
 Length = Annotated[float, Field(gt=0)]
 

@@ -12,29 +12,29 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from backends.base import Examples
-from compiler import Program
-from compiler.refinenet import CHANNELS
-from compiler.weights import initial
-from genotype import Genotype, to_json
-from genotype.console import atomic_write
-from search.cache import params_digest
-from search.checkpoint import Checkpoint, Entry
-from search.data import Dataset, open_dataset, parts
-from search.evaluation import figures, scores
-from search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
-from search.identity import settle, write_json
-from search.lock import run_lock
-from search.networks import WEIGHTS, Network, save_network
-from search.progress import Display
-from search.store import Store
-from search.tasks import Segmentation
-from search.teachers import read_teacher
-from search.training import LongTraining, taught
-from search.training_config import TrainingSettings
-from search.workplace import Workplace
+from auxnas.backends.base import Examples
+from auxnas.compiler import Program
+from auxnas.compiler.refinenet import CHANNELS
+from auxnas.compiler.weights import initial
+from auxnas.genotype import Genotype, to_json
+from auxnas.genotype.console import atomic_write
+from auxnas.search.cache import params_digest
+from auxnas.search.checkpoint import Checkpoint, Entry
+from auxnas.search.data import Dataset, open_dataset, parts
+from auxnas.search.evaluation import figures, scores
+from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
+from auxnas.search.identity import settle, write_json
+from auxnas.search.lock import run_lock
+from auxnas.search.networks import WEIGHTS, Network, save_network
+from auxnas.search.progress import Display
+from auxnas.search.store import Store
+from auxnas.search.tasks import Segmentation
+from auxnas.search.teachers import read_teacher
+from auxnas.search.training import LongTraining, taught
+from auxnas.search.training_config import TrainingSettings
+from auxnas.search.workplace import Workplace
 
-BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "genotype.json"
+BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "auxnas.genotype.json"
 """What a training is, what came out of it, and its genotype; in its folder."""
 
 

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from compiler import Program
-from genotype import Genotype
+from auxnas.compiler import Program
+from auxnas.genotype import Genotype
 
 PENDING, COMPLETE, STOPPED, REUSED, FAILED = "pending", "complete", "stopped", "reused", "failed"
 """States of a trial: proposed; through both stages; ended after the first; isomorphic to

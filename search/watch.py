@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from backends.base import Step
-from search.bounds import Clock, Until
-from search.evaluator import StageProgress
-from search.progress import Display, clock
-from search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Stage, Trial, best_of
+from auxnas.backends.base import Step
+from auxnas.search.bounds import Clock, Until
+from auxnas.search.evaluator import StageProgress
+from auxnas.search.progress import Display, clock
+from auxnas.search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Stage, Trial, best_of
 
 _STAGES = 2
 _PARTS = 1000

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from compiler import Graph, ModelSpec, Program, lower
-from compiler.weights import fit, load_weights, save_weights
-from genotype import Genotype, to_json
-from search.data import MEAN, STD
-from search.trials import Trial, best_of
+from auxnas.compiler import Graph, ModelSpec, Program, lower
+from auxnas.compiler.weights import fit, load_weights, save_weights
+from auxnas.genotype import Genotype, to_json
+from auxnas.search.data import MEAN, STD
+from auxnas.search.trials import Trial, best_of
 
 FOLDER = "weights"
 """Of the networks' files, in a run's folder."""

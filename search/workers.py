@@ -21,13 +21,13 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from backends.base import Step
-from genotype.console import describe
-from search.durations import duration
-from search.errors import SearchError
-from search.evaluator import StageProgress
-from search.executors import Evaluate
-from search.trials import FAILED, Failure, Job, Outcome, Stage
+from auxnas.backends.base import Step
+from auxnas.genotype.console import describe
+from auxnas.search.durations import duration
+from auxnas.search.errors import SearchError
+from auxnas.search.evaluator import StageProgress
+from auxnas.search.executors import Evaluate
+from auxnas.search.trials import FAILED, Failure, Job, Outcome, Stage
 
 _BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
 """Kinds of messages from a worker."""

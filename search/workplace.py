@@ -11,30 +11,39 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from backends.base import BackendUnavailable, Learner
-from backends.latency import compiled_latency
-from backends.machine import cores
-from backends.registry import backend
-from compiler import CompilerError, Graph, ModelSpec, Program, cost, encoder_outputs, lower, split
-from genotype import Genotype, GenotypeError, SearchSpace
-from search.config import Settings
-from search.data import Augment, Dataset, open_dataset
-from search.data import split as split_data
-from search.environment import environment
-from search.errors import JournalError
-from search.evaluator import Material, TwoStages
-from search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
-from search.features import FeatureSource, feature_examples, some_of
-from search.journal import Journal
-from search.limits import excess
-from search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
-from search.progress import Display
-from search.proposals import look_ahead
-from search.store import Store
-from search.tasks import Segmentation
-from search.teachers import read_teacher
-from search.trials import Figures
-from search.weights import RunWeights
+from auxnas.backends.base import BackendUnavailable, Learner
+from auxnas.backends.latency import compiled_latency
+from auxnas.backends.machine import cores
+from auxnas.backends.registry import backend
+from auxnas.compiler import (
+    CompilerError,
+    Graph,
+    ModelSpec,
+    Program,
+    cost,
+    encoder_outputs,
+    lower,
+    split,
+)
+from auxnas.genotype import Genotype, GenotypeError, SearchSpace
+from auxnas.search.config import Settings
+from auxnas.search.data import Augment, Dataset, open_dataset
+from auxnas.search.data import split as split_data
+from auxnas.search.environment import environment
+from auxnas.search.errors import JournalError
+from auxnas.search.evaluator import Material, TwoStages
+from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
+from auxnas.search.features import FeatureSource, feature_examples, some_of
+from auxnas.search.journal import Journal
+from auxnas.search.limits import excess
+from auxnas.search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
+from auxnas.search.progress import Display
+from auxnas.search.proposals import look_ahead
+from auxnas.search.store import Store
+from auxnas.search.tasks import Segmentation
+from auxnas.search.teachers import read_teacher
+from auxnas.search.trials import Figures
+from auxnas.search.weights import RunWeights
 
 
 @dataclass(frozen=True)

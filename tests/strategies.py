@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from compiler import Graph, ModelSpec, Program, lower
-from compiler.weights import randomised
-from genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
-from genotype.space import Token
-from genotype.vocabulary import BN, GLOBAL_MEAN, RELU, conv, depthwise
+from auxnas.compiler import Graph, ModelSpec, Program, lower
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
+from auxnas.genotype.space import Token
+from auxnas.genotype.vocabulary import BN, GLOBAL_MEAN, RELU, conv, depthwise
 
 PAPER = SearchSpace.cvpr2019()
 SMALL = SearchSpace(4, 2, 2, Vocabulary(CVPR2019.operations[1:3] + CVPR2019.operations[8:]))

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import auxnas
-from genotype.console import atomic_write
+from auxnas import scripts
+from auxnas.genotype.console import atomic_write
 
 COMMANDS = ("nasspace", "nascompile", "nasrun", "nassearch")
 
@@ -27,9 +27,9 @@ def test_an_interruption_of_the_imports_is_one_line(command, monkeypatch, capfd)
     def interrupted(name: str):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(auxnas, "import_module", interrupted)
+    monkeypatch.setattr(scripts, "import_module", interrupted)
     with pytest.raises(SystemExit) as end:
-        getattr(auxnas, command)()
+        getattr(scripts, command)()
     assert end.value.code == 130
     assert capfd.readouterr() == ("", "error: interrupted\n")
 
@@ -41,9 +41,9 @@ def test_termination_removes_what_is_half_written(command, monkeypatch, capfd, t
             path.write_text("half")
             signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)
 
-    monkeypatch.setattr(auxnas, "import_module", lambda name: SimpleNamespace(main=main))
+    monkeypatch.setattr(scripts, "import_module", lambda name: SimpleNamespace(main=main))
     with pytest.raises(SystemExit) as end:
-        getattr(auxnas, command)()
+        getattr(scripts, command)()
     assert end.value.code == 143
     assert capfd.readouterr() == ("", "error: terminated\n")
     assert list(Path(tmp_path).iterdir()) == []
@@ -51,4 +51,4 @@ def test_termination_removes_what_is_half_written(command, monkeypatch, capfd, t
 
 def test_every_command_starts_here():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {name: f"auxnas:{name}" for name in COMMANDS}
+    assert project["scripts"] == {name: f"auxnas.scripts:{name}" for name in COMMANDS}

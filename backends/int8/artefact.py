@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from backends.int8.choosing import Outcome, Quantiser, outcome, runner_of
-from backends.int8.measuring import Judge, View
-from backends.int8.options import Ends, Int8Options
-from backends.int8.photographs import feeds, read_labels
-from compiler import MAIN, Size
+from auxnas.backends.int8.choosing import Outcome, Quantiser, outcome, runner_of
+from auxnas.backends.int8.measuring import Judge, View
+from auxnas.backends.int8.options import Ends, Int8Options
+from auxnas.backends.int8.photographs import feeds, read_labels
+from auxnas.compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 

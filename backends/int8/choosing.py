@@ -9,13 +9,13 @@ from typing import Any
 
 import onnx
 
-from backends.int8.layers import Layer, layers
-from backends.int8.measuring import Feed, Judge
-from backends.int8.options import Int8Options
-from backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
-from backends.nasrun.progress import bar
-from backends.ort import OrtRunner
-from compiler import Size
+from auxnas.backends.int8.layers import Layer, layers
+from auxnas.backends.int8.measuring import Feed, Judge
+from auxnas.backends.int8.options import Int8Options
+from auxnas.backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
+from auxnas.backends.nasrun.progress import bar
+from auxnas.backends.ort import OrtRunner
+from auxnas.compiler import Size
 
 RANKED_ON = 2
 """Held-out photographs that the layers are ranked on; all of them judge the choice."""

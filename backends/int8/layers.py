@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx
 
-from backends.onnx import PARTIAL
-from compiler.places import SIZES
+from auxnas.backends.onnx import PARTIAL
+from auxnas.compiler.places import SIZES
 
 OPERATORS = ("Conv", "Relu", "Clip", "Add", "Resize", "Concat", "GlobalAveragePool", "MaxPool")
 """What is quantised. The rest (softmax, argmax, changes of type) has no use for it."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import IGNORE, Runner
-from backends.nasrun.predict import classify, nearest
-from compiler import MAIN, Size
+from auxnas.backends.base import IGNORE, Runner
+from auxnas.backends.nasrun.predict import classify, nearest
+from auxnas.compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from backends.base import Runner
-from backends.int8.photographs import Photographs
-from backends.timing import Feed, side_by_side
-from compiler import Size
-from compiler.interface import Interface
+from auxnas.backends.base import Runner
+from auxnas.backends.int8.photographs import Photographs
+from auxnas.backends.timing import Feed, side_by_side
+from auxnas.compiler import Size
+from auxnas.compiler.interface import Interface
 
 Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, float]]
 """Median seconds of each of several networks that take turns on an input."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import IGNORE
-from backends.images import fed, find_images, read_image, read_label
-from compiler import CompilerError, Size
-from compiler.interface import Interface
+from auxnas.backends.base import IGNORE
+from auxnas.backends.images import fed, find_images, read_image, read_label
+from auxnas.compiler import CompilerError, Size
+from auxnas.compiler.interface import Interface
 
 Array = np.ndarray[Any, Any]
 

@@ -22,7 +22,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from backends.int8.layers import OPERATORS, Layer
+from auxnas.backends.int8.layers import OPERATORS, Layer
 
 Feed = Mapping[str, np.ndarray[Any, Any]]
 Advance = Callable[[int], None]

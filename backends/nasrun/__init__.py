@@ -1,5 +1,5 @@
 """Using an artefact without a training framework: predict, bench, profile, explain."""
 
-from backends.nasrun.artefact import Artefact, open_artefact
+from auxnas.backends.nasrun.artefact import Artefact, open_artefact
 
 __all__ = ["Artefact", "open_artefact"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backends.registry import backend
-from backends.targets import TARGETS
-from backends.tensors import Tensor
-from compiler import CompilerError
-from compiler.interface import Interface, parse_normalisation
-from genotype import Genotype, GenotypeError, parse
+from auxnas.backends.registry import backend
+from auxnas.backends.targets import TARGETS
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError
+from auxnas.compiler.interface import Interface, parse_normalisation
+from auxnas.genotype import Genotype, GenotypeError, parse
 
 _NEEDED = ("input_format", "head", "normalisation")
 """What must be known to feed photographs and to read what comes out."""
@@ -129,8 +129,8 @@ def open_artefact(path: str | Path) -> Artefact:
     path = Path(path)
     kind = _kind(path)
     if kind in ("ort", "trt-bundle"):
-        from backends.nasrun.onnx_file import read_onnx
-        from backends.trt_bundle import read_bundle
+        from auxnas.backends.nasrun.onnx_file import read_onnx
+        from auxnas.backends.trt_bundle import read_bundle
 
         content = path.read_bytes() if kind == "ort" else read_bundle(path)[0]
         return read_onnx(path, content, kind)

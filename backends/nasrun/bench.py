@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Runner
-from backends.nasrun.artefact import Artefact
-from backends.tensors import Tensor
-from compiler import CompilerError, Size
+from auxnas.backends.base import Runner
+from auxnas.backends.nasrun.artefact import Artefact
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError, Size
 
 Array = np.ndarray[Any, Any]
 

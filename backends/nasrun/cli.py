@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backends.options import SizeType
-from genotype.console import DONE, FAILED, OneLineGroup, describe, note, print_json
+from auxnas.backends.options import SizeType
+from auxnas.genotype.console import DONE, FAILED, OneLineGroup, describe, note, print_json
 
 if TYPE_CHECKING:
-    from backends.nasrun.artefact import Artefact
-    from backends.nasrun.files import Outcome
-    from backends.nasrun.predict import Classes
+    from auxnas.backends.nasrun.artefact import Artefact
+    from auxnas.backends.nasrun.files import Outcome
+    from auxnas.backends.nasrun.predict import Classes
 
 Size = tuple[int, int]
 
@@ -37,8 +37,8 @@ def main() -> None:
 @_json
 def explain(artefact: str, as_json: bool) -> None:
     """Print what ARTEFACT says of itself: architecture, ends, weights, checks."""
-    from backends.nasrun.artefact import open_artefact
-    from backends.nasrun.text import explanation
+    from auxnas.backends.nasrun.artefact import open_artefact
+    from auxnas.backends.nasrun.text import explanation
 
     opened = open_artefact(artefact)
     if as_json:
@@ -50,7 +50,7 @@ def explain(artefact: str, as_json: bool) -> None:
 
 
 def _explained(artefact: Artefact) -> dict[str, Any]:
-    from backends.nasrun.text import listing
+    from auxnas.backends.nasrun.text import listing
 
     return {
         "artefact": str(artefact.path),
@@ -90,9 +90,9 @@ def bench(
     Every run is timed by itself after a warm-up; fewer than 100 are refused, so that
     mean and standard deviation are of the paper's protocol.
     """
-    from backends.nasrun.artefact import open_artefact
-    from backends.nasrun.bench import example, measure
-    from backends.nasrun.progress import bar
+    from auxnas.backends.nasrun.artefact import open_artefact
+    from auxnas.backends.nasrun.bench import example, measure
+    from auxnas.backends.nasrun.progress import bar
 
     opened = open_artefact(artefact)
     inputs = example(opened, input_size)
@@ -112,8 +112,8 @@ def _measured(
     artefact: Artefact, inputs: dict[str, Any], threads: int | None, devices: Iterable[str]
 ) -> dict[str, Any]:
     """What was measured, where and with what."""
-    from backends.machine import environment
-    from backends.nasrun.bench import image_axis
+    from auxnas.backends.machine import environment
+    from auxnas.backends.nasrun.bench import image_axis
 
     first = artefact.inputs[0]
     shape, axis = inputs[first.name].shape, image_axis(artefact, first)
@@ -126,7 +126,7 @@ def _measured(
 
 
 def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
-    from backends.machine import threads_text
+    from auxnas.backends.machine import threads_text
 
     shapes = (f"{n} {'x'.join(map(str, shape))}" for n, shape in result["inputs"].items())
     return {
@@ -138,7 +138,7 @@ def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
 
 
 def _print_bench(result: dict[str, Any]) -> None:
-    from backends.nasrun.text import rows
+    from auxnas.backends.nasrun.text import rows
 
     values = _environment_rows(result)
     values["runs"] = f"{result['runs']} after {result['warmup']} for warm-up"
@@ -171,11 +171,11 @@ def profile(
 
     Blocks count from 1: block 3 is decoder.block2 in names of nodes.
     """
-    from backends.nasrun.artefact import open_artefact
-    from backends.nasrun.bench import example
-    from backends.nasrun.profile import profile as profiled
-    from backends.nasrun.progress import bar
-    from backends.nasrun.text import profile_json, profile_lines, rows
+    from auxnas.backends.nasrun.artefact import open_artefact
+    from auxnas.backends.nasrun.bench import example
+    from auxnas.backends.nasrun.profile import profile as profiled
+    from auxnas.backends.nasrun.progress import bar
+    from auxnas.backends.nasrun.text import profile_json, profile_lines, rows
 
     opened = open_artefact(artefact)
     inputs = example(opened, input_size)
@@ -213,12 +213,12 @@ def predict(
     labels) and NAME_overlay.png, both of the photograph's size, and one legend.png. A
     file that cannot be read is reported, the others are done, and the exit status is 1.
     """
-    from backends.nasrun.artefact import open_artefact
-    from backends.nasrun.files import predict_files, prepare
-    from backends.nasrun.naming import expand, targets
-    from backends.nasrun.pictures import write_legend
-    from backends.nasrun.predict import Predictor
-    from backends.nasrun.progress import bar
+    from auxnas.backends.nasrun.artefact import open_artefact
+    from auxnas.backends.nasrun.files import predict_files, prepare
+    from auxnas.backends.nasrun.naming import expand, targets
+    from auxnas.backends.nasrun.pictures import write_legend
+    from auxnas.backends.nasrun.predict import Predictor
+    from auxnas.backends.nasrun.progress import bar
 
     opened, folder = open_artefact(artefact), Path(output)
     predictor = Predictor(opened, opened.runner(threads))

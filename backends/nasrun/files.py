@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from backends.images import read_image
-from backends.nasrun.naming import Target
-from backends.nasrun.pictures import overlaid, write_colours, write_labels
-from backends.nasrun.predict import Predictor
-from compiler import CompilerError
+from auxnas.backends.images import read_image
+from auxnas.backends.nasrun.naming import Target
+from auxnas.backends.nasrun.pictures import overlaid, write_colours, write_labels
+from auxnas.backends.nasrun.predict import Predictor
+from auxnas.compiler import CompilerError
 
 Array = np.ndarray[Any, Any]
 

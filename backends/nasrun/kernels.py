@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from backends.nasrun.artefact import Operator
-from compiler.places import OVERHEAD, UNMATCHED, Place, Places
+from auxnas.backends.nasrun.artefact import Operator
+from auxnas.compiler.places import OVERHEAD, UNMATCHED, Place, Places
 
 LAYOUT = {"ReorderInput", "ReorderOutput", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
 CONVERSION = {"Cast", "QuantizeLinear", "DequantizeLinear"}

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.images import find_images
-from compiler import CompilerError
+from auxnas.backends.images import find_images
+from auxnas.compiler import CompilerError
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from backends.nasrun.artefact import Artefact, Operator, decoded
-from backends.tensors import Tensor
-from compiler import CompilerError
+from auxnas.backends.nasrun.artefact import Artefact, Operator, decoded
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError
 
 _REAL = {"float16", "float32", "float64", "bfloat16"}
 _BESIDE = {"Resize", "QuantizeLinear", "DequantizeLinear"}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from genotype.console import atomic_write
+from auxnas.genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Runner
-from backends.colours import distinct
-from backends.images import fed
-from backends.nasrun.artefact import Artefact
-from backends.nasrun.bench import image_axis
-from compiler import MAIN, CompilerError, Size
-from compiler.primitives import MOST_LABELS
+from auxnas.backends.base import Runner
+from auxnas.backends.colours import distinct
+from auxnas.backends.images import fed
+from auxnas.backends.nasrun.artefact import Artefact
+from auxnas.backends.nasrun.bench import image_axis
+from auxnas.compiler import MAIN, CompilerError, Size
+from auxnas.compiler.primitives import MOST_LABELS
 
 Array = np.ndarray[Any, Any]
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import onnx
 
-from backends.nasrun.artefact import Artefact
-from backends.nasrun.kernels import Attribution, Kernel
-from backends.nasrun.onnx_file import operators
-from compiler import CompilerError
-from compiler.places import UNMATCHED, Places
+from auxnas.backends.nasrun.artefact import Artefact
+from auxnas.backends.nasrun.kernels import Attribution, Kernel
+from auxnas.backends.nasrun.onnx_file import operators
+from auxnas.compiler import CompilerError
+from auxnas.compiler.places import UNMATCHED, Places
 
 Array = np.ndarray[Any, Any]
 Event = Mapping[str, Any]

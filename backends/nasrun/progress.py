@@ -9,7 +9,7 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from genotype.console import note
+from auxnas.genotype.console import note
 
 _EVERY = 0.25
 """Seconds between two drawings."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from backends.nasrun.artefact import Artefact
-from backends.nasrun.profile import Profile, Share
-from backends.verification import Difference
-from compiler import CompilerError
-from genotype.listing import sections
+from auxnas.backends.nasrun.artefact import Artefact
+from auxnas.backends.nasrun.profile import Profile, Share
+from auxnas.backends.verification import Difference
+from auxnas.compiler import CompilerError
+from auxnas.genotype.listing import sections
 
 _SHOWN = (
     "tool", "genotype", "key", "model", "weights", "classes", "palette", "normalisation",

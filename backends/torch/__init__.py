@@ -1,9 +1,9 @@
 """PyTorch: trains, scores and runs programs (the extra ``torch``)."""
 
-from backends.torch.learner import TorchLearner
-from backends.torch.module import build_module, module_params
-from backends.torch.pretrained import load_encoder, read_checkpoint
-from backends.torch.runner import TorchRunner
+from auxnas.backends.torch.learner import TorchLearner
+from auxnas.backends.torch.module import build_module, module_params
+from auxnas.backends.torch.pretrained import load_encoder, read_checkpoint
+from auxnas.backends.torch.runner import TorchRunner
 
 __all__ = [
     "TorchLearner",

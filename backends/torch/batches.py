@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from backends.base import IGNORE, Batch, Examples
+from auxnas.backends.base import IGNORE, Batch, Examples
 
 S = TypeVar("S", list[int], range)
 

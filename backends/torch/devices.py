@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from compiler import Graph, Node
+from auxnas.compiler import Graph, Node
 
 Array = np.ndarray[Any, Any]
 

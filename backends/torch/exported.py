@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import fx
 
-from backends.base import ExportOptions
-from backends.tensors import Tensor
-from backends.torch.devices import Array, to_tensor
-from backends.torch.functions import resize
-from backends.torch.module import build_module
-from compiler import CompilerError, Node, Program
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.tensors import Tensor
+from auxnas.backends.torch.devices import Array, to_tensor
+from auxnas.backends.torch.functions import resize
+from auxnas.backends.torch.module import build_module
+from auxnas.compiler import CompilerError, Node, Program
 
 METADATA = "metadata.json"
 """Name of the extra file with what the artefact says of itself."""

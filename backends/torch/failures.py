@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from backends.base import TrialFailure
+from auxnas.backends.base import TrialFailure
 
 _MEMORY = (
     "not enough memory",

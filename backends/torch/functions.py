@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compiler import CompilerError, Node
-from compiler.primitives import BATCH_NORM_EPSILON
+from auxnas.compiler import CompilerError, Node
+from auxnas.compiler.primitives import BATCH_NORM_EPSILON
 
 
 def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:

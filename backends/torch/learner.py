@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.base import (
+from auxnas.backends.base import (
     Batch,
     Examples,
     Progress,
@@ -20,13 +20,19 @@ from backends.base import (
     TrialFailure,
     silent,
 )
-from backends.torch.batches import Draw, prefetched, scoring_draws, steps_an_epoch, training_draws
-from backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
-from backends.torch.failures import check_finite, failures
-from backends.torch.functions import grow
-from backends.torch.losses import Objective
-from backends.torch.module import build_module, module_params
-from backends.torch.optimisers import (
+from auxnas.backends.torch.batches import (
+    Draw,
+    prefetched,
+    scoring_draws,
+    steps_an_epoch,
+    training_draws,
+)
+from auxnas.backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
+from auxnas.backends.torch.failures import check_finite, failures
+from auxnas.backends.torch.functions import grow
+from auxnas.backends.torch.losses import Objective
+from auxnas.backends.torch.module import build_module, module_params
+from auxnas.backends.torch.optimisers import (
     Group,
     PolyakAverage,
     clear_gradients,
@@ -34,10 +40,10 @@ from backends.torch.optimisers import (
     set_rates,
     step_groups,
 )
-from backends.torch.recording import Recorded, cuda_graph, side_stream
-from backends.torch.runner import TorchRunner
-from backends.torch.states import TAKEN, load_state, save_state, weights_of
-from compiler import Graph, Program, infer_shapes
+from auxnas.backends.torch.recording import Recorded, cuda_graph, side_stream
+from auxnas.backends.torch.runner import TorchRunner
+from auxnas.backends.torch.states import TAKEN, load_state, save_state, weights_of
+from auxnas.compiler import Graph, Program, infer_shapes
 
 _KEPT_OPEN = 2
 """How many programs ``infer`` keeps open."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.base import IGNORE, Recipe
-from backends.torch.functions import grow
+from auxnas.backends.base import IGNORE, Recipe
+from auxnas.backends.torch.functions import grow
 
 Size = tuple[int, int]
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from backends.torch.functions import FUNCTIONS, MODULES, check_supported, from_bytes
-from compiler import CompilerError, Graph, Node, Program, graph_weights, infer_shapes
-from compiler.weights import fit
+from auxnas.backends.torch.functions import FUNCTIONS, MODULES, check_supported, from_bytes
+from auxnas.compiler import CompilerError, Graph, Node, Program, graph_weights, infer_shapes
+from auxnas.compiler.weights import fit
 
 Array = np.ndarray[Any, Any]
 

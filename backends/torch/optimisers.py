@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from backends.base import Optimiser, Recipe
+from auxnas.backends.base import Optimiser, Recipe
 
 
 @dataclass(frozen=True)

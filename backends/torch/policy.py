@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backends.base import Array, Ascent, PolicyStep, Weigh
-from backends.torch.devices import to_tensor
-from genotype import SearchSpace
+from auxnas.backends.base import Array, Ascent, PolicyStep, Weigh
+from auxnas.backends.torch.devices import to_tensor
+from auxnas.genotype import SearchSpace
 
 State = tuple[Tensor, Tensor]
 """Hidden and cell state of all layers: (layers, N, hidden) each."""

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.weights import is_state_dict
-from compiler import CompilerError, Graph, graph_weights
-from compiler.encoder import GROUPS
-from compiler.primitives import BATCH_NORM_EPSILON
-from compiler.weights import load_weights
+from auxnas.backends.weights import is_state_dict
+from auxnas.compiler import CompilerError, Graph, graph_weights
+from auxnas.compiler.encoder import GROUPS
+from auxnas.compiler.primitives import BATCH_NORM_EPSILON
+from auxnas.compiler.weights import load_weights
 
 Array = np.ndarray[Any, Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import torch
 
-from backends.torch.devices import Array, choose_device, input_tensors, place
-from backends.torch.module import build_module
-from compiler import Program
+from auxnas.backends.torch.devices import Array, choose_device, input_tensors, place
+from auxnas.backends.torch.module import build_module
+from auxnas.compiler import Program
 
 
 class TorchRunner:

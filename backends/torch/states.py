@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backends.base import State
-from backends.torch.devices import Array
-from backends.torch.optimisers import Group, PolyakAverage
+from auxnas.backends.base import State
+from auxnas.backends.torch.devices import Array
+from auxnas.backends.torch.optimisers import Group, PolyakAverage
 
 _WEIGHTS, _MOMENTS, _AVERAGE = "weights/", "moments/", "average/"
 _AVERAGED = "averaged"

@@ -1,10 +1,10 @@
 """Rewrites of programs that keep what they compute, and the pipelines made of them."""
 
-from compiler.passes.folding import FoldBatchNorm
-from compiler.passes.pipeline import Change, Pass, run
-from compiler.passes.removal import BorrowSize, RemoveIdentity, StripAuxiliary
-from compiler.passes.spreading import BroadcastSum, FoldConstant, SinkSpread
-from compiler.passes.sums import FlattenSum, LowerConv, MergeResize, RemoveRelu, SplitConv
+from auxnas.compiler.passes.folding import FoldBatchNorm
+from auxnas.compiler.passes.pipeline import Change, Pass, run
+from auxnas.compiler.passes.removal import BorrowSize, RemoveIdentity, StripAuxiliary
+from auxnas.compiler.passes.spreading import BroadcastSum, FoldConstant, SinkSpread
+from auxnas.compiler.passes.sums import FlattenSum, LowerConv, MergeResize, RemoveRelu, SplitConv
 
 INFERENCE: tuple[Pass, ...] = (
     StripAuxiliary(),

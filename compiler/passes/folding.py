@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.ir import Node, Program, make_node
-from compiler.primitives import BATCH_NORM_EPSILON
-from compiler.rewriting import fresh_param
+from auxnas.compiler.ir import Node, Program, make_node
+from auxnas.compiler.primitives import BATCH_NORM_EPSILON
+from auxnas.compiler.rewriting import fresh_param
 
 Array = np.ndarray[Any, Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from compiler.errors import CompilerError
-from compiler.ir import Program
-from compiler.wellformed import verify
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Program
+from auxnas.compiler.wellformed import verify
 
 ROUNDS = 32
 """A pipeline that still changes something after so many rounds does not end."""

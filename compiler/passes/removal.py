@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from compiler.ir import Graph, Node, Program
-from compiler.rewriting import Replacement, Seen, Sizes, rewrite
+from auxnas.compiler.ir import Graph, Node, Program
+from auxnas.compiler.rewriting import Replacement, Seen, Sizes, rewrite
 
 
 @dataclass(frozen=True)

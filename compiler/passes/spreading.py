@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.ir import Node, Program, make_node
-from compiler.rewriting import Replacement, Seen, fresh_param, rewrite
-from compiler.semantics import evaluate
+from auxnas.compiler.ir import Node, Program, make_node
+from auxnas.compiler.rewriting import Replacement, Seen, fresh_param, rewrite
+from auxnas.compiler.semantics import evaluate
 
 Array = np.ndarray[Any, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from compiler.ir import Node, Program, make_node
-from compiler.rewriting import Replacement, Seen, Sizes, fresh_param, rewrite, single_user
+from auxnas.compiler.ir import Node, Program, make_node
+from auxnas.compiler.rewriting import Replacement, Seen, Sizes, fresh_param, rewrite, single_user
 
 Array = np.ndarray[Any, Any]
 

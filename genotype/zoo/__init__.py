@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from genotype.errors import GenotypeError, cut, shown
-from genotype.formats import parse, read
-from genotype.notation import Document
+from auxnas.genotype.errors import GenotypeError, cut, shown
+from auxnas.genotype.formats import parse, read
+from auxnas.genotype.notation import Document
 
 NAMES = ("arch0", "arch1", "arch2")
 
@@ -22,7 +22,7 @@ def load(name: str) -> Document:
     """
     if name not in NAMES:
         raise GenotypeError("zoo", shown(name), f"one of {', '.join(NAMES)}")
-    return parse(resources.files("genotype.zoo").joinpath(f"{name}.json").read_text("utf-8"))
+    return parse(resources.files("auxnas.genotype.zoo").joinpath(f"{name}.json").read_text("utf-8"))
 
 
 def find(source: str) -> Document:

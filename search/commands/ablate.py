@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from backends.base import Step
-from genotype.console import OneLineCommand, print_json
-from search.ablation import (
+from auxnas.backends.base import Step
+from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.search.ablation import (
     COMPONENTS,
     Row,
     Setup,
@@ -25,19 +25,19 @@ from search.ablation import (
     refuse_incomplete,
     report,
 )
-from search.cache import cache_dir, params_digest
-from search.commands import options
-from search.config import Settings
-from search.errors import SearchError, SettingsError
-from search.evaluator import StageProgress
-from search.examples import pixel_key
-from search.identity import settle, write_json
-from search.lock import run_lock
-from search.plots import require_matplotlib
-from search.presets import PRESETS
-from search.progress import Display, display_on_stderr
-from search.trials import Stage
-from search.workplace import Workplace
+from auxnas.search.cache import cache_dir, params_digest
+from auxnas.search.commands import options
+from auxnas.search.config import Settings
+from auxnas.search.errors import SearchError, SettingsError
+from auxnas.search.evaluator import StageProgress
+from auxnas.search.examples import pixel_key
+from auxnas.search.identity import settle, write_json
+from auxnas.search.lock import run_lock
+from auxnas.search.plots import require_matplotlib
+from auxnas.search.presets import PRESETS
+from auxnas.search.progress import Display, display_on_stderr
+from auxnas.search.trials import Stage
+from auxnas.search.workplace import Workplace
 
 OPTIONS = options.SETTINGS | {
     "seed": "seed",

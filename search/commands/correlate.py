@@ -11,18 +11,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from genotype.console import OneLineCommand, print_json
-from search.cache import cache_dir
-from search.commands import options
-from search.commands.train import OPTIONS, settings_like
-from search.correlation import choose, plot, report, train_all
-from search.identity import write_json
-from search.journal import Journal
-from search.plots import require_matplotlib
-from search.progress import display_on_stderr
-from search.resolving import resolve
-from search.training_place import TrainingPlace
-from search.trials import Trial
+from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.search.cache import cache_dir
+from auxnas.search.commands import options
+from auxnas.search.commands.train import OPTIONS, settings_like
+from auxnas.search.correlation import choose, plot, report, train_all
+from auxnas.search.identity import write_json
+from auxnas.search.journal import Journal
+from auxnas.search.plots import require_matplotlib
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.resolving import resolve
+from auxnas.search.training_place import TrainingPlace
+from auxnas.search.trials import Trial
 
 OUT_HELP = "Where it all goes.  [default: RUN/correlate]"
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from backends.latency import compiled_latency
-from backends.options import SizeType
-from backends.registry import backend
-from genotype.console import OneLineCommand, atomic_write, print_json
-from search.cache import cache_dir
-from search.commands import options
-from search.confusion import draw_confusion
-from search.data.spec import PARTS
-from search.evaluation import Evaluation, figures, print_table, scores
-from search.networks import read_network
-from search.progress import display_on_stderr
+from auxnas.backends.latency import compiled_latency
+from auxnas.backends.options import SizeType
+from auxnas.backends.registry import backend
+from auxnas.genotype.console import OneLineCommand, atomic_write, print_json
+from auxnas.search.cache import cache_dir
+from auxnas.search.commands import options
+from auxnas.search.confusion import draw_confusion
+from auxnas.search.data.spec import PARTS
+from auxnas.search.evaluation import Evaluation, figures, print_table, scores
+from auxnas.search.networks import read_network
+from auxnas.search.progress import display_on_stderr
 
 FORMATS = (".png", ".jpg", ".webp")
 """What a picture may be."""

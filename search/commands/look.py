@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from genotype.console import OneLineCommand, note, print_json
-from search.commands import options
-from search.errors import SearchError
-from search.export import export_trial
-from search.journal import Journal
-from search.pareto import COSTS, front
-from search.report import print_trials
-from search.sources import numbered
-from search.status import row, status_lines
-from search.status import status as status_of
-from search.trials import PENDING, Trial, best_of
+from auxnas.genotype.console import OneLineCommand, note, print_json
+from auxnas.search.commands import options
+from auxnas.search.errors import SearchError
+from auxnas.search.export import export_trial
+from auxnas.search.journal import Journal
+from auxnas.search.pareto import COSTS, front
+from auxnas.search.report import print_trials
+from auxnas.search.sources import numbered
+from auxnas.search.status import row, status_lines
+from auxnas.search.status import status as status_of
+from auxnas.search.trials import PENDING, Trial, best_of
 
 
 @click.command(cls=OneLineCommand)

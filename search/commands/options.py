@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from backends.options import SizeType
-from genotype.console import INTERRUPTED, note
-from search.config import Section
-from search.errors import SettingsError
-from search.presets import DEFAULT, PRESETS
-from search.resolving import nested, resolve
+from auxnas.backends.options import SizeType
+from auxnas.genotype.console import INTERRUPTED, note
+from auxnas.search.config import Section
+from auxnas.search.errors import SettingsError
+from auxnas.search.presets import DEFAULT, PRESETS
+from auxnas.search.resolving import nested, resolve
 
 S = TypeVar("S", bound=Section)
 

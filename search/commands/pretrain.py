@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from genotype.console import OneLineCommand, print_json
-from search.cache import cache_dir
-from search.commands import options
-from search.config import Settings
-from search.presets import PRESETS
-from search.pretrain import pretrained_encoder
-from search.progress import display_on_stderr
-from search.workplace import Workplace
+from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.search.cache import cache_dir
+from auxnas.search.commands import options
+from auxnas.search.config import Settings
+from auxnas.search.presets import PRESETS
+from auxnas.search.pretrain import pretrained_encoder
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.workplace import Workplace
 
 OPTIONS = options.SETTINGS | {
     "epochs": "pretrain.epochs",

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from backends.base import BackendUnavailable
-from genotype.console import CommandError, OneLineCommand, print_json
-from search.cache import cache_dir
-from search.commands import options
+from auxnas.backends.base import BackendUnavailable
+from auxnas.genotype.console import CommandError, OneLineCommand, print_json
+from auxnas.search.cache import cache_dir
+from auxnas.search.commands import options
 
 NAME = "report.html"
 _NEEDED = ("jinja2", "matplotlib")
@@ -63,7 +63,7 @@ def _writer() -> Callable[[Path, Path | None, Path, Path], dict[str, Any]]:
         BackendUnavailable: naming the extra that it needs.
     """
     try:
-        from search.html import write_report
+        from auxnas.search.html import write_report
     except ModuleNotFoundError as error:
         if error.name not in _NEEDED:
             raise

@@ -8,20 +8,20 @@ from typing import Any
 
 import click
 
-from genotype.console import OneLineCommand, note, print_json
-from search.cache import cache_dir
-from search.commands import options
-from search.config import Settings
-from search.errors import JournalError, SettingsError
-from search.journal import Journal
-from search.presets import PRESETS
-from search.progress import display_on_stderr
-from search.report import print_best, write_best
-from search.run import execute
-from search.settings_file import read_settings
-from search.status import row
-from search.trials import best_of
-from search.workplace import Workplace
+from auxnas.genotype.console import OneLineCommand, note, print_json
+from auxnas.search.cache import cache_dir
+from auxnas.search.commands import options
+from auxnas.search.config import Settings
+from auxnas.search.errors import JournalError, SettingsError
+from auxnas.search.journal import Journal
+from auxnas.search.presets import PRESETS
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.report import print_best, write_best
+from auxnas.search.run import execute
+from auxnas.search.settings_file import read_settings
+from auxnas.search.status import row
+from auxnas.search.trials import best_of
+from auxnas.search.workplace import Workplace
 
 OPTIONS = options.SETTINGS | {
     "trials": "trials",

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from genotype.console import OneLineCommand, print_json
-from search.cache import cache_dir
-from search.commands import options
-from search.progress import clock, display_on_stderr
-from search.sources import find_source, layer_of
-from search.training_config import TrainingSettings, preset_layers
-from search.training_place import TrainingPlace
-from search.training_place import train as execute
+from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.search.cache import cache_dir
+from auxnas.search.commands import options
+from auxnas.search.progress import clock, display_on_stderr
+from auxnas.search.sources import find_source, layer_of
+from auxnas.search.training_config import TrainingSettings, preset_layers
+from auxnas.search.training_place import TrainingPlace
+from auxnas.search.training_place import train as execute
 
 OPTIONS = options.SETTINGS | {
     "epochs": "train.epochs",

@@ -1,7 +1,7 @@
 """Images and labels: files, rendered scenes, checks and training transforms."""
 
-from search.data.augment import MEAN, STD, Augment, normalise
-from search.data.base import (
+from auxnas.search.data.augment import MEAN, STD, Augment, normalise
+from auxnas.search.data.base import (
     IGNORE,
     Dataset,
     ResizedDataset,
@@ -10,12 +10,12 @@ from search.data.base import (
     stack,
     subset,
 )
-from search.data.check import Progress, Summary, check
-from search.data.errors import DataError
-from search.data.files import VOC_CLASSES, FileDataset
-from search.data.scene_draw import Keypoint, Scene
-from search.data.spec import open_dataset, parts
-from search.data.synthetic import SyntheticDataset, render
+from auxnas.search.data.check import Progress, Summary, check
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import VOC_CLASSES, FileDataset
+from auxnas.search.data.scene_draw import Keypoint, Scene
+from auxnas.search.data.spec import open_dataset, parts
+from auxnas.search.data.synthetic import SyntheticDataset, render
 
 __all__ = [
     "IGNORE",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN
-from search.data.base import IGNORE, Bytes, check_size
-from search.data.errors import DataError
+from auxnas.compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN
+from auxnas.search.data.base import IGNORE, Bytes, check_size
+from auxnas.search.data.errors import DataError
 
 MEAN, STD = IMAGENET_MEAN, IMAGENET_DEVIATION
 """Of ImageNet's red, green and blue in 0..1."""

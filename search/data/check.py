@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.base import Bytes, Dataset, View
-from search.data.errors import DataError
-from search.data.files import FileDataset
+from auxnas.search.data.base import Bytes, Dataset, View
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import FileDataset
 
 Progress = Callable[[int, int], None]
 """Called with how many images are done, and of how many."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from backends.colours import distinct
-from search.data.base import IGNORE, Bytes
-from search.data.errors import DataError
-from search.data.palette import pascal
-from search.data.pixels import read_indices, read_rgb
+from auxnas.backends.colours import distinct
+from auxnas.search.data.base import IGNORE, Bytes
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.palette import pascal
+from auxnas.search.data.pixels import read_indices, read_rgb
 
 VOC_CLASSES = (
     "background",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.data.errors import DataError
+from auxnas.search.data.errors import DataError
 
 _INDEX_MODES = ("1", "L", "P")
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")

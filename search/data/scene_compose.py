@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable
 
-from search.data.scene_layout import (
+from auxnas.search.data.scene_layout import (
     BALL,
     BARREL,
     BOX,

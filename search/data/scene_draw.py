@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data import scene_paint as paint
-from search.data.scene_layout import SKY, Layout
-from search.data.scene_rays import NEAR, NOTHING, Bodies, Floats, Ints, View, shade, trace
+from auxnas.search.data import scene_paint as paint
+from auxnas.search.data.scene_layout import SKY, Layout
+from auxnas.search.data.scene_rays import NEAR, NOTHING, Bodies, Floats, Ints, View, shade, trace
 
 Bytes = NDArray[np.uint8]
 

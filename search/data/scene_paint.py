@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.scene_layout import (
+from auxnas.search.data.scene_layout import (
     BOX,
     CYLINDER,
     GROUND,
@@ -16,7 +16,7 @@ from search.data.scene_layout import (
     Solid,
     Street,
 )
-from search.data.scene_rays import Bodies, Floats, Ints
+from auxnas.search.data.scene_rays import Bodies, Floats, Ints
 
 _TILE = 64
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.scene_layout import BOX, CYLINDER, SPHERE, Camera, Solid
+from auxnas.search.data.scene_layout import BOX, CYLINDER, SPHERE, Camera, Solid
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.intp]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.data.base import Dataset, ResizedDataset, check_size
-from search.data.errors import DataError
-from search.data.files import list_parts, open_list, open_voc, same_classes, voc_parts
-from search.data.scene_layout import CLASSES
-from search.data.synthetic import SyntheticDataset
+from auxnas.search.data.base import Dataset, ResizedDataset, check_size
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import list_parts, open_list, open_voc, same_classes, voc_parts
+from auxnas.search.data.scene_layout import CLASSES
+from auxnas.search.data.synthetic import SyntheticDataset
 
 PARTS = ("train", "val")
 KINDS = "synthetic, synthetic:COUNT, list:DIR_OR_FILE or voc:VOCDEVKIT"

@@ -13,11 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
-from search.data.base import IGNORE, Bytes, check_size
-from search.data.errors import DataError
-from search.data.scene_compose import compose
-from search.data.scene_draw import Scene, draw
-from search.data.scene_layout import CLASSES
+from auxnas.search.data.base import IGNORE, Bytes, check_size
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.scene_compose import compose
+from auxnas.search.data.scene_draw import Scene, draw
+from auxnas.search.data.scene_layout import CLASSES
 
 _COLOURS = (
     (120, 190, 235),

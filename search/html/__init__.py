@@ -3,6 +3,6 @@
 Needs matplotlib and jinja2 (the extra ``report``): import it where it is wanted, not before.
 """
 
-from search.html.page import write_report
+from auxnas.search.html.page import write_report
 
 __all__ = ["write_report"]

@@ -9,12 +9,12 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from search.evaluator import proceed_probability
-from search.html import series
-from search.html.runs import Run
-from search.html.svg import FIRST, GROUND, MUTED, SECOND, chart
-from search.html.words import costs, score, trials_word
-from search.trials import COMPLETE, STOPPED, Trial
+from auxnas.search.evaluator import proceed_probability
+from auxnas.search.html import series
+from auxnas.search.html.runs import Run
+from auxnas.search.html.svg import FIRST, GROUND, MUTED, SECOND, chart
+from auxnas.search.html.words import costs, score, trials_word
+from auxnas.search.trials import COMPLETE, STOPPED, Trial
 
 COLOURS = (FIRST, SECOND)
 """The runs' own."""

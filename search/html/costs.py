@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from search.html.charts import COLOURS, POINT, Chart, Runs, legend, tip
-from search.html.runs import Run
-from search.html.svg import INK, chart
-from search.pareto import COSTS, front
-from search.trials import Trial
+from auxnas.search.html.charts import COLOURS, POINT, Chart, Runs, legend, tip
+from auxnas.search.html.runs import Run
+from auxnas.search.html.svg import INK, chart
+from auxnas.search.pareto import COSTS, front
+from auxnas.search.trials import Trial
 
 _COSTS = {"madds": ("multiply-adds, millions", 1e-6), "latency": ("latency, ms", 1.0)}
 """What is shown: its label, and what one unit of it is in that of the label."""

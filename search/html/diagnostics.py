@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from search.html.charts import POINT, Chart, named, of_trials
-from search.html.runs import Run
-from search.html.svg import FIRST, SECOND, chart
+from auxnas.search.html.charts import POINT, Chart, named, of_trials
+from auxnas.search.html.runs import Run
+from auxnas.search.html.svg import FIRST, SECOND, chart
 
 
 def seconds(run: Run) -> Chart:

@@ -13,14 +13,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from genotype.console import atomic_write
-from genotype.drawing import draw
-from genotype.pictures import svg
-from search.html import charts, costs, diagnostics, tables, words
-from search.html.predictions import predictions
-from search.html.runs import Run, read_run, told_apart
-from search.html.tables import Table
-from search.progress import clock
+from auxnas.genotype.console import atomic_write
+from auxnas.genotype.drawing import draw
+from auxnas.genotype.pictures import svg
+from auxnas.search.html import charts, costs, diagnostics, tables, words
+from auxnas.search.html.predictions import predictions
+from auxnas.search.html.runs import Run, read_run, told_apart
+from auxnas.search.html.tables import Table
+from auxnas.search.progress import clock
 
 TOP = 3
 """How many architectures are drawn."""
@@ -113,7 +113,7 @@ def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    source = files("search.html").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    source = files("auxnas.search.html").joinpath("page.html.jinja").read_text(encoding="utf-8")
     sections = [
         _summary(runs),
         _search(runs),

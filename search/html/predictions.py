@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from genotype.console import describe
-from search.html.runs import Run
-from search.pictures import draw
-from search.progress import Silent
-from search.report import predictions as found
-from search.resolving import resolve
-from search.trials import Trial
-from search.workplace import Workplace
+from auxnas.genotype.console import describe
+from auxnas.search.html.runs import Run
+from auxnas.search.pictures import draw
+from auxnas.search.progress import Silent
+from auxnas.search.report import predictions as found
+from auxnas.search.resolving import resolve
+from auxnas.search.trials import Trial
+from auxnas.search.workplace import Workplace
 
 
 def predictions(run: Run, cache: Path) -> tuple[bytes, str]:

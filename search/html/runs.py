@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search.journal import Journal, Session
-from search.lock import holder
-from search.trials import PENDING, SCORED, Rejection, Trial, best_of
+from auxnas.search.journal import Journal, Session
+from auxnas.search.lock import holder
+from auxnas.search.trials import PENDING, SCORED, Rejection, Trial, best_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from statistics import mean, median
 
 import numpy as np
 
-from search.trials import STOPPED, Trial
+from auxnas.search.trials import STOPPED, Trial
 
 Points = list[tuple[int, float]]
 """(trial as people count, value)."""

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.config import Settings
-from search.html import words
-from search.html.runs import Run
-from search.html.series import stage_times
-from search.journal import Session
-from search.pareto import COSTS, front
-from search.progress import clock
-from search.resolving import dotted
-from search.trials import COMPLETE, FAILED, REUSED, STOPPED, Trial
+from auxnas.search.config import Settings
+from auxnas.search.html import words
+from auxnas.search.html.runs import Run
+from auxnas.search.html.series import stage_times
+from auxnas.search.journal import Session
+from auxnas.search.pareto import COSTS, front
+from auxnas.search.progress import clock
+from auxnas.search.resolving import dotted
+from auxnas.search.trials import COMPLETE, FAILED, REUSED, STOPPED, Trial
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.trials import Trial
+from auxnas.search.trials import Trial
 
 
 def trials_word(count: int) -> str:

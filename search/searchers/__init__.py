@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backends.registry import backend
-from genotype import SearchSpace
-from search.config import SearchSettings
-from search.searchers.base import Searcher, State
-from search.searchers.evolution import EvolutionSearcher
-from search.searchers.gradient import PolicySearcher, PpoSearcher, ReinforceSearcher
-from search.searchers.uniform import RandomSearcher
+from auxnas.backends.registry import backend
+from auxnas.genotype import SearchSpace
+from auxnas.search.config import SearchSettings
+from auxnas.search.searchers.base import Searcher, State
+from auxnas.search.searchers.evolution import EvolutionSearcher
+from auxnas.search.searchers.gradient import PolicySearcher, PpoSearcher, ReinforceSearcher
+from auxnas.search.searchers.uniform import RandomSearcher
 
 __all__ = [
     "SEARCHERS",

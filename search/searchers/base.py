@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from genotype import Genotype
-from search.trials import Trial
+from auxnas.genotype import Genotype
+from auxnas.search.trials import Trial
 
 State = Mapping[str, Any]
 

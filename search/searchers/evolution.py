@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genotype import Genotype, SearchSpace
-from search.searchers.base import State, rewarded
-from search.searchers.uniform import rng_state, set_rng_state
-from search.trials import Trial
+from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.searchers.base import State, rewarded
+from auxnas.search.searchers.uniform import rng_state, set_rng_state
+from auxnas.search.trials import Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.base import Array, Ascent, Policy, PolicyStep, Weigh
-from genotype import Genotype, SearchSpace
-from search.config import ControllerSettings
-from search.searchers.base import State, packed, rewarded, unpacked
-from search.trials import Trial
+from auxnas.backends.base import Array, Ascent, Policy, PolicyStep, Weigh
+from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.config import ControllerSettings
+from auxnas.search.searchers.base import State, packed, rewarded, unpacked
+from auxnas.search.trials import Trial
 
 
 @dataclass

@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from genotype import Genotype, SearchSpace
-from search.searchers.base import State
-from search.trials import Trial
+from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.searchers.base import State
+from auxnas.search.trials import Trial
 
 
 class RandomSearcher:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
-from genotype.console import atomic_write
-from search.errors import SearchError
+from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
+from auxnas.genotype.console import atomic_write
+from auxnas.search.errors import SearchError
 
 OPERATIONS = ("sep3x3", "gap", "skip")
 TABLE = Path(__file__).with_name("table.npz")

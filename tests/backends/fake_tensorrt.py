@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 
-from backends.ort import OrtRunner
+from auxnas.backends.ort import OrtRunner
 
 MAGIC = b"engine:"
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from onnx import helper
 from PIL import Image
 
-from backends import Request, Weights, compile_artefact
-from backends.base import ExportOptions
-from backends.nasrun.cli import main
-from compiler import ModelSpec, lower
-from compiler.interface import Interface
-from compiler.weights import randomised
-from genotype import zoo
+from auxnas.backends import Request, Weights, compile_artefact
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.nasrun.cli import main
+from auxnas.compiler import ModelSpec, lower
+from auxnas.compiler.interface import Interface
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import zoo
 
 ARCH0 = zoo.load("arch0").genotype
 SPEC = ModelSpec(classes=5, agg_size=8, width=0.25)

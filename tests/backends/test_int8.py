@@ -15,19 +15,19 @@ from click.testing import CliRunner
 from onnx import numpy_helper
 from PIL import Image
 
-from backends.base import ExportOptions
-from backends.cli import main
-from backends.int8 import Ends, Int8Options, find_photographs
-from backends.int8.artefact import quantise, shipped
-from backends.int8.choosing import Trial, fewest, runner_of
-from backends.int8.layers import layers
-from backends.int8.measuring import Judge, View, changed, mean_iou
-from backends.onnx import build
-from backends.ort import OrtRunner
-from compiler import CompilerError, Graph, Program
-from compiler.interface import Interface, with_interface
-from compiler.ir import make_node
-from compiler.weights import randomised
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.cli import main
+from auxnas.backends.int8 import Ends, Int8Options, find_photographs
+from auxnas.backends.int8.artefact import quantise, shipped
+from auxnas.backends.int8.choosing import Trial, fewest, runner_of
+from auxnas.backends.int8.layers import layers
+from auxnas.backends.int8.measuring import Judge, View, changed, mean_iou
+from auxnas.backends.onnx import build
+from auxnas.backends.ort import OrtRunner
+from auxnas.compiler import CompilerError, Graph, Program
+from auxnas.compiler.interface import Interface, with_interface
+from auxnas.compiler.ir import make_node
+from auxnas.compiler.weights import randomised
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
 FASTER, SLOWER = {"fp32": 2.0, "int8": 1.0}, {"fp32": 1.0, "int8": 1.0}
@@ -247,7 +247,7 @@ def _in_tmp(tmp_path, monkeypatch):
 
 def patched(monkeypatch, times) -> None:
     timed = partial(Int8Options, timer=lambda runners, feed: times)
-    monkeypatch.setattr("backends.requested.Int8Options", timed)
+    monkeypatch.setattr("auxnas.backends.requested.Int8Options", timed)
 
 
 @pytest.mark.usefixtures("_in_tmp")
@@ -345,7 +345,7 @@ class NotInstalled:
 @pytest.mark.usefixtures("_in_tmp")
 def test_without_onnxruntime_it_says_what_to_install(folder, monkeypatch):
     for name in [*sys.modules]:
-        if name.startswith(("backends.int8.", "backends.ort", "onnxruntime")):
+        if name.startswith(("auxnas.backends.int8.", "auxnas.backends.ort", "onnxruntime")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
     result = nascompile("--precision", "int8", "--images", folder)

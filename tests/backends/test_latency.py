@@ -5,11 +5,11 @@ from itertools import accumulate
 
 import pytest
 
-from backends import latency
-from backends.base import BackendUnavailable
-from backends.onnx import OnnxExporter
-from compiler import ModelSpec, lower
-from genotype import zoo
+from auxnas.backends import latency
+from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.onnx import OnnxExporter
+from auxnas.compiler import ModelSpec, lower
+from auxnas.genotype import zoo
 
 GRAPH = lower(
     zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8, auxiliary="none")
@@ -49,7 +49,7 @@ def test_the_compiled_network_is_what_runs(monkeypatch):
 
 
 def test_without_the_runtime_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "backends.ort", raising=False)
+    monkeypatch.delitem(sys.modules, "auxnas.backends.ort", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(BackendUnavailable, match=r"auxnas\[ort\]"):
         latency.compiled_latency(GRAPH, (32, 32))

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends.colours import distinct
-from backends.images import read_image
-from backends.nasrun import open_artefact
-from backends.nasrun.files import predict_files
-from backends.nasrun.naming import expand, targets, unique_names
-from backends.nasrun.pictures import contours, overlaid, write_legend
-from backends.nasrun.predict import Predictor, classify, nearest
-from backends.ort import OrtRunner
-from compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN, Interface
+from auxnas.backends.colours import distinct
+from auxnas.backends.images import read_image
+from auxnas.backends.nasrun import open_artefact
+from auxnas.backends.nasrun.files import predict_files
+from auxnas.backends.nasrun.naming import expand, targets, unique_names
+from auxnas.backends.nasrun.pictures import contours, overlaid, write_legend
+from auxnas.backends.nasrun.predict import Predictor, classify, nearest
+from auxnas.backends.ort import OrtRunner
+from auxnas.compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN, Interface
 from tests.backends.nasrun_artefacts import COLOURS, NAMES, artefact, fails, photograph, run
 
 KINDS = {
@@ -312,7 +312,7 @@ def test_strips_make_no_difference(monkeypatch):
     maps = np.random.default_rng(0).normal(size=(7, 9, 11)).astype(np.float32)
     whole = classify(maps, (50, 61))
     assert same(whole, grown(maps, 50, 61).argmax(0))
-    monkeypatch.setattr("backends.nasrun.predict._STRIP", 7 * 61 * 3)
+    monkeypatch.setattr("auxnas.backends.nasrun.predict._STRIP", 7 * 61 * 3)
     assert (classify(maps, (50, 61)) == whole).all()
     assert (classify(maps, (9, 11)) == maps.argmax(0)).all()
 

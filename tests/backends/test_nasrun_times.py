@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.nasrun import open_artefact, progress
-from backends.nasrun.artefact import Operator
-from backends.nasrun.bench import Times, example, measure
-from backends.nasrun.kernels import Attribution
-from backends.nasrun.profile import summarise
-from compiler.interface import Interface
-from compiler.places import UNMATCHED, Places
+from auxnas.backends.nasrun import open_artefact, progress
+from auxnas.backends.nasrun.artefact import Operator
+from auxnas.backends.nasrun.bench import Times, example, measure
+from auxnas.backends.nasrun.kernels import Attribution
+from auxnas.backends.nasrun.profile import summarise
+from auxnas.compiler.interface import Interface
+from auxnas.compiler.places import UNMATCHED, Places
 from tests.backends.nasrun_artefacts import ARCH0, artefact, fails, foreign, run
 
 BYTES = Interface(head="labels", format="nhwc-uint8")

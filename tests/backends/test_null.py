@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.base import Recipe
-from backends.null import STEPS, NullLearner
-from backends.registry import backend
-from compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split
-from genotype import zoo
+from auxnas.backends.base import Recipe
+from auxnas.backends.null import STEPS, NullLearner
+from auxnas.backends.registry import backend
+from auxnas.compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split
+from auxnas.genotype import zoo
 
 RECIPE = Recipe(epochs=1, batch_size=2, optimisers=())
 

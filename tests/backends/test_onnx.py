@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.base import ExportOptions
-from backends.images import fed
-from backends.onnx import build
-from backends.ort import OrtRunner
-from backends.reference import ReferenceRunner
-from backends.verification import TOLERANCES, compare, difference, noise
-from compiler import ModelSpec, Program, parse_graph
-from compiler.interface import FORMATS, HEADS, Interface, with_interface
-from compiler.passes import INFERENCE, run
-from genotype import Genotype, zoo
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.images import fed
+from auxnas.backends.onnx import build
+from auxnas.backends.ort import OrtRunner
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.verification import TOLERANCES, compare, difference, noise
+from auxnas.compiler import ModelSpec, Program, parse_graph
+from auxnas.compiler.interface import FORMATS, HEADS, Interface, with_interface
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.genotype import Genotype, zoo
 from tests.strategies import PAPER, SPACES, TINY, genotypes, program
 
 SIZES = ((97, 131), (64, 96), (33, 32), (8, 5), (1, 1))
@@ -106,7 +106,7 @@ def test_half_precision_stays_within_its_tolerance():
 
 def agrees_with_torch(source: Program, size: tuple[int, int], shipped: Program) -> bool:
     """Whether ``shipped`` as ONNX and ``source`` in torch give the same, not constant, output."""
-    from backends.torch import TorchRunner
+    from auxnas.backends.torch import TorchRunner
 
     inputs = noise(source, size, 1)
     expected = TorchRunner(source)(inputs)["main"]

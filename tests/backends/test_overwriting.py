@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from backends.cli import main
-from backends.targets import CPU_TARGETS, TARGETS, files_of, settle
-from compiler import ModelSpec, lower
-from compiler.weights import initial, save_weights
-from genotype import to_json, zoo
+from auxnas.backends.cli import main
+from auxnas.backends.targets import CPU_TARGETS, TARGETS, files_of, settle
+from auxnas.compiler import ModelSpec, lower
+from auxnas.compiler.weights import initial, save_weights
+from auxnas.genotype import to_json, zoo
 
 ARCH0 = zoo.load("arch0").genotype
 WEIGHTS = ("w.safetensors", "w.bin", "w.xml", "w.trt.zip", "w.engine.json", "same.safetensors")
@@ -105,7 +105,7 @@ def test_other_names_are_free(line, made):
 def test_whatever_is_settled_on_is_among_the_files(target, monkeypatch):
     rows = TARGETS
     for fast in CPU_TARGETS:
-        monkeypatch.setattr("backends.targets.measure", lambda *args, fast=fast: {fast: 1.0})
+        monkeypatch.setattr("auxnas.backends.targets.measure", lambda *args, fast=fast: {fast: 1.0})
         output = Path("d/a" + ("" if target == "auto" else rows[target].suffix))
         made = settle(target, output, lambda *args: None, dict)
         beside = [made.output.with_suffix(suffix) for suffix in rows[made.target].beside]

@@ -11,11 +11,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     torch = pytest.importorskip("torch")
 
-from backends.base import PolicyStep
-from backends.null_policy import TablePolicy
-from backends.registry import backend
-from backends.torch.policy import LstmPolicy
-from genotype import CVPR2019, SearchSpace, Vocabulary, zoo
+from auxnas.backends.base import PolicyStep
+from auxnas.backends.null_policy import TablePolicy
+from auxnas.backends.registry import backend
+from auxnas.backends.torch.policy import LstmPolicy
+from auxnas.genotype import CVPR2019, SearchSpace, Vocabulary, zoo
 
 TINY = SearchSpace(3, 1, 1, Vocabulary(CVPR2019.operations[-2:]))
 PAPER = SearchSpace.cvpr2019()

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from backends.base import BackendUnavailable, Exporter, Learner, Policy, Runner
-from backends.registry import TABLE, backend
+from auxnas.backends.base import BackendUnavailable, Exporter, Learner, Policy, Runner
+from auxnas.backends.registry import TABLE, backend
 
 PROTOCOLS = {"exporter": Exporter, "runner": Runner, "learner": Learner, "policy": Policy}
 ROWS = [row for row in TABLE if row[0] in PROTOCOLS]

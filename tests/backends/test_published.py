@@ -9,14 +9,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from backends.cli import main
-from backends.ort import OrtRunner
-from backends.reference import ReferenceRunner
-from backends.weights import is_state_dict
-from compiler import ModelSpec, Program, lower
-from compiler.published import from_published
-from compiler.weights import save_weights
-from genotype import zoo
+from auxnas.backends.cli import main
+from auxnas.backends.ort import OrtRunner
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.weights import is_state_dict
+from auxnas.compiler import ModelSpec, Program, lower
+from auxnas.compiler.published import from_published
+from auxnas.compiler.weights import save_weights
+from auxnas.genotype import zoo
 from tests.compiler.test_published import needs_lists, tensors
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backends.reference import ReferenceRunner
-from compiler import PRIMITIVES, CompilerError, Program, parse_graph
-from compiler.semantics import FUNCTIONS
-from compiler.weights import randomised
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.compiler import PRIMITIVES, CompilerError, Program, parse_graph
+from auxnas.compiler.semantics import FUNCTIONS
+from auxnas.compiler.weights import randomised
 
 RNG = np.random.default_rng(0)
 

@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from backends import targets
-from backends.cli import main
-from backends.nasrun import open_artefact
-from backends.network import network_of
-from backends.request import Request
-from backends.trt_operators import OPERATORS
-from compiler import ModelSpec, cost
-from compiler.passes import INFERENCE, run
-from genotype import to_json, zoo
+from auxnas.backends import targets
+from auxnas.backends.cli import main
+from auxnas.backends.nasrun import open_artefact
+from auxnas.backends.network import network_of
+from auxnas.backends.request import Request
+from auxnas.backends.trt_operators import OPERATORS
+from auxnas.compiler import ModelSpec, cost
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.genotype import to_json, zoo
 from tests.strategies import SMALL
 
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
@@ -110,7 +110,7 @@ def test_a_dry_run_refuses_what_the_target_cannot_take(monkeypatch):
     fails("a name that ends in .xml", "--target", "openvino", "--output", "a.onnx")
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     operators = {k: v for k, v in OPERATORS.items() if k != "Conv"}
-    monkeypatch.setattr("backends.trt_operators.OPERATORS", operators)
+    monkeypatch.setattr("auxnas.backends.trt_operators.OPERATORS", operators)
     fails("Conv: not among TensorRT's", "--target", "trt")
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.torch import TorchRunner
-from compiler import Graph, Program
-from compiler.resnet import from_published, lower_resnet_refinenet, published_names
-from compiler.weights import randomised
+from auxnas.backends.torch import TorchRunner
+from auxnas.compiler import Graph, Program
+from auxnas.compiler.resnet import from_published, lower_resnet_refinenet, published_names
+from auxnas.compiler.weights import randomised
 
 State = dict[str, Tensor]
 

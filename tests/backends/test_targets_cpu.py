@@ -20,23 +20,23 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from backends import targets, timing
-from backends.base import BackendUnavailable, ExportOptions
-from backends.cli import main
-from backends.int8 import Int8Options, Photographs
-from backends.nasrun.cli import main as nasrun
-from backends.onnx import build
-from backends.ort import OrtRunner
-from backends.reference import ReferenceRunner
-from backends.registry import backend
-from backends.targets import TARGETS, placed, renamed, settle
-from backends.trt_operators import violation
-from backends.verification import LABELS, compare, difference, noise, tolerance
-from compiler import CompilerError, Graph, ModelSpec, Program, lower
-from compiler.interface import Interface, with_interface
-from compiler.passes import INFERENCE, run
-from compiler.weights import randomised
-from genotype import zoo
+from auxnas.backends import targets, timing
+from auxnas.backends.base import BackendUnavailable, ExportOptions
+from auxnas.backends.cli import main
+from auxnas.backends.int8 import Int8Options, Photographs
+from auxnas.backends.nasrun.cli import main as nasrun
+from auxnas.backends.onnx import build
+from auxnas.backends.ort import OrtRunner
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.registry import backend
+from auxnas.backends.targets import TARGETS, placed, renamed, settle
+from auxnas.backends.trt_operators import violation
+from auxnas.backends.verification import LABELS, compare, difference, noise, tolerance
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
+from auxnas.compiler.interface import Interface, with_interface
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import zoo
 
 ROOT = Path(__file__).parents[2]
 SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
@@ -141,7 +141,7 @@ def test_openvino_keeps_metadata_and_float32():
 def test_openvino_reports_nothing_over_the_network(tmp_path):
     pytest.importorskip("openvino", reason="needs openvino")
     code = (
-        "from backends.registry import backend; backend('exporter', 'openvino')\n"
+        "from auxnas.backends.registry import backend; backend('exporter', 'openvino')\n"
         "from openvino.tools import ovc; print(type(ovc.telemetry).__module__)"
     )
     environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -265,7 +265,7 @@ def test_nascompile_makes_and_checks(target):
 
 @pytest.mark.parametrize("target", ["onnx", "ort", needs_openvino, "torch", "trt-bundle", "auto"])
 def test_a_batch_is_made_checked_and_used_on_every_target(target, monkeypatch):
-    monkeypatch.setattr("backends.checking.OTHER_SIZES", ())
+    monkeypatch.setattr("auxnas.backends.checking.OTHER_SIZES", ())
     small = ("--agg-size", "4", "--width", "0.1", "--sep-repeats", "1", "--json")
     result = compile_("--batch", "3", "--head", "probabilities", "--target", target, *small)
     assert result.exit_code == 0, result.output
@@ -371,7 +371,7 @@ def test_past_the_tolerance_nothing_is_written(target):
 
 def test_a_target_that_is_not_installed_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.delitem(sys.modules, "backends.openvino", raising=False)
+    monkeypatch.delitem(sys.modules, "auxnas.backends.openvino", raising=False)
     result = compile_("--target", "openvino")
     assert result.exit_code == 1
     assert 'pip install "auxnas[openvino]"' in result.stderr

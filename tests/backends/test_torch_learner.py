@@ -9,16 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-import backends.torch.learner as learner_module
-from backends.base import Batch, Optimiser, Recipe, TrialFailure
-from backends.torch import TorchLearner, build_module
-from backends.torch.batches import Draw, prefetched, scoring_draws, steps_an_epoch, training_draws
-from backends.torch.failures import failures
-from backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
-from backends.torch.optimisers import make_groups
-from compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split
-from compiler.weights import initial, randomised
-from genotype import SearchSpace
+import auxnas.backends.torch.learner as learner_module
+from auxnas.backends.base import Batch, Optimiser, Recipe, TrialFailure
+from auxnas.backends.torch import TorchLearner, build_module
+from auxnas.backends.torch.batches import (
+    Draw,
+    prefetched,
+    scoring_draws,
+    steps_an_epoch,
+    training_draws,
+)
+from auxnas.backends.torch.failures import failures
+from auxnas.backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
+from auxnas.backends.torch.optimisers import make_groups
+from auxnas.compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split
+from auxnas.compiler.weights import initial, randomised
+from auxnas.genotype import SearchSpace
 
 CLASSES = 3
 GENOTYPE = SearchSpace.cvpr2019().genotype(

@@ -9,10 +9,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from backends.reference import ReferenceRunner
-from backends.torch import TorchRunner, build_module, module_params
-from backends.torch.functions import FUNCTIONS, MODULES
-from compiler import (
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.torch import TorchRunner, build_module, module_params
+from auxnas.backends.torch.functions import FUNCTIONS, MODULES
+from auxnas.compiler import (
     PRIMITIVES,
     CompilerError,
     Graph,
@@ -27,8 +27,8 @@ from compiler import (
     parse_graph,
     split,
 )
-from compiler.weights import initial, randomised
-from genotype import SearchSpace
+from auxnas.compiler.weights import initial, randomised
+from auxnas.genotype import SearchSpace
 from tests.strategies import PAPER, TINY, genotypes, program
 
 ARCH0 = SearchSpace.cvpr2019().genotype(

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from backends.torch import TorchRunner, build_module, load_encoder
-from compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
-from compiler.weights import initial, save_weights
-from genotype import SearchSpace
+from auxnas.backends.torch import TorchRunner, build_module, load_encoder
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
+from auxnas.compiler.weights import initial, save_weights
+from auxnas.genotype import SearchSpace
 
 GENOTYPE = SearchSpace.cvpr2019().genotype(
     (3, 3, 3, 2, 3, 0, 8, 0, 0, 5, 2, 0, 2, 8, 8, 0, 5, 1, 4)

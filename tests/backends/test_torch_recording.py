@@ -16,10 +16,10 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from backends.base import Optimiser
-from backends.torch import TorchLearner, recording
-from backends.torch import learner as learner_module
-from backends.torch.recording import WARM_UP, Recorded
+from auxnas.backends.base import Optimiser
+from auxnas.backends.torch import TorchLearner, recording
+from auxnas.backends.torch import learner as learner_module
+from auxnas.backends.torch.recording import WARM_UP, Recorded
 from tests.backends.test_torch_learner import SHALLOW, Toy, changed, network, recipe
 
 ENCODER = Optimiser("encoder", "sgd", 1e-3)

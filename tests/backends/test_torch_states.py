@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from backends.base import Batch, Optimiser, Recipe
-from backends.torch import TorchLearner
-from backends.torch.states import TAKEN
-from compiler import Program, parse_graph
-from compiler.weights import initial
+from auxnas.backends.base import Batch, Optimiser, Recipe
+from auxnas.backends.torch import TorchLearner
+from auxnas.backends.torch.states import TAKEN
+from auxnas.compiler import Program, parse_graph
+from auxnas.compiler.weights import initial
 
 EPOCHS = 4
 GRAPH = parse_graph("""
@@ -150,7 +150,7 @@ def test_adam_is_given_its_constants():
 
 
 def test_moments_keep_the_memory_layout_of_their_parameter():
-    from backends.torch.states import _like
+    from auxnas.backends.torch.states import _like
 
     param = torch.zeros(4, 3, 3, 3).to(memory_format=torch.channels_last)
     found = _like(param, np.arange(108, dtype=np.float32).reshape(4, 3, 3, 3))

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler import Graph, make_node
-from compiler.diagram import ENCODER, describe, diagram, operands
-from compiler.drawing import draw
-from compiler.passes import INFERENCE, run
-from genotype import Genotype, zoo
-from genotype.pictures import svg
-from genotype.scene import Scene
+from auxnas.compiler import Graph, make_node
+from auxnas.compiler.diagram import ENCODER, describe, diagram, operands
+from auxnas.compiler.drawing import draw
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.genotype import Genotype, zoo
+from auxnas.genotype.pictures import svg
+from auxnas.genotype.scene import Scene
 from tests.genotype.scenes import faults
 from tests.strategies import SMALL, genotypes, program
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from backends.reference import ReferenceRunner
-from compiler import Graph, ModelSpec, Program, lower
-from compiler.weights import randomised
-from genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.compiler import Graph, ModelSpec, Program, lower
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
 
 OPERATIONS = Vocabulary((CVPR2019[0], CVPR2019[1], *CVPR2019.operations[9:]))
 SPACE = SearchSpace(1, 1, 2, OPERATIONS)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from compiler import CompilerError, Graph, Program, lower, make_node, parse_graph, verify
-from compiler.weights import randomised
-from compiler.wellformed import verify_graph
+from auxnas.compiler import CompilerError, Graph, Program, lower, make_node, parse_graph, verify
+from auxnas.compiler.weights import randomised
+from auxnas.compiler.wellformed import verify_graph
 from tests.strategies import TINY, genotypes
 
 GRAPH = """

@@ -6,11 +6,19 @@ import networkx as nx
 import pytest
 from hypothesis import given
 
-from compiler import CompilerError, ModelSpec, cost, encoder_outputs, infer_shapes, lower, split
-from compiler.encoder import output_layers
-from compiler.lowering import loose_ends
-from compiler.wellformed import verify_graph
-from genotype import CVPR2019, Cell, Operation, SearchSpace, Step, zoo
+from auxnas.compiler import (
+    CompilerError,
+    ModelSpec,
+    cost,
+    encoder_outputs,
+    infer_shapes,
+    lower,
+    split,
+)
+from auxnas.compiler.encoder import output_layers
+from auxnas.compiler.lowering import loose_ends
+from auxnas.compiler.wellformed import verify_graph
+from auxnas.genotype import CVPR2019, Cell, Operation, SearchSpace, Step, zoo
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL, TINY, genotypes
 
 

@@ -10,14 +10,22 @@ from hypothesis import example as example_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.reference import ReferenceRunner
-from backends.verification import noise
-from compiler import CompilerError, Program, cost, infer_shapes, make_node, parse_graph, verify
-from compiler.interface import HEADS, Interface, with_interface
-from compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run
-from compiler.rewriting import Replacement, rewrite
-from compiler.weights import randomised
-from genotype import parse
+from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.verification import noise
+from auxnas.compiler import (
+    CompilerError,
+    Program,
+    cost,
+    infer_shapes,
+    make_node,
+    parse_graph,
+    verify,
+)
+from auxnas.compiler.interface import HEADS, Interface, with_interface
+from auxnas.compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run
+from auxnas.compiler.rewriting import Replacement, rewrite
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import parse
 from tests.strategies import POINTS, SPACES, genotypes, program
 
 SIZE = (37, 29)
@@ -420,7 +428,7 @@ class DropsABranch:
     "mutant", [ForgetsTheMean(), LowersLargerKernels(), Mutates(), DropsABranch()]
 )
 def test_laws_find_mutants(mutant):
-    from genotype import zoo
+    from auxnas.genotype import zoo
 
     with pytest.raises((AssertionError, CompilerError)):
         check_laws(mutant, program(zoo.load("arch0").genotype))

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompilerError, ModelSpec, graph_weights, lower
-from compiler.published import from_published, is_published, published_names
-from genotype import zoo
+from auxnas.compiler import CompilerError, ModelSpec, graph_weights, lower
+from auxnas.compiler.published import from_published, is_published, published_names
+from auxnas.genotype import zoo
 
 DATA = Path(os.environ.get("AUXNAS_DATA", "../shared/data")) / "published"
 needs_lists = pytest.mark.skipif(

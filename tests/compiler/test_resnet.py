@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler import CompilerError, cost, graph_weights, infer_shapes, lower_resnet_refinenet
-from compiler.resnet import BLOCKS, from_published, is_published, published_names
+from auxnas.compiler import CompilerError, cost, graph_weights, infer_shapes, lower_resnet_refinenet
+from auxnas.compiler.resnet import BLOCKS, from_published, is_published, published_names
 
 
 def tensors(depth: int, classes: int = 3) -> dict[str, np.ndarray]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler import CompilerError, ModelSpec, graph_weights, lower
-from compiler.weights import fit, initial, load_weights, randomised, save_weights
-from genotype import zoo
+from auxnas.compiler import CompilerError, ModelSpec, graph_weights, lower
+from auxnas.compiler.weights import fit, initial, load_weights, randomised, save_weights
+from auxnas.genotype import zoo
 from tests.strategies import TINY
 
 GRAPH = lower(zoo.load("arch0").genotype, TINY)

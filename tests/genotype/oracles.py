@@ -13,8 +13,8 @@ import networkx as nx
 import numpy as np
 from hypothesis import strategies as st
 
-from genotype import CVPR2019, Cell, Genotype, Operation, SearchSpace, Vocabulary
-from genotype.vocabulary import ZERO, conv
+from auxnas.genotype import CVPR2019, Cell, Genotype, Operation, SearchSpace, Vocabulary
+from auxnas.genotype.vocabulary import ZERO, conv
 
 SKIP, NOTHING = CVPR2019.operations[9:]
 OTHER_SKIP = Operation("same", "same", "another identity", ())

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genotype import LEVELS, GenotypeError, SearchSpace, batch, dedupe
-from genotype.batch import canonical_tokens, dedupe_tokens
+from auxnas.genotype import LEVELS, GenotypeError, SearchSpace, batch, dedupe
+from auxnas.genotype.batch import canonical_tokens, dedupe_tokens
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, members, vocabulary
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -122,5 +122,5 @@ def test_narrow_and_reversed_arrays_are_read():
 
 
 def test_the_array_form_alone_needs_numpy():
-    program = "import sys, genotype; sys.exit('numpy' in sys.modules)"
+    program = "import sys, auxnas.genotype; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from genotype import LEVELS, SearchSpace, parse, to_json
-from genotype.cli import main
-from genotype.zoo import NAMES, load
+from auxnas.genotype import LEVELS, SearchSpace, parse, to_json
+from auxnas.genotype.cli import main
+from auxnas.genotype.zoo import NAMES, load
 
 TINY = ["--blocks", "1", "--branches", "1", "--operations", "3"]
 ARCH0 = "[[[3, 3], [3, 2], [3, 0]], [8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]]"
@@ -197,7 +197,7 @@ def test_dedupe_reads_the_standard_input_and_what_sample_prints(tmp_path: Path) 
     as_json = done("sample", "--n", "5", "--json").stdout
     found = CliRunner().invoke(main, ["dedupe", "-"], input=as_json)
     assert [row.split("\t")[1] for row in found.stdout.splitlines()] == lines.splitlines()
-    program = "from genotype.cli import main; main(['dedupe', '/dev/stdin'])"
+    program = "from auxnas.genotype.cli import main; main(['dedupe', '/dev/stdin'])"
     piped = subprocess.run(
         [sys.executable, "-c", program], input=lines, capture_output=True, text=True, check=True
     )
@@ -286,7 +286,7 @@ def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_help_starts_without_what_it_does_not_need() -> None:
     program = (
-        "import sys, genotype.cli\n"
+        "import sys, auxnas.genotype.cli\n"
         "try: genotype.cli.main(['--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "print(sorted({'numpy', 'networkx', 'rich', 'PIL', 'torch', 'onnx'} & set(sys.modules)))"
@@ -300,7 +300,9 @@ def test_help_starts_without_what_it_does_not_need() -> None:
 
 
 def test_a_reader_that_leaves_early_is_silent() -> None:
-    program = "from genotype.cli import main; main(['sample', '--n', '50000', '--level', 'raw'])"
+    program = (
+        "from auxnas.genotype.cli import main; main(['sample', '--n', '50000', '--level', 'raw'])"
+    )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from genotype.console import (
+from auxnas.genotype.console import (
     CommandError,
     OneLineCommand,
     OneLineGroup,
@@ -18,7 +18,7 @@ from genotype.console import (
     note,
     print_json,
 )
-from genotype.errors import GenotypeError
+from auxnas.genotype.errors import GenotypeError
 
 RAISED = {
     "genotype": GenotypeError("cell.first", "12 is not in 0..10"),
@@ -147,7 +147,7 @@ def test_long_words_are_cut_and_paths_are_not() -> None:
 
 
 def test_a_closed_stdout_is_a_failure_in_words() -> None:
-    program = "from genotype.cli import main; main(['count', '--level', 'raw', '--json'])"
+    program = "from auxnas.genotype.cli import main; main(['count', '--level', 'raw', '--json'])"
     command = f'"{sys.executable}" -c "{program}" >&-'
     result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert result.returncode == 1
@@ -162,7 +162,7 @@ def test_describe_and_status_serve_outside_a_command() -> None:
 
 PROGRAM = """
 import click
-from genotype.console import OneLineCommand
+from auxnas.genotype.console import OneLineCommand
 @click.command(cls=OneLineCommand)
 def main():
     for number in range(100000):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genotype import LEVELS, SearchSpace, bags, functional
-from genotype.batch import dedupe_tokens
-from genotype.labellings import Labellings, multiset, multisets
-from genotype.symmetry import CELL, orders
+from auxnas.genotype import LEVELS, SearchSpace, bags, functional
+from auxnas.genotype.batch import dedupe_tokens
+from auxnas.genotype.labellings import Labellings, multiset, multisets
+from auxnas.genotype.symmetry import CELL, orders
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, all_cells, all_tokens, members, vocabulary
 
 THREE = SearchSpace(1, 1, 3, vocabulary(1, SKIP))

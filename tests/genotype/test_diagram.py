@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from genotype import CVPR2019, GenotypeError, SearchSpace, parse
-from genotype.diagram import Diagram, cell_diagram, connections_diagram, operation_kind
-from genotype.drawing import draw, draw_cell, draw_connections
-from genotype.zoo import load
+from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, parse
+from auxnas.genotype.diagram import Diagram, cell_diagram, connections_diagram, operation_kind
+from auxnas.genotype.drawing import draw, draw_cell, draw_connections
+from auxnas.genotype.zoo import load
 
 
 def test_the_cell_of_arch0_is_the_papers() -> None:

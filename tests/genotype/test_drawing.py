@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
-from genotype.diagram import cell_diagram, connections_diagram
-from genotype.drawing import draw, draw_cell, draw_connections
-from genotype.scene import Box, Point, Scene, straight
-from genotype.zoo import NAMES, load
+from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
+from auxnas.genotype.diagram import cell_diagram, connections_diagram
+from auxnas.genotype.drawing import draw, draw_cell, draw_connections
+from auxnas.genotype.scene import Box, Point, Scene, straight
+from auxnas.genotype.zoo import NAMES, load
 from tests.genotype.scenes import crossed, faults, rectangle
 
 SPACES = (
@@ -127,7 +127,7 @@ def test_a_large_architecture_is_drawn_without_fault_and_soon() -> None:
 def test_the_same_genotype_gives_the_same_picture_in_every_process() -> None:
     program = (
         "import hashlib; from genotype.zoo import load; from genotype.drawing import draw;"
-        "from genotype.pictures import svg;"
+        "from auxnas.genotype.pictures import svg;"
         "print(hashlib.sha256(svg(draw(load('arch2').genotype)).encode()).hexdigest())"
     )
     found = {

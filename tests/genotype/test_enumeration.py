@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genotype import LEVELS, Genotype, GenotypeError, SearchSpace, Vocabulary
+from auxnas.genotype import LEVELS, Genotype, GenotypeError, SearchSpace, Vocabulary
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, members, vocabulary
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -173,7 +173,7 @@ def test_every_class_comes_up(level):
 
 @pytest.mark.parametrize("level", CLASSES_LISTED)
 def test_samples_are_uniform_where_classes_are_not_listed(level, monkeypatch):
-    monkeypatch.setattr("genotype.space._LISTED", 0)
+    monkeypatch.setattr("auxnas.genotype.space._LISTED", 0)
     rng = random.Random(10)
     assert surprise(lambda: TINY.sample(rng, level), level) < 5
     genotype = SMALL.sample(rng, level)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genotype import (
+from auxnas.genotype import (
     CVPR2019,
     Cell,
     Genotype,
@@ -25,7 +25,7 @@ from genotype import (
     read_many,
     to_json,
 )
-from genotype.formats import LONGEST
+from auxnas.genotype.formats import LONGEST
 from tests.genotype.oracles import LISTED, members
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genotype import Cell, Genotype, SearchSpace, Vocabulary
-from genotype.functional import loose_ends, normal_form, written
-from genotype.realisation import realise
+from auxnas.genotype import Cell, Genotype, SearchSpace, Vocabulary
+from auxnas.genotype.functional import loose_ends, normal_form, written
+from auxnas.genotype.realisation import realise
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, all_cells, members, vocabulary
 
 WIDTH = 2

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genotype import LEVELS, Cell, Genotype, GenotypeError, SearchSpace
-from genotype.vocabulary import Vocabulary
+from auxnas.genotype import LEVELS, Cell, Genotype, GenotypeError, SearchSpace
+from auxnas.genotype.vocabulary import Vocabulary
 from tests.genotype.oracles import (
     LISTED,
     generated,
@@ -142,7 +142,7 @@ def test_descriptions_are_not_part_of_a_key():
 
 KEYS = """
 import random
-from genotype import LEVELS, SearchSpace
+from auxnas.genotype import LEVELS, SearchSpace
 rng, space = random.Random(5), SearchSpace.cvpr2019()
 for _ in range(40):
     genotype = space.sample(rng)

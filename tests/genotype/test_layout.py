@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from genotype import SearchSpace, parse
-from genotype.diagram import Diagram, cell_diagram, connections_diagram
-from genotype.drawing import draw_connections
-from genotype.layout import Graph, Layout, _Plan, _with_bends, lay_out
-from genotype.ordering import Layers, Segments, crossings, orderings
-from genotype.scene import text_width
-from genotype.zoo import load
+from auxnas.genotype import SearchSpace, parse
+from auxnas.genotype.diagram import Diagram, cell_diagram, connections_diagram
+from auxnas.genotype.drawing import draw_connections
+from auxnas.genotype.layout import Graph, Layout, _Plan, _with_bends, lay_out
+from auxnas.genotype.ordering import Layers, Segments, crossings, orderings
+from auxnas.genotype.scene import text_width
+from auxnas.genotype.zoo import load
 from tests.genotype.scenes import faults
 
 

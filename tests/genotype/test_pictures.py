@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
-from genotype.drawing import draw
-from genotype.pictures import dashes, render, save, svg
-from genotype.scene import Point, Scene, Text
-from genotype.zoo import load
+from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
+from auxnas.genotype.drawing import draw
+from auxnas.genotype.pictures import dashes, render, save, svg
+from auxnas.genotype.scene import Point, Scene, Text
+from auxnas.genotype.zoo import load
 from tests.genotype.scenes import faults
 
 

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from genotype import SearchSpace
-from search.cli import main
-from search.config import Settings
-from search.driver import Driver, Rules
-from search.evaluator import StageProgress, silent
-from search.executors import Evaluate, Executor, Inline
-from search.journal import Journal
-from search.progress import Silent
-from search.resolving import nested, resolve
-from search.searchers import RandomSearcher, Searcher
-from search.trials import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
-from search.workplace import Workplace
+from auxnas.genotype import SearchSpace
+from auxnas.search.cli import main
+from auxnas.search.config import Settings
+from auxnas.search.driver import Driver, Rules
+from auxnas.search.evaluator import StageProgress, silent
+from auxnas.search.executors import Evaluate, Executor, Inline
+from auxnas.search.journal import Journal
+from auxnas.search.progress import Silent
+from auxnas.search.resolving import nested, resolve
+from auxnas.search.searchers import RandomSearcher, Searcher
+from auxnas.search.trials import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
+from auxnas.search.workplace import Workplace
 
 TINY: dict[str, Any] = {
     "learner": "null",

@@ -15,15 +15,15 @@ import traceback
 from contextlib import nullcontext
 from pathlib import Path
 
-import search
-from search.journal import Journal
-from search.progress import Silent
-from search.resolving import resolve
-from search.run import execute
-from search.watch import Watch
-from search.workplace import Workplace
+import auxnas.search
+from auxnas.search.journal import Journal
+from auxnas.search.progress import Silent
+from auxnas.search.resolving import resolve
+from auxnas.search.run import execute
+from auxnas.search.watch import Watch
+from auxnas.search.workplace import Workplace
 
-HOME = str(Path(search.__file__).parent)
+HOME = str(Path(auxnas.search.__file__).parent)
 
 
 class Reaper:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from search.bounds import Clock, Until
-from search.journal import Journal
-from search.run import execute
-from search.trials import PENDING
+from auxnas.search.bounds import Clock, Until
+from auxnas.search.journal import Journal
+from auxnas.search.run import execute
+from auxnas.search.trials import PENDING
 from tests.search.comparing import contents
 
 

@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from backends.null import NullLearner
-from backends.registry import backend
-from compiler import ModelSpec, lower
-from compiler.weights import fit, load_weights
-from genotype import read
-from search.cache import cache_dir
-from search.rescue import NAME
+from auxnas.backends.null import NullLearner
+from auxnas.backends.registry import backend
+from auxnas.compiler import ModelSpec, lower
+from auxnas.compiler.weights import fit, load_weights
+from auxnas.genotype import read
+from auxnas.search.cache import cache_dir
+from auxnas.search.rescue import NAME
 
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
@@ -185,7 +185,7 @@ def test_a_folder_without_a_run(run, tmp_path):
 
 
 def test_a_run_without_any_reward_says_so(run, tmp_path, monkeypatch):
-    from backends.base import TrialFailure
+    from auxnas.backends.base import TrialFailure
 
     inner = NullLearner.confusion
 
@@ -204,7 +204,7 @@ def test_a_run_without_any_reward_says_so(run, tmp_path, monkeypatch):
 
 def test_a_missing_framework_is_one_line(run, tmp_path, monkeypatch):
     for name in list(sys.modules):
-        if name.split(".")[0] == "torch" or name.startswith("backends.torch"):
+        if name.split(".")[0] == "torch" or name.startswith("auxnas.backends.torch"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     result = run("run", *TINY, "--learner", "torch", "--out", tmp_path / "run")
@@ -223,7 +223,7 @@ def test_the_null_search_needs_no_framework(tmp_path, cache):
         "import sys, pkgutil, importlib, search\n"
         "for m in pkgutil.walk_packages(search.__path__, 'search.'):\n"
         "    importlib.import_module(m.name)\n"
-        "from search.cli import main\n"
+        "from auxnas.search.cli import main\n"
         "try:\n    main()\n"
         "finally:\n"
         "    heavy = {'torch', 'onnx', 'onnxruntime', 'tensorrt'} & set(sys.modules)\n"
@@ -238,7 +238,7 @@ def test_the_null_search_needs_no_framework(tmp_path, cache):
 
 
 def test_the_best_network_compiles(finished):
-    from backends.cli import main as nascompile
+    from auxnas.backends.cli import main as nascompile
 
     folder, _ = finished
     output = folder / "best.onnx"
@@ -317,7 +317,7 @@ def test_config_files_lie_between_preset_and_options(run, tmp_path):
 
 
 def test_export_writes_what_nascompile_takes(run, finished, tmp_path):
-    from backends.cli import main as nascompile
+    from auxnas.backends.cli import main as nascompile
 
     folder, _ = finished
     result = run("export", folder, "--output", tmp_path / "out", "--best", 2)

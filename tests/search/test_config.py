@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from search.config import Settings
-from search.durations import duration, seconds
-from search.errors import SettingsError
-from search.presets import DEFAULT, PRESETS
-from search.resolving import difference, dotted, nested, resolve
+from auxnas.search.config import Settings
+from auxnas.search.durations import duration, seconds
+from auxnas.search.errors import SettingsError
+from auxnas.search.presets import DEFAULT, PRESETS
+from auxnas.search.resolving import difference, dotted, nested, resolve
 
 
 def sections(model=Settings):

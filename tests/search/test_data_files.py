@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts, stack
+from auxnas.search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts, stack
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CLASSES = 4

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.data import DataError, SyntheticDataset, check, open_dataset, render
-from search.data import scene_layout as lay
-from search.data import scene_rays as rays
-from search.data.scene_compose import compose
-from search.data.scene_draw import draw
+from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, render
+from auxnas.search.data import scene_layout as lay
+from auxnas.search.data import scene_rays as rays
+from auxnas.search.data.scene_compose import compose
+from auxnas.search.data.scene_draw import draw
 
 SIZE = (40, 56)
 seeds = st.integers(0, 10_000)

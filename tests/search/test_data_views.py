@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.colours import distinct
-from search.data import (
+from auxnas.backends.colours import distinct
+from auxnas.search.data import (
     MEAN,
     STD,
     Augment,
@@ -18,7 +18,7 @@ from search.data import (
     stack,
     subset,
 )
-from search.data.palette import pascal
+from auxnas.search.data.palette import pascal
 
 SMALL = SyntheticDataset(7, seed=3, size=(12, 16))
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from genotype import SearchSpace
-from search.bounds import Until
-from search.driver import mean_first_reward
-from search.journal import Journal
-from search.searchers import RandomSearcher
-from search.trials import (
+from auxnas.genotype import SearchSpace
+from auxnas.search.bounds import Until
+from auxnas.search.driver import mean_first_reward
+from auxnas.search.journal import Journal
+from auxnas.search.searchers import RandomSearcher
+from auxnas.search.trials import (
     COMPLETE,
     FAILED,
     PENDING,

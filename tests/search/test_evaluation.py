@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.confusion import draw_confusion, shares
-from search.evaluation import class_rows, scores
-from search.networks import read_network
-from search.tasks import Segmentation
-from search.training_place import train
+from auxnas.search.confusion import draw_confusion, shares
+from auxnas.search.evaluation import class_rows, scores
+from auxnas.search.networks import read_network
+from auxnas.search.tasks import Segmentation
+from auxnas.search.training_place import train
 from tests.search.training import training
 
 TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))
@@ -59,7 +59,7 @@ COMMON = ("--data", "synthetic:12", "--learner", "null")
 
 @pytest.mark.parametrize("genotype", [None, "arch0"])
 def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, genotype):
-    from genotype import zoo
+    from auxnas.genotype import zoo
 
     known = zoo.load(genotype).genotype if genotype else None
     result = train(training(tmp_path / "t", cache, known))
@@ -78,7 +78,8 @@ def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
     train(training(tmp_path / "t", cache, None))
     timed = []
     monkeypatch.setattr(
-        "search.commands.evaluate.compiled_latency", lambda *args: timed.append(args) or 0.0125
+        "auxnas.search.commands.evaluate.compiled_latency",
+        lambda *args: timed.append(args) or 0.0125,
     )
     assert "latency_ms" not in json.loads(run("eval", tmp_path / "t", *COMMON, "--json").stdout)
     options = (*COMMON, "--latency", "--threads", "1")
@@ -128,7 +129,7 @@ def test_data_of_other_classes_are_refused(run, tmp_path, cache):
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     Image.new("L", (32, 32)).save(tmp_path / "b.png")
     (tmp_path / "all.lst").write_text("a.png\tb.png\n")
-    names = json.loads((tmp_path / "t" / "genotype.json").read_text())["classes"]
+    names = json.loads((tmp_path / "t" / "auxnas.genotype.json").read_text())["classes"]
     options = ("--data", f"list:{tmp_path}/all.lst", "--learner", "null")
     assert run("eval", tmp_path / "t", *options).exit_code == 0
     for changed, words in (

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.base import TrialFailure
-from backends.null import NullLearner
-from genotype import SearchSpace, zoo
-from search.evaluator import goes_on, proceed_probability, recipe
-from search.trials import COMPLETE, FAILED, STOPPED, Job
+from auxnas.backends.base import TrialFailure
+from auxnas.backends.null import NullLearner
+from auxnas.genotype import SearchSpace, zoo
+from auxnas.search.evaluator import goes_on, proceed_probability, recipe
+from auxnas.search.trials import COMPLETE, FAILED, STOPPED, Job
 
 GENOTYPE = zoo.load("arch0").genotype
 

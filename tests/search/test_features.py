@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from backends.null import NullLearner
-from compiler import Program
-from search.data import normalise
-from search.examples import IMAGE, LABEL
-from search.features import FeatureSource, feature_examples, some_of
-from search.progress import Silent
+from auxnas.backends.null import NullLearner
+from auxnas.compiler import Program
+from auxnas.search.data import normalise
+from auxnas.search.examples import IMAGE, LABEL
+from auxnas.search.features import FeatureSource, feature_examples, some_of
+from auxnas.search.progress import Silent
 
 
 class Averaging(NullLearner):

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.base import BackendUnavailable
-from genotype import zoo
-from genotype.drawing import draw
-from search.commands import report as command
-from search.config import Settings
-from search.journal import Journal
-from search.lock import run_lock
-from search.run import execute
-from search.trials import (
+from auxnas.backends.base import BackendUnavailable
+from auxnas.genotype import zoo
+from auxnas.genotype.drawing import draw
+from auxnas.search.commands import report as command
+from auxnas.search.config import Settings
+from auxnas.search.journal import Journal
+from auxnas.search.lock import run_lock
+from auxnas.search.run import execute
+from auxnas.search.trials import (
     COMPLETE,
     FAILED,
     PENDING,
@@ -38,9 +38,9 @@ from search.trials import (
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from search.html import series, write_report
-from search.html.page import page
-from search.html.runs import read_run, told_apart
+from auxnas.search.html import series, write_report
+from auxnas.search.html.page import page
+from auxnas.search.html.runs import read_run, told_apart
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -164,7 +164,7 @@ UPDATES = [
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """Layouts of the same few architectures are kept from test to test."""
-    monkeypatch.setattr("search.html.page.draw", DRAWN)
+    monkeypatch.setattr("auxnas.search.html.page.draw", DRAWN)
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_what_cannot_be_written_leaves_nothing(run_of, tmp_path):
 def test_the_command(run_of, tmp_path):
     from click.testing import CliRunner
 
-    from search.cli import main
+    from auxnas.search.cli import main
 
     folder = run_of(ALL_KINDS)
     done = CliRunner().invoke(main, ["report", str(folder), "--cache", str(tmp_path)])
@@ -415,7 +415,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, package):
     load = builtins.__import__
 
     def without(name, *rest):
-        if name == "search.html":
+        if name == "auxnas.search.html":
             raise ModuleNotFoundError(name=package)
         return load(name, *rest)
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from genotype import SearchSpace, zoo
-from search.errors import JournalError
-from search.journal import Journal, Session
-from search.rescue import NAME, mend
-from search.schema import VERSION
-from search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
+from auxnas.genotype import SearchSpace, zoo
+from auxnas.search.errors import JournalError
+from auxnas.search.journal import Journal, Session
+from auxnas.search.rescue import NAME, mend
+from auxnas.search.schema import VERSION
+from auxnas.search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]

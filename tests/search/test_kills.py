@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from search.journal import Journal
-from search.rescue import NAME
-from search.trials import PENDING, best_of
+from auxnas.search.journal import Journal
+from auxnas.search.rescue import NAME
+from auxnas.search.trials import PENDING, best_of
 from tests.search import killing
 from tests.search.comparing import contents
 
@@ -151,7 +151,7 @@ def test_killed_with_torch_and_continued(place_of, whole_of):
         "search__controller__rate": 0.05,
         "stage1__epochs": 1,
     }
-    with reaper("torch", "backends.torch", "backends.torch.policy") as give:
+    with reaper("torch", "auxnas.backends.torch", "auxnas.backends.torch.policy") as give:
         whole, counts = whole_of(give, changes, ("step",))
         steps = counts["step"]
         moments = [("step", steps // 3), ("transaction", 120), ("step", steps)]

@@ -6,20 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.base import BackendUnavailable
-from genotype import SearchSpace
-from search import workplace
-from search.bounds import Until
-from search.config import LatencySettings, LimitSettings
-from search.driver import Rules
-from search.errors import SearchError
-from search.journal import Journal
-from search.limits import excess, weighted
-from search.progress import Silent
-from search.proposals import HOPELESS, HOPELESS_TIMED, LOOKED_AT, LOOKED_AT_TIMED, draw, look_ahead
-from search.run import execute
-from search.searchers import RandomSearcher
-from search.trials import COMPLETE, Figures
+from auxnas.backends.base import BackendUnavailable
+from auxnas.genotype import SearchSpace
+from auxnas.search import workplace
+from auxnas.search.bounds import Until
+from auxnas.search.config import LatencySettings, LimitSettings
+from auxnas.search.driver import Rules
+from auxnas.search.errors import SearchError
+from auxnas.search.journal import Journal
+from auxnas.search.limits import excess, weighted
+from auxnas.search.progress import Silent
+from auxnas.search.proposals import (
+    HOPELESS,
+    HOPELESS_TIMED,
+    LOOKED_AT,
+    LOOKED_AT_TIMED,
+    draw,
+    look_ahead,
+)
+from auxnas.search.run import execute
+from auxnas.search.searchers import RandomSearcher
+from auxnas.search.trials import COMPLETE, Figures
 from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()

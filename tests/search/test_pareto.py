@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genotype import zoo
-from search.pareto import COSTS, front
-from search.trials import COMPLETE, FAILED, REUSED, STOPPED, Stage, Trial
+from auxnas.genotype import zoo
+from auxnas.search.pareto import COSTS, front
+from auxnas.search.trials import COMPLETE, FAILED, REUSED, STOPPED, Stage, Trial
 
 GENOTYPE = zoo.load("arch0").genotype
 few = st.integers(0, 4)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import search.pretrain
-from backends.null import NullLearner
-from compiler.weights import load_weights
-from search.networks import read_network
-from search.pretrain import pretrained_encoder
-from search.progress import Silent
+import auxnas.search.pretrain
+from auxnas.backends.null import NullLearner
+from auxnas.compiler.weights import load_weights
+from auxnas.search.networks import read_network
+from auxnas.search.pretrain import pretrained_encoder
+from auxnas.search.progress import Silent
 from tests.search.training import params, tell
 
 EPOCHS = {"pretrain__epochs": 5}
@@ -33,7 +33,7 @@ def encoder(place):
 @pytest.mark.parametrize(("moment", "after"), [(1, False), (2, False), (4, True), (5, True)])
 def test_killed_it_comes_to_the_same(place_of, tmp_path, monkeypatch, moment, after):
     tell(monkeypatch)
-    monkeypatch.setattr(search.pretrain, "_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(auxnas.search.pretrain, "_BETWEEN_SAVES", 0)
     alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
     left = moment
 
@@ -120,7 +120,7 @@ def test_parts_grow_with_the_speed_of_training(place_of, tmp_path, monkeypatch):
 
 def test_no_epochs_are_no_training(place_of, tmp_path):
     place = fresh(place_of(pretrain__epochs=0), tmp_path, "none")
-    from compiler.weights import initial
+    from auxnas.compiler.weights import initial
 
     start = initial(place.pretraining.graph, 0)
     assert all(np.array_equal(place.encoder.params[name], start[name]) for name in start)

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from backends.base import Step
-from genotype import zoo
-from search.bounds import Clock, Until
-from search.progress import Live, Plain, clock
-from search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Failure, Stage, Trial
-from search.watch import Pace, Watch, ending
+from auxnas.backends.base import Step
+from auxnas.genotype import zoo
+from auxnas.search.bounds import Clock, Until
+from auxnas.search.progress import Live, Plain, clock
+from auxnas.search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Failure, Stage, Trial
+from auxnas.search.watch import Pace, Watch, ending
 
 
 def trial(number=0, **changes):

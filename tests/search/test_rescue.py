@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import JournalError
-from search.journal import Journal
-from search.progress import Silent
-from search.rescue import BACKUP, DAMAGED, NAME, mend
-from search.resolving import nested, resolve
-from search.run import execute
-from search.status import status
-from search.trials import PENDING
-from search.watch import Watch
-from search.workplace import Workplace
+from auxnas.search.errors import JournalError
+from auxnas.search.journal import Journal
+from auxnas.search.progress import Silent
+from auxnas.search.rescue import BACKUP, DAMAGED, NAME, mend
+from auxnas.search.resolving import nested, resolve
+from auxnas.search.run import execute
+from auxnas.search.status import status
+from auxnas.search.trials import PENDING
+from auxnas.search.watch import Watch
+from auxnas.search.workplace import Workplace
 from tests.search.comparing import contents
 from tests.search.conftest import TINY
 
@@ -192,7 +192,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
 
 LIMITED = """
 import resource, sys
-from search.cli import main
+from auxnas.search.cli import main
 largest = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 main()
@@ -219,8 +219,8 @@ def test_files_that_cannot_grow_end_the_run_and_lose_nothing(copy_of, runs, cach
 
 UNPRIVILEGED = """
 import os
-from search.cli import main
-import search.data.synthetic
+from auxnas.search.cli import main
+import auxnas.search.data.synthetic
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

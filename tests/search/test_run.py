@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.null import NullLearner
-from compiler.weights import load_weights, save_weights
-from search.bounds import Clock, Until
-from search.cache import params_digest
-from search.errors import JournalError, RunLockedError, SettingsError
-from search.journal import Journal
-from search.lock import holder, run_lock
-from search.progress import Silent
-from search.resolving import resolve
-from search.run import execute
-from search.trials import Figures, best_of
+from auxnas.backends.null import NullLearner
+from auxnas.compiler.weights import load_weights, save_weights
+from auxnas.search.bounds import Clock, Until
+from auxnas.search.cache import params_digest
+from auxnas.search.errors import JournalError, RunLockedError, SettingsError
+from auxnas.search.journal import Journal
+from auxnas.search.lock import holder, run_lock
+from auxnas.search.progress import Silent
+from auxnas.search.resolving import resolve
+from auxnas.search.run import execute
+from auxnas.search.trials import Figures, best_of
 from tests.search.comparing import contents
 
 
@@ -66,7 +66,7 @@ def test_other_settings_are_refused_by_name(place_of, change, found):
 
 @pytest.mark.parametrize(("workers", "expected"), [(0, 6), (1, 6), (4, 1), (9, 1)])
 def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch, workers, expected):
-    monkeypatch.setattr("search.workplace.cores", lambda: 6)
+    monkeypatch.setattr("auxnas.search.workplace.cores", lambda: 6)
     place = place_of(threads=None, workers=workers)
     assert (place.threads, place.learner.threads) == (expected, expected)
     assert place.environment["threads"] == expected
@@ -74,10 +74,10 @@ def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch,
 
 
 def test_a_run_keeps_the_threads_that_it_began_with(place_of, monkeypatch):
-    monkeypatch.setattr("search.workplace.cores", lambda: 6)
+    monkeypatch.setattr("auxnas.search.workplace.cores", lambda: 6)
     execute(place_of("one", threads=None, trials=3))
     execute(place_of("more", threads=None, trials=1))
-    monkeypatch.setattr("search.workplace.cores", lambda: 4)
+    monkeypatch.setattr("auxnas.search.workplace.cores", lambda: 4)
     grown = place_of("more", threads=None, trials=3, workers=2)
     execute(grown)
     assert grown.learner.threads == 6
@@ -123,7 +123,7 @@ HOLDER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from search.lock import run_lock
+from auxnas.search.lock import run_lock
 with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -302,7 +302,7 @@ def test_voc_leaves_background_out_and_others_nothing(place_of):
 
 
 def test_figures_are_the_papers_without_auxiliary_heads(place_of):
-    from genotype import zoo
+    from auxnas.genotype import zoo
 
     place = place_of(
         "x",
@@ -344,9 +344,9 @@ def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, 
         raise JournalError("journal", "cannot be written", "room")
 
     now = [0.0]
-    monkeypatch.setattr("search.run.monotonic", lambda: now[0])
-    monkeypatch.setattr("search.bounds.Clock.session", property(lambda clock: now[0]))
-    monkeypatch.setattr("search.evaluator.TwoStages.__call__", trial)
+    monkeypatch.setattr("auxnas.search.run.monotonic", lambda: now[0])
+    monkeypatch.setattr("auxnas.search.bounds.Clock.session", property(lambda clock: now[0]))
+    monkeypatch.setattr("auxnas.search.evaluator.TwoStages.__call__", trial)
     with pytest.raises(Ended):
         execute(place_of())
     with Journal(place_of().folder) as journal:

@@ -10,11 +10,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     torch = pytest.importorskip("torch")
 
-from compiler import CompilerError
-from compiler.weights import save_weights
-from search.pretrain import PREFIX
-from search.run import execute
-from search.trials import best_of
+from auxnas.compiler import CompilerError
+from auxnas.compiler.weights import save_weights
+from auxnas.search.pretrain import PREFIX
+from auxnas.search.run import execute
+from auxnas.search.trials import best_of
 from tests.search.comparing import contents
 
 SMALL = {

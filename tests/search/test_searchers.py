@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from genotype import SearchSpace
-from search.config import SearchSettings
-from search.searchers import SEARCHERS, EvolutionSearcher
-from search.searchers import make_searcher as make
-from search.trials import COMPLETE, Stage, Trial
+from auxnas.genotype import SearchSpace
+from auxnas.search.config import SearchSettings
+from auxnas.search.searchers import SEARCHERS, EvolutionSearcher
+from auxnas.search.searchers import make_searcher as make
+from auxnas.search.trials import COMPLETE, Stage, Trial
 
 SPACE = SearchSpace.cvpr2019()
 FAST = {

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from search.errors import SettingsError
-from search.presets import PRESETS
-from search.resolving import resolve
-from search.run import SETTINGS, execute
-from search.settings_file import read_settings, write_settings
+from auxnas.search.errors import SettingsError
+from auxnas.search.presets import PRESETS
+from auxnas.search.resolving import resolve
+from auxnas.search.run import SETTINGS, execute
+from auxnas.search.settings_file import read_settings, write_settings
 
 
 @pytest.mark.parametrize("name", PRESETS)

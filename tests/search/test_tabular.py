@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from genotype import GenotypeError, SearchSpace
-from search.config import SearchSettings
-from search.errors import SearchError
-from search.searchers import make_searcher
-from search.tabular import TABLE, load_table
-from search.trials import COMPLETE, Trial
+from auxnas.genotype import GenotypeError, SearchSpace
+from auxnas.search.config import SearchSettings
+from auxnas.search.errors import SearchError
+from auxnas.search.searchers import make_searcher
+from auxnas.search.tabular import TABLE, load_table
+from auxnas.search.trials import COMPLETE, Trial
 
 
 @pytest.fixture(scope="module")

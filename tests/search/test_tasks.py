@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from search.tasks import Segmentation
+from auxnas.search.tasks import Segmentation
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

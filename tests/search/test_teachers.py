@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.null import NullLearner
-from compiler import CompilerError, Program, graph_weights, lower_resnet_refinenet
-from compiler.resnet import published_names
-from compiler.weights import randomised
-from genotype import SearchSpace
-from search.errors import JournalError, SearchError
-from search.networks import Network, save_network
-from search.run import execute
-from search.teachers import read_teacher
+from auxnas.backends.null import NullLearner
+from auxnas.compiler import CompilerError, Program, graph_weights, lower_resnet_refinenet
+from auxnas.compiler.resnet import published_names
+from auxnas.compiler.weights import randomised
+from auxnas.genotype import SearchSpace
+from auxnas.search.errors import JournalError, SearchError
+from auxnas.search.networks import Network, save_network
+from auxnas.search.run import execute
+from auxnas.search.teachers import read_teacher
 
 
 def told(program: Program) -> float:

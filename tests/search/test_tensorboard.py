@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from backends.base import BackendUnavailable
-from search.journal import Journal
-from search.run import execute
-from search.tensorboard import FOLDER, Board
-from search.trials import COMPLETE, FAILED, PENDING, STOPPED, Failure, Stage, Trial, best_of
+from auxnas.backends.base import BackendUnavailable
+from auxnas.search.journal import Journal
+from auxnas.search.run import execute
+from auxnas.search.tensorboard import FOLDER, Board
+from auxnas.search.trials import COMPLETE, FAILED, PENDING, STOPPED, Failure, Stage, Trial, best_of
 from tests.search.conftest import TINY
 
 pytest.importorskip("tensorboard")
@@ -36,7 +36,7 @@ def scored(number, genotype, *rewards, state=COMPLETE):
 
 @pytest.fixture
 def genotype():
-    from genotype import zoo
+    from auxnas.genotype import zoo
 
     return zoo.load("arch0").genotype
 
@@ -102,7 +102,7 @@ def test_a_continued_run_is_written_whole(place_of):
 def test_the_option(tmp_path, cache):
     from click.testing import CliRunner
 
-    from search.cli import main
+    from auxnas.search.cli import main
 
     words = ["run", "--tensorboard", "--trials", "1", "--out", tmp_path / "run", "--cache", cache]
     sets = [f"{name}={json.dumps(value)}" for name, value in TINY.items() if name != "trials"]

@@ -10,22 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import search.checkpoint
-import search.identity
-import search.training_place
-from backends.base import Batch
-from backends.null import NullLearner
-from compiler import CompilerError
-from compiler.weights import load_weights
-from search.checkpoint import LOG, NAME, Checkpoint
-from search.errors import RunLockedError, SearchError, SettingsError
-from search.lock import run_lock
-from search.networks import read_network
-from search.pretrain import PREFIX
-from search.resolving import resolve as resolve_settings
-from search.training import Taught, phases, recipe, stops
-from search.training_config import TRAIN_PRESETS, TrainingSettings, TrainSettings, preset_layers
-from search.training_place import RESULT, train
+import auxnas.search.checkpoint
+import auxnas.search.identity
+import auxnas.search.training_place
+from auxnas.backends.base import Batch
+from auxnas.backends.null import NullLearner
+from auxnas.compiler import CompilerError
+from auxnas.compiler.weights import load_weights
+from auxnas.search.checkpoint import LOG, NAME, Checkpoint
+from auxnas.search.errors import RunLockedError, SearchError, SettingsError
+from auxnas.search.lock import run_lock
+from auxnas.search.networks import read_network
+from auxnas.search.pretrain import PREFIX
+from auxnas.search.resolving import resolve as resolve_settings
+from auxnas.search.training import Taught, phases, recipe, stops
+from auxnas.search.training_config import (
+    TRAIN_PRESETS,
+    TrainingSettings,
+    TrainSettings,
+    preset_layers,
+)
+from auxnas.search.training_place import RESULT, train
 from tests.search.training import ARCH0, params, tell, training
 
 PLANS = st.integers(1, 6).flatmap(
@@ -104,8 +109,8 @@ def test_wrong_settings_are_named(values, words):
 
 @pytest.mark.parametrize("name", TRAIN_PRESETS)
 def test_presets_share_data_and_encoder_with_the_search(name):
-    from search.config import Settings
-    from search.presets import PRESETS
+    from auxnas.search.config import Settings
+    from auxnas.search.presets import PRESETS
 
     found = resolve_settings(*preset_layers(name), kind=TrainingSettings)
     other = resolve_settings(PRESETS[name])
@@ -134,11 +139,11 @@ class Killer:
         for place, name in (
             (NullLearner, "fit_part"),
             (NullLearner, "confusion"),
-            (search.checkpoint, "save_weights"),
-            (search.checkpoint, "atomic_write"),
-            (search.training_place, "save_network"),
-            (search.training_place, "write_json"),
-            (search.identity, "write_json"),
+            (auxnas.search.checkpoint, "save_weights"),
+            (auxnas.search.checkpoint, "atomic_write"),
+            (auxnas.search.training_place, "save_network"),
+            (auxnas.search.training_place, "write_json"),
+            (auxnas.search.identity, "write_json"),
         ):
             monkeypatch.setattr(place, name, self.watched(getattr(place, name)))
 
@@ -200,7 +205,7 @@ def test_a_training_that_forgets_where_it_was_is_found(tmp_path, cache, monkeypa
             train(training(tmp_path / "other", cache))
     path = tmp_path / "other" / NAME
     state, texts = load_weights(path)
-    search.checkpoint.save_weights(
+    auxnas.search.checkpoint.save_weights(
         path, {**state, "story": state["story"] + 1}, {"history": json.loads(texts["history"])}
     )
     train(training(tmp_path / "other", cache))
@@ -245,7 +250,7 @@ def test_another_encoder_is_refused(tmp_path, cache):
     given = tmp_path / "encoder.safetensors"
     for seed in (1, 2):
         other = training(tmp_path / f"p{seed}", cache, pretrain__seed=seed)
-        search.checkpoint.save_weights(given, other.search.encoder_params, {})
+        auxnas.search.checkpoint.save_weights(given, other.search.encoder_params, {})
         place = training(tmp_path / "t", cache, encoder_weights=str(given))
         if seed == 1:
             train(place)
@@ -351,7 +356,7 @@ def test_a_pretrained_network_can_be_read_and_another_file_cannot(tmp_path, cach
     assert (found.network.genotype, found.network.channels) == (None, 8)
     assert params(found.program) == params(place.search.encoder.teacher)
     other = tmp_path / "other.safetensors"
-    search.checkpoint.save_weights(other, {}, {"model": {"width": 9}})
+    auxnas.search.checkpoint.save_weights(other, {}, {"model": {"width": 9}})
     with pytest.raises(CompilerError, match="no description of a network"):
         read_network(other)
     with pytest.raises(CompilerError, match=r"no model.safetensors in it"):

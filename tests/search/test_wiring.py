@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.base import Optimiser, Recipe
-from backends.null import NullLearner
-from search.data import DataError
-from search.evaluator import recipe
-from search.examples import LABEL
-from search.report import predictions
-from search.run import execute
-from search.trials import best_of
+from auxnas.backends.base import Optimiser, Recipe
+from auxnas.backends.null import NullLearner
+from auxnas.search.data import DataError
+from auxnas.search.evaluator import recipe
+from auxnas.search.examples import LABEL
+from auxnas.search.report import predictions
+from auxnas.search.run import execute
+from auxnas.search.trials import best_of
 
 
 def test_stages_train_on_meta_train_and_validate_on_meta_val(place_of):

@@ -11,15 +11,15 @@ from itertools import count
 
 import pytest
 
-from backends.base import Step
-from genotype import SearchSpace
-from search.bounds import Until
-from search.errors import SearchError
-from search.evaluator import silent
-from search.journal import Journal
-from search.run import execute
-from search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
-from search.workers import Workers
+from auxnas.backends.base import Step
+from auxnas.genotype import SearchSpace
+from auxnas.search.bounds import Until
+from auxnas.search.errors import SearchError
+from auxnas.search.evaluator import silent
+from auxnas.search.journal import Journal
+from auxnas.search.run import execute
+from auxnas.search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
+from auxnas.search.workers import Workers
 from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()
@@ -258,8 +258,8 @@ def test_isomorphic_trials_of_a_batch_wait_for_one_another(tmp_path, driver_of, 
 
 DRIVER = """
 import sys
-from search.evaluator import silent
-from search.workers import Workers
+from auxnas.search.evaluator import silent
+from auxnas.search.workers import Workers
 from tests.search.test_workers import Troubled, job
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from backends.null import NullLearner
-from backends.registry import TABLE
-from compiler import Program
-from genotype import Genotype, zoo
-from search.progress import Silent
-from search.resolving import nested, resolve
-from search.training_config import TrainingSettings
-from search.training_place import TrainingPlace
+from auxnas.backends.null import NullLearner
+from auxnas.backends.registry import TABLE
+from auxnas.compiler import Program
+from auxnas.genotype import Genotype, zoo
+from auxnas.search.progress import Silent
+from auxnas.search.resolving import nested, resolve
+from auxnas.search.training_config import TrainingSettings
+from auxnas.search.training_place import TrainingPlace
 
 TINY: dict[str, Any] = {
     "learner": "null",
