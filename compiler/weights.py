@@ -13,7 +13,7 @@ import numpy as np
 
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph
-from auxnas.compiler.shapes import graph_weights
+from auxnas.compiler.shapes import graph_weights, infer_shapes, node_weights
 from auxnas.genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
@@ -25,17 +25,48 @@ _FRESH = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 def initial(graph: Graph, seed: int) -> dict[str, Array]:
     """Values to start training from: Xavier-uniform convolutions (paper, section 4).
 
-    A parameter's values depend on the seed and its name alone, so two graphs that share
-    a parameter start it equally. Batch norm starts as the identity, biases at 0.
+    Where no batch norm follows, as in Light-Weight RefineNet, sums and poolings would make
+    maps grow from layer to layer, and the first loss with them (to 100 and more). There a
+    convolution's weights are made smaller, so that the mean square of its output is about
+    1 (``Primitive.moment``): a network of C classes begins with a loss of about ln C.
+
+    In networks with batch norm throughout, a parameter's values depend on the seed and its
+    name alone, so two graphs that share a parameter start it equally. Batch norm starts as
+    the identity, biases at 0.
     """
+    scales = _scales(graph)
     values = {}
     for name, weight in graph_weights(graph).items():
         if len(weight.shape) == 4:
-            bound = sqrt(6 / sum(_fans(weight.shape)))
+            bound = scales.get(name, 1.0) * _xavier(weight.shape)
             values[name] = _generator(seed, name).uniform(-bound, bound, weight.shape)
         else:
             values[name] = np.full(weight.shape, _FRESH[name.rpartition(".")[2]])
     return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+def _xavier(shape: tuple[int, ...]) -> float:
+    """Bound of Xavier's uniform distribution (Glorot and Bengio, 2010, formula 16)."""
+    return sqrt(6 / sum(_fans(shape)))
+
+
+def _scales(graph: Graph) -> dict[str, float]:
+    """Factors below 1 of the weights whose outputs would be larger than 1 in mean square."""
+    shapes = infer_shapes(graph, (64, 64))
+    normalised = {node.inputs[0] for node in graph.nodes if node.op == "batch_norm"}
+    moments: dict[str, float] = {}
+    scales: dict[str, float] = {}
+    for node in graph.nodes:
+        operands = [moments[name] for name in node.inputs] or [1.0]
+        moment = node.record.moment(dict(node.attrs), operands)
+        weight = node_weights(node, shapes).get(f"{node.param}.weight")
+        if weight is not None and len(weight.shape) == 4:
+            moment *= _fans(weight.shape)[0] * _xavier(weight.shape) ** 2 / 3
+            if moment > 1 and node.name not in normalised:
+                scales.setdefault(f"{node.param}.weight", 1 / sqrt(moment))
+                moment = 1.0
+        moments[node.name] = moment
+    return scales
 
 
 def randomised(graph: Graph, seed: int) -> dict[str, Array]:

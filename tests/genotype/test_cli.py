@@ -287,7 +287,7 @@ def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_help_starts_without_what_it_does_not_need() -> None:
     program = (
         "import sys, auxnas.genotype.cli\n"
-        "try: genotype.cli.main(['--help'])\n"
+        "try: auxnas.genotype.cli.main(['--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "print(sorted({'numpy', 'networkx', 'rich', 'PIL', 'torch', 'onnx'} & set(sys.modules)))"
     )
