@@ -34,7 +34,7 @@ from auxnas.search.training import LongTraining, taught
 from auxnas.search.training_config import TrainingSettings
 from auxnas.search.workplace import Workplace
 
-BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "auxnas.genotype.json"
+BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "genotype.json"
 """What a training is, what came out of it, and its genotype; in its folder."""
 
 

@@ -129,7 +129,7 @@ def test_data_of_other_classes_are_refused(run, tmp_path, cache):
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     Image.new("L", (32, 32)).save(tmp_path / "b.png")
     (tmp_path / "all.lst").write_text("a.png\tb.png\n")
-    names = json.loads((tmp_path / "t" / "auxnas.genotype.json").read_text())["classes"]
+    names = json.loads((tmp_path / "t" / "genotype.json").read_text())["classes"]
     options = ("--data", f"list:{tmp_path}/all.lst", "--learner", "null")
     assert run("eval", tmp_path / "t", *options).exit_code == 0
     for changed, words in (

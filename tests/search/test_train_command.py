@@ -51,7 +51,7 @@ def test_a_published_architecture_ends_in_files_that_compile(run, tmp_path):
     assert Path(command[-1]).is_file()
     found = json.loads((out / "result.json").read_text())
     assert json.loads(done.stdout)["parameters"] == found["parameters"]
-    assert read(out / "auxnas.genotype.json").extra["model"]["agg_size"] == 8
+    assert read(out / "genotype.json").extra["model"]["agg_size"] == 8
 
 
 def test_json_is_the_result(run, tmp_path):
