@@ -13,7 +13,7 @@ from auxnas.backends.options import BatchType, FileType, SizeType
 from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import FORMATS, HEADS
-from auxnas.genotype.console import DONE, OneLineCommand, atomic_write, note, print_json
+from auxnas.genotype.console import DONE, OneLineCommand, atomic_write, note, print_json, say
 
 if TYPE_CHECKING:
     from auxnas.backends.compile import Report
@@ -115,7 +115,7 @@ def main(
     if as_json:
         print_json(to_dict(found))
     else:
-        click.echo("\n".join(lines(found)))
+        say("\n".join(lines(found)))
     return _status(found)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from auxnas.genotype import listing, zoo
-from auxnas.genotype.console import OneLineGroup, note, print_json
+from auxnas.genotype.console import OneLineGroup, note, print_json, say
 from auxnas.genotype.counting import Counts
 from auxnas.genotype.dedupe import Deduped, dedupe
 from auxnas.genotype.formats import read_many
@@ -67,9 +67,9 @@ def _busy(message: str, level: str | None) -> AbstractContextManager[object]:
     """Shows ``message`` on a terminal while the slow level is worked on."""
     if level not in (None, "functional") or not sys.stderr.isatty():
         return nullcontext()
-    from rich.console import Console
+    from auxnas.genotype.terminal import Terminal
 
-    return Console(stderr=True).status(message)
+    return Terminal(stderr=True).status(message)
 
 
 # count -------------------------------------------------------------------------------
@@ -143,13 +143,13 @@ def _count_json(space: SearchSpace, counts: dict[Level, Counts]) -> dict[str, An
 
 
 def _print_counts(space: SearchSpace, counts: dict[Level, Counts]) -> None:
-    from rich.console import Console
+    from auxnas.genotype.terminal import Terminal
 
-    terminal = Console(highlight=False)
-    console = terminal if terminal.is_terminal else Console(width=100, highlight=False)
+    terminal = Terminal()
+    console = terminal if terminal.is_terminal else Terminal(width=100)
     console.print(_count_table(space, counts))
     for name in counts:
-        console.print(f"{name}: {METHODS[name]}", soft_wrap=True, markup=False)
+        console.print(f"{name}: {METHODS[name]}", soft_wrap=True)
 
 
 def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:
@@ -196,7 +196,7 @@ def sample(number: int, seed: int, level: Level, as_json: bool, **sizes: Any) ->
         print_json({"level": level, "seed": seed, "genotypes": documents})
         return
     for genotype in found:
-        click.echo(genotype)
+        say(genotype)
 
 
 def _then(first: Genotype, others: Iterator[Genotype]) -> Iterator[Genotype]:
@@ -238,7 +238,7 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
         print_json({"level": level, "read": len(places), "distinct": distinct})
         return
     for genotype, where in zip(found.genotypes, rows, strict=True):
-        click.echo(f"{len(where)}\t{genotype}\t{' = '.join(where)}")
+        say(f"{len(where)}\t{genotype}\t{' = '.join(where)}")
     note(f"{len(places)} genotypes, {len(rows)} distinct at level {level}")
 
 
@@ -257,10 +257,11 @@ def _followed(genotypes: list[Genotype]) -> Iterator[Genotype]:
     if len(genotypes) < _MANY or not sys.stderr.isatty():
         yield from genotypes
         return
-    from rich.console import Console
     from rich.progress import track
 
-    yield from track(genotypes, "comparing", console=Console(stderr=True), transient=True)
+    from auxnas.genotype.terminal import Terminal
+
+    yield from track(genotypes, "comparing", console=Terminal(stderr=True), transient=True)
 
 
 def _groups(found: Deduped, places: list[str]) -> list[list[str]]:
@@ -300,11 +301,11 @@ def show(
         also = {"read_as": document.format, "extra": dict(document.extra), "levels": rows}
         print_json(_document(document.genotype) | also)
         return
-    click.echo("\n".join(listing.sections(document.genotype)))
-    click.echo("\nKeys")
+    say("\n".join(listing.sections(document.genotype)))
+    say("\nKeys")
     for level, row in rows.items():
         size = f"  orbit {row['orbit']:,}" if "orbit" in row else ""
-        click.echo(f"{level:<12} {row['key']}{size}")
+        say(f"{level:<12} {row['key']}{size}")
 
 
 def _identity(genotype: Genotype, all_orbits: bool) -> dict[str, dict[str, Any]]:

@@ -28,12 +28,12 @@ from typing import Any, NoReturn
 
 import click
 
-from auxnas.genotype.errors import InputError
+from auxnas.genotype.errors import InputError, cut_middle, printable
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
-_LONGEST_WORD = 300
-"""Characters of a word in an error at most; paths should fit."""
+_LONGEST_WORD, _LONGEST_ERROR = 300, 2000
+"""Characters of a word in an error at most, which paths should fit, and of the whole line."""
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Why what was opened cannot be written after all."""
 
@@ -147,8 +147,8 @@ def _end(error: Exception, debug: bool) -> NoReturn:
         error.show()
         sys.exit(WRONG_USE)
     if debug:
-        traceback.print_exception(error)
-    click.echo(f"error: {describe(error)}", err=True)
+        note("".join(traceback.format_exception(error)).rstrip("\n"))
+    note(f"error: {describe(error)}")
     sys.exit(exit_status(error))
 
 
@@ -183,14 +183,8 @@ def _message(error: BaseException) -> str:
 
 def _one_line(text: str) -> str:
     """``text`` with white space collapsed, control characters escaped, long words cut."""
-    words = " ".join(map(_cut, text.split()))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
-
-
-def _cut(word: str) -> str:
-    """Both ends of a word that is longer than any that helps to read a message."""
-    half = _LONGEST_WORD // 2
-    return word if len(word) <= _LONGEST_WORD else f"{word[:half]}...{word[-half:]}"
+    words = " ".join(cut_middle(word, _LONGEST_WORD) for word in text.split())
+    return printable(cut_middle(words, _LONGEST_ERROR))
 
 
 def _discard_stdout() -> None:
@@ -205,13 +199,22 @@ def _discard_stdout() -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints ``value`` as the command's one JSON document."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Prints ``value`` as the command's one JSON document.
+
+    Characters that a terminal would obey are written as JSON's escapes: the value is the same.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+
+
+def say(text: object) -> None:
+    """Prints lines of a result on stdout, safe for a terminal whatever is quoted in them."""
+    click.echo(printable(str(text)))
 
 
 def note(message: str) -> None:
     """Prints a line for people: on stderr, so that stdout stays the result."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
 @contextmanager

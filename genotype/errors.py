@@ -1,4 +1,4 @@
-"""Errors of what was given, and how what was found is shown in them."""
+"""Errors of what was given, and how what was found is shown: cut, and safe for a terminal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,32 @@ def shown(value: object) -> str:
 def cut(text: str) -> str:
     """The start of ``text``, as much as a message repeats."""
     return text if len(text) <= _ECHOED else f"{text[: _ECHOED - 3]}..."
+
+
+def cut_middle(text: str, most: int) -> str:
+    """Both ends of ``text`` where it has more than ``most`` characters."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """``text`` with all but printable characters, line ends and tabs as escapes.
+
+    Control characters would steer a terminal, marks of direction turn what stands there, lone
+    surrogates cannot be written.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+
+
+def inline(text: str, most: int = 120) -> str:
+    """``text`` in one line of a terminal: white space collapsed, printable, cut in the middle."""
+    return printable(cut_middle(" ".join(text[: 50 * most].split()), most))
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 class InputError(ValueError):

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from auxnas.backends.base import Learner
 from auxnas.compiler import cost
+from auxnas.genotype.errors import inline
+from auxnas.genotype.terminal import Terminal
 from auxnas.search.data import DataError, Dataset, open_dataset, parts
 from auxnas.search.errors import SearchError
 from auxnas.search.examples import ImageExamples, pixel_store
@@ -167,7 +168,7 @@ def print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, An
         table.add_row(_title(row, task), *map(_percent, numbers))
     table.add_section()
     table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
-    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    console = Terminal(file=sys.stdout)
     console.print(table)
     weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
     console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
@@ -175,7 +176,7 @@ def print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, An
 
 def _title(row: Mapping[str, Any], task: Segmentation) -> str:
     left_out = row["class"] in task.ignore
-    return f"{row['class']} (not counted)" if left_out else str(row["class"])
+    return inline(str(row["class"])) + (" (not counted)" if left_out else "")
 
 
 def _percent(value: float | None) -> str:

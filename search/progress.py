@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from auxnas.genotype.terminal import Terminal
 
 Advance = Callable[[int, str], None]
 """Called with how much is done, and what to say beside it."""
@@ -39,12 +40,12 @@ class Silent:
 class Plain:
     """Lines: one every ``every`` seconds of a task, and one at the end of a long one."""
 
-    def __init__(self, console: Console, every: float = 15.0) -> None:
+    def __init__(self, console: Terminal, every: float = 15.0) -> None:
         self._console, self._every = console, every
 
     def say(self, line: str) -> None:
         """Prints the line."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Advance]:
@@ -69,13 +70,13 @@ class Plain:
 class Live:
     """Bars that move, one a task under way, with lines above them."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
         self._bars: Progress | None = None
 
     def say(self, line: str) -> None:
         """Prints the line above the bars."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Advance]:
@@ -106,7 +107,7 @@ class Live:
 
 def display_on_stderr() -> Display:
     """Live where stderr is a terminal, plain where it is not."""
-    console = Console(stderr=True, emoji=False)
+    console = Terminal(stderr=True)
     return Live(console) if console.is_terminal else Plain(console)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
 from rich.table import Table
 
 from auxnas.genotype.console import atomic_write
+from auxnas.genotype.terminal import Terminal
 from auxnas.search.data import normalise, stack
 from auxnas.search.examples import IMAGE
 from auxnas.search.export import document, write_document
@@ -43,10 +43,10 @@ def table(shown: list[Trial], title: str) -> Table:
 def print_trials(shown: list[Trial], title: str, trials: list[Trial]) -> None:
     """A table of some of a run's trials on stdout, then their genotypes, ready to be copied."""
     ended = sum(trial.state != PENDING for trial in trials)
-    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    console = Terminal(file=sys.stdout)
     console.print(table(shown, f"{title}: {len(shown)} of {ended} trials"))
     for trial in shown:
-        console.print(f"trial {trial.number + 1}: {trial.genotype}", markup=False, soft_wrap=True)
+        console.print(f"trial {trial.number + 1}: {trial.genotype}", soft_wrap=True)
 
 
 def print_best(trials: list[Trial], count: int = 10) -> None:

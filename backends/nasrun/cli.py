@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.backends.options import SizeType
-from auxnas.genotype.console import DONE, FAILED, OneLineGroup, describe, note, print_json
+from auxnas.genotype.console import DONE, FAILED, OneLineGroup, describe, note, print_json, say
+from auxnas.genotype.errors import inline
 
 if TYPE_CHECKING:
     from auxnas.backends.nasrun.artefact import Artefact
@@ -44,7 +45,7 @@ def explain(artefact: str, as_json: bool) -> None:
     if as_json:
         print_json(_explained(opened))
         return
-    click.echo("\n".join(explanation(opened)))
+    say("\n".join(explanation(opened)))
     if not opened.ours:
         note("note: this file is not from nascompile, so there is no more to say")
 
@@ -147,7 +148,7 @@ def _print_bench(result: dict[str, Any]) -> None:
     )
     for name in ("median", "p95", "min"):
         values[name] = f"{result[f'{name}_ms']:.2f} ms"
-    click.echo("\n".join(rows(values)))
+    say("\n".join(rows(values)))
 
 
 @main.command()
@@ -186,8 +187,8 @@ def profile(
         print_json(result | profile_json(found))
         return
     total = f"{1e3 * found.total:.2f} ms, median of {found.runs}; profiling makes it slower"
-    click.echo("\n".join(rows(_environment_rows(result) | {"run": total})))
-    click.echo("\n".join(profile_lines(found, top)))
+    say("\n".join(rows(_environment_rows(result) | {"run": total})))
+    say("\n".join(profile_lines(found, top)))
 
 
 @main.command()
@@ -243,8 +244,8 @@ def _say(outcome: Outcome, classes: Classes, as_json: bool) -> None:
         note(f"error: {describe(ValueError(outcome.error))}")
     if outcome.error is not None or as_json:
         return
-    largest = (f"{classes.names[label]} {share:.0%}" for label, share in outcome.shares[:4])
-    click.echo(f"{outcome.target.image} -> {outcome.target.labels}: {', '.join(largest)}")
+    largest = (f"{inline(classes.names[label])} {share:.0%}" for label, share in outcome.shares[:4])
+    say(f"{outcome.target.image} -> {outcome.target.labels}: {', '.join(largest)}")
 
 
 def _predicted(

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from auxnas.genotype.console import note
+from auxnas.genotype.terminal import Terminal
 
 _EVERY = 0.25
 """Seconds between two drawings."""
@@ -53,7 +53,7 @@ def bar(title: str, total: int) -> Iterator[Bar]:
     It is drawn within ``Bar.advance`` only, never by a thread of its own: what is timed
     between two calls runs alone.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

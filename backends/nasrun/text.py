@@ -9,6 +9,7 @@ from auxnas.backends.nasrun.artefact import Artefact
 from auxnas.backends.nasrun.profile import Profile, Share
 from auxnas.backends.verification import Difference
 from auxnas.compiler import CompilerError
+from auxnas.genotype.errors import cut_middle, inline
 from auxnas.genotype.listing import sections
 
 _SHOWN = (
@@ -19,11 +20,16 @@ _SHOWN = (
 """Metadata that have a line of their own."""
 
 
+_LONGEST = 8000
+"""Characters of a value that are shown; what we write ourselves is shorter."""
+
+
 def rows(values: Mapping[str, str]) -> list[str]:
     """``name   value`` lines; further lines of a value stand below its first."""
-    width = max(map(len, values)) + 2
+    shown = {inline(name): cut_middle(value, _LONGEST) for name, value in values.items()}
+    width = max(map(len, shown)) + 2
     indent = "\n" + " " * width
-    return [f"{name:{width}}{value.replace(chr(10), indent)}" for name, value in values.items()]
+    return [f"{name:{width}}{value.replace(chr(10), indent)}" for name, value in shown.items()]
 
 
 def explanation(artefact: Artefact) -> list[str]:
@@ -155,20 +161,21 @@ def profile_lines(profile: Profile, top: int) -> list[str]:
 
 
 def _table(title: str, shares: Sequence[Share], profile: Profile) -> Iterator[str]:
-    width = max(len(title), *(len(share.name) for share in shares)) + 2
+    names = [inline(share.name) for share in shares]
+    width = max(len(title), *map(len, names)) + 2
     yield f"{title:{width}}{'ms':>9}{'%':>7}{'kernels':>9}"
-    for share in shares:
-        yield f"{share.name:{width}}{_time(share.seconds, profile)}{share.kernels or '':>9}"
+    for share, name in zip(shares, names, strict=True):
+        yield f"{name:{width}}{_time(share.seconds, profile)}{share.kernels or '':>9}"
 
 
 def _kernel_table(profile: Profile, top: int) -> Iterator[str]:
     slowest = sorted(profile.kernels, key=lambda pair: -pair[1])[:top]
-    names = [kernel.node or kernel.name for kernel, _ in slowest]
+    names = [inline(kernel.node or kernel.name) for kernel, _ in slowest]
     title = f"kernel, the slowest {len(slowest)}"
     width = max(len(title), *map(len, names)) + 2
     yield f"{title:{width}}{'ms':>9}{'%':>7}  operator"
     for (kernel, seconds), name in zip(slowest, names, strict=True):
-        yield f"{name:{width}}{_time(seconds, profile)}  {kernel.op}"
+        yield f"{name:{width}}{_time(seconds, profile)}  {inline(kernel.op)}"
 
 
 def _time(seconds: float, profile: Profile) -> str:
@@ -180,7 +187,7 @@ def _fused(profile: Profile) -> str:
     if not unmatched:
         end = "none is unmatched"
     else:
-        end = f"{len(unmatched)} unmatched: {', '.join(k.name for k in unmatched[:5])}"
+        end = f"{len(unmatched)} unmatched: {', '.join(inline(k.name) for k in unmatched[:5])}"
     return (
         f"{len(profile.kernels)} kernels, {end}; {len(profile.absorbed)} nodes have none of"
         " their own: they are fused into others, whose time holds theirs"

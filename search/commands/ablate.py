@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from auxnas.backends.base import Step
-from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.genotype.console import OneLineCommand, print_json, say
+from auxnas.genotype.terminal import Terminal
 from auxnas.search.ablation import (
     COMPONENTS,
     Row,
@@ -167,7 +167,7 @@ class Bars:
 
 def _print(found: Mapping[str, Any]) -> None:
     """Both figures' numbers as tables."""
-    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    console = Terminal(file=sys.stdout)
     total = found["genotypes"]
     table = Table(title=f"rewards of {total} genotypes", title_justify="left")
     table.add_column("setup")
@@ -188,6 +188,6 @@ def _print(found: Mapping[str, Any]) -> None:
         kinds.add_row(row["auxiliary"], *middle, str(row["best"]))
     console.print(kinds)
     if found["failed"]:
-        click.echo(f"left out: {found['failed']} genotypes that failed in some setup")
+        say(f"left out: {found['failed']} genotypes that failed in some setup")
     for path in found["files"].values():
-        click.echo(path)
+        say(path)

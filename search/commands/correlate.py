@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.genotype.console import OneLineCommand, print_json, say
+from auxnas.genotype.terminal import Terminal
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.commands.train import OPTIONS, settings_like
@@ -83,7 +83,7 @@ def correlate(
 
 def _print(found: Mapping[str, Any]) -> None:
     """Architectures and correlations as tables."""
-    console = Console(file=sys.stdout, highlight=False, emoji=False)
+    console = Terminal(file=sys.stdout)
     rows = Table()
     for title in ("trial", "stage 1", "stage 2", "full training", "mIoU"):
         rows.add_column(title, justify="right")
@@ -100,9 +100,9 @@ def _print(found: Mapping[str, Any]) -> None:
     table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
     console.print(table)
     left_out = f"; not counted: {', '.join(found['ignored'])}" if found["ignored"] else ""
-    click.echo(f"full training is scored on {found['full_scored_on']}{left_out}")
+    say(f"full training is scored on {found['full_scored_on']}{left_out}")
     for path in found["files"].values():
-        click.echo(path)
+        say(path)
 
 
 _AFTER = {

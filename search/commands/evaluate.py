@@ -11,7 +11,7 @@ import click
 from auxnas.backends.latency import compiled_latency
 from auxnas.backends.options import SizeType
 from auxnas.backends.registry import backend
-from auxnas.genotype.console import OneLineCommand, atomic_write, print_json
+from auxnas.genotype.console import OneLineCommand, atomic_write, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.confusion import draw_confusion
@@ -81,8 +81,8 @@ def evaluate(
         print_json(found)
     else:
         print_table(work.task, counts, found)
-        click.echo(_figures(found))
-        click.echo(str(picture))
+        say(_figures(found))
+        say(str(picture))
 
 
 def _figures(found: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from auxnas.genotype.console import OneLineCommand, note, print_json
+from auxnas.genotype.console import OneLineCommand, note, print_json, say
 from auxnas.search.commands import options
 from auxnas.search.errors import SearchError
 from auxnas.search.export import export_trial
@@ -30,7 +30,7 @@ def status(folder: Path, as_json: bool) -> None:
         print_json(found)
         return
     for line in status_lines(found):
-        click.echo(line)
+        say(line)
 
 
 @click.command(cls=OneLineCommand)
@@ -105,7 +105,7 @@ def export(folder: Path, trial: int | None, best: int | None, output: Path, as_j
     for found in done:
         if found["weights"] is None:
             note(f"trial {found['trial']}: its weights were not kept, see the setting keep")
-        click.echo(found["command"])
+        say(found["command"])
 
 
 def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.genotype.console import OneLineCommand, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.config import Settings
@@ -71,8 +71,8 @@ def pretrain(
 
 
 def _print(found: dict[str, Any]) -> None:
-    click.echo(
+    say(
         f"mIoU {found['miou']:.4f}, fwIoU {found['fwiou']:.4f}, accuracy {found['accuracy']:.4f} "
         f"on {found['images']['val']} images of meta-val, with its own decoder"
     )
-    click.echo(found["weights"])
+    say(found["weights"])

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.genotype.console import CommandError, OneLineCommand, print_json
+from auxnas.genotype.console import CommandError, OneLineCommand, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 
@@ -53,7 +53,7 @@ def report(
     if as_json:
         print_json(found)
     else:
-        click.echo(found["report"])
+        say(found["report"])
 
 
 def _writer() -> Callable[[Path, Path | None, Path, Path], dict[str, Any]]:

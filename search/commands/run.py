@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from auxnas.genotype.console import OneLineCommand, note, print_json
+from auxnas.genotype.console import OneLineCommand, note, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.config import Settings
@@ -154,7 +154,7 @@ def _report(place: Workplace, as_json: bool) -> int:
     else:
         print_best(trials)
         for path in files.values():
-            click.echo(path)
+            say(path)
     if not files:
         note("error: no trial has a reward, see nassearch status")
     return 0 if files else 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.genotype.console import OneLineCommand, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.progress import clock, display_on_stderr
@@ -99,17 +99,17 @@ def _print(result: Mapping[str, Any]) -> None:
     """The result for people, and what to do with it."""
     scores = ", ".join(f"{name} {result[key]:.4f}" for name, key in _SCORES)
     height, width = result["size"]
-    click.echo(f"{scores} on {result['images']['val']} images, {clock(result['seconds'])}")
-    click.echo(
+    say(f"{scores} on {result['images']['val']} images, {clock(result['seconds'])}")
+    say(
         f"{result['parameters'] / 1e6:.3f} M parameters, "
         f"{result['multiply_adds'] / 1e6:.1f} M multiply-adds at {height}x{width}"
     )
     files = result["files"]
     for path in files.values():
-        click.echo(path)
+        say(path)
     if "genotype" in files:
         artefact = Path(files["weights"]).with_suffix(".onnx")
-        click.echo(
+        say(
             f"next: nascompile {files['genotype']} --weights {files['weights']} --output {artefact}"
         )
 
