@@ -12,6 +12,7 @@ from auxnas.search.commands.look import export, status, top
 from auxnas.search.commands.pretrain import pretrain
 from auxnas.search.commands.report import report
 from auxnas.search.commands.run import resume, run
+from auxnas.search.commands.settings import settings
 from auxnas.search.commands.train import train
 
 
@@ -21,5 +22,5 @@ def main() -> None:
 
 
 _SEARCH = (run, resume, status, top, report, export)
-for command in (*_SEARCH, pretrain, train, evaluate, correlate, ablate):
+for command in (*_SEARCH, pretrain, train, evaluate, correlate, ablate, settings):
     main.add_command(command)

@@ -34,13 +34,13 @@ def _ordered(value: tuple[float, float]) -> tuple[float, float]:
 
 def _sized(value: tuple[int, int]) -> tuple[int, int]:
     if not all(_STRIDE <= side <= _LONGEST for side in value):
-        raise ValueError(f"{_STRIDE} (the encoder's stride) to {_LONGEST} pixels a side")
+        raise ValueError(_SIDES)
     return value
 
 
 def _known(value: str) -> str:
     if re.fullmatch(r"synthetic(:\d+)?|(list|voc):.+", value) is None:
-        raise ValueError("synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT")
+        raise ValueError(_SOURCES)
     return value
 
 
@@ -54,20 +54,36 @@ def _name_of(value: Any) -> Any:
     return "null" if value is None else value
 
 
+def _takes(words: str) -> Any:
+    """Marks a type with what it takes, in words, for the listing of settings."""
+    return Field(json_schema_extra={"takes": words})
+
+
 _STRIDE, _LONGEST = 32, 8192
+_SIDES = f"{_STRIDE} (the encoder's stride) to {_LONGEST} pixels a side"
+_SOURCES = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT"
 LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
-Size = Annotated[tuple[Positive, Positive], AfterValidator(_sized)]
-Source = Annotated[str, AfterValidator(_known)]
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(_one_or_more), _takes("a name or a list of names")
+]
+Size = Annotated[
+    tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
+]
+Source = Annotated[str, AfterValidator(_known), _takes(_SOURCES)]
 Duration = Annotated[
     float,
     BeforeValidator(lambda value: seconds(value) if isinstance(value, str) else value),
     Field(gt=0, allow_inf_nan=False),
     PlainSerializer(duration, when_used="json-unless-none"),
+    _takes("a duration like 4h, 30m, 90s or 1h30m, or seconds"),
 ]
 """Seconds; written as ``4h``, ``30m``, ``90s`` or ``1h30m``."""
 Magnification = Annotated[float, Field(gt=0)]
-Range = Annotated[tuple[Magnification, Magnification], AfterValidator(_ordered)]
+Range = Annotated[
+    tuple[Magnification, Magnification],
+    AfterValidator(_ordered),
+    _takes("[smallest, largest], each more than 0"),
+]
 
 HARMLESS = (
     *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),

@@ -32,15 +32,37 @@ def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Secti
             the values that it takes.
     """
     values = kind().model_dump(mode="json")
-    known: dict[str, list[str]] = {}
-    for name, _ in dotted(values):
-        known.setdefault(name.rpartition(".")[2], []).append(name)
+    known = _by_last_part(values)
     for layer in layers:
         _overlay(values, {**_lifted(layer, values), **layer}, "", known)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         raise _settings_error(error) from None
+
+
+def unknown_setting(name: str, *kinds: type[Section]) -> SettingsError:
+    """The error of a dotted ``name`` that is no setting of any of the ``kinds``.
+
+    Groups of one name in several kinds have the same settings.
+    """
+    values: dict[str, Any] = {}
+    for kind in kinds:
+        values |= kind().model_dump(mode="json")
+    near = [known for known, _ in dotted(values) if name.startswith(f"{known}.")]
+    try:
+        _overlay(values, nested({name: {}}), "", _by_last_part(values))
+    except SettingsError as error:
+        return error
+    return SettingsError(name, "no such setting", f"perhaps {' or '.join(near)}")
+
+
+def _by_last_part(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The dotted names of nested values, by their last part."""
+    known: dict[str, list[str]] = {}
+    for name, _ in dotted(values):
+        known.setdefault(name.rpartition(".")[2], []).append(name)
+    return known
 
 
 def _lifted(layer: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, None]:
@@ -103,7 +125,9 @@ def _unknown(
     """Names the nearest sibling, or else the nearest of the ``known``, by their last part."""
     near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
     near = near or known[difflib.get_close_matches(name, known, 1, cutoff=0)[0]]
-    return SettingsError(f"{prefix}{name}", "no such setting", f"perhaps {' or '.join(near)}")
+    return SettingsError(
+        f"{prefix}{name}" or "''", "no such setting", f"perhaps {' or '.join(near)}"
+    )
 
 
 _PLAIN = {

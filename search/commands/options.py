@@ -71,7 +71,11 @@ run_folder = click.argument("folder", metavar="RUN", type=PATH)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 preset = click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
 sets = click.option(
-    "--set", "sets", type=AssignmentType(), multiple=True, help="Any other setting, lists as JSON."
+    "--set",
+    "sets",
+    type=AssignmentType(),
+    multiple=True,
+    help="Any setting that nassearch settings lists; lists as JSON.",
 )
 cache = click.option(
     "--cache",
