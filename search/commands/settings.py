@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from auxnas.genotype.console import OneLineCommand, print_json
+from auxnas.genotype.console import OneLineCommand, print_json, say
 from auxnas.search.commands import options
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings_list import KINDS, Setting, settings_list
@@ -43,15 +43,15 @@ def _print_command(command: str, rows: list[Setting], preset: str) -> None:
     """The settings of one command under a heading; nothing where there are none."""
     if not rows:
         return
-    click.echo(f"nassearch {command} --set NAME=VALUE, with preset {preset}:\n")
+    say(f"nassearch {command} --set NAME=VALUE, with preset {preset}:\n")
     for row in rows:
         value = _shown(row.preset)
         if row.preset != row.default:
             value += f" (default {_shown(row.default)})"
-        click.echo(f"{row.name} = {value}")
+        say(f"{row.name} = {value}")
         for text in (row.takes, row.description):
-            click.echo(textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    "))
-    click.echo()
+            say(textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    "))
+    say("")
 
 
 def _shown(value: Any) -> str:
