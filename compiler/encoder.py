@@ -8,6 +8,7 @@ the first inverted residual has its 1x1 expansion too, where the factor is 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from auxnas.compiler.builder import Builder
@@ -26,6 +27,24 @@ GROUPS = (
 """(expansion factor, channels, blocks, stride) of layers 2 to 8."""
 
 _PREFERENCE = (8, 6, 4, 3, 5, 7, 2)
+_WIDTHS = (1.0, 0.75, 0.5, 0.35, 0.25, 1.3, 1.4, *(n / 100 for n in range(5, 401)))
+"""Width multipliers to be recognised, those of published weights first."""
+
+
+class EncoderWidthError(CompilerError):
+    """Weights are those of an encoder of another width.
+
+    Attributes:
+        width: the width multiplier that they fit.
+    """
+
+    def __init__(self, place: str, width: float, expected: float) -> None:
+        self.width = width
+        super().__init__(place, f"an encoder of width {width:g}", f"one of width {expected:g}")
+
+
+Sides = Sequence[int]
+"""Shape of an array of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,31 @@ def scaled(channels: int, width: float) -> int:
     wanted = channels * width
     rounded = max(8, int(wanted + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+
+def check_width(found: Mapping[str, Sides], wanted: Mapping[str, Sides], place: str) -> None:
+    """Finds the weights of an encoder that is wider or narrower throughout.
+
+    Args:
+        found: the weights' shapes by our parameter names.
+        wanted: those of the encoder that they are for.
+        place: names the weights.
+
+    Raises:
+        EncoderWidthError: when ``found`` is all of such an encoder.
+    """
+    width, expected = _fitting_width(found), _fitting_width(wanted)
+    if width is not None and expected is not None and width != expected:
+        raise EncoderWidthError(place, width, expected)
+
+
+def _fitting_width(shapes: Mapping[str, Sides]) -> float | None:
+    """The first of ``_WIDTHS`` whose layers have the channels of these weights; None for none."""
+    names = ["encoder.layer1.conv.weight"]
+    names += [f"encoder.layer{layer}.0.project.conv.weight" for layer in range(2, len(GROUPS) + 2)]
+    found = [shapes[name][0] for name in names if shapes.get(name)]
+    channels = [STEM, *(base for _, base, _, _ in GROUPS)]
+    return next((w for w in _WIDTHS if [scaled(base, w) for base in channels] == found), None)
 
 
 def lower_encoder(builder: Builder, image: str, width: float) -> dict[int, FeatureMap]:

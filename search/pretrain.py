@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
 from auxnas.backends.registry import backend
-from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower_refinenet
+from auxnas.compiler import (
+    CompilerError,
+    Graph,
+    ModelSpec,
+    Program,
+    graph_weights,
+    lower_refinenet,
+)
+from auxnas.compiler.encoder import EncoderWidthError, check_width
 from auxnas.compiler.weights import fit, initial, load_weights, save_weights
 from auxnas.search.cache import digest
 from auxnas.search.config import PretrainSettings
@@ -240,9 +248,19 @@ def given_encoder(path: str, graph: Graph, classes: int) -> Encoder:
         CompilerError: when it cannot be read or does not fit.
         BackendUnavailable: for torchvision's, when torch is not installed.
     """
+    try:
+        return _read_encoder(path, graph, classes)
+    except EncoderWidthError as error:
+        expected = f"{error.expected}, or --set model.width={error.width:g}"
+        raise CompilerError(error.place, error.found, expected) from None
+
+
+def _read_encoder(path: str, graph: Graph, classes: int) -> Encoder:
     if path.endswith(".safetensors"):
         params, known = load_weights(path)
         if any(name.startswith(PREFIX) for name in params):
+            shapes = {name: weight.shape for name, weight in graph_weights(graph).items()}
+            check_width({name: value.shape for name, value in params.items()}, shapes, path)
             teacher = _taught_in(path, params, known, classes)
             return Encoder(fit(graph, params, path), teacher)
     load = backend("encoder", "torch")

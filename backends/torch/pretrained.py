@@ -18,7 +18,7 @@ from torch import Tensor
 
 from auxnas.backends.weights import is_state_dict
 from auxnas.compiler import CompilerError, Graph, graph_weights
-from auxnas.compiler.encoder import GROUPS
+from auxnas.compiler.encoder import GROUPS, check_width
 from auxnas.compiler.primitives import BATCH_NORM_EPSILON
 from auxnas.compiler.weights import load_weights
 
@@ -40,6 +40,7 @@ def load_encoder(path: str | Path, graph: Graph) -> dict[str, Array]:
     Raises:
         CompilerError: for a file that cannot be read, or naming the first parameter
             that is missing, unexpected or of another shape.
+        EncoderWidthError: for an encoder of another width.
     """
     values = _read(Path(path))
     if any(name.startswith("features.") for name in values):
@@ -51,6 +52,7 @@ def load_encoder(path: str | Path, graph: Graph) -> dict[str, Array]:
 
 
 def _check(found: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]], place: str) -> None:
+    check_width({name: value.shape for name, value in found.items()}, wanted, place)
     for name, shape in wanted.items():
         if name not in found:
             raise CompilerError(f"{place}: {name}", "missing", f"an array of {shape}")

@@ -97,6 +97,8 @@ def _execute(place: Workplace, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
     _ = place.learner
     place.refuse_thin()
+    if place.settings.encoder_weights is not None:
+        _ = place.encoder, place.teacher
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
         whole = place.evaluator

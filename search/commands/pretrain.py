@@ -51,6 +51,8 @@ def pretrain(
     """
     layers = [PRESETS[options.known_preset(preset)]]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
+    if settings.encoder_weights is not None:
+        raise click.UsageError("encoder_weights: pretrain begins anew, expected none")
     place = Workplace(settings, out.parent, cache_dir(cache), display_on_stderr())
 
     def work() -> int:

@@ -12,6 +12,7 @@ from torch import nn
 
 from auxnas.backends.torch import TorchRunner, build_module, load_encoder
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
+from auxnas.compiler.encoder import EncoderWidthError
 from auxnas.compiler.weights import initial, save_weights
 from auxnas.genotype import SearchSpace
 
@@ -189,6 +190,14 @@ def test_faults_of_their_file_are_named(theirs, tmp_path, change, message):
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(CompilerError, match=message):
         load_encoder(tmp_path / "w.pth", WHOLE)
+
+
+def test_an_encoder_of_another_width_is_named(checkpoint):
+    narrow = lower(GENOTYPE, ModelSpec(width=0.5))
+    with pytest.raises(
+        EncoderWidthError, match=r"an encoder of width 1, expected one of width 0\.5"
+    ):
+        load_encoder(checkpoint, narrow)
 
 
 class Trap:

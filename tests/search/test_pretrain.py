@@ -177,3 +177,36 @@ def test_errors_are_one_line(run, tmp_path, args, status, words):
     assert result.exit_code == status, result.output
     assert words in result.stderr.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--trials", "1", "--encoder-weights"],
+        ["train", "--genotype", "arch0", "--encoder-weights"],
+        ["ablate"],
+    ],
+)
+def test_an_encoder_of_another_width_is_answered_with_the_setting(run, tmp_path, command):
+    file = tmp_path / "narrow.safetensors"
+    assert run("pretrain", *TINY, "--epochs", "0", "--out", file).exit_code == 0
+    name, *words = command
+    if name == "ablate":
+        words = ["--count", "1", "--set", f"teacher={file}", "--set", f"encoder_weights={file}"]
+    else:
+        words.append(str(file))
+    result = run(name, *TINY, "--set", "model.width=0.35", *words, "--out", tmp_path / "out")
+    assert result.exit_code == 2, result.output
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert line == (
+        f"error: {file}: an encoder of width 0.1, expected one of width 0.35, "
+        "or --set model.width=0.1"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_pretraining_takes_no_weights(run, tmp_path):
+    words = ("--set", "encoder_weights=e.safetensors", "--out", tmp_path / "new.safetensors")
+    result = run("pretrain", *TINY, *words)
+    assert result.exit_code == 2
+    assert "encoder_weights: pretrain begins anew, expected none" in result.stderr
