@@ -16,13 +16,16 @@ from auxnas.backends.base import Learner
 from auxnas.compiler import cost
 from auxnas.genotype.errors import inline
 from auxnas.genotype.terminal import Terminal
-from auxnas.search.data import DataError, Dataset, open_dataset, parts
+from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
 from auxnas.search.errors import SearchError
 from auxnas.search.examples import ImageExamples, pixel_store
 from auxnas.search.networks import Network, Trained
 from auxnas.search.progress import Display
 from auxnas.search.resolving import resolve
 from auxnas.search.tasks import Segmentation
+
+META_VAL = "meta-val"
+"""The images that a search keeps apart from those it trains on."""
 
 
 def scores(task: Segmentation, counts: NDArray[Any]) -> dict[str, Any]:
@@ -62,12 +65,14 @@ class Evaluation:
         dataset: the images.
         size: (height, width) that they are brought to.
         task: scores.
+        part: which of the data the images are: ``train``, ``val`` or ``META_VAL``.
     """
 
     trained: Trained
     dataset: Dataset
     size: tuple[int, int]
     task: Segmentation
+    part: str
 
     @classmethod
     def of(
@@ -77,6 +82,7 @@ class Evaluation:
         size: tuple[int, int] | None = None,
         part: str | None = None,
         ignore: Sequence[str] = (),
+        meta_train: float | None = None,
     ) -> Evaluation:
         """What is asked for on a command line.
 
@@ -86,6 +92,8 @@ class Evaluation:
             size: of the images; None for the network's own.
             part: ``train`` or ``val``; None for ``val`` where there is one.
             ignore: classes that count in no mean.
+            meta_train: the share of ``train`` that the network was trained on, where that is
+                known: without ``val`` the rest is taken.
 
         Raises:
             DataError: when there are no such data.
@@ -96,23 +104,28 @@ class Evaluation:
         if size is not None:
             resolve({"data": {"size": size}})
         size = size or _own_size(trained)
-        dataset = _open(trained, source, size, part)
+        without = "train" if meta_train is None else META_VAL
+        part = part or ("val" if "val" in parts(source) else without)
+        dataset = _open(trained, source, size, "train" if part == META_VAL else part)
         names = _same_classes(trained, dataset)
-        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)))
+        if part == META_VAL and meta_train is not None:
+            dataset = split(dataset, meta_train)[1]
+        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)), part)
 
     def run(self, learner: Learner, batch_size: int, cache: Path, display: Display) -> Any:
         """The confusion matrix, (classes, classes) counts: row truth, column guess."""
         pixels = pixel_store(self.dataset, cache, display)
         images = ImageExamples(pixels, tuple(range(len(self.dataset))))
-        display.say(f"scoring {self.trained.path} on {len(images)} images of {self.dataset.name}")
+        which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
+        images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
+        display.say(f"scoring {self.trained.path} on {images_of}")
         classes = len(self.task.classes)
         return learner.confusion(self.trained.program, images, classes, batch_size)
 
 
-def _open(trained: Trained, source: str, size: tuple[int, int], part: str | None) -> Dataset:
+def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:
     """The images; data that do not name their classes have as many as the network."""
     own = trained.network.spec.classes
-    part = part or ("val" if "val" in parts(source) else "train")
     try:
         return open_dataset(source, classes=own, size=size, part=part)
     except DataError as error:

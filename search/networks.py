@@ -12,7 +12,10 @@ from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, low
 from auxnas.compiler.refinenet import CHANNELS
 from auxnas.compiler.weights import fit, load_weights, save_weights
 from auxnas.genotype import Genotype, parse, to_json
-from auxnas.search.weights import shipped, usage
+from auxnas.search.folders import SEARCH, kinds
+from auxnas.search.journal import Journal
+from auxnas.search.trials import best_of
+from auxnas.search.weights import shipped, usage, weights_file
 
 LWRF = "lwrf"
 """What Light-Weight RefineNet is called where a genotype is expected."""
@@ -105,8 +108,11 @@ def save_network(
 def read_network(place: Path) -> Trained:
     """The network in a file, or in the folder of a training or of a run.
 
+    Of a run it is that of its best trial so far, as the journal says, whatever else is there.
+
     Raises:
         CompilerError: when there is none, or it is damaged.
+        JournalError: when a run's journal cannot be read.
     """
     path = _file(place)
     params, texts = load_weights(path)
@@ -122,9 +128,15 @@ def read_network(place: Path) -> Trained:
 
 
 def _file(place: Path) -> Path:
-    """The weights in a folder: of a training, else of a run; or the file itself."""
+    """The weights in a folder: of the best trial of a run, or of a training; or the file itself."""
     if not place.is_dir():
         return place
+    if SEARCH in kinds(place):
+        with Journal(place) as journal:
+            best = best_of(journal.trials())
+        if not best:
+            raise CompilerError(str(place), "no trial has a reward", "one at least")
+        return weights_file(place, best[0].number)
     for name in (WEIGHTS, "best.safetensors"):
         if (place / name).is_file():
             return place / name

@@ -15,6 +15,7 @@ from auxnas.search.durations import duration
 from auxnas.search.environment import lines
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.executors import Executor, Inline
+from auxnas.search.folders import SEARCH, refuse_other_kind
 from auxnas.search.journal import Journal
 from auxnas.search.lock import run_lock
 from auxnas.search.rescue import NAME, mend
@@ -38,12 +39,14 @@ def execute(place: Workplace) -> list[Trial]:
 
     Raises:
         RunLockedError: when another process runs in this folder.
-        SettingsError: naming the first setting that differs from the run's.
+        SettingsError: naming the first setting that differs from the run's, or what else is in
+            the folder.
         JournalError: when data, encoder or teacher have changed since, or the journal cannot be
             read or written.
         SearchError: when no genotype is within the limits, or a worker cannot work.
     """
     start = monotonic()
+    refuse_other_kind(place.folder, SEARCH)
     if not (place.folder / NAME).exists():
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)

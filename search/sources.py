@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from auxnas.genotype import Genotype, zoo
+from auxnas.search.config import DataSettings
 from auxnas.search.errors import SearchError
+from auxnas.search.folders import SEARCH, TRAINING, kinds
 from auxnas.search.journal import Journal
 from auxnas.search.networks import LWRF
 from auxnas.search.rescue import NAME
-from auxnas.search.training_config import like_search
+from auxnas.search.resolving import resolve
+from auxnas.search.training_config import TrainingSettings, like_search
 from auxnas.search.trials import Trial, best_of
 
 
@@ -64,6 +68,41 @@ def numbered(folder: Path, trials: Sequence[Trial], number: str) -> Trial:
     if number.isdecimal() and 1 <= int(number) <= len(trials):
         return trials[int(number) - 1]
     raise SearchError(f"{folder}:{number}", "no such trial", f"best, or 1..{len(trials)}")
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """The data that a run or a training was on.
+
+    Attributes:
+        settings: which data, and how they were split.
+        ignore: the classes that counted in no score.
+        key: names the pixels of their training part by content.
+    """
+
+    settings: DataSettings
+    ignore: tuple[str, ...]
+    key: str | None
+
+
+def own_data(folder: Path) -> OwnData:
+    """What the folder of a run or of a training knows of its data.
+
+    Raises:
+        SearchError: when it is neither.
+        JournalError: when a run's journal cannot be read.
+        SettingsError: when the settings in it are none of ours.
+    """
+    if SEARCH in kinds(folder):
+        with Journal(folder) as journal:
+            meta = journal.meta()
+        settings = resolve(meta.get("settings", {}))
+        return OwnData(settings.data, settings.ignored, meta.get("data"))
+    if (folder / TRAINING).is_file():
+        begun = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+        known = resolve(begun["settings"], kind=TrainingSettings)
+        return OwnData(known.data, known.task.ignore or (), begun.get("data"))
+    raise SearchError(str(folder), "neither a run nor a training", "--data")
 
 
 def layer_of(run: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from auxnas.search.checkpoint import Checkpoint, Entry
 from auxnas.search.data import Dataset, open_dataset, parts
 from auxnas.search.evaluation import figures, scores
 from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
+from auxnas.search.folders import TRAINING, refuse_other_kind
 from auxnas.search.identity import settle, write_json
 from auxnas.search.lock import run_lock
 from auxnas.search.networks import WEIGHTS, Network, save_network
@@ -34,8 +35,8 @@ from auxnas.search.training import LongTraining, taught
 from auxnas.search.training_config import TrainingSettings
 from auxnas.search.workplace import Workplace
 
-BEGUN, RESULT, GENOTYPE = "training.json", "result.json", "genotype.json"
-"""What a training is, what came out of it, and its genotype; in its folder."""
+RESULT, GENOTYPE = "result.json", "genotype.json"
+"""What came out of a training, and its genotype; in its folder."""
 
 
 @dataclass(frozen=True)
@@ -172,14 +173,16 @@ def train(place: TrainingPlace) -> dict[str, Any]:
 
     Raises:
         RunLockedError: when another process trains in this folder.
-        SettingsError: naming what differs from the training that was begun here.
+        SettingsError: naming what differs from the training that was begun here, or what
+            else is in the folder.
         TrialFailure: when training fails.
     """
+    refuse_other_kind(place.folder, "a training")
     if not place.folder.exists():
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
-        settle(place.folder / BEGUN, place.settings, place.identity())
+        settle(place.folder / TRAINING, place.settings, place.identity())
         if (place.folder / RESULT).is_file():
             found: dict[str, Any] = json.loads((place.folder / RESULT).read_text())
             place.display.say(f"{place.folder}: trained already")

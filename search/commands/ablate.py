@@ -31,6 +31,7 @@ from auxnas.search.config import Settings
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluator import StageProgress
 from auxnas.search.examples import pixel_key
+from auxnas.search.folders import ABLATION, refuse_other_kind
 from auxnas.search.identity import settle, write_json
 from auxnas.search.lock import run_lock
 from auxnas.search.plots import require_matplotlib
@@ -44,7 +45,6 @@ OPTIONS = options.SETTINGS | {
 }
 """The settings that have an option of their own."""
 
-BEGUN = "ablation.settings.json"
 _PARTS = 1000
 
 
@@ -95,6 +95,7 @@ def ablate(
 
 def _execute(place: Workplace, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
+    refuse_other_kind(place.folder, "an ablation")
     _ = place.learner
     place.refuse_thin()
     if place.settings.encoder_weights is not None:
@@ -107,7 +108,7 @@ def _execute(place: Workplace, count: int) -> dict[str, Any]:
             "encoder": params_digest(place.encoder_params),
             "teacher": place.teacher and params_digest(place.teacher.params),
         }
-        settle(place.folder / BEGUN, place.settings, rest)
+        settle(place.folder / ABLATION, place.settings, rest)
         chosen = genotypes(place.space, count, place.settings.seed)
         with Bars(place.display, count) as bars:
             seed = place.settings.seed

@@ -16,6 +16,7 @@ from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.commands.train import OPTIONS, settings_like
 from auxnas.search.correlation import choose, plot, report, train_all
+from auxnas.search.folders import refuse_other_kind
 from auxnas.search.identity import write_json
 from auxnas.search.journal import Journal
 from auxnas.search.plots import require_matplotlib
@@ -61,6 +62,7 @@ def correlate(
     rewarded_alike = ("task.ignore", resolve(meta["settings"]).ignored)
     settings = settings_like(preset, folder, OPTIONS, named, [rewarded_alike, *sets])
     out = out or folder / "correlate"
+    refuse_other_kind(out, "a correlation")
     display = display_on_stderr()
 
     def place_of(trial: Trial) -> TrainingPlace:

@@ -11,14 +11,17 @@ import click
 from auxnas.backends.latency import compiled_latency
 from auxnas.backends.options import SizeType
 from auxnas.backends.registry import backend
-from auxnas.genotype.console import OneLineCommand, atomic_write, print_json, say
+from auxnas.genotype.console import OneLineCommand, atomic_write, note, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.confusion import draw_confusion
+from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
 from auxnas.search.evaluation import Evaluation, figures, print_table, scores
+from auxnas.search.examples import pixel_key
 from auxnas.search.networks import read_network
 from auxnas.search.progress import display_on_stderr
+from auxnas.search.sources import own_data
 
 FORMATS = (".png", ".jpg", ".webp")
 """What a picture may be."""
@@ -26,7 +29,7 @@ FORMATS = (".png", ".jpg", ".webp")
 
 @click.command("eval", cls=OneLineCommand)
 @click.argument("weights", metavar="WEIGHTS", type=options.PATH)
-@click.option("--data", metavar="SPEC", required=True, help=options.DATA_HELP)
+@click.option("--data", metavar="SPEC", help=f"{options.DATA_HELP}  [default: those of the folder]")
 @click.option("--part", type=click.Choice(PARTS), help="Of the data.  [default: val if there is]")
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option("--ignore", multiple=True, metavar="CLASS", help="Counts in no mean.")
@@ -39,7 +42,7 @@ FORMATS = (".png", ".jpg", ".webp")
 @options.as_json
 def evaluate(
     weights: Path,
-    data: str,
+    data: str | None,
     part: str | None,
     size: tuple[int, int] | None,
     ignore: tuple[str, ...],
@@ -53,22 +56,25 @@ def evaluate(
 ) -> None:
     """Score WEIGHTS, or the network in the folder of a training or a run, on labelled images.
 
-    Images and labels are brought to the network's size, as in training.
+    Images and labels are brought to the network's size, as in training. The network of a run is
+    that of its best trial. A folder knows its data, and which classes counted; without a part to
+    validate on the images are those of meta-val, which nothing was trained on.
     """
     if picture is not None and picture.suffix.lower() not in FORMATS:
         words = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
         raise click.BadParameter(words, param_hint="--picture")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
-    work = Evaluation.of(read_network(weights), data, size, part, ignore)
+    work = _evaluation(weights, data, size, part, ignore)
     trainer = backend("learner", learner)(threads=threads)
     counts = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
-    picture = picture or work.trained.path.with_name("confusion.png")
+    picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
     with atomic_write(picture) as path:
         draw_confusion(counts, work.task.classes, path)
     found = {
         "weights": str(work.trained.path),
         "data": work.dataset.name,
+        "part": work.part,
         "images": len(work.dataset),
         **scores(work.task, counts),
         **figures(work.trained.network, work.size),
@@ -83,6 +89,36 @@ def evaluate(
         print_table(work.task, counts, found)
         say(_figures(found))
         say(str(picture))
+
+
+def _evaluation(
+    weights: Path,
+    data: str | None,
+    size: tuple[int, int] | None,
+    part: str | None,
+    ignore: tuple[str, ...],
+) -> Evaluation:
+    """What is scored on what: where no data are given, on those that the folder was of."""
+    if data is not None:
+        return Evaluation.of(read_network(weights), data, size, part, ignore)
+    if not weights.is_dir():
+        raise click.UsageError("--data: expected, WEIGHTS is not the folder of a run or a training")
+    own = own_data(weights)
+    settings = own.settings
+    note(f"data: {settings.source}, those of {weights}")
+    work = Evaluation.of(
+        read_network(weights),
+        settings.source,
+        size,
+        part,
+        ignore or own.ignore,
+        settings.meta_train,
+    )
+    if work.part != "val" and own.key is not None:
+        whole = open_dataset(settings.source, classes=settings.classes, size=settings.size)
+        if pixel_key(whole) != own.key:
+            note(f"warning: {settings.source}: not what {weights} was trained on any more")
+    return work
 
 
 def _figures(found: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.genotype.console import CommandError, OneLineCommand, print_json, say
+from auxnas.genotype.console import CommandError, OneLineCommand, note, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 
@@ -50,6 +50,9 @@ def report(
             raise
         words = f"{folder / NAME}: {error.strerror}, expected --output with another place"
         raise CommandError(words) from error
+    if found["incomparable"]:
+        reasons = "; ".join(found["incomparable"])
+        note(f"warning: rewards of {folder} and {against} do not compare: {reasons}")
     if as_json:
         print_json(found)
     else:

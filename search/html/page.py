@@ -18,7 +18,7 @@ from auxnas.genotype.drawing import draw
 from auxnas.genotype.pictures import svg
 from auxnas.search.html import charts, costs, diagnostics, tables, words
 from auxnas.search.html.predictions import predictions
-from auxnas.search.html.runs import Run, read_run, told_apart
+from auxnas.search.html.runs import Run, incomparable, read_run, told_apart
 from auxnas.search.html.tables import Table
 from auxnas.search.progress import clock
 
@@ -99,7 +99,12 @@ def write_report(folder: Path, against: Path | None, output: Path, cache: Path) 
     text = page(runs, cache, datetime.now(UTC))
     with atomic_write(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return {"report": str(output), "trials": len(runs[0].ended), "scored": len(runs[0].scored)}
+    return {
+        "report": str(output),
+        "trials": len(runs[0].ended),
+        "scored": len(runs[0].scored),
+        "incomparable": incomparable(*runs) if len(runs) > 1 else [],
+    }
 
 
 def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
@@ -129,6 +134,7 @@ def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
         run=runs[0],
         names=_names(runs),
         against=runs[1] if len(runs) > 1 else None,
+        incomparable="; ".join(incomparable(*runs)) if len(runs) > 1 else "",
         sections=[section for section in sections if section is not None],
         written=f"{now:%Y-%m-%d %H:%M} UTC",
     )

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from auxnas.search.errors import SettingsError
 from auxnas.search.journal import Journal, Session
 from auxnas.search.lock import holder
+from auxnas.search.resolving import resolve
 from auxnas.search.trials import PENDING, SCORED, Rejection, Trial, best_of
 
 
@@ -94,6 +96,47 @@ def read_run(folder: Path) -> Run:
             writer=holder(folder),
             salvaged=journal.salvaged,
         )
+
+
+def incomparable(run: Run, other: Run) -> list[str]:
+    """In words, why rewards of the two runs say nothing of each other; empty where they do.
+
+    Data are compared by content, whatever they are called.
+    """
+    try:
+        first, second = (resolve(each.settings) for each in (run, other))
+    except SettingsError as error:
+        return [f"settings of another version ({error})"]
+    reasons = []
+    if (
+        None not in (found := [each.meta.get("data") for each in (run, other)])
+        and found[0] != found[1]
+    ):
+        reasons.append(_other_data(run, other))
+    pairs = {
+        "data.meta_train": (first.data.meta_train, second.data.meta_train),
+        "task.ignore": (list(first.ignored), list(second.ignored)),
+        "latency.target_ms": (first.latency.target_ms, second.latency.target_ms),
+        "latency.exponent": (first.latency.exponent, second.latency.exponent),
+    }
+    if first.latency.target_ms is None and second.latency.target_ms is None:
+        del pairs["latency.exponent"]
+    return reasons + [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]
+
+
+def _other_data(run: Run, other: Run) -> str:
+    """What of the data differs, as far as the runs say."""
+    data = [each.settings.get("data", {}) for each in (run, other)]
+    sizes = ["x".join(map(str, found.get("size", ()))) for found in data]
+    counts = [len(each.meta.get("classes", ())) for each in (run, other)]
+    sources = [str(found.get("source")) for found in data]
+    if sources[0] != sources[1]:
+        return f"data {sources[0]} and {sources[1]}"
+    if sizes[0] != sizes[1]:
+        return f"images at {sizes[0]} and {sizes[1]}"
+    if counts[0] != counts[1]:
+        return f"{counts[0]} and {counts[1]} classes"
+    return f"{sources[0]}, which changed in between"
 
 
 def told_apart(run: Run, other: Run) -> list[Run]:

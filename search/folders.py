@@ -1,0 +1,31 @@
+"""Folders of results: one holds a search, a training or an ablation, and no two of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auxnas.search.errors import SettingsError
+from auxnas.search.rescue import BACKUP, NAME
+
+TRAINING, ABLATION = "training.json", "ablation.settings.json"
+"""What a training or an ablation was begun as, in its folder."""
+SEARCH = "a search"
+
+_MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABLATION,)}
+"""Files that tell what a folder holds; nothing else has their names."""
+
+
+def kinds(folder: Path) -> list[str]:
+    """What the folder holds, in words."""
+    return [kind for kind, names in _MARKS.items() if any((folder / n).is_file() for n in names)]
+
+
+def refuse_other_kind(folder: Path, kind: str) -> None:
+    """Finds a folder that holds something else than ``kind``.
+
+    Raises:
+        SettingsError: naming the folder and what is in it.
+    """
+    other = next((found for found in kinds(folder) if found != kind), None)
+    if other is not None:
+        raise SettingsError(str(folder), f"holds {other}", f"another --out for {kind}")
