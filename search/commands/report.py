@@ -50,7 +50,7 @@ def report(
             raise
         words = f"{folder / NAME}: {error.strerror}, expected --output with another place"
         raise CommandError(words) from error
-    if found["incomparable"]:
+    if found.get("incomparable"):
         reasons = "; ".join(found["incomparable"])
         note(f"warning: rewards of {folder} and {against} do not compare: {reasons}")
     if as_json:

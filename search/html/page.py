@@ -99,12 +99,8 @@ def write_report(folder: Path, against: Path | None, output: Path, cache: Path) 
     text = page(runs, cache, datetime.now(UTC))
     with atomic_write(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return {
-        "report": str(output),
-        "trials": len(runs[0].ended),
-        "scored": len(runs[0].scored),
-        "incomparable": incomparable(*runs) if len(runs) > 1 else [],
-    }
+    found = {"report": str(output), "trials": len(runs[0].ended), "scored": len(runs[0].scored)}
+    return found if against is None else found | {"incomparable": incomparable(*runs)}
 
 
 def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
