@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from auxnas.compiler import Program, Size
+from auxnas.compiler import CompilerError, Program, Size
+from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
 
 Array = np.ndarray[Any, Any]
 IGNORE = 255
@@ -53,12 +54,27 @@ class ExportOptions:
         precision: ``fp32`` or ``fp16``: of weights and of what is computed between the
             ends, which stay float32. ``int8`` is written as ``fp32``, to be quantised.
         opset: version of the ONNX operators.
+
+    Raises:
+        CompilerError: naming the field that is out of range.
     """
 
     size: Size | None = (512, 512)
     batch: int | None = 1
     precision: str = "fp32"
     opset: int = 18
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            check_type("size", self.size, tuple)
+            if len(self.size) != 2:
+                raise CompilerError("size", repr(self.size), "(height, width)")
+            for name, side in zip(("height", "width"), self.size, strict=True):
+                check_integer(f"size: {name}", side, 1)
+        if self.batch is not None:
+            check_integer("batch", self.batch, 1)
+        check_choice("precision", self.precision, ("fp32", "fp16", "int8"))
+        check_integer("opset", self.opset, 1)
 
 
 class Exporter(Protocol):
@@ -119,6 +135,9 @@ class Optimiser:
         decay: weight decay.
         beta2: of Adam, the decay of the squared gradients' average.
         epsilon: of Adam, added to that average's root.
+
+    Raises:
+        CompilerError: naming the field that is out of range.
     """
 
     prefix: str
@@ -128,6 +147,14 @@ class Optimiser:
     decay: float = 0.0
     beta2: float = 0.999
     epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_type("optimiser.prefix", self.prefix, str)
+        check_choice("optimiser.kind", self.kind, ("adam", "sgd"))
+        for name in ("rate", "decay", "epsilon"):
+            check_number(f"optimiser.{name}", getattr(self, name))
+        for name in ("momentum", "beta2"):
+            check_number(f"optimiser.{name}", getattr(self, name), 0, 1, below=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +176,9 @@ class Recipe:
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
         frozen: whether batch norm uses its statistics as they are, in training too.
+
+    Raises:
+        CompilerError: naming the field that is out of range.
     """
 
     epochs: int
@@ -161,6 +191,18 @@ class Recipe:
     poly: float = 0.0
     full_size: bool = False
     frozen: bool = False
+
+    def __post_init__(self) -> None:
+        check_integer("recipe.epochs", self.epochs)
+        check_integer("recipe.batch_size", self.batch_size, 1)
+        check_type("recipe.optimisers", self.optimisers, tuple)
+        for number, optimiser in enumerate(self.optimisers):
+            check_type(f"recipe.optimisers[{number}]", optimiser, Optimiser)
+        check_number("recipe.polyak", self.polyak, 0, 1, below=True)
+        for name in ("auxiliary", "distillation", "clip_norm", "poly"):
+            check_number(f"recipe.{name}", getattr(self, name))
+        for name in ("full_size", "frozen"):
+            check_type(f"recipe.{name}", getattr(self, name), bool)
 
 
 State = Mapping[str, Array]
@@ -265,11 +307,18 @@ class PolicyStep:
         rate: Adam's learning rate (paper: 1e-4).
         entropy: weight of the mean entropy of a choice.
         max_norm: largest norm of the gradient; 0 for no limit.
+
+    Raises:
+        CompilerError: naming the field that is out of range.
     """
 
     rate: float = 1e-4
     entropy: float = 0.0
     max_norm: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "entropy", "max_norm"):
+            check_number(f"policy.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,25 @@ from auxnas.backends.int8 import Int8Options
 from auxnas.backends.registry import backend
 from auxnas.backends.verification import Difference, tolerance
 from auxnas.backends.weights import Weights
-from auxnas.compiler import Graph, ModelSpec, Program, Size
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, Size
+from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.passes import INFERENCE
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import Genotype, to_json
 
 Array = np.ndarray[Any, Any]
+
+
+_TYPES: dict[str, type] = {
+    "genotype": Genotype,
+    "spec": ModelSpec,
+    "output": Path,
+    "target": str,
+    "interface": Interface,
+    "options": ExportOptions,
+    "disabled": tuple,
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,9 @@ class Request:
         seed: of random weights and noise.
         disabled: names of passes to leave out.
         int8: how to quantise, for that precision.
+
+    Raises:
+        CompilerError: naming the field that is not of its type or out of range.
     """
 
     genotype: Genotype
@@ -59,6 +74,17 @@ class Request:
     seed: int = 0
     disabled: tuple[str, ...] = ()
     int8: Int8Options | None = None
+
+    def __post_init__(self) -> None:
+        for name, wanted in _TYPES.items():
+            check_type(f"request.{name}", getattr(self, name), wanted)
+        if self.tolerance is not None:
+            check_number("request.tolerance", self.tolerance)
+        check_integer("request.seed", self.seed)
+        if self.options.precision == "int8" and self.int8 is None:
+            raise CompilerError("request.int8", "None", "Int8Options, for that precision")
+        for name in self.disabled:
+            check_choice("request.disabled", name, [each.name for each in INFERENCE])
 
     @property
     def size(self) -> Size:

@@ -12,16 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.errors import CompilerError, check_choice, check_number, check_type
 from auxnas.compiler.ir import Graph, Node, Program, make_node
 from auxnas.compiler.primitives import MOST_LABELS
 from auxnas.compiler.shapes import infer_shapes
+from auxnas.genotype.errors import shown
 
 HEADS = ("logits", "probabilities", "labels")
 FORMATS = ("nchw-float", "nhwc-uint8")
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+NEAR, FAR = 1e-6, 1e6
+"""Bounds of a normalisation's numbers, within which float32 holds what comes of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Interface:
         deviation: per channel, of RGB / 255.
 
     Raises:
-        CompilerError: for an unknown head or format.
+        CompilerError: for an unknown head or format, or a normalisation that is none.
     """
 
     head: str = "logits"
@@ -48,9 +51,14 @@ class Interface:
     deviation: Sequence[float] = IMAGENET_DEVIATION
 
     def __post_init__(self) -> None:
-        for name, value, known in (("head", self.head, HEADS), ("format", self.format, FORMATS)):
-            if value not in known:
-                raise CompilerError(name, repr(value), f"one of {', '.join(known)}")
+        check_choice("head", self.head, HEADS)
+        check_choice("format", self.format, FORMATS)
+        check_type("resize", self.resize, bool)
+        for name, values, least in (("mean", self.mean, -FAR), ("deviation", self.deviation, NEAR)):
+            if not isinstance(values, tuple | list) or len(values) != 3:
+                raise CompilerError(name, shown(values), "3 numbers")
+            for channel, value in enumerate(values):
+                check_number(f"{name}[{channel}]", value, least, FAR)
 
 
 def parse_normalisation(value: Any, place: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -16,11 +16,24 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.errors import CompilerError, check_type
 from auxnas.compiler.primitives import Primitive, primitive
+from auxnas.genotype.errors import shown
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+_NAME = re.compile(r"[\w.]+")
+_NAMES = "letters, digits, dots and underscores"
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _is_attribute(value: object) -> bool:
+    return type(value) is tuple and len(value) == 2 and _is_name(value[0]) and type(value[1]) is int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,10 @@ class Node:
         attrs: all attributes as sorted (name, value) pairs.
         param: prefix of its parameters' names: ``<param>.weight`` is the key in a state
             dict, in a safetensors file and among the ONNX initialisers.
+
+    Raises:
+        CompilerError: when a field is not of its type, a name could not be read again, or
+            there is no such primitive; ``verify_graph`` checks the rest.
     """
 
     name: str
@@ -41,6 +58,20 @@ class Node:
     inputs: tuple[str, ...] = ()
     attrs: tuple[tuple[str, int], ...] = ()
     param: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _is_name(self.name):
+            raise CompilerError("node.name", shown(self.name), _NAMES)
+        primitive(self.op, self.name)
+        for place, value, fits in (
+            ("inputs", self.inputs, _is_name),
+            ("attrs", self.attrs, _is_attribute),
+        ):
+            if type(value) is not tuple or not all(map(fits, value)):
+                expected = "a tuple of names" if place == "inputs" else "(name, integer) pairs"
+                raise CompilerError(f"{self.name}.{place}", shown(value), expected)
+        if self.param is not None and not _is_name(self.param):
+            raise CompilerError(f"{self.name}.param", shown(self.param), _NAMES)
 
     @property
     def record(self) -> Primitive:
@@ -54,6 +85,10 @@ class Node:
         attrs = ", ".join(f"{name}={value}" for name, value in self.attrs)
         operands = ", ".join(self.inputs) + (f"; {attrs}" if attrs else "")
         return f"{self.name} = {self.op}({operands})" + (f" @{self.param}" if self.param else "")
+
+
+def _is_output(value: object) -> bool:
+    return type(value) is tuple and len(value) == 2 and all(map(_is_name, value))
 
 
 def make_node(
@@ -77,10 +112,19 @@ class Graph:
     """Nodes in topological order, and which of them are outputs under which name.
 
     The order of ``nodes`` is the order of execution.
+
+    Raises:
+        CompilerError: when a field is not of its type; ``verify_graph`` checks the rest.
     """
 
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if type(self.nodes) is not tuple or not all(type(node) is Node for node in self.nodes):
+            raise CompilerError("graph.nodes", shown(self.nodes), "a tuple of Nodes")
+        if type(self.outputs) is not tuple or not all(map(_is_output, self.outputs)):
+            raise CompilerError("graph.outputs", shown(self.outputs), "(name, node's name) pairs")
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -174,17 +218,32 @@ def parse_graph(text: str) -> Graph:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):
         if line.startswith("return "):
-            pairs = [pair.strip().split("=") for pair in line.removeprefix("return ").split(",")]
-            return Graph(tuple(nodes), tuple((name, node) for name, node in pairs))
+            pairs = _pairs(line.removeprefix("return "), f"line {number}")
+            return Graph(tuple(nodes), tuple(pairs))
         match = _NODE.fullmatch(line)
         if match is None:
             raise CompilerError(f"line {number}", repr(line), "name = op(inputs; attrs) @param")
         name, op, inputs, attrs, param = match.groups()
         operands = [operand.strip() for operand in inputs.split(",") if operand.strip()]
-        pairs = [pair.strip().split("=") for pair in (attrs or "").split(",") if pair.strip()]
+        pairs = _pairs(attrs or "", f"line {number}")
+        if not all(re.fullmatch(r"-?\d{1,18}", value) for _, value in pairs):
+            raise CompilerError(f"line {number}", shown(attrs), "attribute=integer, ...")
         values = {key: int(value) for key, value in pairs}
         nodes.append(make_node(name, op, operands, param, **values))
     raise CompilerError("graph", "no return line", "return name=node, ...")
+
+
+def _pairs(text: str, place: str) -> list[tuple[str, str]]:
+    """The pairs of ``a=b, c=d``.
+
+    Raises:
+        CompilerError: naming ``place``, for another form.
+    """
+    found = [tuple(part.strip().split("=")) for part in text.split(",") if part.strip()]
+    pairs = [(pair[0], pair[1]) for pair in found if len(pair) == 2]
+    if len(pairs) < len(found):
+        raise CompilerError(place, shown(text), "name=value, ...")
+    return pairs
 
 
 @dataclass(frozen=True)
@@ -196,8 +255,16 @@ class Program:
         params: parameter arrays, keyed ``<param>.<suffix>``; more than the graph needs
             is allowed (another graph of the same network may need them).
         name: what it is a program of, for messages and null backends.
+
+    Raises:
+        CompilerError: when a field is not of its type; ``verify`` checks the rest.
     """
 
     graph: Graph
     params: Mapping[str, np.ndarray[Any, Any]] = field(repr=False)
     name: str = ""
+
+    def __post_init__(self) -> None:
+        check_type("program.graph", self.graph, Graph)
+        check_type("program.params", self.params, Mapping)
+        check_type("program.name", self.name, str)

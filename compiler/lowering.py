@@ -25,10 +25,8 @@ def lower(genotype: Genotype, spec: ModelSpec) -> Graph:
     deviation. Any H and W of at least 1 go.
 
     Raises:
-        GenotypeError: when the genotype is not a member of its space.
         CompilerError: when an operation of its vocabulary does not make a graph.
     """
-    genotype.space.check(genotype)
     builder = Builder()
     image = builder.add("image", "input", channels=3)
     layers = lower_encoder(builder, image, spec.width)

@@ -386,7 +386,7 @@ def primitive(name: str, place: str) -> Primitive:
     Raises:
         CompilerError: when there is no such primitive.
     """
-    record = PRIMITIVES.get(name)
+    record = PRIMITIVES.get(name) if isinstance(name, str) else None
     if record is None:
         known = ", ".join(PRIMITIVES)
         raise CompilerError(place, f"unknown primitive {name!r}", f"one of {known}")

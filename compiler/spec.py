@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.errors import CompilerError, check_choice, check_integer, check_number
 
 AUXILIARY = ("none", "classifier", "cell")
+MOST_CHANNELS = 1 << 16
+"""Channels of a feature map at most; a number above is a mistake, or memory without end."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,11 @@ class ModelSpec:
     width: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, least in (("classes", 1), ("agg_size", 1), ("sep_repeats", 1)):
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise CompilerError(name, repr(value), f"an integer of at least {least}")
-        if self.auxiliary not in AUXILIARY:
-            raise CompilerError("auxiliary", repr(self.auxiliary), f"one of {AUXILIARY}")
-        if not isinstance(self.width, int | float) or not 0.05 <= self.width <= 4:
-            raise CompilerError("width", repr(self.width), "a number from 0.05 to 4")
+        check_integer("classes", self.classes, 1, MOST_CHANNELS)
+        check_integer("agg_size", self.agg_size, 1, MOST_CHANNELS)
+        check_integer("sep_repeats", self.sep_repeats, 1, 100)
+        check_choice("auxiliary", self.auxiliary, AUXILIARY)
+        check_number("width", self.width, 0.05, 4)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data."""

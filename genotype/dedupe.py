@@ -43,26 +43,18 @@ def dedupe(genotypes: Iterable[Genotype], level: Level = "isomorphism") -> Dedup
     many genotypes of one space see ``genotype.batch.dedupe_tokens``.
 
     Raises:
-        GenotypeError: when one is not a genotype or not a member of its space, or there
-            is no such level.
+        GenotypeError: when one is not a genotype, or there is no such level.
     """
     check_level(level)
     first: dict[str, int] = {}
     distinct: list[Genotype] = []
     same_as: list[int] = []
     for place, genotype in enumerate(genotypes):
-        key = _key(genotype, level, place)
+        if not isinstance(genotype, Genotype):
+            raise GenotypeError(f"genotypes[{place}]", shown(genotype), "a Genotype")
+        key = genotype.key(level)
         if key not in first:
             first[key] = place
             distinct.append(genotype)
         same_as.append(first[key])
     return Deduped(tuple(distinct), tuple(same_as))
-
-
-def _key(genotype: Genotype, level: Level, place: int) -> str:
-    if not isinstance(genotype, Genotype):
-        raise GenotypeError(f"genotypes[{place}]", shown(genotype), "a Genotype")
-    try:
-        return genotype.key(level)
-    except GenotypeError as error:
-        raise error.within(f"genotypes[{place}]") from None

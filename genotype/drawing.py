@@ -54,9 +54,8 @@ def draw(
         every_sum: show the sums that nothing but the cell's output uses.
 
     Raises:
-        GenotypeError: when the genotype is not of its space, or the strides do not fit.
+        GenotypeError: when the strides do not fit.
     """
-    genotype.space.check(genotype)
     decoder = _Panel.of(connections_diagram(genotype, strides), "Decoder")
     cell = _Panel.of(cell_diagram(genotype, every_sum), "Cell")
     return _beside(decoder, cell, str(genotype))
@@ -64,14 +63,12 @@ def draw(
 
 def draw_connections(genotype: Genotype, strides: Sequence[int] | None = None) -> Scene:
     """The decoder's connections alone; see ``draw``."""
-    genotype.space.check(genotype)
     scene = _Panel.of(connections_diagram(genotype, strides), "").scene()
     return _framed([scene], str(genotype))
 
 
 def draw_cell(genotype: Genotype, every_sum: bool = False) -> Scene:
     """The cell alone; see ``draw``."""
-    genotype.space.check(genotype)
     return _framed([_Panel.of(cell_diagram(genotype, every_sum), "").scene()], str(genotype))
 
 

@@ -27,26 +27,63 @@ class Cell:
         branches: (location, location, operation, operation) each; the first operation
             is applied to the first location, the second to the second, and the two
             results are summed.
+
+    Raises:
+        GenotypeError: when something is no integer or negative, or a branch picks a
+            location that does not come before it.
     """
 
     first: int
     branches: tuple[Branch, ...]
 
+    def __post_init__(self) -> None:
+        _check_index("cell.first", self.first)
+        _check_rows("cell.branches", self.branches, 4)
+        if not self.branches:
+            raise GenotypeError("cell.branches", "0 items", "at least 1")
+        for number, row in enumerate(self.branches):
+            locations = 2 + 3 * number
+            for part, size, pair in (
+                ("locations", locations, row[:2]),
+                ("operations", None, row[2:]),
+            ):
+                for side, value in enumerate(pair):
+                    if not _is_index(value, size):
+                        _check_index(f"cell.branches[{number}].{part}[{side}]", value, size)
+
 
 @dataclass(frozen=True, slots=True)
 class Genotype:
-    """An architecture. Plain data, hashable; check it with ``space.violation``.
+    """An architecture: plain data, hashable, and always a member of its space.
 
     Attributes:
         connections: two indices a decoder block; block b picks from the encoder outputs
             ``0 .. E-1`` and the earlier blocks ``E .. E+b-1``.
         cell: the cell, whose operations are ids of ``space.vocabulary``.
         space: the search space that gives the numbers their meaning.
+
+    Raises:
+        GenotypeError: naming the place, what was found and what was expected, when the
+            numbers are not a member of ``space``.
     """
 
     connections: Connections
     cell: Cell
     space: SearchSpace = field(hash=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from auxnas.genotype.space import SearchSpace  # which makes genotypes
+
+        space, cell = self.space, self.cell
+        if not isinstance(space, SearchSpace):
+            raise GenotypeError("space", shown(space), "a SearchSpace")
+        if not isinstance(cell, Cell):
+            raise GenotypeError("cell", shown(cell), "a Cell")
+        _check_rows("connections", self.connections, 2, space.blocks)
+        _check_length("cell.branches", cell.branches, space.branches)
+        for token, value in zip(space.layout, self.tokens, strict=True):
+            if not _is_index(value, token.size):
+                _check_index(token.place, value, token.size)
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -70,8 +107,7 @@ class Genotype:
             representative is itself.
 
         Raises:
-            GenotypeError: when the genotype is not a member of its space, or there is
-                no such level.
+            GenotypeError: when there is no such level.
         """
         return identity.canonical(self, level)
 
@@ -93,27 +129,43 @@ class Genotype:
         return str([connections, [self.cell.first, *(list(b) for b in self.cell.branches)]])
 
 
-def shape_error(genotype: Genotype, blocks: int, branches: int) -> GenotypeError | None:
-    """The first part that is not a tuple of the right length, if any."""
-    cell: object = genotype.cell
-    if not isinstance(cell, Cell):
-        return GenotypeError("cell", shown(cell), "a Cell")
-    for place, rows, length, width in (
-        ("connections", genotype.connections, blocks, 2),
-        ("cell.branches", cell.branches, branches, 4),
-    ):
-        error = _length_error(place, rows, length)
-        if error is not None:
-            return error
-        for number, row in enumerate(rows):
-            error = _length_error(f"{place}[{number}]", row, width)
-            if error is not None:
-                return error
-    return None
+def _is_index(value: object, size: int | None = None) -> bool:
+    """Whether ``value`` is an integer from 0 on, below ``size`` where one is given."""
+    return type(value) is int and value >= 0 and (size is None or value < size)
 
 
-def _length_error(place: str, value: object, length: int) -> GenotypeError | None:
-    if isinstance(value, tuple) and len(value) == length:
-        return None
-    found = f"{len(value)} items" if isinstance(value, tuple) else shown(value)
-    return GenotypeError(place, found, f"{length} items")
+def _check_index(place: str, value: object, size: int | None = None) -> None:
+    """Refuses what ``_is_index`` denies.
+
+    Raises:
+        GenotypeError: naming ``place``.
+    """
+    if type(value) is not int:
+        raise GenotypeError(place, f"{shown(value)} is not an integer")
+    if not _is_index(value, size):
+        wrong = "is negative" if size is None else f"is not in 0..{size - 1}"
+        raise GenotypeError(place, f"{shown(value)} {wrong}")
+
+
+def _check_rows(place: str, rows: object, width: int, length: int | None = None) -> None:
+    """Refuses what is not a tuple, of ``length`` where one is given, of tuples of ``width``.
+
+    Raises:
+        GenotypeError: naming ``place``, or the row's.
+    """
+    _check_length(place, rows, length)
+    for number, row in enumerate(rows if isinstance(rows, tuple) else ()):
+        if type(row) is not tuple or len(row) != width:
+            _check_length(f"{place}[{number}]", row, width)
+
+
+def _check_length(place: str, value: object, length: int | None) -> None:
+    """Refuses what is not a tuple of ``length``, of any for None.
+
+    Raises:
+        GenotypeError: naming ``place``.
+    """
+    if not isinstance(value, tuple):
+        raise GenotypeError(place, shown(value), f"{length or 'a tuple of'} items")
+    if length is not None and len(value) != length:
+        raise GenotypeError(place, f"{len(value)} items", f"{length} items")

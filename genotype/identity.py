@@ -80,7 +80,7 @@ def canonical_cell(cell: Cell, vocabulary: Vocabulary, level: Level) -> Cell:
 def canonical(genotype: Genotype, level: Level) -> Genotype:
     """The representative of ``genotype``'s class; see ``Genotype.canonical``."""
     check_level(level)
-    space = genotype.space.check(genotype).space
+    space = genotype.space
     return replace(
         genotype,
         connections=canonical_connections(genotype.connections, space.encoder_outputs, level),
@@ -95,7 +95,7 @@ def key(genotype: Genotype, level: Level) -> str:
     the rank of the representative in base 16.
     """
     check_level(level)
-    space = genotype.space.check(genotype).space
+    space = genotype.space
     head = f"{level[0]}{SCHEME}-{space.digest}"
     if level != "functional":
         return f"{head}-{space.rank(canonical(genotype, level)):x}"

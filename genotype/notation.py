@@ -51,12 +51,11 @@ def to_json(genotype: Genotype, **extra: Any) -> str:
     """Our JSON document, with any ``extra`` keys behind; ends without a newline.
 
     Raises:
-        GenotypeError: when the genotype is not a member of its space.
+        GenotypeError: when ``genotype`` is not one.
         ValueError: when an extra key is one of the document's own.
     """
     if not isinstance(genotype, Genotype):
         raise GenotypeError("genotype", shown(genotype), "a Genotype")
-    genotype.space.check(genotype)
     names = genotype.space.vocabulary.names
     cell = {
         "first": names[genotype.cell.first],
@@ -118,14 +117,20 @@ def _row_from_json(value: object, place: str) -> Operation:
         attrs = dict(_mapping(step, here, ("op",)))
         op = _string(attrs.pop("op"), f"{here}.op")
         pairs = sorted((str(k), _integer(v, f"{here}.{k}")) for k, v in attrs.items())
-        steps.append(Step(op, tuple(pairs)))
+        try:
+            steps.append(Step(op, tuple(pairs)))
+        except GenotypeError as error:
+            raise error.within(here) from None
     name = _string(row["name"], f"{place}.name")
     repeated = row.get("repeated", False)
     if not isinstance(repeated, bool):
         raise GenotypeError(f"{place}.repeated", shown(repeated), "true or false")
     abbreviation = _string(row.get("abbreviation", name), f"{place}.abbreviation")
-    description = _string(row.get("description", name), f"{place}.description")
-    return Operation(name, abbreviation, description, tuple(steps), repeated)
+    description = row.get("description", name)
+    try:
+        return Operation(name, abbreviation, description, tuple(steps), repeated)
+    except GenotypeError as error:
+        raise error.within(place) from None
 
 
 def _document(value: Mapping[str, Any], wanted: SearchSpace | None) -> Document:
@@ -144,7 +149,7 @@ def _document(value: Mapping[str, Any], wanted: SearchSpace | None) -> Document:
         for number, branch in enumerate(as_list(cell["branches"], "cell.branches"))
     ]
     connections = _connections(value["connections"])
-    genotype = space.check(Genotype(connections, Cell(first, tuple(branches)), space))
+    genotype = Genotype(connections, Cell(first, tuple(branches)), space)
     own = ("format", "version", "space", "connections", "cell")
     return Document(genotype, "json", {k: v for k, v in value.items() if k not in own})
 
@@ -196,7 +201,7 @@ def _nested(value: object, wanted: SearchSpace | None) -> Document:
     rows = enumerate(cell[1:])
     branches = tuple(_nested_branch(row, f"cell.branches[{number}]") for number, row in rows)
     genotype = Genotype(_connections(pairs), Cell(first, branches), space)
-    return Document(space.check(genotype), "cell-first" if cell_first else "paper")
+    return Document(genotype, "cell-first" if cell_first else "paper")
 
 
 def _nested_branch(value: object, place: str) -> tuple[int, int, int, int]:

@@ -14,7 +14,7 @@ from auxnas.genotype.bags import Graph
 from auxnas.genotype.counting import Counts
 from auxnas.genotype.enumeration import Classes
 from auxnas.genotype.errors import GenotypeError, shown
-from auxnas.genotype.genotype import Cell, Genotype, shape_error
+from auxnas.genotype.genotype import Cell, Genotype
 from auxnas.genotype.identity import Level
 from auxnas.genotype.shapes import shapes
 from auxnas.genotype.symmetry import CELL, connections_frame
@@ -89,9 +89,11 @@ class SearchSpace:
         Raises:
             GenotypeError: when the number of tokens or one of them does not fit.
         """
+        if not isinstance(tokens, Sequence):
+            raise GenotypeError("tokens", shown(tokens), f"{len(self.layout)} integers")
         if len(tokens) != len(self.layout):
             raise GenotypeError("tokens", f"{len(tokens)} of them", f"{len(self.layout)}")
-        return self.check(self._genotype(tokens))
+        return self._genotype(tokens)
 
     def _genotype(self, tokens: Sequence[int]) -> Genotype:
         split = 2 * self.blocks
@@ -121,14 +123,6 @@ class SearchSpace:
             return GenotypeError("genotype", shown(genotype), "a Genotype")
         if genotype.space is not self and not self._is(genotype.space):
             return GenotypeError("space", "another space than this one")
-        shape = shape_error(genotype, self.blocks, self.branches)
-        if shape is not None:
-            return shape
-        for token, value in zip(self.layout, genotype.tokens, strict=True):
-            if type(value) is not int:
-                return GenotypeError(token.place, f"{shown(value)} is not an integer")
-            if not 0 <= value < token.size:
-                return GenotypeError(token.place, f"{shown(value)} is not in 0..{token.size - 1}")
         return None
 
     def _is(self, other: object) -> bool:

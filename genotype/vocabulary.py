@@ -8,11 +8,26 @@ positions in the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 from auxnas.genotype.errors import GenotypeError, shown
+
+_WINDOW = {"kernel": 1, "stride": 1}
+
+STEPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "conv2d": {**_WINDOW, "dilation": 1, "depthwise": 0, "bias": 0},
+        "max_pool": _WINDOW,
+        **{op: {} for op in ("batch_norm", "relu", "relu6", "softmax", "identity", "zero")},
+        **{op: {} for op in ("global_mean", "spread", "resize", "resize_corners")},
+    }
+)
+"""The primitives that a step can be, each with its attributes and their least values.
+
+Those of the compiler that map one feature map to another; a test compares the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +35,60 @@ class Step:
     """One primitive of an operation, applied to the previous step's result.
 
     Attributes:
-        op: a primitive's name, as the compiler knows it (``conv2d``, ``relu`` ...).
+        op: a primitive's name, a key of ``STEPS`` (``conv2d``, ``relu`` ...).
         attrs: its attributes as sorted (name, value) pairs. Channel counts are left
             out: an operation maps ``agg_size`` channels to ``agg_size`` channels.
+
+    Raises:
+        GenotypeError: when there is no such primitive, or an attribute is unknown,
+            missing or out of range.
     """
 
     op: str
     attrs: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.op, str) or self.op not in STEPS:
+            raise GenotypeError("step.op", shown(self.op), f"one of {', '.join(STEPS)}")
+        if not _are_attributes(self.attrs):
+            expected = "sorted pairs of a name and an integer"
+            raise GenotypeError("step.attrs", shown(self.attrs), expected)
+        known = STEPS[self.op]
+        if "kernel" in known and "kernel" not in dict(self.attrs):
+            raise GenotypeError("step.attrs", shown(self.attrs), "a kernel")
+        for name, value in self.attrs:
+            if name not in known:
+                expected = f"one of {', '.join(known)}" if known else f"none for {self.op}"
+                raise GenotypeError("step.attrs", shown(name), expected)
+            if value < known[name]:
+                expected = f"an integer of at least {known[name]}"
+                raise GenotypeError(f"step.{name}", shown(value), expected)
+            if name == "kernel" and value % 2 == 0:
+                raise GenotypeError("step.kernel", shown(value), "an odd number")
+
+
+def _are_attributes(value: object) -> bool:
+    """Whether ``value`` is a tuple of (name, integer) pairs, by distinct names ascending."""
+    if not isinstance(value, tuple) or not all(type(p) is tuple and len(p) == 2 for p in value):
+        return False
+    if not all(type(name) is str and type(number) is int for name, number in value):
+        return False
+    names = [name for name, _ in value]
+    return names == sorted(set(names))
+
+
+def _check_text(place: str, value: object) -> None:
+    """Refuses what is no text, or none that a file can hold.
+
+    Raises:
+        GenotypeError: naming ``place``.
+    """
+    if not isinstance(value, str):
+        raise GenotypeError(place, shown(value), "text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise GenotypeError(place, shown(value), "text that UTF-8 can hold") from None
 
 
 def conv(kernel: int, rate: int = 1) -> Step:
@@ -51,11 +113,14 @@ class Operation:
     """One row of the vocabulary.
 
     Attributes:
-        name: identity of the operation, a word without spaces.
+        name: identity of the operation.
         abbreviation: as printed in the paper's Table 4.
         description: one line for people.
         steps: the primitives in order; empty for the identity.
         repeated: whether the steps are repeated ``sep_repeats`` times.
+
+    Raises:
+        GenotypeError: naming the field that is not of its type, or empty.
     """
 
     name: str
@@ -63,6 +128,20 @@ class Operation:
     description: str
     steps: tuple[Step, ...]
     repeated: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ("name", "abbreviation", "description"):
+            value = getattr(self, field)
+            _check_text(f"operation.{field}", value)
+            if not value and field != "description":
+                raise GenotypeError(f"operation.{field}", "''", "a word")
+        if not isinstance(self.steps, tuple):
+            raise GenotypeError("operation.steps", shown(self.steps), "a tuple of Steps")
+        for number, step in enumerate(self.steps):
+            if not isinstance(step, Step):
+                raise GenotypeError(f"operation.steps[{number}]", shown(step), "a Step")
+        if type(self.repeated) is not bool:
+            raise GenotypeError("operation.repeated", shown(self.repeated), "True or False")
 
     @property
     def is_identity(self) -> bool:

@@ -96,7 +96,9 @@ is compared, not the place."""
 class Section(BaseModel):
     """A group of settings; fields are documented where they stand."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class DataSettings(Section):

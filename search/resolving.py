@@ -138,6 +138,7 @@ _PLAIN = {
     "tuple_type": "a list such as [1, 2]",
     "too_long": "at most {max_length} of them",
     "too_short": "at least {min_length} of them",
+    "finite_number": "a finite number",
     "missing": "one more of them",
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",

@@ -9,6 +9,7 @@ from auxnas.backends.base import Runner
 from auxnas.backends.int8.photographs import Photographs
 from auxnas.backends.timing import Feed, side_by_side
 from auxnas.compiler import Size
+from auxnas.compiler.errors import check_number, check_type
 from auxnas.compiler.interface import Interface
 
 Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, float]]
@@ -29,6 +30,9 @@ class Int8Options:
         timer: measures both side by side.
         tensorrt: whether TensorRT will run it. Numbers are signed and symmetric then, and
             are not timed: onnxruntime's times would say nothing.
+
+    Raises:
+        CompilerError: naming the field that is out of range.
     """
 
     photographs: Photographs
@@ -36,6 +40,10 @@ class Int8Options:
     forced: bool = False
     timer: Timer = field(default=side_by_side, repr=False)
     tensorrt: bool = False
+
+    def __post_init__(self) -> None:
+        check_type("photographs", self.photographs, Photographs)
+        check_number("max_drop", self.max_drop, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Grou
     """The groups that have parameters; every other parameter is frozen.
 
     Raises:
-        ValueError: for an unknown kind of optimiser, or when nothing would be trained.
+        ValueError: when nothing would be trained.
     """
     members: list[list[nn.Parameter]] = [[] for _ in optimisers]
     for name, param in module.named_parameters():
@@ -51,9 +51,7 @@ def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimi
         )
         made._warned_capturable_if_run_uncaptured = True  # steps before the recorded one are
         return made
-    if settings.kind == "sgd":
-        return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
-    raise ValueError(f"optimiser {settings.kind!r}: unknown, expected adam or sgd")
+    return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
 
 
 def set_rates(groups: Iterable[Group], recipe: Recipe, done: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,10 +80,11 @@ def test_dedupe_keeps_first_occurrences():
 
 
 def test_dedupe_names_the_wrong_one():
-    bad = PAPER.unrank(0)
-    object.__setattr__(bad, "connections", ((0, 7), (0, 0), (0, 0)))
-    with pytest.raises(GenotypeError, match=r"genotypes\[1\]: connections\[0\]\[1\]: 7 is not"):
-        dedupe([PAPER.unrank(5), bad])
+    good = PAPER.unrank(5)
+    with pytest.raises(GenotypeError, match=r"connections\[0\]\[1\]: 7 is not"):
+        dedupe([good, replace(good, connections=((0, 7), (0, 0), (0, 0)))])
+    with pytest.raises(GenotypeError, match=r"genotypes\[1\]: \(0, 7\), expected a Genotype"):
+        dedupe([good, (0, 7)])
 
 
 WRONG = [

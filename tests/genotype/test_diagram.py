@@ -116,7 +116,6 @@ def test_strides_are_given_numbered_or_refused() -> None:
 
 
 def test_a_genotype_outside_its_space_is_refused() -> None:
-    broken = replace(load("arch0").genotype, connections=((0, 9), (0, 0), (0, 0)))
     for function in (draw, draw_cell, draw_connections):
         with pytest.raises(GenotypeError, match="9 is not in"):
-            function(broken)
+            function(replace(load("arch0").genotype, connections=((0, 9), (0, 0), (0, 0))))

@@ -180,10 +180,8 @@ def test_keys_stay_as_published(level):
 
 
 def test_members_only():
-    bad = Genotype(((9, 9),) * 3, Cell(0, ((0, 0, 0, 0),) * 3), PAPER)
-    for call in (bad.key, bad.canonical, lambda: PAPER.orbit_size(bad), lambda: PAPER.rank(bad)):
-        with pytest.raises(GenotypeError, match=r"connections\[0\]\[0\]: 9 is not in 0..3"):
-            call()
+    with pytest.raises(GenotypeError, match=r"connections\[0\]\[0\]: 9 is not in 0..3"):
+        Genotype(((9, 9),) * 3, Cell(0, ((0, 0, 0, 0),) * 3), PAPER)
 
 
 @pytest.mark.parametrize("call", [PAPER.count, PAPER.enumerate, PAPER.unrank(0).key])

@@ -175,7 +175,7 @@ def test_the_first_attempt_is_forgotten_before_the_second(evaluator_of):
 
 
 def test_a_genotype_of_no_network_is_invalid(evaluator_of):
-    wrong = replace(GENOTYPE, connections=((9, 9), (3, 2), (3, 0)))
+    wrong = replace(GENOTYPE, space=SearchSpace(encoder_outputs=9))  # the encoder has 7
     outcome = evaluator_of(NullLearner())(job(genotype=wrong))
     assert (outcome.state, outcome.failure.kind) == (FAILED, "invalid")
     assert "9" in outcome.failure.detail
