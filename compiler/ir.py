@@ -16,6 +16,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import networkx as nx
+
 from auxnas.compiler.errors import CompilerError, check_type
 from auxnas.compiler.primitives import Primitive, primitive
 from auxnas.genotype.errors import shown
@@ -77,6 +79,11 @@ class Node:
     def record(self) -> Primitive:
         """The primitive's record."""
         return primitive(self.op, self.name)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The inputs whose values the result depends on, rather than on their sizes alone."""
+        return () if self.record.constant else self.inputs[: self.record.size_from]
 
     def __getitem__(self, attribute: str) -> int:
         return dict(self.attrs)[attribute]
@@ -152,18 +159,34 @@ class Graph:
         return MappingProxyType({name: tuple(users) for name, users in found.items()})
 
     @cached_property
-    def dag(self) -> Any:
-        """The graph as a frozen ``networkx.DiGraph``.
+    def dag(self) -> nx.DiGraph:
+        """The graph as a frozen ``networkx.DiGraph``, for any of that library's algorithms.
 
-        Each node carries its record as ``node``. Operand order and multiplicity live in
-        ``Node.inputs``: an edge says only that one node reads the other.
+        Each node carries its ``Node`` as ``node``, each edge as ``values`` whether the
+        reader's result depends on what is read, and not on its size alone. Operand order
+        and multiplicity live in ``Node.inputs``: an edge says only that one node reads the
+        other.
         """
-        import networkx as nx
-
         dag = nx.DiGraph()
         dag.add_nodes_from((node.name, {"node": node}) for node in self.nodes)
-        dag.add_edges_from((source, n.name) for n in self.nodes for source in n.inputs)
+        for node in self.nodes:
+            dag.add_edges_from(((name, node.name) for name in node.inputs), values=False)
+            dag.add_edges_from(((name, node.name) for name in node.operands), values=True)
         return nx.freeze(dag)
+
+    @cached_property
+    def values(self) -> nx.DiGraph:
+        """View of ``dag`` with the edges alone along which values go."""
+        return nx.subgraph_view(self.dag, filter_edge=lambda a, b: self.dag.edges[a, b]["values"])
+
+    def depends_on_input(self) -> bool:
+        """Whether the first output depends on the values of any input.
+
+        It does not in a network whose cell is made of zeros alone, say: such a network
+        learns one answer for all images.
+        """
+        needed = nx.ancestors(self.values, self.outputs[0][1])
+        return any(node.name in needed for node in self.inputs)
 
     def __str__(self) -> str:
         outputs = ", ".join(f"{name}={node}" for name, node in self.outputs)
@@ -177,10 +200,8 @@ class Graph:
 
     def live(self) -> Graph:
         """The graph without nodes that no output needs. Inputs stay."""
-        needed = {name for _, name in self.outputs} | {node.name for node in self.inputs}
-        for node in reversed(self.nodes):
-            if node.name in needed:
-                needed.update(node.inputs)
+        needed = reaching(self.dag, (name for _, name in self.outputs))
+        needed |= {node.name for node in self.inputs}
         if len(needed) == len(self.nodes):
             return self
         return Graph(tuple(n for n in self.nodes if n.name in needed), self.outputs)
@@ -203,6 +224,15 @@ class Graph:
             for node in kept
         )  # fmt: skip
         return Graph(rewired, tuple((name, final(node)) for name, node in self.outputs))
+
+
+def reaching(dag: nx.DiGraph, names: Iterable[str]) -> set[str]:
+    """``names``, and every node of ``dag`` from which a path leads to one of them."""
+    found: set[str] = set()
+    for name in names:
+        if name not in found:
+            found |= {name, *nx.ancestors(dag, name)}
+    return found
 
 
 _NODE = re.compile(r"([\w.]+) = (\w+)\(([^;)]*)(?:; ([^)]*))?\)(?: @([\w.]+))?")

@@ -77,6 +77,7 @@ class Primitive:
         pointwise: each output pixel depends on the same pixel of the inputs alone.
         keeps_nonnegative: the output is >= 0 where all inputs are.
         makes_nonnegative: the output is >= 0 whatever the input.
+        constant: the output is the same whatever the input's values.
         size_from: index of an input of which only the size is used, if any.
         result: type of the output; what is not float32 can only be a graph's output.
         moment: mean square of the output from the attributes and those of independent inputs
@@ -94,6 +95,7 @@ class Primitive:
     pointwise: bool = False
     keeps_nonnegative: bool = False
     makes_nonnegative: bool = False
+    constant: bool = False
     size_from: int | None = None
     result: str = "float32"
     moment: Callable[[Attrs, Sequence[float]], float] = lambda attrs, ins: ins[0]
@@ -370,6 +372,7 @@ _RECORDS = (
         _ONE,
         shape=_same,
         onnx=lambda attrs: OnnxOp("Mul", ("0", "=0.0")),
+        constant=True,
         pointwise=True,
         keeps_nonnegative=True,
         makes_nonnegative=True,

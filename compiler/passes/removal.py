@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from auxnas.compiler.ir import Graph, Node, Program
+from auxnas.compiler.ir import Node, Program, reaching
 from auxnas.compiler.rewriting import Replacement, Seen, Sizes, rewrite
 
 
@@ -65,7 +65,8 @@ class BorrowSize:
     def __call__(self, program: Program) -> Program:
         """Without what is computed for its size alone."""
         graph = program.graph
-        used = _used_for_values(graph)
+        # Nodes that an output needs for more than their size.
+        used = reaching(graph.values, (name for _, name in graph.outputs))
         spare = {node.inputs[1] for node in graph.nodes if node.record.size_from == 1}.difference(
             used
         )
@@ -87,12 +88,3 @@ class BorrowSize:
 def _may_lend(node: Node, seen: Seen) -> bool:
     """Not what runtimes fuse with the ReLU behind it: only while nobody else reads it."""
     return node.op not in ("conv2d", "batch_norm") and node.name not in seen.constants
-
-
-def _used_for_values(graph: Graph) -> set[str]:
-    """Nodes that an output needs for more than their size."""
-    used = {node for _, node in graph.outputs}
-    for node in reversed(graph.nodes):
-        if node.name in used:
-            used.update(node.inputs[:1] if node.record.size_from == 1 else node.inputs)
-    return used

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
+from dataclasses import replace
 
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from auxnas.backends.reference import ReferenceRunner
 from auxnas.compiler import CompilerError, Graph, Program, lower, make_node, parse_graph, verify
 from auxnas.compiler.weights import randomised
 from auxnas.compiler.wellformed import verify_graph
-from tests.strategies import TINY, genotypes
+from tests.strategies import PAPER, TINY, genotypes, program
 
 GRAPH = """
 image = input(; channels=3, stride=1)
@@ -111,3 +116,33 @@ def test_live_drops_what_no_output_needs_but_keeps_inputs():
 def test_substitute_follows_chains():
     graph = parse_graph(GRAPH).substitute({"twice": "bn", "bn": "conv"})
     assert graph["up"].inputs == ("conv", "image")
+
+
+@given(genotypes())
+def test_the_library_graph_says_what_the_nodes_say(genotype):
+    graph = lower(genotype, TINY)
+    for node in graph.nodes:
+        assert set(graph.dag.predecessors(node.name)) == set(node.inputs)
+        assert set(graph.values.predecessors(node.name)) == set(node.operands)
+        assert graph.dag.nodes[node.name]["node"] is node
+    assert nx.is_frozen(graph.dag)
+    position = {node.name: place for place, node in enumerate(graph.nodes)}
+    assert list(nx.lexicographical_topological_sort(graph.dag, position.get)) == list(position)
+
+
+IMAGES = np.random.default_rng(0).normal(size=(2, 1, 3, 40, 40))
+
+
+@settings(max_examples=40)
+@given(genotypes())
+def test_an_output_depends_on_the_image_exactly_where_another_image_changes_it(genotype):
+    network = program(genotype, replace(TINY, auxiliary="none"))
+    runner = ReferenceRunner(network)
+    one, other = (runner({"image": image})["main"] for image in IMAGES)
+    assert network.graph.depends_on_input() == (not np.array_equal(one, other))
+
+
+def test_a_cell_of_zeros_does_not_depend_on_the_image():
+    zero = PAPER.vocabulary.names.index("zero")
+    tokens = [zero if token.kind == "operation" else 0 for token in PAPER.layout]
+    assert not lower(PAPER.genotype(tokens), TINY).depends_on_input()
