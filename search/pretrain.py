@@ -8,7 +8,8 @@ and the whole of it then serves as the teacher of stage 1 (section 3.2.2).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -33,7 +34,7 @@ from auxnas.search.config import PretrainSettings
 from auxnas.search.examples import ImageExamples
 from auxnas.search.lock import alone
 from auxnas.search.networks import Network
-from auxnas.search.progress import Display
+from auxnas.search.progress import Advance, Display
 from auxnas.search.tasks import Score, Segmentation
 
 Params = Mapping[str, NDArray[Any]]
@@ -41,6 +42,10 @@ PREFIX = "encoder."
 _VALIDATION_BATCH = 16
 _BETWEEN_SAVES = 60.0
 """Seconds of training after which its state is saved, roughly."""
+_BETWEEN_FORECASTS = 10.0
+"""Seconds of training after which is told how long it will take; and after each part."""
+_PARTS = 1000
+"""Units of progress of a training."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Pretraining:
         val: images to measure on.
         data_key: names the images.
         task: scores the result, for the message.
+        forecast: is told now and then about how many seconds of training are left.
     """
 
     learner: Learner
@@ -79,6 +85,7 @@ class Pretraining:
     val: ImageExamples
     data_key: str
     task: Segmentation
+    forecast: Callable[[float], None] = lambda seconds: None
 
     @property
     def graph(self) -> Graph:
@@ -135,15 +142,17 @@ def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Displ
 
 def _made(work: Pretraining, shared: Path, display: Display) -> Params:
     """Newly trained weights, kept; or those of another run that was training the very same."""
-    waited = False
+    waited, waiting = False, ExitStack()
 
     def say(line: str) -> None:
         nonlocal waited
         waited = True
         display.say(line)
+        waiting.enter_context(display.task("waiting for an encoder", 1))
 
     shared.parent.mkdir(parents=True, exist_ok=True)
-    with alone(shared, say):
+    with waiting, alone(shared, say):
+        waiting.close()
         kept = _kept(shared, work, display) if waited else None
         if kept is None:
             kept = _train(work, shared.with_suffix(".part"), display)
@@ -182,11 +191,9 @@ def _train(work: Pretraining, kept: Path, display: Display) -> Params:
     begin = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
     epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
     epoch, state = _state(kept, display)
-    with display.task("pre-training the encoder", 1000) as advance:
-
-        def progress(step: Step) -> None:
-            advance(1000 * step.step // step.steps, f"loss {step.loss:.3f}")
-
+    begun = epoch * _PARTS // max(epochs, 1)
+    with display.task("pre-training the encoder", _PARTS, begun) as advance:
+        progress = _Told(work, advance)
         length = 1
         while True:
             part, started = range(epoch, min(epoch + length, epochs)), monotonic()
@@ -199,6 +206,38 @@ def _train(work: Pretraining, kept: Path, display: Display) -> Params:
             length = max(1, int(_BETWEEN_SAVES / max(pace, 1e-9)))
             kept.parent.mkdir(parents=True, exist_ok=True)
             save_weights(kept, state, {"epoch": epoch})
+            progress.foretell(epoch / epochs)
+
+
+class _Told:
+    """Shows how far a pre-training is, and tells how long it will still take.
+
+    The pace is that of this process, after its first step, which is slower than others.
+
+    Args:
+        work: the pre-training.
+        advance: shows.
+    """
+
+    def __init__(self, work: Pretraining, advance: Advance) -> None:
+        self._work, self._advance, self._epochs = work, advance, work.settings.epochs
+        self._first: tuple[float, float] | None = None
+        self._foretold = monotonic()
+
+    def __call__(self, step: Step) -> None:
+        epoch = -(-step.step * self._epochs // step.steps)
+        text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"
+        self._advance(_PARTS * step.step // step.steps, text)
+        self._first = self._first or (step.step / step.steps, monotonic())
+        if monotonic() - self._foretold >= _BETWEEN_FORECASTS:
+            self.foretell(step.step / step.steps)
+
+    def foretell(self, share: float) -> None:
+        """Tells how long the rest takes when ``share`` is done."""
+        if self._first is not None and share > self._first[0]:
+            begun, start = self._first
+            self._foretold = monotonic()
+            self._work.forecast((self._foretold - start) / (share - begun) * (1 - share))
 
 
 def _state(kept: Path, display: Display) -> tuple[int, State | None]:

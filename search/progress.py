@@ -21,8 +21,8 @@ class Display(Protocol):
     def say(self, line: str) -> None:
         """A line that stays."""
 
-    def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        """Something with a known end."""
+    def task(self, title: str, total: int, begun: int = 0) -> AbstractContextManager[Advance]:
+        """Something with a known end, of which ``begun`` is behind an earlier process."""
 
 
 class Silent:
@@ -32,7 +32,7 @@ class Silent:
         """Nothing."""
 
     @contextmanager
-    def task(self, title: str, total: int) -> Iterator[Advance]:
+    def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
         """Nothing."""
         yield lambda done, text: None
 
@@ -48,8 +48,8 @@ class Plain:
         self._console.print(line, soft_wrap=True)
 
     @contextmanager
-    def task(self, title: str, total: int) -> Iterator[Advance]:
-        """Prints title and share done."""
+    def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
+        """Prints title, share done and time left."""
         started = last = monotonic()
         spoken = ended = False
 
@@ -59,8 +59,9 @@ class Plain:
             if now - last < self._every or done >= total:
                 return
             last, spoken = now, True
-            left = clock((now - started) / max(done, 1) * (total - done))
-            self.say(f"{title}: {100 * done // total} %{text and ', ' + text}, {left} left")
+            left = time_left(now - started, done - begun, total - done)
+            rest = "" if left is None else f", {clock(left)} left"
+            self.say(f"{title}: {100 * done // total} %{text and ', ' + text}{rest}")
 
         yield advance
         if spoken and ended:
@@ -79,10 +80,10 @@ class Live:
         self._console.print(line)
 
     @contextmanager
-    def task(self, title: str, total: int) -> Iterator[Advance]:
+    def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
         """A bar that is gone when the task is."""
         bars = self._bars = self._bars or self._started()
-        bar = bars.add_task(title, total=total, text="")
+        bar = bars.add_task(title, total=total, completed=begun, text="")
         try:
             yield lambda done, text: bars.update(bar, completed=done, text=text)
         finally:
@@ -109,6 +110,11 @@ def display_on_stderr() -> Display:
     """Live where stderr is a terminal, plain where it is not."""
     console = Terminal(stderr=True)
     return Live(console) if console.is_terminal else Plain(console)
+
+
+def time_left(seconds: float, done: int, rest: int) -> float | None:
+    """Seconds that ``rest`` takes when ``done`` took ``seconds``; None when nothing is done."""
+    return seconds / done * rest if done > 0 else None
 
 
 def clock(seconds: float) -> str:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from auxnas.genotype.console import discard_temporaries
+from auxnas.search.allowance import Allowance
 from auxnas.search.bounds import Clock, Until
 from auxnas.search.cache import params_digest
 from auxnas.search.driver import Driver, Rules, Watcher
@@ -18,6 +19,7 @@ from auxnas.search.executors import Executor, Inline
 from auxnas.search.folders import SEARCH, refuse_other_kind
 from auxnas.search.journal import Journal
 from auxnas.search.lock import run_lock
+from auxnas.search.phases import forget
 from auxnas.search.rescue import NAME, mend
 from auxnas.search.resolving import difference
 from auxnas.search.searchers import make_searcher
@@ -52,24 +54,41 @@ def execute(place: Workplace) -> list[Trial]:
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
         discard_temporaries(place.folder)
+        forget(place.folder)
         remark = mend(place.folder)
         if remark:
             place.display.say(remark)
         with Journal(place.folder, write=True) as journal:
-            _settle_all(place, journal)
-            return _search(place, journal, start)
+            clock = Clock(sum(session.seconds for session in journal.sessions()), start=start)
+            known = _settle(place, journal)
+            journal.begin_session(place.environment, clock.session)
+            with _time_kept(journal, clock):
+                place.forecasts.append(Allowance(place, journal, clock))
+                _settle_encoder(place, journal, known)
+                trials = _search(place, journal, clock)
+        forget(place.folder)
+        return trials
 
 
-def _settle_all(place: Workplace, journal: Journal) -> None:
-    """Compares the run with what it was before, or stores what it is."""
+def _settle(place: Workplace, journal: Journal) -> Mapping[str, Any]:
+    """Compares the run with what it was before, or stores what it is, the encoder apart.
+
+    Returns:
+        what is known of a run that has trials.
+    """
     known = journal.meta() if journal.trials() else {}
     _refuse_other_settings(place, known)
     _refuse_fewer(place, journal)
     for line in _introduction(place):
         place.display.say(line)
-    _settle(place, journal, known, place.meta())
-    _settle(place, journal, known, {"encoder": params_digest(place.encoder_params)})
-    _settle(place, journal, known, {"teacher": _given_teacher(place)})
+    _store(place, journal, known, place.meta())
+    return known
+
+
+def _settle_encoder(place: Workplace, journal: Journal, known: Mapping[str, Any]) -> None:
+    """The same for encoder and teacher, which may have to be made; writes the settings' file."""
+    _store(place, journal, known, {"encoder": params_digest(place.encoder_params)})
+    _store(place, journal, known, {"teacher": _given_teacher(place)})
     remarks = [
         "nassearch run --preset paper --config with this file is the same search again",
         *lines(place.environment),
@@ -78,16 +97,13 @@ def _settle_all(place: Workplace, journal: Journal) -> None:
     write_settings(place.folder / SETTINGS, place.resolved, remarks)
 
 
-def _search(place: Workplace, journal: Journal, start: float) -> list[Trial]:
-    """Goes on with the trials. ``start`` is when this session began, by ``monotonic``."""
-    clock = Clock(sum(session.seconds for session in journal.sessions()), start=start)
-    journal.begin_session(place.environment, clock.session)
+def _search(place: Workplace, journal: Journal, clock: Clock) -> list[Trial]:
+    """Goes on with the trials."""
     until = Until(place.settings.trials, place.settings.budget)
     with (
         Watch(place.display, until, clock) as watch,
         logged(place.settings, place.folder, journal, watch) as watcher,
         _executor(place) as executor,
-        _time_kept(journal, clock),
     ):
         return _driver(place, journal, executor, watcher, clock).run(until)
 
@@ -174,7 +190,7 @@ def _refuse_fewer(place: Workplace, journal: Journal) -> None:
         raise SettingsError("trials", found, f"at least {ended}")
 
 
-def _settle(
+def _store(
     place: Workplace, journal: Journal, known: Mapping[str, Any], now: Mapping[str, Any]
 ) -> None:
     """Stores what the run is as long as it has no trials, and compares it after that."""

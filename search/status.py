@@ -10,6 +10,7 @@ from typing import Any
 
 from auxnas.search.journal import Journal
 from auxnas.search.lock import holder
+from auxnas.search.phases import read_phase
 from auxnas.search.progress import clock
 from auxnas.search.trials import PENDING, Trial, best_of
 from auxnas.search.watch import ending
@@ -43,9 +44,12 @@ def status(folder: Path) -> dict[str, Any]:
     ended = [trial for trial in trials if trial.state != PENDING]
     best, settings = best_of(trials), meta.get("settings", {})
     environment = dict(sessions[-1].environment) if sessions else {}
+    phase, tasks = read_phase(folder)
     return {
         "run": str(folder),
         "running": holder(folder),
+        "phase": phase,
+        "tasks": tasks,
         "asked": settings.get("trials"),
         "budget": settings.get("budget"),
         "ended": len(ended),
@@ -68,6 +72,8 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     budget = "" if found["budget"] is None else f", budget {found['budget']}"
     running = f"running: {found['running']}" if found["running"] else "not running"
     lines = [f"{found['run']}: {found['ended']}{asked} trials ended{budget}, {running}"]
+    now = "now" if found["running"] else "left at"
+    lines += [f"{now}: {_task(task)}" for task in found["tasks"]]
     counted = {"states": "states", "failures": "failures", "rejected": "rejected untrained"}
     lines += [f"{words}: {_counts(found[name])}" for name, words in counted.items() if found[name]]
     if found["seconds"]:
@@ -79,6 +85,17 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"best: trial {best['trial']}, {best['ending']}")
         lines.append(f"genotype: {json.dumps(best['genotype'], separators=(',', ':'))}")
     return lines
+
+
+def _task(task: Mapping[str, Any]) -> str:
+    """Something under way, in words."""
+    left = task["seconds_left"]
+    parts = (
+        f"{task['task']}, {int(100 * task['share'])} %",
+        task["text"],
+        left and f"{clock(left)} left",
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

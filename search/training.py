@@ -147,11 +147,11 @@ class LongTraining:
         """
         before = Checkpoint.load(self.folder, self.display)
         ahead = [stop for stop in stops(self.settings) if stop > before.epoch]
-        title, total = "training", (self.settings.epochs - before.epoch) * _PARTS
+        parts = (self.settings.epochs * _PARTS, before.epoch * _PARTS)
         program, counts, point = self.program, None, before
-        with self.display.task(title, max(total, 1)) as advance:
+        with self.display.task("training", *parts) as advance:
             for stop in ahead:
-                program, counts, point = self._go(point, stop, _since(before, advance))
+                program, counts, point = self._go(point, stop, advance)
         if counts is None:
             program, counts = self._at(point)
         return program, counts, point.history
@@ -236,8 +236,3 @@ class _Losses:
     def mean(self) -> float:
         """The mean loss of the part."""
         return self._total / self._count
-
-
-def _since(before: Checkpoint, advance: Advance) -> Advance:
-    """Progress counted from where this process began, so that the time left is right."""
-    return lambda done, text: advance(done - before.epoch * _PARTS, text)

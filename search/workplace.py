@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -55,12 +55,14 @@ class Workplace:
         folder: the run's own folder.
         cache: where things computed once are kept, for other runs too.
         display: where progress goes.
+        forecasts: are told, while an encoder is pre-trained, how many seconds that still takes.
     """
 
     settings: Settings
     folder: Path
     cache: Path
     display: Display
+    forecasts: list[Callable[[float], None]] = field(default_factory=list)
 
     @cached_property
     def learner(self) -> Learner:
@@ -159,7 +161,12 @@ class Workplace:
             val=self.val_images(),
             data_key=pixel_key(self.dataset),
             task=self.task,
+            forecast=self._foretell,
         )
+
+    def _foretell(self, seconds: float) -> None:
+        for told in self.forecasts:
+            told(seconds)
 
     @cached_property
     def encoder(self) -> Encoder:

@@ -77,6 +77,7 @@ def ablate(
     command goes on, and a larger --count adds genotypes.
     """
     require_matplotlib()
+    options.require_data(out, named, sets)
     layers = [PRESETS[options.known_preset(preset)]]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     try:

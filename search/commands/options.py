@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from auxnas.backends.options import SizeType
 from auxnas.genotype.console import INTERRUPTED, note
 from auxnas.search.config import Section
 from auxnas.search.errors import SettingsError
+from auxnas.search.folders import kinds
 from auxnas.search.presets import DEFAULT, PRESETS
-from auxnas.search.resolving import nested, resolve
+from auxnas.search.resolving import dotted, nested, resolve
 
 S = TypeVar("S", bound=Section)
 
@@ -91,6 +93,39 @@ def known_preset(name: str) -> str:
         known = ", ".join(PRESETS)
         raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--preset")
     return name
+
+
+def require_data(
+    out: Path,
+    named: Mapping[str, Any],
+    sets: Iterable[tuple[str, Any]],
+    *layers: Mapping[str, Any],
+) -> None:
+    """Finds a command that says neither which data nor a preset, and begins something new.
+
+    It would work on rendered scenes, for hours. One that names a preset alone is told so.
+
+    Args:
+        out: where to; what was begun there goes on.
+        named: values of options.
+        sets: of ``--set``.
+        layers: what else was said.
+
+    Raises:
+        UsageError: saying what to give.
+    """
+    said = [*layers, nested(dict(sets))]
+    if any(name == "data.source" for each in said for name, _ in dotted(each)):
+        return
+    if named.get("data") is not None or kinds(out):
+        return
+    if click.get_current_context().get_parameter_source("preset") is ParameterSource.DEFAULT:
+        found = "--data: not given, which would take rendered scenes; expected "
+        raise click.UsageError(
+            f"{found}--data list:DIR or voc:DEVKIT, or to try it out --data synthetic or "
+            "--preset demo"
+        )
+    note("data: rendered scenes, since there is no --data")
 
 
 def settings_of(

@@ -49,6 +49,7 @@ def pretrain(
     with the same settings finds the result in the cache. Ctrl-C or a kill loses about a
     minute; the same command goes on.
     """
+    options.require_data(out, named, sets)
     layers = [PRESETS[options.known_preset(preset)]]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     if settings.encoder_weights is not None:

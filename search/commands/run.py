@@ -12,15 +12,17 @@ from auxnas.genotype.console import OneLineCommand, note, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.config import Settings
+from auxnas.search.durations import duration
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.journal import Journal
+from auxnas.search.phases import Recorded
 from auxnas.search.presets import PRESETS
 from auxnas.search.progress import display_on_stderr
 from auxnas.search.report import print_best, write_best
 from auxnas.search.run import execute
 from auxnas.search.settings_file import read_settings
 from auxnas.search.status import row
-from auxnas.search.trials import best_of
+from auxnas.search.trials import PENDING, Trial, best_of
 from auxnas.search.workplace import Workplace
 
 OPTIONS = options.SETTINGS | {
@@ -88,7 +90,9 @@ def run(
 
     Settings come from --preset, then --config, then options, then --set.
     """
-    layers = [PRESETS[options.known_preset(preset)], *_layer(config)]
+    given = _layer(config)
+    options.require_data(out, named, sets, *given)
+    layers = [PRESETS[options.known_preset(preset)], *given]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     return _search(settings, out, cache, as_json)
 
@@ -141,7 +145,8 @@ def _absolute(path: str) -> str:
 
 def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
-    place = Workplace(_anchored(settings), out, cache_dir(cache), display_on_stderr())
+    display = Recorded(display_on_stderr(), out)
+    place = Workplace(_anchored(settings), out, cache_dir(cache), display)
     return options.resumable(partial(_report, place, as_json), GOES_ON)
 
 
@@ -156,5 +161,14 @@ def _report(place: Workplace, as_json: bool) -> int:
         for path in files.values():
             say(path)
     if not files:
-        note("error: no trial has a reward, see nassearch status")
+        note(f"error: {_nothing(place, trials)}")
     return 0 if files else 1
+
+
+def _nothing(place: Workplace, trials: list[Trial]) -> str:
+    """Why there is no best trial, and what to do."""
+    if any(trial.state != PENDING for trial in trials) or place.settings.budget is None:
+        return "no trial has a reward, see nassearch status"
+    spent = f"the budget of {duration(place.settings.budget)} was over before the first trial"
+    more = duration(2 * place.settings.budget)
+    return f"{spent}; to go on: nassearch resume {place.folder} --budget {more}"

@@ -64,6 +64,8 @@ def train(
     from there to the same network.
     """
     source = find_source(genotype)
+    if not (run_ or source.run):
+        options.require_data(out, named, sets)
     settings = settings_like(preset, run_ or source.run, OPTIONS, named, sets)
     place = TrainingPlace(settings, source.genotype, out, cache_dir(cache), display_on_stderr())
 
