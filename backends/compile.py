@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.checking import Check, Checker, Opener
 from auxnas.backends.int8 import Ends
+from auxnas.backends.memory import available, refuse_larger
 from auxnas.backends.network import Network, network_of
 from auxnas.backends.registry import backend
 from auxnas.backends.request import Request, artefact_metadata, export
@@ -36,6 +37,9 @@ __all__ = ["Report", "Request", "compile_artefact", "plan"]
 
 INT8_SIZES: tuple[Size, ...] = ((256, 256), (768, 768))
 """Besides 512x512, what an int8 network for any size is judged at."""
+
+REFERENCE = 2
+"""Of the maps of an image, what the float64 reference takes more."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def compile_artefact(request: Request) -> Report:
     start = time.perf_counter()
     _refuse(request)
     network = network_of(request)
+    _refuse_too_large(request, network)
     made = _settle(request, network)
     request = replace(request, target=made.target, output=made.output)
     with placed(made.output, made.target) as temporary:
@@ -125,6 +130,15 @@ def _refuse(request: Request) -> None:
     if request.int8 is None:
         raise CompilerError("precision int8", "no photographs to calibrate on", "some")
     backend("quantiser", "int8")
+
+
+def _refuse_too_large(request: Request, network: Network) -> None:
+    """Before what is to be run here is given memory that there is not."""
+    if request.verify or request.target == AUTO or request.int8 is not None:
+        peak = cost(network.whole.graph, request.size).peak_bytes
+        needed = (request.batch + REFERENCE) * peak
+        place = "input size {}x{} (a smaller --input-size, or --no-verify)".format(*request.size)
+        refuse_larger(place, needed, "maps", available())
 
 
 def _settle(request: Request, network: Network) -> Settled:

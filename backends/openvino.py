@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.memory import bytes_of, peak, refuse_larger
 from auxnas.backends.onnx import build
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Program
@@ -117,6 +118,7 @@ class OpenvinoRunner:
             found = core.read_model(str(path))
             self.metadata = _metadata(found)
             self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
+            refuse_larger(str(path), _needed(found), "values")
             self._model = core.compile_model(found, "CPU", config)
         except RuntimeError as error:
             raise CompilerError(str(path), f"openvino: {_reason(error)}") from error
@@ -151,6 +153,25 @@ def _refuse_damaged(path: Path) -> None:
     weights = path.with_suffix(".bin")
     if not weights.is_file():
         raise CompilerError(str(weights), "no such file", f"the weights of {path}")
+
+
+def _needed(model: Any) -> int:
+    """Bytes of the values that are alive at once; open sides take none."""
+    steps, sizes = [], dict[str, int]()
+    for node in model.get_ordered_ops():
+        name, outputs = node.get_friendly_name(), node.outputs()
+        names = [f"{name}:{number}" for number in range(len(outputs))]
+        sizes |= dict(zip(names, map(_bytes, outputs), strict=True))
+        sources = (value.get_source_output() for value in node.inputs())
+        read = [f"{each.get_node().get_friendly_name()}:{each.get_index()}" for each in sources]
+        steps.append((read, names))
+    return peak(steps, sizes)
+
+
+def _bytes(port: Any) -> int:
+    shape = port.get_partial_shape()
+    sides = [] if shape.rank.is_dynamic else ["" if d.is_dynamic else d.get_length() for d in shape]
+    return bytes_of(sides, port.get_element_type().size)
 
 
 def _tensors(ports: Any) -> tuple[Tensor, ...]:

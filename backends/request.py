@@ -162,5 +162,5 @@ def artefact_metadata(
         values["verification"] = {
             f"{height}x{width}": found.to_dict() for (height, width), found in differences.items()
         }
-    values |= {key: known[key] for key in ("classes", "palette") if key in known}
+    values |= {k: known[k] for k in ("classes", "palette") if isinstance(known.get(k), list)}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}

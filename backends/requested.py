@@ -13,12 +13,14 @@ import click
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import find_images, read_image
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
+from auxnas.backends.options import LARGEST
 from auxnas.backends.request import Request
 from auxnas.backends.targets import AUTO, TARGETS
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.genotype import Document, zoo
+from auxnas.genotype.errors import shown
 
 STRIDE = 32
 """Of the encoder's deepest output: a smaller image is less than one pixel of it."""
@@ -92,7 +94,7 @@ def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
     """What a document, or a file's metadata, say of the network."""
     model = source.get("model", {})
     if not isinstance(model, dict):
-        raise CompilerError(f"{place}: model", repr(model)[:60], "an object")
+        raise CompilerError(f"{place}: model", shown(model), "an object")
     try:
         return ModelSpec.from_dict(model).to_dict() if model else {}
     except CompilerError as error:
@@ -106,6 +108,10 @@ def _size(document: Document, weights: Weights | None, wanted: Size | str | None
     for source in (weights.metadata if weights else {}, document.extra):
         own = source.get("size")
         if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
+            if max(own) > LARGEST:
+                place = weights.source if weights and source is weights.metadata else "genotype"
+                expected = f"sides of at most {LARGEST} pixels"
+                raise CompilerError(f"{place}: size", shown(own), expected)
             return max(own[0], STRIDE), max(own[1], STRIDE)
     return 512, 512
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import onnx
 
+from auxnas.backends.archives import DAMAGED, archive_of
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.onnx import build
 from auxnas.backends.trt import GENERATIONS, profile_of, properties, trtexec, within
@@ -94,12 +95,17 @@ def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     Raises:
         ValueError: when it is damaged.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
-            for name, facts in manifest["files"].items():
+    expected = "a bundle that nascompile wrote"
+    damaged = "not a whole bundle"
+    with archive_of(Path(path), str(path), expected, damaged) as archive:
+        try:
+            manifest = json.loads(archive.read(MANIFEST))
+            files, metadata = manifest["files"], manifest["metadata"]
+            if not all(isinstance(value, str) for value in metadata.values()):
+                raise TypeError("metadata that are no texts")
+            for name, facts in files.items():
                 if _facts(archive.read(name)) != facts:
                     raise ValueError(f"{name} is not what the manifest says")
             return archive.read(MODEL), manifest
-    except (zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
-        raise CompilerError(str(path), f"not a whole bundle: {error}") from error
+        except (*DAMAGED, TypeError, AttributeError, RecursionError) as error:
+            raise CompilerError(str(path), f"{damaged}: {error}", expected) from error

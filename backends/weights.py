@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auxnas.backends.metadata import decoded
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
 from auxnas.compiler.published import from_published, is_published
@@ -60,12 +61,7 @@ def read_weights(path: str, genotype: Genotype) -> Weights:
     if is_state_dict(path):
         return Weights(backend("checkpoint", "torch")(Path(path)), path)
     params, texts = load_weights(path)
-    known = {}
-    for key, text in texts.items():
-        try:
-            known[key] = json.loads(text)
-        except ValueError:
-            known[key] = text
+    known = decoded(texts)
     if "genotype" in known:
         _same_genotype(path, known["genotype"], genotype)
     return Weights(params, path, known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,13 @@ def parse_normalisation(value: Any, place: str) -> tuple[tuple[float, ...], tupl
     """
     try:
         mean, deviation = (tuple(map(float, value[key])) for key in ("mean", "deviation"))
-        if len(mean) == len(deviation) == 3 and min(deviation) > 0:
+        fits = len(mean) == len(deviation) == 3 and min(deviation) > 0
+        if fits and all(map(isfinite, mean + deviation)):
             return mean, deviation
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     expected = "mean and deviation, 3 numbers each"
-    raise CompilerError(f"{place}: normalisation", repr(value)[:60], expected)
+    raise CompilerError(f"{place}: normalisation", shown(value), expected)
 
 
 def with_interface(program: Program, interface: Interface) -> Program:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from math import sqrt
+from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,18 @@ import numpy as np
 
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph
+from auxnas.compiler.primitives import Weight
 from auxnas.compiler.shapes import graph_weights, infer_shapes, node_weights
 from auxnas.genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 Params = Mapping[str, Array]
 
+MOST_PARAMETERS = 2**28
+"""Of a network whose weights are made up: 1 GiB of float32; the paper's largest has 3 million."""
+_KINDS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
+"""Types in a safetensors file that are read, by the format's names."""
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 _FRESH = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
@@ -36,7 +42,7 @@ def initial(graph: Graph, seed: int) -> dict[str, Array]:
     """
     scales = _scales(graph)
     values = {}
-    for name, weight in graph_weights(graph).items():
+    for name, weight in _affordable(graph).items():
         if len(weight.shape) == 4:
             bound = scales.get(name, 1.0) * _xavier(weight.shape)
             values[name] = _generator(seed, name).uniform(-bound, bound, weight.shape)
@@ -78,7 +84,7 @@ def randomised(graph: Graph, seed: int) -> dict[str, Array]:
     """
     ranges = {"weight": (0.6, 1.6), "running_var": (0.5, 1.5)}
     values = {}
-    for name, weight in graph_weights(graph).items():
+    for name, weight in _affordable(graph).items():
         rng = _generator(seed, name)
         if len(weight.shape) == 4:
             values[name] = rng.normal(0, sqrt(1 / _fans(weight.shape)[0]), weight.shape)
@@ -86,6 +92,19 @@ def randomised(graph: Graph, seed: int) -> dict[str, Array]:
             low, high = ranges.get(name.rpartition(".")[2], (-0.3, 0.5))
             values[name] = rng.uniform(low, high, weight.shape)
     return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+def _affordable(graph: Graph) -> dict[str, Weight]:
+    """The parameter arrays of ``graph``, which are to be made.
+
+    Raises:
+        CompilerError: for more numbers than a network may have.
+    """
+    weights = graph_weights(graph)
+    count = sum(prod(weight.shape) for weight in weights.values())
+    if count > MOST_PARAMETERS:
+        raise CompilerError("network", f"{count:,} parameters", f"at most {MOST_PARAMETERS:,}")
+    return weights
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -128,6 +147,8 @@ def _finite(value: Array, place: str) -> Array:
 def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays and metadata of a safetensors file, the metadata as stored: JSON texts.
 
+    bfloat16, which numpy lacks, comes as float32. Names are ``unwrapped``.
+
     Raises:
         CompilerError: when the file cannot be read or is damaged.
     """
@@ -136,14 +157,63 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         Path(path).open("rb").close()  # its own errors say more
         with safe_open(str(path), framework="numpy") as file:
-            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return values, dict(file.metadata() or {})
+            start, header = _header(path)
+            kinds = {name: header[name]["dtype"] for name in file.keys()}  # noqa: SIM118
+            _refuse_kinds(path, kinds)
+            values = {
+                name: _bfloat16(path, start, header[name])
+                if kind == "BF16"
+                else file.get_tensor(name)
+                for name, kind in kinds.items()
+            }
+            return unwrapped(values, str(path)), dict(file.metadata() or {})
     except FileNotFoundError:
         raise CompilerError(str(path), "no such file", "a file of weights") from None
     except IsADirectoryError:
         raise CompilerError(str(path), "a directory", "a safetensors file") from None
+    except CompilerError:
+        raise
     except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise CompilerError(str(path), f"unreadable ({error})", "a safetensors file") from None
+
+
+def _header(path: str | Path) -> tuple[int, dict[str, Any]]:
+    """Where the arrays of a safetensors file begin, and its header, which is known to be sound."""
+    with Path(path).open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return 8 + length, json.loads(file.read(length))
+
+
+def _refuse_kinds(path: str | Path, kinds: Mapping[str, str]) -> None:
+    for name, kind in kinds.items():
+        if kind not in _KINDS:
+            expected = "float16, bfloat16, float32 or float64"
+            raise CompilerError(f"{path}: {name}", f"numbers of type {kind}", expected)
+
+
+def _bfloat16(path: str | Path, start: int, entry: Mapping[str, Any]) -> Array:
+    """An array of bfloat16, which is the upper half of a float32."""
+    first, end = entry["data_offsets"]
+    halves = np.fromfile(path, "<u2", (end - first) // 2, offset=start + first)
+    return (halves.astype("<u4") << 16).view("<f4").reshape(entry["shape"])
+
+
+def unwrapped(values: Mapping[str, Array], place: str) -> dict[str, Array]:
+    """``values`` under their names without what wrappers of a network put into them.
+
+    ``torch.compile`` adds ``_orig_mod.``, ``DataParallel`` and its like ``module.``, at the
+    front or, where a part was wrapped, within.
+
+    Raises:
+        CompilerError: at ``place``, where two arrays come to the same name.
+    """
+    found: dict[str, Array] = {}
+    for name, value in values.items():
+        own = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+        if own in found:
+            raise CompilerError(f"{place}: {own}", "twice, once wrapped", "one network's weights")
+        found[own] = value
+    return found
 
 
 def save_weights(path: str | Path, params: Params, metadata: Mapping[str, Any]) -> None:

@@ -20,6 +20,8 @@ from auxnas.genotype.shapes import shapes
 from auxnas.genotype.symmetry import CELL, connections_frame
 from auxnas.genotype.vocabulary import CVPR2019, Vocabulary
 
+LARGEST = 1000
+"""Of a size of a space: beyond, a number is a mistake, or made to exhaust memory."""
 _LISTED = 50_000
 """Connections or skeletons of cells at most that are listed in order to draw one."""
 
@@ -44,7 +46,7 @@ class SearchSpace:
         vocabulary: the candidate operations (paper: the 11 of Table 4).
 
     Raises:
-        GenotypeError: when a size is not a positive integer, or the vocabulary is not one.
+        GenotypeError: when a size is out of range, or the vocabulary is none.
     """
 
     encoder_outputs: int = 4
@@ -55,8 +57,9 @@ class SearchSpace:
     def __post_init__(self) -> None:
         for name in ("encoder_outputs", "blocks", "branches"):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise GenotypeError(f"space.{name}", shown(value), "a positive integer")
+            if type(value) is not int or not 1 <= value <= LARGEST:
+                expected = f"a positive integer, at most {LARGEST}"
+                raise GenotypeError(f"space.{name}", shown(value), expected)
         if not isinstance(self.vocabulary, Vocabulary):
             raise GenotypeError("space.vocabulary", shown(self.vocabulary), "a Vocabulary")
 

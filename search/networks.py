@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from auxnas.backends.metadata import decoded
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
 from auxnas.compiler.refinenet import CHANNELS
 from auxnas.compiler.weights import fit, load_weights, save_weights
@@ -116,7 +117,7 @@ def read_network(place: Path) -> Trained:
     """
     path = _file(place)
     params, texts = load_weights(path)
-    known = {key: json.loads(text) for key, text in texts.items()}
+    known = decoded(texts)
     try:
         network = Network.of(known).shipped()
     except (KeyError, TypeError, ValueError) as error:

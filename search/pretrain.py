@@ -18,6 +18,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
+from auxnas.backends.metadata import decoded
 from auxnas.backends.registry import backend
 from auxnas.compiler import (
     CompilerError,
@@ -264,7 +265,7 @@ def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int
     if "pretrain" not in known:
         return None
     try:
-        network = Network.of({key: json.loads(text) for key, text in known.items()})
+        network = Network.of(decoded(known))
     except (KeyError, TypeError, ValueError) as error:
         found = f"no description of a network ({error})"
         raise CompilerError(path, found, "weights that nassearch wrote") from None

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auxnas.backends.memory import refuse_larger
+from auxnas.backends.metadata import decoded
 from auxnas.backends.registry import backend
 from auxnas.backends.targets import TARGETS
 from auxnas.backends.tensors import Tensor
@@ -18,6 +20,9 @@ from auxnas.genotype import Genotype, GenotypeError, parse
 
 _NEEDED = ("input_format", "head", "normalisation")
 """What must be known to feed photographs and to read what comes out."""
+
+_MOST_BYTES = 2**31
+"""Of a message of protobuf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Artefact:
         opset: version of the ONNX operators; None for another form.
         producer: which program wrote the file.
         opened: the runner, where it was needed to read the file.
+        model: the ONNX model; None for another form.
     """
 
     path: Path
@@ -56,6 +62,7 @@ class Artefact:
     opset: int | None = None
     producer: str = "unknown"
     opened: Any = field(default=None, repr=False)
+    model: Any = field(default=None, repr=False)
 
     @property
     def ours(self) -> bool:
@@ -97,6 +104,22 @@ class Artefact:
         resize = bool(data.get("resize_output"))
         return Interface(data["head"], resize, data["input_format"], mean, deviation)
 
+    def refuse_larger(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuses to run what takes more memory than a network may, before it is tried.
+
+        Args:
+            inputs: shapes of the inputs; without, open sides take nothing.
+
+        Raises:
+            CompilerError: saying how much it takes.
+        """
+        if self.model is None:
+            return
+        from auxnas.backends.nasrun.onnx_memory import needed
+
+        place = str(self.path)
+        refuse_larger(place, needed(self.model, inputs, place), "values")
+
     def runner(self, threads: int | None = None, **settings: Any) -> Any:
         """Opens it with its runtime.
 
@@ -109,10 +132,11 @@ class Artefact:
 
         Raises:
             BackendUnavailable: when the runtime is not installed.
-            ValueError: when it refuses the file.
+            ValueError: when it refuses the file, or it takes too much memory.
         """
         if self.opened is not None and threads is None:
             return self.opened
+        self.refuse_larger({})
         return backend("runner", self.kind)(self.path, threads, **settings)
 
 
@@ -132,7 +156,7 @@ def open_artefact(path: str | Path) -> Artefact:
         from auxnas.backends.nasrun.onnx_file import read_onnx
         from auxnas.backends.trt_bundle import read_bundle
 
-        content = path.read_bytes() if kind == "ort" else read_bundle(path)[0]
+        content = _content(path) if kind == "ort" else read_bundle(path)[0]
         return read_onnx(path, content, kind)
     opener = backend("runner", kind)
     with path.open("rb"):
@@ -141,20 +165,20 @@ def open_artefact(path: str | Path) -> Artefact:
     return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
 
 
+def _content(path: Path) -> bytes:
+    """The bytes of a model, which a message of protobuf holds.
+
+    Raises:
+        CompilerError: when it is none, or larger.
+    """
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise CompilerError(str(path), "a device or pipe", "a file")
+    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+        raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
+    return path.read_bytes()
+
+
 def _kind(path: Path) -> str:
     """The runner's name."""
     runners = {row.suffix: row.runner for row in TARGETS.values()}
     return next((name for suffix, name in runners.items() if path.name.endswith(suffix)), "ort")
-
-
-def decoded(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Metadata as values."""
-    return {key: _decoded(text) for key, text in texts.items()}
-
-
-def _decoded(text: str) -> Any:
-    """A JSON value; text that is none stays what it is."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import mean, median, stdev
 from time import perf_counter
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import Runner
+from auxnas.backends.memory import bytes_of, refuse_larger
 from auxnas.backends.nasrun.artefact import Artefact
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Size
@@ -75,13 +76,19 @@ def example(artefact: Artefact, size: Size | None = None, seed: int = 0) -> dict
         seed: of the numbers.
 
     Raises:
-        CompilerError: when ``size`` is not the artefact's, or an input is no image whose
-            open axes could be filled.
+        CompilerError: when ``size`` is not the artefact's, an input is no image whose open
+            axes could be filled, or it would take too much memory.
     """
     rng = np.random.default_rng(seed)
-    return {
-        each.name: _noise(each, concrete(artefact, each, size), rng) for each in artefact.inputs
-    }
+    shapes = {each.name: concrete(artefact, each, size) for each in artefact.inputs}
+    for name, shape in shapes.items():
+        refuse_larger(f"{artefact.path}: {name}", bytes_of(shape, 8), f"{_sides(shape)} numbers")
+    artefact.refuse_larger(shapes)
+    return {each.name: _noise(each, shapes[each.name], rng) for each in artefact.inputs}
+
+
+def _sides(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def concrete(artefact: Artefact, tensor: Tensor, size: Size | None) -> tuple[int, ...]:

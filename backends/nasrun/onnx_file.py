@@ -9,7 +9,9 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from auxnas.backends.nasrun.artefact import Artefact, Operator, decoded
+from auxnas.backends.memory import refuse_impossible
+from auxnas.backends.metadata import decoded
+from auxnas.backends.nasrun.artefact import Artefact, Operator
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
 
@@ -33,8 +35,9 @@ def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
         model = onnx.load_model_from_string(content)
         if not model.graph.node or not model.graph.output:
             raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
+        _refuse_larger_than_file(path, model, len(content))
         return _artefact(path, model, kind)
-    except DecodeError:
+    except (DecodeError, UnicodeDecodeError):
         found = "no ONNX model, or a damaged or truncated one"
         raise CompilerError(str(path), found, "an .onnx file that nascompile wrote") from None
 
@@ -55,7 +58,21 @@ def _artefact(path: Path, model: onnx.ModelProto, kind: str) -> Artefact:
             default=0,
         ),
         f"{_text(model.producer_name)} {_text(model.producer_version)}".strip() or "unknown",
+        model=model,
     )
+
+
+def _refuse_larger_than_file(path: Path, model: onnx.ModelProto, most: int) -> None:
+    """Refuses arrays that cannot be in a file of ``most`` bytes; none is of less than 4 bits.
+
+    Raises:
+        CompilerError: naming the first.
+    """
+    for each in model.graph.initializer:
+        refuse_impossible(f"{path}: {each.name}", each.dims)
+        if prod(each.dims) > 2 * most:
+            found = f"an array of {'x'.join(map(str, each.dims))}"
+            raise CompilerError(f"{path}: {each.name}", found, f"one that {most:,} bytes hold")
 
 
 def _text(value: str | bytes) -> str:
@@ -73,7 +90,9 @@ def _tensor(path: Path, value: onnx.ValueInfoProto) -> Tensor:
         raise CompilerError(f"{path}: {value.name}", "no tensor", "images or maps") from None
     axes = kind.shape.dim
     shape = (d.dim_value if d.HasField("dim_value") else _text(d.dim_param) for d in axes)
-    return Tensor(_text(value.name), dtype, tuple(shape))
+    tensor = Tensor(_text(value.name), dtype, tuple(shape))
+    refuse_impossible(f"{path}: {value.name}", tensor.shape)
+    return tensor
 
 
 def operators(nodes: Iterable[onnx.NodeProto]) -> tuple[Operator, ...]:

@@ -1,8 +1,9 @@
 """PyTorch: trains, scores and runs programs (the extra ``torch``)."""
 
+from auxnas.backends.torch.checkpoints import read_checkpoint
 from auxnas.backends.torch.learner import TorchLearner
 from auxnas.backends.torch.module import build_module, module_params
-from auxnas.backends.torch.pretrained import load_encoder, read_checkpoint
+from auxnas.backends.torch.pretrained import load_encoder
 from auxnas.backends.torch.runner import TorchRunner
 
 __all__ = [

@@ -6,8 +6,6 @@ Source: https://docs.pytorch.org/docs/stable/export.html
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +14,9 @@ from typing import Any
 import torch
 from torch import fx
 
+from auxnas.backends.archives import archive_of
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.memory import bytes_of, peak, refuse_larger
 from auxnas.backends.tensors import Tensor
 from auxnas.backends.torch.devices import Array, to_tensor
 from auxnas.backends.torch.functions import resize
@@ -112,9 +112,12 @@ class Pt2Runner:
         try:
             with Path(path).open("rb") as file:
                 program = torch.export.load(file, extra_files=extra)
+            refuse_larger(str(path), _needed(program.graph), "values")
             self._module = program.module()
             self.metadata: dict[str, str] = json.loads(extra[METADATA])
             self.inputs, self.outputs = _ends(program, json.loads(self.metadata["inputs"]))
+        except CompilerError:
+            raise
         except Exception as error:
             # What torch raises for a damaged archive has no base class but Exception.
             first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -144,15 +147,26 @@ def _refuse_damaged(path: Path) -> None:
         CompilerError: when it is none, is damaged, or is not nascompile's.
     """
     expected = "a .pt2 file that nascompile wrote"
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            names, damaged = archive.namelist(), archive.testzip()
-    except (zipfile.BadZipFile, EOFError, ValueError, zlib.error):
-        raise CompilerError(str(path), "no archive, or a truncated one", expected) from None
+    with path.open("rb") as file, archive_of(file, str(path), expected) as archive:
+        names, damaged = archive.namelist(), archive.testzip()
     if damaged is not None:
         raise CompilerError(str(path), f"{damaged} in it is damaged", expected)
     if not any(name.endswith(f"/extra/{METADATA}") for name in names):
         raise CompilerError(str(path), f"a truncated archive, or one without {METADATA}", expected)
+
+
+def _needed(graph: fx.Graph) -> int:
+    """Bytes of the values that are alive at once; open sides take none."""
+    sizes = {node.name: _bytes(node.meta.get("val")) for node in graph.nodes}
+    steps = (([each.name for each in n.all_input_nodes], [n.name]) for n in graph.nodes)
+    return peak(steps, sizes)
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, torch.Tensor):
+        sides = (side if type(side) is int else "" for side in value.shape)
+        return bytes_of(sides, value.element_size())
+    return 0
 
 
 def _ends(program: Any, names: list[str]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -6,16 +6,13 @@ one: it becomes an exact identity.
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from auxnas.backends.torch.checkpoints import read_checkpoint
 from auxnas.backends.weights import is_state_dict
 from auxnas.compiler import CompilerError, Graph, graph_weights
 from auxnas.compiler.encoder import GROUPS, check_width
@@ -26,7 +23,6 @@ Array = np.ndarray[Any, Any]
 
 PREFIX = "encoder."
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
-_EXPECTED = "a whole safetensors file or PyTorch state dict"
 _BEYOND = ("features.18.", "classifier.")
 """torchvision's parameters behind the last encoder output."""
 
@@ -70,33 +66,6 @@ def _read(path: Path) -> dict[str, Array]:
     if is_state_dict(path):
         return read_checkpoint(path)
     return load_weights(path)[0]
-
-
-def read_checkpoint(path: Path) -> dict[str, Array]:
-    """The tensors of a PyTorch state dict, float32 by name, without running any code in it.
-
-    What ``DataParallel`` puts before every name is taken off.
-
-    Raises:
-        CompilerError: for a file that is damaged or holds more than tensors.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            values = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        found = "damaged, or more than tensors in it"
-        raise CompilerError(str(path), found, "a state dict of tensors alone") from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise CompilerError(str(path), f"unreadable ({reason})", _EXPECTED) from None
-    if not isinstance(values, dict):
-        raise CompilerError(str(path), f"a {type(values).__name__}", "a state dict of tensors")
-    for name, value in values.items():
-        if not isinstance(value, Tensor):
-            found = f"a {type(value).__name__} under the key {name!r}"
-            expected = "a state dict of tensors alone: save that of the network by itself"
-            raise CompilerError(str(path), found, expected)
-    return {str(n).removeprefix("module."): v.float().numpy() for n, v in values.items()}
 
 
 def from_torchvision(values: Mapping[str, Array], place: str) -> dict[str, Array]:

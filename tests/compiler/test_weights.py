@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from auxnas.compiler import CompilerError, ModelSpec, graph_weights, lower
 from auxnas.compiler.weights import fit, initial, load_weights, randomised, save_weights
 from auxnas.genotype import zoo
+from auxnas.genotype.errors import shown
 from tests.strategies import TINY
 
 GRAPH = lower(zoo.load("arch0").genotype, TINY)
@@ -83,3 +84,79 @@ def test_equal_contents_are_equal_bytes_that_the_library_reads(tmp_path_factory,
     for name, value in params.items():
         np.testing.assert_array_equal(values[name], value)
         assert values[name].dtype == value.dtype
+
+
+def raw_file(path, header, data=b"", length=None):
+    """A safetensors file by hand."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    size = len(text) if length is None else length
+    path.write_bytes(size.to_bytes(8, "little") + text + data)
+
+
+@given(st.lists(st.floats(width=16, allow_nan=False), min_size=1, max_size=20))
+def test_bfloat16_is_read_exactly(tmp_path_factory, numbers):
+    path = tmp_path_factory.mktemp("w") / "w.safetensors"
+    upper = np.float32(numbers).view("<u4") >> 16
+    entries = {
+        "a.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+        "b": {
+            "dtype": "BF16",
+            "shape": [len(numbers), 1],
+            "data_offsets": [4, 4 + 2 * len(numbers)],
+        },
+    }
+    raw_file(path, entries, np.float32([7]).tobytes() + upper.astype("<u2").tobytes())
+    found, _ = load_weights(path)
+    assert found["b"].dtype == np.float32
+    assert np.array_equal(found["b"][:, 0], (upper << 16).astype("<u4").view("<f4"))
+    assert found["a.weight"] == 7
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.module."])
+def test_what_wrappers_put_before_names_is_taken_off(tmp_path, prefix):
+    params = randomised(GRAPH, 0)
+    save_weights(tmp_path / "w", {prefix + name: value for name, value in params.items()}, {})
+    found, _ = load_weights(tmp_path / "w")
+    assert found.keys() == params.keys()
+    save_weights(tmp_path / "w", {"module.a": np.zeros(1), "a": np.zeros(1)}, {})
+    with pytest.raises(CompilerError, match="a: twice, once wrapped"):
+        load_weights(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("header", "data", "length", "message"),
+    [
+        ({}, b"", 2**63, "header too large"),
+        ({}, b"", 10**8 + 1, "header too large"),
+        (b"[1]", b"", None, "unreadable"),
+        (b'{"a":' * 50_000, b"", None, "recursion"),
+        ({"a": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}, b"1", None, "F8_E4M3"),
+        ({"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}}, bytes(8), None, "C64"),
+        ({"a": {"dtype": "F32", "shape": [2**63], "data_offsets": [0, 4]}}, b"1234", None, "a"),
+        ({"a": {"dtype": "BF16", "shape": [0, 2**62], "data_offsets": [0, 0]}}, b"", None, "a"),
+        ({"__metadata__": {"a": "\ud800"}}, b"", None, "unreadable"),
+    ],
+)
+def test_files_that_no_library_writes_are_one_line(tmp_path, header, data, length, message):
+    raw_file(tmp_path / "w.safetensors", header, data, length)
+    with pytest.raises(CompilerError, match=r"w\.safetensors") as error:
+        load_weights(tmp_path / "w.safetensors")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["classes", "agg_size", "sep_repeats", "width"])
+@pytest.mark.parametrize("value", [2**63, 1 << 10**5, -1, 0, float("nan"), True, "1"], ids=shown)
+def test_a_model_out_of_range_is_refused_before_it_is_built(field, value):
+    if (field, value) != ("width", True):
+        with pytest.raises(CompilerError, match=f"{field}: .*, expected a"):
+            ModelSpec.from_dict({field: value})
+
+
+def test_more_parameters_than_memory_holds_are_refused_before_they_are_made(monkeypatch):
+    spec = ModelSpec(agg_size=4096, sep_repeats=64)
+    graph = lower(zoo.load("arch0").genotype, spec)
+    monkeypatch.setattr(np.random, "default_rng", lambda *_: pytest.fail("made"))
+    for make in (initial, randomised):
+        with pytest.raises(CompilerError, match=r"network: [\d,]+ parameters, expected at most"):
+            make(graph, 0)

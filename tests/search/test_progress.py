@@ -4,10 +4,10 @@ import io
 from contextlib import contextmanager
 
 import pytest
-from rich.console import Console
 
 from auxnas.backends.base import Step
 from auxnas.genotype import zoo
+from auxnas.genotype.terminal import Terminal
 from auxnas.search.bounds import Clock, Until
 from auxnas.search.progress import Live, Plain, clock
 from auxnas.search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Failure, Stage, Trial
@@ -56,7 +56,7 @@ def test_ending(found, text):
 @pytest.mark.parametrize("kind", [Plain, Live])
 def test_a_run_is_told_trial_by_trial(kind):
     file = io.StringIO()
-    console = Console(file=file, width=200, force_terminal=kind is Live)
+    console = Terminal(file=file, width=200, force_terminal=kind is Live)
     trials = [trial(0), trial(1)]
     ticks = iter(range(0, 1000, 60))
     clock = Clock(now=lambda: next(ticks), start=0)
@@ -99,7 +99,7 @@ def test_a_line_says_how_the_run_stands():
     file, now = io.StringIO(), [0.0]
     clock = Clock(before=1000.0, now=lambda: now[0], start=-50.0)  # pre-training took 50 s
     trials = [trial(n) for n in range(4)]
-    with Watch(Plain(Console(file=file, width=300)), Until(4), clock) as watch:
+    with Watch(Plain(Terminal(file=file, width=300)), Until(4), clock) as watch:
         for number, state in enumerate((COMPLETE, STOPPED, FAILED)):
             watch.started(trials[number])
             now[0] += 60
@@ -155,7 +155,7 @@ def test_bars_of_trials_under_way_at_once():
 
 def test_live_bars_share_one_display():
     file = io.StringIO()
-    live = Live(Console(file=file, width=120, force_terminal=True))
+    live = Live(Terminal(file=file, width=120, force_terminal=True))
     with live.task("one", 2) as one, live.task("two", 2) as two:
         one(1, "first")
         two(2, "second")
@@ -167,14 +167,14 @@ def test_live_bars_share_one_display():
 
 def test_an_interrupted_task_is_not_done():
     file = io.StringIO()
-    with Plain(Console(file=file, width=200), every=0).task("working", 4) as advance:
+    with Plain(Terminal(file=file, width=200), every=0).task("working", 4) as advance:
         advance(1, "")
     assert "done" not in file.getvalue()
 
 
 def test_plain_lines_are_rare_and_carry_share_and_time_left():
     file = io.StringIO()
-    with Plain(Console(file=file, width=200), every=0).task("working", 4) as advance:
+    with Plain(Terminal(file=file, width=200), every=0).task("working", 4) as advance:
         advance(1, "loss 0.5")
         advance(4, "")
     lines = file.getvalue().splitlines()
@@ -182,7 +182,7 @@ def test_plain_lines_are_rare_and_carry_share_and_time_left():
     assert lines[0].endswith(" left")
     assert lines[1].startswith("working: done in ")
     file = io.StringIO()
-    with Plain(Console(file=file), every=1e9).task("working", 4) as advance:
+    with Plain(Terminal(file=file), every=1e9).task("working", 4) as advance:
         for done in range(5):
             advance(done, "")
     assert file.getvalue() == ""

@@ -1,0 +1,19 @@
+"""Metadata of a file: texts that are mostly JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def decoded(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata as values; a text that is no JSON stays what it is."""
+    return {key: _decoded(text) for key, text in texts.items()}
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
