@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, cut, shown
 
 _WINDOW = {"kernel": 1, "stride": 1}
 
@@ -154,7 +154,7 @@ class Operation:
         return self.steps == (ZERO,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Vocabulary:
     """An ordered set of operations; an operation's id is its position.
 
@@ -179,6 +179,10 @@ class Vocabulary:
                 found = f"{shown(operation.name)} again"
                 raise GenotypeError(f"{place}.name", found, "distinct names")
             seen.add(operation.name)
+
+    def __repr__(self) -> str:
+        """The names alone, as many as fit: defaults in ``help`` show this."""
+        return f"<Vocabulary of {len(self)}: {cut(', '.join(self.names))}>"
 
     def __len__(self) -> int:
         return len(self.operations)
