@@ -53,38 +53,46 @@ OWN = "  [default: the weights', else %s]"
 @click.option(
     "--sep-repeats",
     type=click.IntRange(1),
-    help="Layers of a sep.  [default: the weights', else 2]",
+    help="Repeats of a separable convolution.  [default: the weights', else 2]",
 )
 @click.option(
     "--width",
     type=click.FloatRange(0.05, 4),
     help="Encoder width.  [default: the weights', else 1.0]",
 )
-@click.option("--input-size", type=SizeType(dynamic=True), help=f"Or dynamic.{OWN % '512x512'}")
-@click.option("--batch", type=BatchType(), default="1", help="Images at once, or dynamic.")
+@click.option(
+    "--input-size",
+    type=SizeType(dynamic=True),
+    help=f"Image height and width, or dynamic.{OWN % '512x512'}",
+)
+@click.option("--batch", type=BatchType(), default="1", help="Images in a batch, or dynamic.")
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", help=PRECISION_HELP
 )
-@click.option("--head", type=click.Choice(HEADS), default="logits", help="What comes out.")
+@click.option("--head", type=click.Choice(HEADS), default="logits", help="Output of the network.")
 @click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
 @click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
 @click.option(
     "--opset", type=click.IntRange(18, 22), help="Version of the ONNX operators.  [default: 18]"
 )
-@click.option("--output", metavar="FILE", help="Artefact.  [default: NAME.SUFFIX]")
+@click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", metavar="DIR", help="int8: label images of the same stems, for mIoU.")
 @click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, help=TOLERANCE_HELP)
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
-@click.option("--disable-pass", multiple=True, metavar="NAME", help="Leave a pass out.")
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, help="Of random weights and of noise images."
+    "--disable-pass", multiple=True, metavar="NAME", help="Pass to leave out; may be repeated."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, help="Seed of random weights and of noise images."
 )
 @click.option("--dry-run", is_flag=True, help=DRY_RUN_HELP)
-@click.option("--draw", type=FileType(".svg", ".png"), help="A drawing of what is written.")
-@click.option("--report", type=FileType(".json", ".html"), help="All that is known of it.")
+@click.option("--draw", type=FileType(".svg", ".png"), help="File for a drawing of the network.")
+@click.option(
+    "--report", type=FileType(".json", ".html"), help="File for costs, checks and versions."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(
     genotype: str,

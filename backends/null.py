@@ -23,7 +23,7 @@ _PIXELS = 20_000
 class NullLearner:
     """Implements ``backends.base.Learner`` without a framework, on any number of threads."""
 
-    where = "nothing"
+    where = "no device (the null learner does not train)"
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads

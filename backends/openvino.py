@@ -149,7 +149,7 @@ def _refuse_damaged(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(4096)
     if _IR.match(head) is None:
-        raise CompilerError(str(path), "no OpenVINO IR", "an .xml file that nascompile wrote")
+        raise CompilerError(str(path), "not an OpenVINO IR", "an .xml file that nascompile wrote")
     weights = path.with_suffix(".bin")
     if not weights.is_file():
         raise CompilerError(str(weights), "no such file", f"the weights of {path}")

@@ -26,10 +26,17 @@ def space_options(command: F) -> F:
     """The options that choose a search space; ``chosen_space`` takes them."""
     positive = PositiveInteger()
     options = (
-        click.option("--blocks", type=positive, metavar="N", help="Decoder blocks.  [default: 3]"),
-        click.option("--branches", type=positive, metavar="N", help="Of a cell.  [default: 3]"),
         click.option(
-            "--encoder-outputs", type=positive, metavar="N", help="To choose from.  [default: 4]"
+            "--blocks", type=positive, metavar="N", help="Blocks of the decoder.  [default: 3]"
+        ),
+        click.option(
+            "--branches", type=positive, metavar="N", help="Branches of a cell.  [default: 3]"
+        ),
+        click.option(
+            "--encoder-outputs",
+            type=positive,
+            metavar="N",
+            help="Encoder outputs to choose from.  [default: 4]",
         ),
         click.option(
             "--operations",

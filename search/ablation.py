@@ -110,7 +110,7 @@ def read_rows(folder: Path) -> list[Row]:
     try:
         return [json.loads(line) for line in whole.splitlines()]
     except ValueError as error:
-        raise SearchError(str(path), f"a line that is no JSON ({error})", "one a line") from None
+        raise SearchError(str(path), f"a line that is not JSON ({error})", "one a line") from None
 
 
 def append_row(folder: Path, row: Row) -> None:

@@ -62,10 +62,10 @@ def _git(file: Path, *arguments: str) -> str | None:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The same for people."""
     packages = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    threads = found["threads"] or "all"
+    threads = f"{found['threads'] or 'all'} thread{'s' * (found['threads'] != 1)}"
     return [
         packages,
         f"revision {found['revision'] or 'unknown'}",
         f"{found['host']}: {found['system']}, {found['cpu']}, {found['cores']} cores",
-        f"trained on {found['device']}, {threads} threads",
+        f"trained on {found['device']}, {threads}",
     ]

@@ -178,7 +178,7 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
             return None
         params = fit(work.graph, values, str(path))
     except CompilerError as error:
-        display.say(f"encoder: the one kept is damaged ({error}), training again")
+        display.say(f"encoder: the stored one is damaged ({error}): training again")
         return None
     display.say(f"encoder: pre-trained earlier on these data, using {path}")
     return params
@@ -249,7 +249,7 @@ def _state(kept: Path, display: Display) -> tuple[int, State | None]:
         state, known = load_weights(kept)
         epoch = int(known["epoch"])
     except (CompilerError, KeyError, ValueError) as error:
-        display.say(f"encoder: the training under way is damaged ({error}), from the beginning")
+        display.say(f"encoder: its checkpoint is damaged ({error}): training from the beginning")
         return 0, None
     display.say(f"encoder: going on after epoch {epoch}")
     return epoch, state

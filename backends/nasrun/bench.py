@@ -126,5 +126,7 @@ def _noise(tensor: Tensor, shape: tuple[int, ...], rng: np.random.Generator) -> 
     if dtype.kind == "f":
         return rng.normal(size=shape).astype(dtype)
     if dtype.kind not in "iub":
-        raise CompilerError(str(tensor), "no numbers to make up", "an input of numbers")
+        raise CompilerError(
+            str(tensor), "random values cannot be made for it", "an input of numbers"
+        )
     return rng.integers(0, 2 if dtype.kind == "b" else 127, shape).astype(dtype)

@@ -21,7 +21,9 @@ Size = tuple[int, int]
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _threads = click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Within an operation.  [default: the runtime's]"
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Threads within an operation.  [default: the runtime's]",
 )
 _size = click.option(
     "--input-size", type=SizeType(), help="HxW, where the artefact takes any.  [default: 512x512]"
@@ -37,7 +39,7 @@ def main() -> None:
 @click.argument("artefact")
 @_json
 def explain(artefact: str, as_json: bool) -> None:
-    """Print what ARTEFACT says of itself: architecture, ends, weights, checks."""
+    """Print the metadata of ARTEFACT: architecture, ends, weights, checks."""
     from auxnas.backends.nasrun.artefact import open_artefact
     from auxnas.backends.nasrun.text import explanation
 
@@ -47,7 +49,7 @@ def explain(artefact: str, as_json: bool) -> None:
         return
     say("\n".join(explanation(opened)))
     if not opened.ours:
-        note("note: this file is not from nascompile, so there is no more to say")
+        note("note: this file is not from nascompile, so it has no metadata of ours to show")
 
 
 def _explained(artefact: Artefact) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 @main.command()
 @click.argument("artefact")
 @click.option("--runs", type=click.IntRange(min=100), default=100, help="Timed runs, 100 or more.")
-@click.option("--warmup", type=click.IntRange(min=0), default=10, help="Runs that do not count.")
+@click.option("--warmup", type=click.IntRange(min=0), default=10, help="Warm-up runs, not timed.")
 @_threads
 @_size
 @_json
@@ -153,9 +155,9 @@ def _print_bench(result: dict[str, Any]) -> None:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=click.IntRange(min=1), default=20, help="Runs that the median is of.")
-@click.option("--warmup", type=click.IntRange(min=0), default=5, help="Runs that do not count.")
-@click.option("--top", type=click.IntRange(min=1), default=12, help="Lines of the long tables.")
+@click.option("--runs", type=click.IntRange(min=1), default=20, help="Timed runs, for the median.")
+@click.option("--warmup", type=click.IntRange(min=0), default=5, help="Warm-up runs, not timed.")
+@click.option("--top", type=click.IntRange(min=1), default=12, help="Rows shown of a long table.")
 @_threads
 @_size
 @_json
@@ -194,9 +196,9 @@ def profile(
 @main.command()
 @click.argument("artefact")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--output", required=True, metavar="DIR", help="Where the pictures go.")
+@click.option("--output", required=True, metavar="DIR", help="Folder to write to.")
 @click.option(
-    "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Share of the colours."
+    "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Opacity of the colours."
 )
 @_threads
 @_json

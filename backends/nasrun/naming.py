@@ -51,7 +51,7 @@ def _below(folder: Path, output: Path) -> list[Path]:
     images = find_images(folder)
     kept = [path for path in images if made not in path.resolve().parents]
     if not kept:
-        raise CompilerError(str(folder), "no images but what is in --output", "some images")
+        raise CompilerError(str(folder), "no images outside --output", "some images")
     return kept
 
 

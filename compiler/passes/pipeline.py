@@ -73,7 +73,7 @@ def run(
         if len(changes) == before:
             return program, tuple(changes)
     last = ", ".join(dict.fromkeys(change.name for change in changes[before:]))
-    raise CompilerError("passes", f"{last} still change it after {ROUNDS} rounds", "an end")
+    raise CompilerError("passes", f"{last} still change it after {ROUNDS} rounds", "a fixed point")
 
 
 def _apply(each: Pass, program: Program, changes: list[Change]) -> Program:

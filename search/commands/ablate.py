@@ -53,9 +53,11 @@ _PARTS = 1000
 @options.preset
 @options.classes
 @options.size
-@click.option("--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes.")
-@click.option("--seed", type=int, help="Of the genotypes and of their training.")
-@click.option("--out", type=options.PATH, required=True, help="Where it all goes.")
+@click.option(
+    "--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes drawn."
+)
+@click.option("--seed", type=int, help="Seed of the genotypes and of their training.")
+@click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
 @options.learner
 @options.sets
 @options.cache

@@ -25,15 +25,17 @@ from auxnas.search.resolving import resolve
 from auxnas.search.training_place import TrainingPlace
 from auxnas.search.trials import Trial
 
-OUT_HELP = "Where it all goes.  [default: RUN/correlate]"
+OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
 
 
 @click.command(cls=OneLineCommand)
 @options.run_folder
-@click.option("--count", type=click.IntRange(3), default=30, show_default=True, help="How many.")
+@click.option(
+    "--count", type=click.IntRange(3), default=30, show_default=True, help="Architectures to train."
+)
 @options.preset
-@click.option("--epochs", type=int, help="Of each training.")
-@click.option("--seed", type=int, help="Of all trainings.")
+@click.option("--epochs", type=int, help="Epochs of each training.")
+@click.option("--seed", type=int, help="Seed of all trainings.")
 @click.option("--out", type=options.PATH, help=OUT_HELP)
 @options.sets
 @options.cache

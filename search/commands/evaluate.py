@@ -30,11 +30,15 @@ FORMATS = (".png", ".jpg", ".webp")
 @click.command("eval", cls=OneLineCommand)
 @click.argument("weights", metavar="WEIGHTS", type=options.PATH)
 @click.option("--data", metavar="SPEC", help=f"{options.DATA_HELP}  [default: those of the folder]")
-@click.option("--part", type=click.Choice(PARTS), help="Of the data.  [default: val if there is]")
+@click.option(
+    "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
+)
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
-@click.option("--ignore", multiple=True, metavar="CLASS", help="Counts in no mean.")
+@click.option(
+    "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."
+)
 @click.option("--picture", type=options.PATH, help=options.PICTURE_HELP)
-@click.option("--batch", type=click.IntRange(1), default=8, help="Images at once.")
+@click.option("--batch", type=click.IntRange(1), default=8, help="Images in a batch.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all cores]")
 @click.option("--latency", is_flag=True, help="Time the compiled network with onnxruntime too.")
 @click.option("--learner", type=click.Choice(["torch", "null"]), default="torch", hidden=True)
@@ -117,7 +121,7 @@ def _evaluation(
     if work.part != "val" and own.key is not None:
         whole = open_dataset(settings.source, classes=settings.classes, size=settings.size)
         if pixel_key(whole) != own.key:
-            note(f"warning: {settings.source}: not what {weights} was trained on any more")
+            note(f"warning: {settings.source}: changed since {weights} was trained on it")
     return work
 
 

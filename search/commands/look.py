@@ -23,7 +23,7 @@ from auxnas.search.trials import PENDING, Trial, best_of
 @options.run_folder
 @options.as_json
 def status(folder: Path, as_json: bool) -> None:
-    """Where RUN stands, whether or not it is under way."""
+    """Show the state of RUN, running or not."""
     found = status_of(folder)
     _note_salvaged(found["salvaged"])
     if as_json:
@@ -36,15 +36,15 @@ def status(folder: Path, as_json: bool) -> None:
 @click.command(cls=OneLineCommand)
 @options.run_folder
 @click.option("--count", type=click.IntRange(1), default=10, show_default=True)
-@click.option("--pareto", is_flag=True, help="Those that no other one beats in reward and cost.")
+@click.option("--pareto", is_flag=True, help="Only the Pareto front of reward and cost.")
 @click.option(
     "--against",
     type=click.Choice(list(COSTS)),
-    help="The cost.  [default: latency where it was measured, else madds]",
+    help="Cost of the front.  [default: latency where it was measured, else madds]",
 )
 @options.as_json
 def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bool) -> None:
-    """The best genotypes of RUN, which may be under way."""
+    """List the best genotypes of RUN, running or not."""
     with Journal(folder) as journal:
         trials, salvaged = journal.trials(), journal.salvaged
     _note_salvaged(salvaged)
@@ -81,7 +81,7 @@ def _default_cost(trials: list[Trial]) -> str:
     type=options.PathType(path_type=Path, file_okay=False),
     required=True,
     metavar="DIR",
-    help="Where the files go.",
+    help="Folder to write to.",
 )
 @options.as_json
 def export(folder: Path, trial: int | None, best: int | None, output: Path, as_json: bool) -> None:

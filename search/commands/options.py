@@ -64,9 +64,13 @@ SETTINGS = {
 data = click.option("--data", metavar="SPEC", help=DATA_HELP)
 classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 size = click.option("--size", type=SizeType(), help="Image height and width.")
-learner = click.option("--learner", metavar="NAME", help="torch, or null (only pretends to train).")
+learner = click.option(
+    "--learner", metavar="NAME", help="torch, or null (does not train; for tests)."
+)
 encoder_weights = click.option(
-    "--encoder-weights", metavar="FILE", help="Start from these, do not pre-train."
+    "--encoder-weights",
+    metavar="FILE",
+    help="Encoder weights to start from; nothing is pre-trained.",
 )
 
 run_folder = click.argument("folder", metavar="RUN", type=PATH)
@@ -83,7 +87,7 @@ cache = click.option(
     "--cache",
     metavar="DIR",
     type=PATH,
-    help="What runs share: images read, encoders.  [default: $AUXNAS_CACHE, else ~/.cache/auxnas]",
+    help="Folder that runs share.  [default: $AUXNAS_CACHE, else ~/.cache/auxnas]",
 )
 
 

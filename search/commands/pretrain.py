@@ -29,8 +29,8 @@ OPTIONS = options.SETTINGS | {
 @options.classes
 @options.size
 @click.option("--epochs", type=int, help="Passes over the meta-train images.")
-@click.option("--seed", type=int, help="Of the first weights and of the images' order.")
-@click.option("--out", type=options.PATH, required=True, help="Weights to write.")
+@click.option("--seed", type=int, help="Seed of the first weights and of the images' order.")
+@click.option("--out", type=options.PATH, required=True, help="File of weights to write.")
 @options.learner
 @options.sets
 @options.cache

@@ -36,7 +36,7 @@ _NEEDED = ("jinja2", "matplotlib")
 def report(
     folder: Path, against: Path | None, output: Path | None, cache: Path | None, as_json: bool
 ) -> None:
-    """Write RUN, which may be under way, as one HTML page that needs nothing else.
+    """Write RUN, running or not, as one HTML page that needs nothing else.
 
     Rewards in time and by stage, the best so far, the share stopped after stage 1, Pareto
     fronts, the best architectures and what one of them predicts, times, the controller's

@@ -43,23 +43,27 @@ OPTIONS = options.SETTINGS | {
 
 GOES_ON = "what is finished is kept, the same command or nassearch resume goes on from there"
 
-_trials = click.option("--trials", type=int, help="How many genotypes to try.")
-_budget = click.option("--budget", metavar="TIME", help="Or for how long: 4h, 30m, 1h30m.")
+_trials = click.option("--trials", type=int, help="Number of genotypes to try.")
+_budget = click.option(
+    "--budget", metavar="TIME", help="Time after which no trial is begun: 4h, 30m, 1h30m."
+)
 _workers = click.option("--workers", type=int, help="Trials at a time, each in its own process.")
-_timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up after so long.")
+_timeout = click.option(
+    "--trial-timeout", metavar="TIME", help="Longest time of a trial; one that takes longer fails."
+)
 
 
 @click.command(cls=OneLineCommand)
 @options.data
 @options.preset
-@click.option("--config", type=options.PATH, help="Settings in TOML, over these.")
+@click.option("--config", type=options.PATH, help="Settings in TOML, over those of the preset.")
 @options.classes
 @options.size
 @_trials
 @_budget
 @_timeout
 @_workers
-@click.option("--seed", type=int, help="Everything random derives from it.")
+@click.option("--seed", type=int, help="Seed that everything random derives from.")
 @click.option("--out", type=options.PATH, required=True, help="The run's folder.")
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
@@ -67,8 +71,10 @@ _timeout = click.option("--trial-timeout", metavar="TIME", help="Give a trial up
 @click.option("--searcher", metavar="NAME", help="ppo, reinforce, random or evolution.")
 @click.option("--batch", type=int, help="Genotypes proposed at a time.")
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
-@click.option("--max-madds", type=float, metavar="N", help="Likewise by multiply-adds.")
-@click.option("--max-latency-ms", type=float, metavar="MS", help="Likewise by measured latency.")
+@click.option("--max-madds", type=float, metavar="N", help="Reject by multiply-adds, untrained.")
+@click.option(
+    "--max-latency-ms", type=float, metavar="MS", help="Reject by measured latency, untrained."
+)
 @click.option("--tensorboard", is_flag=True, default=None, help="Log to OUT/tensorboard too.")
 @options.sets
 @options.cache

@@ -19,7 +19,9 @@ _WIDTH = 88
 
 @click.command(cls=OneLineCommand)
 @click.argument("name", required=False, default="")
-@click.option("--for", "command", type=click.Choice(list(KINDS)), help="Of this command alone.")
+@click.option(
+    "--for", "command", type=click.Choice(list(KINDS)), help="Only the settings of this command."
+)
 @options.preset
 @options.as_json
 def settings(name: str, command: str | None, preset: str, as_json: bool) -> None:

@@ -39,7 +39,9 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 @options.classes
 @options.size
 @click.option("--epochs", type=int, help="Passes over the training images.")
-@click.option("--seed", type=int, help="Of the decoder's first weights and of the images' order.")
+@click.option(
+    "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
+)
 @click.option("--out", type=options.PATH, required=True, help="The training's folder.")
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")

@@ -145,7 +145,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 def _summary(runs: Sequence[Run]) -> Section:
     run = runs[0]
-    state = f"It is under way: {run.writer}." if run.writer else "No process goes on with it now."
+    state = f"Running: {run.writer}." if run.writer else "Not running now."
     folds = _folds(("All trials that have ended", tables.trials(run)))
     return Section("summary", "Summary", state, _tiles(run), tables.summary(runs), folds=folds)
 

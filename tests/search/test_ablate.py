@@ -121,7 +121,7 @@ def test_a_torn_line_is_cut_off_and_a_wrong_one_named(tmp_path):
     assert read_rows(tmp_path) == rows
     assert path.read_bytes() == whole
     path.write_bytes(b"nonsense\n" + whole)
-    with pytest.raises(SearchError, match="a line that is no JSON"):
+    with pytest.raises(SearchError, match="a line that is not JSON"):
         read_rows(tmp_path)
 
 

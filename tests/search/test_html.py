@@ -367,9 +367,9 @@ def test_a_page_is_of_one_moment(run_of, monkeypatch):
 
 def test_a_run_under_way_says_so(run_of):
     folder = run_of([failed(0)])
-    assert "No process goes on with it now." in written(folder)
+    assert "Not running now." in written(folder)
     with run_lock(folder):
-        assert f"It is under way: process {os.getpid()} on" in written(folder)
+        assert f"Running: process {os.getpid()} on" in written(folder)
 
 
 def test_what_cannot_be_written_leaves_nothing(run_of, tmp_path):

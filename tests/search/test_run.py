@@ -199,7 +199,7 @@ def test_damaged_caches_are_made_again(place_of, tmp_path):
     said, second = go("b")
     for words in (
         "stored images were damaged: label.npy: read again",
-        "encoder: the one kept is damaged",
+        "encoder: the stored one is damaged",
         "stored encoder outputs were damaged: encoder.layer3",
     ):
         assert words in said

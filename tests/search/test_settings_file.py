@@ -61,5 +61,5 @@ def test_a_run_leaves_its_settings_and_environment(place_of):
     environment = place.environment
     for found in (environment["host"], environment["versions"]["numpy"], place.meta()["data"]):
         assert found in text
-    assert "trained on nothing, 1 threads" in text
+    assert "trained on no device (the null learner does not train), 1 thread" in text
     assert json.loads(json.dumps(environment)) == environment
