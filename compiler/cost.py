@@ -22,7 +22,7 @@ BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """What one node costs for one image.
+    """Cost of one node for one image.
 
     Attributes:
         parameters: learnt numbers (batch-norm statistics are not learnt).
@@ -42,7 +42,7 @@ class NodeCost:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a graph costs for one image.
+    """Cost of a graph for one image.
 
     Attributes:
         nodes: per node, by name.

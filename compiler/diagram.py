@@ -1,4 +1,4 @@
-"""What a drawing of a network shows: boxes of a few nodes each, in lanes, joined by edges.
+"""Contents of a network's drawing: boxes of a few nodes each, in lanes, joined by edges.
 
 A box holds a chain of nodes of one place (an operation of the cell, an adapter), a line a
 node. The encoder shows by its outputs alone. Of an operand of which only the size is used,
@@ -47,7 +47,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """What chooses the colours, as in ``genotype.scene``."""
+        """Kind of block, which chooses the colours, as in ``genotype.scene``."""
         if self.lane == ENCODER:
             return "encoder"
         if self.nodes[-1].op == "add":

@@ -32,7 +32,7 @@ _GAP, _TRUNK = 26.0, 9.0
 """Width between two columns, and more for each block with a line into another lane there:
 such lines fall along a trunk of their own."""
 _BOW, _BEND = 0.4, 3.5
-"""Where a curve's control points lie, in parts of its width; the half width of a trunk."""
+"""Position of a curve's control points, in parts of its width; the half width of a trunk."""
 _FRAME, _BETWEEN, _MARGIN = 9.0, 12.0, 12.0
 """Around a lane's boxes, between lanes, around everything."""
 _STARTS = 6
@@ -57,7 +57,7 @@ def draw(graph: Graph, size: Size, genotype: Genotype) -> Scene:
 
 @dataclass(frozen=True)
 class _Label:
-    """What is written in a block's box, and how much room that takes."""
+    """Text of a block's box, and the room that it takes."""
 
     block: Block
     shape: str
@@ -129,7 +129,7 @@ class _Columns:
         self.segments.update(dict.fromkeys(pairwise([*chain, block.name]), source))
 
     def layers(self, lane: str) -> Layers:
-        """What stands in a lane, column by column, those without anything left out."""
+        """Contents of a lane, column by column, those without anything left out."""
         names = [name for name, of in self.lane.items() if of == lane]
         found: dict[int, list[str]] = {}
         for name in names:
@@ -137,7 +137,7 @@ class _Columns:
         return tuple(tuple(found[level]) for level in sorted(found))
 
     def trunks(self, column: int) -> list[str]:
-        """What has lines from a column into other lanes."""
+        """Nodes with lines from a column into other lanes."""
         lines = [edge for edge in self.segments if self.level[edge[0]] == column]
         return list(dict.fromkeys(a for a, b in lines if self.lane[a] != self.lane[b]))
 
@@ -219,7 +219,7 @@ class _Picture:
         return self.labels[name].height if name in self.labels else 0.0
 
     def _centres(self) -> tuple[list[float], list[float]]:
-        """Where each column stands, and how wide it is: as its boxes, and the lanes' names."""
+        """Position and width of each column: as its boxes, and the lanes' names."""
         level = self.columns.level
         widths = [0.0] * (max(level.values()) + 1)
         for name, label in self.labels.items():

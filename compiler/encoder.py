@@ -57,7 +57,7 @@ class FeatureMap:
 
 
 def output_layers(count: int) -> tuple[int, ...]:
-    """Which layers a decoder with ``count`` encoder outputs reads, finest first.
+    """The layers that a decoder with ``count`` encoder outputs reads, finest first.
 
     Four are the paper's. Fewer drop the finest, more add layers 5, 7 and 2, in this order.
 

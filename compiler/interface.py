@@ -1,4 +1,4 @@
-"""What goes into a shipped network and what comes out: its two ends.
+"""Input and output of a shipped network: its two ends.
 
 Both ends are nodes of the same graph, so that one check covers them: camera bytes in,
 label map out.

@@ -1,4 +1,4 @@
-"""Where in a network a node stands, read off its name.
+"""Places of nodes in a network, read off their names.
 
 Names are given by ``compiler.lowering`` and kept, or extended behind, by the passes, so
 that the longest known beginning of a name tells the place. Blocks count from 1 here, as
@@ -19,7 +19,7 @@ OVERHEAD, UNMATCHED = "overhead", "unmatched"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a node is there for.
+    """Place of a node: the part of the network that it belongs to.
 
     Attributes:
         group: ``encoder``, ``adapters``, ``decoder block 3``, ``classifier``, ``input``,

@@ -22,7 +22,7 @@ Attrs = Mapping[str, int]
 
 BATCH_NORM_EPSILON = 1e-5
 MOST_LABELS = 256
-"""What a label of one byte tells apart."""
+"""Largest number of classes that a label of one byte tells apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class OnnxOp:
 
 @dataclass(frozen=True)
 class Primitive:
-    """What is known of a primitive.
+    """Record of all that is known of a primitive.
 
     Attributes:
         name: its name in graphs and in vocabulary rows.

@@ -13,7 +13,7 @@ from auxnas.compiler.shapes import infer_shapes
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What stands in for a node: new nodes in order, and the name whose value replaces it."""
+    """Replacement of a node: new nodes in order, and the name whose value replaces it."""
 
     nodes: tuple[Node, ...]
     result: str
@@ -114,7 +114,7 @@ _PROBES = ((1021, 643), (512, 768), (96, 352))
 
 
 class Sizes:
-    """Which nodes have maps of one size, whatever the image's size.
+    """The nodes whose maps have one size, whatever the image's size.
 
     Shapes are compared at three image sizes that no rounding makes agree by accident:
     two maps whose strides differ differ at one of them.

@@ -1,4 +1,4 @@
-"""What each primitive computes, in numpy: the definition that everything is held to.
+"""Semantics of the primitives, in numpy: the definition that everything is held to.
 
 Written to be read, not to be fast; the reference backend runs whole programs with it in
 float64, and constant folding uses it on constants.

@@ -1,4 +1,4 @@
-"""What to build around a genotype."""
+"""Specification of the network around a genotype."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every graph must be, checked between passes."""
+"""Well-formedness of graphs, checked between passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an architecture is: operations, genotypes, the search space, identity and counts."""
+"""Architectures as data: operations, genotypes, the search space, identity and counts."""
 
 from auxnas.genotype.counting import Counts
 from auxnas.genotype.dedupe import Deduped, dedupe

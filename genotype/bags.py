@@ -54,7 +54,7 @@ def term(number: int, width: int) -> int:
 
 
 def terms(bag: int, width: int) -> Terms:
-    """What a bag holds, by ascending term."""
+    """The terms of a bag and their counts, ascending."""
     found, number, mask = [], 0, (1 << width) - 1
     while bag:
         if bag & mask:
@@ -130,7 +130,7 @@ def blanked(graph: Graph) -> Graph:
 
 
 def automorphisms(graph: Graph) -> int:
-    """How many permutations of the nodes leave the graph as it is."""
+    """The number of permutations of the nodes that leave the graph as it is."""
     _, orders = canonical(graph)
     return len(orders) * math.prod(math.factorial(len(twins)) for twins in orders[0])
 
@@ -142,7 +142,7 @@ def _leaves(graph: Graph) -> Iterator[Classes]:
 
 
 class _Relations:
-    """Who uses whom among the twin classes of a graph; one number a class."""
+    """The uses among the twin classes of a graph; one number a class."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

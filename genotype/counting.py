@@ -67,7 +67,7 @@ class Counts:
 
 
 def count(frame: Frame, length: int, labels: int, level: Level) -> int:
-    """How many classes of wirings there are; at ``functional`` those of ``isomorphism``.
+    """The number of classes of wirings; at ``functional`` those of ``isomorphism``.
 
     Args:
         frame: how references are numbered.
@@ -83,12 +83,12 @@ def count(frame: Frame, length: int, labels: int, level: Level) -> int:
 
 
 def count_raw(frame: Frame, length: int, labels: int) -> int:
-    """How many sequences of ``length`` items there are."""
+    """The number of sequences of ``length`` items."""
     return math.prod((frame.references(k) * labels) ** 2 for k in range(length))
 
 
 def count_swap(frame: Frame, length: int, labels: int) -> int:
-    """How many classes there are up to swaps of sides."""
+    """The number of classes up to swaps of sides."""
     fixed = Counter({0: 1})
     for position in range(length):
         after: Counter[int] = Counter()
@@ -120,7 +120,7 @@ class _Cycle:
 
 
 def count_isomorphism(frame: Frame, length: int, labels: int) -> int:
-    """How many classes there are up to swaps of sides and renumbering of items."""
+    """The number of classes up to swaps of sides and renumbering of items."""
     total = sum(
         _class_size(kind, length) * _acyclic(kind, frame, labels) for kind in _cycle_types(length)
     )
@@ -142,14 +142,14 @@ def _cycle_types(length: int, largest: int | None = None) -> Iterator[tuple[_Cyc
 
 
 def _class_size(kind: tuple[_Cycle, ...], length: int) -> int:
-    """How many signed permutations have this cycle type."""
+    """The number of signed permutations of this cycle type."""
     centraliser = math.prod(2 * cycle.length for cycle in kind)
     centraliser *= math.prod(map(math.factorial, Counter(kind).values()))
     return (math.factorial(length) << length) // centraliser
 
 
 def _acyclic(kind: tuple[_Cycle, ...], frame: Frame, labels: int) -> int:
-    """How many acyclic labelled wirings a permutation of this cycle type fixes."""
+    """The number of acyclic labelled wirings that a permutation of this cycle type fixes."""
     cycles = sorted(set(kind))
     fixed = [
         [[other.fixed_outputs(size, frame) for other in cycles] for size in cycle.side_cycles]

@@ -31,7 +31,7 @@ class Deduped:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How often each of ``genotypes`` occurred."""
+        """Occurrences of each of ``genotypes``."""
         times = Counter(self.same_as)
         return tuple(times[place] for place in self.kept)
 

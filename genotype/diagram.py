@@ -1,4 +1,4 @@
-"""What the pictures of a genotype show: its connections and its cell as graphs of nodes."""
+"""Contents of a genotype's pictures: its connections and its cell as graphs of nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from auxnas.genotype.genotype import Genotype
 from auxnas.genotype.vocabulary import Operation
 
 PAPER_STRIDES = (4, 8, 16, 32)
-"""How much smaller than the image the encoder outputs of the paper are."""
+"""Strides of the paper's encoder outputs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,11 @@ _ARROW = 6.0
 _GAP, _STEEPNESS, _GAP_MOST = 30.0, 0.14, 76.0
 """Height between two layers: at least, more by the widest curve's width, at most."""
 _BOW = 0.4
-"""Where a curve's control points lie, in parts of its height: the same for all curves of
+"""Position of a curve's control points, in parts of its height: the same for all curves of
 a gap, so that two of them cross only where their ends stand in opposite orders."""
 _MARGIN, _BETWEEN = 10.0, 44.0
 _STRETCH = 1.7
-"""How much the flatter picture's gaps are stretched at most to match the other."""
+"""Largest stretch of the flatter picture's gaps to match the other."""
 _LONGEST = 24
 """Letters in a line of a label at most."""
 
@@ -156,7 +156,7 @@ class _Panel:
         return (Text(self.title, x, bottom + 10 + _TITLE / 2, _TITLE, "title"),)
 
     def _bands(self, stretch: float) -> list[_Band]:
-        """Where each layer stands, from the bottom, the lowest ending at 0."""
+        """Position of each layer, from the bottom, the lowest ending at 0."""
         found: list[_Band] = []
         bottom = 0.0
         for layer, gap in zip(self.layout.layers, [*self._gaps(), 0.0], strict=True):

@@ -77,7 +77,7 @@ class Classes:
 
     @property
     def total(self) -> int:
-        """How many classes of genotypes."""
+        """Number of classes of genotypes."""
         return len(self.connections) * self.cells
 
     def cell(self, position: int) -> Cell:

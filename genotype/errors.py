@@ -50,7 +50,7 @@ def _escape(character: str) -> str:
 
 
 class InputError(ValueError):
-    """What the user gave, a word or a file, is wrong; a command ends with status 2."""
+    """Wrong input of the user's, a word or a file; a command ends with status 2."""
 
 
 class GenotypeError(InputError):

@@ -1,4 +1,4 @@
-"""What a cell computes: its normal form under exact identities.
+"""The function of a cell: its normal form under exact identities.
 
 skip(z) = z. zero(z) = 0, which drops out of sums. Addition is commutative and
 associative, so every value in a cell is a *bag* of terms: the cell's input, and the
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What the identities know about an operation."""
+    """Kind of an operation, as the identities tell them apart."""
 
     WEIGHTED = "weighted"
     IDENTITY = "identity"
@@ -50,7 +50,7 @@ def of_kind(vocabulary: Vocabulary, wanted: Kind) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """How many operations of each kind a vocabulary has."""
+    """Numbers of operations of each kind in a vocabulary."""
 
     weighted: int
     identity: int
@@ -58,7 +58,7 @@ class Kinds:
 
 
 def kinds(vocabulary: Vocabulary) -> Kinds:
-    """How many operations of each kind ``vocabulary`` has."""
+    """The numbers of operations of each kind in ``vocabulary``."""
     return Kinds(*(len(of_kind(vocabulary, wanted)) for wanted in Kind))
 
 
@@ -117,7 +117,7 @@ def _bag_written(bag: int, width: int) -> str:
 
 
 def orbit_size(cell: Cell, vocabulary: Vocabulary, shapes: Mapping[Graph, int]) -> int:
-    """How many cells compute the same as ``cell``.
+    """The number of cells that compute the same as ``cell``.
 
     ``shapes`` counts the cells of each shape for one choice of operations at its nodes.
     The choices that give the class of ``cell`` are as many as the shape's automorphisms

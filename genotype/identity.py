@@ -1,4 +1,4 @@
-"""When two genotypes are the same architecture: four levels, canonical forms and keys.
+"""Identity of architectures: four levels of sameness, canonical forms and keys.
 
 Each level is coarser than the one before:
 

@@ -35,7 +35,7 @@ class Labellings:
     group: tuple[Permutation, ...]
 
     def count(self) -> int:
-        """How many there are."""
+        """The number of labellings."""
         places = tuple(range(len(self.sizes)))
         return _Part(self.sizes, (0,) * len(places), places, self.group).count()
 
@@ -49,7 +49,7 @@ class Labellings:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What is still open: the free places, their lowest labels, the permutations left."""
+    """The open part of a labelling: the free places, their lowest labels, the permutations left."""
 
     sizes: tuple[int, ...]
     lowest: tuple[int, ...]
@@ -60,7 +60,7 @@ class _Part:
         return sum(map(self._fixed, self.group)) // len(self.group)
 
     def _fixed(self, permutation: Permutation) -> int:
-        """How many words the permutation leaves as they are: one label a cycle."""
+        """The number of words that the permutation leaves as they are: one label a cycle."""
         seen: set[int] = set()
         ways = 1
         for place in self.free:
@@ -112,7 +112,7 @@ class _Part:
                     yield chosen
 
     def _without(self, orbit: tuple[int, ...], chosen: tuple[int, ...], label: int) -> _Part:
-        """What is left when of ``orbit`` exactly ``chosen`` hold ``label``, others more."""
+        """The rest when of ``orbit`` exactly ``chosen`` hold ``label``, others more."""
         kept = set(chosen)
         lowest = list(self.lowest)
         for place in orbit:
@@ -123,7 +123,7 @@ class _Part:
 
 
 def multisets(size: int, labels: int) -> int:
-    """How many multisets of ``size`` labels there are."""
+    """The number of multisets of ``size`` labels."""
     return math.comb(labels + size - 1, size) if labels else int(size == 0)
 
 

@@ -30,7 +30,7 @@ _CANDIDATES = 30
 
 @dataclass(frozen=True)
 class Graph:
-    """What is to be laid out.
+    """A layered graph to be laid out.
 
     Attributes:
         widths: the nodes and how wide each is, in points.
@@ -50,7 +50,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the nodes and bends stand.
+    """Positions of the nodes and bends.
 
     Attributes:
         layers: nodes and bends of each layer, from the bottom, left to right.
@@ -100,7 +100,7 @@ def _of_plan(graph: Graph, plan: _Plan) -> Layout:
 
 
 def _disorder(graph: Graph, layers: Layers) -> int:
-    """How many pairs of neighbours stand in another order than in the graph."""
+    """The number of pairs of neighbours in another order than in the graph."""
     rank = {name: i for i, name in enumerate(graph.widths)}
     rows = [[rank[name] for name in layer if name in rank] for layer in layers]
     return sum(a > b for row in rows for a, b in pairwise(row))
@@ -219,7 +219,7 @@ def _shortened(graph: Graph, start: Mapping[str, int]) -> dict[str, int]:
 
 
 def _bends(graph: Graph, levels: Mapping[str, int], name: str, at: int) -> int:
-    """How many bends there are when ``name`` stands in layer ``at``."""
+    """The number of bends with ``name`` in layer ``at``."""
     moved = dict(levels)
     moved[name] = at
     reach: dict[str, int] = {}

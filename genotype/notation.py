@@ -21,7 +21,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Document:
-    """What a text held.
+    """A genotype as read from a text.
 
     Attributes:
         genotype: the architecture, checked against its space.

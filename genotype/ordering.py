@@ -25,7 +25,7 @@ _EFFORT = 40_000
 
 
 def crossings(layers: Layers, segments: Segments) -> int:
-    """How many pairs of edges cross when each layer stands in the given order."""
+    """The number of pairs of edges that cross with each layer in the given order."""
     place = {name: i for layer in layers for i, name in enumerate(layer)}
     return sum(_pairs_crossing(gap, place) for gap in _gaps(layers, segments))
 

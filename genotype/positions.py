@@ -14,7 +14,7 @@ from auxnas.genotype.ordering import Edge, Layers
 _BETWEEN = 14.0
 """Least distance between two nodes of a layer, in points."""
 _PULLS = {0: 1.0, 1: 3.0, 2: 20.0}
-"""How strongly an edge wants to be upright, by how many of its ends are bends."""
+"""Weight of an edge's uprightness, by how many of its ends are bends."""
 _SNAP = 9.0
 """An edge that leans by less is made upright where there is room."""
 _STRAIGHT_TURNS = 8
@@ -66,7 +66,7 @@ class _Grid:
 
     @cached_property
     def pulls(self) -> dict[str, dict[str, float]]:
-        """How strongly each node is drawn to each that it is joined to."""
+        """The pull between each node and each that it is joined to."""
         found: dict[str, dict[str, float]] = {}
         for low, high in self.segments:
             pull = _PULLS[(low not in self.widths) + (high not in self.widths)]

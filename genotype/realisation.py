@@ -80,7 +80,7 @@ class _Search:
         raise ValueError(f"no cell of {self.branches} branches has this form")
 
     def _sides(self, state: _State) -> Iterator[_Filling]:
-        """What a side can be; of several to the same effect, the first."""
+        """Choices for a side; of several to the same effect, the first."""
         seen: set[int] = set()
         for location, value in enumerate(state.values):
             if location not in state.loose:

@@ -106,7 +106,7 @@ class SearchSpace:
         return Genotype(pairs, Cell(tokens[split], branches), self)
 
     def violation(self, genotype: Genotype) -> str | None:
-        """Why ``genotype`` is not a member of this space; None when it is one."""
+        """The reason that ``genotype`` is not a member of this space; None when it is one."""
         error = self._error(genotype)
         return None if error is None else str(error)
 
@@ -199,7 +199,7 @@ class SearchSpace:
         return self._genotype(tokens[::-1])
 
     def orbit_size(self, genotype: Genotype, level: Level = "isomorphism") -> int:
-        """How many token sequences are the same as ``genotype`` at ``level``, itself included.
+        """The number of token sequences the same as ``genotype`` at ``level``, itself included.
 
         At ``functional`` the space's table of shapes is made when first used.
 
@@ -215,7 +215,7 @@ class SearchSpace:
         return connections * cells
 
     def count(self, level: Level) -> Counts:
-        """How many different genotypes there are at ``level``; see ``genotype.counting``.
+        """The number of different genotypes at ``level``; see ``genotype.counting``.
 
         At ``raw`` and ``swap`` at once for any size; at ``isomorphism`` within a second up
         to twelve blocks and branches, some seconds at fourteen, minutes from eighteen; at

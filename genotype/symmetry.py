@@ -28,7 +28,7 @@ Move = tuple[tuple[int, bool], ...]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How references are numbered.
+    """Numbering of references.
 
     Attributes:
         inputs: references that stand before the first item's outputs.
@@ -39,7 +39,7 @@ class Frame:
     outputs: int
 
     def references(self, position: int) -> int:
-        """How many references the item at ``position`` can choose from."""
+        """The number of references that the item at ``position`` can choose from."""
         return self.inputs + self.outputs * position
 
 
@@ -143,7 +143,7 @@ def orders(items: tuple[Item, ...], frame: Frame) -> int:
 
 
 def orbit_size(items: tuple[Item, ...], frame: Frame, reorder: bool) -> int:
-    """How many wirings are the same as this one: open moves over automorphisms."""
+    """The number of wirings the same as this one: open moves over automorphisms."""
     _, moves = smallest(items, frame, reorder)
     swaps = 1 << len(items)
     return swaps * (orders(items, frame) if reorder else 1) // len(moves)

@@ -19,7 +19,7 @@ class Pass(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called on a command line."""
+        """Its name on a command line."""
 
     def __call__(self, program: Program) -> Program:
         """The rewritten program; the very same object where there is nothing to do."""
@@ -27,7 +27,7 @@ class Pass(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one application of a pass changed.
+    """Effect of one application of a pass.
 
     Attributes:
         name: the pass.

@@ -102,7 +102,7 @@ class SinkSpread:
 
 @dataclass(frozen=True)
 class FoldConstant:
-    """What depends on no input is computed now.
+    """Compute now all that depends on no input.
 
     zero(x) is the vector 0 spread to x's size. A convolution without bias maps it to 0,
     padding included, and one with bias to its bias; a batch norm maps 0 to

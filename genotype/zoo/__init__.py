@@ -26,7 +26,7 @@ def load(name: str) -> Document:
 
 
 def find(source: str) -> Document:
-    """What a command line calls a genotype: a file, a published name, or the text itself.
+    """Find a genotype as a command line names it: a file, a published name, or the text itself.
 
     A file of the given name comes before the published architecture of that name;
     ``arch0.json`` finds arch0 when there is no such file.
