@@ -27,7 +27,6 @@ TABLE = {
     ("runner", "torch"): ("auxnas.backends.torch:TorchRunner", "torch", "torch"),
     ("learner", "torch"): ("auxnas.backends.torch:TorchLearner", "torch", "torch"),
     ("checkpoint", "torch"): ("auxnas.backends.torch:read_checkpoint", "torch", "torch"),
-    ("encoder", "torch"): ("auxnas.backends.torch:load_encoder", "torch", "torch"),
     ("quantiser", "int8"): ("auxnas.backends.int8.artefact:shipped", "onnxruntime", "ort"),
     ("learner", "null"): ("auxnas.backends.null:NullLearner", "numpy", "torch"),
     ("policy", "torch"): ("auxnas.backends.torch.policy:LstmPolicy", "torch", "torch"),

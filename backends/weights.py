@@ -11,6 +11,8 @@ from typing import Any
 from auxnas.backends.metadata import decoded
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
+from auxnas.compiler.encoders import Encoder
+from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.published import from_published, is_published
 from auxnas.compiler.weights import fit, load_weights
 from auxnas.genotype import Genotype, GenotypeError, parse
@@ -58,13 +60,35 @@ def read_weights(path: str, genotype: Genotype) -> Weights:
         CompilerError: when the file cannot be read, or says that it is of another genotype.
         BackendUnavailable: for a state dict, when torch is not installed.
     """
-    if is_state_dict(path):
-        return Weights(backend("checkpoint", "torch")(Path(path)), path)
-    params, texts = load_weights(path)
+    params, texts = read_arrays(path)
     known = decoded(texts)
     if "genotype" in known:
         _same_genotype(path, known["genotype"], genotype)
     return Weights(params, path, known)
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Arrays of a safetensors file or a PyTorch state dict, and the former's metadata as stored.
+
+    Raises:
+        CompilerError: when the file cannot be read.
+        BackendUnavailable: for a state dict, when torch is not installed.
+    """
+    if is_state_dict(path):
+        return backend("checkpoint", "torch")(Path(path)), {}
+    return load_weights(path)
+
+
+def load_encoder(path: str | Path, graph: Graph, encoder: Encoder) -> dict[str, Any]:
+    """The parameters of ``encoder`` in ``graph`` from a file, float32 by our names.
+
+    Raises:
+        CompilerError: for a file that cannot be read, or naming the first parameter
+            that is missing, unexpected or of another shape.
+        EncoderWidthError: for an encoder of another width.
+        BackendUnavailable: for a state dict, when torch is not installed.
+    """
+    return fit_encoder(encoder, graph, read_arrays(path)[0], str(path))
 
 
 def is_state_dict(path: str | Path) -> bool:

@@ -8,7 +8,7 @@ cell on the first of the two items of the third block. The auxiliary heads' outp
 from __future__ import annotations
 
 from auxnas.compiler.builder import Builder
-from auxnas.compiler.encoder import FeatureMap, lower_encoder, output_layers
+from auxnas.compiler.encoders import FeatureMap
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.primitives import primitive
 from auxnas.compiler.spec import ModelSpec
@@ -21,7 +21,7 @@ SIDES = ("left", "right")
 def lower(genotype: Genotype, spec: ModelSpec) -> Graph:
     """The network of ``genotype``: encoder, decoder and auxiliary heads in one graph.
 
-    The input ``image`` is (N, 3, H, W): RGB / 255, less the ImageNet mean, over its
+    The input ``image`` is (N, 3, H, W): RGB / 255, less the encoder's mean, over its
     deviation. Any H and W of at least 1 go.
 
     Raises:
@@ -29,8 +29,9 @@ def lower(genotype: Genotype, spec: ModelSpec) -> Graph:
     """
     builder = Builder()
     image = builder.add("image", "input", channels=3)
-    layers = lower_encoder(builder, image, spec.width)
-    taps = [layers[layer] for layer in output_layers(genotype.space.encoder_outputs)]
+    encoder = spec.find_encoder()
+    maps = encoder.lower(builder, image)
+    taps = [maps[place] for place in encoder.taps(genotype.space.encoder_outputs)]
     return _Decoder(builder, genotype, spec).lower(taps)
 
 

@@ -1,4 +1,4 @@
-"""Light-Weight RefineNet on MobileNet-v2, the hand-made decoder of the field.
+"""Light-Weight RefineNet on any encoder, the hand-made decoder of the field.
 
 Nekrasov, Shen, Reid: Light-Weight RefineNet for Real-Time Semantic Segmentation (BMVC
 2018). It pre-trains the encoder, teaches, and is the rival that found decoders are
@@ -10,23 +10,27 @@ chained residual pooling refines the sum and a 1x1 convolution passes it up.
 from __future__ import annotations
 
 from auxnas.compiler.builder import Builder
-from auxnas.compiler.encoder import FeatureMap, lower_encoder
+from auxnas.compiler.encoders import FeatureMap
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.lowering import MAIN
 from auxnas.compiler.spec import ModelSpec
 
 CHANNELS = 256
 POOLINGS = 4
+FINEST = 4
+"""Stride of the finest maps that are read."""
 
 
 def lower_refinenet(spec: ModelSpec, channels: int = CHANNELS) -> Graph:
-    """The network of ``spec``'s encoder and classes with this decoder; output stride 4."""
+    """The network of ``spec``'s encoder and classes with this decoder.
+
+    Its output has the encoder's finest stride from 4 on.
+    """
     builder = Builder()
-    image = builder.add("image", "input", channels=3)
-    layers = lower_encoder(builder, image, spec.width)
+    found = spec.find_encoder().lower(builder, builder.add("image", "input", channels=3))
     coarser: str | None = None
-    for stride in (32, 16, 8, 4):
-        maps = [m for n, m in sorted(layers.items()) if m.stride == stride and n >= 3]
+    for stride in sorted({m.stride for m in found if m.stride >= FINEST}, reverse=True):
+        maps = [m for m in found if m.stride == stride]
         coarser = _stage(builder, f"refinenet.stride{stride}", maps, coarser, channels)
     head = builder.add("refinenet.clf", "conv2d", str(coarser), out=spec.classes, kernel=3, bias=1)
     return builder.graph({MAIN: head})

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from auxnas.compiler.encoders import DEFAULT, Encoder, find_encoder
 from auxnas.compiler.errors import CompilerError, check_choice, check_integer, check_number
+from auxnas.genotype.errors import cut, shown
 
 AUXILIARY = ("none", "classifier", "cell")
 MOST_CHANNELS = 1 << 16
@@ -22,7 +24,8 @@ class ModelSpec:
         agg_size: channels in the decoder (paper, section 4: 48 in search, 64 in training).
         sep_repeats: how often a separable operation repeats (1 in search, 2 in training).
         auxiliary: heads on the block outputs: ``none``, ``classifier`` or ``cell``.
-        width: width multiplier of the MobileNet-v2 encoder.
+        width: width multiplier of the encoder.
+        encoder: its name, or ``package.module:Class`` for one of the user's own.
 
     Raises:
         CompilerError: naming the field that is out of range.
@@ -33,6 +36,7 @@ class ModelSpec:
     sep_repeats: int = 2
     auxiliary: str = "none"
     width: float = 1.0
+    encoder: str = DEFAULT
 
     def __post_init__(self) -> None:
         check_integer("classes", self.classes, 1, MOST_CHANNELS)
@@ -40,20 +44,46 @@ class ModelSpec:
         check_integer("sep_repeats", self.sep_repeats, 1, 100)
         check_choice("auxiliary", self.auxiliary, AUXILIARY)
         check_number("width", self.width, 0.05, 4)
+        if not isinstance(self.encoder, str):
+            raise CompilerError("encoder", shown(self.encoder), "a name")
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], place: str = "model") -> ModelSpec:
-        """The spec of plain data.
+    def find_encoder(self) -> Encoder:
+        """The encoder itself.
 
         Raises:
-            CompilerError: for an unknown key or a value out of range.
+            PluginError: when there is none of this name.
+        """
+        return find_encoder(self.encoder, self.width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data; the paper's encoder is not named."""
+        values = asdict(self)
+        if self.encoder == DEFAULT:
+            del values["encoder"]
+        return values
+
+    @classmethod
+    def from_dict(
+        cls, values: Mapping[str, Any], place: str = "model", encoder: str | None = None
+    ) -> ModelSpec:
+        """The spec of plain data, as files have it.
+
+        Args:
+            values: what ``to_dict`` gives, or a part of it.
+            place: names the data in messages.
+            encoder: the encoder that the user named, if any. A file may ask for a known or an
+                installed encoder; code at another place runs only when the user names it.
+
+        Raises:
+            CompilerError: for an unknown key, a value out of range, or an encoder at a place
+                that the user did not name.
         """
         known = [field.name for field in fields(cls)]
         unknown = sorted(values.keys() - set(known))
         if unknown:
             raise CompilerError(f"{place}.{unknown[0]}", "unknown", f"one of {', '.join(known)}")
+        asked = values.get("encoder", DEFAULT)
+        if isinstance(asked, str) and ":" in asked and asked != encoder:
+            expected = f"--encoder {asked}, if that code of yours is to run"
+            raise CompilerError(f"{place}.encoder", f"{cut(asked)}, which is no name", expected)
         return cls(**values)

@@ -116,14 +116,22 @@ def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def fit(graph: Graph, params: Params, place: str) -> dict[str, Array]:
+def fit(graph: Graph, params: Params, place: str, prefix: str = "") -> dict[str, Array]:
     """The parameters that ``graph`` needs, as finite float32 in the right shapes.
+
+    Args:
+        graph: the network.
+        params: arrays by name; more than are needed may be there.
+        place: names them in messages.
+        prefix: start of the names of those that are asked for.
 
     Raises:
         CompilerError: naming the first parameter that is missing or does not fit.
     """
     fitted = {}
     for name, weight in graph_weights(graph).items():
+        if not name.startswith(prefix):
+            continue
         if name not in params:
             raise CompilerError(f"{place}: {name}", "missing", f"an array of {weight.shape}")
         value = params[name]

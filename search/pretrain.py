@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
 from auxnas.backends.metadata import decoded
-from auxnas.backends.registry import backend
+from auxnas.backends.weights import read_arrays
 from auxnas.compiler import (
     CompilerError,
     Graph,
     ModelSpec,
     Program,
-    graph_weights,
     lower_refinenet,
 )
-from auxnas.compiler.encoder import EncoderWidthError, check_width
+from auxnas.compiler.encoders import Encoder, EncoderWidthError
+from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.weights import fit, initial, load_weights, save_weights
 from auxnas.search.cache import digest
 from auxnas.search.config import PretrainSettings
@@ -39,7 +39,6 @@ from auxnas.search.progress import Advance, Display
 from auxnas.search.tasks import Score, Segmentation
 
 Params = Mapping[str, NDArray[Any]]
-PREFIX = "encoder."
 _VALIDATION_BATCH = 16
 _BETWEEN_SAVES = 60.0
 """Seconds of training after which its state is saved, roughly."""
@@ -50,7 +49,7 @@ _PARTS = 1000
 
 
 @dataclass(frozen=True)
-class Encoder:
+class PretrainedEncoder:
     """Weights to start from.
 
     Attributes:
@@ -120,7 +119,9 @@ class Pretraining:
         return self.task.score(counts)
 
 
-def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Display) -> Encoder:
+def pretrained_encoder(
+    work: Pretraining, own: Path, cache: Path, display: Display
+) -> PretrainedEncoder:
     """The run's own encoder, or one kept from an earlier run, or a newly trained one.
 
     Args:
@@ -138,7 +139,7 @@ def pretrained_encoder(work: Pretraining, own: Path, cache: Path, display: Displ
     if kept is None:
         kept = _kept(shared, work, display) or _made(work, shared, display)
         _keep(own, work, kept)
-    return Encoder(kept, Program(work.graph, kept, "refinenet"))
+    return PretrainedEncoder(kept, Program(work.graph, kept, "refinenet"))
 
 
 def _made(work: Pretraining, shared: Path, display: Display) -> Params:
@@ -275,33 +276,28 @@ def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int
     return Program(graph, fit(graph, params, path), "refinenet")
 
 
-def given_encoder(path: str, graph: Graph, classes: int) -> Encoder:
-    """The encoder in a file: ours, which needs no torch, or torchvision's mobilenet_v2.
+def given_encoder(path: str, graph: Graph, classes: int, encoder: Encoder) -> PretrainedEncoder:
+    """The encoder in a file: ours, which needs no torch, or published weights.
 
     Args:
         path: the file.
         graph: a graph with the encoder alone.
         classes: of the data: the network that the encoder was pre-trained in comes with it
             where it has as many.
+        encoder: which encoder it is to be.
 
     Raises:
         CompilerError: when it cannot be read or does not fit.
         BackendUnavailable: for torchvision's, when torch is not installed.
     """
     try:
-        return _read_encoder(path, graph, classes)
+        return _read_encoder(path, graph, classes, encoder)
     except EncoderWidthError as error:
         expected = f"{error.expected}, or --set model.width={error.width:g}"
         raise CompilerError(error.place, error.found, expected) from None
 
 
-def _read_encoder(path: str, graph: Graph, classes: int) -> Encoder:
-    if path.endswith(".safetensors"):
-        params, known = load_weights(path)
-        if any(name.startswith(PREFIX) for name in params):
-            shapes = {name: weight.shape for name, weight in graph_weights(graph).items()}
-            check_width({name: value.shape for name, value in params.items()}, shapes, path)
-            teacher = _taught_in(path, params, known, classes)
-            return Encoder(fit(graph, params, path), teacher)
-    load = backend("encoder", "torch")
-    return Encoder(fit(graph, load(path, graph), path))
+def _read_encoder(path: str, graph: Graph, classes: int, encoder: Encoder) -> PretrainedEncoder:
+    params, known = read_arrays(path)
+    fitted = fit_encoder(encoder, graph, params, path)
+    return PretrainedEncoder(fitted, _taught_in(path, params, known, classes))

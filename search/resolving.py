@@ -95,8 +95,12 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def difference(stored: Mapping[str, Any], given: Section) -> str | None:
-    """The first setting in which ``given`` would not continue a run; None if there is none."""
-    before = dict(dotted(stored))
+    """The first setting in which ``given`` would not continue a run; None if there is none.
+
+    A setting that there was not when the run was begun had the meaning of today's default.
+    """
+    defaults = type(given)().model_dump(mode="json")
+    before = dict(dotted(defaults)) | dict(dotted(stored))
     now = dict(dotted(given.model_dump(mode="json")))
     for name in sorted(before.keys() | now.keys()):
         if name not in HARMLESS and before.get(name) != now.get(name):

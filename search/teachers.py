@@ -7,7 +7,7 @@ from pathlib import Path
 from auxnas.backends.registry import backend
 from auxnas.backends.weights import is_state_dict
 from auxnas.compiler import CompilerError, Graph, Program, infer_shapes
-from auxnas.compiler.resnet import from_published, is_published
+from auxnas.compiler.resnet_refinenet import from_published, is_published
 from auxnas.search.errors import SearchError
 from auxnas.search.networks import read_network
 

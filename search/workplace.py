@@ -25,6 +25,7 @@ from auxnas.compiler import (
     lower,
     split,
 )
+from auxnas.compiler.encoders import PREFIX
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.config import Settings
 from auxnas.search.data import Augment, Dataset, open_dataset
@@ -36,7 +37,12 @@ from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse
 from auxnas.search.features import FeatureSource, feature_examples, some_of
 from auxnas.search.journal import Journal
 from auxnas.search.limits import excess
-from auxnas.search.pretrain import PREFIX, Encoder, Pretraining, given_encoder, pretrained_encoder
+from auxnas.search.pretrain import (
+    PretrainedEncoder,
+    Pretraining,
+    given_encoder,
+    pretrained_encoder,
+)
 from auxnas.search.progress import Display
 from auxnas.search.proposals import look_ahead
 from auxnas.search.store import Store
@@ -169,11 +175,13 @@ class Workplace:
             told(seconds)
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> PretrainedEncoder:
         """The weights that trials start from."""
         path = self.settings.encoder_weights
         if path is not None:
-            given = given_encoder(path, self.encoder_graph, len(self.dataset.classes))
+            given = given_encoder(
+                path, self.encoder_graph, len(self.dataset.classes), self.spec.find_encoder()
+            )
             self.display.say(f"encoder: from {path}{self._without(given.teacher)}")
             return given
         own = self.folder / "encoder.safetensors"

@@ -3,14 +3,12 @@
 from auxnas.backends.torch.checkpoints import read_checkpoint
 from auxnas.backends.torch.learner import TorchLearner
 from auxnas.backends.torch.module import build_module, module_params
-from auxnas.backends.torch.pretrained import load_encoder
 from auxnas.backends.torch.runner import TorchRunner
 
 __all__ = [
     "TorchLearner",
     "TorchRunner",
     "build_module",
-    "load_encoder",
     "module_params",
     "read_checkpoint",
 ]

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from auxnas.backends.torch import TorchRunner, build_module, load_encoder
+from auxnas.backends.torch import TorchRunner, build_module
+from auxnas.backends.weights import load_encoder
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
-from auxnas.compiler.encoder import EncoderWidthError
+from auxnas.compiler.encoders import EncoderWidthError, find_encoder
 from auxnas.compiler.weights import initial, save_weights
 from auxnas.genotype import SearchSpace
 
@@ -20,6 +21,7 @@ GENOTYPE = SearchSpace.cvpr2019().genotype(
     (3, 3, 3, 2, 3, 0, 8, 0, 0, 5, 2, 0, 2, 8, 8, 0, 5, 1, 4)
 )  # fmt: skip
 WHOLE = lower(GENOTYPE, ModelSpec(classes=2, agg_size=8))
+ENCODER = find_encoder("mobilenet_v2")
 TAPS = ("layer3.1.add", "layer4.2.add", "layer6.2.add", "layer8.0.project.bn")
 BLOCKS = (3, 6, 13, 17)
 """Ours and theirs: the outputs with 24, 32, 96 and 320 channels."""
@@ -118,7 +120,7 @@ def test_their_file_has_torchvisions_names(theirs):
 
 
 def test_a_torchvision_checkpoint_gives_the_same_outputs(theirs, checkpoint):
-    params = load_encoder(checkpoint, WHOLE)
+    params = load_encoder(checkpoint, WHOLE, ENCODER)
     assert params.keys() == {n for n in graph_weights(WHOLE) if n.startswith("encoder.")}
     graph, x = encoder(), photos()
     found = TorchRunner(Program(graph, params), "cpu")({"image": x.numpy()})
@@ -134,7 +136,7 @@ def test_a_torchvision_checkpoint_gives_the_same_outputs(theirs, checkpoint):
 
 
 def test_in_training_the_identity_hardly_disturbs(theirs, checkpoint):
-    params, graph, x = load_encoder(checkpoint, WHOLE), encoder(), photos()
+    params, graph, x = load_encoder(checkpoint, WHOLE, ENCODER), encoder(), photos()
     plain = dict(params)
     for suffix, value in (("weight", 1), ("bias", 0)):
         plain[f"encoder.layer2.0.expand.bn.{suffix}"] = np.full(32, value, np.float32)
@@ -153,7 +155,7 @@ def test_our_own_file_and_a_whole_networks(tmp_path):
     only = {n: v for n, v in params.items() if n.startswith("encoder.")}
     for values in (params, only):
         save_weights(tmp_path / "w.safetensors", values, {})
-        found = load_encoder(tmp_path / "w.safetensors", WHOLE)
+        found = load_encoder(tmp_path / "w.safetensors", WHOLE, ENCODER)
         assert found.keys() == only.keys()
         assert all(np.array_equal(found[name], only[name]) for name in only)
 
@@ -174,7 +176,7 @@ def test_faults_of_our_file_are_named(tmp_path, change, message):
     params = {n: v for n, v in (initial(WHOLE, 0) | change).items() if v is not None}
     save_weights(tmp_path / "w.safetensors", params, {})
     with pytest.raises(CompilerError, match=message):
-        load_encoder(tmp_path / "w.safetensors", WHOLE)
+        load_encoder(tmp_path / "w.safetensors", WHOLE, ENCODER)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_faults_of_their_file_are_named(theirs, tmp_path, change, message):
     state = {n: v for n, v in (theirs.state_dict() | change).items() if v is not None}
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(CompilerError, match=message):
-        load_encoder(tmp_path / "w.pth", WHOLE)
+        load_encoder(tmp_path / "w.pth", WHOLE, ENCODER)
 
 
 def test_an_encoder_of_another_width_is_named(checkpoint):
@@ -197,7 +199,7 @@ def test_an_encoder_of_another_width_is_named(checkpoint):
     with pytest.raises(
         EncoderWidthError, match=r"an encoder of width 1, expected one of width 0\.5"
     ):
-        load_encoder(checkpoint, narrow)
+        load_encoder(checkpoint, narrow, find_encoder("mobilenet_v2", 0.5))
 
 
 class Trap:
@@ -231,7 +233,7 @@ def test_a_damaged_or_dangerous_file_is_one_line(tmp_path, monkeypatch, checkpoi
     monkeypatch.chdir(tmp_path)
     damaged(tmp_path / "w.pth", checkpoint, kind)
     with pytest.raises(CompilerError) as caught:
-        load_encoder(tmp_path / "w.pth", WHOLE)
+        load_encoder(tmp_path / "w.pth", WHOLE, ENCODER)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "w.pth"))
     assert "expected" in str(caught.value)

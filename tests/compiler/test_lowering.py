@@ -16,7 +16,7 @@ from auxnas.compiler import (
     lower,
     split,
 )
-from auxnas.compiler.encoder import output_layers
+from auxnas.compiler.encoders import find_encoder
 from auxnas.compiler.lowering import loose_ends
 from auxnas.compiler.wellformed import verify_graph
 from auxnas.genotype import CVPR2019, Cell, Operation, SearchSpace, Step, zoo
@@ -79,7 +79,7 @@ def test_main_output_has_the_finest_loose_stride(genotype):
     """Independent of the lowering: strides followed through the genotype's own numbers."""
     count = genotype.space.encoder_outputs
     stride_of = {2: 2, 3: 4, 4: 8, 5: 16, 6: 16, 7: 32, 8: 32}
-    strides = [stride_of[layer] for layer in output_layers(count)]
+    strides = [stride_of[1 + place] for place in find_encoder("mobilenet_v2").taps(count)]
     for left, right in genotype.connections:
         strides.append(min(strides[left], strides[right]))
     used = {i for pair in genotype.connections for i in pair}

@@ -11,8 +11,8 @@ with warnings.catch_warnings():
     torch = pytest.importorskip("torch")
 
 from auxnas.compiler import CompilerError
+from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.weights import save_weights
-from auxnas.search.pretrain import PREFIX
 from auxnas.search.run import execute
 from auxnas.search.trials import best_of
 from tests.search.comparing import contents

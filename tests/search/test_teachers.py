@@ -7,7 +7,7 @@ import pytest
 
 from auxnas.backends.null import NullLearner
 from auxnas.compiler import CompilerError, Program, graph_weights, lower_resnet_refinenet
-from auxnas.compiler.resnet import published_names
+from auxnas.compiler.resnet_refinenet import published_names
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import JournalError, SearchError

@@ -16,12 +16,12 @@ import auxnas.search.training_place
 from auxnas.backends.base import Batch
 from auxnas.backends.null import NullLearner
 from auxnas.compiler import CompilerError
+from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.weights import load_weights
 from auxnas.search.checkpoint import LOG, NAME, Checkpoint
 from auxnas.search.errors import RunLockedError, SearchError, SettingsError
 from auxnas.search.lock import run_lock
 from auxnas.search.networks import read_network
-from auxnas.search.pretrain import PREFIX
 from auxnas.search.resolving import resolve as resolve_settings
 from auxnas.search.training import Taught, phases, recipe, stops
 from auxnas.search.training_config import (

@@ -1,74 +1,32 @@
-"""Encoder weights from a file: the project's own, or torchvision's ``mobilenet_v2``.
+"""torchvision's ``mobilenet_v2`` weights under our names.
 
-torchvision's first inverted residual has no 1x1 expansion, the project's encoder has
-one: it becomes an exact identity.
+Its first inverted residual has no 1x1 expansion, ours has one: it becomes an exact identity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from auxnas.backends.torch.checkpoints import read_checkpoint
-from auxnas.backends.weights import is_state_dict
-from auxnas.compiler import CompilerError, Graph, graph_weights
-from auxnas.compiler.encoder import GROUPS, check_width
+from auxnas.compiler.encoders.base import Array
+from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.primitives import BATCH_NORM_EPSILON
-from auxnas.compiler.weights import load_weights
 
-Array = np.ndarray[Any, Any]
+Groups = Sequence[tuple[int, int, int, int]]
+"""(expansion factor, channels, blocks, stride) of every group of inverted residuals."""
 
-PREFIX = "encoder."
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
 _BEYOND = ("features.18.", "classifier.")
 """torchvision's parameters behind the last encoder output."""
 
 
-def load_encoder(path: str | Path, graph: Graph) -> dict[str, Array]:
-    """The parameters ``encoder.*`` of ``graph`` from a file, float32 by name.
-
-    A safetensors file may hold a whole network; its ``encoder.`` part is taken. A
-    ``.pth`` file is read without running any code that it may carry.
-
-    Raises:
-        CompilerError: for a file that cannot be read, or naming the first parameter
-            that is missing, unexpected or of another shape.
-        EncoderWidthError: for an encoder of another width.
-    """
-    values = _read(Path(path))
-    if any(name.startswith("features.") for name in values):
-        values = from_torchvision(values, str(path))
-    found = {name: value for name, value in values.items() if name.startswith(PREFIX)}
-    wanted = {n: w.shape for n, w in graph_weights(graph).items() if n.startswith(PREFIX)}
-    _check(found, wanted, str(path))
-    return {name: np.array(found[name], dtype=np.float32) for name in wanted}
+def is_torchvision(names: Mapping[str, Array]) -> bool:
+    """Whether parameter names are torchvision's."""
+    return any(name.startswith("features.") for name in names)
 
 
-def _check(found: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]], place: str) -> None:
-    check_width({name: value.shape for name, value in found.items()}, wanted, place)
-    for name, shape in wanted.items():
-        if name not in found:
-            raise CompilerError(f"{place}: {name}", "missing", f"an array of {shape}")
-        if found[name].shape != shape:
-            raise CompilerError(f"{place}: {name}", f"shape {found[name].shape}", str(shape))
-        if not np.isfinite(found[name]).all():
-            raise CompilerError(f"{place}: {name}", "NaN or infinity", "finite numbers")
-    for name in found:
-        if name not in wanted:
-            raise CompilerError(f"{place}: {name}", "unexpected", "no such parameter")
-
-
-def _read(path: Path) -> dict[str, Array]:
-    """All arrays of a file, whose kind its first bytes tell."""
-    if is_state_dict(path):
-        return read_checkpoint(path)
-    return load_weights(path)[0]
-
-
-def from_torchvision(values: Mapping[str, Array], place: str) -> dict[str, Array]:
+def from_torchvision(values: Mapping[str, Array], groups: Groups, place: str) -> dict[str, Array]:
     """The project's names for torchvision's, with the first expansion made an identity.
 
     Raises:
@@ -76,7 +34,7 @@ def from_torchvision(values: Mapping[str, Array], place: str) -> dict[str, Array
     """
     result: dict[str, Array] = {}
     taken: set[str] = set()
-    for ours, conv, norm in _pairs():
+    for ours, conv, norm in _pairs(groups):
         names = {f"{ours}.conv.weight": f"{conv}.weight"}
         names |= {f"{ours}.bn.{suffix}": f"{norm}.{suffix}" for suffix in _STATISTICS}
         for name, theirs in names.items():
@@ -94,11 +52,11 @@ def _is_beyond(name: str) -> bool:
     return name.startswith(_BEYOND) or name.endswith(".num_batches_tracked")
 
 
-def _pairs() -> Iterator[tuple[str, str, str]]:
+def _pairs(groups: Groups) -> Iterator[tuple[str, str, str]]:
     """(our prefix, torchvision's convolution, torchvision's batch norm) in order."""
     yield "encoder.layer1", "features.0.0", "features.0.1"
     number = 0
-    for layer, (factor, _, count, _) in enumerate(GROUPS, 2):
+    for layer, (factor, _, count, _) in enumerate(groups, 2):
         for index in range(count):
             number += 1
             here, there = f"encoder.layer{layer}.{index}", f"features.{number}.conv"

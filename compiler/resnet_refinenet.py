@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoders import find_encoder
+from auxnas.compiler.encoders.resnet import BLOCKS, torchvision_name
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph, Program
 from auxnas.compiler.lowering import MAIN
@@ -23,10 +25,6 @@ from auxnas.compiler.published import renamed
 from auxnas.compiler.refinenet import CHANNELS, chained_pooling
 from auxnas.compiler.shapes import graph_weights
 
-BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""Depth -> blocks of the four layers (He et al., Table 1)."""
-
-_STEM, _WIDTHS, _EXPANSION = 64, (64, 128, 256, 512), 4
 _COARSEST = 512
 """Channels of the decoder's first stage; the others have ``CHANNELS``."""
 _STRIDES = (32, 16, 8, 4)
@@ -42,39 +40,13 @@ def lower_resnet_refinenet(depth: int, classes: int) -> Graph:
     if depth not in BLOCKS:
         raise CompilerError("depth", str(depth), f"one of {', '.join(map(str, BLOCKS))}")
     builder = Builder()
-    layers = _encoder(builder, builder.add("image", "input", channels=3), BLOCKS[depth])
+    encoder = find_encoder(f"resnet{depth}")
+    maps = encoder.lower(builder, builder.add("image", "input", channels=3))
     node: str | None = None
-    for stride, layer in zip(_STRIDES, reversed(layers), strict=True):
-        node = _stage(builder, stride, layer, node)
+    for found in reversed(maps):
+        node = _stage(builder, found.stride, found.node, node)
     head = builder.add("refinenet.clf", "conv2d", str(node), out=classes, kernel=3, bias=1)
     return builder.graph({MAIN: head})
-
-
-# Encoder -----------------------------------------------------------------------------
-
-
-def _encoder(builder: Builder, image: str, blocks: tuple[int, ...]) -> list[str]:
-    """Adds the encoder; the outputs of its four layers, finest first."""
-    node = builder.conv_bn("encoder.stem", image, _STEM, act="relu", kernel=7, stride=2)
-    node = builder.add("encoder.pool", "max_pool", node, kernel=3, stride=2)
-    outputs = []
-    for layer, (width, count) in enumerate(zip(_WIDTHS, blocks, strict=True), 1):
-        for index in range(count):
-            stride = 2 if index == 0 and layer > 1 else 1
-            node = _bottleneck(builder, f"encoder.layer{layer}.{index}", node, width, stride)
-        outputs.append(node)
-    return outputs
-
-
-def _bottleneck(builder: Builder, place: str, source: str, width: int, stride: int) -> str:
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut, projected in a layer's first block."""
-    out = _EXPANSION * width
-    node = builder.conv_bn(f"{place}.reduce", source, width, act="relu")
-    node = builder.conv_bn(f"{place}.middle", node, width, act="relu", kernel=3, stride=stride)
-    node = builder.conv_bn(f"{place}.expand", node, out)
-    if place.endswith(".0"):
-        source = builder.conv_bn(f"{place}.shortcut", source, out, stride=stride)
-    return builder.add(f"{place}.relu", "relu", builder.add(f"{place}.add", "add", node, source))
 
 
 # Decoder -----------------------------------------------------------------------------
@@ -99,10 +71,6 @@ def _conv(builder: Builder, place: str, source: str, channels: int) -> str:
 
 # Published weights ---------------------------------------------------------------------
 
-_BLOCK = re.compile(
-    r"encoder\.(?P<block>layer\d\.\d+)\.(?P<part>reduce|middle|expand|shortcut)\.(?P<kind>conv|bn)"
-)
-_PARTS = {"reduce": 1, "middle": 2, "expand": 3}
 _STAGE = re.compile(r"refinenet\.stride(?P<stride>\d+)\.(?P<part>[a-z]+)(?P<index>\d*)\.conv")
 
 
@@ -112,12 +80,8 @@ def published_name(param: str) -> str:
     Their ResNet has torchvision's names; the decoder's stages are numbered from the
     coarsest, 1 to 4.
     """
-    if found := re.fullmatch(r"encoder\.stem\.(conv|bn)", param):
-        return f"{found[1]}1"
-    if found := _BLOCK.fullmatch(param):
-        if found["part"] == "shortcut":
-            return f"{found['block']}.downsample.{('conv', 'bn').index(found['kind'])}"
-        return f"{found['block']}.{found['kind']}{_PARTS[found['part']]}"
+    if (name := torchvision_name(param)) is not None:
+        return name
     if found := _STAGE.fullmatch(param):
         return _stage_name(_STRIDES.index(int(found["stride"])) + 1, found["part"], found["index"])
     return "clf_conv"

@@ -1,0 +1,35 @@
+"""Weights of a file fitted to an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from auxnas.compiler.encoders.base import PREFIX, Array, Encoder
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.ir import Graph
+from auxnas.compiler.weights import fit
+
+
+def fit_encoder(
+    encoder: Encoder, graph: Graph, values: Mapping[str, Array], place: str
+) -> dict[str, Array]:
+    """The parameters of ``encoder`` in ``graph``, float32 by our names.
+
+    Args:
+        encoder: says how published weights of it are named.
+        graph: the encoder, alone or with a decoder, whose parameters are left out.
+        values: arrays of a file: a whole network of ours, or published weights.
+        place: names the file.
+
+    Raises:
+        CompilerError: naming the first parameter that is missing, unexpected, of another
+            shape or not finite.
+        EncoderWidthError: for an encoder of another width.
+    """
+    published = encoder.from_published(values, place)
+    found = {name: value for name, value in published.items() if name.startswith(PREFIX)}
+    fitted = fit(graph, found, place, PREFIX)
+    for name in found:
+        if name not in fitted and not name.endswith(".num_batches_tracked"):
+            raise CompilerError(f"{place}: {name}", "unexpected", "no such parameter")
+    return fitted

@@ -1,0 +1,65 @@
+"""Finding an implementation of a seam: ours by name, a user's by where it is."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from auxnas.genotype.errors import InputError, cut
+
+GROUP = "auxnas."
+"""Start of the entry point groups: ``auxnas.encoders``, ``auxnas.tasks``, ..."""
+
+
+class PluginError(InputError):
+    """There is no implementation of the name that was given, or it cannot be imported."""
+
+
+def find(seam: str, name: str, table: Mapping[str, str]) -> Any:
+    """The object called ``name``: of our own table, of an entry point, or at a place.
+
+    Args:
+        seam: what is looked for, in the plural, as in the entry points' group: ``encoders``.
+        name: a name, or ``package.module:attribute``; modules are looked for in the current
+            directory too, as with ``python -m``.
+        table: our own names, and where each is as ``package.module:attribute``.
+
+    Raises:
+        PluginError: naming what is not there, and the nearest known name.
+    """
+    place = table.get(name)
+    if place is not None:
+        return _load(seam, place)
+    if ":" in name:
+        return _load(seam, name, own=True)
+    installed = {point.name: point for point in entry_points(group=GROUP + seam)}
+    if name in installed:
+        return _load(seam, installed[name].value)
+    known = [*table, *sorted(installed)]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"perhaps {near[0]}, or " if near else ""
+    raise PluginError(
+        f"{seam}: no {cut(name)!r}, expected {hint}one of {', '.join(known)}, "
+        "or package.module:attribute"
+    )
+
+
+def _load(seam: str, place: str, own: bool = False) -> Any:
+    """The attribute at ``place``; ``own`` where a user wrote it."""
+    module, _, attribute = place.partition(":")
+    if own and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        if not own:
+            raise
+        raise PluginError(f"{seam}: {cut(place)!r} cannot be imported ({error})") from None
+    return found

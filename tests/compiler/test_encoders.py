@@ -1,0 +1,187 @@
+"""What every encoder promises, and which weights fit which."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from auxnas.compiler import (
+    CompilerError,
+    ModelSpec,
+    graph_weights,
+    infer_shapes,
+    lower,
+    lower_refinenet,
+)
+from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoders import ENCODERS, PREFIX, EncoderWidthError, FeatureMap, find_encoder
+from auxnas.compiler.encoders.fitting import fit_encoder
+from auxnas.compiler.encoders.resnet import torchvision_name
+from auxnas.compiler.wellformed import verify_graph
+from auxnas.genotype import SearchSpace, zoo
+from auxnas.genotype.plugins import PluginError
+
+WIDTHS = (1.0, 0.75, 0.5, 0.35, 0.25, 0.05, 1.4, 4.0)
+
+
+def graph_of(encoder):
+    """The encoder alone, each of its maps an output."""
+    builder = Builder()
+    maps = encoder.lower(builder, builder.add("image", "input", channels=3))
+    return builder.graph({f"map{n}": m.node for n, m in enumerate(maps)}), maps
+
+
+def arrays(shapes):
+    """Zeros of these shapes that take no memory."""
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+class EncoderContract:
+    """What a decoder, training and the compiler rely on; ``name`` is the implementation's."""
+
+    name: str
+
+    @pytest.mark.parametrize("width", [1.0, 0.25])
+    def test_maps_are_what_they_say(self, width):
+        graph, maps = graph_of(find_encoder(self.name, width))
+        verify_graph(graph)
+        assert maps
+        assert all(isinstance(found, FeatureMap) for found in maps)
+        assert [m.stride for m in maps] == sorted(m.stride for m in maps)
+        shapes = infer_shapes(graph, (256, 512))
+        for found in maps:
+            sides = (256 // found.stride, 512 // found.stride)
+            assert shapes[found.node] == (found.channels, *sides)
+
+    def test_parameters_are_under_the_prefix(self):
+        assert all(name.startswith(PREFIX) for name in graph_weights(self._graph()))
+
+    def test_taps_are_maps_in_order(self):
+        encoder = find_encoder(self.name)
+        count = len(encoder.lower(Builder(), "image"))
+        for wanted in range(1, count + 1):
+            try:
+                taps = encoder.taps(wanted)
+            except CompilerError:
+                break
+            assert len(set(taps)) == wanted
+            assert list(taps) == sorted(taps)
+            assert set(taps) <= set(range(count))
+        with pytest.raises(CompilerError, match="encoder_outputs: 99"):
+            encoder.taps(99)
+
+    def test_our_own_names_are_kept(self):
+        own = arrays({n: w.shape for n, w in graph_weights(self._graph()).items()})
+        assert find_encoder(self.name).from_published(own, "f") == own
+        fitted = fit_encoder(find_encoder(self.name), self._graph(), own, "f")
+        assert fitted.keys() == own.keys()
+
+    @pytest.mark.parametrize("change", ["missing", "unexpected"])
+    def test_a_file_that_does_not_fit_is_named(self, change):
+        own = arrays({n: w.shape for n, w in graph_weights(self._graph()).items()})
+        name = next(iter(own))
+        other = f"{PREFIX}other.weight"
+        wrong = {**own, other: own[name]} if change == "unexpected" else own
+        wrong = {n: v for n, v in wrong.items() if change == "unexpected" or n != name}
+        place = other if change == "unexpected" else name
+        with pytest.raises(CompilerError, match=f"f: {place}: {change}"):
+            fit_encoder(find_encoder(self.name), self._graph(), wrong, "f")
+
+    def test_decoders_stand_on_it(self):
+        encoder = find_encoder(self.name)
+        spec = ModelSpec(classes=3, agg_size=8, encoder=self.name)
+        for count in (1, len(encoder.taps(1)) + 1):
+            space = SearchSpace(encoder_outputs=count)
+            verify_graph(lower(space.genotype([0] * len(space.layout)), spec))
+        verify_graph(lower_refinenet(spec, 8))
+
+    def _graph(self):
+        return graph_of(find_encoder(self.name))[0]
+
+
+class TestMobileNetV2(EncoderContract):
+    name = "mobilenet_v2"
+
+
+class TestResNet50(EncoderContract):
+    name = "resnet50"
+
+
+class TestResNet101(EncoderContract):
+    name = "resnet101"
+
+
+class TestResNet152(EncoderContract):
+    name = "resnet152"
+
+
+def test_every_encoder_of_ours_is_held_to_the_contract():
+    tested = {case.name for case in EncoderContract.__subclasses__()}
+    assert set(ENCODERS) <= tested
+
+
+@pytest.mark.parametrize("name", ["resnet5", "Resnet50", "", "nothing.here:Encoder"])
+def test_an_unknown_encoder_is_one_line(name):
+    with pytest.raises(PluginError, match=r"^encoders: ") as error:
+        find_encoder(name)
+    assert "\n" not in str(error.value)
+
+
+def test_the_paper_s_encoder_is_not_named_in_files():
+    assert "encoder" not in ModelSpec().to_dict()
+    other = ModelSpec(encoder="resnet50")
+    assert ModelSpec.from_dict(other.to_dict()) == other
+
+
+def test_a_file_s_word_alone_runs_no_code():
+    values = ModelSpec(encoder="os:system").to_dict()
+    with pytest.raises(CompilerError, match=r"model.encoder: os:system, which is no name"):
+        ModelSpec.from_dict(values)
+    assert ModelSpec.from_dict(values, encoder="os:system").encoder == "os:system"
+
+
+# Widths --------------------------------------------------------------------------------
+
+
+def shapes(width: float) -> dict[str, tuple[int, ...]]:
+    graph = lower(zoo.load("arch0").genotype, ModelSpec(width=width))
+    return {name: weight.shape for name, weight in graph_weights(graph).items()}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_width_that_fits_is_named(width):
+    found = arrays(shapes(width))
+    for other in WIDTHS:
+        encoder = find_encoder("mobilenet_v2", other)
+        if other == width:
+            assert encoder.from_published(found, "w") == found
+            continue
+        with pytest.raises(EncoderWidthError) as caught:
+            encoder.from_published(found, "w")
+        assert shapes(caught.value.width).items() == shapes(width).items()
+
+
+def test_what_is_no_encoder_of_any_width_is_not_judged():
+    encoder = find_encoder("mobilenet_v2", 0.5)
+    for change in (
+        {"encoder.layer1.conv.weight": (33, 3, 3, 3)},
+        {"encoder.layer1.conv.weight": ()},
+    ):
+        encoder.from_published(arrays({**shapes(1.0), **change}), "w")
+    assert encoder.from_published({}, "w") == {}
+
+
+# torchvision's names -------------------------------------------------------------------
+
+
+def test_torchvision_s_names_of_a_resnet_lead_to_ours():
+    graph, _ = graph_of(find_encoder("resnet50"))
+    own = arrays({n: w.shape for n, w in graph_weights(graph).items()})
+    theirs = {}
+    for name, value in own.items():
+        param, _, suffix = name.rpartition(".")
+        theirs[f"{torchvision_name(param)}.{suffix}"] = value
+    assert "layer1.0.downsample.1.running_var" in theirs
+    beside = {"fc.weight": np.zeros(1), "bn1.num_batches_tracked": np.zeros(())}
+    found = fit_encoder(find_encoder("resnet50"), graph, theirs | beside, "f")
+    assert found.keys() == own.keys()
