@@ -20,6 +20,7 @@ from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.genotype import Document, zoo
+from auxnas.genotype.console import note
 from auxnas.genotype.errors import shown
 
 STRIDE = 32
@@ -85,7 +86,13 @@ def _name(source: str, document: Document) -> str:
 def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any]) -> ModelSpec:
     """Options over the weights' own word over the genotype document's over defaults."""
     known = _model("genotype", document.extra)
-    known |= _model(weights.source, weights.metadata) if weights else {}
+    own = _model(weights.source, weights.metadata) if weights else {}
+    other = [name for name in _SPEC_OPTIONS if known and own and known[name] != own[name]]
+    if weights and other:
+        found = ", ".join(f"{name} {own[name]:g}" for name in other)
+        described = ", ".join(f"{name} {known[name]:g}" for name in other)
+        note(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
+    known |= own
     known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
     return ModelSpec(**known | {"auxiliary": "none"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from auxnas.search.config import LatencySettings, LimitSettings
 from auxnas.search.trials import Figures
@@ -10,11 +10,15 @@ from auxnas.search.trials import Figures
 
 def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
     """The first limit that ``figures`` are over, and a line on it; None when there is none."""
+    return next(excesses(limits, figures), None)
+
+
+def excesses(limits: LimitSettings, figures: Figures) -> Iterator[tuple[str, str]]:
+    """All limits that ``figures`` are over, with a line on each."""
     for name, value in _limited(figures).items():
         most = getattr(limits, name)
         if most is not None and value is not None and value > most:
-            return name, f"{name} {_text(value)}, at most {_text(most)}"
-    return None
+            yield name, f"{name} {_text(value)}, at most {_text(most)}"
 
 
 def least(limits: LimitSettings, seen: Sequence[Figures]) -> str:

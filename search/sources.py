@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auxnas.genotype import Genotype, zoo
+from auxnas.compiler import ModelSpec
+from auxnas.genotype import Document, Genotype, zoo
 from auxnas.search.config import DataSettings
 from auxnas.search.errors import SearchError
 from auxnas.search.folders import SEARCH, TRAINING, kinds
@@ -16,6 +17,7 @@ from auxnas.search.journal import Journal
 from auxnas.search.networks import LWRF
 from auxnas.search.rescue import NAME
 from auxnas.search.resolving import resolve
+from auxnas.search.searched import Searched
 from auxnas.search.training_config import TrainingSettings, like_search
 from auxnas.search.trials import Trial, best_of
 
@@ -27,10 +29,12 @@ class Source:
     Attributes:
         genotype: None for Light-Weight RefineNet.
         run: the folder of the run that it comes from, if it does.
+        searched: how the file that it comes from says it was built, if there is one that does.
     """
 
     genotype: Genotype | None
     run: Path | None = None
+    searched: Searched | None = None
 
 
 def find_source(text: str) -> Source:
@@ -48,7 +52,34 @@ def find_source(text: str) -> Source:
     for place, which in ((text, "best"), (folder, trial)):
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
             return Source(_of_run(Path(place), which).genotype, Path(place))
-    return Source(zoo.find(text).genotype)
+    document = zoo.find(text)
+    return Source(document.genotype, None, _described(text, document))
+
+
+def _described(text: str, document: Document) -> Searched | None:
+    """How a genotype's document says it is built; None where it does not."""
+    model, size = document.extra.get("model"), document.extra.get("size")
+    if not isinstance(model, Mapping) or not model:
+        return None
+    spec = ModelSpec.from_dict(model, f"{text}: model")
+    known = isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)
+    return Searched(text, spec, (size[0], size[1]) if known and size else None)
+
+
+def searched_in(run: Path) -> Searched | None:
+    """How a run builds its architectures, and on what; None where it ended before it knew.
+
+    Raises:
+        JournalError: when there is no run.
+    """
+    with Journal(run) as journal:
+        meta = journal.meta()
+    if "model" not in meta:
+        return None
+    settings = resolve(meta["settings"])
+    spec = ModelSpec.from_dict(meta["model"])
+    known = (meta.get("data"), meta.get("encoder"))
+    return Searched(str(run), spec, settings.data.size, settings.limits, *known)
 
 
 def _of_run(folder: Path, which: str) -> Trial:

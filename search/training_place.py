@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from auxnas.search.identity import settle, write_json
 from auxnas.search.lock import run_lock
 from auxnas.search.networks import WEIGHTS, Network, save_network
 from auxnas.search.progress import Display
+from auxnas.search.searched import Searched, compare, comparison_lines
 from auxnas.search.store import Store
 from auxnas.search.tasks import Segmentation
 from auxnas.search.teachers import read_teacher
@@ -49,6 +50,7 @@ class TrainingPlace:
         folder: the training's own folder.
         cache: where things computed once are kept.
         display: where progress goes.
+        searched: how a search built the genotype, if one did.
     """
 
     settings: TrainingSettings
@@ -56,6 +58,7 @@ class TrainingPlace:
     folder: Path
     cache: Path
     display: Display
+    searched: Searched | None = None
 
     @cached_property
     def search(self) -> Workplace:
@@ -148,6 +151,25 @@ class TrainingPlace:
         given = self.settings.train.teacher
         return None if given is None else read_teacher(Path(given), len(self.task.classes))
 
+    @cached_property
+    def comparison(self) -> dict[str, Any] | None:
+        """The network beside the one that was searched, as plain data; None without a search."""
+        if self.searched is None or self.genotype is None:
+            return None
+        spec, size = self.search.spec, self.settings.data.size
+        return compare(self.searched, self.genotype, spec, size, self.search.threads)
+
+    def changes(self) -> Iterator[str]:
+        """In words, what beside the network is not as it was in the search."""
+        known = self.searched
+        if known is None:
+            return
+        same_size = known.size == tuple(self.settings.data.size)
+        if known.data and same_size and pixel_key(self.search.dataset) != known.data:
+            yield f"warning: other data than those that {known.place} searched on"
+        if known.encoder and params_digest(self.search.encoder_params) != known.encoder:
+            yield f"warning: another encoder than the one that {known.place} searched with"
+
     def start(self) -> Program:
         """The network before training: the encoder as given, the rest from the seed."""
         graph = self.network.graph()
@@ -189,6 +211,8 @@ def train(place: TrainingPlace) -> dict[str, Any]:
             Checkpoint.remove(place.folder)
             return found
         place.display.say(_introduction(place))
+        for line in (*comparison_lines(place.comparison or {}), *place.changes()):
+            place.display.say(line)
         program, counts, history = _training(place).run()
         return _finish(place, program, counts, history)
 
@@ -240,6 +264,8 @@ def _finish(
         "seconds": history[-1]["seconds"],
         "images": dict(zip(("train", "val"), map(len, place.indices), strict=True)),
     }
+    if place.comparison is not None:
+        result["searched"] = place.comparison
     if place.genotype is not None:
         files["genotype"] = folder / GENOTYPE
         with atomic_write(files["genotype"]) as path:

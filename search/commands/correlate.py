@@ -14,7 +14,7 @@ from auxnas.genotype.console import OneLineCommand, print_json, say
 from auxnas.genotype.terminal import Terminal
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
-from auxnas.search.commands.train import OPTIONS, settings_like
+from auxnas.search.commands.train import OPTIONS, as_searched, check_as_searched, layers_like
 from auxnas.search.correlation import choose, plot, report, train_all
 from auxnas.search.folders import refuse_other_kind
 from auxnas.search.identity import write_json
@@ -22,6 +22,9 @@ from auxnas.search.journal import Journal
 from auxnas.search.plots import require_matplotlib
 from auxnas.search.progress import display_on_stderr
 from auxnas.search.resolving import resolve
+from auxnas.search.searched import SIZES
+from auxnas.search.sources import searched_in
+from auxnas.search.training_config import TrainingSettings
 from auxnas.search.training_place import TrainingPlace
 from auxnas.search.trials import Trial
 
@@ -34,6 +37,7 @@ OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
     "--count", type=click.IntRange(3), default=30, show_default=True, help="Architectures to train."
 )
 @options.preset
+@as_searched
 @click.option("--epochs", type=int, help="Epochs of each training.")
 @click.option("--seed", type=int, help="Seed of all trainings.")
 @click.option("--out", type=options.PATH, help=OUT_HELP)
@@ -44,6 +48,7 @@ def correlate(
     folder: Path,
     count: int,
     preset: str,
+    as_searched: bool,
     out: Path | None,
     cache: Path | None,
     sets: tuple[tuple[str, Any], ...],
@@ -62,19 +67,30 @@ def correlate(
         trials, meta = journal.trials(), journal.meta()
     chosen = choose(trials, count)
     rewarded_alike = ("task.ignore", resolve(meta["settings"]).ignored)
-    settings = settings_like(preset, folder, OPTIONS, named, [rewarded_alike, *sets])
+    searched = searched_in(folder)
+    layers = layers_like(preset, folder, searched if as_searched else None)
+    sets = (rewarded_alike, *sets)
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    if as_searched:
+        check_as_searched(settings, searched)
     out = out or folder / "correlate"
     refuse_other_kind(out, "a correlation")
     display = display_on_stderr()
 
     def place_of(trial: Trial) -> TrainingPlace:
         own = out / f"trial-{trial.number + 1:05}"
-        return TrainingPlace(settings, trial.genotype, own, cache_dir(cache), display)
+        return TrainingPlace(settings, trial.genotype, own, cache_dir(cache), display, searched)
 
     def work() -> int:
         found = report(trials, train_all(chosen, place_of, display.say))
         found["full_scored_on"] = place_of(chosen[0]).judges
         found["ignored"] = list(settings.task.ignore or ())
+        found["model"] = {
+            "searched": {name: getattr(searched.spec, name) for name in SIZES}
+            if searched
+            else None,
+            "trained": {name: getattr(settings.model, name) for name in SIZES},
+        }
         files = {"plot": out / "correlation.png", "data": out / "correlation.json"}
         plot(found, files["plot"])
         found["files"] = {kind: str(path) for kind, path in files.items()}
@@ -104,9 +120,19 @@ def _print(found: Mapping[str, Any]) -> None:
     table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
     console.print(table)
     left_out = f"; not counted: {', '.join(found['ignored'])}" if found["ignored"] else ""
+    say(_models(found["model"]))
     say(f"full training is scored on {found['full_scored_on']}{left_out}")
     for path in found["files"].values():
         say(path)
+
+
+def _models(found: Mapping[str, Any]) -> str:
+    """How architectures were built in the search and in full training."""
+    words = {
+        when: ", ".join(f"{name} {value:g}" for name, value in (model or {}).items())
+        for when, model in found.items()
+    }
+    return f"searched with {words['searched'] or 'unknown sizes'}; trained with {words['trained']}"
 
 
 _AFTER = {

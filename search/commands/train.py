@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from auxnas.genotype.console import OneLineCommand, print_json, say
 from auxnas.search.cache import cache_dir
 from auxnas.search.commands import options
 from auxnas.search.progress import clock, display_on_stderr
-from auxnas.search.sources import find_source, layer_of
+from auxnas.search.searched import Searched
+from auxnas.search.sources import find_source, layer_of, searched_in
 from auxnas.search.training_config import TrainingSettings, preset_layers
 from auxnas.search.training_place import TrainingPlace
 from auxnas.search.training_place import train as execute
@@ -30,6 +31,10 @@ GENOTYPE_HELP = (
 )
 RUN_HELP = "Data, encoder and its width as in this search.  [default: the genotype's RUN]"
 
+as_searched = click.option(
+    "--as-searched", is_flag=True, help="Keep the encoder's width, agg_size and sep_repeats."
+)
+
 
 @click.command(cls=OneLineCommand)
 @click.option("--genotype", required=True, help=GENOTYPE_HELP)
@@ -38,6 +43,7 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 @options.preset
 @options.classes
 @options.size
+@as_searched
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option(
     "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
@@ -53,6 +59,7 @@ def train(
     genotype: str,
     run_: Path | None,
     preset: str,
+    as_searched: bool,
     out: Path,
     cache: Path | None,
     sets: tuple[tuple[str, Any], ...],
@@ -62,14 +69,22 @@ def train(
     """Train an architecture for long, or go on with the training in --out.
 
     Trains on the whole training part of the data and scores on their validation part.
+    An architecture out of a search is trained at the paper's size for training, which is larger
+    than the one it was searched at, unless --as-searched is given.
     Ctrl-C or a kill loses what came after the last checkpoint; the same command goes on
     from there to the same network.
     """
     source = find_source(genotype)
     if not (run_ or source.run):
         options.require_data(out, named, sets)
-    settings = settings_like(preset, run_ or source.run, OPTIONS, named, sets)
-    place = TrainingPlace(settings, source.genotype, out, cache_dir(cache), display_on_stderr())
+    run = run_ or source.run
+    searched = searched_in(run) if run else source.searched
+    layers = layers_like(preset, run, searched if as_searched else None)
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    if as_searched:
+        check_as_searched(settings, searched)
+    where = (out, cache_dir(cache), display_on_stderr())
+    place = TrainingPlace(settings, source.genotype, *where, searched)
 
     def work() -> int:
         result = execute(place)
@@ -79,24 +94,31 @@ def train(
     return options.resumable(work, "the same command goes on from the last checkpoint")
 
 
-def settings_like(
-    preset: str,
-    run: Path | None,
-    table: Mapping[str, str],
-    named: Mapping[str, Any],
-    sets: Iterable[tuple[str, Any]],
-) -> TrainingSettings:
-    """What the command line says, over the run it is like, over the preset.
+def layers_like(preset: str, run: Path | None, searched: Searched | None) -> list[dict[str, Any]]:
+    """Layers of training settings: of the preset, of a run, and of a model as it was searched.
 
     Args:
         preset: the preset's name.
         run: the run's folder, if it is like one.
-        table: the setting of each option that stands for one.
-        named: values of those options.
-        sets: of ``--set``.
+        searched: whose model to keep, if anyone's.
     """
     layers = [*preset_layers(options.known_preset(preset)), *([layer_of(run)] if run else [])]
-    return options.settings_of(TrainingSettings, layers, table, named, sets)
+    return [*layers, searched.layer] if searched else layers
+
+
+def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> None:
+    """Finds --as-searched without a search, or with settings that say something else.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if searched is None:
+        found = "--as-searched: nothing is known of a search"
+        raise click.UsageError(f"{found}, expected --genotype RUN:TRIAL, its file, or --run RUN")
+    for name, value in searched.layer["model"].items():
+        if getattr(settings.model, name) != value:
+            found = f"--as-searched: model.{name} was {value} in {searched.place}"
+            raise click.UsageError(f"{found}, expected no other")
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -509,3 +509,19 @@ def test_the_installed_command_runs():
     )
     assert "NOT CHECKED (switched off)" in result.stdout
     assert result.stderr == ""
+
+
+def test_weights_of_other_sizes_than_the_genotypes_file_says_are_told(tmp_path):
+    """As after a training at another size than that of the search."""
+    own, described = ModelSpec(classes=2, width=0.1, agg_size=8), {"agg_size": 4, "sep_repeats": 1}
+    save_weights("w.safetensors", initial(lower(ARCH0, own), 0), {"model": own.to_dict()})
+    Path("g.json").write_text(to_json(ARCH0, model=own.to_dict() | described))
+    words = ["--weights", "w.safetensors", "--dry-run", "--output", "g.onnx"]
+    result = CliRunner().invoke(main, ["g.json", *words])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[0] == (
+        "note: w.safetensors is of agg_size 8, sep_repeats 2, where the genotype's file says "
+        "agg_size 4, sep_repeats 1"
+    )
+    Path("g.json").write_text(to_json(ARCH0, model=own.to_dict()))
+    assert "note" not in CliRunner().invoke(main, ["g.json", *words]).stderr
