@@ -22,6 +22,10 @@ OPSETS = (18, 22)
 PARTIAL = ".partial"
 """Between a node's name and a number: part of what the node is emitted as."""
 
+BATCH = "batch"
+"""Name of the axis of any number of images; height and width are called so too."""
+_ODD = (97, 131)
+"""A size that no stride divides: a map of it follows the image."""
 _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 
 
@@ -91,19 +95,26 @@ class _Writer:
     def value(self, name: str, node: Node) -> onnx.ValueInfoProto:
         """An input or output of the model."""
         channels = self.shapes[node.name][0]
-        size = self._size(node)
-        batch = "N" if self.options.batch is None else self.options.batch
+        size = self._size(name, node)
+        batch = BATCH if self.options.batch is None else self.options.batch
         if node.op == "input" and node["bytes"]:
             return helper.make_tensor_value_info(name, TensorProto.UINT8, [batch, *size, channels])
         kind = _TYPES[node.record.result]
         return helper.make_tensor_value_info(name, kind, [batch, channels, *size])
 
-    def _size(self, node: Node) -> list[int | str]:
+    def _size(self, name: str, node: Node) -> list[int | str]:
         """Height and width, by name where they are dynamic."""
         if self.options.size is not None or self.shapes[node.name][1:] == (1, 1):
             return list(self.shapes[node.name][1:])
-        suffix = "" if node.op == "input" and node["stride"] == 1 else f"_{node.name}"
-        return [f"H{suffix}", f"W{suffix}"]
+        if node.op == "input":
+            prefix = "" if node["stride"] == 1 else f"{node.name}_"
+        else:
+            prefix = "" if self._is_of_image_size(node) else f"{name}_"
+        return [f"{prefix}height", f"{prefix}width"]
+
+    def _is_of_image_size(self, node: Node) -> bool:
+        """Whether a map has the image's size whatever that is: it was brought to it."""
+        return infer_shapes(self.program.graph, _ODD)[node.name][1:] == _ODD
 
     def nodes(self) -> Iterator[onnx.NodeProto]:
         """All nodes in order; an output is the identity of the node it names."""

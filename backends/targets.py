@@ -34,6 +34,7 @@ class Target:
         suffix: how its file's name ends.
         precisions: those that it is made in.
         beside: suffixes of the files that belong to it, beside it under its stem.
+        foreign: suffixes by which others know such files: nasrun does not open it by them.
         model: ``module:function`` that gives the ONNX model it is made from, and refuses
             what the target cannot take; None where it is not made from ONNX.
         fallback: the target that is made where this one cannot be.
@@ -45,31 +46,36 @@ class Target:
     suffix: str
     precisions: tuple[str, ...] = ("fp32", "fp16")
     beside: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
     model: str | None = "auxnas.backends.onnx:build"
     fallback: str | None = None
     missing: str | None = None
 
 
 _ALL = ("fp32", "fp16", "int8")
+_TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.trt:model_of"
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "onnx": Target("ort", "onnxruntime", ".onnx", _ALL),
-        "ort": Target("ort", "onnxruntime", ".ort.onnx"),
+        "ort": Target("ort", "onnxruntime", ".ort.onnx", foreign=(".ort",)),
         "openvino": Target("openvino", "OpenVINO", ".xml", beside=(".bin",)),
-        "torch": Target("pt2", "PyTorch", ".pt2", ("fp32",), model=None),
+        "torch": Target("pt2", "PyTorch", ".pt2", ("fp32",), foreign=_TORCH, model=None),
         "trt": Target(
             "trt",
             "TensorRT",
             ".engine",
             _ALL,
             (".engine.json",),
+            (".trt", ".plan"),
             _TRT,
             fallback="trt-bundle",
             missing="auxnas.backends.trt:missing",
         ),
-        "trt-bundle": Target("trt-bundle", "onnxruntime", ".trt.zip", _ALL, model=_TRT),
+        "trt-bundle": Target(
+            "trt-bundle", "onnxruntime", ".trt.zip", _ALL, foreign=(".zip",), model=_TRT
+        ),
     }
 )
 CPU_TARGETS = ("onnx", "openvino")
@@ -126,12 +132,32 @@ def settle(
     row = TARGETS[target]
     missing = _missing(row)
     if missing is not None and row.fallback is not None:
+        _refuse_name(output, row, TARGETS[row.fallback])
         return Settled(row.fallback, renamed(output, row.fallback), missing=missing)
-    kinds = {Path(f"x{other.suffix}").suffix for other in TARGETS.values()}
-    foreign = output.suffix in kinds - {Path(f"x{row.suffix}").suffix}
-    if foreign or (row.beside and not output.name.endswith(row.suffix)):
+    _refuse_name(output, row)
+    if runner_of(output.name) != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return Settled(target, output)
+
+
+def _refuse_name(output: Path, *rows: Target) -> None:
+    """Refuses a name that tells another kind of file than each of ``rows``.
+
+    Raises:
+        CompilerError: naming the suffix of the first.
+    """
+    name, runners = output.name.lower(), {row.runner for row in rows}
+    others = {s for other in TARGETS.values() for s in (*other.foreign, *other.beside)}
+    others |= {other.suffix for other in TARGETS.values() if other.runner not in runners}
+    if name.endswith(tuple(others)) and not name.endswith(tuple(row.suffix for row in rows)):
+        raise CompilerError("output", output.name, f"a name that ends in {rows[0].suffix}")
+
+
+def runner_of(name: str) -> str:
+    """The runner that opens a file of this name: its suffix tells, ONNX is the default."""
+    runners = {row.suffix: row.runner for row in TARGETS.values()}
+    found = (runner for suffix, runner in runners.items() if name.lower().endswith(suffix))
+    return next(found, TARGETS["onnx"].runner)
 
 
 def _missing(row: Target) -> str | None:

@@ -28,7 +28,7 @@ import onnx
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.cuda import Cuda, CudaError
-from auxnas.backends.onnx import build
+from auxnas.backends.onnx import BATCH, build
 from auxnas.backends.trt_operators import violation
 from auxnas.compiler import CompilerError, Program
 from auxnas.genotype.console import atomic_write
@@ -112,7 +112,7 @@ def profile_of(model: onnx.ModelProto) -> Profile:
 def _shapes(value: onnx.ValueInfoProto) -> Shapes:
     ranges = []
     for dim in value.type.tensor_type.shape.dim:
-        usual = BATCHES if dim.dim_param == "N" else SIDES
+        usual = BATCHES if dim.dim_param == BATCH else SIDES
         ranges.append(usual if dim.dim_param else (dim.dim_value,) * 3)
     least, opt, most = zip(*ranges, strict=True)
     return least, opt, most

@@ -17,7 +17,6 @@ import io
 import itertools
 import json
 import os
-import secrets
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from typing import Any, NoReturn
 import click
 
 from auxnas.genotype.errors import InputError, cut_middle, printable
+from auxnas.genotype.temporaries import discard_once, temporary_name
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
@@ -223,7 +223,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
     When the block raises, the temporary file is removed and ``path`` is as it was, so a
     reader never sees half a file. The temporary name ends like ``path``, for writers
-    that go by the suffix. A device (``/dev/null``) is written in place.
+    that go by the suffix; those that killed processes left in the folder are removed. A
+    device (``/dev/null``) is written in place.
 
     Raises:
         OSError: naming ``path``, when it cannot be written.
@@ -234,7 +235,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             yield target
         return
     _refuse_hopeless(target, path)
-    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    with suppress(OSError):  # a folder that may be written, but not read
+        discard_once(target.parent)
+    temporary = target.with_name(temporary_name(target.name))
     try:
         with _named(temporary, path):
             yield temporary
@@ -242,13 +245,6 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only file system fails for a missing file too
             temporary.unlink()
-
-
-def discard_temporaries(folder: Path) -> None:
-    """Removes what ``atomic_write`` had under way in ``folder`` when its process was killed."""
-    for path in folder.glob(f".{'[0-9a-f]' * 8}.*"):
-        if path.is_file():
-            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from auxnas.backends.base import State
 from auxnas.compiler import CompilerError
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.genotype.console import atomic_write
+from auxnas.genotype.temporaries import discard_temporaries
 from auxnas.search.progress import Display
 
 NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
@@ -54,8 +55,7 @@ class Checkpoint:
 
         What a killed process left of one half written is removed, and its log completed.
         """
-        for left in folder.glob(f".*.{NAME}"):
-            left.unlink(missing_ok=True)
+        discard_temporaries(folder)
         if not (folder / NAME).exists():
             return cls()
         try:

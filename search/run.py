@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
-from auxnas.genotype.console import discard_temporaries
+from auxnas.genotype.temporaries import discard_temporaries
 from auxnas.search.allowance import Allowance
 from auxnas.search.bounds import Clock, Until
 from auxnas.search.cache import params_digest

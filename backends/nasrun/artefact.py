@@ -12,7 +12,7 @@ from typing import Any
 from auxnas.backends.memory import refuse_larger
 from auxnas.backends.metadata import decoded
 from auxnas.backends.registry import backend
-from auxnas.backends.targets import TARGETS
+from auxnas.backends.targets import runner_of
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface, parse_normalisation
@@ -151,7 +151,7 @@ def open_artefact(path: str | Path) -> Artefact:
         OSError: when it cannot be read.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = runner_of(path.name)
     if kind in ("ort", "trt-bundle"):
         from auxnas.backends.nasrun.onnx_file import read_onnx
         from auxnas.backends.trt_bundle import read_bundle
@@ -176,9 +176,3 @@ def _content(path: Path) -> bytes:
     if path.is_file() and path.stat().st_size > _MOST_BYTES:
         raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
     return path.read_bytes()
-
-
-def _kind(path: Path) -> str:
-    """The runner's name."""
-    runners = {row.suffix: row.runner for row in TARGETS.values()}
-    return next((name for suffix, name in runners.items() if path.name.endswith(suffix)), "ort")

@@ -60,12 +60,12 @@ def _example(node: Node, options: ExportOptions) -> tuple[torch.Tensor, dict[int
     dynamic = options.size is None
     height, width = (-(-side // node["stride"]) for side in options.size or (96, 128))
     batch, channels = options.batch or 2, node["channels"]
-    shapes: dict[int, Any] = {} if options.batch else {0: torch.export.Dim("N")}
+    shapes: dict[int, Any] = {} if options.batch else {0: torch.export.Dim("batch")}
     first = 1 if node["bytes"] else 2
     if dynamic:
         shapes |= {
-            first + axis: torch.export.Dim(f"{side}_{node.name}", min=LEAST)
-            for axis, side in enumerate("HW")
+            first + axis: torch.export.Dim(f"{node.name}_{side}", min=LEAST)
+            for axis, side in enumerate(("height", "width"))
         }
     if node["bytes"]:
         return torch.zeros(batch, height, width, channels, dtype=torch.uint8), shapes

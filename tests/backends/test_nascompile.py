@@ -293,7 +293,23 @@ def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
 
 @pytest.mark.parametrize(
     ("target", "name", "expected"),
-    [("onnx", "a.xml", ".onnx"), ("torch", "a.onnx", ".pt2"), ("ort", "a.pt2", ".ort.onnx")],
+    [
+        ("onnx", "a.xml", ".onnx"),
+        ("torch", "a.onnx", ".pt2"),
+        ("ort", "a.pt2", ".ort.onnx"),
+        ("ort", "b.ort", ".ort.onnx"),
+        ("onnx", "a.ort", ".onnx"),
+        ("onnx", "a.trt", ".onnx"),
+        ("onnx", "a.PLAN", ".onnx"),
+        ("onnx", "a.pth", ".onnx"),
+        ("onnx", "a.bin", ".onnx"),
+        ("onnx", "a.engine.json", ".onnx"),
+        ("torch", "a.pt", ".pt2"),
+        ("torch", "a.any", ".pt2"),
+        ("trt", "a.trt", ".engine"),
+        ("trt", "a.onnx", ".engine"),
+        ("trt-bundle", "a.zip", ".trt.zip"),
+    ],
 )
 def test_a_name_that_belongs_to_another_target_is_refused(target, name, expected):
     Path(name).write_text("good")

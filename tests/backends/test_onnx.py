@@ -17,9 +17,10 @@ from auxnas.backends.onnx import build
 from auxnas.backends.ort import OrtRunner
 from auxnas.backends.reference import ReferenceRunner
 from auxnas.backends.verification import TOLERANCES, compare, difference, noise
-from auxnas.compiler import ModelSpec, Program, parse_graph
+from auxnas.compiler import ModelSpec, Program, lower, parse_graph
 from auxnas.compiler.interface import FORMATS, HEADS, Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.weights import randomised
 from auxnas.genotype import Genotype, zoo
 from tests.strategies import PAPER, SPACES, TINY, genotypes, program
 
@@ -156,3 +157,23 @@ def test_a_damaged_model_is_refused_in_one_line():
         with pytest.raises(ValueError, match=r"onnxruntime: ") as error:
             OrtRunner(damaged)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        (Interface("logits"), ["batch", 3, "main_height", "main_width"]),
+        (Interface("logits", resize=True), ["batch", 3, "height", "width"]),
+        (Interface("labels"), ["batch", 1, "height", "width"]),
+    ],
+)
+def test_open_axes_have_names_that_say_which_are_equal(ends, expected):
+    graph = lower(zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8))
+    program = with_interface(Program(graph, randomised(graph, 0)), ends)
+    model = build(program, ExportOptions(None, None), {})
+
+    def axes(value):
+        return [each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim]
+
+    assert axes(model.graph.input[0]) == ["batch", 3, "height", "width"]
+    assert axes(model.graph.output[0]) == expected

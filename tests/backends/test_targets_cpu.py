@@ -232,10 +232,39 @@ def test_damaged_archives_are_one_line(kind, pt2, capfd):
 
 # nascompile
 
+WORDS = [".any", ".onnx", ".ort", ".ort.onnx", ".xml", ".bin", ".pt2", ".pt", ".pth", ".engine",
+         ".engine.json", ".trt", ".plan", ".trt.zip", ".zip", ""]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("word", [*WORDS, *map(str.upper, WORDS)])
+def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, word, monkeypatch):
+    monkeypatch.setattr(targets, "_missing", lambda row: None)
+    row, output = TARGETS[target], Path(f"a{word}")
+    opened = targets.runner_of(output.name) == row.runner
+    others = {".ort", ".trt", ".plan", ".pt", ".pth", ".zip", ".bin", ".engine.json"}
+    foreign = word.lower() in others
+    if opened and not foreign:
+        assert settle(target, output, print, dict) == targets.Settled(target, output)
+    else:
+        assert word != row.suffix
+        expected = f"output: a{word}, expected a name that ends in {row.suffix}"
+        with pytest.raises(CompilerError, match=f"^{re.escape(expected)}$"):
+            settle(target, output, print, dict)
+
+
+def test_a_fallback_is_refused_the_names_of_others_too(monkeypatch):
+    monkeypatch.setattr(targets, "_missing", lambda row: row.missing and "no GPU")
+    for name in ("a.engine", "a.trt.zip", "a", "a.any"):
+        assert settle("trt", Path(name), print, dict).target == "trt-bundle"
+    for name in ("a.onnx", "a.xml", "a.trt", "a.pt2", "a.ort.onnx"):
+        with pytest.raises(CompilerError, match=r"expected a name that ends in \.engine"):
+            settle("trt", Path(name), print, dict)
+
 
 @pytest.mark.parametrize("target", ["onnx", "ort", "torch", "trt", needs_openvino])
 def test_a_disk_that_takes_no_more_is_one_line(target, capfd):
-    suffix = ".xml" if target == "openvino" else ".any"
+    suffix = {"openvino": ".xml", "torch": ".pt2"}.get(target, ".any")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -243,7 +272,9 @@ def test_a_disk_that_takes_no_more_is_one_line(target, capfd):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert result.exit_code == 1
-    assert re.fullmatch(r"error: a\.(any|any\.trt\.zip|bin|xml): File too large\n", result.stderr)
+    assert re.fullmatch(
+        r"error: a\.(any|any\.trt\.zip|bin|xml|pt2): File too large\n", result.stderr
+    )
     assert capfd.readouterr() == ("", "")
     assert list(Path().iterdir()) == []
 

@@ -12,6 +12,8 @@ import pytest
 
 from auxnas.backends.null import NullLearner
 from auxnas.compiler.weights import load_weights, save_weights
+from auxnas.genotype import temporaries
+from auxnas.genotype.temporaries import temporary_name
 from auxnas.search.bounds import Clock, Until
 from auxnas.search.cache import params_digest
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
@@ -315,17 +317,21 @@ def test_figures_are_the_papers_without_auxiliary_heads(place_of):
     assert place.figures(genotype).parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)
 
 
-def test_what_a_killed_writer_left_goes_when_the_run_goes_on(place_of):
+def test_what_a_killed_writer_left_goes_when_the_run_goes_on(place_of, monkeypatch):
     folder = place_of().folder
-    (folder / ".0123abcd.folder").mkdir(parents=True)
-    left = [folder / name for name in (".0123abcd.settings.toml", ".00000000.encoder.safetensors")]
-    others = [folder / name for name in (".gitignore", ".0123abc.x", ".settings.toml", "notes.txt")]
+    folder.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(temporaries.os, "getpid", lambda: 4_194_305)  # beyond Linux's largest
+        left = [folder / temporary_name(name) for name in ("settings.toml", "a.safetensors")]
+        (folder / temporary_name("folder")).mkdir()
+    names = (".gitignore", ".0123abcd.x", ".deadbeef.notes", ".settings.toml", "notes.txt")
+    others = [folder / name for name in (*names, temporary_name("mine"))]
     for path in (*left, *others):
         path.write_text("half")
     execute(place_of(trials=1))
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in others)
-    assert (folder / ".0123abcd.folder").is_dir()
+    assert [path for path in folder.glob(".auxnas-*") if path.is_dir()]
 
 
 class Ended(Exception):
