@@ -13,6 +13,8 @@ from auxnas.genotype.errors import cut, shown
 AUXILIARY = ("none", "classifier", "cell")
 MOST_CHANNELS = 1 << 16
 """Channels of a feature map at most; a number above is a mistake, or memory without end."""
+MOST_REPEATS = 100
+"""Repetitions of a separable operation at most; likewise."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ModelSpec:
     def __post_init__(self) -> None:
         check_integer("classes", self.classes, 1, MOST_CHANNELS)
         check_integer("agg_size", self.agg_size, 1, MOST_CHANNELS)
-        check_integer("sep_repeats", self.sep_repeats, 1, 100)
+        check_integer("sep_repeats", self.sep_repeats, 1, MOST_REPEATS)
         check_choice("auxiliary", self.auxiliary, AUXILIARY)
         check_number("width", self.width, 0.05, 4)
         if not isinstance(self.encoder, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import lt
 from typing import TYPE_CHECKING
 
 from auxnas.genotype import identity
@@ -41,15 +42,15 @@ class Cell:
         _check_rows("cell.branches", self.branches, 4)
         if not self.branches:
             raise GenotypeError("cell.branches", "0 items", "at least 1")
-        for number, row in enumerate(self.branches):
-            locations = 2 + 3 * number
-            for part, size, pair in (
-                ("locations", locations, row[:2]),
-                ("operations", None, row[2:]),
-            ):
-                for side, value in enumerate(pair):
-                    if not _is_index(value, size):
-                        _check_index(f"cell.branches[{number}].{part}[{side}]", value, size)
+        for number, (left, right, operation, other) in enumerate(self.branches):
+            size, ints = 2 + 3 * number, type(left) is type(right) is int
+            if not (ints and 0 <= left < size and 0 <= right < size):
+                for side, value in enumerate((left, right)):
+                    _check_index(f"cell.branches[{number}].locations[{side}]", value, size)
+            ints = type(operation) is type(other) is int
+            if not (ints and operation >= 0 and other >= 0):
+                for side, value in enumerate((operation, other)):
+                    _check_index(f"cell.branches[{number}].operations[{side}]", value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,10 @@ class Genotype:
             raise GenotypeError("cell", shown(cell), "a Cell")
         _check_rows("connections", self.connections, 2, space.blocks)
         _check_length("cell.branches", cell.branches, space.branches)
-        for token, value in zip(space.layout, self.tokens, strict=True):
-            if not _is_index(value, token.size):
+        tokens = self.tokens
+        ints = set(map(type, tokens)) == {int} and min(tokens) >= 0
+        if not (ints and all(map(lt, tokens, space.sizes))):
+            for token, value in zip(space.layout, tokens, strict=True):
                 _check_index(token.place, value, token.size)
 
     @property
@@ -129,20 +132,15 @@ class Genotype:
         return str([connections, [self.cell.first, *(list(b) for b in self.cell.branches)]])
 
 
-def _is_index(value: object, size: int | None = None) -> bool:
-    """Whether ``value`` is an integer from 0 on, below ``size`` where one is given."""
-    return type(value) is int and value >= 0 and (size is None or value < size)
-
-
 def _check_index(place: str, value: object, size: int | None = None) -> None:
-    """Refuses what ``_is_index`` denies.
+    """Refuses what is not an integer from 0 on, below ``size`` where one is given.
 
     Raises:
         GenotypeError: naming ``place``.
     """
     if type(value) is not int:
         raise GenotypeError(place, f"{shown(value)} is not an integer")
-    if not _is_index(value, size):
+    if value < 0 or (size is not None and value >= size):
         wrong = "is negative" if size is None else f"is not in 0..{size - 1}"
         raise GenotypeError(place, f"{shown(value)} {wrong}")
 

@@ -73,6 +73,11 @@ class SearchSpace:
         """The choices in the order a controller makes them (paper, section 6.3)."""
         return tuple(self._layout())
 
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of values of each choice, in the order of ``layout``."""
+        return tuple(token.size for token in self.layout)
+
     def _layout(self) -> Iterator[Token]:
         operations = len(self.vocabulary)
         for block in range(self.blocks):

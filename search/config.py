@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.search.durations import duration, seconds
 
 Positive = Annotated[int, Field(ge=1)]
@@ -130,9 +131,9 @@ class ModelSettings(Section):
 
     width: Annotated[float, Field(ge=0.05, le=4)] = 1.0
     """Width multiplier of the MobileNet-v2 encoder (paper: 1)."""
-    agg_size: Positive = 48
+    agg_size: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] = 48
     """Channels of the decoder (paper: 48 in search)."""
-    sep_repeats: Positive = 1
+    sep_repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
     """How often a separable convolution repeats (1 in search)."""
     auxiliary: Literal["none", "classifier", "cell"] = "cell"
     """Auxiliary heads on the blocks' outputs (paper: cell)."""

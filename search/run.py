@@ -212,7 +212,7 @@ def _introduction(place: Workplace) -> Iterator[str]:
     yield (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
         f"{len(dataset.classes)} classes, {' or '.join(bounds)}, "
-        f"{type(place.learner).__name__} on {place.learner.where}"
+        f"trained on {place.learner.where}"
     )
     workers, batch = settings.workers, settings.search.batch
     if workers > batch:
