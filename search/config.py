@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
+from auxnas.search.data.spec import suggestion
 from auxnas.search.durations import duration, seconds
 
 Positive = Annotated[int, Field(ge=1)]
@@ -41,7 +42,8 @@ def _sized(value: tuple[int, int]) -> tuple[int, int]:
 
 def _known(value: str) -> str:
     if re.fullmatch(r"synthetic(:\d+)?|(list|voc):.+", value) is None:
-        raise ValueError(_SOURCES)
+        meant = suggestion(value)
+        raise ValueError(f"{meant}? Kinds of data are {_SOURCES}" if meant else _SOURCES)
     return value
 
 

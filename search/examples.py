@@ -10,7 +10,7 @@ import numpy as np
 
 from auxnas.backends.base import Batch
 from auxnas.search.cache import digest
-from auxnas.search.data import Augment, DataError, Dataset, check, normalise
+from auxnas.search.data import Augment, DataError, Dataset, check, list_remark, normalise
 from auxnas.search.progress import Display
 from auxnas.search.store import Array, Rows, Store, open_store
 from auxnas.search.tasks import Segmentation
@@ -113,7 +113,8 @@ def pixel_key(dataset: Dataset) -> str:
 def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     """All images and labels of ``dataset``, decoded and resized once.
 
-    The data are checked before anything of theirs is stored.
+    The data are checked before anything of theirs is stored; what was passed over in their
+    list is said.
 
     Raises:
         DataError: naming the first file that is not as it should be.
@@ -131,6 +132,9 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
                 }
                 advance(places.stop, "")
 
+    remark = list_remark(dataset)
+    if remark:
+        display.say(remark)
     folder = cache / "pixels" / pixel_key(dataset)
     store = open_store(folder, len(dataset), compute, {}, display.say)
     if store.rebuilt:

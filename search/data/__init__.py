@@ -10,7 +10,7 @@ from auxnas.search.data.base import (
     stack,
     subset,
 )
-from auxnas.search.data.check import Progress, Summary, check
+from auxnas.search.data.check import Progress, Summary, check, list_remark
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import VOC_CLASSES, FileDataset
 from auxnas.search.data.scene_draw import Keypoint, Scene
@@ -34,6 +34,7 @@ __all__ = [
     "Summary",
     "SyntheticDataset",
     "check",
+    "list_remark",
     "normalise",
     "open_dataset",
     "parts",

@@ -66,6 +66,12 @@ def _origin(dataset: Dataset, index: int) -> tuple[Dataset, int]:
     return dataset, index
 
 
+def list_remark(dataset: Dataset) -> str:
+    """A remark about how the list of ``dataset`` was read; "" for none."""
+    source, _ = _origin(dataset, 0)
+    return source.remark if isinstance(source, FileDataset) else ""
+
+
 def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
     """Missing files are cheap to find, so they are found first."""
     for source, index in origins:

@@ -11,6 +11,7 @@ from pathlib import Path
 from auxnas.backends.colours import distinct
 from auxnas.search.data.base import IGNORE, Bytes
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.lists import lines, list_rows, read_names
 from auxnas.search.data.palette import pascal
 from auxnas.search.data.pixels import read_indices, read_rgb
 
@@ -39,6 +40,9 @@ VOC_CLASSES = (
 )
 """The classes of PASCAL VOC segmentation; borders between objects are 255."""
 
+VOC_LISTS_FOLDER = Path("ImageSets", "Segmentation")
+"""A PASCAL VOC year's lists of segmented images."""
+
 _VOC_LISTS = {"train": ("train.txt", "trainval.txt"), "val": ("val.txt",)}
 
 
@@ -65,6 +69,7 @@ class FileDataset:
         pairs: the files.
         root: the folder that the fingerprint's file names are relative to.
         voc_colours: draw with the PASCAL VOC colours.
+        remark: something that users should know of how the list was read; may be empty.
     """
 
     name: str
@@ -73,6 +78,7 @@ class FileDataset:
     root: Path
     voc_colours: bool = False
     ignore: int = IGNORE
+    remark: str = ""
 
     @property
     def palette(self) -> Bytes:
@@ -146,7 +152,9 @@ def open_list(where: str, classes: int | None, part: str) -> FileDataset:
         raise DataError(f"list:{where}", f"no {part} part", "a folder with train.lst and val.lst")
     path = lists[part]
     names = _class_names(path.parent / "classes.txt", classes)
-    return FileDataset(f"list:{where}", names, tuple(_pairs(path)), path.parent)
+    rows, remark = list_rows(path)
+    pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
+    return FileDataset(f"list:{where}", names, pairs, path.parent, remark=remark)
 
 
 def list_parts(where: str) -> dict[str, Path]:
@@ -169,44 +177,14 @@ def list_parts(where: str) -> dict[str, Path]:
     return {"train": next(iter(found.values()))}
 
 
-def _pairs(path: Path) -> Iterator[Pair]:
-    """The pairs that a list file names, at least one."""
-    count = 0
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        fields = [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
-        if len(fields) != 2 or not all(fields):
-            found = f"{len([f for f in fields if f])} names in {line.strip()[:80]!r}"
-            raise DataError(f"{path} line {number}", found, "image TAB label")
-        count += 1
-        yield Pair(path.parent / fields[0], path.parent / fields[1], f"{path.name} line {number}")
-    if not count:
-        raise DataError(str(path), "an empty list", "one image TAB label a line")
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DataError(str(path), "no such file") from None
-    except UnicodeDecodeError:
-        raise DataError(str(path), "not a text file", "UTF-8 text") from None
-    except OSError as error:
-        raise DataError(str(path), error.strerror or str(error)) from error
-
-
 def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
     """The names in ``path`` if it exists, else ``class0`` ... for ``count`` classes."""
     if not path.is_file():
         if count is None:
             raise DataError("classes", f"not given, and there is no {path}", "one of the two")
         return tuple(f"class{index}" for index in range(check_classes(count)))
-    names = tuple(line.strip() for line in _lines(path) if line.strip())
+    names = read_names(path)
     check_classes(len(names), str(path))
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(str(path), f"class {twice!r} twice", "distinct names")
     return same_classes(names, count, str(path))
 
 
@@ -259,7 +237,7 @@ def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
     """
     years = [Path(where), *sorted(Path(where).glob("VOC[0-9]*"), reverse=True)]
     for root in years:
-        folder = root / "ImageSets" / "Segmentation"
+        folder = root / VOC_LISTS_FOLDER
         if folder.is_dir():
             return root, {
                 part: next(folder / name for name in names if (folder / name).is_file())
@@ -273,7 +251,7 @@ def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
 
 def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
     """The pairs that a VOC image set names, at least one."""
-    names = [(number, line.strip()) for number, line in enumerate(_lines(path), start=1)]
+    names = [(number, line.strip()) for number, line in lines(path)]
     if not any(name for _, name in names):
         raise DataError(str(path), "an empty list", "one image name a line")
     for number, name in names:

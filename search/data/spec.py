@@ -6,7 +6,14 @@ from pathlib import Path
 
 from auxnas.search.data.base import Dataset, ResizedDataset, check_size
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import list_parts, open_list, open_voc, same_classes, voc_parts
+from auxnas.search.data.files import (
+    VOC_LISTS_FOLDER,
+    list_parts,
+    open_list,
+    open_voc,
+    same_classes,
+    voc_parts,
+)
 from auxnas.search.data.scene_layout import CLASSES
 from auxnas.search.data.synthetic import SyntheticDataset
 
@@ -66,9 +73,39 @@ def _parse(spec: str) -> tuple[str, str]:
     if kind == "synthetic" and bool(colon) == bool(rest):
         return kind, rest
     if kind in ("list", "voc") and rest:
+        fitting = _kinds_of(rest)
+        if fitting and kind not in fitting:
+            found = f"not the layout of {kind} ({fitting[0]}:{rest}?)"
+            raise DataError(f"data {spec!r}", found, KINDS)
         return kind, rest
-    hint = f" (list:{spec} for a list of images)" if Path(spec).exists() else ""
-    raise DataError(f"data {spec!r}", "not a known kind of data", KINDS + hint)
+    meant = f" ({suggestion(spec)}?)" if suggestion(spec) else ""
+    raise DataError(f"data {spec[:80]!r}", f"not a known kind of data{meant}", KINDS)
+
+
+def suggestion(spec: str) -> str:
+    """The spec that was meant by a place on disk, perhaps after an unknown kind; "" for none."""
+    where = spec if _exists(spec) else spec.partition(":")[2]
+    return f"{(*_kinds_of(where), 'list')[0]}:{where}" if _exists(where) else ""
+
+
+def _kinds_of(where: str) -> list[str]:
+    """The kinds of data that a folder or a file has the layout of."""
+    if not _exists(where):
+        return []
+    path = Path(where)
+    years = (path, *path.glob("VOC[0-9]*"))
+    fits = {
+        "list": path.is_file() or next(path.glob("*.lst"), None) is not None,
+        "voc": any((year / VOC_LISTS_FOLDER).is_dir() for year in years),
+    }
+    return [kind for kind, fit in fits.items() if fit]
+
+
+def _exists(where: str) -> bool:
+    try:
+        return bool(where) and Path(where).exists()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
 
 
 def _synthetic(

@@ -181,3 +181,11 @@ def test_a_layer_with_a_bound_lifts_the_bounds_before_it():
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         resolve().seed = 3
+
+
+def test_a_folder_as_data_is_asked_whether_its_list_was_meant(tmp_path):
+    (tmp_path / "train.lst").write_text("")
+    with pytest.raises(SettingsError, match=rf"expected list:{tmp_path}\? Kinds of data are syn"):
+        resolve({"data": {"source": str(tmp_path)}})
+    with pytest.raises(SettingsError, match=r"expected synthetic\[:COUNT\], list:"):
+        resolve({"data": {"source": str(tmp_path / "none")}})

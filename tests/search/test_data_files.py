@@ -340,3 +340,97 @@ def test_real_voc() -> None:
     summary = check(open_dataset(f"voc:{REAL / 'VOCdevkit'}", part="val"))
     assert summary.images == 5
     assert summary.pixels[0] > 500_000
+
+
+# Columns, comments and names -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("between", ["\t", " ", "   ", " \t "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_further_columns_are_ignored_and_said(
+    folder: Path, between: str, end: str, mark: str
+) -> None:
+    rows = [("images/a.jpg", "labels/a.png"), ("images/b.jpg", "labels/b.png", "objects/b.png")]
+    text = mark + "".join(between.join(row) + end for row in rows)
+    (folder / "train.lst").write_text(text, encoding="utf-8", newline="")
+    data = opened(folder)
+    assert [(pair.image.name, pair.label.name) for pair in data.pairs] == [
+        ("a.jpg", "a.png"),
+        ("b.jpg", "b.png"),
+    ]
+    assert "ignored in 1 of 2 lines is" in data.remark
+    assert "'objects/b.png' (line 2)" in data.remark
+    (folder / "train.lst").write_text(between.join(rows[0]))
+    assert opened(folder).remark == ""
+
+
+def test_blanks_in_names_without_a_tab(folder: Path) -> None:
+    line = write_pair(folder, "my street").replace("\t", "  ")
+    (folder / "train.lst").write_text(line)
+    assert opened(folder).pairs[0].image.name == "my street.jpg"
+    (folder / "train.lst").write_text(line + " third column.png")
+    assert opened(folder).pairs[0].label.name == "my street.png"
+    assert "'third column.png'" in opened(folder).remark
+    for name in ("p", "q r", "p q", "r"):
+        (folder / name).write_bytes(b"")
+    (folder / "train.lst").write_text("p q r")
+    assert "3 names in 'p q r'" in refusal(lambda: opened(folder))  # two ways to read it
+    (folder / "p q").unlink()
+    assert opened(folder).pairs[0].label.name == "q r"
+
+
+def test_comments_are_passed_over_and_names_with_a_hash_are_not(folder: Path) -> None:
+    lines = ["# image\tlabel", "", "#images/b.jpg\tlabels/b.png", "images/a.jpg\tlabels/a.png"]
+    (folder / "train.lst").write_text("\n".join(lines))
+    assert len(opened(folder)) == 1
+    (folder / "#1.jpg").write_bytes((folder / "images/a.jpg").read_bytes())
+    (folder / "train.lst").write_text("#1.jpg\tlabels/a.png")
+    assert check(opened(folder)).images == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("one\n" + "x" * 1_000_000 + "\nthree\nfour\n", "line 2: a class name of 1000000 char"),
+        ("one\ntw\x1bo\nthree\nfour\n", r"line 2: control character '\x1b'"),
+        ("one\ntw\x0bo\nthree\nfour\n", r"line 2: control character '\x0b'"),
+        ("one\n\ntwo\nthree\nfour\n", "line 2: no class name"),
+        ("\none\ntwo\nthree\nfour\n", "line 1: no class name"),
+        ("one\ntwo\n one \nfour\n", "line 3: class 'one' twice (first in line 1)"),
+    ],
+)
+def test_class_names_that_are_refused(folder: Path, text: str, found: str) -> None:
+    (folder / "classes.txt").write_text(text)
+    message = refusal(lambda: opened(folder))
+    assert found in message
+    assert len(message) < 300
+
+
+def test_class_names_with_mark_comments_and_blank_lines_at_the_end(folder: Path) -> None:
+    text = "\ufeff# order of the labels\r\nchaussée\r\ntwo words\r\nthree\r\nfour\r\n\r\n"
+    (folder / "classes.txt").write_text(text, encoding="utf-8", newline="")
+    assert opened(folder).classes == ("chaussée", "two words", "three", "four")
+
+
+def test_a_list_with_control_characters(folder: Path) -> None:
+    (folder / "train.lst").write_text("images/a.jpg\tlabels/a.png\nimages/\x00.jpg\tlabels/b.png")
+    assert r"train.lst line 2: control character '\x00'" in refusal(lambda: opened(folder))
+
+
+def test_a_folder_alone_suggests_the_kind_of_its_layout(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "dev/VOC2012/ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "bare").mkdir()
+    for spec, meant in (
+        (folder, f"(list:{folder}?)"),
+        (folder / "train.lst", f"(list:{folder / 'train.lst'}?)"),
+        (tmp_path / "dev", f"(voc:{tmp_path / 'dev'}?)"),
+        (tmp_path / "dev/VOC2012", f"(voc:{tmp_path / 'dev/VOC2012'}?)"),
+        (f"folder:{folder}", f"(list:{folder}?)"),
+        (f"list:{tmp_path / 'dev'}", f"(voc:{tmp_path / 'dev'}?)"),
+        (f"voc:{tmp_path}/train.lst", f"(list:{tmp_path}/train.lst?)"),
+        (tmp_path / "bare", f"(list:{tmp_path / 'bare'}?)"),
+    ):
+        assert meant in refusal(lambda spec=spec: open_dataset(str(spec)))  # type: ignore[misc]
+    for spec in ("nowhere", "x" * 5000, "list:", "folder:nowhere", "a\0b"):
+        assert "?)" not in refusal(lambda spec=spec: open_dataset(spec))  # type: ignore[misc]

@@ -1,0 +1,138 @@
+"""Text files beside a dataset: lists of images and labels, and names of classes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from auxnas.search.data.errors import DataError
+
+LONGEST_NAME = 100
+"""Characters of a class name; tables and pictures have no room for more."""
+
+_MOST_BLANKS = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """The two file names of a line (``train.lst line 3``) of a list."""
+
+    image: str
+    label: str
+    line: str
+
+
+def list_rows(path: Path) -> tuple[tuple[Row, ...], str]:
+    """The rows of a list file, at least one, and a remark about what was not read, or "".
+
+    A line is an image and a label with a tab between them. Further columns are ignored.
+    Without a tab the columns are apart by blanks, as long as there are two of them, or only
+    one way to cut the line gives two names of files. Blank lines, and those that begin with
+    ``#`` and name no file, are passed over.
+
+    Raises:
+        DataError: naming the line that is none of these; or for an empty list.
+    """
+    rows, wider = [], []
+    for number, line in lines(path):
+        line = line.strip()
+        if not line or _is_comment(line, path.parent):
+            continue
+        place = f"{path} line {number}"
+        image, label, *more = _columns(line, path.parent, place)
+        rows.append(Row(image, label, f"{path.name} line {number}"))
+        if more:
+            wider.append((number, more))
+    if not rows:
+        raise DataError(str(path), "an empty list", "one image TAB label a line")
+    if not wider:
+        return tuple(rows), ""
+    number, more = wider[0]
+    count = f"{len(wider)} of {len(rows)} lines"
+    return tuple(rows), (
+        f"{path}: only image and label are read; ignored in {count} is what follows them, "
+        f"such as {' '.join(more)[:80]!r} (line {number})"
+    )
+
+
+def _is_comment(line: str, folder: Path) -> bool:
+    first = line.split("\t")[0].split()[0]
+    return line.startswith("#") and not (folder / first).is_file()
+
+
+def _columns(line: str, folder: Path, place: str) -> list[str]:
+    """Image, label, and whatever else there is."""
+    columns = [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
+    if len(columns) > 2 and "\t" not in line:
+        columns = _cut(line, folder) or columns[:0]
+    if len(columns) < 2 or not all(columns[:2]):
+        found = f"{len(line.split())} names in {line[:80]!r}"
+        raise DataError(place, found, "image TAB label")
+    return columns
+
+
+def _cut(line: str, folder: Path) -> list[str] | None:
+    """The only way to cut a line at blanks into two names of files and a rest; None for others."""
+    blanks = [match.span() for match in re.finditer(r"\s+", line)]
+    if len(blanks) > _MOST_BLANKS:
+        return None
+    ends = [*blanks, (len(line), len(line))]
+    ways = [
+        [line[: first[0]], line[first[1] : second[0]], line[second[1] :]]
+        for n, first in enumerate(blanks)
+        if (folder / line[: first[0]]).is_file()
+        for second in ends[n + 1 :]
+        if (folder / line[first[1] : second[0]]).is_file()
+    ]
+    return [part for part in ways[0] if part] if len(ways) == 1 else None
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """The class names in a file, one a line; lines that begin with ``#`` are comments.
+
+    Raises:
+        DataError: naming the line of a name that is empty, too long or there twice.
+    """
+    found: dict[str, int] = {}
+    rows = [(n, line.strip()) for n, line in lines(path) if not line.startswith("#")]
+    while rows and not rows[-1][1]:
+        rows.pop()
+    for number, name in rows:
+        place = f"{path} line {number}"
+        if not name:
+            raise DataError(place, "no class name", "one a line")
+        if len(name) > LONGEST_NAME:
+            expected = f"at most {LONGEST_NAME}"
+            raise DataError(place, f"a class name of {len(name)} characters", expected)
+        if name in found:
+            earlier = f"class {name!r} twice (first in line {found[name]})"
+            raise DataError(place, earlier, "distinct names")
+        found[name] = number
+    return tuple(found)
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a text file in UTF-8, with a byte-order mark or without.
+
+    Raises:
+        DataError: when it cannot be read, or a line has a control character.
+    """
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        bad = next((c for c in line if c != "\t" and unicodedata.category(c) == "Cc"), None)
+        if bad is not None:
+            raise DataError(f"{path} line {number}", f"control character {bad!r}", "plain text")
+        yield number, line
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(str(path), "no such file") from None
+    except UnicodeDecodeError:
+        raise DataError(str(path), "not a text file", "UTF-8 text") from None
+    except OSError as error:
+        raise DataError(str(path), error.strerror or str(error)) from error
