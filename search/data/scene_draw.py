@@ -116,7 +116,7 @@ class _Canvas:
         self._put(where, paint.sky(self.layout.look, self.tile, rays))
 
     def _points(self, where: NDArray[np.intp], depth: Floats) -> Floats:
-        """What the pixels ``where`` see, world coordinates ``(3, m)``."""
+        """Points that the pixels ``where`` see, world coordinates ``(3, m)``."""
         return self.view.origin[:, None] + depth * self.view.directions.take(where, 1)
 
     def _put(self, where: NDArray[np.intp], colours: Floats) -> None:

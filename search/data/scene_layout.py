@@ -1,4 +1,4 @@
-"""What a synthetic scene consists of, before it is drawn.
+"""Contents of a synthetic scene, before it is drawn.
 
 The world: x to the right, y up, z ahead, metres. The camera stands over the origin of the
 ground plane y = 0. A street (road, a pavement on both sides) runs through the scene;
@@ -115,7 +115,7 @@ class Street:
         return along * sine + side * cosine, along * cosine - side * sine
 
     def across(self, x: float, z: float) -> float:
-        """How far to the right of the road's middle a place is."""
+        """Distance of a place to the right of the road's middle."""
         sine, cosine = math.sin(self.heading), math.cos(self.heading)
         along = x * sine + z * cosine
         return x * cosine - z * sine - self.offset - self.bend * along * along

@@ -115,7 +115,7 @@ def _wild(look: Look, x: Floats, z: Floats, coarse: Floats, fade: Floats) -> Flo
 
 
 def _lines(look: Look, street: Street, along: Floats, across: Floats) -> NDArray[np.bool_]:
-    """Where the road is painted: dashes in the middle, lines at the edges."""
+    """Paint on the road: dashes in the middle, lines at the edges."""
     middle, edges = look.lines
     side = np.abs(across)
     dashes = (
@@ -164,7 +164,7 @@ def _unrolled(kind: Ints, local: Floats, half: Floats) -> tuple[Floats, Floats, 
 def _pattern_share(
     solids: tuple[Solid, ...], owner: Ints, side: Floats, up: Floats, rise: Floats, tile: Floats
 ) -> Floats:
-    """How much of the accent colour shows, 0..1 ``(m,)``."""
+    """Share of the accent colour, 0..1 ``(m,)``."""
     rows = [(*s.pattern.per_metre, *s.pattern.share) for s in solids]
     flags = np.array([(s.pattern.exclusive, s.pattern.walls_only) for s in solids], np.bool_)
     per_side, per_up, share_side, share_up = np.array(rows, np.float32).T.take(owner, 1)

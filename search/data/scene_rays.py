@@ -1,4 +1,4 @@
-"""Which body each pixel of a synthetic scene sees, and how far away.
+"""The body that each pixel of a synthetic scene sees, and its distance.
 
 Rays are cast for all bodies of a kind at once, each within its bounding box on the screen;
 the nearest hit of a pixel wins. The same routine, started from the ground towards the sun,
@@ -166,7 +166,7 @@ def trace(view: View, bodies: Bodies) -> tuple[Floats, Ints]:
 
 
 def shade(view: View, bodies: Bodies, sun: Floats, ground: Floats) -> NDArray[np.bool_]:
-    """Which pixels of bare ground lie in a body's shadow, ``(pixels,)``.
+    """Pixels of bare ground in a body's shadow, ``(pixels,)``.
 
     Args:
         view: the camera.

@@ -23,7 +23,7 @@ from auxnas.search.html.tables import Table
 from auxnas.search.progress import clock
 
 TOP = 3
-"""How many architectures are drawn."""
+"""Number of architectures drawn."""
 
 
 @dataclass(frozen=True)

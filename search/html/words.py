@@ -26,7 +26,7 @@ def multiply_adds(value: int | None) -> str:
 
 
 def costs(trial: Trial) -> str:
-    """What is known of a network's costs."""
+    """Known costs of a network."""
     found = {
         " parameters": parameters(trial.parameters),
         " multiply-adds": multiply_adds(trial.multiply_adds),

@@ -1,4 +1,4 @@
-"""What a searcher is, and how arrays are kept in its state."""
+"""Protocol of searchers, and arrays in their states."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class PolicySearcher(ABC):
             self._update(np.array(tokens, np.int64), self._advantages(rewards))
 
     def _advantages(self, rewards: Sequence[float]) -> Array:
-        """How much better than the baseline: (N,) float32."""
+        """Advantages over the baseline: (N,) float32."""
         found = np.array(rewards) - self._baseline.mean
         if self._settings.norm_adv:
             found = (found - found.mean()) / (found.std() + 1e-8)
@@ -181,7 +181,7 @@ class Surrogate:
 
 
 def diagnostics(parts: Sequence[Surrogate]) -> dict[str, float]:
-    """How far the policy went from the one that chose the sequences; see ``PpoSearcher``."""
+    """Distance of the policy from the one that chose the sequences; see ``PpoSearcher``."""
     log_ratios = np.concatenate([part.log_ratios for part in parts])
     ratios = np.exp(log_ratios)
     return {

@@ -57,7 +57,7 @@ class Table:
         return {genotype.key("functional"): place for place, genotype in enumerate(genotypes)}
 
     def reward(self, genotype: Genotype) -> float:
-        """What was measured for ``genotype`` or one that computes the same.
+        """Reward measured for ``genotype`` or one that computes the same.
 
         Raises:
             GenotypeError: when it is not a member of the space.
