@@ -184,9 +184,7 @@ def _refuse_wrong_use(options: dict[str, Any]) -> None:
     size = options["input_size"]
     if isinstance(size, tuple) and min(size) < STRIDE:
         found, least = f"{size[0]}x{size[1]}", f"{STRIDE}x{STRIDE}"
-        raise click.UsageError(
-            f"--input-size: {found}, expected {least} or more, the encoder's stride"
-        )
+        raise click.UsageError(f"--input-size: {found}, expected {least} or more")
     try:
         refuse_precision(options["target"], options["precision"])
     except CompilerError as error:

@@ -10,7 +10,7 @@ One line a node, inputs in order (an operand may stand twice), then the outputs:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -162,22 +162,21 @@ class Graph:
     def dag(self) -> nx.DiGraph:
         """The graph as a frozen ``networkx.DiGraph``, for any of that library's algorithms.
 
-        Each node carries its ``Node`` as ``node``, each edge as ``values`` whether the
-        reader's result depends on what is read, and not on its size alone. Operand order
-        and multiplicity live in ``Node.inputs``: an edge says only that one node reads the
-        other.
+        Each node carries its ``Node`` as ``node``. Operand order and multiplicity live in
+        ``Node.inputs``: an edge says only that one node reads the other.
         """
-        dag = nx.DiGraph()
-        dag.add_nodes_from((node.name, {"node": node}) for node in self.nodes)
-        for node in self.nodes:
-            dag.add_edges_from(((name, node.name) for name in node.inputs), values=False)
-            dag.add_edges_from(((name, node.name) for name in node.operands), values=True)
-        return nx.freeze(dag)
+        return self._library_graph(lambda node: node.inputs)
 
     @cached_property
     def values(self) -> nx.DiGraph:
-        """View of ``dag`` with the edges alone along which values go."""
-        return nx.subgraph_view(self.dag, filter_edge=lambda a, b: self.dag.edges[a, b]["values"])
+        """Part of ``dag`` with the edges alone along which values go, and not sizes alone."""
+        return self._library_graph(lambda node: node.operands)
+
+    def _library_graph(self, read: Callable[[Node], tuple[str, ...]]) -> nx.DiGraph:
+        found = nx.DiGraph()
+        found.add_nodes_from((node.name, {"node": node}) for node in self.nodes)
+        found.add_edges_from((source, node.name) for node in self.nodes for source in read(node))
+        return nx.freeze(found)
 
     def depends_on_input(self) -> bool:
         """Whether the first output depends on the values of any input.

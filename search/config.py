@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.search.data.spec import suggestion
 from auxnas.search.durations import duration, seconds
@@ -35,7 +36,7 @@ def _ordered(value: tuple[float, float]) -> tuple[float, float]:
 
 
 def _sized(value: tuple[int, int]) -> tuple[int, int]:
-    if not all(_STRIDE <= side <= _LONGEST for side in value):
+    if not all(_SHORTEST <= side <= _LONGEST for side in value):
         raise ValueError(_SIDES)
     return value
 
@@ -62,8 +63,8 @@ def _takes(words: str) -> Any:
     return Field(json_schema_extra={"takes": words})
 
 
-_STRIDE, _LONGEST = 32, 8192
-_SIDES = f"{_STRIDE} (the encoder's stride) to {_LONGEST} pixels a side"
+_SHORTEST, _LONGEST = 32, 8192
+_SIDES = f"{_SHORTEST} to {_LONGEST} pixels a side"
 _SOURCES = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT"
 LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
 Names = Annotated[
@@ -131,8 +132,10 @@ class TaskSettings(Section):
 class ModelSettings(Section):
     """What is built around a genotype."""
 
+    encoder: str = DEFAULT_ENCODER
+    """Name of the encoder, or ``package.module:Class`` of one of your own (paper: MobileNet-v2)."""
     width: Annotated[float, Field(ge=0.05, le=4)] = 1.0
-    """Width multiplier of the MobileNet-v2 encoder (paper: 1)."""
+    """Width multiplier of the encoder (paper: 1)."""
     agg_size: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] = 48
     """Channels of the decoder (paper: 48 in search)."""
     sep_repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
@@ -186,8 +189,28 @@ class EvolutionSettings(Section):
     """How many a parent is the best of (Real et al.: 25)."""
 
 
+class SpaceSettings(Section):
+    """The architectures that are searched (paper, section 3.1.1)."""
+
+    encoder_outputs: Positive = 4
+    """Encoder outputs that the decoder can use (paper: 4)."""
+    blocks: Positive = 3
+    """Pairs of layers that are connected (paper: 3)."""
+    branches: Positive = 3
+    """Pairs of operations of the cell (paper: 3)."""
+    operations: Names | None = None
+    """Candidate operations by name, of the vocabulary; none given: all of them."""
+    vocabulary: str | None = None
+    """``package.module:attribute`` of a ``Vocabulary`` of your own, or the name of an installed
+    one; none given: the paper's 11 operations."""
+
+
 class LimitSettings(Section):
     """What a network may cost; genotypes over a limit are rejected before training."""
+
+    constant: bool = True
+    """Whether networks whose output does not depend on the image (a cell of zeros) are rejected
+    too (paper: trained like any other)."""
 
     params: Positive | None = None
     """Most parameters, auxiliary heads left out (not in the paper)."""
@@ -316,6 +339,8 @@ class Settings(Section):
     """What is asked of a network."""
     model: ModelSettings = ModelSettings()
     """What is built around a genotype."""
+    space: SpaceSettings = SpaceSettings()
+    """The architectures that are searched."""
     search: SearchSettings = SearchSettings()
     """How genotypes are chosen."""
     limits: LimitSettings = LimitSettings()

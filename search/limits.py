@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from auxnas.search.config import LatencySettings, LimitSettings
 from auxnas.search.trials import Figures
 
+LIMITED = ("params", "madds", "latency_ms")
+"""Limits of figures, by the setting's name."""
+
 
 def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
     """The first limit that ``figures`` are over, and a line on it; None when there is none."""
@@ -15,6 +18,8 @@ def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
 
 def excesses(limits: LimitSettings, figures: Figures) -> Iterator[tuple[str, str]]:
     """All limits that ``figures`` are over, with a line on each."""
+    if limits.constant and figures.constant:
+        yield "constant", "its output does not depend on the image"
     for name, value in _limited(figures).items():
         most = getattr(limits, name)
         if most is not None and value is not None and value > most:
@@ -23,21 +28,21 @@ def excesses(limits: LimitSettings, figures: Figures) -> Iterator[tuple[str, str
 
 def least(limits: LimitSettings, seen: Sequence[Figures]) -> str:
     """In words, the least that was seen of each figure that is limited, and its limit."""
+    if limits.constant and all(figures.constant for figures in seen):
+        return "no output depends on the image"
     parts = []
-    for name, most in limits.model_dump(exclude_none=True).items():
+    for name in LIMITED:
+        most = getattr(limits, name)
         values = [value for each in seen if (value := _limited(each)[name]) is not None]
-        if values:
+        if values and most is not None:
             parts.append(f"the least {name} {_text(min(values))}, at most {_text(most)}")
     return "; ".join(parts)
 
 
 def _limited(figures: Figures) -> dict[str, float | None]:
-    """What of the figures can be limited, by the setting's name."""
-    return {
-        "params": figures.parameters,
-        "madds": figures.multiply_adds,
-        "latency_ms": figures.latency,
-    }
+    """The figures that can be limited, by the setting's name."""
+    values = figures.parameters, figures.multiply_adds, figures.latency
+    return dict(zip(LIMITED, values, strict=True))
 
 
 def _text(value: float) -> str:

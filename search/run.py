@@ -135,7 +135,7 @@ def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
     if place.settings.tensorboard:
         require_tensorboard()
-    _ = place.learner, place.task, place.times_networks
+    _ = place.learner, place.task, place.encoder_graph, place.times_networks
     place.refuse_hopeless()
     _ = place.pixels
     place.refuse_thin()

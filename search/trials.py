@@ -55,11 +55,13 @@ class Figures:
         parameters: how many.
         multiply_adds: of its convolutions, at the run's image size.
         latency: milliseconds for one image of that size, compiled; None if not measured.
+        constant: whether its output does not depend on the image.
     """
 
     parameters: int
     multiply_adds: int
     latency: float | None = None
+    constant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Rejection:
 
     Attributes:
         genotype: what was proposed.
-        limit: ``params``, ``madds`` or ``latency_ms``.
+        limit: ``constant``, ``params``, ``madds`` or ``latency_ms``.
         detail: one line for people.
     """
 

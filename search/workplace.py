@@ -36,7 +36,7 @@ from auxnas.search.evaluator import Material, TwoStages
 from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
 from auxnas.search.features import FeatureSource, feature_examples, some_of
 from auxnas.search.journal import Journal
-from auxnas.search.limits import excess
+from auxnas.search.limits import LIMITED, excess
 from auxnas.search.pretrain import (
     PretrainedEncoder,
     Pretraining,
@@ -45,6 +45,7 @@ from auxnas.search.pretrain import (
 )
 from auxnas.search.progress import Display
 from auxnas.search.proposals import look_ahead
+from auxnas.search.spaces import search_space
 from auxnas.search.store import Store
 from auxnas.search.tasks import Segmentation
 from auxnas.search.teachers import read_teacher
@@ -93,10 +94,14 @@ class Workplace:
         """The settings as the journal has them, with nothing left to the machine."""
         return self.settings.model_copy(update={"threads": self.threads})
 
-    @property
+    @cached_property
     def space(self) -> SearchSpace:
-        """Where genotypes are searched for."""
-        return SearchSpace.cvpr2019()
+        """Where genotypes are searched for.
+
+        Raises:
+            SettingsError: for an operation or a vocabulary that there is not.
+        """
+        return search_space(self.settings.space)
 
     # Data -------------------------------------------------------------------------------
 
@@ -276,17 +281,22 @@ class Workplace:
 
         Latency is not measured where another limit is exceeded.
         """
-        size = self.settings.data.size
+        found = self.counted(genotype)
+        if found is None or not self.times_networks or excess(self.settings.limits, found):
+            return found
+        graph = self.weights.graph(genotype)
+        seconds = compiled_latency(graph, self.settings.data.size, self.threads)
+        return replace(found, latency=1000 * seconds)
+
+    def counted(self, genotype: Genotype) -> Figures | None:
+        """The part of ``figures`` that takes no measuring."""
         try:
             graph = self.weights.graph(genotype)
         except (GenotypeError, CompilerError):
             return None
-        counted = cost(graph, size)
-        found = Figures(counted.parameters, counted.multiply_adds)
-        if not self.times_networks or excess(self.settings.limits, found):
-            return found
-        seconds = compiled_latency(graph, size, self.threads)
-        return replace(found, latency=1000 * seconds)
+        found = cost(graph, self.settings.data.size)
+        constant = not graph.depends_on_input()
+        return Figures(found.parameters, found.multiply_adds, constant=constant)
 
     def refuse_hopeless(self) -> None:
         """Finds limits that hardly any genotype is within.
@@ -295,10 +305,11 @@ class Workplace:
             SearchError: naming the least that some random genotypes cost.
         """
         limits = self.settings.limits
-        if limits.model_dump(exclude_none=True):
+        measure = self.counted if limits.latency_ms is None else self.figures
+        if limits.constant or any(getattr(limits, name) is not None for name in LIMITED):
             draw = random.Random(self.settings.seed)
             genotypes = (self.space.sample(draw) for _ in count())
-            look_ahead(genotypes, self.figures, limits, self.display)
+            look_ahead(genotypes, measure, limits, self.display)
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def test_the_table_names_every_class_and_what_is_not_counted(run, tmp_path, cach
     [
         (["--data", "list:/nowhere"], 2, "list:/nowhere: no such file or folder"),
         (["--ignore", "sea"], 2, "task.ignore: no class 'sea', expected some of"),
-        (["--size", "31x64"], 2, "data.size: (31, 64), expected 32 (the encoder's stride) to"),
+        (["--size", "31x64"], 2, "data.size: (31, 64), expected 32 to"),
         (["--part", "test"], 2, "'test' is not one of"),
         (["--picture", "a.svg"], 2, ".svg, expected .png or .jpg or .webp"),
         (["--picture", "/no/such/folder/a.png"], 2, "its directory does not exist"),

@@ -252,7 +252,7 @@ def test_latency_is_not_measured_over_another_limit(place_of, monkeypatch):
 def test_a_latency_limit_rejects(place_of, monkeypatch):
     monkeypatch.setattr(workplace, "compiled_latency", lambda graph, *rest: len(graph) / 1000)
     limit = sorted(t.latency for t in execute(place_of("free", latency__measure=True)))[2]
-    place = place_of("limited", limits__latency_ms=limit)
+    place = place_of("limited", limits__latency_ms=limit, limits__constant=False)
     trials = execute(place)
     assert all(trial.latency <= limit for trial in trials)
     with Journal(place.folder) as journal:
