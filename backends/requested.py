@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.images import find_images, read_image
+from auxnas.backends.images import find_images, judge, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
 from auxnas.backends.options import LARGEST
 from auxnas.backends.request import Request
@@ -45,6 +45,7 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
     document = zoo.find(genotype)
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
+    int8 = _int8(options)
     output = options["output"]
     if output is None:
         output = _name(genotype, document) + _suffix(options["target"])
@@ -66,7 +67,7 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
         seed=options["seed"],
         disabled=options["disable_pass"],
         target=options["target"],
-        int8=_int8(options),
+        int8=int8,
     )
 
 
@@ -134,10 +135,12 @@ def _interface(weights: Weights | None, options: Mapping[str, Any]) -> Interface
 
 
 def _images(folder: str | None) -> list[Any]:
-    """At most 8 photographs spread over a folder."""
+    """At most 8 photographs spread over a folder, one of which at least says something."""
     if folder is None:
         return []
-    return [read_image(path) for path in find_images(folder, 8)]
+    found = find_images(folder, 8)
+    judge(found).at_least(1, folder, "to check on")
+    return [read_photograph(path) for path in found]
 
 
 def _int8(options: Mapping[str, Any]) -> Int8Options | None:
@@ -147,6 +150,8 @@ def _int8(options: Mapping[str, Any]) -> Int8Options | None:
     if options["images"] is None:
         raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
     photographs = find_photographs(options["images"], options["labels"])
+    if photographs.judged is not None and photographs.judged.left_out:
+        note(f"note: {options['images']}: {photographs.judged}; those are left out")
     tensorrt = options["target"].startswith("trt")
     drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
     return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

@@ -27,7 +27,7 @@ from contenders import Contender, Times, race, speedup
 from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.images import fed, read_image
+from auxnas.backends.images import fed, read_photograph
 from auxnas.backends.int8 import Ends, Int8Options, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.choosing import Outcome
@@ -61,7 +61,7 @@ def measure(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         image = folder / "image.npy"
-        np.save(image, fed(read_image(photographs.held_out[0]), size, Interface())["image"])
+        np.save(image, fed(read_photograph(photographs.held_out[0]), size, Interface())["image"])
         rows = ours(found.model, "int8", folder / "int8.onnx", image, threads)
         rows += ours(model, "fp32", folder / "fp32.onnx", image, threads)
         rows += rivals(source, image, folder, threads)

@@ -10,7 +10,16 @@ import numpy as np
 
 from auxnas.backends.base import Batch
 from auxnas.search.cache import digest
-from auxnas.search.data import Augment, DataError, Dataset, check, list_remark, normalise
+from auxnas.search.data import (
+    Augment,
+    DataError,
+    Dataset,
+    FileDataset,
+    check,
+    list_remark,
+    normalise,
+)
+from auxnas.search.data.base import View
 from auxnas.search.progress import Display
 from auxnas.search.store import Array, Rows, Store, open_store
 from auxnas.search.tasks import Segmentation
@@ -110,6 +119,18 @@ def pixel_key(dataset: Dataset) -> str:
     return digest("pixels", dataset.fingerprint())
 
 
+def _say_turned(dataset: Dataset, display: Display) -> None:
+    """Tells of photographs that lie otherwise in their files: sizes do not always show it."""
+    while isinstance(dataset, View):
+        dataset = dataset.dataset
+    if isinstance(dataset, FileDataset) and dataset.turned:
+        first = dataset.pairs[dataset.turned[0]].image
+        display.say(
+            f"note: {len(dataset.turned)} of {len(dataset)} photographs are turned by their EXIF "
+            f"tag (first {first}): their label images have to lie as the photographs are shown"
+        )
+
+
 def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     """All images and labels of ``dataset``, decoded and resized once.
 
@@ -123,6 +144,7 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     def compute() -> Iterator[Rows]:
         with display.task("checking the data", len(dataset)) as advance:
             check(dataset, lambda done, total: advance(done, ""))
+        _say_turned(dataset, display)
         with display.task("reading the images", len(dataset)) as advance:
             for start in range(0, len(dataset), _CHUNK):
                 places = range(start, min(start + _CHUNK, len(dataset)))

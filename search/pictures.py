@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from auxnas.backends.images import resize_indices, resize_rgb
 from auxnas.search.data import IGNORE
-from auxnas.search.data.pixels import resize_indices, resize_rgb
 
 Bytes = NDArray[np.uint8]
 

@@ -28,7 +28,7 @@ def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outc
     against the float64 reference is no word on the int8 one, and is called so.
 
     Raises:
-        CompilerError: for an unreadable photograph or label.
+        InputError: for an unreadable photograph or label.
     """
     found = quantise(original, options, ends)
     model = onnx.ModelProto()
@@ -46,7 +46,7 @@ def quantise(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Out
     """The int8 version of our float model, and how it compares.
 
     Raises:
-        CompilerError: for an unreadable photograph or label.
+        InputError: for an unreadable photograph or label.
     """
     files = options.photographs
     labels = read_labels(files, ends.classes)

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import IGNORE
-from auxnas.backends.images import fed, find_images, read_image, read_label
+from auxnas.backends.images import (
+    Judged,
+    check_sizes,
+    fed,
+    find_images,
+    judge,
+    labels_of,
+    read_label,
+    read_photograph,
+)
 from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
 
@@ -30,62 +39,62 @@ class Photographs:
         calibration: files that the ranges of activations are found on.
         held_out: files that the result is judged on.
         labels: label image of each held-out photograph; empty where none are given.
+        judged: all that were looked at, with those that say nothing.
     """
 
     calibration: tuple[Path, ...]
     held_out: tuple[Path, ...]
     labels: tuple[Path, ...] = ()
+    judged: Judged | None = None
 
 
 def find_photographs(images: str | Path | None, labels: str | Path | None = None) -> Photographs:
-    """At most ``MOST`` photographs spread over a folder.
+    """At most ``MOST`` photographs spread over a folder, without those that say nothing.
 
     Args:
         images: the folder.
-        labels: a folder with a label image of the same stem for each, if there is one.
+        labels: a folder with a label image for each at the same place, if there is one.
 
     Raises:
-        CompilerError: where there is no folder, there are too few in it, or a label is
-            missing.
+        CompilerError: where there is no folder.
+        DataError: where one cannot be read, too few say something, or it is not clear which
+            label image is whose.
     """
     if images is None:
         raise CompilerError("int8", "no photographs to calibrate on", "--images DIR")
-    found = find_images(images, MOST)
-    if len(found) < LEAST:
-        count = f"{len(found)} image{'s' * (len(found) > 1)}"
-        raise CompilerError(str(images), count, f"{LEAST} or more to calibrate on")
-    held_out = tuple(found[HELD_OUT - 1 :: HELD_OUT])
+    judged = judge(find_images(images, MOST))
+    found = judged.at_least(LEAST, str(images), "to calibrate on")
+    held_out = found[HELD_OUT - 1 :: HELD_OUT]
     calibration = tuple(path for path in found if path not in held_out)
-    known = {} if labels is None else {path.stem: path for path in find_images(labels)}
-    for path in held_out if labels is not None else ():
-        if path.stem not in known:
-            raise CompilerError(str(labels), f"no label image {path.stem}.png", f"one for {path}")
-    return Photographs(calibration, held_out, tuple(known[p.stem] for p in held_out if known))
+    paired = () if labels is None else labels_of(held_out, images, labels)
+    return Photographs(calibration, held_out, paired, judged)
 
 
 def feeds(paths: Sequence[Path], size: Size, interface: Interface) -> Iterator[dict[str, Array]]:
     """The network's inputs, one photograph each, read when asked for.
 
     Raises:
-        CompilerError: for an unreadable file.
+        DataError: for an unreadable file.
     """
     for path in paths:
-        yield fed(read_image(path), size, interface)
+        yield fed(read_photograph(path), size, interface)
 
 
 def read_labels(photographs: Photographs, classes: int) -> list[Array]:
     """(H, W) uint8 of each held-out photograph.
 
     Raises:
-        CompilerError: for an unreadable file, a label that is no class, or a class whose
-            label says that a pixel is not labelled.
+        CompilerError: for a label that is no class, or a class whose label says that a pixel
+            is not labelled.
+        DataError: for an unreadable file, or one of another size than its photograph.
     """
     if photographs.labels and classes > IGNORE:
         expected = f"at most {IGNORE}, as label {IGNORE} is no class"
         raise CompilerError("labels", f"{classes} classes", expected)
     found = []
-    for path in photographs.labels:
+    for photograph, path in zip(photographs.held_out, photographs.labels, strict=False):
         label = read_label(path)
+        check_sizes((photograph, read_photograph(photograph)), (path, label), str(path))
         worst = int(np.where(label == IGNORE, 0, label).max())
         if worst >= classes:
             raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.images import read_image
+from auxnas.backends.images import DataError, read_photograph
 from auxnas.backends.nasrun.naming import Target
 from auxnas.backends.nasrun.pictures import overlaid, write_colours, write_labels
 from auxnas.backends.nasrun.predict import Predictor
-from auxnas.compiler import CompilerError
 
 Array = np.ndarray[Any, Any]
 
@@ -56,8 +55,8 @@ def _together(predictor: Predictor, targets: Sequence[Target], alpha: float) -> 
     read: list[tuple[Target, Array]] = []
     for target in targets:
         try:
-            read.append((target, read_image(target.image)))
-        except CompilerError as error:
+            read.append((target, read_photograph(target.image)))
+        except DataError as error:
             yield Outcome(target, error=str(error))
     if not read:
         return

@@ -14,6 +14,8 @@ from auxnas.genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 
+_STRIP = 256
+"""Rows that are mixed at once: bounds the memory that large images take."""
 _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
 """Of the legend: height of a line, around it, a colour's side, between columns, in pixels;
 and how many lines stand in a column."""
@@ -28,10 +30,12 @@ def overlaid(image: Array, labels: Array, palette: Array, alpha: float) -> Array
         palette: (256, 3) uint8.
         alpha: share of the colour, 0 to 1.
     """
-    colours = palette[labels]
-    mixed = np.round((1 - alpha) * image + alpha * colours.astype(np.float32)).astype(np.uint8)
-    edges = contours(labels)
-    mixed[edges] = colours[edges]
+    mixed, edges = np.empty_like(image), contours(labels)
+    for start in range(0, len(labels), _STRIP):
+        rows = slice(start, start + _STRIP)
+        colours = palette[labels[rows]]
+        found = np.round((1 - alpha) * image[rows] + alpha * colours.astype(np.float32))
+        mixed[rows] = np.where(edges[rows, :, None], colours, found.astype(np.uint8))
     return mixed
 
 

@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from auxnas.backends.images import resize_indices, resize_rgb
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.pixels import resize_indices, resize_rgb
 
 Bytes = NDArray[np.uint8]
 

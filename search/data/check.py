@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from auxnas.backends.images import check_sizes
 from auxnas.search.data.base import Bytes, Dataset, View
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset
@@ -85,7 +86,10 @@ def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
 def _check_item(source: Dataset, index: int) -> NDArray[np.int64]:
     """How often each value occurs in a sound label."""
     image, label = source.image(index), source.label(index)
-    if image.shape[:2] != label.shape:
+    if isinstance(source, FileDataset):
+        pair = source.pairs[index]
+        check_sizes((pair.image, image), (pair.label, label), pair.place(pair.label))
+    elif image.shape[:2] != label.shape:
         found = f"label of {_size(label)} pixels (height x width)"
         raise DataError(_place(source, index), found, f"{_size(image)} as its image")
     counts = np.bincount(label.ravel(), minlength=256)

@@ -1,19 +1,7 @@
-"""The one error of the data layer."""
+"""The one error of the data layer, which the readers of pictures raise too."""
 
 from __future__ import annotations
 
-from auxnas.genotype.errors import InputError
+from auxnas.backends.images.errors import DataError
 
-
-class DataError(InputError):
-    """Data cannot be used as described.
-
-    Attributes:
-        place: a file (and the line that names it), an argument, a dataset.
-        found: what was found there.
-        expected: what would have been right there; may be empty.
-    """
-
-    def __init__(self, place: str, found: str, expected: str = "") -> None:
-        self.place, self.found, self.expected = place, found, expected
-        super().__init__(f"{place}: {found}" + (f", expected {expected}" if expected else ""))
+__all__ = ["DataError"]

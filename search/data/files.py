@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from auxnas.backends.colours import distinct
+from auxnas.backends.images import header, manner, read_label, read_photograph
 from auxnas.search.data.base import IGNORE, Bytes
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.lists import lines, list_rows, read_names
 from auxnas.search.data.palette import pascal
-from auxnas.search.data.pixels import read_indices, read_rgb
 
 VOC_CLASSES = (
     "background",
@@ -89,30 +89,50 @@ class FileDataset:
         return len(self.pairs)
 
     def fingerprint(self) -> str:
-        """A hash of the classes and of every file's name and bytes (first call reads all).
+        """A hash of the classes, and of every file's name, bytes and the manner of reading them.
+
+        The first call reads all.
 
         Raises:
             DataError: when a file cannot be read.
         """
-        return self._fingerprint
+        return self._contents[0]
+
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """Places of the photographs that an EXIF tag turns, but not their label images.
+
+        Raises:
+            DataError: when a file cannot be read.
+        """
+        return self._contents[1]
 
     @cached_property
-    def _fingerprint(self) -> str:
+    def _contents(self) -> tuple[str, tuple[int, ...]]:
+        """The fingerprint, and ``turned``: what takes reading all files."""
+        turned: list[int] = []
         state = hashlib.sha256(repr(self.classes).encode())
-        for pair in self.pairs:
+        for index, pair in enumerate(self.pairs):
+            orientations = []
             for path in (pair.image, pair.label):
                 state.update(f"\n{_relative(path, self.root)}\n".encode())
-                state.update(_hash_file(path, pair.place(path)))
-        return state.hexdigest()
+                content = _content(path, pair.place(path))
+                state.update(hashlib.sha256(content).digest())
+                found = header(content)
+                state.update(manner(found, label=path == pair.label).encode())
+                orientations.append(found.orientation)
+            if orientations[0] != 1 == orientations[1]:
+                turned.append(index)
+        return state.hexdigest(), tuple(turned)
 
     def image(self, index: int) -> Bytes:
-        """The image at ``index``: uint8 ``(height, width, 3)``.
+        """The image at ``index``, upright: uint8 ``(height, width, 3)``.
 
         Raises:
             DataError: when the file is missing or damaged.
         """
         pair = self.pairs[index]
-        return read_rgb(pair.image, pair.place(pair.image))
+        return read_photograph(pair.image, pair.place(pair.image))
 
     def label(self, index: int) -> Bytes:
         """The label at ``index``: uint8 ``(height, width)``, values as stored.
@@ -121,16 +141,16 @@ class FileDataset:
             DataError: when the file is missing, damaged or not an image of indices.
         """
         pair = self.pairs[index]
-        return read_indices(pair.label, pair.place(pair.label))
+        return read_label(pair.label, pair.place(pair.label))
 
 
 def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _hash_file(path: Path, place: str) -> bytes:
+def _content(path: Path, place: str) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(place, error.strerror or str(error)) from error
 

@@ -17,11 +17,13 @@ from PIL import Image
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.cli import main
+from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Ends, Int8Options, find_photographs
 from auxnas.backends.int8.artefact import quantise, shipped
 from auxnas.backends.int8.choosing import Trial, fewest, runner_of
 from auxnas.backends.int8.layers import layers
 from auxnas.backends.int8.measuring import Judge, View, changed, mean_iou
+from auxnas.backends.int8.photographs import read_labels
 from auxnas.backends.onnx import build
 from auxnas.backends.ort import OrtRunner
 from auxnas.compiler import CompilerError, Graph, Program
@@ -313,25 +315,37 @@ def test_bad_photographs_are_one_line_and_change_nothing(folder, tmp_path):
     one_line(nascompile("--precision", "int8", "--images", images / "no"), "no such directory", 2)
     one_line(nascompile(*int8[:3], images / "3.png"), "3.png: not a directory", 2)
     (images / "5.png").write_bytes(b"\x89PNG broken")
-    one_line(nascompile(*int8), "5.png: unreadable", 2)
+    one_line(nascompile(*int8), "5.png: not an image file", 2)
     assert Path("arch2.onnx").read_text() == "good"
     assert {path.name for path in tmp_path.iterdir()} == {"arch2.onnx", "images"}
 
 
 def test_bad_labels_are_named(folder, tmp_path):
-    Image.fromarray(np.full((8, 8), 7, np.uint8)).save(tmp_path / "3.png")
-    with pytest.raises(CompilerError, match=r"no label image 7\.png"):
+    Image.fromarray(np.full((75, 81), 7, np.uint8)).save(tmp_path / "3.png")
+    with pytest.raises(DataError, match=r"no label image 7\.png"):
         find_photographs(folder, tmp_path)
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "7.png")
+    Image.fromarray(np.zeros((95, 69), np.uint8)).save(tmp_path / "7.png")
     wish = Int8Options(find_photographs(folder, tmp_path), timer=lambda runners, feed: FASTER)
     with pytest.raises(CompilerError, match=r"3\.png: label 7, expected 0 to 4, or 255"):
         quantise(model_of(chain()), wish, ENDS)
     many = replace(ENDS, classes=256)
     with pytest.raises(CompilerError, match="256 classes, expected at most 255"):
         quantise(model_of(chain()), wish, many)
-    Image.new("RGB", (8, 8)).save(tmp_path / "3.png")
-    with pytest.raises(CompilerError, match="mode RGB"):
-        quantise(model_of(chain()), wish, ENDS)
+    for wrong, message in (
+        (Image.new("RGB", (81, 75)), "mode RGB"),
+        (Image.new("F", (81, 75)), "mode F"),
+        (Image.new("L", (75, 81)), "label of 81x75 pixels .* expected 75x81 as its image"),
+    ):
+        wrong.save(tmp_path / "3.png", "TIFF")
+        with pytest.raises(DataError, match=message):
+            quantise(model_of(chain()), wish, ENDS)
+
+
+def test_labels_of_one_bit_are_classes_0_and_1(folder, tmp_path):
+    for number, size in ((3, (81, 75)), (7, (69, 95))):
+        Image.new("1", size, 1).save(tmp_path / f"{number}.png")
+    found = read_labels(find_photographs(folder, tmp_path), 5)
+    assert [np.unique(label).tolist() for label in found] == [[1], [1]]
 
 
 class NotInstalled:

@@ -247,7 +247,7 @@ def test_a_full_disk_is_named(monkeypatch):
         ("none", "none: no such directory"),
         ("empty", "empty: no image files"),
         ("file.png", "file.png: not a directory"),
-        ("bad", "bad/x.png: unreadable"),
+        ("bad", "bad/x.png: cannot be read"),
     ],
 )
 def test_bad_photographs_are_one_line(folder, message):
@@ -259,10 +259,31 @@ def test_bad_photographs_are_one_line(folder, message):
     assert not Path("a").exists()
 
 
+def _shaded(size: tuple[int, int], most: int) -> Image.Image:
+    """From black to a grey of ``most``, top to bottom."""
+    rows = np.linspace(0, most, size[1]).round().astype(np.uint8)
+    return Image.fromarray(np.repeat(rows[:, None], size[0], axis=1)).convert("RGB")
+
+
+def test_photographs_that_say_nothing_are_refused():
+    """Eight black ones agree on everything."""
+    Path("black").mkdir()
+    for number in range(8):
+        Image.new("RGB", (64, 48)).save(f"black/{number}.png")
+    message = "black: 8 images, 8 of one colour (0.png, ...), expected {} or more different ones"
+    int8 = ("--precision", "int8", "--images", "black")
+    for least, args in ((1, int8[2:]), (8, int8)):
+        one_line_failure(compile_("arch0", *SMALL_NET, *args), message.format(least), 2)
+    _shaded((64, 48), 99).save("black/0.png")
+    message = "black: 8 images, 7 of one colour (1.png, ...), expected 8 or more different ones"
+    one_line_failure(compile_("arch0", *SMALL_NET, *int8), message, 2)
+    assert not list(Path().glob("*.onnx"))
+
+
 def test_photographs_of_any_size_are_checked_on():
     Path("photographs").mkdir()
     for number, size in enumerate(((1, 1), (300, 20), (64, 48))):
-        Image.new("RGB", size, (9, 99, 200)).save(f"photographs/{number}.png")
+        _shaded(size, 200).save(f"photographs/{number}.png")
     result = compile_("arch0", *SMALL_NET, "--images", "photographs")
     assert result.exit_code == 0, result.output
     assert "on 3 images at" in result.stdout
@@ -333,7 +354,7 @@ def test_where_sizes_are_fixed_nothing_runs_for_its_size_alone():
 def test_photographs_are_checked_in_batches(monkeypatch):
     Path("photographs").mkdir()
     for number in range(3):
-        Image.new("RGB", (64, 48), (99 * number, 99, 200)).save(f"photographs/{number}.png")
+        _shaded((64, 48), 20 + 99 * number).save(f"photographs/{number}.png")
     args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
     clock = itertools.count(step=20)
     monkeypatch.setattr("auxnas.backends.nasrun.progress.monotonic", lambda: next(clock))
@@ -347,7 +368,7 @@ def test_photographs_are_checked_in_batches(monkeypatch):
 def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
     Path("photographs").mkdir()
     for number in range(2):
-        Image.new("RGB", (64, 48), (200 * number,) * 3).save(f"photographs/{number}.png")
+        _shaded((64, 48), 100 + 100 * number).save(f"photographs/{number}.png")
 
     def compare(runner, reference, inputs):
         return Difference(1.0, 1.0, float(inputs["image"].max() == 200), 0.0)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from auxnas.backends.colours import distinct
-from auxnas.backends.images import read_image
+from auxnas.backends.images import read_photograph
 from auxnas.backends.nasrun import open_artefact
 from auxnas.backends.nasrun.files import predict_files
 from auxnas.backends.nasrun.naming import expand, targets, unique_names
@@ -120,18 +120,18 @@ def test_images_in_batches_are_those_one_by_one(many, one, made):
 
 
 def test_label_maps_have_the_palette_and_overlays_the_images_size(made):
-    image = read_image(photograph(Path("a.png"), 50, 70))
+    image = read_photograph(photograph(Path("a.png"), 50, 70))
     run("predict", made["logits"], "a.png", "--output", "out", "--overlay-alpha", "0.25")
     with Image.open("out/a_labels.png") as picture:
         palette = np.array(picture.getpalette()).reshape(-1, 3)
     assert palette[:5].tolist() == COLOURS
-    labels, overlay = indices("out/a_labels.png"), read_image("out/a_overlay.png")
+    labels, overlay = indices("out/a_labels.png"), read_photograph("out/a_overlay.png")
     assert overlay.shape == (50, 70, 3)
     inside = ~contours(labels)
     expected = 0.75 * image + 0.25 * np.array(COLOURS)[labels]
     assert np.abs(overlay - expected)[inside].max() <= 0.51
     assert (overlay[~inside] == np.array(COLOURS)[labels][~inside]).all()
-    legend = read_image("out/legend.png")
+    legend = read_photograph("out/legend.png")
     for colour in COLOURS:
         assert (legend == colour).all(-1).sum() > 100
 
@@ -161,7 +161,7 @@ def test_a_bad_image_is_named_and_the_others_are_done(made):
     assert result.exit_code == 1
     errors = result.stderr.splitlines()
     assert len(errors) == 2
-    assert errors[0].startswith("error: bad.jpg: unreadable")
+    assert errors[0].startswith("error: bad.jpg: cannot be read")
     assert errors[1].startswith("error: missing.png: no such file")
     assert [line.split(" -> ")[0] for line in result.stdout.splitlines()] == ["a.png", "b.png"]
     made_files = {path.name for path in Path("out").iterdir()}
@@ -295,7 +295,7 @@ def test_photographs_are_turned_upright(made):
     exif = image.getexif()
     exif[0x0112] = 6
     image.save("turned.jpg", exif=exif)
-    assert read_image("turned.jpg").shape == (60, 20, 3)
+    assert read_photograph("turned.jpg").shape == (60, 20, 3)
     run("predict", made["logits"], "turned.jpg", "--output", "out")
     assert indices("out/turned_labels.png").shape == (60, 20)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auxnas.backends.images import read_image
+from auxnas.backends.images import read_photograph
 from auxnas.backends.nasrun import Artefact, open_artefact
 from auxnas.backends.nasrun.predict import Predictor
 from auxnas.backends.nasrun.profile import profile
@@ -66,7 +66,7 @@ def test_bench_times_it_with_its_own_runtime(target, made, monkeypatch):
 
 @pytest.mark.parametrize("target", PACKAGES)
 def test_predict_gives_the_labels_of_the_onnx_file(target, made):
-    image = read_image(photograph(Path("a.png")))
+    image = read_photograph(photograph(Path("a.png")))
     found, expected = (
         Predictor(each, each.runner()).labels([image])[0] for each in (made[target], made["onnx"])
     )

@@ -1,5 +1,6 @@
 """Lists, the VOC layout, and every way in which files can be wrong."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,14 @@ def cut(folder: Path, name: str, share: float) -> None:
     (folder / name).write_bytes(data[: int(len(data) * share)])
 
 
+def turn(path: Path, tag: int = 6) -> None:
+    """Tags a picture as one to be turned; its pixels stay."""
+    with Image.open(path) as image:
+        exif = image.getexif()
+        exif[0x0112] = tag
+        image.save(path, exif=exif)
+
+
 def set_value(folder: Path) -> None:
     label = np.zeros((6, 8), np.uint8)
     label[3, 5:] = 37
@@ -158,9 +167,24 @@ SPOILED = {
         lambda f: replace_label(f, Image.new("I;16", (8, 6))),
         ["labels/b.png", "mode I;16"],
     ),
-    "deep image": (
-        lambda f: Image.new("I;16", (8, 6)).save(f / "images/b.jpg", "PNG"),
-        ["images/b.jpg", "8 bits a channel"],
+    "wide image": (
+        lambda f: Image.new("I", (8, 6)).save(f / "images/b.jpg", "TIFF"),
+        ["images/b.jpg (train.lst line 2): pixels are 32-bit integers", "8 or 16 bits a channel"],
+    ),
+    "float image": (
+        lambda f: Image.new("F", (8, 6)).save(f / "images/b.jpg", "TIFF"),
+        ["images/b.jpg", "floating-point numbers", "8 or 16 bits a channel"],
+    ),
+    "float label": (
+        lambda f: Image.new("F", (8, 6)).save(f / "labels/b.png", "TIFF"),
+        ["labels/b.png", "mode F", "8-bit integers"],
+    ),
+    "unturned label": (
+        lambda f: turn(f / "images/b.jpg"),
+        [
+            "labels/b.png (train.lst line 2): label of 6x8 pixels (height x width)",
+            "8x6 as its image, turned by its EXIF tag (orientation 6): turn the label likewise",
+        ],
     ),
     "lossy label": (
         lambda f: Image.new("L", (8, 6)).save(f / "labels/b.png", "JPEG"),
@@ -268,6 +292,23 @@ def test_fingerprint_is_of_the_content(
     assert opened(copy).fingerprint() != first
     (copy / "labels/c.png").unlink()
     assert "labels/c.png (train.lst line 3)" in refusal(lambda: opened(copy).fingerprint())
+
+
+def test_what_is_read_in_another_manner_has_another_name(folder: Path) -> None:
+    """So that pixels kept from before are not taken for those of today."""
+
+    def plain(data: Dataset) -> str:
+        """The name before orientation counted: classes, file names and bytes."""
+        state = hashlib.sha256(repr(data.classes).encode())
+        for letter in "abc":
+            for name in (f"images/{letter}.jpg", f"labels/{letter}.png"):
+                content = hashlib.sha256((folder / name).read_bytes()).digest()
+                state.update(f"\n{name}\n".encode() + content)
+        return state.hexdigest()
+
+    assert opened(folder).fingerprint() == plain(opened(folder))
+    turn(folder / "images/b.jpg")
+    assert opened(folder).fingerprint() != plain(opened(folder))
 
 
 def test_stack_needs_one_size(folder: Path) -> None:

@@ -1,0 +1,122 @@
+"""Folders of pictures: what lies below one, links followed, and the labels beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from auxnas.backends.images.errors import DataError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
+    """The image files below ``folder`` in order of name, at most ``most`` spread over them.
+
+    Links are followed, to files and to folders. A link that leads nowhere is among them where it
+    is named like a picture or like a folder, so that reading it says so.
+
+    Raises:
+        DataError: when there is no folder, one that cannot be listed, or no image in it.
+    """
+    folder = _directory(folder)
+    found = sorted(path for path in _files(folder) if _meant(path))
+    if not any(path.exists() for path in found):
+        nothing = "no image files"
+        if found:
+            first = f"{found[0].relative_to(folder)} -> {os.readlink(found[0])}"
+            nothing += f", but {_links(len(found))} ({first})"
+        raise DataError(str(folder), nothing, f"some of {', '.join(SUFFIXES)}")
+    if most is None or len(found) <= most:
+        return found
+    return [found[index * len(found) // most] for index in range(most)]
+
+
+def _directory(folder: str | Path) -> Path:
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "no such directory"
+        if os.path.lexists(folder):
+            what = "not a directory" if folder.exists() else "a broken link"
+        raise DataError(str(folder), what, "a directory of images")
+    return folder
+
+
+def _links(count: int) -> str:
+    return "a link that leads nowhere" if count == 1 else f"{count} links that lead nowhere"
+
+
+def _meant(path: Path) -> bool:
+    """Whether a file is an image by its name, or a broken link that may have led to some."""
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (not suffix and path.is_symlink() and not path.exists())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All that is no folder below ``folder``; every folder once, by its own name if it has one.
+
+    A link to a folder around the one that it lies in is a loop and is left out.
+    """
+    seen: set[str] = set()
+    waiting, linked = [folder], list[Path]()
+    while waiting or linked:
+        current = waiting.pop() if waiting else linked.pop()
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        for path in _listed(current):
+            if not path.is_dir():
+                yield path
+            elif not path.is_symlink():
+                waiting.append(path)
+            elif not Path(real).is_relative_to(os.path.realpath(path)):
+                linked.append(path)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), reverse=True)
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise DataError(str(folder), f"cannot be listed ({words})", "a readable folder") from error
+
+
+def labels_of(
+    photographs: Sequence[Path], images: str | Path, labels: str | Path
+) -> tuple[Path, ...]:
+    """The label image of each photograph: at the same place below ``labels``, suffixes aside.
+
+    Args:
+        photographs: below ``images``.
+        images: their folder.
+        labels: the folder of label images.
+
+    Raises:
+        DataError: naming a photograph without a label image or with several, or two photographs
+            that would share one.
+    """
+    root = _directory(labels)
+    return tuple(_label_of(path, root / path.relative_to(images)) for path in photographs)
+
+
+def _label_of(photograph: Path, place: Path) -> Path:
+    twins, found = (_named(path.parent, path.stem) for path in (photograph, place))
+    if len(twins) > 1:
+        other = next(path.name for path in twins if path != photograph)
+        words = f"{other} beside it, and one label image for both"
+        raise DataError(str(photograph), words, "names that differ before the suffix")
+    if not found:
+        expected = f"one for {photograph}"
+        raise DataError(str(place.parent), f"no label image {place.stem}.png", expected)
+    if len(found) > 1:
+        several = " and ".join(path.name for path in found)
+        raise DataError(str(place.parent), several, f"one label image for {photograph}")
+    return found[0]
+
+
+def _named(folder: Path, stem: str) -> list[Path]:
+    """The image files in ``folder`` that are called so, whatever their suffix."""
+    every = reversed(_listed(folder)) if folder.is_dir() else ()
+    return [path for path in every if path.stem == stem and path.suffix.lower() in SUFFIXES]

@@ -1,0 +1,163 @@
+"""The reader of photographs and the reader of label images: one rule each, for every command.
+
+A picture is turned upright as its EXIF tag says, be it a photograph or a label image. Of one with
+several frames the first counts. Photographs: grey, palette and colour pictures of 8 bits become
+RGB, transparency is left out; 16 bits are scaled to 8 over their full range; 32 bits and floats
+are refused, since the file does not say which value is white. Label images: grey values of 1 to 8
+bits, or indices into a palette, are classes as they are stored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from auxnas.backends.images.errors import DataError
+from auxnas.backends.images.opening import (
+    Header,
+    header,
+    opened,
+    orientation,
+    raw_mode,
+    turned,
+)
+
+Bytes = NDArray[np.uint8]
+
+_LABEL_MODES = ("1", "L", "P")
+_LOSSY = ("JPEG", "MPO")
+_WIDENED = {"L;2": 85, "L;4": 17}
+"""What Pillow multiplies grey values of 2 and 4 bits by, so that the largest is 255."""
+_DEEP_FORMATS = ("PNG", "PPM")
+"""Formats whose pixels of 16 bits Pillow gives as mode I, in some versions."""
+_WIDE = {"I": "32-bit integers", "F": "floating-point numbers"}
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+
+
+def read_photograph(path: str | Path, place: str | None = None) -> Bytes:
+    """A photograph as uint8 RGB ``(height, width, 3)``, upright.
+
+    Args:
+        path: any format that Pillow reads.
+        place: how an error names the file; its path by default.
+
+    Raises:
+        DataError: when it is missing, damaged, too large, or of more than 16 bits a channel.
+    """
+    place = place or str(path)
+    with opened(Path(path), place) as image:
+        stored = raw_mode(image)
+        image.load()
+        return turned(_rgb(image, stored, place), orientation(image))
+
+
+def _rgb(image: Any, stored: str, place: str) -> Bytes:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _DEEP_FORMATS):
+        return _from_16_bits(image, stored)
+    if image.mode in _WIDE:
+        raise DataError(
+            place,
+            f"pixels are {_WIDE[image.mode]} (mode {image.mode})",
+            "8 or 16 bits a channel, as the file does not say which value is white: "
+            "scale the values to 0..255 and save them as 8 bits",
+        )
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _from_16_bits(image: Any, stored: str) -> Bytes:
+    """Grey of 16 bits (12 in some TIFFs) over the full range: of 16 bits a 257th, rounded."""
+    full = 4095 if stored == "I;12" else 65535
+    grey = (np.asarray(image).astype(np.uint32) * 255 + full // 2) // full
+    if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        grey = 255 - grey
+    return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def read_label(path: str | Path, place: str | None = None) -> Bytes:
+    """A label image as uint8 ``(height, width)``: the values as stored, 0 and 1 for 1 bit.
+
+    Raises:
+        DataError: when it is missing, damaged, too large, in colour, of more than 8 bits, or
+            in a format that alters values.
+    """
+    place = place or str(path)
+    with opened(Path(path), place) as image:
+        if image.format in _LOSSY:
+            lossless = "a lossless format such as PNG"
+            raise DataError(place, "a JPEG, which alters label values", lossless)
+        if image.mode not in _LABEL_MODES:
+            raise DataError(
+                place,
+                f"a label image of mode {image.mode}",
+                "one 8-bit class index a pixel (greyscale or palette): "
+                "convert colours to indices, and more than 8 bits or floats to 8-bit integers",
+            )
+        widened = _WIDENED.get(raw_mode(image)[:3], 1)
+        image.load()
+        return turned(np.array(image, dtype=np.uint8) // np.uint8(widened), orientation(image))
+
+
+def manner(found: Header, label: bool = False) -> str:
+    """A word on how the pixels of a file are taken, where not simply as stored; else empty.
+
+    Part of the names of what is kept of the pixels: those read in another manner are others.
+    """
+    words = []
+    if found.orientation != 1 and found.format != "TIFF":  # Pillow itself has always turned those
+        words.append(f"turned {found.orientation}")
+    if label and found.raw_mode[:3] in _WIDENED:
+        words.append(found.raw_mode[:3])
+    return " ".join(words)
+
+
+def check_sizes(photograph: tuple[Path, Bytes], label: tuple[Path, Bytes], place: str) -> None:
+    """Compares the sizes of a photograph and of its label image, both upright.
+
+    Args:
+        photograph: its file, and its pixels.
+        label: its file, and its values.
+        place: how an error names the label image.
+
+    Raises:
+        DataError: naming both sizes, and the EXIF tag that turns one of the two.
+    """
+    (image_file, pixels), (label_file, values) = photograph, label
+    if pixels.shape[:2] == values.shape:
+        return
+    tags = [header(file.read_bytes()).orientation for file in (image_file, label_file)]
+    found = f"label of {_size(values)} pixels (height x width){_turn(tags[1])}"
+    expected = f"{_size(pixels)} as its image{_turn(tags[0])}"
+    if values.shape == pixels.shape[1::-1] and max(tags) > 4:
+        expected += ": turn the label likewise, or save the photograph without the tag"
+    raise DataError(place, found, expected)
+
+
+def _turn(tag: int) -> str:
+    return "" if tag == 1 else f", turned by its EXIF tag (orientation {tag})"
+
+
+def _size(pixels: Bytes) -> str:
+    return f"{pixels.shape[0]}x{pixels.shape[1]}"
+
+
+def resize_rgb(image: Bytes, size: tuple[int, int]) -> Bytes:
+    """``image`` at (height, width): bilinear, averaging where it shrinks."""
+    return _resize(image, size, Image.Resampling.BILINEAR)
+
+
+def resize_indices(label: Bytes, size: tuple[int, int]) -> Bytes:
+    """``label`` at (height, width): each pixel takes the nearest one's class."""
+    return _resize(label, size, Image.Resampling.NEAREST)
+
+
+def _resize(pixels: Bytes, size: tuple[int, int], resample: Image.Resampling) -> Bytes:
+    if pixels.shape[:2] == tuple(size):
+        return pixels
+    height, width = size
+    return np.array(Image.fromarray(pixels).resize((width, height), resample), dtype=np.uint8)
