@@ -247,7 +247,7 @@ def test_a_full_disk_is_named(monkeypatch):
         ("none", "none: no such directory"),
         ("empty", "empty: no image files"),
         ("file.png", "file.png: not a directory"),
-        ("bad", "bad/x.png: cannot be read"),
+        ("bad", "bad/x.png: not an image file"),
     ],
 )
 def test_bad_photographs_are_one_line(folder, message):

@@ -14,6 +14,7 @@ from auxnas.backends.targets import CPU_TARGETS, TARGETS, files_of, settle
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import initial, save_weights
 from auxnas.genotype import to_json, zoo
+from tests.backends.nasrun_artefacts import photograph
 
 ARCH0 = zoo.load("arch0").genotype
 WEIGHTS = ("w.safetensors", "w.bin", "w.xml", "w.trt.zip", "w.engine.json", "same.safetensors")
@@ -30,9 +31,9 @@ def _in_tmp(tmp_path, monkeypatch):
         Path(name).write_bytes(Path(WEIGHTS[0]).read_bytes())
     Path(WEIGHTS[-1]).symlink_to(WEIGHTS[0])
     Path("photos").mkdir()
-    Image.new("RGB", (40, 40)).save("photos/1.png")
+    photograph(Path("photos/1.png"), 40, 40, 1)
     Path("photos/link.png").symlink_to("../outside.png")
-    Image.new("RGB", (40, 40)).save("outside.png")
+    photograph(Path("outside.png"), 40, 40, 2)
 
 
 def compile_(*args: str):
@@ -78,8 +79,8 @@ def test_labels_are_not_written_over():
     folders = ("--images", "photos", "--labels", "labels")
     Path("labels").mkdir()
     for number in range(8):
-        for folder in ("photos", "labels"):
-            Image.new("L", (40, 40)).save(f"{folder}/{number}.png")
+        photograph(Path(f"photos/{number}.png"), 40, 40, number)
+        Image.new("L", (40, 40)).save(f"labels/{number}.png")
     result = compile_("arch0", "--precision", "int8", *folders, "--draw", "labels/3.png")
     assert result.exit_code == 2
     assert "pictures in --labels labels" in result.stderr
