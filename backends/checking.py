@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from auxnas.backends.base import Runner
-from auxnas.backends.latency import median_seconds
 from auxnas.backends.registry import backend
 from auxnas.backends.request import Array, Request, export
+from auxnas.backends.timing import Latency, latency_of
 from auxnas.backends.verification import (
     OTHER_SIZES,
     Difference,
@@ -35,13 +35,13 @@ class Check:
 
     Attributes:
         differences: against the float64 reference, by image size.
-        latency: seconds for a batch of the requested size, median; for one image where any
-            number goes.
+        latency: seconds for a batch of the requested size; for one image where any number
+            goes.
         unchecked: why there are none, if there are none.
     """
 
     differences: Mapping[Size, Difference] = field(default_factory=dict)
-    latency: float | None = None
+    latency: Latency | None = None
     unchecked: str | None = None
 
     @property
@@ -82,7 +82,7 @@ class Checker:
                 differences[size] = self._compared(
                     at, size, changes, lambda: shown.advance(next(done))
                 )
-        return Check(differences, median_seconds(runner, self._timed()))
+        return Check(differences, latency_of(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:
         """The requested one and two others."""

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
-from auxnas.backends.base import Array, ExportOptions, Runner
+from auxnas.backends.base import ExportOptions
 from auxnas.backends.registry import backend
+from auxnas.backends.timing import Latency, latency_of
 from auxnas.backends.verification import noise
 from auxnas.compiler import Graph, Program, Size
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.compiler.weights import randomised
 
-RUNS, WARM_UP = 20, 3
 
-
-def median_seconds(runner: Runner, inputs: Mapping[str, Array]) -> float:
-    """Median seconds of one call, after a warm-up."""
-    times = []
-    for _ in range(WARM_UP + RUNS):
-        start = time.perf_counter()
-        runner(inputs)
-        times.append(time.perf_counter() - start)
-    return median(times[WARM_UP:])
-
-
-def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> float:
+def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> Latency:
     """Seconds that onnxruntime takes for one image, after all inference passes.
 
     Args:
@@ -44,4 +30,4 @@ def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> fl
     with TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         exporter.export(program, path, ExportOptions(size=size), {})
-        return median_seconds(runner(path, threads), noise(program, size, 0))
+        return latency_of(runner(path, threads), noise(program, size, 0))

@@ -38,6 +38,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "written": report.bytes is not None,
         "bytes": report.bytes,
         "timings_ms": {name: 1e3 * value for name, value in made.timings.items()},
+        "timings_spread": {name: value.spread for name, value in made.timings.items()},
         "missing": made.missing,
         "max_relative_error": difference.max_relative if difference else None,
         "difference": difference.to_dict() if difference else None,
@@ -46,6 +47,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "unchecked": check.unchecked,
         "int8": report.int8.to_dict() if report.int8 else None,
         "latency_ms": None if check.latency is None else 1e3 * check.latency,
+        "latency_spread": None if check.latency is None else check.latency.spread,
         "seconds": report.seconds,
         "versions": versions(*PACKAGES),
     }
@@ -105,14 +107,14 @@ def rows(report: Report) -> dict[str, str]:
     }
     if check.latency is not None:
         found["latency"] = (
-            f"{1e3 * check.latency:.1f} ms ({TARGETS[request.target].runtime},"
-            f" {cores_text(cores())}, median of 20) for {_timed(request)}"
+            f"{check.latency} for {_timed(request)}, {TARGETS[request.target].runtime},"
+            f" {cores_text(cores())}"
         )
     if int8 is not None:
         found |= {"precision": int8.verdict, "int8": str(int8)}
     for name, seconds in report.made.timings.items():
         chosen = ", chosen" if name == request.target else ""
-        found[TARGETS[name].runtime] = f"{1e3 * seconds:.1f} ms, median, in turns{chosen}"
+        found[TARGETS[name].runtime] = f"{1e3 * seconds:.2f} ms, in turns{chosen}"
     if report.bytes is None:
         found["dry run"] = f"{request.output} was not written"
     else:

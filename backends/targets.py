@@ -14,7 +14,7 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
 from auxnas.backends.registry import backend
-from auxnas.backends.timing import Feed, side_by_side
+from auxnas.backends.timing import Feed, Latency, side_by_side
 from auxnas.compiler import CompilerError, Program
 from auxnas.genotype.console import atomic_write
 
@@ -97,13 +97,13 @@ class Settled:
     Attributes:
         target: a name in ``TARGETS``.
         output: where.
-        timings: median seconds of the runtimes that were compared, by target.
+        timings: seconds of one run of the runtimes that were compared, by target.
         missing: why it is not what was asked for.
     """
 
     target: str
     output: Path
-    timings: Mapping[str, float] = field(default_factory=dict)
+    timings: Mapping[str, Latency] = field(default_factory=dict)
     missing: str | None = None
 
 
@@ -227,8 +227,8 @@ def size_of(output: Path, target: str) -> int:
 
 def measure(
     names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Feed
-) -> dict[str, float]:
-    """Median seconds of one run, by target: those whose runtime is installed.
+) -> dict[str, Latency]:
+    """Seconds of one run, by target: those whose runtime is installed.
 
     They take turns, so that what else the machine does strikes all alike.
 

@@ -285,8 +285,10 @@ class Workplace:
         if found is None or not self.times_networks or excess(self.settings.limits, found):
             return found
         graph = self.weights.graph(genotype)
-        seconds = compiled_latency(graph, self.settings.data.size, self.threads)
-        return replace(found, latency=1000 * seconds)
+        measured = compiled_latency(graph, self.settings.data.size, self.threads)
+        if not measured.steady:
+            self.display.say(f"latency: {measured}")
+        return replace(found, latency=1000 * measured)
 
     def counted(self, genotype: Genotype) -> Figures | None:
         """The part of ``figures`` that takes no measuring."""

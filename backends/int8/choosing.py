@@ -15,6 +15,7 @@ from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
 from auxnas.backends.nasrun.progress import bar
 from auxnas.backends.ort import OrtRunner
+from auxnas.backends.timing import Latency
 from auxnas.compiler import Size
 
 RANKED_ON = 2
@@ -36,7 +37,7 @@ class Outcome:
         held_out: how many judged.
         drops: share of pixels, over those, whose label differs from the float model's; by
             (height, width) that they were brought to.
-        times: median seconds of ``fp32`` and ``int8``, in turns; empty where another
+        times: seconds of one run of ``fp32`` and ``int8``, in turns; empty where another
             runtime than the one that measures will run it.
         sizes: bytes of ``fp32`` and ``int8``.
         miou: against labels of ``fp32`` and ``int8``; empty without labels.
@@ -51,7 +52,7 @@ class Outcome:
     photographs: int
     held_out: int
     drops: Mapping[Size, float]
-    times: Mapping[str, float]
+    times: Mapping[str, Latency]
     sizes: Mapping[str, int]
     miou: Mapping[str, float]
     max_drop: float
@@ -127,6 +128,7 @@ class Outcome:
             "layers": self.layers,
             "layers_in_float": list(self.kept_float),
             "milliseconds": {kind: 1e3 * value for kind, value in self.times.items()},
+            "spread": {kind: value.spread for kind, value in self.times.items()},
             "bytes": dict(self.sizes),
             "miou": dict(self.miou) or None,
         }

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from auxnas.backends.base import Runner
 from auxnas.backends.int8.photographs import Photographs
-from auxnas.backends.timing import Feed, side_by_side
+from auxnas.backends.timing import Feed, Latency, side_by_side
 from auxnas.compiler import Size
 from auxnas.compiler.errors import check_number, check_type
 from auxnas.compiler.interface import Interface
 
-Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, float]]
-"""Median seconds of each of several networks that take turns on an input."""
+Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, Latency]]
+"""Seconds of each of several networks that take turns on an input."""
 
 MAX_DROP = 0.01
 """Share of pixels that may change label, by default: the goal of the project."""

@@ -14,11 +14,12 @@ from auxnas.backends.base import Runner
 from auxnas.backends.memory import bytes_of, refuse_larger
 from auxnas.backends.nasrun.artefact import Artefact
 from auxnas.backends.tensors import Tensor
+from auxnas.backends.timing import of_runs
 from auxnas.compiler import CompilerError, Size
 
 Array = np.ndarray[Any, Any]
 
-LEAST_RUNS = 100
+PAPER_RUNS = 100
 """The paper's protocol (section 4): mean and standard deviation over 100 runs."""
 DEFAULT_SIZE: Size = (512, 512)
 """For artefacts that take any."""
@@ -35,8 +36,11 @@ class Times:
         """What 95 of 100 runs do not exceed, interpolated."""
         return float(np.percentile(self.seconds, 95))
 
-    def to_dict(self) -> dict[str, float]:
-        """The statistics in milliseconds; the deviation is the sample's (n - 1)."""
+    def to_dict(self) -> dict[str, float | None]:
+        """The statistics in milliseconds; the deviation is the sample's (n - 1).
+
+        ``latency_ms`` is what our other commands call latency, with its spread as a share.
+        """
         values = {
             "mean": mean(self.seconds),
             "deviation": stdev(self.seconds) if len(self.seconds) > 1 else 0.0,
@@ -44,7 +48,9 @@ class Times:
             "p95": self.p95,
             "min": min(self.seconds),
         }
-        return {f"{name}_ms": 1e3 * value for name, value in values.items()}
+        latency = of_runs(self.seconds)
+        found = {f"{name}_ms": 1e3 * value for name, value in values.items()}
+        return found | {"latency_ms": 1e3 * latency, "latency_spread": latency.spread}
 
 
 def measure(

@@ -86,7 +86,8 @@ def evaluate(
     }
     if latency:
         graph = work.trained.program.graph
-        found["latency_ms"] = 1000 * compiled_latency(graph, work.size, threads)
+        measured = compiled_latency(graph, work.size, threads)
+        found |= {"latency_ms": 1000 * measured, "latency_spread": measured.spread}
     if as_json:
         print_json(found)
     else:
@@ -128,7 +129,11 @@ def _evaluation(
 def _figures(found: Mapping[str, Any]) -> str:
     """What the network costs, in a line."""
     height, width = found["size"]
-    timed = f", {found['latency_ms']:.2f} ms (onnxruntime)" if "latency_ms" in found else ""
+    timed = ""
+    if "latency_ms" in found:
+        spread = found["latency_spread"]
+        sure = "" if spread is None else f", spread {spread:.1%}"
+        timed = f", {found['latency_ms']:.2f} ms (onnxruntime{sure})"
     return (
         f"{found['parameters'] / 1e6:.3f} M parameters, "
         f"{found['multiply_adds'] / 1e6:.1f} M multiply-adds{timed} at {height}x{width}"

@@ -26,13 +26,15 @@ from auxnas.backends.int8.measuring import Judge, View, changed, mean_iou
 from auxnas.backends.int8.photographs import read_labels
 from auxnas.backends.onnx import build
 from auxnas.backends.ort import OrtRunner
+from auxnas.backends.timing import Latency
 from auxnas.compiler import CompilerError, Graph, Program
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.weights import randomised
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
-FASTER, SLOWER = {"fp32": 2.0, "int8": 1.0}, {"fp32": 1.0, "int8": 1.0}
+ONE, TWO = Latency([1.0] * 3), Latency([2.0] * 3)
+FASTER, SLOWER = {"fp32": TWO, "int8": ONE}, {"fp32": ONE, "int8": ONE}
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 

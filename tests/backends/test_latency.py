@@ -1,7 +1,6 @@
-"""Latency: the median of runs after a warm-up, of the compiled network."""
+"""Latency is that of the compiled network."""
 
 import sys
-from itertools import accumulate
 
 import pytest
 
@@ -14,16 +13,6 @@ from auxnas.genotype import zoo
 GRAPH = lower(
     zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8, auxiliary="none")
 )
-
-
-def test_the_median_leaves_the_warm_up_out(monkeypatch):
-    lengths = [100.0] * latency.WARM_UP + [float(n) for n in range(1, latency.RUNS + 1)]
-    ticks = accumulate((step for length in lengths for step in (length, 0.5)), initial=0.0)
-    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(ticks))
-    calls = []
-    found = latency.median_seconds(lambda inputs: calls.append(inputs) or {}, {})
-    assert found == (latency.RUNS + 1) / 2
-    assert len(calls) == latency.WARM_UP + latency.RUNS
 
 
 def test_the_compiled_network_is_what_runs(monkeypatch):
@@ -40,7 +29,7 @@ def test_the_compiled_network_is_what_runs(monkeypatch):
         return 0.25
 
     monkeypatch.setattr(OnnxExporter, "export", spy)
-    monkeypatch.setattr(latency, "median_seconds", timed)
+    monkeypatch.setattr(latency, "latency_of", timed)
     assert latency.compiled_latency(GRAPH, (48, 40), 1) == 0.25
     ops, shape = seen
     assert shape == (1, 3, 48, 40)

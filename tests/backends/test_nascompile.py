@@ -360,7 +360,7 @@ def test_photographs_are_checked_in_batches(monkeypatch):
     monkeypatch.setattr("auxnas.backends.nasrun.progress.monotonic", lambda: next(clock))
     result = compile_("arch0", *SMALL_NET, *args)
     assert result.exit_code == 0, result.output
-    assert "median of 20) for 2 images of 64x48" in result.stdout
+    assert ") for 2 images of 64x48, onnxruntime" in result.stdout
     told = [f"checking against the reference: {done}/6" for done in range(1, 7)]
     assert [line for line in result.stderr.splitlines() if "/" in line] == told
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.timing import Latency
 from auxnas.search.confusion import draw_confusion, shares
 from auxnas.search.evaluation import class_rows, scores
 from auxnas.search.networks import read_network
@@ -79,16 +80,19 @@ def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
     timed = []
     monkeypatch.setattr(
         "auxnas.search.commands.evaluate.compiled_latency",
-        lambda *args: timed.append(args) or 0.0125,
+        lambda *args: timed.append(args) or Latency([0.0125] * 3),
     )
     assert "latency_ms" not in json.loads(run("eval", tmp_path / "t", *COMMON, "--json").stdout)
     options = (*COMMON, "--latency", "--threads", "1")
     found = json.loads(run("eval", tmp_path / "t", *options, "--json").stdout)
-    assert found["latency_ms"] == 12.5
+    assert (found["latency_ms"], found["latency_spread"]) == (12.5, 0)
     ((graph, size, threads),) = timed
     assert (size, threads) == ((32, 32), 1)
     assert str(graph) == str(read_network(tmp_path / "t").program.graph)
-    assert "12.50 ms (onnxruntime) at 32x32" in run("eval", tmp_path / "t", *options).stdout
+    assert (
+        "12.50 ms (onnxruntime, spread 0.0%) at 32x32"
+        in run("eval", tmp_path / "t", *options).stdout
+    )
 
 
 def test_the_table_names_every_class_and_what_is_not_counted(run, tmp_path, cache):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.timing import Latency
 from auxnas.genotype import SearchSpace
 from auxnas.search import workplace
 from auxnas.search.bounds import Until
@@ -226,7 +227,7 @@ def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkey
 
     def measured(graph, size, threads):
         asked.append((graph, size, threads))
-        return 0.001 * len(asked)
+        return Latency([0.001 * len(asked)] * 3)
 
     monkeypatch.setattr(workplace, "compiled_latency", measured)
     place = place_of("timed", latency__measure=True, threads=1)
@@ -241,6 +242,14 @@ def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkey
         assert [trial.latency for trial in journal.trials()] != [trial.latency for trial in trials]
 
 
+def test_a_latency_that_no_other_round_agrees_with_is_said(place_of, monkeypatch):
+    said, place = [], place_of("busy", latency__measure=True, trials=1)
+    monkeypatch.setattr(workplace, "compiled_latency", lambda *_: Latency([0.001, 0.002, 0.009]))
+    monkeypatch.setattr(place.display, "say", said.append)
+    place.figures(SPACE.genotype([0] * len(SPACE.layout)))
+    assert "latency: 1.00 ms (lowest of 3 rounds, spread 800.0%, UNSTEADY" in said[-1]
+
+
 def test_latency_is_not_measured_over_another_limit(place_of, monkeypatch):
     monkeypatch.setattr(workplace, "compiled_latency", lambda *args: pytest.fail("measured"))
     place = place_of(latency__measure=True, limits__params=1)
@@ -250,7 +259,9 @@ def test_latency_is_not_measured_over_another_limit(place_of, monkeypatch):
 
 
 def test_a_latency_limit_rejects(place_of, monkeypatch):
-    monkeypatch.setattr(workplace, "compiled_latency", lambda graph, *rest: len(graph) / 1000)
+    monkeypatch.setattr(
+        workplace, "compiled_latency", lambda graph, *_: Latency([len(graph) / 1000] * 3)
+    )
     limit = sorted(t.latency for t in execute(place_of("free", latency__measure=True)))[2]
     place = place_of("limited", limits__latency_ms=limit, limits__constant=False)
     trials = execute(place)
