@@ -21,6 +21,7 @@ from auxnas.genotype.identity import LEVELS, Level
 from auxnas.genotype.notation import Document, to_json
 from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.space_options import PositiveInteger, chosen_space, space_options
+from auxnas.genotype.texts import ENCODING
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -244,7 +245,7 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
 
 def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[Document]:
     for file in files:
-        source = click.open_file(file, encoding="utf-8") if file == "-" else file
+        source = click.open_file(file, encoding=ENCODING) if file == "-" else file
         document = None
         for document in read_many(source, space):
             yield document

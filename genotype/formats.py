@@ -20,6 +20,7 @@ from typing import IO
 from auxnas.genotype.errors import GenotypeError, shown
 from auxnas.genotype.notation import Document, as_list, from_value, load_json
 from auxnas.genotype.space import SearchSpace
+from auxnas.genotype.texts import ENCODING, not_text
 
 LONGEST = 1 << 20
 """Characters in one genotype at most: a longer text is refused unread."""
@@ -73,7 +74,7 @@ def read(path: str | Path, space: SearchSpace | None = None) -> Document:
 
 def _open(path: Path) -> IO[str]:
     try:
-        return path.open(encoding="utf-8")
+        return path.open(encoding=ENCODING)
     except OSError as error:
         raise GenotypeError(str(path), error.strerror or str(error), "a readable file") from None
 
@@ -83,11 +84,12 @@ def _take(file: IO[str], place: object, size: int) -> str:
     try:
         return file.read(size)
     except (OSError, UnicodeDecodeError) as error:
-        raise _not_text(str(place), error) from None
+        raise _unreadable(str(place), error) from None
 
 
-def _not_text(place: str, error: Exception) -> GenotypeError:
-    return GenotypeError(place, f"not text ({error})"[:120], "UTF-8 text")
+def _unreadable(place: str, error: OSError | UnicodeDecodeError) -> GenotypeError:
+    found = not_text(error) if isinstance(error, UnicodeDecodeError) else str(error)
+    return GenotypeError(place, found, "UTF-8 text")
 
 
 def read_many(source: str | Path | IO[str], space: SearchSpace | None = None) -> Iterator[Document]:
@@ -160,7 +162,7 @@ def _lines(head: str, file: IO[str], name: str) -> Iterator[str]:
             number += 1
             line = file.readline(LONGEST)
     except (OSError, UnicodeDecodeError) as error:
-        raise _not_text(f"{name}:{number}", error) from None
+        raise _unreadable(f"{name}:{number}", error) from None
 
 
 def _number(text: str) -> int | float | str:

@@ -13,6 +13,7 @@ from typing import Any
 from auxnas.genotype.errors import GenotypeError, shown
 from auxnas.genotype.genotype import Cell, Genotype
 from auxnas.genotype.space import SearchSpace
+from auxnas.genotype.texts import parse_json
 from auxnas.genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
 
 FORMAT = "auxnas/genotype"
@@ -270,14 +271,12 @@ def load_json(text: str) -> Any:
         GenotypeError: naming line and column.
     """
     try:
-        return json.loads(text, parse_int=_long)
+        return parse_json(text, parse_int=_long)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise GenotypeError(place, f"not JSON ({error.msg})") from None
-    except RecursionError:
-        raise GenotypeError("text", "nested too deep", "two or three levels") from None
     except ValueError as error:
-        raise GenotypeError("text", str(error)[:80]) from None
+        raise GenotypeError("text", str(error)[:80], "two or three levels") from None
 
 
 def _long(digits: str) -> int:

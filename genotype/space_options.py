@@ -12,19 +12,24 @@ from auxnas.genotype.vocabulary import CVPR2019, Operation, Vocabulary
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SIZE = 100
+"""Encoder outputs, blocks and branches at most, whose counts have some hundred digits."""
+_OPERATIONS = 1000
+"""Rows of a vocabulary that --operations makes at most."""
+
 
 class PositiveInteger(click.IntRange):
     """An integer from 1 on, refused in words."""
 
     name = "positive integer"
 
-    def __init__(self) -> None:
-        super().__init__(min=1)
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__(min=1, max=most)
 
 
 def space_options(command: F) -> F:
     """The options that choose a search space; ``chosen_space`` takes them."""
-    positive = PositiveInteger()
+    positive = PositiveInteger(_SIZE)
     options = (
         click.option(
             "--blocks", type=positive, metavar="N", help="Blocks of the decoder.  [default: 3]"
@@ -40,7 +45,7 @@ def space_options(command: F) -> F:
         ),
         click.option(
             "--operations",
-            type=positive,
+            type=PositiveInteger(_OPERATIONS),
             metavar="N",
             help="Candidate operations in all: skip and zero are two of the N, unless left "
             "out; the others have weights.  [default: 11, less what is left out]",

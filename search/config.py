@@ -23,6 +23,7 @@ from auxnas.search.durations import duration, seconds
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
 AtLeastTwo = Annotated[int, Field(ge=2)]
 """For images: batch norm has no deviation of a single one."""
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,7 +78,7 @@ Source = Annotated[str, AfterValidator(_known), _takes(_SOURCES)]
 Duration = Annotated[
     float,
     BeforeValidator(lambda value: seconds(value) if isinstance(value, str) else value),
-    Field(gt=0, allow_inf_nan=False),
+    Field(gt=0, le=1e9, allow_inf_nan=False),
     PlainSerializer(duration, when_used="json-unless-none"),
     _takes("a duration like 4h, 30m, 90s or 1h30m, or seconds"),
 ]
@@ -314,7 +315,7 @@ class Settings(Section):
     way then are finished."""
     trial_timeout: Duration | None = None
     """A trial that takes longer fails; needs a worker process, and makes one if there is none."""
-    workers: Natural = 0
+    workers: Annotated[int, Field(ge=0, le=65_536)] = 0
     """Worker processes, one trial each at a time; 0 trains in the process itself."""
     keep: Positive = 3
     """How many of the best trials' networks are kept."""
@@ -322,7 +323,7 @@ class Settings(Section):
     """Whether figures are written for TensorBoard, into the run's folder ``tensorboard``."""
     learner: LearnerName = "torch"
     """Who trains: torch, or null, which only pretends to."""
-    threads: Positive | None = None
+    threads: Threads | None = None
     """Processor threads within an operation, in each worker; none given: the cores, shared between
     the workers, as they are when the run begins, which stays so. Networks as small as the demo's
     train faster on one. Sums are rounded otherwise on another number, and training magnifies

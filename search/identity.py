@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.genotype.console import atomic_write
+from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.config import Section
 from auxnas.search.environment import versions
 from auxnas.search.errors import SettingsError
@@ -29,7 +30,7 @@ def settle(path: Path, settings: Section, rest: Mapping[str, Any]) -> None:
         known = {"settings": settings.model_dump(mode="json"), **rest, "versions": versions()}
         write_json(path, known)
         return
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = parse_json(read_text(path))
     other = difference(known["settings"], settings)
     other = other or next((f"the {n} changed" for n in rest if known.get(n) != rest[n]), None)
     if other is not None:

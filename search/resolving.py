@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 
 from pydantic import ValidationError
 
+from auxnas.genotype.errors import shown
 from auxnas.search.config import HARMLESS, Section, Settings
 from auxnas.search.errors import SettingsError
 
@@ -34,11 +35,36 @@ def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Secti
     values = kind().model_dump(mode="json")
     known = _by_last_part(values)
     for layer in layers:
+        _check_plain(layer, "")
         _overlay(values, {**_lifted(layer, values), **layer}, "", known)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         raise _settings_error(error) from None
+
+
+def _check_plain(value: Any, place: str) -> None:
+    """Refuses numbers that no library takes, and text that no TOML or JSON can hold.
+
+    That is lone surrogates, which also stand for the bytes of a file name that is not UTF-8.
+
+    Raises:
+        SettingsError: naming the setting.
+    """
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check_plain(name, place)
+            _check_plain(inner, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_plain(inner, place)
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise SettingsError(place, shown(value), "an integer of 64 bits at most")
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise SettingsError(place, shown(value), "text or a path in UTF-8") from None
 
 
 def unknown_setting(name: str, *kinds: type[Section]) -> SettingsError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.genotype.console import atomic_write
+from auxnas.genotype.texts import not_text, read_text
 from auxnas.search.config import Section, Settings
 from auxnas.search.errors import SettingsError
 from auxnas.search.resolving import resolve
@@ -23,14 +24,18 @@ def read_settings(path: Path, kind: type[Section] = Settings) -> dict[str, Any]:
         OSError: when the file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         values = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise SettingsError(str(path), f"byte {error.start} is not UTF-8", "TOML") from None
+        raise SettingsError(str(path), not_text(error), "TOML in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).partition(" (at ")
         place = f"{path}, {where.rstrip(')')}" if where else str(path)
         raise SettingsError(place, what, "TOML") from None
+    except RecursionError:
+        raise SettingsError(str(path), "nested too deep", "settings in groups") from None
+    except ValueError as error:  # an integer of more digits than Python reads
+        raise SettingsError(str(path), str(error).partition(";")[0], "TOML") from None
     try:
         resolve(values, kind=kind)
     except SettingsError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from auxnas.compiler import ModelSpec
 from auxnas.genotype import Document, Genotype, zoo
+from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.config import DataSettings
 from auxnas.search.errors import SearchError
 from auxnas.search.folders import SEARCH, TRAINING, kinds
@@ -130,7 +130,7 @@ def own_data(folder: Path) -> OwnData:
         settings = resolve(meta.get("settings", {}))
         return OwnData(settings.data, settings.ignored, meta.get("data"))
     if (folder / TRAINING).is_file():
-        begun = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+        begun = parse_json(read_text(folder / TRAINING))
         known = resolve(begun["settings"], kind=TrainingSettings)
         return OwnData(known.data, known.task.ignore or (), begun.get("data"))
     raise SearchError(str(folder), "neither a run nor a training", "--data")

@@ -20,6 +20,7 @@ from auxnas.search.config import (
     Section,
     Settings,
     TaskSettings,
+    Threads,
 )
 from auxnas.search.presets import PRESETS
 
@@ -103,7 +104,7 @@ class TrainingSettings(Section):
     """Everything random derives from it, apart from the encoder's pre-training."""
     learner: LearnerName = "torch"
     """Who trains: torch, or null, which only pretends to."""
-    threads: Positive | None = None
+    threads: Threads | None = None
     """Processor threads within an operation; none given: all cores."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""

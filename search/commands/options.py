@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from auxnas.backends.options import SizeType
 from auxnas.genotype.console import INTERRUPTED, note
+from auxnas.genotype.texts import parse_json
 from auxnas.search.config import Section
 from auxnas.search.errors import SettingsError
 from auxnas.search.folders import kinds
@@ -32,9 +33,11 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
         if not name or not equals:
             self.fail(f"{value!r}: expected NAME=VALUE, for example stage1.epochs=3", param, ctx)
         try:
-            return name, json.loads(text)
-        except ValueError:
+            return name, parse_json(text)
+        except JSONDecodeError:
             return name, text
+        except ValueError as error:
+            return self.fail(f"{name}: {error}".partition(";")[0], param, ctx)
 
 
 class PathType(click.Path):

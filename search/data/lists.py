@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from auxnas.genotype.texts import not_text, read_text
 from auxnas.search.data.errors import DataError
 
 LONGEST_NAME = 100
@@ -129,10 +130,10 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except FileNotFoundError:
         raise DataError(str(path), "no such file") from None
-    except UnicodeDecodeError:
-        raise DataError(str(path), "not a text file", "UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        raise DataError(str(path), f"not a text file ({not_text(error)})", "UTF-8 text") from None
     except OSError as error:
         raise DataError(str(path), error.strerror or str(error)) from error
