@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from auxnas.backends.colours import distinct
+import numpy as np
+
+from auxnas.backends.colours import named, pascal
 from auxnas.backends.images import header, manner, read_label, read_photograph
 from auxnas.search.data.base import IGNORE, Bytes
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.lists import lines, list_rows, read_names
-from auxnas.search.data.palette import pascal
+from auxnas.search.data.lists import lines, list_rows, read_colours, read_names
 
 VOC_CLASSES = (
     "background",
@@ -68,7 +69,7 @@ class FileDataset:
         classes: class names in label order.
         pairs: the files.
         root: the folder that the fingerprint's file names are relative to.
-        voc_colours: draw with the PASCAL VOC colours.
+        colours: (red, green, blue) to draw each class with; made up where there are none.
         remark: something that users should know of how the list was read; may be empty.
     """
 
@@ -76,14 +77,14 @@ class FileDataset:
     classes: tuple[str, ...]
     pairs: tuple[Pair, ...]
     root: Path
-    voc_colours: bool = False
+    colours: tuple[tuple[int, ...], ...] = ()
     ignore: int = IGNORE
     remark: str = ""
 
     @property
     def palette(self) -> Bytes:
         """Colours of the classes, uint8 ``(classes, 3)``."""
-        return (pascal if self.voc_colours else distinct)(len(self.classes))
+        return np.array(self.colours, np.uint8) if self.colours else named(self.classes)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -165,7 +166,8 @@ def open_list(where: str, classes: int | None, part: str) -> FileDataset:
 
     Raises:
         DataError: when the list is missing, empty or malformed, the part does not exist,
-            or the number of classes is unknown or contradicts ``classes.txt``.
+            or the number of classes is unknown or contradicts ``classes.txt`` or
+            ``palette.txt``, which has their colours.
     """
     lists = list_parts(where)
     if part not in lists:
@@ -174,7 +176,8 @@ def open_list(where: str, classes: int | None, part: str) -> FileDataset:
     names = _class_names(path.parent / "classes.txt", classes)
     rows, remark = list_rows(path)
     pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
-    return FileDataset(f"list:{where}", names, pairs, path.parent, remark=remark)
+    colours = read_colours(path.parent / "palette.txt", len(names))
+    return FileDataset(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
 
 
 def list_parts(where: str) -> dict[str, Path]:
@@ -246,7 +249,8 @@ def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
     if part not in lists:
         raise DataError(f"voc:{where}", f"no {part} part", " or ".join(_VOC_LISTS[part]))
     pairs = tuple(_voc_pairs(root, lists[part]))
-    return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, voc_colours=True)
+    colours = tuple(map(tuple, pascal(len(VOC_CLASSES)).tolist()))
+    return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, colours)
 
 
 def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:

@@ -115,6 +115,36 @@ def read_names(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+def read_colours(path: Path, classes: int) -> tuple[tuple[int, ...], ...]:
+    """The classes' colours in a file, one a line: ``128 64 128``, commas too, or ``#804080``.
+
+    Empty where there is no such file. Lines that begin with ``# `` are comments.
+
+    Raises:
+        DataError: naming a line that is no colour, or how many colours there are where
+            that is not one a class.
+    """
+    if not path.is_file():
+        return ()
+    rows = [(n, text.strip()) for n, text in lines(path) if not text.startswith("# ")]
+    found = tuple(_colour(text, f"{path} line {n}") for n, text in rows if text)
+    if len(found) != classes:
+        expected = f"{classes}, one for each class"
+        raise DataError(str(path), f"{len(found)} colours", expected)
+    return found
+
+
+def _colour(text: str, place: str) -> tuple[int, ...]:
+    if re.fullmatch("#[0-9a-fA-F]{6}", text):
+        return tuple(bytes.fromhex(text[1:]))
+    parts = text.replace(",", " ").split()
+    if len(parts) == 3 and all(re.fullmatch("[0-9]{1,3}", part) for part in parts):
+        values = tuple(map(int, parts))
+        if max(values) <= 255:
+            return values
+    raise DataError(place, repr(text[:60]), "red, green and blue from 0 to 255, or #rrggbb")
+
+
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """The numbered lines of a text file in UTF-8, with a byte-order mark or without.
 

@@ -475,3 +475,27 @@ def test_a_folder_alone_suggests_the_kind_of_its_layout(folder: Path, tmp_path: 
         assert meant in refusal(lambda spec=spec: open_dataset(str(spec)))  # type: ignore[misc]
     for spec in ("nowhere", "x" * 5000, "list:", "folder:nowhere", "a\0b"):
         assert "?)" not in refusal(lambda spec=spec: open_dataset(spec))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["128 64 128\n# sky\n70,130,180\n", "#804080\n#4682b4\n"])
+def test_a_list_brings_its_colours(folder: Path, text: str) -> None:
+    (folder / "classes.txt").write_text("road\nsky\n")
+    (folder / "palette.txt").write_text(text)
+    assert opened(folder).palette.tolist() == [[128, 64, 128], [70, 130, 180]]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1 2 3\n", "1 colours, expected 2, one for each class"),
+        ("1 2 3\n1 2 256\n", "line 2: '1 2 256', expected red, green and blue"),
+        ("1 2 3\nred\n", "line 2: 'red'"),
+        ("1 2 3\n1 2\n", "line 2: '1 2'"),
+        ("1 2 3\n-1 2 3\n", "line 2: '-1 2 3'"),
+        ("1 2 3\n#12345\n", "line 2: '#12345'"),
+    ],
+)
+def test_colours_that_are_refused(folder: Path, text: str, found: str) -> None:
+    (folder / "classes.txt").write_text("road\nsky\n")
+    (folder / "palette.txt").write_text(text)
+    assert found in refusal(lambda: opened(folder))

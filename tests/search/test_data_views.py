@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auxnas.backends.colours import distinct
+from auxnas.backends.colours import distinct, pascal
 from auxnas.search.data import (
     MEAN,
     STD,
@@ -18,7 +18,6 @@ from auxnas.search.data import (
     stack,
     subset,
 )
-from auxnas.search.data.palette import pascal
 
 SMALL = SyntheticDataset(7, seed=3, size=(12, 16))
 
