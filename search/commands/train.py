@@ -78,11 +78,12 @@ def train(
     if not (run_ or source.run):
         options.require_data(out, named, sets)
     run = run_ or source.run
-    searched = searched_in(run) if run else source.searched
+    found_in = source.run or run
+    searched = source.searched or (searched_in(found_in) if found_in else None)
     layers = layers_like(preset, run, searched if as_searched else None)
     settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
     if as_searched:
-        check_as_searched(settings, searched)
+        check_as_searched(settings, searched if source.genotype else None)
     where = (out, cache_dir(cache), display_on_stderr())
     place = TrainingPlace(settings, source.genotype, *where, searched)
 

@@ -95,6 +95,7 @@ def test_a_file_of_a_run_knows_its_sizes_too(run, searched, tmp_path):
     ("words", "said"),
     [
         (("--genotype", "arch0", "--data", "synthetic:12"), "nothing is known of a search"),
+        (("--genotype", "lwrf", "--run", "{run}"), "nothing is known of a search"),
         (("--genotype", "{run}:best", "--set", "model.agg_size=9"), "model.agg_size was 8 in"),
         (("--genotype", "{run}:best", "--set", "model.width=0.2"), "model.width was 0.1 in"),
     ],
