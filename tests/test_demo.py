@@ -1,0 +1,71 @@
+"""README's demo, the record of what it printed, and what it prints today are one thing."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.demo import RANGES, RECORD, ROOT, commands, differences, figures, run, sample, unprinted
+
+SCRIPT = Path(sys.executable).with_name("nassearch")
+RECORDED = RECORD.read_text(encoding="utf-8")
+
+
+def test_readme_shows_what_was_printed():
+    assert len(sample()) > 10
+    assert unprinted(sample(), RECORDED) == []
+
+
+def test_readme_makefile_and_record_have_the_same_commands():
+    (search, compiling) = commands()
+    assert f"$ {search}\n" in RECORDED
+    assert f"$ {compiling}\n" in RECORDED
+    recipe = (ROOT / "Makefile").read_text().replace("$(DEMO)", "runs/demo").replace("$(BIN)/", "")
+    assert recipe.count(f"\t{search}\n") == recipe.count(f"\t{compiling}\n") == 1
+
+
+def test_another_figure_in_readme_is_found():
+    changed = [(n, re.sub(r"\d(?=\D*$)", _other, line)) for n, line in enumerate(sample())]
+    for number, line in changed:
+        if line != sample()[number]:
+            lines = [*sample()[:number], line, *sample()[number + 1 :]]
+            assert unprinted(lines, RECORDED)
+    assert unprinted(list(reversed(sample())), RECORDED)
+
+
+def _other(digit: re.Match[str]) -> str:
+    return str((int(digit[0]) + 1) % 10)
+
+
+@pytest.mark.parametrize("name", [name for name in figures(RECORDED) if name != "best trial"])
+def test_another_figure_in_the_record_is_found(name):
+    found = figures(RECORDED)[name]
+    assert found, "each is in the record"
+    within = RANGES.get(name, 0)
+    value = found[0]
+    if within:
+        near, far = (f"{float(value) + within * times:.3f}" for times in (0.9, 1.1))
+        assert not list(differences(RECORDED.replace(value, near), RECORDED))
+        assert list(differences(RECORDED.replace(value, far), RECORDED))
+    else:
+        assert list(differences(RECORDED.replace(value, "7" + value[1:] + "7"), RECORDED))
+
+
+def test_another_trial_may_be_the_best_where_rewards_are_near():
+    found = figures(RECORDED)
+    (best,) = found["best trial"]
+    other = RECORDED.replace(f"\ntrial {best}: [[[", "\ntrial 99: [[[")
+    assert figures(other)["best trial"] == ["99"]
+    assert not list(differences(other.replace(found["parameters"][0], "1"), RECORDED))
+
+
+def test_a_figure_that_is_missing_is_found():
+    without = RECORDED.replace("encoder: pre-trained", "encoder")
+    assert list(differences(without, RECORDED)) != []
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the commands are not installed")
+def test_the_demo_prints_what_was_recorded(tmp_path):
+    """The commands themselves, in about two minutes of one core."""
+    assert list(differences(run(tmp_path), RECORDED)) == []
