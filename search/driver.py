@@ -8,7 +8,7 @@ and in whatever order a batch's trials end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,6 +22,8 @@ from auxnas.search.journal import Journal
 from auxnas.search.limits import weighted
 from auxnas.search.progress import Silent
 from auxnas.search.proposals import Measure, draw
+from auxnas.search.replay import Asked, due, is_over, restore, tell
+from auxnas.search.schema import Snapshot
 from auxnas.search.searchers import Searcher
 from auxnas.search.trials import (
     FAILED,
@@ -104,10 +106,8 @@ class Driver:
             SearchError: when no proposal is within the limits, or a worker cannot work.
             JournalError: when the journal cannot be written.
         """
-        state = self.journal.searcher_state()
-        if state is not None:
-            self.searcher.restore(state)
         trials = self.journal.trials()
+        restore(self.searcher, self.journal, trials, self.say)
         self.weights.prune(trials)
         under_way: set[int] = set()
         while True:
@@ -152,9 +152,10 @@ class Driver:
         batch = trials[-1].batch + 1 if trials else 0
         self._known.update({trial.key: _figures(trial) for trial in trials})
         rules = self.rules
-        drawn, rejected = draw(self.searcher, rules.batch, self._figures, rules.limits, self.say)
+        asked = Asked(self.searcher)
+        drawn, rejected = draw(asked, rules.batch, self._figures, rules.limits, self.say)
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
-        self.journal.propose(fresh, self.searcher.state(), rejected, self.clock.session)
+        self.journal.propose(fresh, asked.counts, rejected, self.clock.session)
         trials += fresh
         return fresh
 
@@ -182,7 +183,8 @@ class Driver:
     def _end(self, ended: Trial, trials: list[Trial]) -> None:
         """A trial has ended: into ``trials``, the journal, and the searcher's memory."""
         trials[ended.number] = ended
-        self.journal.finish(ended, self._learn(ended.batch, trials), self.clock.session)
+        update, searcher = self._learn(ended.batch, trials)
+        self.journal.finish(ended, searcher, self.clock.session, update)
         self.weights.prune(trials)
         self.watcher.finished(ended, trials)
 
@@ -213,16 +215,15 @@ class Driver:
         baseline = mean_first_reward(trials, trial.batch)
         return Job(trial.number, trial.genotype, trial.seed, baseline, proceed)
 
-    def _learn(self, batch: int, trials: list[Trial]) -> dict[str, object] | None:
-        """Tells the searcher of a batch that is over; returns its state then.
-
-        Failed trials are not told: a failure says nothing of how good a genotype is.
-        """
+    def _learn(
+        self, batch: int, trials: list[Trial]
+    ) -> tuple[Mapping[str, float] | None, Snapshot | None]:
+        """Tells the searcher of a batch that is over; its update, and itself when due."""
         members = [trial for trial in trials if trial.batch == batch]
-        if any(trial.state == PENDING for trial in members):
-            return None
-        self.searcher.tell([trial for trial in members if trial.state != FAILED])
-        return dict(self.searcher.state())
+        if not is_over(members):
+            return None, None
+        update = tell(self.searcher, members)
+        return update, due(self.journal, self.searcher, batch, len(trials))
 
 
 def _figures(trial: Trial) -> Figures | None:

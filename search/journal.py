@@ -1,28 +1,27 @@
 """What a run has done, in one SQLite file that other processes can read meanwhile.
 
-A trial's result and the searcher's state that follows from it are written in one
-transaction, so the file tells of a moment that was, whenever the process ended. A second
-file, rewritten whenever a trial has ended, takes its place where it is damaged; see
-``search.rescue``.
+A trial's result and what the searcher learnt of it are written in one transaction, so the file
+tells of a moment that was, whenever the process ended. The searcher's state itself follows from
+the batches: it is stored now and then, and computed again from there; see ``search.replay``. A
+second file gets every transaction as well, and takes the journal's place where that is damaged;
+see ``search.rescue``.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auxnas.genotype import parse
-from auxnas.search import schema
+from auxnas.search import old_journal, schema
 from auxnas.search.errors import JournalError
-from auxnas.search.rescue import BACKUP, NAME, open_readable
-from auxnas.search.schema import SCHEMA, VERSION, Statement, dump
-from auxnas.search.trials import Rejection, Trial
+from auxnas.search.rescue import BACKUP, NAME, copy, fault_of, hopeless, open_readable, readable
+from auxnas.search.schema import Row, RowError, Snapshot, dump, load
+from auxnas.search.sealing import Seal, create, seal_of, sealed
+from auxnas.search.trials import PENDING, Rejection, Trial
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -54,37 +53,49 @@ class Journal:
 
     def __init__(self, folder: Path, write: bool = False) -> None:
         self.path, self.salvaged = folder / NAME, ""
-        if write:
-            self._db = self._open()
-        else:
+        self._second: sqlite3.Connection | None = None
+        if not write:
             self._db, self.salvaged = open_readable(folder)
-        self._check_version(write)
+            return
+        fault = fault_of(self.path)
+        if fault not in (None, "missing", "empty"):
+            raise hopeless(self.path, fault)
+        self._db = self._open()
+        try:
+            self._seal, self._follows = seal_of(self._db), True
+            self._second = self._open_second()
+        except (sqlite3.Error, OSError) as error:
+            self._db.close()
+            raise self._unwritable(error) from error
 
     def _open(self) -> sqlite3.Connection:
+        """The journal, made where there is none, converted where it is of an older version."""
         try:
-            database = sqlite3.connect(self.path, isolation_level=None)
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute("PRAGMA foreign_keys = ON")
+            database = _connected(self.path, "FULL")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                create(database)
+            elif version == old_journal.VERSION:
+                database.close()  # which leaves nothing beside the file
+                with closing(readable(self.path)) as converted:
+                    copy(converted, self.path)
+                database = _connected(self.path, "FULL")
         except sqlite3.Error as error:
             raise JournalError(str(self.path), f"unreadable ({error})", "a journal") from None
         return database
 
-    def _check_version(self, write: bool) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0 and write:
-            statements = [text for text in SCHEMA.split(";") if text.strip()]
-            version_is = f"PRAGMA user_version = {VERSION}"
-            self._commit((text, ()) for text in [*statements, version_is])
-        elif version != VERSION:
-            self._db.close()
-            age = "a newer" if version > VERSION else "an older"
-            expected = f"{VERSION}: {age} auxnas wrote it and can read it"
-            raise JournalError(str(self.path), f"journal version {version}", expected)
+    def _open_second(self) -> sqlite3.Connection:
+        """The second file, made anew where it is not like the journal."""
+        path = self.path.with_name(BACKUP)
+        if _seal_in(path) != self._seal:
+            copy(self._db, path)
+        return _connected(path, "NORMAL")
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes both files."""
         self._db.close()
+        if self._second is not None:
+            self._second.close()
 
     def __enter__(self) -> Journal:
         return self
@@ -103,36 +114,41 @@ class Journal:
 
     # Writing ------------------------------------------------------------------------
 
-    def _write(self, statements: Iterable[Statement], backup: bool = True) -> None:
-        """All statements in one transaction, or none; each changes one row.
-
-        What follows from what the backup has already, it need not have at once.
-        """
-        self._commit(statements, rows=1)
-        if backup:
-            self._back_up()
-
-    def _commit(self, statements: Iterable[Statement], rows: int | None = None) -> None:
-        """All statements in one transaction, or none.
+    def _write(self, *rows: Row, check: Callable[[], None] = lambda: None) -> None:
+        """Writes all rows in one transaction, or none; to the journal first.
 
         Raises:
-            JournalError: when the file cannot be written, for example on a full disk, or a
-                statement changes another number of rows.
+            JournalError: when a file cannot be written, for example on a full disk.
         """
+        before = self._seal
+        self._seal = self._commit(self._db, rows, check)
+        if self._second and self._follows:  # else it would lack what it could not take before
+            self._follows = False
+            self._commit(self._second, rows, lambda: None, before)
+            self._follows = True
+
+    def _commit(
+        self,
+        database: sqlite3.Connection,
+        rows: Sequence[Row],
+        check: Callable[[], None],
+        seal: Seal | None = None,
+    ) -> Seal:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for statement, values in statements:
-                changed = self._db.execute(statement, values).rowcount
-                if rows is not None and changed != rows:
-                    raise JournalError(str(self.path), "a trial that has ended", "a pending one")
-            self._db.execute("COMMIT")
+            database.execute("BEGIN IMMEDIATE")
+            check()
+            after = sealed(database, seal or self._seal, rows)
+            database.execute("COMMIT")
         except sqlite3.IntegrityError:
             raise
+        except OverflowError as error:
+            raise JournalError(str(self.path), str(error), "integers of 64 bits") from None
         except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
         finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+        return after
 
     def _unwritable(self, error: Exception) -> JournalError:
         damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGE
@@ -140,62 +156,98 @@ class Journal:
         expected += ": what has ended is kept, and nassearch resume goes on from it"
         return JournalError(str(self.path), f"cannot be written ({error})", expected)
 
-    def _back_up(self) -> None:
-        """Copies the journal to its second file, which changes from one whole copy to the next."""
-        backup = self.path.with_name(BACKUP)
-        part = backup.with_suffix(".part")
+    def _refuse_ended(self, number: int) -> None:
+        select = "SELECT state FROM trials WHERE number = ?"
+        if self._db.execute(select, (number,)).fetchone() != (PENDING,):
+            raise JournalError(str(self.path), "a trial that has ended", "a pending one")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Lets what is wrong in a row name the file."""
         try:
-            part.unlink(missing_ok=True)
-            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
-                copy.execute("PRAGMA synchronous = OFF")
-                self._db.backup(copy)
-            os.replace(part, backup)
-        except (sqlite3.Error, OSError) as error:
-            part.unlink(missing_ok=True)
-            raise self._unwritable(error) from error
+            yield
+        except (RowError, sqlite3.Error, UnicodeError) as error:
+            expected = f"a journal, or a sound backup as {BACKUP}"
+            raise JournalError(str(self.path), f"damaged: {error}", expected) from None
 
     # What the run is ----------------------------------------------------------------
 
     def meta(self) -> dict[str, Any]:
         """What is known of the run: settings, data, encoder."""
-        rows = self._db.execute("SELECT name, value FROM meta")
-        return {name: json.loads(value) for name, value in rows}
+        with self._reading():
+            rows = self._db.execute("SELECT name, value FROM meta")
+            found = {name: load(f"table meta, row {name}", text, object) for name, text in rows}
+            if not isinstance(found.get("settings", {}), dict):
+                raise RowError("table meta, row settings: no settings")
+            return found
 
     def set_meta(self, values: Mapping[str, Any]) -> None:
         """Stores what is known of the run."""
-        insert = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
-        self._write((insert, (name, dump(value))) for name, value in values.items())
+        self._write(*(Row("meta", (name, dump(v)), replaces=True) for name, v in values.items()))
 
     def begin_session(self, environment: Mapping[str, Any], seconds: float) -> None:
         """Notes that a process goes on with the run, ``seconds`` after it was started."""
-        insert = "INSERT INTO sessions (environment, seconds) VALUES (?, ?)"
-        self._write([(insert, (dump(environment), seconds))])
+        self._write(Row("sessions", (self._count("sessions") + 1, dump(environment), seconds)))
 
     def sessions(self) -> list[Session]:
         """Every process's share, in order."""
-        rows = self._db.execute("SELECT environment, seconds FROM sessions ORDER BY number")
-        return [Session(json.loads(environment), seconds) for environment, seconds in rows]
+        with self._reading():
+            rows = self._db.execute("SELECT * FROM sessions ORDER BY number")
+            return [
+                Session(load(f"table sessions, row {number}: environment", text), seconds)
+                for number, text, seconds, _ in rows
+            ]
+
+    def _count(self, table: str) -> int:
+        return self._seal.heads.get(table, (0, 0))[0]
 
     # What it has done ---------------------------------------------------------------
 
     def trials(self) -> list[Trial]:
         """All trials in order."""
-        return schema.read_trials(self._db)
+        with self._reading():
+            return schema.read_trials(self._db)
 
     def rejections(self) -> list[Rejection]:
         """What was proposed and over a limit, in order."""
-        rows = self._db.execute('SELECT genotype, "limit", detail FROM rejections ORDER BY number')
-        return [Rejection(parse(genotype).genotype, *rest) for genotype, *rest in rows]
+        with self._reading():
+            rows = self._db.execute("SELECT * FROM rejections ORDER BY number")
+            return [
+                Rejection(schema.load_genotype(f"table rejections, row {number}", text), *rest)
+                for number, text, *rest, _ in rows
+            ]
 
-    def searcher_state(self) -> dict[str, Any] | None:
-        """The searcher's last state; None before the first proposal."""
-        row = self._db.execute("SELECT state FROM searcher").fetchone()
-        return None if row is None else json.loads(row[0])
+    def searcher(self) -> Snapshot | None:
+        """The searcher as it was stored last; None where it never was."""
+        with self._reading():
+            return schema.read_searcher(self._db)
+
+    def stored_searcher(self) -> tuple[int, int]:
+        """How many trials there were when the searcher was stored last, and its bytes."""
+        row = self._db.execute("SELECT trials, length(state) FROM searcher").fetchone()
+        return row or (0, 0)
+
+    def asks(self, first: int = 0) -> dict[int, list[int]]:
+        """How many genotypes were asked for, one number each time, by batch from ``first`` on."""
+        with self._reading():
+            rows = self._db.execute("SELECT number, asks FROM batches WHERE number >= ?", (first,))
+            return {number: load(f"table batches, row {number}", t, list) for number, t in rows}
+
+    def updates(self, after: int = 0) -> list[dict[str, Any]]:
+        """How each of the searcher's updates went, those ``after`` the first so many."""
+        with self._reading():
+            select = "SELECT number, figures FROM updates WHERE number > ? ORDER BY number"
+            rows = self._db.execute(select, (after,))
+            return [schema.load_figures(f"table updates, row {n}", text) for n, text in rows]
+
+    def remember(self, searcher: Snapshot) -> None:
+        """Stores the searcher as it is."""
+        self._write(schema.remembered(searcher))
 
     def propose(
         self,
         trials: Sequence[Trial],
-        searcher: Mapping[str, Any],
+        asks: Sequence[int] = (),
         rejections: Sequence[Rejection] = (),
         seconds: float | None = None,
     ) -> None:
@@ -203,32 +255,69 @@ class Journal:
 
         Args:
             trials: the batch.
-            searcher: the searcher's state behind it.
+            asks: how many genotypes the searcher was asked for, each time.
             rejections: what was proposed on the way and is over a limit.
             seconds: how long the session has been going on.
         """
-        statements = [*schema.propose(trials, rejections), schema.remember(searcher)]
-        self._write([*statements, *_spent(seconds)], backup=False)
+        rows = schema.proposed(trials, rejections, self._count("rejections") + 1)
+        rows += [Row("batches", (trials[0].batch, dump(list(asks))))] if trials else []
+        self._write(*rows, *self._spent(seconds))
 
     def finish(
-        self, trial: Trial, searcher: Mapping[str, Any] | None = None, seconds: float | None = None
+        self,
+        trial: Trial,
+        searcher: Snapshot | None = None,
+        seconds: float | None = None,
+        update: Mapping[str, float] | None = None,
     ) -> None:
         """Stores how a pending trial ended.
 
         Args:
             trial: as it ended.
-            searcher: the searcher's state, if it learnt from it.
+            searcher: as it is then, where it is to be stored.
             seconds: how long the session has been going on.
+            update: how the searcher's update went, if it made one.
         """
-        statements = schema.finish(trial)
+        rows = schema.finished(trial)
+        if update is not None:
+            rows.append(Row("updates", (self._count("updates") + 1, dump(dict(update)))))
         if searcher is not None:
-            statements.append(schema.remember(searcher))
-        self._write([*statements, *_spent(seconds)])
+            rows.append(schema.remembered(searcher))
+        rows += self._spent(seconds)
+        self._write(*rows, check=lambda: self._refuse_ended(trial.number))
 
     def spend(self, seconds: float) -> None:
         """Stores how long the session has been going on."""
-        self._write(_spent(seconds), backup=False)
+        self._write(*self._spent(seconds))
+
+    def _spent(self, seconds: float | None) -> list[Row]:
+        if seconds is None:
+            return []
+        select = "SELECT number, environment FROM sessions WHERE number = ?"
+        latest = self._db.execute(select, (self._count("sessions"),)).fetchone()
+        return [Row("sessions", (*latest, seconds), replaces=True)]
 
 
-def _spent(seconds: float | None) -> list[Statement]:
-    return [] if seconds is None else [schema.spend(seconds)]
+def _connected(path: Path, synchronous: str) -> sqlite3.Connection:
+    """A connection that writes through a log beside the file."""
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute(f"PRAGMA page_size = {schema.PAGE}")  # of a new one
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _seal_in(path: Path) -> Seal | None:
+    """The seal of a database; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            return seal_of(database)
+    except (sqlite3.Error, ValueError, TypeError, AttributeError):
+        return None

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from auxnas.genotype import Genotype
 from auxnas.search.config import LimitSettings
 from auxnas.search.errors import SearchError
 from auxnas.search.limits import excess, least
 from auxnas.search.progress import Display, Silent
-from auxnas.search.searchers import Searcher
 from auxnas.search.trials import Figures, Rejection
+
+
+class Proposer(Protocol):
+    """Proposes genotypes: a searcher, or what stands for one."""
+
+    def ask(self, count: int) -> list[Genotype]:
+        """The next ``count`` genotypes to try."""
+
 
 Measure = Callable[[Genotype], Figures | None]
 """What a genotype's network costs; None where it cannot be built."""
@@ -26,7 +34,7 @@ _SAID_FIRST = 20
 
 
 def draw(
-    searcher: Searcher,
+    searcher: Proposer,
     count: int,
     measure: Measure,
     limits: LimitSettings,

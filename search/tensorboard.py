@@ -62,13 +62,9 @@ def logged(
         yield watcher
         return
 
-    def updates() -> Updates:
-        found: Updates = (journal.searcher_state() or {}).get("updates", [])
-        return found
-
     search = settings.search
     p = partial(proceed_probability, search.proceed, search.proceed_half_life)
-    with Board(folder / FOLDER, journal.trials(), updates, p, watcher) as board:
+    with Board(folder / FOLDER, journal.trials(), journal.updates, p, watcher) as board:
         yield board
 
 
@@ -78,7 +74,7 @@ class Board:
     Args:
         folder: where to; event files of earlier sessions are replaced.
         trials: those of earlier sessions.
-        updates: the controller's so far; empty for a searcher without one.
+        updates: the controller's so far, after the first so many; none of a searcher without one.
         proceed: p at a trial's number, from 0.
         watcher: the other one.
     """
@@ -87,7 +83,7 @@ class Board:
         self,
         folder: Path,
         trials: list[Trial],
-        updates: Callable[[], Updates],
+        updates: Callable[[int], Updates],
         proceed: Callable[[int], float],
         watcher: Watcher,
     ) -> None:
@@ -120,7 +116,7 @@ class Board:
         while self._written < len(trials) and trials[self._written].state != PENDING:
             self._trial(trials[self._written])
             self._written += 1
-        for update in self._updates()[self._learnt :]:
+        for update in self._updates(self._learnt):
             figures = {f"controller/{name}": v for name, v in update.items() if name != "told"}
             self._write(figures, int(update["told"]))
             self._learnt += 1

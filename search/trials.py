@@ -13,6 +13,8 @@ PENDING, COMPLETE, STOPPED, REUSED, FAILED = "pending", "complete", "stopped", "
 """States of a trial: proposed; through both stages; ended after the first; isomorphic to
 an earlier trial, whose reward it shares; failed for a typed reason."""
 
+STATES = (PENDING, COMPLETE, STOPPED, REUSED, FAILED)
+
 SCORED = (COMPLETE, STOPPED)
 """States of a trial that was trained and scored itself."""
 

@@ -84,7 +84,7 @@ def read_run(folder: Path) -> Run:
         JournalError: when there is none, or its journal cannot be read.
     """
     with Journal(folder) as journal, journal.snapshot():
-        meta, state = journal.meta(), journal.searcher_state() or {}
+        meta = journal.meta()
         return Run(
             folder=folder,
             label=str(meta.get("settings", {}).get("search", {}).get("searcher", folder.name)),
@@ -92,7 +92,7 @@ def read_run(folder: Path) -> Run:
             trials=journal.trials(),
             rejections=journal.rejections(),
             sessions=journal.sessions(),
-            updates=state.get("updates", []),
+            updates=journal.updates(),
             writer=holder(folder),
             salvaged=journal.salvaged,
         )

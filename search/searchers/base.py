@@ -20,14 +20,20 @@ class Searcher(Protocol):
     After ``ask(n)`` and the ``tell`` of that batch come the next ``ask`` and so on. Where
     proposals are over a limit, more of them are asked for before the batch is told; of
     those over the limit nothing is told. The state holds everything that the future
-    depends on: a searcher restored to it proposes what the other one would have.
+    depends on: a searcher restored to it proposes what the other one would have. It is
+    deterministic: the same calls bring the same state to the same one.
     """
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` genotypes to try."""
 
-    def tell(self, trials: Sequence[Trial]) -> None:
-        """Learns from a batch: its trials with a reward, in order. Failed ones are left out."""
+    def tell(self, trials: Sequence[Trial]) -> Mapping[str, float] | None:
+        """Learns from a batch: its trials with a reward, in order. Failed ones are left out.
+
+        Returns:
+            Figures of the update that it made, for reports: ``told``, how many trials it had
+            been told of, and its own; None when it made none.
+        """
 
     def state(self) -> State:
         """Everything that future proposals depend on, as plain JSON data."""

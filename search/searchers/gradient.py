@@ -54,24 +54,30 @@ class PolicySearcher(ABC):
         self._baseline = Baseline(settings.baseline_decay)
         self._gathered: list[tuple[tuple[int, ...], float]] = []
         self._told = 0
-        self._updates: list[dict[str, float]] = []
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` samples."""
         tokens = self._policy.sample(count, self._rng)
         return [self._space.genotype(row) for row in tokens.tolist()]
 
-    def tell(self, trials: Sequence[Trial]) -> None:
-        """Gathers a batch, and learns when there are enough sequences."""
+    def tell(self, trials: Sequence[Trial]) -> dict[str, float] | None:
+        """Gathers a batch, and learns when there are enough sequences.
+
+        Returns:
+            Of an update: how many trials had been told, the baseline, and the searcher's
+            diagnostics, among them the entropy of a sequence in nats.
+        """
         for trial in trials:
             reward = rewarded(trial)
             self._baseline.add(reward)
             self._gathered.append((trial.genotype.tokens, reward))
         self._told += len(trials)
-        if len(self._gathered) >= self._settings.update_every:
-            tokens, rewards = zip(*self._gathered, strict=True)
-            self._gathered.clear()
-            self._update(np.array(tokens, np.int64), self._advantages(rewards))
+        if len(self._gathered) < self._settings.update_every:
+            return None
+        tokens, rewards = zip(*self._gathered, strict=True)
+        self._gathered.clear()
+        figures = self._learn(np.array(tokens, np.int64), self._advantages(rewards))
+        return {"told": self._told, "baseline": self._baseline.mean, **figures}
 
     def _advantages(self, rewards: Sequence[float]) -> Array:
         """Advantages over the baseline: (N,) float32."""
@@ -79,11 +85,6 @@ class PolicySearcher(ABC):
         if self._settings.norm_adv:
             found = (found - found.mean()) / (found.std() + 1e-8)
         return found.astype(np.float32)
-
-    def _update(self, tokens: Array, advantages: Array) -> None:
-        """Learns, and keeps what a report wants to know of it."""
-        known = {"told": self._told, "baseline": self._baseline.mean}
-        self._updates.append({**known, **self._learn(tokens, advantages)})
 
     @abstractmethod
     def _learn(self, tokens: Array, advantages: Array) -> dict[str, float]:
@@ -96,18 +97,13 @@ class PolicySearcher(ABC):
         return self._policy.update(tokens, weigh, step)
 
     def state(self) -> State:
-        """Policy with its optimiser, generator, baseline, and what waits for an update.
-
-        ``updates`` has a row for each update: how many trials had been told, the baseline,
-        and the searcher's diagnostics, among them the entropy of a sequence in nats.
-        """
+        """Policy with its optimiser, generator, baseline, and what waits for an update."""
         return {
             "policy": {name: packed(value) for name, value in self._policy.state().items()},
             "rng": self._rng.bit_generator.state,
             "baseline": [self._baseline.mean, self._baseline.weight],
             "gathered": [[list(tokens), reward] for tokens, reward in self._gathered],
             "told": self._told,
-            "updates": list(self._updates),
         }
 
     def restore(self, state: State) -> None:
@@ -117,7 +113,6 @@ class PolicySearcher(ABC):
         self._baseline.mean, self._baseline.weight = state["baseline"]
         self._gathered = [(tuple(tokens), reward) for tokens, reward in state["gathered"]]
         self._told = state["told"]
-        self._updates = list(state["updates"])
 
 
 class ReinforceSearcher(PolicySearcher):

@@ -6,7 +6,7 @@ from contextlib import closing
 from auxnas.search.journal import Journal
 from auxnas.search.rescue import NAME
 
-COMPARED = ("meta", "searcher", "trials", "stages", "rejections")
+COMPARED = ("meta", "searcher", "batches", "updates", "trials", "stages", "rejections")
 """The tables that are the same whenever seed and settings are."""
 
 

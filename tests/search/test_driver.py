@@ -123,7 +123,7 @@ def test_the_comparison_sees_a_searcher_that_is_not_restored(tmp_path, driver_of
 
     expected = whole(tmp_path, driver_of)
     folder = tmp_path / "cut"
-    assert not cut(folder, driver_of, outcome_of, Clock(30))
+    assert not cut(folder, driver_of, outcome_of, Clock(60))
     with Journal(folder, write=True) as journal:
         driver_of(journal, searcher=Forgetful(SPACE, 0)).run(Until(10))
     assert contents(folder) != expected

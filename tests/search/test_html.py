@@ -184,10 +184,12 @@ def run_of(tmp_path):
                 replace(t, state=PENDING, stages=(), reward=None, failure=None) for t in trials
             ]
             if trials:
-                journal.propose(begun, {}, rejections)
+                journal.propose(begun, (), rejections)
+            left = list(updates)
             for trial in trials:
                 if trial.state != PENDING:
-                    journal.finish(trial, {"updates": list(updates)}, 3600.0)
+                    journal.finish(trial, None, 3600.0, left.pop(0) if left else None)
+            assert not left
         return folder
 
     return make

@@ -9,8 +9,8 @@ import pytest
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError
 from auxnas.search.journal import Journal, Session
-from auxnas.search.rescue import NAME, mend
-from auxnas.search.schema import VERSION
+from auxnas.search.rescue import BACKUP, NAME, mend
+from auxnas.search.schema import VERSION, Snapshot
 from auxnas.search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
 
@@ -28,11 +28,17 @@ def ended(number, reward=0.5):
     return replace(pending(number), state=COMPLETE, stages=stages, reward=reward)
 
 
+def told(number):
+    """A searcher that remembers a trial."""
+    return Snapshot(1, 1, 3, {"told": number})
+
+
 @pytest.fixture
 def folder(tmp_path):
     with Journal(tmp_path, write=True) as journal:
         journal.set_meta({"settings": {"seed": 3}})
-        journal.propose([pending(n) for n in range(3)], {"asked": 1})
+        journal.remember(Snapshot(0, 0, 0, {"asked": 1}))
+        journal.propose([pending(n) for n in range(3)], [2, 1])
     return tmp_path
 
 
@@ -44,12 +50,16 @@ def test_keeps_what_it_is_given(folder):
     ]
     with Journal(folder, write=True) as journal:
         for trial in trials:
-            journal.finish(trial, {"told": trial.number})
+            journal.finish(trial, told(trial.number), update={"told": trial.number})
     with Journal(folder) as journal:
         assert journal.trials() == trials
         assert [trial.latency for trial in journal.trials()] == [None, 1.25, 2.5]
         assert journal.trials()[0].seconds == 4.0
-        assert journal.searcher_state() == {"told": 2}
+        assert journal.searcher() == told(2)
+        assert journal.updates() == [{"told": 0}, {"told": 1}, {"told": 2}]
+        assert journal.updates(after=2) == [{"told": 2}]
+        assert journal.asks() == {0: [2, 1]}
+        assert journal.asks(1) == {}
         assert journal.meta() == {"settings": {"seed": 3}}
 
 
@@ -61,7 +71,7 @@ def test_sessions_and_rejections(folder):
         journal.begin_session({"host": "a"}, 1.0)
         journal.finish(ended(0), seconds=7.5)
         journal.begin_session({"host": "b"}, 2.0)
-        journal.propose([pending(3, 1)], {}, rejected)
+        journal.propose([pending(3, 1)], [1], rejected)
     with Journal(folder) as journal:
         assert journal.sessions() == [Session({"host": "a"}, 7.5), Session({"host": "b"}, 2.0)]
         assert journal.rejections() == rejected
@@ -71,10 +81,10 @@ def test_result_and_searcher_state_stand_or_fall_together(folder):
     with Journal(folder, write=True) as journal:
         before = contents(folder)
         with pytest.raises(TypeError):
-            journal.finish(ended(0), {"state": object()})
+            journal.finish(ended(0), Snapshot(1, 1, 3, {"state": object()}))
         twice = replace(ended(0), stages=(Stage(0.1, {}), Stage(float("nan"), {})))
         with pytest.raises(sqlite3.IntegrityError):
-            journal.finish(twice, {"told": 1})  # SQLite stores NaN as NULL, which is refused
+            journal.finish(twice, told(1))  # SQLite stores NaN as NULL, which is refused
         assert contents(folder) == before
         journal.finish(ended(0))
         assert contents(folder) != before
@@ -83,18 +93,18 @@ def test_result_and_searcher_state_stand_or_fall_together(folder):
 def test_a_batch_is_proposed_whole_or_not_at_all(folder):
     with Journal(folder, write=True) as journal:
         with pytest.raises(sqlite3.IntegrityError):
-            journal.propose([pending(3, 1), pending(0, 1)], {"asked": 2})
+            journal.propose([pending(3, 1), pending(0, 1)], [9])
         assert [trial.number for trial in journal.trials()] == [0, 1, 2]
-        assert journal.searcher_state() == {"asked": 1}
+        assert journal.asks() == {0: [2, 1]}
 
 
 def test_an_ended_trial_cannot_end_again(folder):
     with Journal(folder, write=True) as journal:
         journal.finish(ended(0, 0.5))
         with pytest.raises(JournalError, match="a trial that has ended, expected a pending one"):
-            journal.finish(ended(0, 0.9), {"told": 9})
+            journal.finish(ended(0, 0.9), told(9))
         assert journal.trials()[0].reward == 0.5
-        assert journal.searcher_state() == {"asked": 1}
+        assert journal.searcher() == Snapshot(0, 0, 0, {"asked": 1})
 
 
 def test_contents_leave_timings_out_and_nothing_else(tmp_path):
@@ -103,7 +113,7 @@ def test_contents_leave_timings_out_and_nothing_else(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         with Journal(folder, write=True) as journal:
-            journal.propose([pending(0)], {})
+            journal.propose([pending(0)])
             stages = (Stage(reward, {}, seconds),)
             journal.finish(replace(ended(0, reward), stages=stages))
         found.append(contents(folder))
@@ -133,12 +143,14 @@ def test_a_missing_one_says_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("version", "age"), [(VERSION + 1, "a newer"), (VERSION - 1, "an older")])
+@pytest.mark.parametrize(("version", "age"), [(VERSION + 1, "a newer"), (1, "an older")])
 def test_one_of_another_version_is_refused_and_left_alone(folder, version, age):
-    with sqlite3.connect(folder / NAME) as database:
-        database.execute(f"PRAGMA user_version = {version}")
-    database.close()
-    assert mend(folder) is None
+    for name in (NAME, BACKUP):
+        with sqlite3.connect(folder / name) as database:
+            database.execute(f"PRAGMA user_version = {version}")
+        database.close()
+    with pytest.raises(JournalError, match=f"journal version {version}, .*: {age} auxnas"):
+        mend(folder)
     for write in (False, True):
         with pytest.raises(JournalError, match=f"journal version {version}, .*: {age} auxnas"):
             Journal(folder, write)
@@ -169,6 +181,6 @@ def test_genotypes_of_other_spaces_come_back(tmp_path):
     space = SearchSpace(encoder_outputs=3, blocks=2, branches=1)
     genotype = space.genotype([0] * len(space.layout))
     with Journal(tmp_path, write=True) as journal:
-        journal.propose([Trial(0, 0, genotype, genotype.key(), 1)], {})
+        journal.propose([Trial(0, 0, genotype, genotype.key(), 1)])
         assert journal.trials()[0].genotype == genotype
         assert journal.trials()[0].genotype.space == space

@@ -66,7 +66,7 @@ def whole_of(place_of):
             assert give(place, where=kind) == 0
             counts[kind] = int((place.folder / "moments").read_text())
         with Journal(place.folder) as journal:
-            assert journal.searcher_state()["updates"], "a policy that has not learnt proves little"
+            assert journal.updates(), "a policy that has not learnt proves little"
         return place, counts
 
     return make

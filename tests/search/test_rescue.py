@@ -17,6 +17,7 @@ from auxnas.search.progress import Silent
 from auxnas.search.rescue import BACKUP, DAMAGED, NAME, mend
 from auxnas.search.resolving import nested, resolve
 from auxnas.search.run import execute
+from auxnas.search.schema import PAGE
 from auxnas.search.status import status
 from auxnas.search.trials import PENDING
 from auxnas.search.watch import Watch
@@ -114,16 +115,16 @@ def test_a_lost_journal_comes_back_from_its_backup(copy_of, runs):
 def test_the_backup_is_the_journal_after_every_trial(copy_of):
     place = copy_of("half")
     with Journal(place.folder) as journal:
-        expected = journal.trials(), journal.meta(), journal.searcher_state()
-    shutil.copyfile(place.folder / BACKUP, place.folder / NAME)
-    (place.folder / f"{NAME}-wal").unlink()
+        expected = journal.trials(), journal.meta(), journal.searcher(), journal.updates()
+    for path in (place.folder / NAME, place.folder / f"{NAME}-wal"):
+        path.unlink()
     with Journal(place.folder) as journal:
-        assert (journal.trials(), journal.meta(), journal.searcher_state()) == expected
+        assert journal.salvaged
+        found = journal.trials(), journal.meta(), journal.searcher(), journal.updates()
+    assert found == expected
 
 
-def test_proposals_that_the_backup_lacks_are_made_again(
-    runs, tmp_path, module_place_of, monkeypatch
-):
+def test_proposals_come_back_from_the_backup(runs, tmp_path, module_place_of, monkeypatch):
     place, inner = module_place_of(tmp_path / "run"), Watch.started
 
     def interrupted(watch, trial):
@@ -137,7 +138,7 @@ def test_proposals_that_the_backup_lacks_are_made_again(
             execute(place)
     (place.folder / NAME).unlink()
     with Journal(place.folder) as journal:
-        assert len(journal.trials()) == 2
+        assert [trial.state == PENDING for trial in journal.trials()] == [False] * 2 + [True] * 2
     execute(place)
     assert contents(place.folder) == contents(runs / "whole")
 
@@ -173,7 +174,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
 ):
     """``max_page_count`` makes SQLite say what it says on a full disk."""
     place, inner = module_place_of(tmp_path / "run"), Journal._open
-    pages = (runs / "whole" / NAME).stat().st_size // 4096 - missing
+    pages = (runs / "whole" / NAME).stat().st_size // PAGE - missing
 
     def limited(self):
         database = inner(self)

@@ -46,13 +46,15 @@ def share_of_zeros(genotype):
     return genotype.tokens.count(0) / CHOICES
 
 
-def rewards_of(searcher, batches, count=4):
-    """What a searcher gets for its proposals, batch by batch."""
+def rewards_of(searcher, batches, count=4, updates=None):
+    """What a searcher gets for its proposals, batch by batch; its updates go to ``updates``."""
     found = []
     for _ in range(batches):
         genotypes = searcher.ask(count)
         found.append([share_of_zeros(genotype) for genotype in genotypes])
-        searcher.tell(told(genotypes, found[-1]))
+        update = searcher.tell(told(genotypes, found[-1]))
+        if updates is not None and update is not None:
+            updates.append(update)
     return np.array(found)
 
 
@@ -131,15 +133,16 @@ def test_the_entropy_bonus_keeps_choices_open():
     ends = []
     for bonus in (0.0, 1.0):
         searcher = searcher_of(PpoSearcher, rate=0.1, ent_coef=bonus)
-        rewards_of(searcher, 30)
-        ends.append(searcher.state()["updates"][-1]["entropy"])
+        updates = []
+        rewards_of(searcher, 30, updates=updates)
+        ends.append(updates[-1]["entropy"])
     assert ends[0] < ends[1] - 3
 
 
 def test_diagnostics_of_each_update():
     searcher = searcher_of(PpoSearcher, update_every=8)
-    rewards_of(searcher, 6)
-    updates = searcher.state()["updates"]
+    updates = []
+    rewards_of(searcher, 6, updates=updates)
     assert [update["told"] for update in updates] == [8, 16, 24]
     for update in updates:
         assert update["approx_kl"] > 0
@@ -149,8 +152,10 @@ def test_diagnostics_of_each_update():
 
 def test_a_policy_that_stands_still_has_moved_nowhere():
     searcher = searcher_of(PpoSearcher, rate=0.0)
-    rewards_of(searcher, 3)
-    for update in searcher.state()["updates"]:
+    updates = []
+    rewards_of(searcher, 3, updates=updates)
+    assert updates
+    for update in updates:
         assert (update["approx_kl"], update["clipfrac"]) == (0, 0)
 
 
@@ -276,7 +281,7 @@ def test_a_run_has_the_searcher_of_its_settings(place_of, name):
     whole = execute(place)
     assert len(whole) == 6
     with Journal(place.folder) as journal:
-        state = journal.searcher_state()
+        state = journal.searcher().state
     own = {"ppo": "policy", "reinforce": "policy", "random": "words", "evolution": "population"}
     assert own[name] in state
     execute(place_of("grown", search__searcher=name, trials=2))
