@@ -12,31 +12,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auxnas.search import old_journal, schema
+from auxnas.search import old_journal, reading, schema
 from auxnas.search.errors import JournalError
+from auxnas.search.reading import RowError
 from auxnas.search.rescue import BACKUP, NAME, copy, fault_of, hopeless, open_readable, readable
-from auxnas.search.schema import Row, RowError, Snapshot, dump, load
+from auxnas.search.schema import Row, Session, Snapshot, dump
 from auxnas.search.sealing import Seal, create, seal_of, sealed
 from auxnas.search.trials import PENDING, Rejection, Trial
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One process's share of a run.
-
-    Attributes:
-        environment: where it ran, and with which versions.
-        seconds: from its start to its end, or to the last thing that it wrote.
-    """
-
-    environment: Mapping[str, Any]
-    seconds: float
 
 
 class Journal:
@@ -175,11 +162,7 @@ class Journal:
     def meta(self) -> dict[str, Any]:
         """What is known of the run: settings, data, encoder."""
         with self._reading():
-            rows = self._db.execute("SELECT name, value FROM meta")
-            found = {name: load(f"table meta, row {name}", text, object) for name, text in rows}
-            if not isinstance(found.get("settings", {}), dict):
-                raise RowError("table meta, row settings: no settings")
-            return found
+            return reading.read_meta(self._db)
 
     def set_meta(self, values: Mapping[str, Any]) -> None:
         """Stores what is known of the run."""
@@ -192,11 +175,7 @@ class Journal:
     def sessions(self) -> list[Session]:
         """Every process's share, in order."""
         with self._reading():
-            rows = self._db.execute("SELECT * FROM sessions ORDER BY number")
-            return [
-                Session(load(f"table sessions, row {number}: environment", text), seconds)
-                for number, text, seconds, _ in rows
-            ]
+            return reading.read_sessions(self._db)
 
     def _count(self, table: str) -> int:
         return self._seal.heads.get(table, (0, 0))[0]
@@ -206,21 +185,17 @@ class Journal:
     def trials(self) -> list[Trial]:
         """All trials in order."""
         with self._reading():
-            return schema.read_trials(self._db)
+            return reading.read_trials(self._db)
 
     def rejections(self) -> list[Rejection]:
         """What was proposed and over a limit, in order."""
         with self._reading():
-            rows = self._db.execute("SELECT * FROM rejections ORDER BY number")
-            return [
-                Rejection(schema.load_genotype(f"table rejections, row {number}", text), *rest)
-                for number, text, *rest, _ in rows
-            ]
+            return reading.read_rejections(self._db)
 
     def searcher(self) -> Snapshot | None:
         """The searcher as it was stored last; None where it never was."""
         with self._reading():
-            return schema.read_searcher(self._db)
+            return reading.read_searcher(self._db)
 
     def stored_searcher(self) -> tuple[int, int]:
         """How many trials there were when the searcher was stored last, and its bytes."""
@@ -230,15 +205,12 @@ class Journal:
     def asks(self, first: int = 0) -> dict[int, list[int]]:
         """How many genotypes were asked for, one number each time, by batch from ``first`` on."""
         with self._reading():
-            rows = self._db.execute("SELECT number, asks FROM batches WHERE number >= ?", (first,))
-            return {number: load(f"table batches, row {number}", t, list) for number, t in rows}
+            return reading.read_asks(self._db, first)
 
     def updates(self, after: int = 0) -> list[dict[str, Any]]:
         """How each of the searcher's updates went, those ``after`` the first so many."""
         with self._reading():
-            select = "SELECT number, figures FROM updates WHERE number > ? ORDER BY number"
-            rows = self._db.execute(select, (after,))
-            return [schema.load_figures(f"table updates, row {n}", text) for n, text in rows]
+            return reading.read_updates(self._db, after)
 
     def remember(self, searcher: Snapshot) -> None:
         """Stores the searcher as it is."""

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from auxnas.search import schema
-from auxnas.search.schema import Row, RowError, Snapshot, dump, load
+from auxnas.search.reading import RowError, load, read_all
+from auxnas.search.schema import Row, Snapshot, dump
 from auxnas.search.sealing import (
     EMPTY,
     Declared,
@@ -52,7 +53,8 @@ CREATE TABLE sessions (
 );
 """
 
-_COPIED = ("meta", "trials", "stages", "rejections", "timings", "latencies", "sessions")
+COPIED = ("meta", "trials", "stages", "rejections", "timings", "latencies", "sessions")
+"""Tables whose rows stay as they are."""
 
 
 @cache
@@ -74,7 +76,7 @@ def converted(old: sqlite3.Connection) -> sqlite3.Connection:
         new.execute("BEGIN")
         sealed(new, EMPTY, [*_rows(old), *_searcher(old)])
         new.execute("COMMIT")
-        schema.read_trials(new)
+        read_all(new)
     except BaseException:
         new.close()
         raise
@@ -83,7 +85,7 @@ def converted(old: sqlite3.Connection) -> sqlite3.Connection:
 
 def _rows(old: sqlite3.Connection) -> Iterator[Row]:
     """The rows that have stayed as they were."""
-    for table in _COPIED:
+    for table in COPIED:
         known = columns_of(old, table)
         for row in old.execute(f"SELECT * FROM {table} ORDER BY 1"):
             fault = ill_typed(known, row)

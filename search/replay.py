@@ -54,7 +54,8 @@ def restore(
     if kept is None:
         kept = Snapshot(0, 0, 0, searcher.state())
         journal.remember(kept)
-    _restore(searcher, kept, journal.path)
+    else:
+        _restore(searcher, kept, journal.path)
     asks, same = journal.asks(kept.asked), True
     batches = groupby(trials, key=lambda trial: trial.batch)
     for batch, members in ((b, list(found)) for b, found in batches if b >= kept.told):

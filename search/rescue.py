@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 from auxnas.search import old_journal
 from auxnas.search.errors import JournalError
-from auxnas.search.schema import VERSION, RowError
+from auxnas.search.reading import RowError
+from auxnas.search.schema import VERSION
 from auxnas.search.sealing import Declared, broken_seal, seal_of, tables, tables_of
 
 NAME = "journal.sqlite"
@@ -109,7 +110,7 @@ def _transactions(path: Path) -> int:
 def fault_of(path: Path) -> str | None:
     """Why the database in ``path`` cannot be used; None when it can."""
     if not path.is_file():
-        return "missing"
+        return "no file" if path.exists() else "missing"
     try:
         with closing(_connect(path)) as database:
             return _fault(database, path.stat().st_size)
@@ -183,6 +184,7 @@ def _connect_in_place(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(uri, uri=True, isolation_level=None)
     try:
         database.execute("PRAGMA trusted_schema = OFF")
+        database.text_factory = _text
         database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except BaseException:
         database.close()
@@ -190,8 +192,14 @@ def _connect_in_place(path: Path) -> sqlite3.Connection:
     return database
 
 
+def _text(data: bytes) -> str:
+    """Text that need not be UTF-8: a check of rows then names the one where it is not."""
+    return data.decode("utf-8", "surrogateescape")
+
+
 def _in_memory(path: Path) -> sqlite3.Connection:
     memory = sqlite3.connect(":memory:", isolation_level=None)
+    memory.text_factory = _text
     try:
         with closing(sqlite3.connect(path)) as database:
             database.backup(memory)

@@ -1,4 +1,4 @@
-"""The tables of a journal, and what of them makes a trial.
+"""The tables of a journal, and the rows that are written into them.
 
 Every row ends with a digest of its table and values; see ``search.sealing``. No table has an
 index beside it, so that a file is nothing but rows.
@@ -7,15 +7,13 @@ index beside it, so that a file is nothing but rows.
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auxnas.genotype import parse, to_json
-from auxnas.genotype.errors import GenotypeError
-from auxnas.search.trials import STATES, Failure, Rejection, Stage, Trial
+from auxnas.genotype import to_json
+from auxnas.search.trials import Rejection, Trial
 
 VERSION = 3
 PAGE = 1024
@@ -61,9 +59,6 @@ CREATE TABLE sessions (
 );
 """
 
-_LARGEST_STATE = 1 << 28
-"""Bytes of a searcher's state in JSON at most: 100 times the largest of ours."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -78,6 +73,19 @@ class Row:
     table: str
     values: Sequence[Any]
     replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process's share of a run.
+
+    Attributes:
+        environment: where it ran, and with which versions.
+        seconds: from its start to its end, or to the last thing that it wrote.
+    """
+
+    environment: Mapping[str, Any]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +105,9 @@ class Snapshot:
     state: Mapping[str, Any]
 
 
-class RowError(ValueError):
-    """A row of a journal says what no journal says; the message names it."""
-
-
 def dump(value: Any) -> str:
     """JSON that is the same for equal values."""
     return json.dumps(value, sort_keys=True)
-
-
-def load(place: str, text: str, kind: type = dict) -> Any:
-    """The JSON in a row.
-
-    Raises:
-        RowError: naming ``place``, when it is none or of another kind.
-    """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RowError(f"{place}: no JSON ({error})") from None
-    if not isinstance(value, kind):
-        raise RowError(f"{place}: {type(value).__name__}, expected {kind.__name__}")
-    return value
 
 
 def proposed(trials: Sequence[Trial], rejections: Iterable[Rejection], after: int) -> list[Row]:
@@ -157,84 +146,3 @@ def _values(trial: Trial) -> tuple[Any, ...]:
         trial.reward, trial.source, failure and failure.kind, failure and failure.detail,
         trial.parameters, trial.multiply_adds,
     )  # fmt: skip
-
-
-def read_searcher(database: sqlite3.Connection) -> Snapshot | None:
-    """The searcher as it was stored last; None where it never was.
-
-    Raises:
-        RowError: when it is not one.
-    """
-    row = database.execute("SELECT asked, told, trials, state FROM searcher").fetchone()
-    if row is None:
-        return None
-    asked, told, trials, packed = row
-    inflate = zlib.decompressobj()
-    try:
-        text = inflate.decompress(packed, _LARGEST_STATE).decode()
-    except (zlib.error, UnicodeError) as error:
-        raise RowError(f"table searcher, row 0: state: {error}") from None
-    return Snapshot(asked, told, trials, load("table searcher, row 0: state", text))
-
-
-def read_trials(database: sqlite3.Connection) -> list[Trial]:
-    """All trials in order, with their stages.
-
-    Raises:
-        RowError: naming the first row that is none.
-    """
-    stages: dict[int, list[Stage]] = {}
-    joined = (
-        "SELECT trial, stage, reward, metrics, seconds, batch_size FROM stages"
-        " JOIN timings USING (trial, stage) ORDER BY trial, stage"
-    )
-    for trial, stage, reward, metrics, *rest in database.execute(joined):
-        known = load_figures(f"table stages, row {trial}, {stage}: metrics", metrics)
-        stages.setdefault(trial, []).append(Stage(reward, known, *rest))
-    rows = database.execute(
-        "SELECT trials.*, milliseconds FROM trials"
-        " LEFT JOIN latencies ON trial = trials.number ORDER BY trials.number"
-    )
-    trials = [_trial(row, tuple(stages.get(row[0], ()))) for row in rows]
-    for number, trial in enumerate(trials):
-        if trial.number != number:
-            raise RowError(f"table trials: no row {number}")
-    return trials
-
-
-def load_figures(place: str, text: str) -> Any:
-    """Numbers by name.
-
-    Raises:
-        RowError: naming ``place``, when it has something else.
-    """
-    found = load(place, text)
-    for name, value in found.items():
-        if type(value) not in (int, float):
-            raise RowError(f"{place}: {name} is {value!r:.40}, expected a number")
-    return found
-
-
-def _trial(row: Sequence[Any], stages: tuple[Stage, ...]) -> Trial:
-    number, batch, genotype, key, seed, state, reward, source, kind, detail, *cost = row
-    if state not in STATES:
-        raise RowError(f"table trials, row {number}: state {state!r:.40}")
-    failure = None if kind is None else Failure(kind, detail)
-    found = load_genotype(f"table trials, row {number}: genotype", genotype)
-    parameters, multiply_adds, _, latency = cost
-    return Trial(
-        number, batch, found, key, seed, state, stages, reward, source, failure, parameters,
-        multiply_adds, latency,
-    )  # fmt: skip
-
-
-def load_genotype(place: str, text: str) -> Any:
-    """The genotype in a row.
-
-    Raises:
-        RowError: naming ``place``, when it is none.
-    """
-    try:
-        return parse(text).genotype
-    except (GenotypeError, RecursionError) as error:
-        raise RowError(f"{place}: {error}") from None

@@ -9,6 +9,7 @@ would be by a chain, but a row that is replaced costs one subtraction instead of
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -29,6 +30,8 @@ Declared = dict[str, tuple[str, str]]
 _PLAIN = {"INTEGER": int, "REAL": float}
 _STORED = {"INTEGER": int, "REAL": float, "TEXT": str, "BLOB": bytes}
 """What the values of a column are, by its declared type: made so, and found so."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What stands for a byte that is not UTF-8 in text that SQLite gives us."""
 _MODULUS = 1 << 128
 
 
@@ -229,6 +232,8 @@ def ill_typed(known: Sequence[Column], row: Sequence[Any]) -> str | None:
             continue
         if type(value) is not _STORED[column.kind]:
             return f"{column.name.strip(chr(34))} is {type(value).__name__}"
+        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+            return f"{column.name.strip(chr(34))} is not UTF-8"
     return None
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.search.errors import SettingsError
-from auxnas.search.journal import Journal, Session
+from auxnas.search.journal import Journal
 from auxnas.search.lock import holder
 from auxnas.search.resolving import resolve
+from auxnas.search.schema import Session
 from auxnas.search.trials import PENDING, SCORED, Rejection, Trial, best_of
 
 

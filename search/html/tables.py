@@ -12,10 +12,10 @@ from auxnas.search.config import Settings
 from auxnas.search.html import words
 from auxnas.search.html.runs import Run
 from auxnas.search.html.series import stage_times
-from auxnas.search.journal import Session
 from auxnas.search.pareto import COSTS, front
 from auxnas.search.progress import clock
 from auxnas.search.resolving import dotted
+from auxnas.search.schema import Session
 from auxnas.search.trials import COMPLETE, FAILED, REUSED, STOPPED, Trial
 
 

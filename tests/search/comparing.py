@@ -11,9 +11,11 @@ COMPARED = ("meta", "searcher", "batches", "updates", "trials", "stages", "rejec
 
 
 def contents(folder):
-    """All that a run's journal says, apart from timings: rows by table."""
+    """All that a run's journal says, apart from timings: rows by table, their digests apart."""
     with Journal(folder), closing(sqlite3.connect(folder / NAME)) as database:
         return {
-            table: sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
+            table: sorted(
+                (row[:-1] for row in database.execute(f"SELECT * FROM {table}")), key=repr
+            )
             for table in COMPARED
         }

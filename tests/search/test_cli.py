@@ -4,10 +4,9 @@ import errno
 import json
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,9 @@ from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit, load_weights
 from auxnas.genotype import read
 from auxnas.search.cache import cache_dir
-from auxnas.search.rescue import NAME
+from auxnas.search.journal import Journal
+from auxnas.search.schema import finished as rows_of
+from auxnas.search.trials import PENDING
 
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
@@ -348,8 +349,8 @@ def test_export_of_one_trial_with_and_without_weights(run, finished, tmp_path):
     result = run("export", folder, "--trial", 9, "--output", tmp_path)
     assert result.exit_code == 1
     assert result.stderr == f"error: {folder}:9: no such trial, expected best, or 1..4\n"
-    with closing(sqlite3.connect(folder / NAME)) as database, database:
-        database.execute("UPDATE trials SET state = 'pending' WHERE number = 3")
+    with Journal(folder, write=True) as journal:
+        journal._write(*rows_of(replace(journal.trials()[3], state=PENDING, stages=())))
     result = run("export", folder, "--trial", 4, "--output", tmp_path / "new")
     assert (
         result.stderr == f"error: {folder}:4: a trial that has not ended, expected one that has\n"

@@ -23,6 +23,7 @@ from auxnas.search.config import Settings
 from auxnas.search.journal import Journal
 from auxnas.search.lock import run_lock
 from auxnas.search.run import execute
+from auxnas.search.schema import Row, dump
 from auxnas.search.trials import (
     COMPLETE,
     FAILED,
@@ -185,11 +186,11 @@ def run_of(tmp_path):
             ]
             if trials:
                 journal.propose(begun, (), rejections)
-            left = list(updates)
             for trial in trials:
                 if trial.state != PENDING:
-                    journal.finish(trial, None, 3600.0, left.pop(0) if left else None)
-            assert not left
+                    journal.finish(trial, seconds=3600.0)
+            for number, update in enumerate(updates, 1):
+                journal._write(Row("updates", (number, dump(update))))
         return folder
 
     return make

@@ -8,9 +8,9 @@ import pytest
 
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError
-from auxnas.search.journal import Journal, Session
+from auxnas.search.journal import Journal
 from auxnas.search.rescue import BACKUP, NAME, mend
-from auxnas.search.schema import VERSION, Snapshot
+from auxnas.search.schema import VERSION, Session, Snapshot
 from auxnas.search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
 

@@ -107,9 +107,12 @@ def progress(folder):
 
 
 def test_killed_again_and_again(place_of, whole_of, null_reaper):
-    whole, _ = whole_of(null_reaper, NULL, ("transaction",))
+    whole, counts = whole_of(null_reaper, NULL, ("transaction",))
     cut, kills, rng = place_of("cut", **NULL), 0, random.Random(1)
-    while status := null_reaper(cut, where="transaction", last=rng.randrange(80, 160)):
+    total = counts["transaction"]
+    while status := null_reaper(
+        cut, where="transaction", last=rng.randrange(total // 4, total // 2)
+    ):
         assert status == -signal.SIGKILL
         kills += 1
         assert kills < 20

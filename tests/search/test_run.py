@@ -346,7 +346,7 @@ def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, 
             monkeypatch.setattr(Journal, "_commit", unwritable)
         raise Ended
 
-    def unwritable(self, statements, rows=None):
+    def unwritable(self, *given):
         raise JournalError("journal", "cannot be written", "room")
 
     now = [0.0]
