@@ -102,7 +102,11 @@ class Artefact:
         data = self.metadata
         mean, deviation = parse_normalisation(data["normalisation"], str(self.path))
         resize = bool(data.get("resize_output"))
-        return Interface(data["head"], resize, data["input_format"], mean, deviation)
+        try:
+            return Interface(data["head"], resize, data["input_format"], mean, deviation)
+        except CompilerError as error:
+            place = f"{self.path}: {error.place}"
+            raise CompilerError(place, error.found, error.expected) from None
 
     def refuse_larger(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
         """Refuses to run what takes more memory than a network may, before it is tried.

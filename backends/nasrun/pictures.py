@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from auxnas.genotype.console import atomic_write
+from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
 
@@ -74,7 +75,7 @@ def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:
         OSError: when it cannot be written.
     """
     font = ImageFont.load_default(size=16)
-    texts = [f"{index}  {name}" for index, name in enumerate(names)]
+    texts = [f"{index}  {inline(name)}" for index, name in enumerate(names)]
     width = 2 * _SWATCH + ceil(max(font.getlength(text) for text in texts)) + _GAP
     columns = ceil(len(texts) / _ROWS)
     rows = ceil(len(texts) / columns)

@@ -54,6 +54,7 @@ class Predictor:
         if others or first.name != "image" or len(first.shape) != 4:
             found = ", ".join(map(str, artefact.inputs))
             raise CompilerError(f"{artefact.path}: inputs", found, "one: image, of 4 axes")
+        _check_head(artefact, self.interface.head)
         axis = image_axis(artefact, first)
         height, width = first.shape[axis : axis + 2]
         self.fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
@@ -89,6 +90,21 @@ class Predictor:
         return (
             nearest(scores[0], size) if self.interface.head == "labels" else classify(scores, size)
         )
+
+
+def _check_head(artefact: Artefact, head: str) -> None:
+    """Refuses an output that is not what the metadata say comes out.
+
+    Raises:
+        CompilerError: naming it.
+    """
+    labels = head == "labels"
+    expected = "1 map of bytes" if labels else "maps of floats, one a class"
+    for each in artefact.outputs[:1]:
+        fits = (each.dtype == "uint8") if labels else each.dtype.startswith("float")
+        if not fits or len(each.shape) != 4 or (labels and each.shape[1] != 1):
+            place = f"{artefact.path}: output"
+            raise CompilerError(place, str(each), f"{expected}, since the head is {head}")
 
 
 def classes_of(artefact: Artefact) -> Classes:

@@ -124,7 +124,7 @@ def _quantisation(facts: Any) -> str:
             f" held-out photographs, in float {len(facts['layers_in_float'])} of"
             f" {facts['layers']} layers; ships {facts['precision']}"
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return str(facts or "")
 
 
@@ -142,7 +142,7 @@ def _difference(found: Any) -> str:
         if difference.max_absolute is None or difference.mean_absolute is None:
             return text
         numbers = f"absolute {difference.max_absolute:.1e}, mean {difference.mean_absolute:.1e}"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return str(found)
     return f"{text}; {numbers}"
 
