@@ -147,10 +147,9 @@ def _print_counts(space: SearchSpace, counts: dict[Level, Counts]) -> None:
     from auxnas.genotype.terminal import Terminal
 
     terminal = Terminal()
-    console = terminal if terminal.is_terminal else Terminal(width=100)
-    console.print(_count_table(space, counts))
+    terminal.print_table(_count_table(space, counts))
     for name in counts:
-        console.print(f"{name}: {METHODS[name]}", soft_wrap=True)
+        terminal.print(f"{name}: {METHODS[name]}", soft_wrap=True)
 
 
 def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:

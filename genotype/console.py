@@ -74,6 +74,8 @@ class _OneLine(click.Command):
             return super().main(args, prog_name, complete_var, False, **extra)
         if sys.stdout is None:
             sys.stdout = _Closed()
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it lacks is printed as ?
+            sys.stdout.reconfigure(errors="replace")
         words = list(sys.argv[1:] if args is None else args)
         try:
             value = super().main(args, prog_name, complete_var, False, **extra)
@@ -201,9 +203,11 @@ def _discard_stdout() -> None:
 def print_json(value: Any) -> None:
     """Prints ``value`` as the command's one JSON document.
 
-    Characters that a terminal would obey are written as JSON's escapes: the value is the same.
+    Characters that a terminal would obey, or that stdout's encoding may lack, are written as
+    JSON's escapes: the value is the same.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"), indent=2)
     click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 

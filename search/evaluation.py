@@ -182,7 +182,7 @@ def print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, An
     table.add_section()
     table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
     console = Terminal(file=sys.stdout)
-    console.print(table)
+    console.print_table(table, ("of all pixels", "accuracy"))
     weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
     console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
 

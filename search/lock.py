@@ -12,10 +12,11 @@ from pathlib import Path
 from time import sleep
 from typing import IO
 
+from auxnas.search import lock_file
 from auxnas.search.errors import RunLockedError
 
 NAME = "lock"
-_TRIES, _PAUSE = 5, 0.02
+_TRIES, _PAUSE, _POLL = 5, 0.02, 1.0
 
 
 @contextmanager
@@ -29,12 +30,15 @@ def run_lock(folder: Path) -> Iterator[None]:
     with (folder / NAME).open("a+") as file:
         if not _taken(file):
             expected = "one writer at a time: wait for it, or choose another --out"
+            if _marker(file).exists():
+                expected += f", or delete {_marker(file)} where that process is gone"
             raise RunLockedError(str(folder), f"in use by {_holder(folder / NAME)}", expected)
         _sign(file)
         try:
             yield
         finally:
             file.truncate(0)
+            lock_file.release(_marker(file))
 
 
 @contextmanager
@@ -55,6 +59,7 @@ def alone(target: Path, say: Callable[[str], None]) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+            lock_file.release(_marker(file))
 
 
 def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
@@ -64,7 +69,7 @@ def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
         try:
             if not _taken(file):
                 waiting()
-                fcntl.flock(file, fcntl.LOCK_EX)
+                _wait(file)
             if os.path.samefile(path, file.fileno()):
                 return file
         except FileNotFoundError:
@@ -83,14 +88,37 @@ def _sign(file: IO[str]) -> None:
 
 
 def _taken(file: IO[str]) -> bool:
-    """Whether the lock could be had; ``holder`` may have it for an instant."""
+    """Whether the lock could be had; ``holder`` may have it for an instant.
+
+    Where the file system has no ``flock``, a file beside it, made exclusively, is the lock.
+    """
     for _ in range(_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
             sleep(_PAUSE)
+        except OSError as error:
+            if error.errno not in lock_file.UNSUPPORTED:
+                raise OSError(error.errno, error.strerror, file.name) from error
+            return lock_file.acquire(_marker(file))
     return False
+
+
+def _wait(file: IO[str]) -> None:
+    """Takes the lock, whenever that is."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in lock_file.UNSUPPORTED:
+            raise OSError(error.errno, error.strerror, file.name) from error
+        while not lock_file.acquire(_marker(file)):
+            sleep(_POLL)
+
+
+def _marker(file: IO[str]) -> Path:
+    """The lock where there is no ``flock``."""
+    return Path(f"{file.name}.held")
 
 
 def _holder(path: Path) -> str:
@@ -109,6 +137,7 @@ def holder(folder: Path) -> str | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _holder(folder / NAME)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in lock_file.UNSUPPORTED and lock_file.held(folder / f"{NAME}.held"):
+            return _holder(folder / NAME)
     return None

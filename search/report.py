@@ -15,6 +15,8 @@ from auxnas.search.pictures import Example, classify, draw
 from auxnas.search.trials import PENDING, Trial, best_of
 from auxnas.search.workplace import Workplace
 
+LESS = ("stages", "multiply-adds", "parameters", "latency", "mIoU")
+"""Columns of the table that go first where a terminal is narrow."""
 SHOWN = 4
 """Examples in the picture of predictions."""
 
@@ -44,7 +46,7 @@ def print_trials(shown: list[Trial], title: str, trials: list[Trial]) -> None:
     """A table of some of a run's trials on stdout, then their genotypes, ready to be copied."""
     ended = sum(trial.state != PENDING for trial in trials)
     console = Terminal(file=sys.stdout)
-    console.print(table(shown, f"{title}: {len(shown)} of {ended} trials"))
+    console.print_table(table(shown, f"{title}: {len(shown)} of {ended} trials"), LESS)
     for trial in shown:
         console.print(f"trial {trial.number + 1}: {trial.genotype}", soft_wrap=True)
 

@@ -185,14 +185,14 @@ def _print(found: Mapping[str, Any]) -> None:
             gain = ("", "")
         middle = (f"{row['median']:.4f}", f"{row['mean']:.4f}")
         table.add_row(row["setup"], str(row["stage"]), *middle, *gain)
-    console.print(table)
+    console.print_table(table)
     kinds = Table(title="mIoU after stage 2, without Polyak and KD", title_justify="left")
     for title in ("auxiliary", "median", "mean", f"best, of {total}"):
         kinds.add_column(title, justify="left" if title == "auxiliary" else "right")
     for row in found["kinds"]:
         middle = (f"{row['median']:.4f}", f"{row['mean']:.4f}")
         kinds.add_row(row["auxiliary"], *middle, str(row["best"]))
-    console.print(kinds)
+    console.print_table(kinds)
     if found["failed"]:
         say(f"left out: {found['failed']} genotypes that failed in some setup")
     for path in found["files"].values():

@@ -110,7 +110,7 @@ def _print(found: Mapping[str, Any]) -> None:
     for row in found["architectures"]:
         numbers = (_number(row[name]) for name in ("stage1", "stage2", "full", "miou"))
         rows.add_row(str(row["trial"]), *numbers)
-    console.print(rows)
+    console.print_table(rows)
     table = Table()
     table.add_column("rewards after")
     for title in ("Spearman's rho", "architectures", "chance (p)"):
@@ -118,7 +118,7 @@ def _print(found: Mapping[str, Any]) -> None:
     for known in found["correlations"]:
         table.add_row(f"{_AFTER[known['first']]}, {_AFTER[known['second']]}", *_cells(known))
     table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
-    console.print(table)
+    console.print_table(table)
     left_out = f"; not counted: {', '.join(found['ignored'])}" if found["ignored"] else ""
     say(_models(found["model"]))
     say(f"full training is scored on {found['full_scored_on']}{left_out}")

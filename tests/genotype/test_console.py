@@ -254,3 +254,19 @@ def test_a_directory_that_takes_no_files_is_told_from_a_missing_one() -> None:
     ):
         p.write_text("x")
     assert caught.value.filename == "/proc/a"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stdout_that_lacks_characters_gets_others(encoding):
+    code = (
+        "import click; from auxnas.genotype.console import OneLineCommand, print_json, say\n"
+        "@click.command(cls=OneLineCommand)\n"
+        "def main(): say('x ⊕ y'); print_json({'a': '⊕'})\n"
+        "main()"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    first, _, rest = result.stdout.decode(encoding).partition("\n")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert first == ("x ⊕ y" if encoding == "utf-8" else "x ? y")
+    assert json.loads(rest) == {"a": "⊕"}

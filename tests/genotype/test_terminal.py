@@ -85,3 +85,40 @@ def test_tables_are_safe_and_read_no_markup():
     assert "\x1b[1m" in text  # our own style
     assert not {"\x07", "\x9b", "\r", "\u202e", "\u2066", "\x7f", "\b"} & {*text}
     assert not {"\x1b]", "\x1b[2J"} & {text[i : i + n] for n in (2, 4) for i in range(len(text))}
+
+
+def narrow_table() -> Table:
+    table = Table("trial", "reward", "parameters")
+    table.add_row("1", "0.3912", "0.651 M")
+    return table
+
+
+@pytest.mark.parametrize("width", [1, 20, 28, 40, 78])
+def test_no_cell_is_cut_in_a_narrow_terminal(width):
+    file = io.StringIO()
+    Terminal(file=file, width=width, force_terminal=True, color_system=None).print_table(
+        narrow_table(), ("parameters",)
+    )
+    text = " ".join(file.getvalue().split())
+    assert "…" not in text
+    assert "0.3912" in text
+    assert ("0.651 M" in text) is (width >= 33)
+    assert ("no room for" in text) is (width < 33)
+
+
+@pytest.mark.parametrize("width", [1, 20])
+def test_a_table_with_nothing_to_leave_out_is_wider_than_the_terminal(width):
+    file = io.StringIO()
+    Terminal(file=file, width=width, force_terminal=True, color_system=None).print_table(
+        narrow_table()
+    )
+    assert "…" not in file.getvalue()
+    assert all(word in file.getvalue() for word in ("0.3912", "0.651", "parameters"))
+
+
+def test_nothing_is_cut_in_a_pipe(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    file = io.StringIO()
+    Terminal(file=file).print_table(narrow_table(), ("parameters",))
+    assert "0.651 M" in file.getvalue()
+    assert "no room" not in file.getvalue()
