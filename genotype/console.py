@@ -208,17 +208,20 @@ def print_json(value: Any) -> None:
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"), indent=2)
-    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+    click.echo(
+        "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text),
+        file=sys.stdout,
+    )
 
 
 def say(text: object) -> None:
     """Prints lines of a result on stdout, safe for a terminal whatever is quoted in them."""
-    click.echo(printable(str(text)))
+    click.echo(printable(str(text)), file=sys.stdout)
 
 
 def note(message: str) -> None:
     """Prints a line for people: on stderr, so that stdout stays the result."""
-    click.echo(printable(message), err=True)
+    click.echo(printable(message), file=sys.stderr)
 
 
 @contextmanager
