@@ -311,8 +311,8 @@ class Settings(Section):
     trials: Positive | None = 1000
     """How many genotypes to reach an outcome for; none given: as many as the budget allows."""
     budget: Duration | None = None
-    """Time after which no trial is begun any more, over all sessions of the run; those under
-    way then are finished."""
+    """Time after which no trial is begun any more, over all sessions of the run, pre-training
+    included; trials under way then are finished."""
     trial_timeout: Duration | None = None
     """A trial that takes longer fails; needs a worker process, and makes one if there is none."""
     workers: Annotated[int, Field(ge=0, le=65_536)] = 0

@@ -21,11 +21,11 @@ def kinds(folder: Path) -> list[str]:
 
 
 def refuse_other_kind(folder: Path, kind: str) -> None:
-    """Finds a folder that holds something else than ``kind``.
+    """Finds a folder that holds something else than ``kind``; where that was begun too, it goes on.
 
     Raises:
         SettingsError: naming the folder and what is in it.
     """
-    other = next((found for found in kinds(folder) if found != kind), None)
-    if other is not None:
-        raise SettingsError(str(folder), f"holds {other}", f"another --out for {kind}")
+    found = kinds(folder)
+    if found and kind not in found:
+        raise SettingsError(str(folder), f"holds {found[0]}", f"another --out for {kind}")

@@ -46,6 +46,14 @@ def test_a_folder_of_another_kind_is_refused_and_left_alone(run, tmp_path, held,
     assert [path.name for path in out.iterdir()] == [MARKS[held]]
 
 
+def test_a_search_that_somebody_had_trained_into_goes_on(place_of):
+    """As was possible once."""
+    place = place_of(trials=2)
+    execute(place)
+    (place.folder / "training.json").write_text("of somebody")
+    assert len(execute(place_of(trials=3))) == 3
+
+
 def test_a_search_with_its_backup_alone_is_one(run, tmp_path):
     (tmp_path / BACKUP).write_text("of somebody")
     result = run("train", *TINY, "--genotype", "arch0", "--out", tmp_path)
