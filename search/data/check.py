@@ -86,6 +86,10 @@ def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
 def _check_item(source: Dataset, index: int) -> NDArray[np.int64]:
     """How often each value occurs in a sound label."""
     image, label = source.image(index), source.label(index)
+    for pixels, what in ((image, "image"), (label, "label")):
+        if pixels.dtype != np.uint8:
+            found = f"{what} of type {pixels.dtype}"
+            raise DataError(_place(source, index), found, "uint8")
     if isinstance(source, FileDataset):
         pair = source.pairs[index]
         check_sizes((pair.image, image), (pair.label, label), pair.place(pair.label))

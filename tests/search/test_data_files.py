@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxnas.search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts, stack
+from auxnas.search.data import (
+    VOC_CLASSES,
+    DataError,
+    Dataset,
+    FileDataset,
+    check,
+    open_dataset,
+    parts,
+    stack,
+)
+from auxnas.search.examples import pixel_store
+from auxnas.search.progress import Silent
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CLASSES = 4
@@ -309,6 +320,54 @@ def test_what_is_read_in_another_manner_has_another_name(folder: Path) -> None:
     assert opened(folder).fingerprint() == plain(opened(folder))
     turn(folder / "images/b.jpg")
     assert opened(folder).fingerprint() != plain(opened(folder))
+
+
+class Heard(Silent):
+    """Keeps the lines that stay."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+def test_photographs_are_read_upright_and_that_is_said(folder: Path, tmp_path: Path) -> None:
+    """By the reader that predicts, in words where sizes would not show it."""
+    said: list[str] = []
+    for tag in (3, 6):
+        write_pair(folder, "a", (8, 8))
+        turn(folder / "images/a.jpg", tag)
+        data = opened(folder, size=(8, 8))
+        with Image.open(folder / "images/a.jpg") as image:
+            expected = np.rot90(np.asarray(image), -1 if tag == 6 else 2)
+        assert np.array_equal(data.image(0), expected)
+        display = Heard(said)
+        store = pixel_store(data, tmp_path / "cache", display)
+        assert np.array_equal(store.read("image", [0])[0], expected)
+        turned = [line for line in said if "EXIF" in line]
+        assert len(turned) == 1
+        assert "1 of 3 photographs are turned by their EXIF tag" in turned[0]
+        assert "a.jpg" in turned[0]
+        said.clear()
+    turn(folder / "labels/a.png", 6)
+    pixel_store(opened(folder, size=(8, 8)), tmp_path / "cache", display)
+    assert not any("EXIF" in line for line in said)
+
+
+class Floats(FileDataset):
+    """Labels of a user's own making."""
+
+    def label(self, index: int) -> np.ndarray:  # type: ignore[override]
+        return super().label(index).astype(np.float32)
+
+
+def test_labels_of_another_type_are_named(folder: Path) -> None:
+    data = opened(folder)
+    assert isinstance(data, FileDataset)
+    floats = Floats(data.name, data.classes, data.pairs, data.root)
+    message = refusal(lambda: check(floats))
+    assert "labels/a.png (train.lst line 1): label of type float32, expected uint8" in message
 
 
 def test_stack_needs_one_size(folder: Path) -> None:
