@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auxnas.backends.options import BatchType, FileType, SizeType
+from auxnas.backends.options import BatchType, FileType, SizeType, named_by_user
 from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import FORMATS, HEADS
@@ -59,6 +59,12 @@ OWN = "  [default: the weights', else %s]"
     "--width",
     type=click.FloatRange(0.05, 4),
     help="Encoder width.  [default: the weights', else 1.0]",
+)
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    callback=named_by_user,
+    help=f"Name, or package.module:Class of your own.{OWN % 'mobilenet_v2'}",
 )
 @click.option(
     "--input-size",

@@ -8,8 +8,17 @@ from typing import Any
 
 import click
 
+from auxnas.genotype.plugins import name_place
+
 LARGEST = 99_999
 """Pixels of a side."""
+
+
+def named_by_user(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """The option's value; code of the user's own that it names may be run."""
+    return None if value is None else name_place(value)
 
 
 class SizeType(click.ParamType[tuple[int, int] | str]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ STRIDE = 32
 """Of the encoder's deepest output: a smaller image is less than one pixel of it."""
 OPSET = 18
 """Version of the ONNX operators that the oldest supported runtimes know."""
-_SPEC_OPTIONS = ("classes", "agg_size", "sep_repeats", "width")
+_SIZES = ("classes", "agg_size", "sep_repeats", "width")
 
 
 def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
@@ -46,14 +45,15 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
     int8 = _int8(options)
+    spec = _spec(document, found, options)
     output = options["output"]
     if output is None:
         output = _name(genotype, document) + _suffix(options["target"])
     return Request(
         genotype=document.genotype,
-        spec=_spec(document, found, options),
+        spec=spec,
         weights=found,
-        interface=_interface(found, options),
+        interface=_interface(found, spec, options),
         options=ExportOptions(
             _size(document, found, options["input_size"]),
             options["batch"],
@@ -88,13 +88,13 @@ def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any
     """Options over the weights' own word over the genotype document's over defaults."""
     known = _model("genotype", document.extra)
     own = _model(weights.source, weights.metadata) if weights else {}
-    other = [name for name in _SPEC_OPTIONS if known and own and known[name] != own[name]]
+    other = [name for name in _SIZES if known and own and known[name] != own[name]]
     if weights and other:
         found = ", ".join(f"{name} {own[name]:g}" for name in other)
         described = ", ".join(f"{name} {known[name]:g}" for name in other)
         note(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
     known |= own
-    known |= {key: options[key] for key in _SPEC_OPTIONS if options[key] is not None}
+    known |= {key: options[key] for key in (*_SIZES, "encoder") if options[key] is not None}
     return ModelSpec(**known | {"auxiliary": "none"})
 
 
@@ -124,14 +124,13 @@ def _size(document: Document, weights: Weights | None, wanted: Size | str | None
     return 512, 512
 
 
-def _interface(weights: Weights | None, options: Mapping[str, Any]) -> Interface:
-    """The options, with the weights' own normalisation where they name one."""
-    found = Interface(options["head"], options["resize_output"] == "input", options["input_format"])
+def _interface(weights: Weights | None, spec: ModelSpec, options: Mapping[str, Any]) -> Interface:
+    """The options, with the weights' own normalisation, else the encoder's."""
     own = weights.metadata.get("normalisation") if weights else None
-    if own is None:
-        return found
-    mean, deviation = parse_normalisation(own, weights.source if weights else "")
-    return replace(found, mean=mean, deviation=deviation)
+    place = weights.source if weights else ""
+    by = parse_normalisation(own, place) if own is not None else spec.find_encoder().normalisation
+    grown = options["resize_output"] == "input"
+    return Interface(options["head"], grown, options["input_format"], by.mean, by.deviation)
 
 
 def _images(folder: str | None) -> list[Any]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.errors import CompilerError, check_choice, check_number, check_type
 from auxnas.compiler.ir import Graph, Node, Program, make_node
 from auxnas.compiler.primitives import MOST_LABELS
@@ -21,9 +21,6 @@ from auxnas.genotype.errors import shown
 
 HEADS = ("logits", "probabilities", "labels")
 FORMATS = ("nchw-float", "nhwc-uint8")
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 NEAR, FAR = 1e-6, 1e6
 """Bounds of a normalisation's numbers, within which float32 holds what comes of them."""
 
@@ -48,8 +45,8 @@ class Interface:
     head: str = "logits"
     resize: bool = False
     format: str = "nchw-float"
-    mean: Sequence[float] = IMAGENET_MEAN
-    deviation: Sequence[float] = IMAGENET_DEVIATION
+    mean: Sequence[float] = IMAGENET.mean
+    deviation: Sequence[float] = IMAGENET.deviation
 
     def __post_init__(self) -> None:
         check_choice("head", self.head, HEADS)
@@ -62,21 +59,18 @@ class Interface:
                 check_number(f"{name}[{channel}]", value, least, FAR)
 
 
-def parse_normalisation(value: Any, place: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def parse_normalisation(value: Any, place: str) -> Normalisation:
     """Mean and deviation of plain data: ``{"mean": [...], "deviation": [...]}``.
 
     Raises:
         CompilerError: at ``place``, for anything else.
     """
     try:
-        mean, deviation = (tuple(map(float, value[key])) for key in ("mean", "deviation"))
-        fits = len(mean) == len(deviation) == 3 and min(deviation) > 0
-        if fits and all(map(isfinite, mean + deviation)):
-            return mean, deviation
+        (a, b, c), (d, e, f) = (map(float, value[key]) for key in ("mean", "deviation"))
+        return Normalisation((a, b, c), (d, e, f))
     except (KeyError, TypeError, ValueError, OverflowError):
-        pass
-    expected = "mean and deviation, 3 numbers each"
-    raise CompilerError(f"{place}: normalisation", shown(value), expected)
+        expected = "mean and deviation, 3 numbers each"
+        raise CompilerError(f"{place}: normalisation", shown(value), expected) from None
 
 
 def with_interface(program: Program, interface: Interface) -> Program:

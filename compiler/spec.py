@@ -9,6 +9,7 @@ from typing import Any
 from auxnas.compiler.encoders import DEFAULT, Encoder, find_encoder
 from auxnas.compiler.errors import CompilerError, check_choice, check_integer, check_number
 from auxnas.genotype.errors import cut, shown
+from auxnas.genotype.plugins import may_run
 
 AUXILIARY = ("none", "classifier", "cell")
 MOST_CHANNELS = 1 << 16
@@ -65,16 +66,8 @@ class ModelSpec:
         return values
 
     @classmethod
-    def from_dict(
-        cls, values: Mapping[str, Any], place: str = "model", encoder: str | None = None
-    ) -> ModelSpec:
+    def from_dict(cls, values: Mapping[str, Any], place: str = "model") -> ModelSpec:
         """The spec of plain data, as files have it.
-
-        Args:
-            values: what ``to_dict`` gives, or a part of it.
-            place: names the data in messages.
-            encoder: the encoder that the user named, if any. A file may ask for a known or an
-                installed encoder; code at another place runs only when the user names it.
 
         Raises:
             CompilerError: for an unknown key, a value out of range, or an encoder at a place
@@ -85,7 +78,7 @@ class ModelSpec:
         if unknown:
             raise CompilerError(f"{place}.{unknown[0]}", "unknown", f"one of {', '.join(known)}")
         asked = values.get("encoder", DEFAULT)
-        if isinstance(asked, str) and ":" in asked and asked != encoder:
+        if isinstance(asked, str) and not may_run(asked):
             expected = f"--encoder {asked}, if that code of yours is to run"
             raise CompilerError(f"{place}.encoder", f"{cut(asked)}, which is no name", expected)
         return cls(**values)

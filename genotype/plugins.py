@@ -15,6 +15,23 @@ from auxnas.genotype.errors import InputError, cut
 GROUP = "auxnas."
 """Start of the entry point groups: ``auxnas.encoders``, ``auxnas.tasks``, ..."""
 
+_named_by_user: set[str] = set()
+
+
+def name_place(place: str) -> str:
+    """Notes that the user named the code at ``place``, so that files may ask for it too.
+
+    A file alone, which may be somebody else's, must not choose the code that is run.
+    """
+    if ":" in place:
+        _named_by_user.add(place)
+    return place
+
+
+def may_run(name: str) -> bool:
+    """Whether a file may ask for ``name``: any plain name, and places that the user named."""
+    return ":" not in name or name in _named_by_user
+
 
 class PluginError(InputError):
     """There is no implementation of the name that was given, or it cannot be imported."""

@@ -18,6 +18,7 @@ from pydantic import (
 
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
+from auxnas.genotype.plugins import name_place
 from auxnas.search.data.spec import suggestion
 from auxnas.search.durations import duration, seconds
 
@@ -133,7 +134,7 @@ class TaskSettings(Section):
 class ModelSettings(Section):
     """What is built around a genotype."""
 
-    encoder: str = DEFAULT_ENCODER
+    encoder: Annotated[str, AfterValidator(name_place)] = DEFAULT_ENCODER
     """Name of the encoder, or ``package.module:Class`` of one of your own (paper: MobileNet-v2)."""
     width: Annotated[float, Field(ge=0.05, le=4)] = 1.0
     """Width multiplier of the encoder (paper: 1)."""

@@ -115,7 +115,9 @@ class Evaluation:
     def run(self, learner: Learner, batch_size: int, cache: Path, display: Display) -> Any:
         """The confusion matrix, (classes, classes) counts: row truth, column guess."""
         pixels = pixel_store(self.dataset, cache, display)
-        images = ImageExamples(pixels, tuple(range(len(self.dataset))))
+        normalisation = self.trained.network.spec.find_encoder().normalisation
+        every = tuple(range(len(self.dataset)))
+        images = ImageExamples(pixels, every, None, normalisation)
         which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
         images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
         display.say(f"scoring {self.trained.path} on {images_of}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.base import Batch
+from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.search.cache import digest
 from auxnas.search.data import (
     Augment,
@@ -38,11 +39,13 @@ class ImageExamples:
         pixels: a store with ``image`` and ``label``, as uint8.
         indices: which of its rows.
         augment: random transform for training; None for none.
+        normalisation: the encoder's.
     """
 
     pixels: Store
     indices: tuple[int, ...]
     augment: Augment | None = None
+    normalisation: Normalisation = IMAGENET
 
     def __len__(self) -> int:
         """How many there are."""
@@ -56,7 +59,7 @@ class ImageExamples:
             pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
             images = np.stack([image for image, _ in pairs])
             labels = np.stack([label for _, label in pairs])
-        return Batch({IMAGE: normalise(images)}, labels)
+        return Batch({IMAGE: normalise(images, self.normalisation)}, labels)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,11 @@ def refuse_thin(where: str, images: ImageExamples, least: int, task: Segmentatio
     labels = (images.pixels.read(LABEL, [index]) for index in images.indices)
     if not any(np.isin(found, counted).any() for found in labels):
         raise DataError(where, "no labelled pixel of a class that counts", "some")
+
+
+def unusual(normalisation: Normalisation) -> tuple[str, ...]:
+    """The part of a key that tells a normalisation; nothing for the usual one, ImageNet's."""
+    return () if normalisation == IMAGENET else (repr(normalisation),)
 
 
 def pixel_key(dataset: Dataset) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from auxnas.backends.base import Learner
 from auxnas.compiler import MAIN, Program
+from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.search.cache import digest, params_digest
 from auxnas.search.data import normalise
-from auxnas.search.examples import IMAGE, TEACHER, FeatureExamples
+from auxnas.search.examples import IMAGE, TEACHER, FeatureExamples, unusual
 from auxnas.search.progress import Display
 from auxnas.search.store import Array, Rows, Store, open_store
 
@@ -30,6 +31,7 @@ class FeatureSource:
         pixels: the store of images.
         pixel_key: names its content.
         dtype: how encoder outputs are stored.
+        normalisation: the encoder's; a teacher gets the same images.
     """
 
     learner: Learner
@@ -39,6 +41,7 @@ class FeatureSource:
     pixels: Store
     pixel_key: str
     dtype: str
+    normalisation: Normalisation = IMAGENET
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -49,11 +52,12 @@ class FeatureSource:
         """Names the store of these images: a hash of all that its content depends on."""
         programs = [p for p in (self.encoder, self.teacher) if p is not None]
         names = [(str(p.graph), params_digest(p.params)) for p in programs]
-        return digest("features", self.label, self.pixel_key, self.dtype, list(indices), names)
+        known = (self.label, self.pixel_key, self.dtype, list(indices), names)
+        return digest("features", *known, *unusual(self.normalisation))
 
     def chunk(self, indices: Sequence[int]) -> Rows:
         """Encoder outputs and logits of some images."""
-        inputs = {IMAGE: normalise(self.pixels.read(IMAGE, indices))}
+        inputs = {IMAGE: normalise(self.pixels.read(IMAGE, indices), self.normalisation)}
         maps: dict[str, Array] = dict(self.learner.infer(self.encoder, inputs))
         if self.teacher is not None:
             maps[TEACHER] = self.learner.infer(self.teacher, inputs)[MAIN]

@@ -102,7 +102,8 @@ def save_network(
 ) -> None:
     """Writes a network's weights, auxiliary heads apart, with all it takes to use them."""
     kept = network.shipped()
-    metadata = {**kept.describe(), **usage(classes, palette, size)}
+    normalisation = kept.spec.find_encoder().normalisation
+    metadata = {**kept.describe(), **usage(classes, palette, size, normalisation)}
     save_weights(path, fit(kept.graph(), params, str(path)), metadata)
 
 

@@ -32,7 +32,7 @@ from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.weights import fit, initial, load_weights, save_weights
 from auxnas.search.cache import digest
 from auxnas.search.config import PretrainSettings
-from auxnas.search.examples import ImageExamples
+from auxnas.search.examples import ImageExamples, unusual
 from auxnas.search.lock import alone
 from auxnas.search.networks import Network
 from auxnas.search.progress import Advance, Display
@@ -93,11 +93,16 @@ class Pretraining:
         return lower_refinenet(self.spec, self.settings.channels)
 
     @property
+    def _images(self) -> tuple[str, ...]:
+        """What happens to the images on their way, for the key."""
+        return repr(self.train.augment), *unusual(self.train.normalisation)
+
+    @property
     def key(self) -> str:
         """Names the result: a hash of all that it depends on."""
         settings = self.settings.model_dump(mode="json")
         known = (self.label, self.data_key, list(self.train.indices), settings)
-        return digest("pretrained", *known, repr(self.train.augment), str(self.graph))
+        return digest("pretrained", *known, *self._images, str(self.graph))
 
     def recipe(self) -> Recipe:
         """One Adam for everything: nothing here is trained yet."""

@@ -85,6 +85,6 @@ def predictions(place: Workplace, trial: Trial) -> list[Example]:
     dataset, val = place.dataset, place.parts[1]
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
     images, truths = stack(dataset, chosen)
-    logits = place.learner.infer(program, {IMAGE: normalise(images)})
+    logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
     guesses = classify(next(iter(logits.values())), place.settings.data.size)
     return [Example(*parts) for parts in zip(images, truths, guesses, strict=True)]

@@ -115,7 +115,7 @@ class TrainingPlace:
 
     def val_images(self) -> ImageExamples:
         """Images to validate on, as they are."""
-        return ImageExamples(self.val_pixels, self.indices[1])
+        return ImageExamples(self.val_pixels, self.indices[1], None, self.search.normalisation)
 
     def refuse_thin(self) -> None:
         """Finds data that nothing can be trained or judged on.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.compiler import Graph, ModelSpec, Program, lower
+from auxnas.compiler.encoders import Normalisation
 from auxnas.compiler.weights import fit, load_weights, save_weights
 from auxnas.genotype import Genotype, to_json
-from auxnas.search.data import MEAN, STD
 from auxnas.search.trials import Trial, best_of
 
 FOLDER = "weights"
@@ -48,7 +48,7 @@ class RunWeights:
         metadata = {
             "genotype": json.loads(to_json(genotype)),
             "model": shipped(self.spec).to_dict(),
-            **usage(self.classes, self.palette, self.size),
+            **usage(self.classes, self.palette, self.size, self.spec.find_encoder().normalisation),
         }
         save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)
 
@@ -87,7 +87,9 @@ def shipped(spec: ModelSpec) -> ModelSpec:
     return replace(spec, auxiliary="none")
 
 
-def usage(classes: Sequence[str], palette: Any, size: tuple[int, int]) -> dict[str, Any]:
+def usage(
+    classes: Sequence[str], palette: Any, size: tuple[int, int], by: Normalisation
+) -> dict[str, Any]:
     """What a file of weights says beside its network: how images go in and classes come out."""
-    normalisation = {"mean": MEAN, "deviation": STD}
+    normalisation = {"mean": by.mean, "deviation": by.deviation}
     return {"classes": classes, "palette": palette, "size": size, "normalisation": normalisation}

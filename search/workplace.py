@@ -25,7 +25,7 @@ from auxnas.compiler import (
     lower,
     split,
 )
-from auxnas.compiler.encoders import PREFIX
+from auxnas.compiler.encoders import PREFIX, Normalisation
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.config import Settings
 from auxnas.search.data import Augment, Dataset, open_dataset
@@ -125,11 +125,12 @@ class Workplace:
     def train_images(self, scale: tuple[float, float]) -> ImageExamples:
         """Meta-train for a whole network, magnified at random by ``scale``."""
         data = self.settings.data
-        return ImageExamples(self.pixels, self.parts[0], Augment(data.size, scale, data.mirror))
+        augment = Augment(data.size, scale, data.mirror, self.normalisation.mean)
+        return ImageExamples(self.pixels, self.parts[0], augment, self.normalisation)
 
     def val_images(self) -> ImageExamples:
         """Meta-val for a whole network."""
-        return ImageExamples(self.pixels, self.parts[1])
+        return ImageExamples(self.pixels, self.parts[1], None, self.normalisation)
 
     @cached_property
     def task(self) -> Segmentation:
@@ -152,6 +153,11 @@ class Workplace:
     def spec(self) -> ModelSpec:
         """What is built around a genotype."""
         return ModelSpec(classes=len(self.dataset.classes), **self.settings.model.model_dump())
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Mean and deviation of the encoder's images."""
+        return self.spec.find_encoder().normalisation
 
     @cached_property
     def encoder_graph(self) -> Graph:
@@ -229,6 +235,7 @@ class Workplace:
             pixels=self.pixels,
             pixel_key=pixel_key(self.dataset),
             dtype=settings.features.dtype,
+            normalisation=self.normalisation,
         )
         train, val = self.parts
         some = some_of(train, settings.features.images)

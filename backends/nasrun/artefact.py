@@ -100,10 +100,10 @@ class Artefact:
             found = f"no metadata {', '.join(missing)}"
             raise CompilerError(str(self.path), found, "an artefact that nascompile wrote")
         data = self.metadata
-        mean, deviation = parse_normalisation(data["normalisation"], str(self.path))
+        by = parse_normalisation(data["normalisation"], str(self.path))
         resize = bool(data.get("resize_output"))
         try:
-            return Interface(data["head"], resize, data["input_format"], mean, deviation)
+            return Interface(data["head"], resize, data["input_format"], by.mean, by.deviation)
         except CompilerError as error:
             place = f"{self.path}: {error.place}"
             raise CompilerError(place, error.found, error.expected) from None

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from auxnas.backends.latency import compiled_latency
-from auxnas.backends.options import SizeType
+from auxnas.backends.options import SizeType, named_by_user
 from auxnas.backends.registry import backend
 from auxnas.genotype.console import OneLineCommand, atomic_write, note, print_json, say
 from auxnas.search.cache import cache_dir
@@ -23,6 +23,7 @@ from auxnas.search.networks import read_network
 from auxnas.search.progress import display_on_stderr
 from auxnas.search.sources import own_data
 
+ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
 FORMATS = (".png", ".jpg", ".webp")
 """What a picture may be."""
 
@@ -33,6 +34,7 @@ FORMATS = (".png", ".jpg", ".webp")
 @click.option(
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )
+@click.option("--encoder", expose_value=False, metavar="NAME", callback=named_by_user, help=ENCODER)
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."

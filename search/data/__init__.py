@@ -1,6 +1,6 @@
 """Images and labels: files, rendered scenes, checks and training transforms."""
 
-from auxnas.search.data.augment import MEAN, STD, Augment, normalise
+from auxnas.search.data.augment import Augment, normalise
 from auxnas.search.data.base import (
     IGNORE,
     Dataset,
@@ -19,8 +19,6 @@ from auxnas.search.data.synthetic import SyntheticDataset, render
 
 __all__ = [
     "IGNORE",
-    "MEAN",
-    "STD",
     "VOC_CLASSES",
     "Augment",
     "DataError",

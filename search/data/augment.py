@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN
+from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.search.data.base import IGNORE, Bytes, check_size
 from auxnas.search.data.errors import DataError
-
-MEAN, STD = IMAGENET_MEAN, IMAGENET_DEVIATION
-"""Of ImageNet's red, green and blue in 0..1."""
 
 Floats = NDArray[np.float32]
 
 
-def normalise(images: Bytes) -> Floats:
-    """What a network takes: value / 255, minus MEAN, over STD, channels first.
+def normalise(images: Bytes, by: Normalisation = IMAGENET) -> Floats:
+    """Input of a network: value / 255, minus the mean, over the deviation, channels first.
 
     Args:
         images: uint8 RGB ``(n, height, width, 3)``.
+        by: the encoder's mean and deviation.
 
     Returns:
         float32 ``(n, 3, height, width)``, contiguous.
     """
-    scale = 1 / (255 * np.array(STD, dtype=np.float32))
-    shift = np.array(MEAN, dtype=np.float32) / np.array(STD, dtype=np.float32)
+    scale = 1 / (255 * np.array(by.deviation, dtype=np.float32))
+    shift = np.array(by.mean, dtype=np.float32) / np.array(by.deviation, dtype=np.float32)
     result = np.empty((images.shape[0], 3, *images.shape[1:3]), dtype=np.float32)
     for channel in range(3):
         np.multiply(images[..., channel], scale[channel], out=result[:, channel])
@@ -43,6 +41,7 @@ class Augment:
         size: (height, width) of what comes out.
         scale: range of the magnification, drawn evenly.
         mirror: probability of exchanging left and right.
+        mean: the encoder's, which fills what lies outside the image.
 
     Raises:
         DataError: when the size or the range makes no sense.
@@ -51,6 +50,7 @@ class Augment:
     size: tuple[int, int]
     scale: tuple[float, float] = (0.5, 2.0)
     mirror: float = 0.5
+    mean: tuple[float, float, float] = field(default=IMAGENET.mean, repr=False)
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -69,7 +69,7 @@ class Augment:
             rng: where all choices come from; four numbers are drawn.
 
         Returns:
-            uint8 ``(*size, 3)``, outside filled with MEAN, and uint8 ``size``, outside 255.
+            uint8 ``(*size, 3)``, outside filled with the mean, and uint8 ``size``, outside 255.
         """
         low, high = self.scale
         draws = rng.random(4)
@@ -78,7 +78,8 @@ class Augment:
         columns = _places(image.shape[1], self.size[1], factor, draws[2])
         if draws[3] < self.mirror:
             columns = columns[::-1]
-        return _sample_image(image, rows, columns), _sample_label(label, rows, columns)
+        fill = np.rint(255 * np.array(self.mean)).astype(np.uint8)
+        return _sample_image(image, rows, columns, fill), _sample_label(label, rows, columns)
 
 
 def _places(length: int, wanted: int, factor: float, draw: float) -> Floats:
@@ -98,11 +99,10 @@ def _inside(places: Floats, length: int) -> NDArray[np.bool_]:
     return (places >= -0.5) & (places < length - 0.5)
 
 
-def _sample_image(image: Bytes, rows: Floats, columns: Floats) -> Bytes:
-    """Bilinear samples; MEAN outside."""
+def _sample_image(image: Bytes, rows: Floats, columns: Floats, fill: Bytes) -> Bytes:
+    """Bilinear samples; the colour ``fill`` outside."""
     wide = _blend(image.astype(np.float32), rows, 0)
     result = np.rint(_blend(wide, columns, 1)).astype(np.uint8)
-    fill = np.rint(255 * np.array(MEAN)).astype(np.uint8)
     result[~_inside(rows, image.shape[0])] = fill
     result[:, ~_inside(columns, image.shape[1])] = fill
     return result

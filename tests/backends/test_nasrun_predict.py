@@ -17,7 +17,8 @@ from auxnas.backends.nasrun.naming import expand, targets, unique_names
 from auxnas.backends.nasrun.pictures import contours, overlaid, write_legend
 from auxnas.backends.nasrun.predict import Predictor, classify, nearest
 from auxnas.backends.ort import OrtRunner
-from auxnas.compiler.interface import IMAGENET_DEVIATION, IMAGENET_MEAN, Interface
+from auxnas.compiler.encoders import IMAGENET
+from auxnas.compiler.interface import Interface
 from tests.backends.nasrun_artefacts import COLOURS, NAMES, artefact, fails, photograph, run
 
 KINDS = {
@@ -53,7 +54,7 @@ def indices(path: str | Path) -> np.ndarray:
 
 def scores(path: Path, image: np.ndarray) -> np.ndarray:
     """Logits (5, h, w) of an nchw-float artefact, normalised by hand."""
-    planes = [(image[..., c] / 255 - IMAGENET_MEAN[c]) / IMAGENET_DEVIATION[c] for c in range(3)]
+    planes = [(image[..., c] / 255 - IMAGENET.mean[c]) / IMAGENET.deviation[c] for c in range(3)]
     return OrtRunner(path)({"image": np.stack(planes)[None].astype(np.float32)})["main"][0]
 
 

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.backends.colours import distinct, pascal
+from auxnas.compiler.encoders import IMAGENET
 from auxnas.search.data import (
-    MEAN,
-    STD,
     Augment,
     DataError,
     ResizedDataset,
@@ -71,7 +70,7 @@ def test_resizing_averages_images_and_picks_labels() -> None:
 
 def test_normalise_is_the_formula() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
-    expected = ((images / 255 - MEAN) / STD).transpose(0, 3, 1, 2)
+    expected = ((images / 255 - IMAGENET.mean) / IMAGENET.deviation).transpose(0, 3, 1, 2)
     result = normalise(images)
     assert result.dtype == np.float32
     assert result.flags.c_contiguous
@@ -146,7 +145,7 @@ def test_augment_pads_with_the_mean_and_255() -> None:
     out, classes = Augment((20, 20), scale=(1, 1))(image, label, np.random.default_rng(0))
     assert (classes == 0).sum() == 100
     assert (classes == 255).sum() == 300
-    assert np.all(out[classes == 255] == np.rint(np.array(MEAN) * 255))
+    assert np.all(out[classes == 255] == np.rint(np.array(IMAGENET.mean) * 255))
 
 
 def test_augment_covers_the_range_of_scales() -> None:
