@@ -24,7 +24,8 @@ th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid #e1e5e9; white-space: pre-wrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 summary h2 { display: inline }
-figure { margin: 0; overflow: auto; max-height: 40rem; border: 1px solid #e1e5e9 }
+figure { margin: 0; overflow-x: auto; border: 1px solid #e1e5e9 }
+figure svg { display: block; width: 100%; min-width: 44rem; height: auto }
 """
 _COUNTS = ("parameters", "multiply_adds", "multiply_adds_with_norm", "bytes_read", "bytes_written")
 _HEADS = ("parameters", "multiply-adds", "and 2 per batch-norm element", "bytes read", "written")
@@ -37,7 +38,9 @@ def page(report: Report) -> str:
     scene = draw(report.network.optimised.graph, request.size, request.genotype)
     summary = [(name, value) for name, value in rows(report).items() if name != "passes"]
     parts = [
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>",
         f"<style>{_STYLE}</style>\n<h1>{escape(request.output.name)}</h1>",
         *_section("Summary", ("", ""), summary),
         *_section("Passes", *_passes(document)),

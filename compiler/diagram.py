@@ -7,14 +7,14 @@ no edge is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from auxnas.compiler.ir import Graph, Node
 from auxnas.compiler.places import Place, Places
 from auxnas.genotype import Genotype
 
-ENCODER, HEAD = "encoder", "classifier"
+ENCODER, DECODER, HEAD = "encoder", "decoder", "classifier"
 _LANES = {"adapters": ENCODER, "output": HEAD}
 """Groups of places that have no lane of their own."""
 _ACTIVATIONS = ("relu", "relu6")
@@ -32,6 +32,7 @@ class Block:
         title: what it is in the network; empty where its nodes say it.
         nodes: what it holds, in order; the last one's output leaves it.
         sources: names of the boxes it reads, with repetition.
+        whole: its kind where it stands for more than it says: ``cell``, or ``io``.
     """
 
     lane: str
@@ -39,6 +40,7 @@ class Block:
     title: str
     nodes: list[Node]
     sources: list[str]
+    whole: str = ""
 
     @property
     def name(self) -> str:
@@ -48,6 +50,8 @@ class Block:
     @property
     def kind(self) -> str:
         """Kind of block, which chooses the colours, as in ``genotype.scene``."""
+        if self.whole:
+            return self.whole
         if self.lane == ENCODER:
             return "encoder"
         if self.nodes[-1].op == "add":
@@ -65,7 +69,7 @@ class Block:
     def lines(self) -> list[str]:
         """The nodes in words, an activation behind what it follows."""
         found: list[str] = []
-        for node in self.nodes:
+        for node in () if self.whole else self.nodes:
             if node.op in _ACTIVATIONS and found:
                 found[-1] += f", {node.op}"
             elif not node.name.startswith(ENCODER) and node.op != "add":
@@ -91,6 +95,54 @@ def operands(node: Node) -> tuple[str, ...]:
 def diagram(graph: Graph, genotype: Genotype) -> list[Block]:
     """The boxes of a network that ``compiler.lowering`` made, each behind those it reads."""
     return _Collector(graph, genotype).blocks()
+
+
+def is_cell(block: Block) -> bool:
+    """Whether a box is part of a cell: one side of a decoder block."""
+    return block.lane.endswith((" left", " right"))
+
+
+def overview(blocks: Sequence[Block]) -> list[Block]:
+    """The boxes with each cell as one, in three lanes: encoder, decoder, classifier."""
+    cells = {block.lane: _cell(blocks, block.lane) for block in blocks if is_cell(block)}
+    of = {b.name: cells[b.lane].name if is_cell(b) else b.name for b in blocks}
+    last = {cell.name: cell for cell in cells.values()}
+    found = [last.get(b.name, b) for b in blocks if not is_cell(b) or b.name in last]
+    return [
+        replace(
+            block,
+            lane=block.lane if block.lane in (ENCODER, HEAD) else DECODER,
+            sources=[of[name] for name in block.sources],
+        )
+        for block in found
+    ]
+
+
+def _cell(blocks: Sequence[Block], lane: str) -> Block:
+    """A cell as one box, which reads what its boxes read of others."""
+    own = [block for block in blocks if block.lane == lane]
+    inside = {block.name for block in own}
+    sources = [name for block in own for name in block.sources if name not in inside]
+    nodes = [node for block in own for node in block.nodes]
+    return Block(lane, "", f"cell, {lane}", nodes, list(dict.fromkeys(sources)), "cell")
+
+
+def cells(blocks: Sequence[Block]) -> list[list[Block]]:
+    """The boxes of the cells that differ from one another, each behind a box for its input.
+
+    Cells that say the same differ in the sizes of their maps alone, and are there once.
+    """
+    found: dict[tuple[object, ...], list[Block]] = {}
+    nodes = {block.name: block.nodes[-1] for block in blocks}
+    for lane in dict.fromkeys(block.lane for block in blocks if is_cell(block)):
+        own = [block for block in blocks if block.lane == lane]
+        inside = {block.name for block in own}
+        read = dict.fromkeys(n for block in own for n in block.sources if n not in inside)
+        inputs = [Block(lane, "", "input", [nodes[name]], [], "io") for name in read]
+        key = tuple((block.where, block.title, *block.lines) for block in own)
+        shown = [replace(block, lane=f"cell, as in {lane}") for block in (*inputs, *own)]
+        found.setdefault(key, shown)
+    return list(found.values())
 
 
 class _Collector:

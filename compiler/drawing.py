@@ -1,6 +1,8 @@
 """Pictures of a network: what is computed from what, in lanes, from left to right.
 
-A lane holds the encoder's outputs, one side of a block, a block's sum, or the classifier.
+The encoder's outputs, the decoder with each cell as one box, and the classifier come first;
+below them the cell in full, once, as it is in the first side of a block that has it. A lane
+holds the boxes of one of these.
 Within a lane the boxes are laid out in columns, which all lanes share, so that everything
 flows to the right. An edge that passes columns has a bend in each of them, which takes
 room as a box does: no line runs behind a box.
@@ -14,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from auxnas.compiler.diagram import ENCODER, Block, diagram
+from auxnas.compiler.diagram import ENCODER, Block, cells, diagram, overview
 from auxnas.compiler.ir import Graph
+from auxnas.compiler.primitives import Shape
 from auxnas.compiler.shapes import Size, infer_shapes
 from auxnas.genotype import Genotype
 from auxnas.genotype.ordering import Edge, Layers, orderings
@@ -47,12 +50,32 @@ def draw(graph: Graph, size: Size, genotype: Genotype) -> Scene:
         genotype: its architecture.
     """
     shapes = infer_shapes(graph, size)
-    labels = {
-        block.name: _Label(block, "x".join(map(str, shapes[block.name])))
-        for block in diagram(graph, genotype)
-    }
+    blocks = diagram(graph, genotype)
+    parts = [overview(blocks), *cells(blocks)]
+    scenes = [_picture(part, shapes) for part in parts]
     title = f"{genotype} for an image of {size[0]}x{size[1]}"
-    return _Picture(labels, _Columns.of([label.block for label in labels.values()])).scene(title)
+    return _stacked(scenes, title)
+
+
+def _picture(blocks: Sequence[Block], shapes: Mapping[str, Shape]) -> Scene:
+    labels = {block.name: _Label(block, "x".join(map(str, shapes[block.name]))) for block in blocks}
+    return _Picture(labels, _Columns.of(blocks)).scene("")
+
+
+def _stacked(scenes: Sequence[Scene], title: str) -> Scene:
+    """Scenes one below the other; the boxes' names in all but the first are prefixed."""
+    placed, y = [], 0.0
+    for number, scene in enumerate(scenes):
+        placed.append(scene.moved(0, y, f"cell{number}/" if number else ""))
+        y += scene.height
+    return Scene(
+        max(scene.width for scene in scenes),
+        y,
+        tuple(box for scene in placed for box in scene.boxes),
+        tuple(path for scene in placed for path in scene.paths),
+        tuple(text for scene in placed for text in scene.texts),
+        title,
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.compiler import Graph, make_node
-from auxnas.compiler.diagram import ENCODER, describe, diagram, operands
+from auxnas.compiler.diagram import ENCODER, cells, describe, diagram, is_cell, operands, overview
 from auxnas.compiler.drawing import draw
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.genotype import Genotype, zoo
@@ -74,24 +74,75 @@ def test_every_node_of_the_decoder_is_in_one_box_and_every_edge_is_drawn(genotyp
         assert block.sources == first
         for before, after in zip(block.nodes, block.nodes[1:], strict=False):
             assert operands(after) == (before.name,)
-    drawn = {(path.source, path.target) for path in draw(graph, (64, 64), genotype).paths}
-    targets = Counter(target for _, target in drawn if target)
-    assert targets.keys() == {block.name for block in blocks if block.sources}
+
+
+@settings(max_examples=6)
+@given(genotype=genotypes(), optimised=st.booleans())
+def test_every_box_is_drawn_or_stands_in_a_cell_that_is(genotype, optimised):
+    graph = network(genotype, optimised)
+    blocks = diagram(graph, genotype)
+    whole = overview(blocks)
+    lanes = {block.lane for block in blocks if is_cell(block)}
+    assert [block.title for block in whole if block.whole] == [
+        f"cell, {n}" for n in _ordered(whole)
+    ]
+    assert set(_ordered(whole)) == lanes
+    names = {block.name for block in whole}
+    assert all(source in names for block in whole for source in block.sources)
+    parts = [whole, *cells(blocks)]
+    said = [_said(part) for part in parts[1:]]
+    assert said
+    assert len({str(each) for each in said}) == len(said)
+    for lane in lanes:
+        assert _said([block for block in blocks if block.lane == lane]) in said
+    scene = draw(graph, (64, 64), genotype)
+    drawn = Counter(path.target for path in scene.paths if path.target)
+    for number, part in enumerate(parts):
+        prefix = f"cell{number}/" if number else ""
+        for block in part:
+            assert (prefix + block.name in drawn) == bool(block.sources)
+    assert sum(not box.is_frame for box in scene.boxes) == sum(map(len, parts))
+
+
+def _ordered(blocks):
+    return [block.title.removeprefix("cell, ") for block in blocks if block.whole]
+
+
+def _said(blocks):
+    """Texts of a cell's boxes, its input apart."""
+    return [(block.where, block.title, *block.lines) for block in blocks if block.whole != "io"]
+
+
+@pytest.mark.parametrize("name", zoo.NAMES)
+def test_a_picture_fits_a_page(name):
+    """The same cell was drawn for each side of each block, over 3,500 points high."""
+    genotype = zoo.load(name).genotype
+    scene = draw(network(genotype, True), (96, 64), genotype)
+    assert scene.height < 1300
+    assert scene.width < 1100
+    assert sum(text.text.startswith("branch1.op1") for text in scene.texts) == 1
 
 
 def test_boxes_say_what_is_in_them_and_how_large_it_is():
     graph = network(ARCH0, True)
     scene = draw(graph, (64, 96), ARCH0)
     texts = [text.text for text in scene.texts]
-    for text in ("sep5x5 rate 6", "branch1.op1", "depthwise 5x5, rate 6", "block 3 left", "resize"):
+    for text in (
+        "sep5x5 rate 6",
+        "branch1.op1",
+        "depthwise 5x5, rate 6",
+        "cell, block 3 left",
+        "resize",
+    ):
         assert text in texts
     assert "4x16x24" in texts
     assert sum(box.kind == "encoder" for box in scene.boxes) == 6
+    assert sum(box.kind == "cell" for box in scene.boxes) == 6
     assert str(ARCH0) in svg(scene)
     lanes = [box.name for box in scene.boxes if box.is_frame]
     assert lanes[0] == ENCODER
-    assert lanes[-1] == "classifier"
-    assert lanes[1:4] == ["block 1 left", "block 1 right", "block 1"]
+    assert lanes[1:3] == ["decoder", "classifier"]
+    assert lanes[3:] == ["cell1/cell, as in block 1 left"]
 
 
 def test_everything_flows_to_the_right():
