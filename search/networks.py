@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.backends.metadata import decoded
+from auxnas.backends.options import LARGEST
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
 from auxnas.compiler.refinenet import CHANNELS
 from auxnas.compiler.weights import fit, load_weights, save_weights
 from auxnas.genotype import Genotype, parse, to_json
+from auxnas.genotype.errors import shown
 from auxnas.search.folders import SEARCH, kinds
 from auxnas.search.journal import Journal
 from auxnas.search.trials import best_of
@@ -121,12 +123,27 @@ def read_network(place: Path) -> Trained:
     known = decoded(texts)
     try:
         network = Network.of(known).shipped()
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         expected = "weights that nassearch wrote"
         raise CompilerError(str(path), f"no description of a network ({error})", expected) from None
+    _check_usage(known, str(path))
     graph = network.graph()
     program = Program(graph, fit(graph, params, str(path)), network.name)
     return Trained(network, program, known, path)
+
+
+def _check_usage(known: Mapping[str, Any], place: str) -> None:
+    """Refuses names or a size that are none, where the metadata have them.
+
+    Raises:
+        CompilerError: at ``place``.
+    """
+    names, size = known.get("classes", []), known.get("size", [1, 1])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CompilerError(f"{place}: classes", shown(names), "a list of names")
+    sides = size if isinstance(size, list) else []
+    if len(sides) != 2 or not all(type(s) is int and 0 < s <= LARGEST for s in sides):
+        raise CompilerError(f"{place}: size", shown(size), f"two sides of 1 to {LARGEST} pixels")
 
 
 def _file(place: Path) -> Path:

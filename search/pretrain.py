@@ -272,7 +272,7 @@ def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int
         return None
     try:
         network = Network.of(decoded(known))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         found = f"no description of a network ({error})"
         raise CompilerError(path, found, "weights that nassearch wrote") from None
     if network.spec.classes != classes:
