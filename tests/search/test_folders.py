@@ -51,7 +51,7 @@ def test_a_search_that_somebody_had_trained_into_goes_on(place_of):
     place = place_of(trials=2)
     execute(place)
     (place.folder / "training.json").write_text("of somebody")
-    assert len(execute(place_of(trials=3))) == 3
+    assert len(execute(place_of(trials=4))) == 4
 
 
 def test_a_search_with_its_backup_alone_is_one(run, tmp_path):
