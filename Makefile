@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint types clean
+.PHONY: demo test test-lowest lint types clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nassearch run --data synthetic --preset demo --out $(DEMO)
@@ -12,6 +12,20 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest -n 2
+
+# The lower bounds of pyproject.toml, each installed exactly, under the core of the suite.
+LOWEST := .venv-lowest
+CORE := tests/genotype tests/compiler $(addprefix tests/backends/test_,onnx.py int8.py nascompile.py reference.py null.py) \
+	$(addprefix tests/search/test_,run.py cli.py searchers.py)
+
+test-lowest: $(LOWEST)/.made
+	$(LOWEST)/bin/python -m pytest -n 2 $(CORE)
+
+$(LOWEST)/.made: pyproject.toml .ci/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) .ci/lowest.py torch ort openvino report bench dev > $(LOWEST)/pins.txt
+	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/pins.txt --editable .
+	touch $@
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -34,4 +48,4 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
