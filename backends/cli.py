@@ -83,7 +83,7 @@ OWN = "  [default: the weights', else %s]"
 )
 @click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
-@click.option("--labels", metavar="DIR", help="int8: label images of the same stems, for mIoU.")
+@click.option("--labels", metavar="DIR", help="int8: label images at the same places, for mIoU.")
 @click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, help=TOLERANCE_HELP)

@@ -99,7 +99,7 @@ def labels_of(found: Outcome) -> dict[str, Any]:
 @click.command()
 @click.argument("networks", nargs=-1, required=True)
 @click.option("--images", required=True)
-@click.option("--labels", help="Label images of the same stems, for mIoU.")
+@click.option("--labels", help="Label images at the same places, for mIoU.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--max-drop", default=0.01, show_default=True)
 @click.option("--size", type=SizeType(), default="512x512", show_default=True)
