@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auxnas.compiler import CompilerError
+from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.search.errors import CacheError
 
 VARIABLE = "AUXNAS_CACHE"
 _INSTEAD = f"a folder of your own by --cache DIR or ${VARIABLE}"
+PRIVATE = 0o700
+"""Mode of folders that are made in it."""
 
 
 def cache_dir(given: str | Path | None = None) -> Path:
@@ -55,6 +59,52 @@ def _owner(path: Path) -> str:
         return path.owner()
     except (KeyError, OSError):
         return f"user {path.stat().st_uid}"
+
+
+def make_private(folder: Path) -> None:
+    """Makes a folder that only its owner enters, with the missing ones above it.
+
+    Raises:
+        OSError: when that is not possible.
+    """
+    for each in reversed([folder, *folder.parents]):
+        if not each.is_dir():
+            each.mkdir(PRIVATE, exist_ok=True)
+
+
+def shared_with(folder: Path) -> str | None:
+    """Who else may write into a cache, in words; None when nobody."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"it belongs to user {found.st_uid}"
+    return "others may write into it" if found.st_mode & 0o022 else None
+
+
+def save_kept(path: Path, params: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
+    """Writes arrays to a safetensors file, with a digest of all that is in it."""
+    sealed = digest(params_digest(params), metadata)
+    save_weights(path, params, {**metadata, "digest": sealed})
+
+
+def load_kept(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """What ``save_kept`` wrote.
+
+    Raises:
+        CompilerError: when it cannot be read, or was changed since. A file of an older version
+            that has no digest is taken as it is.
+    """
+    params, texts = load_weights(path)
+    try:
+        metadata = {name: json.loads(text) for name, text in texts.items()}
+    except (ValueError, RecursionError) as error:
+        raise CompilerError(str(path), f"metadata that is no JSON ({error})", "JSON") from None
+    sealed = metadata.pop("digest", None)
+    if sealed not in (None, digest(params_digest(params), metadata)):
+        raise CompilerError(str(path), "other contents than were written", "its own")
+    return params, metadata
 
 
 def digest(*parts: Any) -> str:

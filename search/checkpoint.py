@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 
 from auxnas.backends.base import State
 from auxnas.compiler import CompilerError
-from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.genotype.console import atomic_write
 from auxnas.genotype.temporaries import discard_temporaries
+from auxnas.search.cache import load_kept, save_kept
 from auxnas.search.progress import Display
 
 NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
 """The checkpoint in a training's folder, and its history for people and plots."""
+DAMAGED = "checkpoint.damaged.safetensors"
+"""Another file that was in its place."""
 
 Entry = Mapping[str, Any]
 """What is known after some epochs: ``epoch``, ``loss``, ``rate``, ``seconds``, and after a
@@ -42,7 +45,7 @@ class Checkpoint:
 
     def save(self, folder: Path) -> None:
         """Writes both files, the checkpoint first: it is what counts."""
-        save_weights(folder / NAME, self.state or {}, {"history": list(self.history)})
+        save_kept(folder / NAME, self.state or {}, {"history": list(self.history)})
         self._log(folder)
 
     def _log(self, folder: Path) -> None:
@@ -59,10 +62,14 @@ class Checkpoint:
         if not (folder / NAME).exists():
             return cls()
         try:
-            state, texts = load_weights(folder / NAME)
-            found = cls(state, tuple(json.loads(texts["history"])))
-        except (CompilerError, KeyError, ValueError) as error:
-            display.say(f"the checkpoint is damaged ({error}): training from the beginning")
+            state, known = load_kept(folder / NAME)
+            found = cls(state, tuple(known["history"]))
+        except (CompilerError, KeyError, TypeError, ValueError) as error:
+            os.replace(folder / NAME, folder / DAMAGED)
+            display.say(
+                f"the checkpoint is damaged ({error}) and kept as {DAMAGED}: training from the"
+                " beginning"
+            )
             return cls()
         found._log(folder)
         display.say(f"going on after epoch {found.epoch}")

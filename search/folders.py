@@ -20,6 +20,25 @@ def kinds(folder: Path) -> list[str]:
     return [kind for kind, names in _MARKS.items() if any((folder / n).is_file() for n in names)]
 
 
+_OUTPUTS = {
+    SEARCH: (
+        "settings.toml",
+        "encoder.safetensors",
+        "best.json",
+        "best.safetensors",
+        "predictions.png",
+    ),
+    "a training": (
+        "model.safetensors",
+        "genotype.json",
+        "result.json",
+        "metrics.jsonl",
+        "checkpoint.safetensors",
+    ),
+}
+"""What is written over in a folder of its own."""
+
+
 def refuse_other_kind(folder: Path, kind: str) -> None:
     """Finds a folder that holds something else than ``kind``; where that was begun too, it goes on.
 
@@ -29,3 +48,7 @@ def refuse_other_kind(folder: Path, kind: str) -> None:
     found = kinds(folder)
     if found and kind not in found:
         raise SettingsError(str(folder), f"holds {found[0]}", f"another --out for {kind}")
+    theirs = [name for name in _OUTPUTS.get(kind, ()) if (folder / name).exists()]
+    if theirs and not found:
+        words = f"a file that {kind} would write over, and none was begun here"
+        raise SettingsError(str(folder / theirs[0]), words, "another --out")

@@ -7,7 +7,6 @@ and the whole of it then serves as the teacher of stage 1 (section 3.2.2).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,8 +28,8 @@ from auxnas.compiler import (
 )
 from auxnas.compiler.encoders import Encoder, EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
-from auxnas.compiler.weights import fit, initial, load_weights, save_weights
-from auxnas.search.cache import digest
+from auxnas.compiler.weights import fit, initial
+from auxnas.search.cache import digest, load_kept, make_private, save_kept
 from auxnas.search.config import PretrainSettings
 from auxnas.search.examples import ImageExamples, unusual
 from auxnas.search.lock import alone
@@ -157,7 +156,7 @@ def _made(work: Pretraining, shared: Path, display: Display) -> Params:
         display.say(line)
         waiting.enter_context(display.task("waiting for an encoder", 1))
 
-    shared.parent.mkdir(parents=True, exist_ok=True)
+    make_private(shared.parent)
     with waiting, alone(shared, say):
         waiting.close()
         kept = _kept(shared, work, display) if waited else None
@@ -171,7 +170,7 @@ def _made(work: Pretraining, shared: Path, display: Display) -> Params:
 def _keep(path: Path, work: Pretraining, params: Params) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {"model": work.spec.to_dict(), "pretrain": work.settings.model_dump()}
-    save_weights(path, params, known | {"key": work.key})
+    save_kept(path, params, known | {"key": work.key})
 
 
 def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
@@ -179,8 +178,9 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
     if not path.exists():
         return None
     try:
-        values, known = load_weights(path)
-        if known.get("key") != json.dumps(work.key):
+        values, known = load_kept(path)
+        if known.get("key") != work.key:
+            display.say(f"encoder: {path} is of another pre-training: training again")
             return None
         params = fit(work.graph, values, str(path))
     except CompilerError as error:
@@ -211,8 +211,8 @@ def _train(work: Pretraining, kept: Path, display: Display) -> Params:
                 return program.params
             pace = (monotonic() - started) / len(part)
             length = max(1, int(_BETWEEN_SAVES / max(pace, 1e-9)))
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            save_weights(kept, state, {"epoch": epoch})
+            make_private(kept.parent)
+            save_kept(kept, state, {"epoch": epoch})
             progress.foretell(epoch / epochs)
 
 
@@ -252,9 +252,9 @@ def _state(kept: Path, display: Display) -> tuple[int, State | None]:
     if not kept.exists():
         return 0, None
     try:
-        state, known = load_weights(kept)
+        state, known = load_kept(kept)
         epoch = int(known["epoch"])
-    except (CompilerError, KeyError, ValueError) as error:
+    except (CompilerError, KeyError, TypeError, ValueError) as error:
         display.say(f"encoder: its checkpoint is damaged ({error}): training from the beginning")
         return 0, None
     display.say(f"encoder: going on after epoch {epoch}")

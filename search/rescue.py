@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from auxnas.genotype.temporaries import temporary_name
 from auxnas.search import old_journal
 from auxnas.search.errors import JournalError
 from auxnas.search.reading import RowError
@@ -215,9 +216,8 @@ def copy(database: sqlite3.Connection, path: Path) -> None:
     Raises:
         sqlite3.Error, OSError: when it cannot be written; then all is as it was.
     """
-    part = path.with_suffix(".part")
+    part = path.with_name(temporary_name(path.name))
     try:
-        part.unlink(missing_ok=True)
         with closing(sqlite3.connect(part, isolation_level=None)) as made:
             database.backup(made)
         with part.open("rb") as file:

@@ -10,7 +10,7 @@ from typing import Any
 from auxnas.genotype.temporaries import discard_temporaries
 from auxnas.search.allowance import Allowance
 from auxnas.search.bounds import Clock, Until
-from auxnas.search.cache import params_digest
+from auxnas.search.cache import params_digest, shared_with
 from auxnas.search.driver import Driver, Rules, Watcher
 from auxnas.search.durations import duration
 from auxnas.search.environment import lines
@@ -214,6 +214,9 @@ def _introduction(place: Workplace) -> Iterator[str]:
         f"{len(dataset.classes)} classes, {' or '.join(bounds)}, "
         f"trained on {place.learner.where}"
     )
+    others = shared_with(place.cache)
+    if others:
+        yield f"cache: {place.cache}: {others}, so what is kept there is only as good as they are"
     workers, batch = settings.workers, settings.search.batch
     if workers > batch:
         yield (

@@ -1,9 +1,9 @@
 """Arrays on disk that are computed once: named by content, whole or not there, checked.
 
 A store is a folder with one ``.npy`` file an array (first axis: rows) and a manifest with
-each file's size and checksum. It is written under a temporary name and renamed when it
-is complete, so an interrupted one is never taken for a finished one. Of several processes
-that want the same one, one computes it while the others wait.
+the store's name and each file's size and digest. It is written under a temporary name and
+renamed when it is complete, so an interrupted one is never taken for a finished one. Of
+several processes that want the same one, one computes it while the others wait.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auxnas.search.cache import PRIVATE, make_private
 from auxnas.search.lock import alone
 
 Array = NDArray[Any]
@@ -28,7 +29,7 @@ Rows = Mapping[str, Array]
 """Some consecutive rows of every array."""
 
 MANIFEST = "manifest.json"
-VERSION = 1
+VERSION = 2
 _CHUNK = 1 << 22
 
 
@@ -79,13 +80,13 @@ def open_store(
     fault = _fault(folder, total)
     if fault is None:
         return Store(folder, total)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     with alone(folder, say):
         fault = _fault(folder, total)
         if fault is None:  # made by the process that we waited for
             return Store(folder, total)
         with _fresh(folder) as temporary:
-            _write(temporary, total, compute(), dtypes)
+            _write(temporary, folder.name, total, compute(), dtypes)
     return Store(folder, total, "" if fault == "missing" else fault)
 
 
@@ -93,17 +94,15 @@ def open_store(
 def _fresh(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of ``folder`` when the block ends well.
 
-    What a process that was killed in here has left is removed; ours is the only one.
+    What a process that was killed in here has left is removed; ours is the only one. Of what
+    else is in ``folder`` nothing is.
     """
-    for left in folder.parent.glob(f".{folder.name}.*/"):
-        shutil.rmtree(left)
     temporary = folder.with_name(f".{folder.name}.part")
-    temporary.mkdir()
+    _remove(temporary)
+    temporary.mkdir(mode=PRIVATE)
     try:
         yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        _place(temporary, folder)
     except OSError as error:
         where = temporary if error.filename is None else Path(os.fsdecode(error.filename))
         if error.errno is None or not where.is_relative_to(temporary):
@@ -111,6 +110,26 @@ def _fresh(folder: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder; of a link to one, the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _place(made: Path, folder: Path) -> None:
+    """Renames the files of a store into ``folder``, the manifest last."""
+    if folder.is_symlink():
+        folder.unlink()
+    if not folder.exists():
+        os.replace(made, folder)
+        return
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for path in sorted(made.iterdir(), key=lambda path: path.name == MANIFEST):
+        os.replace(path, folder / path.name)
 
 
 def _fault(folder: Path, total: int) -> str | None:
@@ -121,29 +140,32 @@ def _fault(folder: Path, total: int) -> str | None:
         manifest = json.loads((folder / MANIFEST).read_text())
         if (manifest["version"], manifest["rows"]) != (VERSION, total):
             return "of another version"
+        if manifest["key"] != folder.name:
+            return "of something else"
         for name, entry in manifest["arrays"].items():
             path = folder / f"{name}.npy"
-            if path.stat().st_size != entry["bytes"] or _checksum(path) != entry["crc32"]:
+            if path.stat().st_size != entry["bytes"] or _digest(path) != entry["blake2b"]:
                 return f"damaged: {path.name}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "damaged: its manifest"
     return None
 
 
-def _checksum(path: Path) -> int:
-    value = 0
+def _digest(path: Path) -> str:
+    found = blake2b()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            value = zlib.crc32(chunk, value)
-    return value
+            found.update(chunk)
+    return found.hexdigest()
 
 
 class _Column:
-    """One array being written; knows its checksum without reading it again."""
+    """One array being written; knows its digest without reading it again."""
 
     def __init__(self, path: Path, first: Array, total: int, dtype: str | None) -> None:
         self.dtype = np.dtype(dtype or first.dtype)
-        self.bytes = self.crc32 = self.rows = 0
+        self.bytes = self.rows = 0
+        self.digest = blake2b()
         self._file: BinaryIO = path.open("wb")
         header = {"descr": self.dtype.str, "fortran_order": False}
         np.lib.format.write_array_header_1_0(self, {**header, "shape": (total, *first.shape[1:])})
@@ -151,7 +173,7 @@ class _Column:
     def write(self, data: bytes) -> int:
         """Appends bytes."""
         self.bytes += len(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
+        self.digest.update(data)
         return self._file.write(data)
 
     def append(self, name: str, values: Array) -> None:
@@ -168,7 +190,9 @@ class _Column:
         self._file.close()
 
 
-def _write(folder: Path, total: int, chunks: Iterable[Rows], dtypes: Mapping[str, str]) -> None:
+def _write(
+    folder: Path, key: str, total: int, chunks: Iterable[Rows], dtypes: Mapping[str, str]
+) -> None:
     columns: dict[str, _Column] = {}
     try:
         for name, values in _items(chunks):
@@ -182,8 +206,11 @@ def _write(folder: Path, total: int, chunks: Iterable[Rows], dtypes: Mapping[str
     wrong = [name for name, column in columns.items() if column.rows != total]
     if wrong:
         raise ValueError(f"{folder}: {wrong[0]} has not {total} rows")
-    entries = {n: {"bytes": c.bytes, "crc32": c.crc32} for n, c in columns.items()}
-    manifest = {"version": VERSION, "rows": total, "arrays": entries}
+    entries = {
+        name: {"bytes": column.bytes, "blake2b": column.digest.hexdigest()}
+        for name, column in columns.items()
+    }
+    manifest = {"version": VERSION, "key": key, "rows": total, "arrays": entries}
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 

@@ -9,6 +9,7 @@ forgets what came after it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.genotype.console import atomic_write
 from auxnas.search.config import Settings
 from auxnas.search.driver import Watcher
 from auxnas.search.evaluator import StageProgress, proceed_probability
@@ -25,6 +27,8 @@ from auxnas.search.trials import PENDING, SCORED, Trial
 
 FOLDER = "tensorboard"
 """In a run's folder."""
+OWN = "sessions.json"
+"""In that: names of the event files that are ours."""
 
 Updates = Sequence[Mapping[str, float]]
 """How each update of a controller went: ``told``, and figures."""
@@ -91,9 +95,11 @@ class Board:
         self._written = self._learnt = 0
         self._best = -inf
         make = require_tensorboard()
-        for path in folder.glob("events.out.tfevents.*"):
-            path.unlink(missing_ok=True)
+        _discard(folder)
+        before = _events(folder)
         self._writer = make(str(folder))
+        with atomic_write(folder / OWN) as path:
+            path.write_text(json.dumps(sorted(_events(folder) - before)))
         self._catch_up(trials)
 
     def __enter__(self) -> Board:
@@ -133,6 +139,24 @@ class Board:
     def _write(self, figures: Mapping[str, float], step: int) -> None:
         for tag, value in figures.items():
             self._writer.add_scalar(tag, value, step)
+
+
+def _events(folder: Path) -> set[str]:
+    """Names of event files, whoever wrote them."""
+    return {path.name for path in folder.glob("events.out.tfevents.*")}
+
+
+def _discard(folder: Path) -> None:
+    """Removes the event files of our earlier sessions; none behind a link."""
+    if folder.is_symlink():
+        return
+    try:
+        own = json.loads((folder / OWN).read_text())
+    except (OSError, ValueError):
+        return
+    names = [name for name in own if isinstance(name, str)] if isinstance(own, list) else []
+    for name in _events(folder).intersection(names):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _figures(trial: Trial) -> Iterator[tuple[str, float]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from auxnas.search.trials import Trial, best_of
 
 FOLDER = "weights"
 """Of the networks' files, in a run's folder."""
+_NAME = re.compile(r"trial-(\d{5,9})\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,16 @@ class RunWeights:
         return Program(graph, fit(graph, load_weights(path)[0], str(path)), trial.key)
 
     def prune(self, trials: list[Trial]) -> None:
-        """Drops every file but the best trials'."""
-        kept = {self.path(trial) for trial in best_of(trials)[: self.best]}
-        for path in (self.run / FOLDER).glob("*"):
-            if path not in kept:
-                path.unlink(missing_ok=True)
+        """Drops the files of trials but the best; nothing else, and nothing behind a link."""
+        folder = self.run / FOLDER
+        if folder.is_symlink() or not folder.is_dir():
+            return
+        kept = {self.path(trial).name for trial in best_of(trials)[: self.best]}
+        for entry in [*os.scandir(folder)]:
+            match = _NAME.fullmatch(entry.name)
+            ours = match and int(match[1]) < len(trials) and entry.name not in kept
+            if ours and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
 
     def path(self, trial: Trial) -> Path:
         """The file of a trial, whether or not it is there."""

