@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class Section:
         table: shown as it is.
         pictures: side by side.
         folds: tables to open.
+        commands: what one may do, and the command that does it.
     """
 
     anchor: str
@@ -78,6 +80,7 @@ class Section:
     table: Table | None = None
     pictures: Sequence[Picture] = ()
     folds: Sequence[Fold] = ()
+    commands: Sequence[tuple[str, str]] = ()
 
 
 def write_report(folder: Path, against: Path | None, output: Path, cache: Path) -> dict[str, Any]:
@@ -117,6 +120,7 @@ def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
     source = files("auxnas.search.html").joinpath("page.html.jinja").read_text(encoding="utf-8")
     sections = [
         _summary(runs),
+        _next(runs[0]),
         _search(runs),
         _costs(runs),
         _architectures(runs[0]),
@@ -148,6 +152,28 @@ def _summary(runs: Sequence[Run]) -> Section:
     state = f"Running: {run.writer}." if run.writer else "Not running now."
     folds = _folds(("All trials that have ended", tables.trials(run)))
     return Section("summary", "Summary", state, _tiles(run), tables.summary(runs), folds=folds)
+
+
+def _next(run: Run) -> Section | None:
+    """Commands to go on with, ready to be copied."""
+    if not run.best:
+        return None
+    folder, size = run.folder.resolve(), run.settings.get("data", {}).get("size", (64, 64))
+    source = str(run.settings.get("data", {}).get("source", "DATA"))
+    words = {
+        "Train the best architecture to the end:": (
+            *("nassearch", "train", "--genotype", f"{folder}:best", "--data", source),
+            *("--out", f"{folder}-trained"),
+        )
+    }
+    if (folder / "best.safetensors").is_file() and (folder / "best.json").is_file():
+        words["Compile it as it is:"] = (
+            *("nascompile", str(folder / "best.json"), "--weights"),
+            *(str(folder / "best.safetensors"), "--input-size", "x".join(map(str, size))),
+            *("--output", str(folder / "best.onnx")),
+        )
+    commands = [(what, shlex.join(command)) for what, command in words.items()]
+    return Section("next", "What next", commands=commands)
 
 
 def _folds(*found: tuple[str, Table]) -> list[Fold]:

@@ -42,6 +42,7 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.ymargin": 0.1,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "xtick.color": GRID,
@@ -68,7 +69,10 @@ def chart(plot: Plot, alt: str) -> str:
     buffer = BytesIO()
     with rc_context(_STYLE):
         figure = Figure(figsize=_SIZE)
-        tips = plot(figure.subplots())
+        axes = figure.subplots()
+        tips = plot(axes)
+        for collection in axes.collections:
+            collection.set_clip_on(False)  # a point at the edge is a whole point
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return inline(buffer.getvalue(), alt, tips)
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -39,13 +40,16 @@ from auxnas.search.trials import (
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from auxnas.search.html import series, write_report
+from matplotlib.collections import PathCollection
+
+from auxnas.search.html import charts, costs, diagnostics, series, svg, write_report
 from auxnas.search.html.page import page
-from auxnas.search.html.runs import read_run, told_apart
+from auxnas.search.html.runs import Run, read_run, told_apart
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 DRAWN = cache(draw)
+PLAIN = {"settings": Settings().model_dump(mode="json")}
 NOW = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)
 
 
@@ -286,6 +290,56 @@ def test_a_flat_series_is_drawn_as_flat(run_of):
     assert "35.0" in {tick[:4] for tick in ticks}
     assert max(map(len, ticks)) <= 6
     assert not [tick for tick in ticks if "e" in tick or "+" in tick]
+
+
+def test_every_picture_can_be_enlarged_and_closed_without_script(run_of):
+    html = written(run_of(ALL_KINDS, updates=UPDATES))
+    figures = re.findall(r'<figure class="[a-z]+" id="([^"]+)">', html)
+    assert figures == re.findall(r'class="grow" href="#([^"]+)"', html)
+    assert len(figures) == html.count("<figure") == html.count('class="close"')
+    assert len([name for name in figures if name.startswith("architectures-")]) == 3
+    assert "figure:target {" in html
+
+
+def test_what_to_do_next_is_said(run_of):
+    folder = run_of(ALL_KINDS)
+    assert f"nassearch train --genotype {folder}:best --data" in text_of(written(folder))
+    assert "nascompile" not in text_of(written(folder))
+    for name in ("best.json", "best.safetensors"):
+        (folder / name).write_text("{}")
+    assert f"nascompile {folder}/best.json --weights" in text_of(written(folder))
+    assert "What next" not in text_of(written(run_of([failed(0)], "none")))
+
+
+REWARDS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=12)
+
+
+@settings(max_examples=10, deadline=None)
+@given(REWARDS)
+def test_every_point_lies_whole_in_the_plot(pairs):
+    """Points are inside the axes, and nothing cuts off those at an edge."""
+    seen = []
+
+    def drawn(self, *args, **kwargs):
+        self.draw_without_rendering()
+        seen.append(self)
+        for axes in self.axes:
+            low, high = axes.get_window_extent().extents.reshape(2, 2)
+            for found in (c for c in axes.collections if isinstance(c, PathCollection)):
+                assert not found.get_clip_on()
+                at = found.get_offset_transform().transform(found.get_offsets())
+                assert ((at >= low - 0.01) & (at <= high + 0.01)).all()
+        return write(self, *args, **kwargs)
+
+    trials = [scored(n, *pair, latency=1.0 + n) for n, pair in enumerate(pairs)]
+    run = Run(Path(), "r", PLAIN, trials, [], [], [], None, "")
+    write = svg.Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg.Figure, "savefig", drawn)
+        charts.search_charts([run])
+        costs.pareto_charts([run])
+        diagnostics.seconds(run)
+    assert len(seen) == 7
 
 
 STATES = {
