@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Protocol
 
 from auxnas.compiler import Program
@@ -30,6 +31,7 @@ from auxnas.search.trials import (
     PENDING,
     REUSED,
     SCORED,
+    Failure,
     Figures,
     Job,
     Outcome,
@@ -202,7 +204,11 @@ class Driver:
         ended = replace(trial, state=outcome.state, stages=outcome.stages, failure=outcome.failure)
         if outcome.state == FAILED:
             return ended
-        reward = weighted(outcome.stages[-1].reward, trial.latency, self.rules.latency)
+        rewards = [stage.reward for stage in outcome.stages]
+        if not all(map(isfinite, rewards)):
+            failure = Failure("nan", f"rewards {', '.join(map(str, rewards))}")
+            return replace(trial, state=FAILED, failure=failure)
+        reward = weighted(rewards[-1], trial.latency, self.rules.latency)
         ended = replace(ended, reward=reward)
         if outcome.program is not None:
             self.weights.keep(ended, outcome.program)

@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from math import isnan
+from math import isfinite
 from typing import Any
 
 from auxnas.search.schema import PAGE, SCHEMA, VERSION, Row, dump
@@ -189,8 +189,8 @@ def _statement(row: Row) -> Statement:
 
 
 def _as_stored(column: Column, value: Any) -> Any:
-    """A value as SQLite gives it back; it keeps neither NaN nor half a surrogate pair."""
-    if value is None or (isinstance(value, float) and isnan(value)):
+    """A value as SQLite gives it back: no NaN, no half a surrogate pair; and no infinity."""
+    if value is None or (isinstance(value, float) and not isfinite(value)):
         return None
     if column.kind == "TEXT":
         return str(value).encode("utf-8", "backslashreplace").decode()
@@ -234,6 +234,8 @@ def ill_typed(known: Sequence[Column], row: Sequence[Any]) -> str | None:
             return f"{column.name.strip(chr(34))} is {type(value).__name__}"
         if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
             return f"{column.name.strip(chr(34))} is not UTF-8"
+        if isinstance(value, float) and not isfinite(value):
+            return f"{column.name.strip(chr(34))} is {value}"
     return None
 
 

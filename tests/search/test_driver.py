@@ -199,6 +199,19 @@ def test_failures_are_typed_kept_apart_and_never_told(tmp_path, driver_of, outco
     assert mean_first_reward(trials, 2) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("reward", [float("inf"), float("-inf"), float("nan")])
+def test_a_reward_that_is_no_number_is_a_failure(tmp_path, driver_of, outcome_of, reward):
+    def evaluate(job, progress):
+        bad = Outcome(COMPLETE, (Stage(reward, {}), Stage(0.5, {})))
+        return bad if job.number == 1 else outcome_of(job)
+
+    with Journal(tmp_path, write=True) as journal:
+        trials = driver_of(journal, evaluate).run(Until(3))
+        assert journal.trials() == trials
+    assert trials[1].failure == Failure("nan", f"rewards {reward}, 0.5")
+    assert [trial.reward is None for trial in trials] == [False, True, False]
+
+
 class Repeating(RandomSearcher):
     """Proposes one architecture over and over, written in two ways."""
 

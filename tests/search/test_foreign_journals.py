@@ -4,6 +4,7 @@ import os
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,10 @@ CASES = [
     ("trials", "batch", "one", "row 0: batch is str"),
     ("trials", "seed", 2.0**64, "row 0: seed is float"),
     ("trials", "number", -1, "no row 0"),
+    ("trials", "reward", float("inf"), "row 0: reward is inf"),
+    ("stages", "reward", float("-inf"), "row 0, 1: reward is -inf"),
+    ("sessions", "seconds", float("inf"), "row 1: seconds is inf"),
+    ("timings", "seconds", float("inf"), "row 0, 1: seconds is inf"),
     ("trials", "key", b"\xff\xfe", "row 0: key is bytes"),
     ("latencies", "milliseconds", b"1", "row 0: milliseconds is bytes"),
     ("rejections", "genotype", "{}", "row 1"),
@@ -138,6 +143,4 @@ def test_the_largest_integers_are_kept_and_larger_ones_refused(folder):
 
 
 def vast(trial, count):
-    from dataclasses import replace
-
     return replace(trial, number=3, batch=1, state="pending", multiply_adds=count)
