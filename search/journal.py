@@ -162,7 +162,7 @@ class Journal:
     def meta(self) -> dict[str, Any]:
         """What is known of the run: settings, data, encoder."""
         with self._reading():
-            return reading.read_meta(self._db)
+            return _Meta(self.path, reading.read_meta(self._db))
 
     def set_meta(self, values: Mapping[str, Any]) -> None:
         """Stores what is known of the run."""
@@ -268,6 +268,18 @@ class Journal:
         select = "SELECT number, environment FROM sessions WHERE number = ?"
         latest = self._db.execute(select, (self._count("sessions"),)).fetchone()
         return [Row("sessions", (*latest, seconds), replaces=True)]
+
+
+class _Meta(dict[str, Any]):
+    """What is known of a run; asking for what is not is an error that names the run."""
+
+    def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
+        super().__init__(found)
+        self._path = path
+
+    def __missing__(self, name: str) -> Any:
+        expected = "a run that got so far: nassearch run goes on with it"
+        raise JournalError(str(self._path), f"it ended before the run's {name} was known", expected)
 
 
 def _connected(path: Path, synchronous: str) -> sqlite3.Connection:

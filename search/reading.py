@@ -36,12 +36,21 @@ def load(place: str, text: str, kind: type = dict) -> Any:
     return value
 
 
+_KINDS = {"settings": dict, "model": dict, "classes": list, "palette": list}
+"""What of a run is known as what."""
+
+
 def read_meta(database: sqlite3.Connection) -> dict[str, Any]:
     """What is known of the run."""
     rows = database.execute("SELECT name, value FROM meta")
     found = {name: load(f"table meta, row {name}", text, object) for name, text in rows}
-    if not isinstance(found.get("settings", {}), dict):
-        raise RowError("table meta, row settings: no settings")
+    for name, kind in _KINDS.items():
+        if not isinstance(found.get(name, kind()), kind):
+            raise RowError(f"table meta, row {name}: no {kind.__name__}")
+    data = found.get("settings", {}).get("data", {})
+    size = data.get("size", [1, 1]) if isinstance(data, dict) else None
+    if not (isinstance(size, list) and [type(side) for side in size] == [int, int]):
+        raise RowError("table meta, row settings: no data.size")
     return found
 
 

@@ -93,7 +93,9 @@ def test_a_file_of_another_kind_is_refused(tmp_path, kind):
 DEEP = "[" * 100_000 + "]" * 100_000
 LONG = "9" * 5000
 CASES = [
-    ("meta", "value", "[1]", "settings: no settings"),
+    ("meta", "value", "[1]", "settings: no dict"),
+    ("meta", "value", '{"data": 3}', "settings: no data.size"),
+    ("meta", "value", '{"data": {"size": [1]}}', "settings: no data.size"),
     ("meta", "value", "{", "settings: no JSON"),
     ("meta", "value", DEEP, "settings: no JSON"),
     ("meta", "value", LONG, "settings: no JSON"),
@@ -128,6 +130,15 @@ def test_values_that_no_journal_has_are_named(folder, table, column, value, word
     rows = "rowid = (SELECT min(rowid) FROM {})" if table != "meta" else "name = 'settings'"
     change(folder, f"UPDATE {table} SET {column} = ? WHERE {rows.format(table)}", values=(value,))
     refused(folder, f"table (updates|{table}).*{re.escape(words)}")
+
+
+def test_what_is_not_known_of_a_run_is_an_error_that_names_it(folder):
+    with Journal(folder) as journal:
+        assert journal.meta().get("model") is None
+        with pytest.raises(
+            JournalError, match=f"{NAME}: it ended before the run's model was known"
+        ):
+            _ = journal.meta()["model"]
 
 
 def test_the_largest_integers_are_kept_and_larger_ones_refused(folder):
