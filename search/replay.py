@@ -19,7 +19,7 @@ from auxnas.search.schema import Snapshot
 from auxnas.search.searchers import Searcher
 from auxnas.search.trials import FAILED, PENDING, Trial
 
-BYTES_A_TRIAL = 2_500
+BYTES_A_TRIAL = 1_000
 """Of snapshots, on average; each is written four times, to both files and their logs."""
 
 

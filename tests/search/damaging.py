@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from unittest.mock import patch
 
 from auxnas.genotype import SearchSpace
 from auxnas.search import old_journal
@@ -37,10 +38,11 @@ def all_of(folder):
         return said, journal.salvaged
 
 
-def go_on(folder, trials, name="ppo", framework="null", **changes):
-    """Goes on with the run in ``folder``, or begins it."""
+def go_on(folder, trials, name="ppo", framework="null", share=10**9, **changes):
+    """Goes on with the run in ``folder``, or begins it; ``share``: bytes of snapshots a trial."""
     folder.mkdir(exist_ok=True)
-    with Journal(folder, write=True) as journal:
+    often = patch("auxnas.search.replay.BYTES_A_TRIAL", share)
+    with often, Journal(folder, write=True) as journal:
         if not journal.trials():
             journal.set_meta({"settings": {"seed": 3}, "data": "00ff"})
         driver_for(journal, name, framework, **changes).run(Until(trials))

@@ -61,11 +61,10 @@ def test_the_comparison_sees_a_batch_that_is_not_told(tmp_path, monkeypatch):
     assert restored(folder, "ppo", said=[]) != right
 
 
-def test_a_large_searcher_is_stored_seldom(tmp_path, monkeypatch):
+def test_a_large_searcher_is_stored_seldom(tmp_path):
     found = []
     for share in (1, 10_000):
-        monkeypatch.setattr("auxnas.search.replay.BYTES_A_TRIAL", share)
-        folder = go_on(tmp_path / str(share), 12)
+        folder = go_on(tmp_path / str(share), 12, share=share)
         with Journal(folder) as journal:
             found.append(journal.searcher().told)
     assert found == [0, 4]
