@@ -116,7 +116,11 @@ def test_killed_again_and_again(tmp_path, driver_of, outcome_of, seed):
     assert contents(tmp_path / "cut") == expected
 
 
-def test_the_comparison_sees_a_searcher_that_is_not_restored(tmp_path, driver_of, outcome_of):
+def test_the_comparison_sees_a_searcher_that_is_not_restored(
+    tmp_path, driver_of, outcome_of, monkeypatch
+):
+    monkeypatch.setattr("auxnas.search.replay.BYTES_A_TRIAL", 10**9)  # stored after each batch
+
     class Forgetful(Learning):
         def restore(self, state):
             pass
