@@ -17,8 +17,14 @@ from auxnas.compiler import cost
 from auxnas.genotype.errors import inline
 from auxnas.genotype.terminal import Terminal
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
+from auxnas.search.data.statistics import (
+    Statistics,
+    missing_remark,
+    refuse_mask,
+    repeated_remark,
+)
 from auxnas.search.errors import SearchError
-from auxnas.search.examples import ImageExamples, pixel_store
+from auxnas.search.examples import ImageExamples, pixel_store, statistics_of
 from auxnas.search.networks import Network, Trained
 from auxnas.search.progress import Display
 from auxnas.search.resolving import resolve
@@ -62,10 +68,11 @@ class Evaluation:
 
     Attributes:
         trained: the network.
-        dataset: the images.
+        dataset: the images; of ``META_VAL`` those that are trained on too.
         size: (height, width) that they are brought to.
         task: scores.
         part: which of the data the images are: ``train``, ``val`` or ``META_VAL``.
+        meta_train: the share of the data that is not ``META_VAL``.
     """
 
     trained: Trained
@@ -73,6 +80,7 @@ class Evaluation:
     size: tuple[int, int]
     task: Segmentation
     part: str
+    meta_train: float | None = None
 
     @classmethod
     def of(
@@ -108,21 +116,40 @@ class Evaluation:
         part = part or ("val" if "val" in parts(source) else without)
         dataset = _open(trained, source, size, "train" if part == META_VAL else part)
         names = _same_classes(trained, dataset)
-        if part == META_VAL and meta_train is not None:
-            dataset = split(dataset, meta_train)[1]
-        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)), part)
+        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)), part, meta_train)
 
-    def run(self, learner: Learner, batch_size: int, cache: Path, display: Display) -> Any:
-        """The confusion matrix, (classes, classes) counts: row truth, column guess."""
+    def run(
+        self, learner: Learner, batch_size: int, cache: Path, display: Display
+    ) -> tuple[NDArray[Any], int]:
+        """The confusion matrix, (classes, classes) counts (row truth, column guess), and
+        how many images it is of.
+
+        Says which classes are missing, and which images are there twice.
+
+        Raises:
+            DataError: for labels of one class alone that are likely a mask of 0 and 255.
+        """
         pixels = pixel_store(self.dataset, cache, display)
         normalisation = self.trained.network.spec.find_encoder().normalisation
-        every = tuple(range(len(self.dataset)))
-        images = ImageExamples(pixels, every, None, normalisation)
+        whole = statistics_of(self.dataset, pixels, cache, display)
+        indices = self._scored(whole)
+        images, found = ImageExamples(pixels, indices, None, normalisation), whole.of(indices)
+        refuse_mask(f"{self.dataset.name}: images to score", found)
         which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
         images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
         display.say(f"scoring {self.trained.path} on {images_of}")
+        name = self.dataset.name
+        for line in (*missing_remark(name, found), *repeated_remark(name, found)):
+            display.say(line)
         classes = len(self.task.classes)
-        return learner.confusion(self.trained.program, images, classes, batch_size)
+        counts = learner.confusion(self.trained.program, images, classes, batch_size)
+        return counts, len(images)
+
+    def _scored(self, whole: Statistics) -> tuple[int, ...]:
+        """Positions of the images, among those of the dataset."""
+        if self.part != META_VAL or self.meta_train is None:
+            return tuple(range(len(whole)))
+        return split(self.dataset, self.meta_train, firsts=whole.firsts)[1].indices
 
 
 def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:

@@ -21,12 +21,16 @@ from auxnas.search.data import (
     normalise,
 )
 from auxnas.search.data.base import View
+from auxnas.search.data.check import image_place
+from auxnas.search.data.statistics import Statistics, refuse_trivial, row_of
 from auxnas.search.progress import Display
 from auxnas.search.store import Array, Rows, Store, open_store
 from auxnas.search.tasks import Segmentation
 
 IMAGE, LABEL, TEACHER = "image", "label", "teacher"
 """Names of arrays in stores; ``image`` is the input of a whole network too."""
+VALUES, CONTENT = "values", "content"
+"""Names of the arrays of a dataset's statistics."""
 
 _CHUNK = 16
 
@@ -97,24 +101,26 @@ class FeatureExamples:
         return self.features.read(name, rows).astype(np.float32, copy=False)
 
 
-def refuse_thin(where: str, images: ImageExamples, least: int, task: Segmentation) -> None:
-    """Finds too few images, or none with a labelled pixel of a class that counts.
+def refuse_thin(
+    where: str, found: Statistics, whole: Statistics, least: int, task: Segmentation
+) -> None:
+    """Finds too few images, or labels that nothing can be learned from or told by.
 
     Args:
         where: names them.
-        images: to train or to validate on.
+        found: in the images to train or to validate on.
+        whole: in the data that they are a part of.
         least: how many there have to be.
         task: says which classes count.
 
     Raises:
         DataError: naming ``where``.
     """
-    if len(images) < least:
-        raise DataError(where, f"{len(images)} images", f"at least {least}")
-    counted = [n for n, name in enumerate(task.classes) if name not in task.ignore]
-    labels = (images.pixels.read(LABEL, [index]) for index in images.indices)
-    if not any(np.isin(found, counted).any() for found in labels):
+    if len(found) < least:
+        raise DataError(where, f"{len(found)} images", f"at least {least}")
+    if not set(task.classes) - set(task.ignore) - set(found.missing):
         raise DataError(where, "no labelled pixel of a class that counts", "some")
+    refuse_trivial(where, found, whole)
 
 
 def unusual(normalisation: Normalisation) -> tuple[str, ...]:
@@ -170,3 +176,21 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     if store.rebuilt:
         display.say(f"stored images were {store.rebuilt}: read again")
     return store
+
+
+def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display) -> Statistics:
+    """The pixels of each class in what ``pixels`` has of ``dataset``, counted once and kept."""
+
+    def compute() -> Iterator[Rows]:
+        with display.task("counting the classes", len(dataset)) as advance:
+            for place in range(len(dataset)):
+                found = row_of(pixels.read(IMAGE, [place])[0], pixels.read(LABEL, [place])[0])
+                yield {VALUES: found[0][None], CONTENT: found[1][None]}
+                advance(place + 1, "")
+
+    folder = cache / "statistics" / pixel_key(dataset)
+    store = open_store(folder, len(dataset), compute, {VALUES: "int32"}, display.say)
+    every = range(len(dataset))
+    places = tuple(image_place(dataset, index) for index in every)
+    values, content = store.read(VALUES, every), store.read(CONTENT, every)
+    return Statistics(dataset.classes, places, values, content)

@@ -21,8 +21,9 @@ from auxnas.genotype.console import atomic_write
 from auxnas.search.cache import params_digest
 from auxnas.search.checkpoint import Checkpoint, Entry
 from auxnas.search.data import Dataset, open_dataset, parts
+from auxnas.search.data.statistics import leaked_remark, missing_remarks, repeated_remark
 from auxnas.search.evaluation import figures, scores
-from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
+from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin, statistics_of
 from auxnas.search.folders import TRAINING, refuse_other_kind
 from auxnas.search.identity import settle, write_json
 from auxnas.search.lock import run_lock
@@ -123,10 +124,20 @@ class TrainingPlace:
         Raises:
             DataError: naming the data.
         """
-        train, val = self.search.dataset, self.val_dataset or self.search.dataset
-        first = ImageExamples(self.search.pixels, self.indices[0])
-        refuse_thin(f"{train.name}: images to train on", first, 2, self.task)
-        refuse_thin(f"{val.name}: images to validate on", self.val_images(), 1, self.task)
+        name, whole = self.search.dataset.name, self.search.statistics
+        judged = whole
+        if self.val_dataset is not None:
+            judged = statistics_of(self.val_dataset, self.val_pixels, self.cache, self.display)
+        train, val = whole.of(self.indices[0]), judged.of(self.indices[1])
+        refuse_thin(f"{name}: images to train on", train, whole, 2, self.task)
+        refuse_thin(f"{name}: images to validate on", val, judged, 1, self.task)
+        parts = ("the training part", train), ("what is validated on", val)
+        for line in (
+            *missing_remarks(name, *parts),
+            *repeated_remark(name, whole),
+            *leaked_remark(train, val),
+        ):
+            self.display.say(line)
 
     # Model ------------------------------------------------------------------------------
 

@@ -30,10 +30,11 @@ from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.config import Settings
 from auxnas.search.data import Augment, Dataset, open_dataset
 from auxnas.search.data import split as split_data
+from auxnas.search.data.statistics import Statistics, missing_remarks, repeated_remark
 from auxnas.search.environment import environment
 from auxnas.search.errors import JournalError
 from auxnas.search.evaluator import Material, TwoStages
-from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin
+from auxnas.search.examples import ImageExamples, pixel_key, pixel_store, refuse_thin, statistics_of
 from auxnas.search.features import FeatureSource, feature_examples, some_of
 from auxnas.search.journal import Journal
 from auxnas.search.limits import LIMITED, excess
@@ -117,9 +118,18 @@ class Workplace:
         return pixel_store(self.dataset, self.cache, self.display)
 
     @cached_property
+    def statistics(self) -> Statistics:
+        """The pixels of each class in each image."""
+        return statistics_of(self.dataset, self.pixels, self.cache, self.display)
+
+    @cached_property
     def parts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Which images are meta-train and which are meta-val, whatever the run's seed."""
-        first, second = split_data(self.dataset, self.settings.data.meta_train)
+        """Which images are meta-train and which are meta-val, whatever the run's seed.
+
+        Images with the same pixels are in the same part.
+        """
+        share, firsts = self.settings.data.meta_train, self.statistics.firsts
+        first, second = split_data(self.dataset, share, firsts=firsts)
         return first.indices, second.indices
 
     def train_images(self, scale: tuple[float, float]) -> ImageExamples:
@@ -140,12 +150,19 @@ class Workplace:
     def refuse_thin(self) -> None:
         """Finds meta-train and meta-val that nothing can be trained or judged on.
 
+        Says which classes are missing in them, and which images are there twice.
+
         Raises:
             DataError: naming the part.
         """
-        train = self.train_images(self.settings.data.scale)
-        refuse_thin(f"{self.dataset.name}: meta-train", train, 2, self.task)
-        refuse_thin(f"{self.dataset.name}: meta-val", self.val_images(), 1, self.task)
+        name, (train, val) = self.dataset.name, map(self.statistics.of, self.parts)
+        refuse_thin(f"{name}: meta-train", train, self.statistics, 2, self.task)
+        refuse_thin(f"{name}: meta-val", val, self.statistics, 1, self.task)
+        for line in (
+            *missing_remarks(name, ("meta-train", train), ("meta-val", val)),
+            *repeated_remark(name, self.statistics),
+        ):
+            self.display.say(line)
 
     # Model ------------------------------------------------------------------------------
 

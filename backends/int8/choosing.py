@@ -13,6 +13,7 @@ from auxnas.backends.int8.layers import Layer, layers
 from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
+from auxnas.backends.labels import some_names
 from auxnas.backends.nasrun.progress import bar
 from auxnas.backends.ort import OrtRunner
 from auxnas.backends.timing import Latency
@@ -43,6 +44,7 @@ class Outcome:
         miou: against labels of ``fp32`` and ``int8``; empty without labels.
         max_drop: the share that was allowed.
         forced: whether it ships whatever it is like.
+        missing: classes that no label has, where there are labels.
     """
 
     model: onnx.ModelProto = field(repr=False)
@@ -57,6 +59,7 @@ class Outcome:
     miou: Mapping[str, float]
     max_drop: float
     forced: bool = False
+    missing: tuple[int, ...] = ()
 
     @property
     def drop(self) -> float:
@@ -98,7 +101,8 @@ class Outcome:
             f"calibrated on {self.photographs} photographs ({self.method})",
             f"in float {len(self.kept_float)} of {self.layers} layers",
         ]
-        return "; ".join(parts) + (f"; mIoU {miou}" if miou else "")
+        without = f" (no label has class {some_names(map(str, self.missing))})"
+        return "; ".join(parts) + (f"; mIoU {miou}{without * bool(self.missing)}" if miou else "")
 
     @property
     def _agreement(self) -> str:
@@ -131,6 +135,7 @@ class Outcome:
             "spread": {kind: value.spread for kind, value in self.times.items()},
             "bytes": dict(self.sizes),
             "miou": dict(self.miou) or None,
+            "classes_without_labels": list(self.missing),
         }
 
 
@@ -272,4 +277,5 @@ def outcome(quantiser: Quantiser, original: onnx.ModelProto, options: Int8Option
         miou={kind: score for kind, score in scores.items() if score is not None},
         max_drop=options.max_drop,
         forced=options.forced,
+        missing=judge.missing,
     )

@@ -68,6 +68,12 @@ class Judge:
         wrong = sum(float(np.abs(a - b).mean()) for a, b in zip(found, expected, strict=True))
         return wrong / max(sum(float(np.abs(each).mean()) for each in expected), TINY)
 
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Classes that no label has; none where no labels are given."""
+        known = {int(value) for label in self.labels for value in np.unique(label)}
+        return tuple(n for n in range(self.classes) if n not in known) if self.labels else ()
+
     def miou(self, runner: Runner) -> float | None:
         """Mean IoU of a network; None where no labels are given."""
         if not self.labels:

@@ -20,6 +20,7 @@ from auxnas.backends.images import (
     read_label,
     read_photograph,
 )
+from auxnas.backends.labels import missing_reason
 from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
 
@@ -99,4 +100,17 @@ def read_labels(photographs: Photographs, classes: int) -> list[Array]:
         if worst >= classes:
             raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")
         found.append(label)
+    _refuse_one_class(photographs, found, classes)
     return found
+
+
+def _refuse_one_class(photographs: Photographs, labels: Sequence[Array], classes: int) -> None:
+    """Finds labels that a constant answer gets right, where that is likely a mistake."""
+    counts = sum(np.bincount(label.ravel(), minlength=IGNORE + 1) for label in labels)
+    if not labels:
+        return
+    pixels, unlabelled = np.asarray(counts)[:classes].tolist(), int(np.asarray(counts)[IGNORE])
+    reason, present = missing_reason(pixels, unlabelled), np.flatnonzero(pixels)
+    if reason and len(present) == 1:
+        of = f"{len(labels)} label images have pixels of class {present[0]} alone"
+        raise CompilerError(str(photographs.labels[0].parent), of, f"two classes or more; {reason}")

@@ -73,7 +73,7 @@ def evaluate(
         backend("runner", "ort")  # fails now rather than after the scoring
     work = _evaluation(weights, data, size, part, ignore)
     trainer = backend("learner", learner)(threads=threads)
-    counts = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
+    counts, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
     picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
     with atomic_write(picture) as path:
         draw_confusion(counts, work.task.classes, path)
@@ -81,7 +81,7 @@ def evaluate(
         "weights": str(work.trained.path),
         "data": work.dataset.name,
         "part": work.part,
-        "images": len(work.dataset),
+        "images": images,
         **scores(work.task, counts),
         **figures(work.trained.network, work.size),
         "picture": str(picture),

@@ -178,26 +178,33 @@ def subset(dataset: Dataset, indices: Iterable[int]) -> Subset:
     return Subset(dataset, tuple(int(index) for index in indices))
 
 
-def split(dataset: Dataset, fraction: float = 0.9, seed: int = 0) -> tuple[Subset, Subset]:
+def split(
+    dataset: Dataset, fraction: float = 0.9, seed: int = 0, firsts: Sequence[int] = ()
+) -> tuple[Subset, Subset]:
     """Two disjoint parts that cover ``dataset``: meta-train and meta-val (paper: 90 to 10).
 
     Args:
         dataset: at least two items.
         fraction: the share of the first part; each part keeps at least one item.
+        firsts: of each item the first one like it, which it stays with; none by default.
         seed: decides who goes where, together with nothing but the number of items.
 
     Raises:
-        DataError: when there are fewer than two items or the fraction is not in (0, 1).
+        DataError: when there are fewer than two different items or the fraction is not in
+            (0, 1).
     """
     total = len(dataset)
     if not 0 < fraction < 1:
         raise DataError("fraction", str(fraction), "more than 0 and less than 1")
-    if total < 2:
-        raise DataError(dataset.name, f"{total} images", "at least 2, one to train and one to test")
-    order = list(range(total))
+    firsts = firsts or range(total)
+    order = sorted(set(firsts))
+    if len(order) < 2:
+        found = f"{len(order)} {'different ' * (total > 1)}images"
+        raise DataError(dataset.name, found, "at least 2, one to train and one to test")
     random.Random(f"split {seed}").shuffle(order)
-    first = min(max(round(total * fraction), 1), total - 1)
-    return subset(dataset, sorted(order[:first])), subset(dataset, sorted(order[first:]))
+    chosen = set(order[: min(max(round(len(order) * fraction), 1), len(order) - 1)])
+    first = [item for item, like in enumerate(firsts) if like in chosen]
+    return subset(dataset, first), subset(dataset, sorted(set(range(total)) - set(first)))
 
 
 def stack(dataset: Dataset, indices: Sequence[int] | None = None) -> tuple[Bytes, Bytes]:

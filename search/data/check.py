@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.images import check_sizes
+from auxnas.backends.labels import range_reason
 from auxnas.search.data.base import Bytes, Dataset, View
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset
@@ -50,10 +51,16 @@ def check(dataset: Dataset, progress: Progress | None = None) -> Summary:
     origins = [_origin(dataset, index) for index in range(total)]
     _check_presence(origins)
     counts = np.zeros(256, dtype=np.int64)
+    wrong: DataError | None = None
     for done, (source, index) in enumerate(origins, start=1):
-        counts += _check_item(source, index)
+        found, fault = _check_item(source, index)
+        counts, wrong = counts + found, wrong or fault
         if progress is not None:
             progress(done, total)
+    if wrong is not None:
+        values = [value for value in np.flatnonzero(counts).tolist() if value != dataset.ignore]
+        expected = f"{wrong.expected}; {range_reason(values, len(dataset.classes))}"
+        raise DataError(wrong.place, wrong.found, expected)
     if not counts[: len(dataset.classes)].any():
         raise DataError(dataset.name, "no labelled pixel in any image", "some label below 255")
     pixels = tuple(int(count) for count in counts[: len(dataset.classes)])
@@ -83,8 +90,8 @@ def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
                     raise DataError(pair.place(path), "no such file")
 
 
-def _check_item(source: Dataset, index: int) -> NDArray[np.int64]:
-    """How often each value occurs in a sound label."""
+def _check_item(source: Dataset, index: int) -> tuple[NDArray[np.int64], DataError | None]:
+    """Counts of the values of a label, and what is wrong with them."""
     image, label = source.image(index), source.label(index)
     for pixels, what in ((image, "image"), (label, "label")):
         if pixels.dtype != np.uint8:
@@ -100,9 +107,8 @@ def _check_item(source: Dataset, index: int) -> NDArray[np.int64]:
     wrong = counts.copy()
     wrong[: len(source.classes)] = 0
     wrong[source.ignore] = 0
-    if wrong.any():
-        raise _value_error(source, index, label, np.flatnonzero(wrong))
-    return counts
+    fault = _value_error(source, index, label, np.flatnonzero(wrong)) if wrong.any() else None
+    return counts, fault
 
 
 def _value_error(source: Dataset, index: int, label: Bytes, bad: NDArray[np.int64]) -> DataError:
@@ -110,6 +116,15 @@ def _value_error(source: Dataset, index: int, label: Bytes, bad: NDArray[np.int6
     found = f"label value {label[row, column]} at row {row} column {column}"
     expected = f"0..{len(source.classes) - 1} or {source.ignore}"
     return DataError(_place(source, index), found, expected)
+
+
+def image_place(dataset: Dataset, index: int) -> str:
+    """The name of an image in messages, through every view of it."""
+    source, position = _origin(dataset, index)
+    if isinstance(source, FileDataset):
+        pair = source.pairs[position]
+        return pair.place(pair.image)
+    return f"{source.name} item {position}"
 
 
 def _place(source: Dataset, index: int) -> str:

@@ -350,6 +350,28 @@ def test_labels_of_one_bit_are_classes_0_and_1(folder, tmp_path):
     assert [np.unique(label).tolist() for label in found] == [[1], [1]]
 
 
+def test_labels_of_0_and_255_judge_nothing(folder, tmp_path):
+    for number, size in ((3, (81, 75)), (7, (69, 95))):
+        mask = Image.new("L", size, 255)
+        mask.paste(0, (0, 0, 40, 40))
+        mask.save(tmp_path / f"{number}.png")
+    with pytest.raises(CompilerError, match=r"pixels of class 0 alone.*store 1 for it"):
+        read_labels(find_photographs(folder, tmp_path), 5)
+
+
+def test_classes_without_labels_are_said(folder, tmp_path):
+    for number, size in ((3, (81, 75)), (7, (69, 95))):
+        label = Image.new("L", size, 1)
+        label.paste(3, (0, 0, 40, 40))
+        label.save(tmp_path / f"{number}.png")
+    wish = Int8Options(find_photographs(folder, tmp_path), timer=lambda runners, feed: FASTER)
+    found = quantise(model_of(chain()), wish, ENDS)
+    assert "(no label has class 0, 2, 4)" in str(found)
+    assert found.to_dict()["classes_without_labels"] == [0, 2, 4]
+    wish = Int8Options(find_photographs(folder), timer=lambda runners, feed: FASTER)
+    assert quantise(model_of(chain()), wish, ENDS).missing == ()
+
+
 class NotInstalled:
     """An import of onnxruntime finds nothing."""
 

@@ -281,7 +281,9 @@ def test_a_run_goes_on_from_another_folder_and_with_data_elsewhere(run, tmp_path
     for index in range(12):
         name = f"{index}.png"
         Image.fromarray(np.full((32, 32, 3), 20 * index, np.uint8)).save(where / name)
-        Image.fromarray(np.full((32, 32), index % 2, np.uint8)).save(where / f"label{name}")
+        label = np.full((32, 32), index % 2, np.uint8)
+        label[0] = 1 - index % 2
+        Image.fromarray(label).save(where / f"label{name}")
         rows.append(f"{name}\tlabel{name}")
     (where / "train.lst").write_text("\n".join(rows))
     monkeypatch.chdir(tmp_path)

@@ -309,7 +309,9 @@ def test_without_a_validation_part_meta_val_is_kept_apart(tmp_path, cache):
     lines = []
     for name in range(10):
         Image.new("RGB", (32, 32), (name, 0, 0)).save(tmp_path / f"{name}.png")
-        Image.new("L", (32, 32), name % 2).save(tmp_path / f"l{name}.png")
+        label = Image.new("L", (32, 32), name % 2)
+        label.putpixel((0, 0), 1 - name % 2)
+        label.save(tmp_path / f"l{name}.png")
         lines.append(f"{name}.png\tl{name}.png\n")
     (tmp_path / "all.lst").write_text("".join(lines))
     source = {"data__source": f"list:{tmp_path}/all.lst", "data__classes": 2}

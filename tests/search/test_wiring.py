@@ -134,9 +134,9 @@ def test_nothing_labelled_in_meta_val_is_found_before_a_folder_is_made(place_of,
         image = np.full((32, 32, 3), 20 * index, np.uint8)
         Image.fromarray(image).save(tmp_path / f"{index}.png")
         Image.fromarray(np.full((32, 32), 255, np.uint8)).save(tmp_path / "void.png")
-        Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "zero.png")
+        Image.fromarray(np.eye(32, dtype=np.uint8)).save(tmp_path / "both.png")
         rows.append(f"{index}.png\tvoid.png")
-    rows[0] = "0.png\tzero.png"
+    rows[0] = "0.png\tboth.png"
     (tmp_path / "all.lst").write_text("\n".join(rows))
     changes = {"data__source": f"list:{tmp_path / 'all.lst'}", "data__classes": 2}
     place = place_of(**changes)

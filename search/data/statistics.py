@@ -1,0 +1,169 @@
+"""Pixels of each class in each image, and images that are there more than once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auxnas.backends.labels import missing_reason, some_names
+from auxnas.search.data.base import IGNORE, Bytes
+from auxnas.search.data.errors import DataError
+
+Counts = NDArray[np.int64]
+VALUES = 256
+
+
+def row_of(image: Bytes, label: Bytes) -> tuple[Counts, Bytes]:
+    """Counts of the label's values, (256,), and the image's hash, (32,) uint8."""
+    state = hashlib.sha256(repr(image.shape).encode())
+    state.update(np.ascontiguousarray(image).tobytes())
+    counts = np.bincount(label.ravel(), minlength=VALUES).astype(np.int64)
+    return counts, np.frombuffer(state.digest(), np.uint8)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A row for each image.
+
+    Attributes:
+        classes: their names.
+        places: how messages name each image.
+        values: (images, 256), how often each label value occurs.
+        content: (images, 32) uint8, a hash of each image's pixels.
+    """
+
+    classes: tuple[str, ...]
+    places: tuple[str, ...]
+    values: Counts
+    content: Bytes
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.places)
+
+    def of(self, indices: Sequence[int]) -> Statistics:
+        """Those of some of the images."""
+        chosen = list(indices)
+        places = tuple(self.places[index] for index in chosen)
+        return Statistics(self.classes, places, self.values[chosen], self.content[chosen])
+
+    @property
+    def pixels(self) -> Counts:
+        """(classes,): pixels of each."""
+        found: Counts = self.values[:, : len(self.classes)].sum(axis=0, dtype=np.int64)
+        return found
+
+    @property
+    def images(self) -> Counts:
+        """(classes,): images that each occurs in."""
+        found: Counts = (self.values[:, : len(self.classes)] > 0).sum(axis=0, dtype=np.int64)
+        return found
+
+    @property
+    def unlabelled(self) -> int:
+        """Pixels of no class."""
+        return int(self.values[:, IGNORE].sum())
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Classes without a pixel."""
+        return tuple(n for n, count in zip(self.classes, self.pixels, strict=True) if not count)
+
+    @property
+    def reason(self) -> str:
+        """A likely reason for what is missing, after a semicolon; "" for none."""
+        found = missing_reason(self.pixels.tolist(), self.unlabelled)
+        return found and f"; {found}"
+
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """Of each image the first one with the same pixels: itself where there is none."""
+        seen: dict[bytes, int] = {}
+        return tuple(seen.setdefault(row.tobytes(), n) for n, row in enumerate(self.content))
+
+
+def refuse_trivial(where: str, found: Statistics, whole: Statistics) -> None:
+    """Finds images of one class alone, which a constant answer gets right.
+
+    Args:
+        where: names them.
+        found: in those images.
+        whole: in the data that they are a part of.
+
+    Raises:
+        DataError: naming ``where``, the class, and the likely reason or what to do.
+    """
+    present = [name for name in found.classes if name not in found.missing]
+    if len(present) < 2:
+        of = f"no class but {present[0]!r}" if present else "no class"
+        several = len(whole.classes) - len(whole.missing) > 1
+        advice = "; the data have others: more images, or another data.meta_train"
+        raise DataError(
+            where, f"{of} has a pixel", "two or more" + (advice * several or whole.reason)
+        )
+
+
+def refuse_mask(where: str, found: Statistics) -> None:
+    """Finds labels of one class alone where that is likely a mistake.
+
+    Raises:
+        DataError: naming ``where``, the class and the likely reason.
+    """
+    if found.reason:
+        refuse_trivial(where, found, found)
+
+
+def missing_remarks(
+    data: str, train: tuple[str, Statistics], val: tuple[str, Statistics]
+) -> Iterator[str]:
+    """Lines about classes that have no pixel in what is trained on or scored.
+
+    Args:
+        data: names both parts together.
+        train: name and statistics of the images that are trained on.
+        val: of those that are scored.
+    """
+    (learned, first), (scored, second) = train, val
+    both = [name for name in first.missing if name in second.missing]
+    if both:
+        yield f"{data}: no image has a pixel of {some_names(both)}{first.reason}"
+    if names := [name for name in first.missing if name not in both]:
+        yield f"{learned} has no pixel of {some_names(names)}, which {scored} has: never learned"
+    if names := [name for name in second.missing if name not in both]:
+        yield (
+            f"{scored} has no pixel of {some_names(names)}: mIoU leaves out what it has not, "
+            "or counts 0 for it where it is predicted"
+        )
+
+
+def missing_remark(data: str, found: Statistics) -> Iterator[str]:
+    """A line about the classes that have no pixel in what is scored."""
+    if found.missing:
+        yield f"{data}: no image has a pixel of {some_names(found.missing)}{found.reason}"
+
+
+def repeated_remark(data: str, found: Statistics) -> Iterator[str]:
+    """A line about images that are there more than once."""
+    again = [(first, n) for n, first in enumerate(found.firsts) if first != n]
+    if again:
+        first, second = (found.places[n] for n in again[0])
+        yield (
+            f"{data}: {len(again)} of {len(found)} images have the pixels of an earlier one, "
+            f"first {second} those of {first}"
+        )
+
+
+def leaked_remark(train: Statistics, val: Statistics) -> Iterator[str]:
+    """A warning about images to validate on that are trained on."""
+    known = {row.tobytes(): place for row, place in zip(train.content, train.places, strict=True)}
+    rows = ((row.tobytes(), place) for row, place in zip(val.content, val.places, strict=True))
+    again = [(place, known[row]) for row, place in rows if row in known]
+    if again:
+        yield (
+            f"warning: {len(again)} of {len(val)} images to validate on are trained on too, which "
+            f"flatters every score: first {again[0][0]}, the same pixels as {again[0][1]}"
+        )
