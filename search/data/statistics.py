@@ -42,7 +42,7 @@ class Statistics:
     content: Bytes
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """The number of images."""
         return len(self.places)
 
     def of(self, indices: Sequence[int]) -> Statistics:
