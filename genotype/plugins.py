@@ -34,7 +34,16 @@ def may_run(name: str) -> bool:
 
 
 class PluginError(InputError):
-    """There is no implementation of the name that was given, or it cannot be imported."""
+    """There is no implementation of the name that was given, or it cannot be imported.
+
+    Attributes:
+        found: what was given, and what is wrong with it.
+        expected: what would have been right; may be empty.
+    """
+
+    def __init__(self, seam: str, found: str, expected: str = "") -> None:
+        self.found, self.expected = found, expected
+        super().__init__(f"{seam}: {found}" + (f", expected {expected}" if expected else ""))
 
 
 def find(seam: str, name: str, table: Mapping[str, str]) -> Any:
@@ -49,21 +58,28 @@ def find(seam: str, name: str, table: Mapping[str, str]) -> Any:
     Raises:
         PluginError: naming what is not there, and the nearest known name.
     """
-    place = table.get(name)
-    if place is not None:
-        return _load(seam, place)
+    place = locate(seam, name, table)
+    return _load(seam, place, own=place == name)
+
+
+def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
+    """The place, ``package.module:attribute``, of what ``find`` would import.
+
+    Raises:
+        PluginError: for a name that is neither known nor a place, naming the nearest known.
+    """
+    if name in table:
+        return table[name]
     if ":" in name:
-        return _load(seam, name, own=True)
-    installed = {point.name: point for point in entry_points(group=GROUP + seam)}
+        return name
+    installed = {point.name: point.value for point in entry_points(group=GROUP + seam)}
     if name in installed:
-        return _load(seam, installed[name].value)
+        return installed[name]
     known = [*table, *sorted(installed)]
     near = difflib.get_close_matches(name, known, 1)
     hint = f"perhaps {near[0]}, or " if near else ""
-    raise PluginError(
-        f"{seam}: no {cut(name)!r}, expected {hint}one of {', '.join(known)}, "
-        "or package.module:attribute"
-    )
+    expected = f"{hint}one of {', '.join(known)}, or package.module:attribute"
+    raise PluginError(seam, f"no {cut(name)!r}", expected)
 
 
 def _load(seam: str, place: str, own: bool = False) -> Any:
@@ -78,5 +94,5 @@ def _load(seam: str, place: str, own: bool = False) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         if not own:
             raise
-        raise PluginError(f"{seam}: {cut(place)!r} cannot be imported ({error})") from None
+        raise PluginError(seam, f"{cut(place)!r} cannot be imported ({error})") from None
     return found

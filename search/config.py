@@ -21,6 +21,7 @@ from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.genotype.plugins import name_place
 from auxnas.search.data.spec import suggestion
 from auxnas.search.durations import duration, seconds
+from auxnas.search.seams import EXECUTORS, SEARCHERS
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -76,6 +77,8 @@ Size = Annotated[
     tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
 ]
 Source = Annotated[str, AfterValidator(_known), _takes(_SOURCES)]
+SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
+ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
 Duration = Annotated[
     float,
     BeforeValidator(lambda value: seconds(value) if isinstance(value, str) else value),
@@ -93,6 +96,7 @@ Range = Annotated[
 
 HARMLESS = (
     *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),
+    *("search.executor", "search.retries"),
     *("data.source", "encoder_weights", "teacher"),
 )
 """Settings that may change when a run is continued; of data, encoder and teacher the content
@@ -237,8 +241,8 @@ class LatencySettings(Section):
 class SearchSettings(Section):
     """How genotypes are chosen, and how long each is followed."""
 
-    searcher: Literal["ppo", "reinforce", "random", "evolution"] = "ppo"
-    """Who proposes genotypes (paper: ppo)."""
+    searcher: SearcherName = "ppo"
+    """Name of what proposes genotypes (paper: ppo)."""
     batch: Positive = 2
     """Genotypes proposed at a time; decisions depend on earlier batches only."""
     proceed: Share = 0.9
@@ -247,6 +251,13 @@ class SearchSettings(Section):
     """Trials in which p falls by half: p = proceed x 0.5 ^ (number / half life)."""
     reuse: bool = True
     """Whether a genotype isomorphic to an earlier one shares its reward untrained."""
+    executor: ExecutorName | None = None
+    """Name of what evaluates the trials; none given: processes where ``workers`` or
+    ``trial_timeout`` ask for them, else inline. The results are the same."""
+    retries: Natural = 2
+    """Times that a trial whose process or machine was lost is begun again, with the same seed,
+    before it counts as failed (crash); those that fail by themselves (nan, oom, timeout, invalid)
+    are not begun again."""
     controller: ControllerSettings = ControllerSettings()
     """The policy of ppo and reinforce."""
     evolution: EvolutionSettings = EvolutionSettings()

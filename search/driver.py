@@ -8,6 +8,7 @@ and in whatever order a batch's trials end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -17,6 +18,7 @@ from auxnas.compiler import Program
 from auxnas.genotype import Genotype
 from auxnas.search.bounds import Clock, Until
 from auxnas.search.config import LatencySettings, LimitSettings
+from auxnas.search.errors import SearchError
 from auxnas.search.evaluator import StageProgress, proceed_probability
 from auxnas.search.executors import Executor
 from auxnas.search.journal import Journal
@@ -28,6 +30,7 @@ from auxnas.search.schema import Snapshot
 from auxnas.search.searchers import Searcher
 from auxnas.search.trials import (
     FAILED,
+    LOST,
     PENDING,
     REUSED,
     SCORED,
@@ -69,6 +72,7 @@ class Rules:
         batch: genotypes proposed at a time.
         proceed: p of section 3.2.1 at the first trial.
         half_life: trials in which it falls by half.
+        retries: how often a job that the machine lost is begun again.
         reuse: whether isomorphic genotypes share a reward.
         limits: what a genotype must not exceed to be tried.
         latency: what latency makes of a reward.
@@ -78,6 +82,7 @@ class Rules:
     batch: int
     proceed: float
     half_life: float
+    retries: int = 2
     reuse: bool = True
     limits: LimitSettings = field(default_factory=LimitSettings)
     latency: LatencySettings = field(default_factory=LatencySettings)
@@ -97,6 +102,7 @@ class Driver:
     clock: Clock = field(default_factory=Clock)
     say: Callable[[str], None] = Silent().say
     _known: dict[str, Figures | None] = field(default_factory=dict, init=False)
+    _losses: Counter[int] = field(default_factory=Counter, init=False)
 
     def run(self, until: Until) -> list[Trial]:
         """Goes on to the bound given; returns all trials.
@@ -117,8 +123,14 @@ class Driver:
             if not under_way:
                 return trials
             number, outcome = self.executor.next()
+            if number not in under_way:
+                found = f"trial {number + 1} ended, which is not under way"
+                raise SearchError("executor", found, "each job that was submitted, once")
             under_way.remove(number)
-            self._end(self._judged(trials[number], outcome), trials)
+            if outcome.state == LOST:
+                outcome = self._lost(number, outcome)
+            if outcome.state != LOST:
+                self._end(self._judged(trials[number], outcome), trials)
 
     def _start(self, trials: list[Trial], under_way: set[int], until: Until) -> None:
         """Begins as many trials as there are places for."""
@@ -132,6 +144,20 @@ class Driver:
                 continue
             self.executor.submit(self.job(trial, trials), self.watcher.started(trial))
             under_way.add(trial.number)
+
+    def _lost(self, number: int, outcome: Outcome) -> Outcome:
+        """A lost outcome, whose trial stays pending and is begun again; at last a failed one.
+
+        Losses are counted from the start of this process.
+        """
+        failure = outcome.failure or Failure("crash", "lost")
+        self._losses[number] += 1
+        losses = self._losses[number]
+        if losses <= self.rules.retries:
+            self.say(f"trial {number + 1}: lost ({failure.detail}), begun again with the same seed")
+            return outcome
+        detail = f"{failure.detail}, lost {losses} times" if losses > 1 else failure.detail
+        return replace(outcome, state=FAILED, failure=replace(failure, detail=detail))
 
     def _next(self, trials: list[Trial], under_way: set[int], until: Until) -> Trial | None:
         """The trial to begin next; None while there is none.
@@ -150,12 +176,15 @@ class Driver:
         return None if any(trials[n].key == trial.key for n in under_way) else trial
 
     def _propose(self, trials: list[Trial]) -> list[Trial]:
-        """Adds the next batch to ``trials`` and to the journal, as pending."""
+        """Adds the next batch to ``trials`` and to the journal, as pending; empty at the end."""
         batch = trials[-1].batch + 1 if trials else 0
         self._known.update({trial.key: _figures(trial) for trial in trials})
         rules = self.rules
         asked = Asked(self.searcher)
         drawn, rejected = draw(asked, rules.batch, self._figures, rules.limits, self.say)
+        if not drawn:
+            self.say(f"searcher: no more proposals after {len(trials)} trials")
+            return []
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
         self.journal.propose(fresh, asked.counts, rejected, self.clock.session)
         trials += fresh

@@ -52,14 +52,20 @@ def draw(
         limits: what it may cost.
         say: is told now and then how many were rejected.
 
+    Returns:
+        both; fewer than ``count`` where the searcher has no more.
+
     Raises:
-        SearchError: when hardly any is within them.
+        SearchError: when hardly any is within them, or the searcher proposes too many.
     """
     drawn: list[tuple[Genotype, Figures | None]] = []
     rejected: list[Rejection] = []
     told = _SAID_FIRST
     while len(drawn) < count:
-        for genotype in searcher.ask(count - len(drawn)):
+        asked = _asked(searcher, count - len(drawn))
+        if not asked:
+            break
+        for genotype in asked:
             figures = measure(genotype)
             over = excess(limits, figures) if figures else None
             if over is None:
@@ -72,6 +78,13 @@ def draw(
         if len(drawn) < count:
             _refuse_hopeless(rejected, len(drawn), count)
     return drawn, rejected
+
+
+def _asked(searcher: Proposer, count: int) -> list[Genotype]:
+    found = searcher.ask(count)
+    if len(found) > count:
+        raise SearchError("searcher", f"proposed {len(found)} genotypes", f"{count} at most")
+    return found
 
 
 def _refuse_hopeless(rejected: list[Rejection], drawn: int, count: int) -> None:

@@ -15,19 +15,19 @@ from auxnas.search.driver import Driver, Rules, Watcher
 from auxnas.search.durations import duration
 from auxnas.search.environment import lines
 from auxnas.search.errors import JournalError, SettingsError
-from auxnas.search.executors import Executor, Inline
+from auxnas.search.executors import Executor, executor_name
 from auxnas.search.folders import SEARCH, refuse_other_kind
 from auxnas.search.journal import Journal
 from auxnas.search.lock import run_lock
 from auxnas.search.phases import forget
 from auxnas.search.rescue import NAME, mend
 from auxnas.search.resolving import difference
+from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.searchers import make_searcher
 from auxnas.search.settings_file import write_settings
 from auxnas.search.tensorboard import logged, require_tensorboard
 from auxnas.search.trials import PENDING, Trial
 from auxnas.search.watch import Watch
-from auxnas.search.workers import Workers
 from auxnas.search.workplace import Workplace
 
 SETTINGS = "settings.toml"
@@ -49,6 +49,8 @@ def execute(place: Workplace) -> list[Trial]:
     """
     start = monotonic()
     refuse_other_kind(place.folder, SEARCH)
+    EXECUTORS.find(executor_name(place.settings))
+    SEARCHERS.find(place.settings.search.searcher)
     if not (place.folder / NAME).exists():
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
@@ -122,13 +124,13 @@ def _time_kept(journal: Journal, clock: Clock) -> Iterator[None]:
 
 @contextmanager
 def _executor(place: Workplace) -> Iterator[Executor]:
-    """Where trials are evaluated: in this process, or in workers where they are asked for."""
-    settings = place.settings
-    if settings.workers or settings.trial_timeout:
-        with Workers(place.evaluator, max(1, settings.workers), settings.trial_timeout) as workers:
-            yield workers
-    else:
-        yield Inline(place.evaluator)
+    """The executor that the settings ask for, until the end of the block."""
+    name = executor_name(place.settings)
+    executor: Executor = EXECUTORS.make(name, place.evaluator, place.resolved)
+    try:
+        yield executor
+    finally:
+        executor.close()
 
 
 def _look_ahead(place: Workplace) -> None:
@@ -165,6 +167,7 @@ def _driver(
             batch=search.batch,
             proceed=search.proceed,
             half_life=search.proceed_half_life,
+            retries=search.retries,
             reuse=search.reuse,
             limits=settings.limits,
             latency=settings.latency,

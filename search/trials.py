@@ -15,6 +15,9 @@ an earlier trial, whose reward it shares; failed for a typed reason."""
 
 STATES = (PENDING, COMPLETE, STOPPED, REUSED, FAILED)
 
+LOST = "lost"
+"""State of an outcome where the machine failed: no result, and never a trial's state."""
+
 SCORED = (COMPLETE, STOPPED)
 """States of a trial that was trained and scored itself."""
 
@@ -51,7 +54,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a network costs, as described and without auxiliary heads.
+    """Costs of a network, as described and without auxiliary heads.
 
     Attributes:
         parameters: how many.
@@ -102,12 +105,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended.
+    """The end of a job.
 
     Attributes:
-        state: ``complete``, ``stopped`` or ``failed``.
+        state: ``complete``, ``stopped``, ``failed`` or ``lost``.
         stages: the stages that ended, in order.
-        failure: why it failed, if it did.
+        failure: why it failed or was lost, if it did.
         program: the trained network, unless it failed.
     """
 
@@ -115,6 +118,16 @@ class Outcome:
     stages: tuple[Stage, ...] = ()
     failure: Failure | None = None
     program: Program | None = field(default=None, repr=False)
+
+
+def lost(detail: str, stages: tuple[Stage, ...] = ()) -> Outcome:
+    """The outcome of a job that the machine lost: a process or a node is gone.
+
+    Args:
+        detail: one line for people.
+        stages: the stages that had ended, in order.
+    """
+    return Outcome(LOST, stages, Failure("crash", detail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +172,7 @@ class Trial:
 
     @property
     def seconds(self) -> float:
-        """How long its stages took."""
+        """Seconds that its stages took."""
         return sum(stage.seconds for stage in self.stages)
 
 

@@ -71,6 +71,7 @@ class Watch:
     def started(self, trial: Trial) -> StageProgress:
         """Opens the trial's bar."""
         self._note_start()
+        self._bars.pop(trial.number, ExitStack()).close()  # of a trial that is begun again
         bar = self._bars[trial.number] = ExitStack()
         advance = bar.enter_context(self._display.task(self._title(trial), _STAGES * _PARTS))
 

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,17 +23,21 @@ from typing import Any
 
 from auxnas.backends.base import Step
 from auxnas.genotype.console import describe
+from auxnas.search.config import Settings
 from auxnas.search.durations import duration
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluator import StageProgress
 from auxnas.search.executors import Evaluate
-from auxnas.search.trials import FAILED, Failure, Job, Outcome, Stage
+from auxnas.search.trials import FAILED, Failure, Job, Outcome, Stage, lost
 
 _BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
 """Kinds of messages from a worker."""
 
 _START = 60.0
 """Seconds that a worker may take to begin a job, beyond what a job may take."""
+
+_STARTS = 3
+"""Workers in a row that may be lost before one has begun a job; the last ends the run."""
 
 
 @dataclass
@@ -47,7 +51,7 @@ class _Worker:
         progress: who is told of that.
         before: its first stage, once that has ended.
         deadline: when it is to be stopped.
-        began: whether it has ever begun a job.
+        began: whether it has begun the job.
     """
 
     process: BaseProcess
@@ -57,6 +61,11 @@ class _Worker:
     before: Stage | None = None
     deadline: float | None = None
     began: bool = False
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the job that have ended."""
+        return () if self.before is None else (self.before,)
 
     def end(self) -> None:
         """Kills the process, whatever it is at."""
@@ -72,9 +81,12 @@ class Workers:
     Args:
         evaluate: what they run; it is pickled.
         places: how many there are at most; each is started when it is first needed.
-        timeout: seconds after which a job is stopped and its worker replaced. A worker that
-            does not even begin one within a minute more is an error.
+        timeout: seconds after which a job is stopped and its worker replaced; a worker that
+            does not even begin one within a minute more is lost.
         clock: tells the seconds.
+
+    A job is lost with its worker. One that the worker had not begun goes to another worker;
+    where that happens three times in a row, none can be started, which is an error.
     """
 
     def __init__(
@@ -88,18 +100,32 @@ class Workers:
         self._evaluate, self._timeout, self._clock = evaluate, timeout, clock
         self._workers: list[_Worker] = []
         self._ended: deque[tuple[int, Outcome]] = deque()
+        self._unbegun: Counter[int] = Counter()
+
+    @classmethod
+    def make(cls, evaluate: Evaluate, settings: Settings) -> Workers:
+        """As many as the settings say, one at least, and their timeout."""
+        return cls(evaluate, max(1, settings.workers), settings.trial_timeout)
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kills the workers."""
         while self._workers:
             self._workers.pop().end()
 
     def submit(self, job: Job, progress: StageProgress) -> None:
         """Hands the job to a worker that waits, or to a new one."""
-        worker = next(self._free(), None) or self._start()
-        worker.job, worker.progress = job, progress
+        try:
+            worker = next(self._free(), None) or self._start()
+        except OSError as error:  # there is no room for one, or it died as it was started
+            self._submit_again(job, progress, f"could not be started ({error})")
+            return
+        worker.job, worker.progress, worker.began = job, progress, False
         worker.deadline = self._after(_START)
         try:
             worker.pipe.send(job)
@@ -128,9 +154,14 @@ class Workers:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._evaluate), daemon=True)
-        with _interrupts_held():
-            process.start()
-        theirs.close()
+        try:
+            with _interrupts_held():
+                process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
         return worker
@@ -155,6 +186,7 @@ class Workers:
         if kind == _BEGAN:
             worker.began = True
             worker.deadline = self._after(0.0)
+            self._unbegun.clear()
         elif kind == _PROGRESS and worker.progress is not None:
             worker.before = content[-1]
             worker.progress(*content)
@@ -173,39 +205,51 @@ class Workers:
         worker.job = worker.progress = worker.before = worker.deadline = None
 
     def _lost(self, worker: _Worker) -> None:
-        """The process is gone: the job's failure, unless it never got to one."""
+        """The process is gone, and with it what it was at."""
         worker.process.join()
         how = _how(worker.process.exitcode)
-        began = worker.began
-        self._fail(worker, Failure("crash", f"the worker process {how}"))
-        if not began:
-            raise SearchError("worker process", f"{how} before its first trial")
+        self._end(worker, lost(f"the worker process {how}", worker.stages), how)
+
+    def _stop_overdue(self) -> None:
+        """Ends the workers whose job takes too long, or that take too long to begin it."""
+        now, limit = self._clock(), duration(self._timeout or 0)
+        unready = f"not ready {duration(_START)} beyond the trial timeout of {limit},"
+        for worker in list(self._workers):
+            if worker.deadline is not None and worker.deadline <= now:
+                failure = Failure("timeout", f"stopped after {limit}")
+                self._end(worker, Outcome(FAILED, worker.stages, failure), unready)
+
+    def _end(self, worker: _Worker, outcome: Outcome, unready: str) -> None:
+        """Ends the worker and its job, which another worker gets where it had not begun."""
+        job, progress, worker.job = worker.job, worker.progress, None
+        self._workers.remove(worker)
+        worker.end()
+        if job is None or progress is None:
+            return
+        if worker.began:
+            self._ended.append((job.number, outcome))
+        else:
+            self._submit_again(job, progress, unready)
+
+    def _submit_again(self, job: Job, progress: StageProgress, how: str) -> None:
+        """Hands a job that was not begun to another worker.
+
+        Raises:
+            SearchError: when that has happened too often.
+        """
+        self._unbegun[job.number] += 1
+        if self._unbegun[job.number] == _STARTS:
+            found = f"{how} before its first trial, {_STARTS} times in a row"
+            raise SearchError("worker process", found, "one that starts, or fewer --workers")
+        self.submit(job, progress)
 
     def _after(self, more: float) -> float | None:
         """The deadline of what may take as long as a job and ``more`` seconds, from now on."""
         return None if self._timeout is None else self._clock() + self._timeout + more
 
-    def _stop_overdue(self) -> None:
-        now = self._clock()
-        for worker in list(self._workers):
-            if worker.deadline is not None and worker.deadline <= now:
-                limit = duration(self._timeout or 0)
-                began = worker.began
-                self._fail(worker, Failure("timeout", f"stopped after {limit}"))
-                if not began:
-                    found = f"not ready {duration(_START)} beyond the trial timeout of {limit}"
-                    raise SearchError("worker process", f"{found}, before its first trial")
-
-    def _fail(self, worker: _Worker, failure: Failure) -> None:
-        """Ends the worker and its job, of which a stage that had ended is kept."""
-        stages = () if worker.before is None else (worker.before,)
-        self._settle(worker, Outcome(FAILED, stages, failure))
-        self._workers.remove(worker)
-        worker.end()
-
 
 def _how(status: int | None) -> str:
-    """How a process ended, from its exit status."""
+    """The end of a process in words, from its exit status."""
     if status is None or status >= 0:
         return f"ended with status {status}"
     name = signal.Signals(-status).name
@@ -225,7 +269,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, evaluate: Evaluate) -> None:
-    """What a worker process does."""
+    """Serves jobs until the driver is gone: the main function of a worker process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):  # the driver is gone
         while True:

@@ -25,7 +25,7 @@ class Searcher(Protocol):
     """
 
     def ask(self, count: int) -> list[Genotype]:
-        """The next ``count`` genotypes to try."""
+        """The next ``count`` genotypes to try; none where there are no more, which ends the run."""
 
     def tell(self, trials: Sequence[Trial]) -> Mapping[str, float] | None:
         """Learns from a batch: its trials with a reward, in order. Failed ones are left out.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.config import SearchSettings
 from auxnas.search.searchers.base import State, rewarded
 from auxnas.search.searchers.uniform import rng_state, set_rng_state
 from auxnas.search.trials import Trial
@@ -38,6 +39,13 @@ class EvolutionSearcher:
         self._space, self._sample = space, sample
         self._rng = random.Random(f"evolution {seed}")
         self._living: deque[Member] = deque(maxlen=population)
+
+    @classmethod
+    def make(
+        cls, settings: SearchSettings, space: SearchSpace, seed: int, framework: str
+    ) -> EvolutionSearcher:
+        """One with the population and the sample of the settings."""
+        return cls(space, seed, settings.evolution.population, settings.evolution.sample)
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` children of the population as it is."""

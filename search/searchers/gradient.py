@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from auxnas.backends.base import Array, Ascent, Policy, PolicyStep, Weigh
+from auxnas.backends.registry import backend
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.config import ControllerSettings
+from auxnas.search.config import ControllerSettings, SearchSettings
 from auxnas.search.searchers.base import State, packed, rewarded, unpacked
 from auxnas.search.trials import Trial
 
@@ -54,6 +56,19 @@ class PolicySearcher(ABC):
         self._baseline = Baseline(settings.baseline_decay)
         self._gathered: list[tuple[tuple[int, ...], float]] = []
         self._told = 0
+
+    @classmethod
+    def make(cls, settings: SearchSettings, space: SearchSpace, seed: int, framework: str) -> Self:
+        """One with a policy of the framework, of the size that the settings say.
+
+        Raises:
+            BackendUnavailable: when the framework is not installed.
+        """
+        shape = settings.controller
+        policy = backend("policy", framework)(
+            space, seed, hidden=shape.hidden, layers=shape.layers, spread=shape.spread
+        )
+        return cls(space, seed, policy, shape)
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` samples."""

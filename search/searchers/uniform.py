@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.config import SearchSettings
 from auxnas.search.searchers.base import State
 from auxnas.search.trials import Trial
 
@@ -17,6 +18,13 @@ class RandomSearcher:
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space = space
         self._rng = random.Random(f"random searcher {seed}")
+
+    @classmethod
+    def make(
+        cls, settings: SearchSettings, space: SearchSpace, seed: int, framework: str
+    ) -> RandomSearcher:
+        """One of these; settings and framework change nothing."""
+        return cls(space, seed)
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` draws."""

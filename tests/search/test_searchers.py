@@ -1,70 +1,47 @@
 """What every searcher promises, and that random search is random."""
 
-import json
+from typing import ClassVar
 
 import pytest
 
 from auxnas.genotype import SearchSpace
 from auxnas.search.config import SearchSettings
-from auxnas.search.searchers import SEARCHERS, EvolutionSearcher
+from auxnas.search.errors import SettingsError
+from auxnas.search.resolving import resolve
+from auxnas.search.seams import SEARCHERS
+from auxnas.search.searchers import EvolutionSearcher
 from auxnas.search.searchers import make_searcher as make
-from auxnas.search.trials import COMPLETE, Stage, Trial
+from tests.search.contracts import SearcherContract, told
 
 SPACE = SearchSpace.cvpr2019()
-FAST = {
-    "controller": {"rate": 0.1, "update_every": 4},
-    "evolution": {"population": 4, "sample": 2},
-}
-"""So that a few batches change what is proposed."""
+
+
+class TestRandom(SearcherContract):
+    name = "random"
+
+
+class TestEvolution(SearcherContract):
+    name = "evolution"
+    settings: ClassVar = {"evolution": {"population": 4, "sample": 2}}
+
+
+class TestPpo(SearcherContract):
+    name = "ppo"
+    settings: ClassVar = {"controller": {"rate": 0.1, "update_every": 4}}
+
+
+class TestReinforce(SearcherContract):
+    name = "reinforce"
+    settings: ClassVar = {"controller": {"rate": 0.1, "update_every": 4}}
+
+
+def test_each_of_ours_keeps_the_contract():
+    kept = {kind.name for kind in SearcherContract.__subclasses__()}
+    assert kept >= set(SEARCHERS.table)
 
 
 def make_searcher(name, space, seed, framework="null"):
-    return make(SearchSettings.model_validate({"searcher": name, **FAST}), space, seed, framework)
-
-
-def told(genotypes, first=0):
-    """Trials of these genotypes, with made-up rewards."""
-    return [
-        Trial(n, 0, g, g.key(), n, COMPLETE, (Stage(0.1 * (n % 7), {}),), 0.1 * (n % 7))
-        for n, g in enumerate(genotypes, first)
-    ]
-
-
-def rounds(searcher, count, first=0):
-    found = []
-    for number in range(count):
-        batch = searcher.ask(3)
-        searcher.tell(told(batch, first + 3 * number))
-        found.append(batch)
-    return found
-
-
-@pytest.mark.parametrize("name", SEARCHERS)
-class TestSearcher:
-    def test_proposes_members_of_the_space(self, name):
-        proposals = make_searcher(name, SPACE, 0).ask(5)
-        assert len(proposals) == 5
-        assert [SPACE.violation(genotype) for genotype in proposals] == [None] * 5
-
-    def test_same_seed_same_proposals(self, name):
-        first, second, other = (rounds(make_searcher(name, SPACE, s), 3) for s in (1, 1, 2))
-        assert first == second
-        assert first != other
-
-    @pytest.mark.parametrize("after", [0, 1, 2])
-    def test_a_restored_searcher_goes_on_the_same_way(self, name, after):
-        whole = rounds(make_searcher(name, SPACE, 3), 4)
-        searcher = make_searcher(name, SPACE, 3)
-        rounds(searcher, after)
-        state = json.loads(json.dumps(searcher.state()))
-        fresh = make_searcher(name, SPACE, 99)
-        fresh.restore(state)
-        assert rounds(fresh, 4 - after, 3 * after) == whole[after:]
-
-    def test_reading_the_state_changes_nothing(self, name):
-        one, other = make_searcher(name, SPACE, 4), make_searcher(name, SPACE, 4)
-        one.state()
-        assert one.ask(2) == other.ask(2)
+    return make(SearchSettings(searcher=name), space, seed, framework)
 
 
 def test_random_search_proposes_representatives_of_classes():
@@ -76,6 +53,16 @@ def test_unknown_searcher():
     settings = SearchSettings.model_construct(searcher="tabu")
     with pytest.raises(ValueError, match=r"search.searcher: no 'tabu', expected one of ppo, "):
         make(settings, SPACE, 0)
+
+
+def test_unknown_names_are_answered_before_anything_is_made():
+    for name, known in (("searcher", "one of ppo, "), ("executor", "one of inline, ")):
+        with pytest.raises(SettingsError) as error:
+            resolve({"search": {name: "grid"}})
+        assert str(error.value).startswith(f"search.{name}: 'grid', expected {known}")
+        assert str(error.value).endswith("or package.module:attribute")
+    with pytest.raises(SettingsError, match="'randon', expected perhaps random, or one of ppo, "):
+        resolve({"search": {"searcher": "randon"}})
 
 
 # Evolution ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from itertools import count
+from typing import ClassVar
 
 import pytest
 
@@ -18,9 +19,11 @@ from auxnas.search.errors import SearchError
 from auxnas.search.evaluator import silent
 from auxnas.search.journal import Journal
 from auxnas.search.run import execute
-from auxnas.search.trials import COMPLETE, FAILED, REUSED, Job, Outcome, Stage
+from auxnas.search.seams import EXECUTORS
+from auxnas.search.trials import COMPLETE, LOST, REUSED, Job, Outcome, Stage
 from auxnas.search.workers import Workers
 from tests.search.comparing import contents
+from tests.search.contracts import ApartContract, ExecutorContract
 
 SPACE = SearchSpace.cvpr2019()
 GENOTYPE = SPACE.genotype([0] * len(SPACE.layout))
@@ -91,11 +94,11 @@ def test_jobs_end_as_they_do_here_and_their_progress_is_told():
         ("kill", "the worker process was ended by SIGKILL, perhaps for lack of memory"),
     ],
 )
-def test_a_crash_is_the_trials_failure_and_the_next_one_is_not_touched(trouble, detail):
+def test_a_job_is_lost_with_its_worker_and_the_next_one_is_not_touched(trouble, detail):
     with Workers(Troubled({0: trouble}), 1) as workers:
         workers.submit(job(0), silent)
         number, outcome = workers.next()
-        assert (number, outcome.state) == (0, FAILED)
+        assert (number, outcome.state) == (0, LOST)
         assert (outcome.failure.kind, outcome.failure.detail) == ("crash", detail)
         workers.submit(job(1), silent)
         assert workers.next() == (1, scored(1))
@@ -158,8 +161,51 @@ def test_a_bug_is_raised_here_with_its_traceback():
 def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
     with Workers(Unmakable(), 1) as workers:
         workers.submit(job(0), silent)
-        with pytest.raises(SearchError, match="ended with status 7 before its first trial"):
+        with pytest.raises(
+            SearchError, match="ended with status 7 before its first trial, 3 times in a row"
+        ):
             workers.next()
+
+
+def test_a_job_whose_worker_is_lost_before_it_begins_goes_to_another():
+    with Workers(Troubled(), 2) as workers:
+        for _ in range(2):  # more losses than one job may have in a row, but not in a row
+            for number in range(2):
+                workers.submit(job(number), silent)
+            for worker in workers._workers:
+                worker.process.kill()
+            assert finished(workers, 2) == {n: scored(n) for n in range(2)}
+
+
+def test_a_process_that_there_is_no_room_for_is_started_again(monkeypatch):
+    refusals = [OSError(11, "Resource temporarily unavailable")] * 2
+
+    def start():
+        if refusals:
+            raise refusals.pop()
+        return Workers._start(workers)
+
+    with Workers(Troubled(), 1) as workers:
+        monkeypatch.setattr(workers, "_start", start)
+        workers.submit(job(0), silent)
+        assert workers.next() == (0, scored(0))
+        refusals += [OSError(11, "Resource temporarily unavailable")] * 3
+        workers._workers.pop().end()
+        with pytest.raises(SearchError, match=r"unavailable\) before its first trial, 3 times"):
+            workers.submit(job(1), silent)
+
+
+class TestProcesses(ApartContract):
+    name = "processes"
+    settings: ClassVar = {"workers": 2}
+
+
+class TestInline(ExecutorContract):
+    name = "inline"
+
+
+def test_each_of_ours_keeps_the_contract():
+    assert {TestInline.name, TestProcesses.name} == set(EXECUTORS.table)
 
 
 def wait_for_ever():
@@ -174,7 +220,7 @@ class Endless(Troubled):
 
 
 def test_workers_that_hang_as_they_start_are_an_error_too():
-    with Workers(Endless(), 1, timeout=90, clock=count(0, 140).__next__) as workers:
+    with Workers(Endless(), 1, timeout=90, clock=count(0, 160).__next__) as workers:
         workers.submit(job(0), silent)
         with pytest.raises(SearchError, match=r"not ready 1m beyond .* 1m30s, before its first"):
             workers.next()

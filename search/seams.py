@@ -1,0 +1,116 @@
+"""Searchers and executors: which there are by name, and how one is made.
+
+Each is a callable, a class or a function, found by name, by ``package.module:attribute``, or by
+an entry point of the groups ``auxnas.searchers`` and ``auxnas.executors``. The arguments that it
+is called with are in the table below, the methods that it is then asked for in ``Searcher`` and
+``Executor``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auxnas.genotype.errors import shown
+from auxnas.genotype.plugins import PluginError, find, locate
+from auxnas.search.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Seam:
+    """A kind of part that a user can bring along.
+
+    Attributes:
+        setting: the setting that names the implementation.
+        plural: of the kind, as in the group of entry points.
+        table: our own implementations by name, and where each is.
+        arguments: what an implementation is called with, in order.
+        members: what the object that it returns has to have.
+    """
+
+    setting: str
+    plural: str
+    table: Mapping[str, str]
+    arguments: tuple[str, ...]
+    members: tuple[str, ...]
+
+    @property
+    def takes(self) -> str:
+        """The values of the setting, in words."""
+        return f"{', '.join(self.table)}, or package.module:Class"
+
+    def known(self, name: str) -> str:
+        """``name`` itself where it is known or a place; nothing is imported.
+
+        Raises:
+            ValueError: saying which are known, the nearest first.
+        """
+        try:
+            locate(self.plural, name, self.table)
+        except PluginError as error:
+            raise ValueError(error.expected) from None
+        return name
+
+    def find(self, name: str) -> Callable[..., Any]:
+        """The implementation called ``name``.
+
+        Raises:
+            SettingsError: when there is none, or it does not take the arguments.
+        """
+        try:
+            found = find(self.plural, name, self.table)
+        except PluginError as error:
+            raise SettingsError(self.setting, error.found, error.expected) from None
+        expected = f"a class or function of ({', '.join(self.arguments)})"
+        if not callable(found):
+            raise SettingsError(self.setting, f"{name} is {shown(found)}", expected)
+        try:
+            inspect.signature(found).bind(*self.arguments)
+        except TypeError as error:
+            raise SettingsError(self.setting, f"{name}: {error}", expected) from None
+        maker: Callable[..., Any] = found
+        return maker
+
+    def make(self, name: str, *arguments: Any) -> Any:
+        """The object that the implementation called ``name`` makes of the arguments.
+
+        Raises:
+            SettingsError: as ``find`` does, or when the object lacks a member.
+        """
+        made = self.find(name)(*arguments)
+        missing = [member for member in self.members if not hasattr(made, member)]
+        if missing:
+            found = f"{name} makes a {type(made).__name__} without {', '.join(missing)}"
+            raise SettingsError(self.setting, found, f"one with {', '.join(self.members)}")
+        return made
+
+
+SEARCHERS = Seam(
+    setting="search.searcher",
+    plural="searchers",
+    table={
+        "ppo": "auxnas.search.searchers.gradient:PpoSearcher.make",
+        "reinforce": "auxnas.search.searchers.gradient:ReinforceSearcher.make",
+        "random": "auxnas.search.searchers.uniform:RandomSearcher.make",
+        "evolution": "auxnas.search.searchers.evolution:EvolutionSearcher.make",
+    },
+    arguments=("settings", "space", "seed", "framework"),
+    members=("ask", "tell", "state", "restore"),
+)
+"""``settings`` are the run's ``SearchSettings``; ``space`` is where to search; everything random
+derives from ``seed``; ``framework`` (``torch`` or ``null``) is the one to train a policy with."""
+
+EXECUTORS = Seam(
+    setting="search.executor",
+    plural="executors",
+    table={
+        "inline": "auxnas.search.executors:Inline.make",
+        "processes": "auxnas.search.workers:Workers.make",
+    },
+    arguments=("evaluate", "settings"),
+    members=("places", "submit", "next", "close"),
+)
+"""``evaluate(job, progress)`` gives a job's ``Outcome``, in this process or, pickled, in another;
+``settings`` are the run's, among them ``workers`` and ``trial_timeout``."""
