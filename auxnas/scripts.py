@@ -15,24 +15,24 @@ INTERRUPTED, TERMINATED = 130, 143
 
 def nasspace() -> NoReturn:
     """The search space."""
-    _run("auxnas.genotype.cli")
+    _run("auxnas.nasspace.cli")
 
 
 def nascompile() -> NoReturn:
     """The compiler."""
     signal.signal(signal.SIGTERM, _terminate)
-    _run("auxnas.backends.cli")
+    _run("auxnas.nascompile.cli")
 
 
 def nasrun() -> NoReturn:
     """The use of artefacts."""
     signal.signal(signal.SIGTERM, _terminate)
-    _run("auxnas.backends.nasrun.cli")
+    _run("auxnas.nasrun.cli")
 
 
 def nassearch() -> NoReturn:
     """The search; it goes on from its journal, however it was ended."""
-    _run("auxnas.search.cli")
+    _run("auxnas.nassearch.cli")
 
 
 def _run(module: str) -> NoReturn:

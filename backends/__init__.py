@@ -19,7 +19,7 @@ from auxnas.backends.base import (
     Weigh,
     silent,
 )
-from auxnas.backends.compile import Report, Request, compile_artefact
+from auxnas.backends.compiling.compile import Report, Request, compile_artefact
 from auxnas.backends.registry import backend
 from auxnas.backends.weights import Weights, read_weights
 

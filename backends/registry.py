@@ -7,30 +7,36 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
 
+_OURS = "auxnas.backends"
+
 TABLE = {
-    ("exporter", "onnx"): ("auxnas.backends.onnx:OnnxExporter", "onnx", "ort"),
-    ("exporter", "ort"): ("auxnas.backends.ort_exporter:OrtExporter", "onnxruntime", "ort"),
-    ("exporter", "openvino"): ("auxnas.backends.openvino:OpenvinoExporter", "openvino", "openvino"),
-    ("exporter", "torch"): ("auxnas.backends.torch.exported:Pt2Exporter", "torch", "torch"),
-    ("exporter", "trt"): ("auxnas.backends.trt:TrtExporter", "tensorrt", "tensorrt"),
-    ("exporter", "trt-bundle"): ("auxnas.backends.trt_bundle:BundleExporter", "onnx", "ort"),
-    ("runner", "ort"): ("auxnas.backends.ort:OrtRunner", "onnxruntime", "ort"),
-    ("runner", "openvino"): ("auxnas.backends.openvino:OpenvinoRunner", "openvino", "openvino"),
-    ("runner", "pt2"): ("auxnas.backends.torch.exported:Pt2Runner", "torch", "torch"),
-    ("runner", "trt"): ("auxnas.backends.trt_runner:TrtRunner", "tensorrt", "tensorrt"),
+    ("exporter", "onnx"): (f"{_OURS}.onnx.build:OnnxExporter", "onnx", "ort"),
+    ("exporter", "ort"): (f"{_OURS}.runtimes.ort_exporter:OrtExporter", "onnxruntime", "ort"),
+    ("exporter", "openvino"): (
+        f"{_OURS}.runtimes.openvino:OpenvinoExporter",
+        "openvino",
+        "openvino",
+    ),
+    ("exporter", "torch"): (f"{_OURS}.torch.exported:Pt2Exporter", "torch", "torch"),
+    ("exporter", "trt"): (f"{_OURS}.tensorrt.exporter:TrtExporter", "tensorrt", "tensorrt"),
+    ("exporter", "trt-bundle"): (f"{_OURS}.tensorrt.bundle:BundleExporter", "onnx", "ort"),
+    ("runner", "ort"): (f"{_OURS}.runtimes.ort:OrtRunner", "onnxruntime", "ort"),
+    ("runner", "openvino"): (f"{_OURS}.runtimes.openvino:OpenvinoRunner", "openvino", "openvino"),
+    ("runner", "pt2"): (f"{_OURS}.torch.exported:Pt2Runner", "torch", "torch"),
+    ("runner", "trt"): (f"{_OURS}.tensorrt.runner:TrtRunner", "tensorrt", "tensorrt"),
     ("runner", "trt-bundle"): (
-        "auxnas.backends.trt_bundle_runner:BundleRunner",
+        "auxnas.backends.tensorrt.bundle_runner:BundleRunner",
         "onnxruntime",
         "ort",
     ),
-    ("runner", "reference"): ("auxnas.backends.reference:ReferenceRunner", "numpy", "ort"),
-    ("runner", "torch"): ("auxnas.backends.torch:TorchRunner", "torch", "torch"),
-    ("learner", "torch"): ("auxnas.backends.torch:TorchLearner", "torch", "torch"),
-    ("checkpoint", "torch"): ("auxnas.backends.torch:read_checkpoint", "torch", "torch"),
-    ("quantiser", "int8"): ("auxnas.backends.int8.artefact:shipped", "onnxruntime", "ort"),
-    ("learner", "null"): ("auxnas.backends.null:NullLearner", "numpy", "torch"),
-    ("policy", "torch"): ("auxnas.backends.torch.policy:LstmPolicy", "torch", "torch"),
-    ("policy", "null"): ("auxnas.backends.null_policy:TablePolicy", "numpy", "torch"),
+    ("runner", "reference"): (f"{_OURS}.runtimes.reference:ReferenceRunner", "numpy", "ort"),
+    ("runner", "torch"): (f"{_OURS}.torch:TorchRunner", "torch", "torch"),
+    ("learner", "torch"): (f"{_OURS}.torch:TorchLearner", "torch", "torch"),
+    ("checkpoint", "torch"): (f"{_OURS}.torch:read_checkpoint", "torch", "torch"),
+    ("quantiser", "int8"): (f"{_OURS}.int8.artefact:shipped", "onnxruntime", "ort"),
+    ("learner", "null"): (f"{_OURS}.null.learner:NullLearner", "numpy", "torch"),
+    ("policy", "torch"): (f"{_OURS}.torch.policy:LstmPolicy", "torch", "torch"),
+    ("policy", "null"): (f"{_OURS}.null.policy:TablePolicy", "numpy", "torch"),
 }
 """(role, name) -> (where it is, the package it needs, the extra that installs that)."""
 

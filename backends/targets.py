@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
+from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
 from auxnas.backends.registry import backend
-from auxnas.backends.timing import Feed, Latency, side_by_side
 from auxnas.compiler import CompilerError, Program
-from auxnas.genotype.console import atomic_write
+from auxnas.compiler.files import atomic_write
 
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
@@ -47,14 +47,14 @@ class Target:
     precisions: tuple[str, ...] = ("fp32", "fp16")
     beside: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
-    model: str | None = "auxnas.backends.onnx:build"
+    model: str | None = "auxnas.backends.onnx.build:build"
     fallback: str | None = None
     missing: str | None = None
 
 
 _ALL = ("fp32", "fp16", "int8")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
-_TRT = "auxnas.backends.trt:model_of"
+_TRT = "auxnas.backends.tensorrt.exporter:model_of"
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
@@ -71,7 +71,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             (".trt", ".plan"),
             _TRT,
             fallback="trt-bundle",
-            missing="auxnas.backends.trt:missing",
+            missing="auxnas.backends.tensorrt.exporter:missing",
         ),
         "trt-bundle": Target(
             "trt-bundle", "onnxruntime", ".trt.zip", _ALL, foreign=(".zip",), model=_TRT

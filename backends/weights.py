@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.metadata import decoded
+from auxnas.backends.artefacts.metadata import decoded
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
 from auxnas.compiler.encoders import Encoder

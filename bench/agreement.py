@@ -19,7 +19,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.compiler import ModelSpec, Program, lower
 from auxnas.genotype import read
 from auxnas.search.data import normalise, open_dataset
-from auxnas.search.tasks import Segmentation
+from auxnas.search.evaluation.tasks import Segmentation
 
 
 @click.command()

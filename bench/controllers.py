@@ -27,13 +27,13 @@ from typing import Any
 import click
 import numpy as np
 
+from auxnas.compiler.files import atomic_write
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.genotype.console import atomic_write
-from auxnas.search.config import SearchSettings
-from auxnas.search.environment import versions
+from auxnas.search.loop.environment import versions
 from auxnas.search.searchers import Searcher, make_searcher
+from auxnas.search.settings.search import SearchSettings
 from auxnas.search.tabular import load_table
-from auxnas.search.trials import COMPLETE, Trial
+from auxnas.search.trials.records import COMPLETE, Trial
 
 Array = np.ndarray[Any, Any]
 BATCH = 2

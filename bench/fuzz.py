@@ -31,10 +31,10 @@ import click
 import numpy as np
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.onnx import build
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.reference import ReferenceRunner
-from auxnas.backends.verification import TOLERANCES, compare, noise
+from auxnas.backends.compiling.verification import TOLERANCES, compare, noise
+from auxnas.backends.onnx.build import build
+from auxnas.backends.runtimes.ort import OrtRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import ModelSpec, Program, Size, lower
 from auxnas.compiler.passes import INFERENCE, Pass, run
 from auxnas.compiler.weights import randomised

@@ -31,12 +31,12 @@ from auxnas.backends.images import fed, read_photograph
 from auxnas.backends.int8 import Ends, Int8Options, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.choosing import Outcome
-from auxnas.backends.onnx import build
-from auxnas.backends.options import SizeType
+from auxnas.backends.onnx.build import build
 from auxnas.compiler import Size
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.genotype import zoo
+from auxnas.options import SizeType
 
 GOAL = 2.2
 """Times as fast as the best fp32 of the others."""

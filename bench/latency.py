@@ -27,8 +27,8 @@ from contenders import Contender, race, speedup
 from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.onnx import build
-from auxnas.backends.verification import difference
+from auxnas.backends.compiling.verification import difference
+from auxnas.backends.onnx.build import build
 from auxnas.compiler.passes import INFERENCE, run
 
 

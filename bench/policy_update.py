@@ -19,10 +19,10 @@ from time import perf_counter, process_time
 import click
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.config import SearchSettings
-from auxnas.search.environment import environment
+from auxnas.search.loop.environment import environment
 from auxnas.search.searchers import make_searcher
-from auxnas.search.trials import COMPLETE, Trial
+from auxnas.search.settings.search import SearchSettings
+from auxnas.search.trials.records import COMPLETE, Trial
 
 
 @click.command(help="Times one PPO update.")

@@ -17,7 +17,7 @@ from contenders import Array, Call, Contender
 from auxnas.compiler import MAIN, ModelSpec, Program, lower
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import zoo
-from auxnas.search.networks import read_network
+from auxnas.search.networks.networks import read_network
 
 PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnxslim", "openvino", "numpy")
 Row = tuple[str, Contender]

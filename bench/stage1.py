@@ -38,8 +38,8 @@ from auxnas.backends.torch.recording import WARM_UP, side_stream
 from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
 from auxnas.compiler.weights import initial
 from auxnas.genotype import SearchSpace
-from auxnas.search.config import StageSettings
-from auxnas.search.evaluator import recipe
+from auxnas.search.evaluation.two_stages import recipe
+from auxnas.search.settings.search import StageSettings
 
 SPEC = ModelSpec(classes=21, agg_size=48, sep_repeats=1, auxiliary="cell")
 BATCH, IMAGE = 32, 160

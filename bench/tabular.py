@@ -23,12 +23,12 @@ import click
 import numpy as np
 
 from auxnas.genotype import Genotype
-from auxnas.search.environment import versions
+from auxnas.search.loop.environment import versions
+from auxnas.search.loop.workplace import Workplace
 from auxnas.search.progress import display_on_stderr
-from auxnas.search.resolving import nested, resolve
+from auxnas.search.settings.resolving import nested, resolve
 from auxnas.search.tabular import TABLE, Table, tabular_space
-from auxnas.search.trials import Job, trial_seed
-from auxnas.search.workplace import Workplace
+from auxnas.search.trials.records import Job, trial_seed
 
 SETTINGS = {
     "threads": 1,

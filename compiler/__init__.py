@@ -1,12 +1,12 @@
 """From a genotype to a verified graph of primitives: lowering, passes, shapes, costs."""
 
 from auxnas.compiler.cost import Cost, NodeCost, cost
+from auxnas.compiler.decoders.refinenet import lower_refinenet
+from auxnas.compiler.decoders.resnet_refinenet import lower_resnet_refinenet
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph, Node, Program, make_node, parse_graph
 from auxnas.compiler.lowering import MAIN, encoder_outputs, lower
 from auxnas.compiler.primitives import PRIMITIVES, Primitive, Shape
-from auxnas.compiler.refinenet import lower_refinenet
-from auxnas.compiler.resnet_refinenet import lower_resnet_refinenet
 from auxnas.compiler.shapes import Size, graph_weights, infer_shapes
 from auxnas.compiler.spec import ModelSpec
 from auxnas.compiler.split import split

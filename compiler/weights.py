@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.files import atomic_write
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.primitives import Weight
 from auxnas.compiler.shapes import graph_weights, infer_shapes, node_weights
-from auxnas.genotype.console import atomic_write
 
 Array = np.ndarray[Any, Any]
 Params = Mapping[str, Array]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 _ECHOED = 60
 """Characters of the user's own that a message repeats at most."""
 _LONG_INTEGER = 128
@@ -69,3 +71,33 @@ class GenotypeError(InputError):
     def within(self, outer: str) -> GenotypeError:
         """The same error, its place seen from outside (a file, a line)."""
         return GenotypeError(f"{outer}: {self.place}", self.found, self.expected)
+
+
+class CommandError(Exception):
+    """The work failed for a reason that a person can act on: the message, as it stands."""
+
+
+_LONGEST_WORD, _LONGEST_ERROR = 300, 2000
+"""Characters of a word in an error at most, which paths should fit, and of the whole line."""
+
+
+def describe(error: BaseException) -> str:
+    """``error`` in one line, for a person."""
+    return one_line(message_of(error)) or type(error).__name__
+
+
+def message_of(error: BaseException) -> str:
+    """The words of ``error``; of one that nobody foresaw, what to do about it."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, ValueError | OSError | ImportError):
+        return str(error)
+    if type(error).__module__ != "builtins":
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error} (run again with --debug, and report it)"
+
+
+def one_line(text: str) -> str:
+    """``text`` with white space collapsed, control characters escaped, long words cut."""
+    words = " ".join(cut_middle(word, _LONGEST_WORD) for word in text.split())
+    return printable(cut_middle(words, _LONGEST_ERROR))

@@ -1,21 +1,21 @@
 """Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports."""
 
-from auxnas.search.bounds import Until
-from auxnas.search.config import Settings
-from auxnas.search.driver import Driver
 from auxnas.search.errors import JournalError, RunLockedError, SearchError, SettingsError
-from auxnas.search.evaluator import TwoStages
-from auxnas.search.executors import Executor, Inline
-from auxnas.search.journal import Journal
-from auxnas.search.pareto import front
-from auxnas.search.presets import PRESETS
-from auxnas.search.resolving import resolve
-from auxnas.search.run import execute
+from auxnas.search.evaluation.tasks import Score, Segmentation
+from auxnas.search.evaluation.two_stages import TwoStages
+from auxnas.search.executors.inline import Executor, Inline
+from auxnas.search.executors.processes import Workers
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.driver import Driver
+from auxnas.search.loop.run import execute
+from auxnas.search.loop.workplace import Workplace
 from auxnas.search.searchers import RandomSearcher, Searcher, make_searcher
-from auxnas.search.tasks import Score, Segmentation
-from auxnas.search.trials import Failure, Job, Outcome, Stage, Trial, best_of
-from auxnas.search.workers import Workers
-from auxnas.search.workplace import Workplace
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.pareto import front
+from auxnas.search.trials.records import Failure, Job, Outcome, Stage, Trial, best_of
 
 __all__ = [
     "PRESETS",

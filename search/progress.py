@@ -9,7 +9,7 @@ from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from auxnas.genotype.terminal import Terminal
+from auxnas.terminal import Terminal
 
 Advance = Callable[[int, str], None]
 """Called with how much is done, and what to say beside it."""

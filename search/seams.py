@@ -106,8 +106,8 @@ EXECUTORS = Seam(
     setting="search.executor",
     plural="executors",
     table={
-        "inline": "auxnas.search.executors:Inline.make",
-        "processes": "auxnas.search.workers:Workers.make",
+        "inline": "auxnas.search.executors.inline:Inline.make",
+        "processes": "auxnas.search.executors.processes:Workers.make",
     },
     arguments=("evaluate", "settings"),
     members=("places", "submit", "next", "close"),

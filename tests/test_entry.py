@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from auxnas import scripts
-from auxnas.genotype.console import atomic_write
+from auxnas.compiler.files import atomic_write
 
 COMMANDS = ("nasspace", "nascompile", "nasrun", "nassearch")
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import onnx
 
+from auxnas.backends.images.labels import some_names
 from auxnas.backends.int8.layers import Layer, layers
 from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
-from auxnas.backends.labels import some_names
-from auxnas.backends.nasrun.progress import bar
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.timing import Latency
+from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.runtimes.ort import OrtRunner
+from auxnas.bars import bar
 from auxnas.compiler import Size
 
 RANKED_ON = 2

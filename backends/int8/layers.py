@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 
-from auxnas.backends.onnx import PARTIAL
+from auxnas.backends.onnx.build import PARTIAL
 from auxnas.compiler.places import SIZES
 
 OPERATORS = ("Conv", "Relu", "Clip", "Add", "Resize", "Concat", "GlobalAveragePool", "MaxPool")

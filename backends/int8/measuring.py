@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from auxnas.backends.artefacts.predict import classify, nearest
 from auxnas.backends.base import IGNORE, Runner
-from auxnas.backends.nasrun.predict import classify, nearest
 from auxnas.compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from auxnas.backends.base import Runner
 from auxnas.backends.int8.photographs import Photographs
-from auxnas.backends.timing import Feed, Latency, side_by_side
+from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
 from auxnas.compiler import Size
 from auxnas.compiler.errors import check_number, check_type
 from auxnas.compiler.interface import Interface

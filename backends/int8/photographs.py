@@ -20,7 +20,7 @@ from auxnas.backends.images import (
     read_label,
     read_photograph,
 )
-from auxnas.backends.labels import missing_reason
+from auxnas.backends.images.labels import missing_reason
 from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
 

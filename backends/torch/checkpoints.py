@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auxnas.backends.archives import archive_of
+from auxnas.backends.artefacts.archives import archive_of
 from auxnas.compiler import CompilerError
 from auxnas.compiler.weights import unwrapped
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from auxnas.backends.archives import archive_of
+from auxnas.backends.artefacts.archives import archive_of
+from auxnas.backends.artefacts.memory import bytes_of, peak, refuse_larger
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.memory import bytes_of, peak, refuse_larger
 from auxnas.backends.tensors import Tensor
 from auxnas.backends.torch.devices import Array, to_tensor
 from auxnas.backends.torch.functions import resize

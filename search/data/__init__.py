@@ -13,9 +13,9 @@ from auxnas.search.data.base import (
 from auxnas.search.data.check import Progress, Summary, check, list_remark
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import VOC_CLASSES, FileDataset
-from auxnas.search.data.scene_draw import Keypoint, Scene
+from auxnas.search.data.scenes.draw import Keypoint, Scene
+from auxnas.search.data.scenes.synthetic import SyntheticDataset, render
 from auxnas.search.data.spec import open_dataset, parts
-from auxnas.search.data.synthetic import SyntheticDataset, render
 
 __all__ = [
     "IGNORE",

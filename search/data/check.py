@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.images import check_sizes
-from auxnas.backends.labels import range_reason
+from auxnas.backends.images.labels import range_reason
 from auxnas.search.data.base import Bytes, Dataset, View
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset

@@ -14,8 +14,8 @@ from auxnas.search.data.files import (
     same_classes,
     voc_parts,
 )
-from auxnas.search.data.scene_layout import CLASSES
-from auxnas.search.data.synthetic import SyntheticDataset
+from auxnas.search.data.scenes.layout import CLASSES
+from auxnas.search.data.scenes.synthetic import SyntheticDataset
 
 PARTS = ("train", "val")
 KINDS = "synthetic, synthetic:COUNT, list:DIR_OR_FILE or voc:VOCDEVKIT"

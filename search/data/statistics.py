@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.backends.labels import missing_reason, some_names
+from auxnas.backends.images.labels import missing_reason, some_names
 from auxnas.search.data.base import IGNORE, Bytes
 from auxnas.search.data.errors import DataError
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.config import SearchSettings
 from auxnas.search.seams import SEARCHERS
 from auxnas.search.searchers.base import Searcher, State
 from auxnas.search.searchers.evolution import EvolutionSearcher
 from auxnas.search.searchers.gradient import PpoSearcher, ReinforceSearcher
 from auxnas.search.searchers.uniform import RandomSearcher
+from auxnas.search.settings.search import SearchSettings
 
 __all__ = [
     "SEARCHERS",

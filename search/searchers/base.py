@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from auxnas.genotype import Genotype
-from auxnas.search.trials import Trial
+from auxnas.search.trials.records import Trial
 
 State = Mapping[str, Any]
 

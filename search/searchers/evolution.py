@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.config import SearchSettings
 from auxnas.search.searchers.base import State, rewarded
 from auxnas.search.searchers.uniform import rng_state, set_rng_state
-from auxnas.search.trials import Trial
+from auxnas.search.settings.search import SearchSettings
+from auxnas.search.trials.records import Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import numpy as np
 from auxnas.backends.base import Array, Ascent, Policy, PolicyStep, Weigh
 from auxnas.backends.registry import backend
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.config import ControllerSettings, SearchSettings
 from auxnas.search.searchers.base import State, packed, rewarded, unpacked
-from auxnas.search.trials import Trial
+from auxnas.search.settings.search import ControllerSettings, SearchSettings
+from auxnas.search.trials.records import Trial
 
 
 @dataclass

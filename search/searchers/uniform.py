@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.config import SearchSettings
 from auxnas.search.searchers.base import State
-from auxnas.search.trials import Trial
+from auxnas.search.settings.search import SearchSettings
+from auxnas.search.trials.records import Trial
 
 
 class RandomSearcher:

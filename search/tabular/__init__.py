@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from auxnas.compiler.files import atomic_write
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
-from auxnas.genotype.console import atomic_write
 from auxnas.search.errors import SearchError
 
 OPERATIONS = ("sep3x3", "gap", "skip")

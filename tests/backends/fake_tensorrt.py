@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 
-from auxnas.backends.ort import OrtRunner
+from auxnas.backends.runtimes.ort import OrtRunner
 
 MAGIC = b"engine:"
 

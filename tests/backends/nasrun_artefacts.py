@@ -14,11 +14,11 @@ from PIL import Image
 
 from auxnas.backends import Request, Weights, compile_artefact
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.nasrun.cli import main
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import zoo
+from auxnas.nasrun.cli import main
 
 ARCH0 = zoo.load("arch0").genotype
 SPEC = ModelSpec(classes=5, agg_size=8, width=0.25)

@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from auxnas.backends.archives import MOST_RATIO, SPARE, archive_of
-from auxnas.backends.trt_bundle import MANIFEST, read_bundle
+from auxnas.backends.artefacts.archives import MOST_RATIO, SPARE, archive_of
+from auxnas.backends.tensorrt.bundle import MANIFEST, read_bundle
 from auxnas.compiler import CompilerError
 
 

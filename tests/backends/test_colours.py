@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from auxnas.backends.colours import BLACK, distinct, lab, named, pascal
-from auxnas.search.data.synthetic import SyntheticDataset
+from auxnas.search.data.scenes.synthetic import SyntheticDataset
 
 BOUND = {12: 20.0, 20: 12.0, 30: 10.0}
 """Least CIE 1976 distance between any two of so many colours, in any kind of sight."""

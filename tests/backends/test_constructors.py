@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.backends.base import ExportOptions, Optimiser, PolicyStep, Recipe
+from auxnas.backends.compiling.request import Request
 from auxnas.backends.int8 import Int8Options, Photographs
-from auxnas.backends.request import Request
 from auxnas.compiler import CompilerError, ModelSpec
 from tests.strategies import PAPER
 

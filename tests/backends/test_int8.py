@@ -16,7 +16,6 @@ from onnx import numpy_helper
 from PIL import Image
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.cli import main
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Ends, Int8Options, find_photographs
 from auxnas.backends.int8.artefact import quantise, shipped
@@ -24,13 +23,14 @@ from auxnas.backends.int8.choosing import Trial, fewest, runner_of
 from auxnas.backends.int8.layers import layers
 from auxnas.backends.int8.measuring import Judge, View, changed, mean_iou
 from auxnas.backends.int8.photographs import read_labels
-from auxnas.backends.onnx import build
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.timing import Latency
+from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.onnx.build import build
+from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import CompilerError, Graph, Program
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.weights import randomised
+from auxnas.nascompile.cli import main
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
 ONE, TWO = Latency([1.0] * 3), Latency([2.0] * 3)
@@ -251,7 +251,7 @@ def _in_tmp(tmp_path, monkeypatch):
 
 def patched(monkeypatch, times) -> None:
     timed = partial(Int8Options, timer=lambda runners, feed: times)
-    monkeypatch.setattr("auxnas.backends.requested.Int8Options", timed)
+    monkeypatch.setattr("auxnas.nascompile.requested.Int8Options", timed)
 
 
 @pytest.mark.usefixtures("_in_tmp")
@@ -383,7 +383,8 @@ class NotInstalled:
 @pytest.mark.usefixtures("_in_tmp")
 def test_without_onnxruntime_it_says_what_to_install(folder, monkeypatch):
     for name in [*sys.modules]:
-        if name.startswith(("auxnas.backends.int8.", "auxnas.backends.ort", "onnxruntime")):
+        rooms = ("auxnas.backends.int8.", "auxnas.backends.runtimes.ort", "onnxruntime")
+        if name.startswith(rooms):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
     result = nascompile("--precision", "int8", "--images", folder)

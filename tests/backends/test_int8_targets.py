@@ -13,19 +13,19 @@ import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
 
+from auxnas.backends.artefacts.onnx_file import read_onnx
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.cli import main
-from auxnas.backends.compile import ends_of
+from auxnas.backends.compiling.compile import ends_of
+from auxnas.backends.compiling.request import Request
 from auxnas.backends.int8 import Ends
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.measuring import Judge, View
-from auxnas.backends.nasrun.onnx_file import read_onnx
-from auxnas.backends.request import Request
-from auxnas.backends.trt_bundle import read_bundle
-from auxnas.backends.trt_operators import violation
+from auxnas.backends.tensorrt.bundle import read_bundle
+from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import ModelSpec
 from auxnas.compiler.interface import Interface
 from auxnas.genotype import to_json, zoo
+from auxnas.nascompile.cli import main
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
 from tests.backends.nasrun_artefacts import run as nasrun
 from tests.backends.test_int8 import ENDS, chain, folder, model_of, options
@@ -131,7 +131,7 @@ def test_nascompile_makes_a_bundle_where_there_is_no_tensorrt(folder, monkeypatc
 
 def test_nascompile_packs_an_engine_where_there_is(folder, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorrt", FakeTensorrt())
-    monkeypatch.setattr("auxnas.backends.cuda.load_driver", FakeDriver)
+    monkeypatch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     result = nascompile(folder, "--max-drop", "1")
     assert result.exit_code == 0, result.output

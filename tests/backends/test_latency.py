@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from auxnas.backends import latency
 from auxnas.backends.base import BackendUnavailable
-from auxnas.backends.onnx import OnnxExporter
+from auxnas.backends.measuring import latency
+from auxnas.backends.onnx.build import OnnxExporter
 from auxnas.compiler import ModelSpec, lower
 from auxnas.genotype import zoo
 
@@ -38,7 +38,7 @@ def test_the_compiled_network_is_what_runs(monkeypatch):
 
 
 def test_without_the_runtime_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "auxnas.backends.ort", raising=False)
+    monkeypatch.delitem(sys.modules, "auxnas.backends.runtimes.ort", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(BackendUnavailable, match=r"auxnas\[ort\]"):
         latency.compiled_latency(GRAPH, (32, 32))

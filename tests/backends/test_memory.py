@@ -7,13 +7,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from auxnas.backends import memory
+from auxnas.backends.artefacts import memory
+from auxnas.backends.artefacts.artefact import open_artefact
+from auxnas.backends.artefacts.bench import example
+from auxnas.backends.artefacts.memory import peak
+from auxnas.backends.artefacts.onnx_memory import needed
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.memory import peak
-from auxnas.backends.nasrun.artefact import open_artefact
-from auxnas.backends.nasrun.bench import example
-from auxnas.backends.nasrun.onnx_memory import needed
-from auxnas.backends.onnx import build
+from auxnas.backends.onnx.build import build
 from auxnas.compiler import CompilerError, ModelSpec, Program, cost, lower
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import zoo

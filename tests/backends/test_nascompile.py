@@ -18,16 +18,16 @@ from PIL import Image
 
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.cli import main
+from auxnas.backends.compiling.verification import Difference
 from auxnas.backends.images import batches
-from auxnas.backends.nasrun.cli import main as nasrun
-from auxnas.backends.options import SizeType
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.verification import Difference
+from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import CompilerError, ModelSpec, lower
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.weights import initial, save_weights
 from auxnas.genotype import to_json, zoo
+from auxnas.nascompile.cli import main
+from auxnas.nasrun.cli import main as nasrun
+from auxnas.options import SizeType
 from tests.strategies import CUSTOM, FIVE, SMALL
 
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
@@ -81,7 +81,7 @@ def test_without_verification_there_is_no_error_to_report():
 
 
 def test_without_verification_no_image_is_made(monkeypatch):
-    monkeypatch.setattr("auxnas.backends.compile.noise", None)
+    monkeypatch.setattr("auxnas.backends.compiling.compile.noise", None)
     assert compile_("arch2", *SMALL_NET, "--no-verify").exit_code == 0
 
 
@@ -304,7 +304,7 @@ def mixing(path: Path):
 def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
     args = ("arch0", *SMALL_NET, "--batch", batch)
     assert compile_(*args, "--output", "good.onnx").exit_code == 0
-    monkeypatch.setattr("auxnas.backends.compile.backend", lambda role, name: mixing)
+    monkeypatch.setattr("auxnas.backends.compiling.compile.backend", lambda role, name: mixing)
     result = compile_(*args, "--output", "bad.onnx")
     if batch == "1":
         assert result.exit_code == 0
@@ -357,7 +357,7 @@ def test_photographs_are_checked_in_batches(monkeypatch):
         _shaded((64, 48), 20 + 99 * number).save(f"photographs/{number}.png")
     args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
     clock = itertools.count(step=20)
-    monkeypatch.setattr("auxnas.backends.nasrun.progress.monotonic", lambda: next(clock))
+    monkeypatch.setattr("auxnas.bars.monotonic", lambda: next(clock))
     result = compile_("arch0", *SMALL_NET, *args)
     assert result.exit_code == 0, result.output
     assert ") for 2 images of 64x48, onnxruntime" in result.stdout
@@ -373,7 +373,7 @@ def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
     def compare(runner, reference, inputs):
         return Difference(1.0, 1.0, float(inputs["image"].max() == 200), 0.0)
 
-    monkeypatch.setattr("auxnas.backends.checking.compare", compare)
+    monkeypatch.setattr("auxnas.backends.compiling.checking.compare", compare)
     args = ("--images", "photographs", "--input-format", "nhwc-uint8")
     result = compile_("arch0", *SMALL_NET, *args)
     one_line_failure(
@@ -398,14 +398,14 @@ def test_two_other_sizes_are_checked_whatever_is_asked_for(size):
 
 def test_an_artefact_for_any_size_is_itself_run_at_all_of_them(monkeypatch):
     monkeypatch.setattr(Request, "size", (64, 48))
-    monkeypatch.setattr("auxnas.backends.checking.export", pytest.fail)
+    monkeypatch.setattr("auxnas.backends.compiling.checking.export", pytest.fail)
     result = compile_("arch0", *SMALL_NET, "--input-size", "dynamic", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["checks"].keys() == {"64x48", "97x131", "72x45"}
 
 
 def test_an_opset_that_the_runtime_lacks_is_one_line_and_leaves_nothing(monkeypatch):
-    monkeypatch.setattr("auxnas.backends.onnx.OPSETS", (18, 99))
+    monkeypatch.setattr("auxnas.backends.onnx.build.OPSETS", (18, 99))
     options = ExportOptions((64, 48), opset=99)
     request = Request(ARCH0, ModelSpec(classes=5, agg_size=8, width=0.25), Path("a.onnx"))
     with pytest.raises(CompilerError, match=r"a\.onnx: onnxruntime: .*[Oo]pset 99") as error:
@@ -452,7 +452,7 @@ LIMITS = {
 def test_labels_have_a_limit_of_their_own(args, times, monkeypatch):
     allowed, shown = LIMITS[args]
     changed = Difference(None, None, None, times * allowed)
-    monkeypatch.setattr("auxnas.backends.checking.compare", lambda *_: changed)
+    monkeypatch.setattr("auxnas.backends.compiling.checking.compare", lambda *_: changed)
     result = compile_("arch0", *SMALL_NET, "--head", "labels", "--json", *args)
     if times > 1:
         one_line_failure(result, f"expected at most {shown} of pixels; nothing was written", 1)

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 from onnx import helper, numpy_helper
 
-from auxnas.backends.cli import main as compile_main
-from auxnas.backends.nasrun import open_artefact
+from auxnas.backends.artefacts import open_artefact
 from auxnas.compiler import CompilerError
-from auxnas.genotype.listing import sections
+from auxnas.nascompile.cli import main as compile_main
+from auxnas.nasspace.listing import sections
 from tests.backends.nasrun_artefacts import (
     ARCH0,
     COLOURS,
@@ -256,7 +256,7 @@ def test_a_sequence_is_no_input():
 def test_the_installed_command_loads_no_torch(good):
     code = (
         "import sys\n"
-        "from auxnas.backends.nasrun.cli import main\n"
+        "from auxnas.nasrun.cli import main\n"
         f"for words in (['explain'], ['bench'], ['profile', '--runs', '1']):\n"
         f"    main([*words, {str(good)!r}, '--json'], standalone_mode=False)\n"
         "print('torch' in sys.modules, file=sys.stderr)"
@@ -276,6 +276,6 @@ def test_the_installed_command_loads_no_torch(good):
 @pytest.mark.parametrize("command", ["bench", "profile", "predict"])
 def test_without_onnxruntime_one_line_says_what_to_install(command, good, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.delitem(sys.modules, "auxnas.backends.ort", raising=False)
+    monkeypatch.delitem(sys.modules, "auxnas.backends.runtimes.ort", raising=False)
     fails(run(command, good, *COMMANDS[command]), "auxnas[ort]", 1)
     assert run("explain", good).exit_code == 0

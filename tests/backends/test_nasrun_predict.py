@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.artefacts import open_artefact
+from auxnas.backends.artefacts.predict import Predictor, classify, nearest
 from auxnas.backends.colours import distinct
 from auxnas.backends.images import read_photograph
-from auxnas.backends.nasrun import open_artefact
-from auxnas.backends.nasrun.files import predict_files
-from auxnas.backends.nasrun.naming import expand, targets, unique_names
-from auxnas.backends.nasrun.pictures import contours, overlaid, write_legend
-from auxnas.backends.nasrun.predict import Predictor, classify, nearest
-from auxnas.backends.ort import OrtRunner
+from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler.encoders import IMAGENET
 from auxnas.compiler.interface import Interface
+from auxnas.nasrun.files import predict_files
+from auxnas.nasrun.naming import expand, targets, unique_names
+from auxnas.nasrun.pictures import contours, overlaid, write_legend
 from tests.backends.nasrun_artefacts import COLOURS, NAMES, artefact, fails, photograph, run
 
 KINDS = {
@@ -313,7 +313,7 @@ def test_strips_make_no_difference(monkeypatch):
     maps = np.random.default_rng(0).normal(size=(7, 9, 11)).astype(np.float32)
     whole = classify(maps, (50, 61))
     assert same(whole, grown(maps, 50, 61).argmax(0))
-    monkeypatch.setattr("auxnas.backends.nasrun.predict._STRIP", 7 * 61 * 3)
+    monkeypatch.setattr("auxnas.backends.artefacts.predict._STRIP", 7 * 61 * 3)
     assert (classify(maps, (50, 61)) == whole).all()
     assert (classify(maps, (9, 11)) == maps.argmax(0)).all()
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auxnas.backends.artefacts import Artefact, open_artefact
+from auxnas.backends.artefacts.predict import Predictor
+from auxnas.backends.artefacts.profile import profile
 from auxnas.backends.images import read_photograph
-from auxnas.backends.nasrun import Artefact, open_artefact
-from auxnas.backends.nasrun.predict import Predictor
-from auxnas.backends.nasrun.profile import profile
-from auxnas.backends.nasrun.text import explanation
 from auxnas.backends.targets import TARGETS
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface
+from auxnas.nasrun.text import explanation
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
 from tests.backends.nasrun_artefacts import NAMES, artefact, fails, foreign, photograph, run
 
@@ -43,7 +43,7 @@ def made(tmp_path_factory) -> dict[str, Artefact]:
 
 def fake_gpu(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(sys.modules, "tensorrt", FakeTensorrt())
-    patch.setattr("auxnas.backends.cuda.load_driver", FakeDriver)
+    patch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
 
 
 @pytest.fixture(autouse=True)
@@ -126,8 +126,8 @@ def test_a_runtime_that_fails_on_an_image_is_one_line(target, made):
 @pytest.mark.parametrize(
     ("target", "package", "module"),
     [
-        ("openvino", "openvino", "auxnas.backends.openvino"),
-        ("trt", "tensorrt", "auxnas.backends.trt_runner"),
+        ("openvino", "openvino", "auxnas.backends.runtimes.openvino"),
+        ("trt", "tensorrt", "auxnas.backends.tensorrt.runner"),
     ],
 )
 def test_a_runtime_that_is_not_installed_is_named(target, package, module, made, monkeypatch):

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auxnas.backends.nasrun import open_artefact, progress
-from auxnas.backends.nasrun.artefact import Operator
-from auxnas.backends.nasrun.bench import Times, example, measure
-from auxnas.backends.nasrun.kernels import Attribution
-from auxnas.backends.nasrun.profile import summarise
+from auxnas import bars as progress
+from auxnas.backends.artefacts import open_artefact
+from auxnas.backends.artefacts.artefact import Operator
+from auxnas.backends.artefacts.bench import Times, example, measure
+from auxnas.backends.artefacts.kernels import Attribution
+from auxnas.backends.artefacts.profile import summarise
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.places import UNMATCHED, Places
 from tests.backends.nasrun_artefacts import ARCH0, artefact, fails, foreign, run

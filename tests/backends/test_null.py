@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from auxnas.backends.base import Recipe
-from auxnas.backends.null import STEPS, NullLearner
+from auxnas.backends.null.learner import STEPS, NullLearner
 from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split
 from auxnas.genotype import zoo

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling.verification import TOLERANCES, compare, difference, noise
 from auxnas.backends.images import fed
-from auxnas.backends.onnx import build
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.reference import ReferenceRunner
-from auxnas.backends.verification import TOLERANCES, compare, difference, noise
+from auxnas.backends.onnx.build import build
+from auxnas.backends.runtimes.ort import OrtRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import ModelSpec, Program, lower, parse_graph
 from auxnas.compiler.interface import FORMATS, HEADS, Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run

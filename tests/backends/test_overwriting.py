@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from auxnas.backends.cli import main
 from auxnas.backends.targets import CPU_TARGETS, TARGETS, files_of, settle
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import initial, save_weights
 from auxnas.genotype import to_json, zoo
+from auxnas.nascompile.cli import main
 from tests.backends.nasrun_artefacts import photograph
 
 ARCH0 = zoo.load("arch0").genotype

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     torch = pytest.importorskip("torch")
 
 from auxnas.backends.base import PolicyStep
-from auxnas.backends.null_policy import TablePolicy
+from auxnas.backends.null.policy import TablePolicy
 from auxnas.backends.registry import backend
 from auxnas.backends.torch.policy import LstmPolicy
 from auxnas.genotype import CVPR2019, SearchSpace, Vocabulary, zoo

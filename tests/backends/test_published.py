@@ -9,14 +9,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from auxnas.backends.cli import main
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.runtimes.ort import OrtRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.weights import is_state_dict
 from auxnas.compiler import ModelSpec, Program, lower
 from auxnas.compiler.published import from_published
 from auxnas.compiler.weights import save_weights
 from auxnas.genotype import zoo
+from auxnas.nascompile.cli import main
 from tests.compiler.test_published import needs_lists, tensors
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import PRIMITIVES, CompilerError, Program, parse_graph
 from auxnas.compiler.semantics import FUNCTIONS
 from auxnas.compiler.weights import randomised

@@ -16,14 +16,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from auxnas.backends import targets
-from auxnas.backends.cli import main
-from auxnas.backends.nasrun import open_artefact
-from auxnas.backends.network import network_of
-from auxnas.backends.request import Request
-from auxnas.backends.trt_operators import OPERATORS
+from auxnas.backends.artefacts import open_artefact
+from auxnas.backends.compiling.network import network_of
+from auxnas.backends.compiling.request import Request
+from auxnas.backends.tensorrt.operators import OPERATORS
 from auxnas.compiler import ModelSpec, cost
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.genotype import to_json, zoo
+from auxnas.nascompile.cli import main
 from tests.strategies import SMALL
 
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
@@ -111,7 +111,7 @@ def test_a_dry_run_refuses_what_the_target_cannot_take(monkeypatch):
     fails("a name that ends in .xml", "--target", "openvino", "--output", "a.onnx")
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     operators = {k: v for k, v in OPERATORS.items() if k != "Conv"}
-    monkeypatch.setattr("auxnas.backends.trt_operators.OPERATORS", operators)
+    monkeypatch.setattr("auxnas.backends.tensorrt.operators.OPERATORS", operators)
     fails("Conv: not among TensorRT's", "--target", "trt")
 
 

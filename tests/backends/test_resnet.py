@@ -12,7 +12,11 @@ from torch.nn import functional as F
 
 from auxnas.backends.torch import TorchRunner
 from auxnas.compiler import Graph, Program
-from auxnas.compiler.resnet_refinenet import from_published, lower_resnet_refinenet, published_names
+from auxnas.compiler.decoders.resnet_refinenet import (
+    from_published,
+    lower_resnet_refinenet,
+    published_names,
+)
 from auxnas.compiler.weights import randomised
 
 State = dict[str, Tensor]

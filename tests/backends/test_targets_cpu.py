@@ -19,24 +19,25 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from auxnas.backends import targets, timing
+from auxnas.backends import targets
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.cli import main
+from auxnas.backends.compiling.verification import LABELS, compare, difference, noise, tolerance
 from auxnas.backends.int8 import Int8Options, Photographs
-from auxnas.backends.nasrun.cli import main as nasrun
-from auxnas.backends.onnx import build
-from auxnas.backends.ort import OrtRunner
-from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.measuring import timing
+from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.onnx.build import build
 from auxnas.backends.registry import backend
+from auxnas.backends.runtimes.ort import OrtRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.targets import TARGETS, placed, renamed, settle
-from auxnas.backends.timing import Latency
-from auxnas.backends.trt_operators import violation
-from auxnas.backends.verification import LABELS, compare, difference, noise, tolerance
+from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import zoo
+from auxnas.nascompile.cli import main
+from auxnas.nasrun.cli import main as nasrun
 
 ROOT = Path(__file__).parents[2]
 SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
@@ -296,7 +297,7 @@ def test_nascompile_makes_and_checks(target):
 
 @pytest.mark.parametrize("target", ["onnx", "ort", needs_openvino, "torch", "trt-bundle", "auto"])
 def test_a_batch_is_made_checked_and_used_on_every_target(target, monkeypatch):
-    monkeypatch.setattr("auxnas.backends.checking.OTHER_SIZES", ())
+    monkeypatch.setattr("auxnas.backends.compiling.checking.OTHER_SIZES", ())
     small = ("--agg-size", "4", "--width", "0.1", "--sep-repeats", "1", "--json")
     result = compile_("--batch", "3", "--head", "probabilities", "--target", target, *small)
     assert result.exit_code == 0, result.output
@@ -393,7 +394,7 @@ def test_past_the_tolerance_nothing_is_written(target):
 
 def test_a_target_that_is_not_installed_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.delitem(sys.modules, "auxnas.backends.openvino", raising=False)
+    monkeypatch.delitem(sys.modules, "auxnas.backends.runtimes.openvino", raising=False)
     result = compile_("--target", "openvino")
     assert result.exit_code == 1
     assert 'pip install "auxnas[openvino]"' in result.stderr

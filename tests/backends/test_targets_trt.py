@@ -15,24 +15,31 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
-from auxnas.backends import cuda
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.cli import main
-from auxnas.backends.cuda import Cuda, CudaError
-from auxnas.backends.onnx import build
-from auxnas.backends.reference import ReferenceRunner
-from auxnas.backends.trt import TrtExporter, build_engine, library, missing, profile_of, trtexec
-from auxnas.backends.trt_bundle import BundleExporter, read_bundle
-from auxnas.backends.trt_bundle_runner import BundleRunner
-from auxnas.backends.trt_operators import OPERATORS, violation
-from auxnas.backends.trt_runner import TrtRunner
-from auxnas.backends.verification import compare, noise
+from auxnas.backends.compiling.verification import compare, noise
+from auxnas.backends.onnx.build import build
+from auxnas.backends.runtimes.reference import ReferenceRunner
+from auxnas.backends.tensorrt import cuda
+from auxnas.backends.tensorrt.bundle import BundleExporter, read_bundle
+from auxnas.backends.tensorrt.bundle_runner import BundleRunner
+from auxnas.backends.tensorrt.cuda import Cuda, CudaError
+from auxnas.backends.tensorrt.exporter import (
+    TrtExporter,
+    build_engine,
+    library,
+    missing,
+    profile_of,
+    trtexec,
+)
+from auxnas.backends.tensorrt.operators import OPERATORS, violation
+from auxnas.backends.tensorrt.runner import TrtRunner
 from auxnas.compiler import CompilerError, ModelSpec, Program, lower
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.compiler.primitives import PRIMITIVES
 from auxnas.compiler.weights import initial
 from auxnas.genotype import zoo
+from auxnas.nascompile.cli import main
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
 from tests.strategies import SPACES
 
@@ -149,7 +156,7 @@ def test_single_nodes_outside(model, reason):
 
 def test_an_export_outside_the_support_is_refused_by_name(small, monkeypatch):
     monkeypatch.setattr(
-        "auxnas.backends.trt_operators.OPERATORS",
+        "auxnas.backends.tensorrt.operators.OPERATORS",
         {k: v for k, v in OPERATORS.items() if k != "Conv"},
     )
     with pytest.raises(CompilerError, match=r"trt: .*: Conv: not among"):
@@ -272,7 +279,7 @@ def test_an_engine_of_another_version_is_refused():
 def test_nascompile_makes_a_checked_engine_where_it_can(monkeypatch):
     trt = FakeTensorrt()
     monkeypatch.setitem(sys.modules, "tensorrt", trt)
-    monkeypatch.setattr("auxnas.backends.cuda.load_driver", FakeDriver)
+    monkeypatch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
     result = CliRunner().invoke(main, ["arch0", *SMALL_NET, "--target", "trt", "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auxnas.backends import timing
-from auxnas.backends.timing import AGREEING, LEAST, MOST, RUNS, SHORTEST, STEADY, Latency, of_runs
+from auxnas.backends.measuring import timing
+from auxnas.backends.measuring.timing import (
+    AGREEING,
+    LEAST,
+    MOST,
+    RUNS,
+    SHORTEST,
+    STEADY,
+    Latency,
+    of_runs,
+)
 
 TRUE = 0.001
 BURST = 4 * (RUNS + 1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.torch import TorchRunner, build_module, module_params
 from auxnas.backends.torch.functions import FUNCTIONS, MODULES
 from auxnas.compiler import (

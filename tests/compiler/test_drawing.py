@@ -11,12 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.compiler import Graph, make_node
-from auxnas.compiler.diagram import ENCODER, cells, describe, diagram, is_cell, operands, overview
-from auxnas.compiler.drawing import draw
+from auxnas.compiler.drawing.files import svg
+from auxnas.compiler.drawing.network_diagram import (
+    ENCODER,
+    cells,
+    describe,
+    diagram,
+    is_cell,
+    operands,
+    overview,
+)
+from auxnas.compiler.drawing.network_drawing import draw
+from auxnas.compiler.drawing.scene import Scene
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.genotype import Genotype, zoo
-from auxnas.genotype.pictures import svg
-from auxnas.genotype.scene import Scene
 from tests.genotype.scenes import faults
 from tests.strategies import SMALL, genotypes, program
 

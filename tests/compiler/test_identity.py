@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import Graph, ModelSpec, Program, lower
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from auxnas.backends.reference import ReferenceRunner
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import CompilerError, Graph, Program, lower, make_node, parse_graph, verify
 from auxnas.compiler.weights import randomised
 from auxnas.compiler.wellformed import verify_graph

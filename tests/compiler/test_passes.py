@@ -10,8 +10,8 @@ from hypothesis import example as example_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auxnas.backends.reference import ReferenceRunner
-from auxnas.backends.verification import noise
+from auxnas.backends.compiling.verification import noise
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import (
     CompilerError,
     Program,

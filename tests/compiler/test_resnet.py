@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from auxnas.compiler import CompilerError, cost, graph_weights, infer_shapes, lower_resnet_refinenet
-from auxnas.compiler.resnet_refinenet import BLOCKS, from_published, is_published, published_names
+from auxnas.compiler.decoders.resnet_refinenet import (
+    BLOCKS,
+    from_published,
+    is_published,
+    published_names,
+)
 
 
 def tensors(depth: int, classes: int = 3) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from auxnas.genotype.scene import Box, Path, Point, Scene
+from auxnas.compiler.drawing.scene import Box, Path, Point, Scene
 
 Rectangle = tuple[float, float, float, float]
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auxnas.genotype import LEVELS, SearchSpace, parse, to_json
-from auxnas.genotype.cli import main
 from auxnas.genotype.zoo import NAMES, load
+from auxnas.nasspace.cli import main
 
 TINY = ["--blocks", "1", "--branches", "1", "--operations", "3"]
 ARCH0 = "[[[3, 3], [3, 2], [3, 0]], [8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]]"
@@ -197,7 +197,7 @@ def test_dedupe_reads_the_standard_input_and_what_sample_prints(tmp_path: Path) 
     as_json = done("sample", "--n", "5", "--json").stdout
     found = CliRunner().invoke(main, ["dedupe", "-"], input=as_json)
     assert [row.split("\t")[1] for row in found.stdout.splitlines()] == lines.splitlines()
-    program = "from auxnas.genotype.cli import main; main(['dedupe', '/dev/stdin'])"
+    program = "from auxnas.nasspace.cli import main; main(['dedupe', '/dev/stdin'])"
     piped = subprocess.run(
         [sys.executable, "-c", program], input=lines, capture_output=True, text=True, check=True
     )
@@ -286,8 +286,8 @@ def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_help_starts_without_what_it_does_not_need() -> None:
     program = (
-        "import sys, auxnas.genotype.cli\n"
-        "try: auxnas.genotype.cli.main(['--help'])\n"
+        "import sys, auxnas.nasspace.cli\n"
+        "try: auxnas.nasspace.cli.main(['--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "print(sorted({'numpy', 'networkx', 'rich', 'PIL', 'torch', 'onnx'} & set(sys.modules)))"
     )
@@ -301,7 +301,7 @@ def test_help_starts_without_what_it_does_not_need() -> None:
 
 def test_a_reader_that_leaves_early_is_silent() -> None:
     program = (
-        "from auxnas.genotype.cli import main; main(['sample', '--n', '50000', '--level', 'raw'])"
+        "from auxnas.nasspace.cli import main; main(['sample', '--n', '50000', '--level', 'raw'])"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

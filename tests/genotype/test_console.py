@@ -8,17 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from auxnas.genotype.console import (
-    CommandError,
-    OneLineCommand,
-    OneLineGroup,
-    atomic_write,
-    describe,
-    exit_status,
-    note,
-    print_json,
-)
-from auxnas.genotype.errors import GenotypeError
+from auxnas.compiler.files import atomic_write
+from auxnas.console import OneLineCommand, OneLineGroup, describe, exit_status, note, print_json
+from auxnas.genotype.errors import CommandError, GenotypeError
 
 RAISED = {
     "genotype": GenotypeError("cell.first", "12 is not in 0..10"),
@@ -147,7 +139,7 @@ def test_long_words_are_cut_and_paths_are_not() -> None:
 
 
 def test_a_closed_stdout_is_a_failure_in_words() -> None:
-    program = "from auxnas.genotype.cli import main; main(['count', '--level', 'raw', '--json'])"
+    program = "from auxnas.nasspace.cli import main; main(['count', '--level', 'raw', '--json'])"
     command = f'"{sys.executable}" -c "{program}" >&-'
     result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert result.returncode == 1
@@ -162,7 +154,7 @@ def test_describe_and_status_serve_outside_a_command() -> None:
 
 PROGRAM = """
 import click
-from auxnas.genotype.console import OneLineCommand
+from auxnas.console import OneLineCommand
 @click.command(cls=OneLineCommand)
 def main():
     for number in range(100000):
@@ -259,7 +251,7 @@ def test_a_directory_that_takes_no_files_is_told_from_a_missing_one() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_stdout_that_lacks_characters_gets_others(encoding):
     code = (
-        "import click; from auxnas.genotype.console import OneLineCommand, print_json, say\n"
+        "import click; from auxnas.console import OneLineCommand, print_json, say\n"
         "@click.command(cls=OneLineCommand)\n"
         "def main(): say('x ⊕ y'); print_json({'a': '⊕'})\n"
         "main()"

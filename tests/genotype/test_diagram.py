@@ -5,9 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from auxnas.compiler.drawing.genotype_diagram import (
+    Diagram,
+    cell_diagram,
+    connections_diagram,
+    operation_kind,
+)
+from auxnas.compiler.drawing.genotype_drawing import draw, draw_cell, draw_connections
 from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, parse
-from auxnas.genotype.diagram import Diagram, cell_diagram, connections_diagram, operation_kind
-from auxnas.genotype.drawing import draw, draw_cell, draw_connections
 from auxnas.genotype.zoo import load
 
 

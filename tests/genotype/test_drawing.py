@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auxnas.compiler.drawing.genotype_diagram import cell_diagram, connections_diagram
+from auxnas.compiler.drawing.genotype_drawing import draw, draw_cell, draw_connections
+from auxnas.compiler.drawing.scene import Box, Point, Scene, straight
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
-from auxnas.genotype.diagram import cell_diagram, connections_diagram
-from auxnas.genotype.drawing import draw, draw_cell, draw_connections
-from auxnas.genotype.scene import Box, Point, Scene, straight
 from auxnas.genotype.zoo import NAMES, load
 from tests.genotype.scenes import crossed, faults, rectangle
 
@@ -126,8 +126,9 @@ def test_a_large_architecture_is_drawn_without_fault_and_soon() -> None:
 
 def test_the_same_genotype_gives_the_same_picture_in_every_process() -> None:
     program = (
-        "import hashlib; from genotype.zoo import load; from genotype.drawing import draw;"
-        "from auxnas.genotype.pictures import svg;"
+        "import hashlib; from auxnas.genotype.zoo import load;"
+        "from auxnas.compiler.drawing.genotype_drawing import draw;"
+        "from auxnas.compiler.drawing.files import svg;"
         "print(hashlib.sha256(svg(draw(load('arch2').genotype)).encode()).hexdigest())"
     )
     found = {

@@ -7,12 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from auxnas.compiler.drawing.genotype_diagram import Diagram, cell_diagram, connections_diagram
+from auxnas.compiler.drawing.genotype_drawing import draw_connections
+from auxnas.compiler.drawing.layout import Graph, Layout, _Plan, _with_bends, lay_out
+from auxnas.compiler.drawing.ordering import Layers, Segments, crossings, orderings
+from auxnas.compiler.drawing.scene import text_width
 from auxnas.genotype import SearchSpace, parse
-from auxnas.genotype.diagram import Diagram, cell_diagram, connections_diagram
-from auxnas.genotype.drawing import draw_connections
-from auxnas.genotype.layout import Graph, Layout, _Plan, _with_bends, lay_out
-from auxnas.genotype.ordering import Layers, Segments, crossings, orderings
-from auxnas.genotype.scene import text_width
 from auxnas.genotype.zoo import load
 from tests.genotype.scenes import faults
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from auxnas.genotype.console import OneLineCommand, note, print_json, say
+from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.genotype.errors import inline, printable
-from auxnas.genotype.terminal import Terminal
+from auxnas.terminal import Terminal
 
 HOSTILE = "\x1b]0;HACK\x07\x1b[2J\x9b31m\r\u202egnp.exe\u2066\x7f\b"
 """Sets the title, erases the screen, recolours, returns, turns the direction, deletes."""

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from auxnas.genotype import GenotypeError, SearchSpace
-from auxnas.genotype.cli import main
 from auxnas.genotype.formats import read, read_many
 from auxnas.genotype.notation import to_json
 from auxnas.genotype.texts import not_text, parse_json, read_text
 from auxnas.genotype.zoo import load
+from auxnas.nasspace.cli import main
 
 LIST = "[[[3, 3], [3, 2], [3, 0]], [8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]]"
 LOG = f"reward: 0.43, epoch: 17, genotype: {LIST}\n"

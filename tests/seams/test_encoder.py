@@ -7,8 +7,8 @@ import json
 import pytest
 from safetensors import safe_open
 
-from auxnas.backends.cli import main as nascompile
-from auxnas.search.cli import main as nassearch
+from auxnas.nascompile.cli import main as nascompile
+from auxnas.nassearch.cli import main as nassearch
 from tests.compiler.test_encoders import EncoderContract
 
 WORDS = ["--data", "synthetic:12", "--size", "32x32", "--classes", 12, "--preset", "demo"]

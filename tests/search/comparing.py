@@ -3,8 +3,8 @@
 import sqlite3
 from contextlib import closing
 
-from auxnas.search.journal import Journal
-from auxnas.search.rescue import NAME
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import NAME
 
 COMPARED = ("meta", "searcher", "batches", "updates", "trials", "stages", "rejections")
 """The tables that are the same whenever seed and settings are."""

@@ -8,17 +8,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.cli import main
-from auxnas.search.config import Settings
-from auxnas.search.driver import Driver, Rules
-from auxnas.search.evaluator import StageProgress, silent
-from auxnas.search.executors import Evaluate, Executor, Inline
-from auxnas.search.journal import Journal
+from auxnas.nassearch.cli import main
+from auxnas.search.evaluation.two_stages import StageProgress, silent
+from auxnas.search.executors.inline import Evaluate, Executor, Inline
+from auxnas.search.loop.driver import Driver, Rules
+from auxnas.search.loop.workplace import Workplace
 from auxnas.search.progress import Silent
-from auxnas.search.resolving import nested, resolve
 from auxnas.search.searchers import RandomSearcher, Searcher
-from auxnas.search.trials import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
-from auxnas.search.workplace import Workplace
+from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
 
 TINY: dict[str, Any] = {
     "learner": "null",

@@ -18,13 +18,13 @@ import pytest
 
 from auxnas.backends.base import Step
 from auxnas.genotype import SearchSpace
-from auxnas.search.bounds import Until
-from auxnas.search.config import SearchSettings
-from auxnas.search.evaluator import silent
-from auxnas.search.journal import Journal
+from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.loop.bounds import Until
 from auxnas.search.seams import EXECUTORS
 from auxnas.search.searchers import make_searcher
-from auxnas.search.trials import COMPLETE, FAILED, LOST, Failure, Job, Outcome, Stage, Trial
+from auxnas.search.settings.search import SearchSettings
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import COMPLETE, FAILED, LOST, Failure, Job, Outcome, Stage, Trial
 from tests.search.comparing import contents
 from tests.search.conftest import pretend
 

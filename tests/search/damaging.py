@@ -5,16 +5,16 @@ from contextlib import closing
 from unittest.mock import patch
 
 from auxnas.genotype import SearchSpace
-from auxnas.search import old_journal
-from auxnas.search.bounds import Until
-from auxnas.search.config import LimitSettings, SearchSettings
-from auxnas.search.driver import Rules
-from auxnas.search.journal import Journal
-from auxnas.search.rescue import BACKUP, NAME
-from auxnas.search.schema import dump
-from auxnas.search.sealing import columns
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.driver import Rules
 from auxnas.search.searchers import make_searcher
-from auxnas.search.trials import Figures
+from auxnas.search.settings.search import LimitSettings, SearchSettings
+from auxnas.search.storage import old_journal
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import BACKUP, NAME
+from auxnas.search.storage.schema import dump
+from auxnas.search.storage.sealing import columns
+from auxnas.search.trials.records import Figures
 from tests.search.conftest import make_driver
 
 SPACE = SearchSpace.cvpr2019()
@@ -41,7 +41,7 @@ def all_of(folder):
 def go_on(folder, trials, name="ppo", framework="null", share=10**9, **changes):
     """Goes on with the run in ``folder``, or begins it; ``share``: bytes of snapshots a trial."""
     folder.mkdir(exist_ok=True)
-    often = patch("auxnas.search.replay.BYTES_A_TRIAL", share)
+    often = patch("auxnas.search.storage.replay.BYTES_A_TRIAL", share)
     with often, Journal(folder, write=True) as journal:
         if not journal.trials():
             journal.set_meta({"settings": {"seed": 3}, "data": "00ff"})

@@ -16,12 +16,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import auxnas.search
-from auxnas.search.journal import Journal
+from auxnas.search.loop.run import execute
+from auxnas.search.loop.workplace import Workplace
 from auxnas.search.progress import Silent
-from auxnas.search.resolving import resolve
-from auxnas.search.run import execute
-from auxnas.search.watch import Watch
-from auxnas.search.workplace import Workplace
+from auxnas.search.reporting.watch import Watch
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.storage.journal import Journal
 
 HOME = str(Path(auxnas.search.__file__).parent)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.genotype import SearchSpace
-from auxnas.search.ablation import (
+from auxnas.search.errors import SearchError
+from auxnas.search.studies.ablation import (
     COMPONENTS,
     KINDS,
     RESULTS,
@@ -19,7 +20,6 @@ from auxnas.search.ablation import (
     read_rows,
     report,
 )
-from auxnas.search.errors import SearchError
 
 ON = Setup(polyak=True, auxiliary="cell", distillation=True)
 
@@ -136,7 +136,7 @@ TINY = [
 def undrawn(monkeypatch):
     """Plots take longer than all the rest."""
     for name in ("plot_components", "plot_kinds"):
-        monkeypatch.setattr(f"auxnas.search.commands.ablate.{name}", lambda found, path: None)
+        monkeypatch.setattr(f"auxnas.nassearch.ablate.{name}", lambda found, path: None)
 
 
 def lines(folder):

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.search.errors import SettingsError
-from auxnas.search.journal import Journal
-from auxnas.search.phases import NAME, PRETRAINING, SEARCHING, STORING, Recorded, read_phase
+from auxnas.search.loop.phases import NAME, PRETRAINING, SEARCHING, STORING, Recorded, read_phase
+from auxnas.search.loop.run import execute
 from auxnas.search.progress import Plain, Silent
-from auxnas.search.run import execute
-from auxnas.search.status import status, status_lines
-from auxnas.search.training_place import train
+from auxnas.search.reporting.status import status, status_lines
+from auxnas.search.storage.journal import Journal
+from auxnas.search.training.place import train
 from tests.search.training import training
 
 TINY = [
@@ -32,7 +32,7 @@ class Time:
         self.now, self.seen = 0.0, []
         for module in ("pretrain", "run", "phases"):
             monkeypatch.setattr(f"auxnas.search.{module}.monotonic", lambda: self.now)
-        monkeypatch.setattr("auxnas.search.bounds.Clock.session", property(lambda _: self.now))
+        monkeypatch.setattr("auxnas.search.loop.bounds.Clock.session", property(lambda _: self.now))
         inner = NullLearner.fit_part
 
         def fit_part(learner, *words):
@@ -138,7 +138,7 @@ def test_the_time_of_a_pretraining_is_of_the_run(slow, time, tmp_path):
 
 
 def test_a_budget_that_is_over_before_the_first_trial_says_so(run, time, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxnas.search.allowance.Allowance.__call__", lambda self, left: None)
+    monkeypatch.setattr("auxnas.search.loop.allowance.Allowance.__call__", lambda self, left: None)
     words = ("--data", "synthetic:12", *TINY, "--budget", "1m", "--cache", tmp_path / "cache")
     result = run("run", *words, "--out", tmp_path / "run")
     assert result.exit_code == 1

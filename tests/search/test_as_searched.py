@@ -6,10 +6,10 @@ import pytest
 
 from auxnas.compiler import ModelSpec, cost, lower
 from auxnas.genotype import zoo
-from auxnas.search.export import document, write_document
-from auxnas.search.run import execute
-from auxnas.search.searched import SIZES, Searched, compare, comparison_lines
-from auxnas.search.trials import best_of
+from auxnas.search.loop.run import execute
+from auxnas.search.networks.searched import SIZES, Searched, compare, comparison_lines
+from auxnas.search.storage.export import document, write_document
+from auxnas.search.trials.records import best_of
 
 ARCH0 = zoo.load("arch0").genotype
 SIZE = (32, 64)
@@ -46,7 +46,7 @@ def test_costs_by_the_compilers_count():
 
 
 def test_every_limit_that_is_broken_is_named(place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.searched.compiled_latency", lambda *_: 0.02)
+    monkeypatch.setattr("auxnas.search.networks.searched.compiled_latency", lambda *_: 0.02)
     limits = place_of(limits__params=9, limits__madds=8, limits__latency_ms=7).settings.limits
     found = compare(Searched("run", ModelSpec(), SIZE, limits), ARCH0, ModelSpec(), SIZE, 1)
     names = [line.split()[0] for line in found["over"]]
@@ -122,7 +122,7 @@ def test_other_data_and_another_encoder_are_said(run, searched, place_of, tmp_pa
 
 
 def test_correlate_trains_at_either_size(run, place_of, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxnas.search.commands.correlate.plot", lambda found, path: None)
+    monkeypatch.setattr("auxnas.nassearch.correlate.plot", lambda found, path: None)
     place = place_of("run")
     trials = execute(place)
     common = ("correlate", place.folder, "--count", 3, *COMMON)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from auxnas.search.bounds import Clock, Until
-from auxnas.search.journal import Journal
-from auxnas.search.run import execute
-from auxnas.search.trials import PENDING
+from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.run import execute
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import PENDING
 from tests.search.comparing import contents
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from auxnas.search import cache
 from auxnas.search.errors import CacheError
+from auxnas.search.storage import cache
 
 
 def test_without_a_home_a_cache_is_asked_for(monkeypatch):

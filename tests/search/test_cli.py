@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit, load_weights
 from auxnas.genotype import read
-from auxnas.search.cache import cache_dir
-from auxnas.search.journal import Journal
-from auxnas.search.schema import finished as rows_of
-from auxnas.search.trials import PENDING
+from auxnas.search.storage.cache import cache_dir
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.schema import finished as rows_of
+from auxnas.search.trials.records import PENDING
 
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
@@ -224,7 +224,7 @@ def test_the_null_search_needs_no_framework(tmp_path, cache):
         "import sys, pkgutil, importlib, search\n"
         "for m in pkgutil.walk_packages(search.__path__, 'search.'):\n"
         "    importlib.import_module(m.name)\n"
-        "from auxnas.search.cli import main\n"
+        "from auxnas.nassearch.cli import main\n"
         "try:\n    main()\n"
         "finally:\n"
         "    heavy = {'torch', 'onnx', 'onnxruntime', 'tensorrt'} & set(sys.modules)\n"
@@ -239,7 +239,7 @@ def test_the_null_search_needs_no_framework(tmp_path, cache):
 
 
 def test_the_best_network_compiles(finished):
-    from auxnas.backends.cli import main as nascompile
+    from auxnas.nascompile.cli import main as nascompile
 
     folder, _ = finished
     output = folder / "best.onnx"
@@ -320,7 +320,7 @@ def test_config_files_lie_between_preset_and_options(run, tmp_path):
 
 
 def test_export_writes_what_nascompile_takes(run, finished, tmp_path):
-    from auxnas.backends.cli import main as nascompile
+    from auxnas.nascompile.cli import main as nascompile
 
     folder, _ = finished
     result = run("export", folder, "--output", tmp_path / "out", "--best", 2)

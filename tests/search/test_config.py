@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from auxnas.search.config import Settings
-from auxnas.search.durations import duration, seconds
 from auxnas.search.errors import SettingsError
-from auxnas.search.presets import DEFAULT, PRESETS
-from auxnas.search.resolving import difference, dotted, nested, resolve
+from auxnas.search.settings.durations import duration, seconds
+from auxnas.search.settings.presets import DEFAULT, PRESETS
+from auxnas.search.settings.resolving import difference, dotted, nested, resolve
+from auxnas.search.settings.search import Settings
 
 
 def sections(model=Settings):

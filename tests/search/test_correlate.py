@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.backends.base import TrialFailure
-from auxnas.backends.null import NullLearner
-from auxnas.search.correlation import PAIRS, choose, correlations
+from auxnas.backends.null.learner import NullLearner
 from auxnas.search.errors import SearchError
-from auxnas.search.ranks import chance, ranks, spearman, summary
-from auxnas.search.run import execute
-from auxnas.search.trials import COMPLETE, FAILED, STOPPED, Stage, Trial, best_of
+from auxnas.search.loop.run import execute
+from auxnas.search.studies.correlation import PAIRS, choose, correlations
+from auxnas.search.studies.ranks import chance, ranks, spearman, summary
+from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Stage, Trial, best_of
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12)
 PAIRED = st.integers(2, 12).flatmap(
@@ -178,7 +178,7 @@ def test_stopped_ones_take_part_and_classes_left_out_are_the_searchs(run, place_
 
 
 def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.commands.correlate.plot", lambda found, path: None)
+    monkeypatch.setattr("auxnas.nassearch.correlate.plot", lambda found, path: None)
     place = place_of("run", trials=5, search__proceed=1.0)
     execute(place)
     inner, calls = NullLearner.fit_part, []
@@ -203,7 +203,7 @@ def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
 
 
 def test_a_failed_training_is_left_out(run, place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.commands.correlate.plot", lambda found, path: None)
+    monkeypatch.setattr("auxnas.nassearch.correlate.plot", lambda found, path: None)
     place = place_of("run", trials=5, search__proceed=1.0)
     best = best_of(execute(place))[0]
     inner = NullLearner.fit_part

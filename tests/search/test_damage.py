@@ -8,11 +8,11 @@ from contextlib import closing
 
 import pytest
 
-from auxnas.search import rescue
 from auxnas.search.errors import JournalError
-from auxnas.search.journal import Journal
-from auxnas.search.rescue import BACKUP, DAMAGED, NAME, fault_of, mend
-from auxnas.search.sealing import columns
+from auxnas.search.storage import rescue
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, fault_of, mend
+from auxnas.search.storage.sealing import columns
 from tests.search.damaging import TABLES, all_of, go_on
 
 ONE_LINE = re.compile(r"\S+/journal\.sqlite: unreadable \([^\n]+\), expected a journal, or [^\n]+")

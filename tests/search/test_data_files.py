@@ -19,7 +19,7 @@ from auxnas.search.data import (
     parts,
     stack,
 )
-from auxnas.search.examples import pixel_store
+from auxnas.search.examples.images import pixel_store
 from auxnas.search.progress import Silent
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, render
-from auxnas.search.data import scene_layout as lay
-from auxnas.search.data import scene_rays as rays
-from auxnas.search.data.scene_compose import compose
-from auxnas.search.data.scene_draw import draw
+from auxnas.search.data.scenes import layout as lay
+from auxnas.search.data.scenes import rays
+from auxnas.search.data.scenes.compose import compose
+from auxnas.search.data.scenes.draw import draw
 
 SIZE = (40, 56)
 seeds = st.integers(0, 10_000)

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.bounds import Until
-from auxnas.search.driver import mean_first_reward
-from auxnas.search.journal import Journal
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.driver import mean_first_reward
 from auxnas.search.searchers import RandomSearcher
-from auxnas.search.trials import (
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,
     PENDING,
@@ -119,7 +119,7 @@ def test_killed_again_and_again(tmp_path, driver_of, outcome_of, seed):
 def test_the_comparison_sees_a_searcher_that_is_not_restored(
     tmp_path, driver_of, outcome_of, monkeypatch
 ):
-    monkeypatch.setattr("auxnas.search.replay.BYTES_A_TRIAL", 10**9)  # stored after each batch
+    monkeypatch.setattr("auxnas.search.storage.replay.BYTES_A_TRIAL", 10**9)  # after each batch
 
     class Forgetful(Learning):
         def restore(self, state):

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from auxnas.search.environment import PACKAGES, environment, revision, versions
+from auxnas.search.loop.environment import PACKAGES, environment, revision, versions
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxnas.backends.timing import Latency
-from auxnas.search.confusion import draw_confusion, shares
-from auxnas.search.evaluation import class_rows, scores
-from auxnas.search.networks import read_network
-from auxnas.search.tasks import Segmentation
-from auxnas.search.training_place import train
+from auxnas.backends.measuring.timing import Latency
+from auxnas.search.evaluation.scoring import class_rows, scores
+from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.networks.networks import read_network
+from auxnas.search.reporting.confusion import draw_confusion, shares
+from auxnas.search.training.place import train
 from tests.search.training import training
 
 TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))
@@ -79,7 +79,7 @@ def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
     train(training(tmp_path / "t", cache, None))
     timed = []
     monkeypatch.setattr(
-        "auxnas.search.commands.evaluate.compiled_latency",
+        "auxnas.nassearch.evaluate.compiled_latency",
         lambda *args: timed.append(args) or Latency([0.0125] * 3),
     )
     assert "latency_ms" not in json.loads(run("eval", tmp_path / "t", *COMMON, "--json").stdout)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from auxnas.backends.base import TrialFailure
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.genotype import SearchSpace, zoo
-from auxnas.search.evaluator import goes_on, proceed_probability, recipe
-from auxnas.search.trials import COMPLETE, FAILED, STOPPED, Job
+from auxnas.search.evaluation.two_stages import goes_on, proceed_probability, recipe
+from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Job
 
 GENOTYPE = zoo.load("arch0").genotype
 

@@ -7,13 +7,13 @@ from shutil import copyfile, copytree
 import pytest
 from PIL import Image
 
-from auxnas.search.journal import Journal
-from auxnas.search.networks import read_network
-from auxnas.search.rescue import BACKUP, NAME
-from auxnas.search.run import execute
-from auxnas.search.sources import own_data
-from auxnas.search.training_place import train
-from auxnas.search.trials import best_of
+from auxnas.search.loop.run import execute
+from auxnas.search.networks.networks import read_network
+from auxnas.search.networks.sources import own_data
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import BACKUP, NAME
+from auxnas.search.training.place import train
+from auxnas.search.trials.records import best_of
 from tests.search.training import training
 
 TINY = [

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from auxnas.search.errors import JournalError
-from auxnas.search.journal import Journal
-from auxnas.search.old_journal import SCHEMA as OLD_SCHEMA
-from auxnas.search.rescue import BACKUP, NAME, mend
-from auxnas.search.schema import SCHEMA
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.old_journal import SCHEMA as OLD_SCHEMA
+from auxnas.search.storage.rescue import BACKUP, NAME, mend
+from auxnas.search.storage.schema import SCHEMA
 from tests.search.damaging import aged, all_of, go_on
 
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x"

@@ -17,15 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.compiler.drawing.genotype_drawing import draw
 from auxnas.genotype import zoo
-from auxnas.genotype.drawing import draw
-from auxnas.search.commands import report as command
-from auxnas.search.config import Settings
-from auxnas.search.journal import Journal
-from auxnas.search.lock import run_lock
-from auxnas.search.run import execute
-from auxnas.search.schema import Row, dump
-from auxnas.search.trials import (
+from auxnas.nassearch import report as command
+from auxnas.search.loop.run import execute
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.lock import run_lock
+from auxnas.search.storage.schema import Row, dump
+from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,
     PENDING,
@@ -42,9 +42,9 @@ pytest.importorskip("jinja2")
 
 from matplotlib.collections import PathCollection
 
-from auxnas.search.html import charts, costs, diagnostics, series, svg, write_report
-from auxnas.search.html.page import page
-from auxnas.search.html.runs import Run, read_run, told_apart
+from auxnas.html import charts, costs, diagnostics, series, svg, write_report
+from auxnas.html.page import page
+from auxnas.html.runs import Run, read_run, told_apart
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -169,7 +169,7 @@ UPDATES = [
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """Layouts of the same few architectures are kept from test to test."""
-    monkeypatch.setattr("auxnas.search.html.page.draw", DRAWN)
+    monkeypatch.setattr("auxnas.html.page.draw", DRAWN)
 
 
 @pytest.fixture
@@ -444,7 +444,7 @@ def test_what_cannot_be_written_leaves_nothing(run_of, tmp_path):
 def test_the_command(run_of, tmp_path):
     from click.testing import CliRunner
 
-    from auxnas.search.cli import main
+    from auxnas.nassearch.cli import main
 
     folder = run_of(ALL_KINDS)
     done = CliRunner().invoke(main, ["report", str(folder), "--cache", str(tmp_path)])
@@ -472,7 +472,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, package):
     load = builtins.__import__
 
     def without(name, *rest):
-        if name == "auxnas.search.html":
+        if name == "auxnas.html":
             raise ModuleNotFoundError(name=package)
         return load(name, *rest)
 

@@ -8,10 +8,10 @@ import pytest
 
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError
-from auxnas.search.journal import Journal
-from auxnas.search.rescue import BACKUP, NAME, mend
-from auxnas.search.schema import VERSION, Session, Snapshot
-from auxnas.search.trials import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import BACKUP, NAME, mend
+from auxnas.search.storage.schema import VERSION, Session, Snapshot
+from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
 
 GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from auxnas.search.journal import Journal
-from auxnas.search.rescue import NAME
-from auxnas.search.trials import PENDING, best_of
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import NAME
+from auxnas.search.trials.records import PENDING, best_of
 from tests.search import killing
 from tests.search.comparing import contents
 

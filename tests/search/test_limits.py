@@ -7,17 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.backends.timing import Latency
+from auxnas.backends.measuring.timing import Latency
 from auxnas.genotype import SearchSpace
-from auxnas.search import workplace
-from auxnas.search.bounds import Until
-from auxnas.search.config import LatencySettings, LimitSettings
-from auxnas.search.driver import Rules
 from auxnas.search.errors import SearchError
-from auxnas.search.journal import Journal
-from auxnas.search.limits import excess, weighted
-from auxnas.search.progress import Silent
-from auxnas.search.proposals import (
+from auxnas.search.loop import workplace
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.driver import Rules
+from auxnas.search.loop.proposals import (
     HOPELESS,
     HOPELESS_TIMED,
     LOOKED_AT,
@@ -25,9 +21,13 @@ from auxnas.search.proposals import (
     draw,
     look_ahead,
 )
-from auxnas.search.run import execute
+from auxnas.search.loop.run import execute
+from auxnas.search.progress import Silent
 from auxnas.search.searchers import RandomSearcher
-from auxnas.search.trials import COMPLETE, Figures
+from auxnas.search.settings.search import LatencySettings, LimitSettings
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.limits import excess, weighted
+from auxnas.search.trials.records import COMPLETE, Figures
 from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()

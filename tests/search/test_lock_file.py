@@ -9,9 +9,9 @@ import os
 
 import pytest
 
-from auxnas.search import lock_file
 from auxnas.search.errors import RunLockedError
-from auxnas.search.lock import alone, holder, run_lock
+from auxnas.search.storage import lock_file
+from auxnas.search.storage.lock import alone, holder, run_lock
 
 
 @pytest.fixture(params=lock_file.UNSUPPORTED)

@@ -9,12 +9,13 @@ from typing import ClassVar
 
 import pytest
 
-from auxnas.search.bounds import Clock, Until
-from auxnas.search.driver import Rules
 from auxnas.search.errors import SearchError
-from auxnas.search.journal import Journal
-from auxnas.search.run import execute
-from auxnas.search.trials import (
+from auxnas.search.executors.processes import Workers
+from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.driver import Rules
+from auxnas.search.loop.run import execute
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import (
     FAILED,
     PENDING,
     SCORED,
@@ -23,7 +24,6 @@ from auxnas.search.trials import (
     Stage,
     lost,
 )
-from auxnas.search.workers import Workers
 from tests.search.comparing import contents
 from tests.search.conftest import pretend
 

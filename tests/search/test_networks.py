@@ -8,7 +8,7 @@ import pytest
 from auxnas.compiler import CompilerError, ModelSpec
 from auxnas.compiler.weights import save_weights
 from auxnas.genotype import to_json, zoo
-from auxnas.search.networks import read_network
+from auxnas.search.networks.networks import read_network
 
 KNOWN = {
     "model": ModelSpec(classes=2, agg_size=4, width=0.05).to_dict(),

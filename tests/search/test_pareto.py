@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.genotype import zoo
-from auxnas.search.pareto import COSTS, front
-from auxnas.search.trials import COMPLETE, FAILED, REUSED, STOPPED, Stage, Trial
+from auxnas.search.trials.pareto import COSTS, front
+from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, STOPPED, Stage, Trial
 
 GENOTYPE = zoo.load("arch0").genotype
 few = st.integers(0, 4)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import auxnas.search.pretrain
-from auxnas.backends.null import NullLearner
+import auxnas.search.networks.pretrain
+from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.weights import load_weights
-from auxnas.search.networks import read_network
-from auxnas.search.pretrain import pretrained_encoder
+from auxnas.search.networks.networks import read_network
+from auxnas.search.networks.pretrain import pretrained_encoder
 from auxnas.search.progress import Silent
 from tests.search.training import params, tell
 
@@ -33,7 +33,7 @@ def encoder(place):
 @pytest.mark.parametrize(("moment", "after"), [(1, False), (2, False), (4, True), (5, True)])
 def test_killed_it_comes_to_the_same(place_of, tmp_path, monkeypatch, moment, after):
     tell(monkeypatch)
-    monkeypatch.setattr(auxnas.search.pretrain, "_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(auxnas.search.networks.pretrain, "_BETWEEN_SAVES", 0)
     alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
     left = moment
 

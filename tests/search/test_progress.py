@@ -7,11 +7,20 @@ import pytest
 
 from auxnas.backends.base import Step
 from auxnas.genotype import zoo
-from auxnas.genotype.terminal import Terminal
-from auxnas.search.bounds import Clock, Until
+from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.progress import Live, Plain, clock
-from auxnas.search.trials import COMPLETE, FAILED, PENDING, REUSED, STOPPED, Failure, Stage, Trial
-from auxnas.search.watch import Pace, Watch, ending
+from auxnas.search.reporting.watch import Pace, Watch, ending
+from auxnas.search.trials.records import (
+    COMPLETE,
+    FAILED,
+    PENDING,
+    REUSED,
+    STOPPED,
+    Failure,
+    Stage,
+    Trial,
+)
+from auxnas.terminal import Terminal
 
 
 def trial(number=0, **changes):

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from auxnas.search.errors import JournalError
-from auxnas.search.journal import Journal
-from auxnas.search.replay import restore
-from auxnas.search.schema import Snapshot
-from auxnas.search.trials import PENDING
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.replay import restore
+from auxnas.search.storage.schema import Snapshot
+from auxnas.search.trials.records import PENDING
 from tests.search import damaging
 from tests.search.damaging import aged, all_of, driver_for, go_on
 
@@ -28,7 +28,7 @@ def restored(folder, name, framework="null", said=None):
 
 def without_snapshots(monkeypatch):
     """Only the first state is stored from now on."""
-    monkeypatch.setattr("auxnas.search.driver.due", lambda *given: None)
+    monkeypatch.setattr("auxnas.search.loop.driver.due", lambda *given: None)
 
 
 @pytest.mark.parametrize("framework", ["null", "torch"])
@@ -57,7 +57,7 @@ def test_the_comparison_sees_a_batch_that_is_not_told(tmp_path, monkeypatch):
     without_snapshots(monkeypatch)
     folder = go_on(tmp_path / "run", 9)
     right = restored(folder, "ppo")
-    monkeypatch.setattr("auxnas.search.replay.tell", lambda *given: None)
+    monkeypatch.setattr("auxnas.search.storage.replay.tell", lambda *given: None)
     assert restored(folder, "ppo", said=[]) != right
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from auxnas.search.errors import JournalError
-from auxnas.search.journal import Journal
+from auxnas.search.loop.run import execute
+from auxnas.search.loop.workplace import Workplace
 from auxnas.search.progress import Silent
-from auxnas.search.rescue import BACKUP, DAMAGED, NAME, mend
-from auxnas.search.resolving import nested, resolve
-from auxnas.search.run import execute
-from auxnas.search.schema import PAGE
-from auxnas.search.status import status
-from auxnas.search.trials import PENDING
-from auxnas.search.watch import Watch
-from auxnas.search.workplace import Workplace
+from auxnas.search.reporting.status import status
+from auxnas.search.reporting.watch import Watch
+from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, mend
+from auxnas.search.storage.schema import PAGE
+from auxnas.search.trials.records import PENDING
 from tests.search.comparing import contents
 from tests.search.conftest import TINY
 
@@ -193,7 +193,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
 
 LIMITED = """
 import resource, sys
-from auxnas.search.cli import main
+from auxnas.nassearch.cli import main
 largest = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 main()
@@ -220,8 +220,8 @@ def test_files_that_cannot_grow_end_the_run_and_lose_nothing(copy_of, runs, cach
 
 UNPRIVILEGED = """
 import os
-from auxnas.search.cli import main
-import auxnas.search.data.synthetic
+from auxnas.nassearch.cli import main
+import auxnas.search.data.scenes.synthetic
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

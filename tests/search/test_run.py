@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
+from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.genotype import temporaries
-from auxnas.genotype.temporaries import temporary_name
-from auxnas.search.bounds import Clock, Until
-from auxnas.search.cache import params_digest
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
-from auxnas.search.journal import Journal
-from auxnas.search.lock import holder, run_lock
+from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.run import execute
 from auxnas.search.progress import Silent
-from auxnas.search.resolving import resolve
-from auxnas.search.run import execute
-from auxnas.search.trials import Figures, best_of
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.storage.cache import params_digest
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.lock import holder, run_lock
+from auxnas.search.trials.records import Figures, best_of
 from tests.search.comparing import contents
 
 
@@ -68,7 +68,7 @@ def test_other_settings_are_refused_by_name(place_of, change, found):
 
 @pytest.mark.parametrize(("workers", "expected"), [(0, 6), (1, 6), (4, 1), (9, 1)])
 def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch, workers, expected):
-    monkeypatch.setattr("auxnas.search.workplace.cores", lambda: 6)
+    monkeypatch.setattr("auxnas.search.loop.workplace.cores", lambda: 6)
     place = place_of(threads=None, workers=workers)
     assert (place.threads, place.learner.threads) == (expected, expected)
     assert place.environment["threads"] == expected
@@ -76,10 +76,10 @@ def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch,
 
 
 def test_a_run_keeps_the_threads_that_it_began_with(place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.workplace.cores", lambda: 6)
+    monkeypatch.setattr("auxnas.search.loop.workplace.cores", lambda: 6)
     execute(place_of("one", threads=None, trials=3))
     execute(place_of("more", threads=None, trials=1))
-    monkeypatch.setattr("auxnas.search.workplace.cores", lambda: 4)
+    monkeypatch.setattr("auxnas.search.loop.workplace.cores", lambda: 4)
     grown = place_of("more", threads=None, trials=3, workers=2)
     execute(grown)
     assert grown.learner.threads == 6
@@ -125,7 +125,7 @@ HOLDER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from auxnas.search.lock import run_lock
+from auxnas.search.storage.lock import run_lock
 with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -350,9 +350,9 @@ def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, 
         raise JournalError("journal", "cannot be written", "room")
 
     now = [0.0]
-    monkeypatch.setattr("auxnas.search.run.monotonic", lambda: now[0])
-    monkeypatch.setattr("auxnas.search.bounds.Clock.session", property(lambda clock: now[0]))
-    monkeypatch.setattr("auxnas.search.evaluator.TwoStages.__call__", trial)
+    monkeypatch.setattr("auxnas.search.loop.run.monotonic", lambda: now[0])
+    monkeypatch.setattr("auxnas.search.loop.bounds.Clock.session", property(lambda clock: now[0]))
+    monkeypatch.setattr("auxnas.search.evaluation.two_stages.TwoStages.__call__", trial)
     with pytest.raises(Ended):
         execute(place_of())
     with Journal(place_of().folder) as journal:

@@ -13,8 +13,8 @@ with warnings.catch_warnings():
 from auxnas.compiler import CompilerError
 from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.weights import save_weights
-from auxnas.search.run import execute
-from auxnas.search.trials import best_of
+from auxnas.search.loop.run import execute
+from auxnas.search.trials.records import best_of
 from tests.search.comparing import contents
 
 SMALL = {

@@ -5,12 +5,12 @@ from typing import ClassVar
 import pytest
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.config import SearchSettings
 from auxnas.search.errors import SettingsError
-from auxnas.search.resolving import resolve
 from auxnas.search.seams import SEARCHERS
 from auxnas.search.searchers import EvolutionSearcher
 from auxnas.search.searchers import make_searcher as make
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.search import SearchSettings
 from tests.search.contracts import SearcherContract, told
 
 SPACE = SearchSpace.cvpr2019()

@@ -15,16 +15,16 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("torch")
 
-from auxnas.backends.null_policy import TablePolicy
+from auxnas.backends.null.policy import TablePolicy
 from auxnas.backends.torch.policy import LstmPolicy
 from auxnas.genotype import SearchSpace
-from auxnas.search.bounds import Until
-from auxnas.search.config import ControllerSettings
-from auxnas.search.journal import Journal
-from auxnas.search.run import execute
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.run import execute
 from auxnas.search.searchers import PpoSearcher, ReinforceSearcher
 from auxnas.search.searchers.gradient import Baseline, Surrogate, diagnostics
-from auxnas.search.trials import COMPLETE, Trial
+from auxnas.search.settings.search import ControllerSettings
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import COMPLETE, Trial
 from tests.search.comparing import contents
 
 SPACE = SearchSpace.cvpr2019()

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from auxnas.search.errors import SettingsError
-from auxnas.search.presets import PRESETS
-from auxnas.search.resolving import resolve
-from auxnas.search.run import SETTINGS, execute
-from auxnas.search.settings_file import read_settings, write_settings
+from auxnas.search.loop.run import SETTINGS, execute
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.toml_file import read_settings, write_settings
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -6,13 +6,13 @@ import pytest
 from click.testing import CliRunner
 from pydantic import TypeAdapter
 
-from auxnas.search.cli import main
-from auxnas.search.config import Settings
+from auxnas.nassearch.cli import main
 from auxnas.search.errors import SettingsError
-from auxnas.search.presets import PRESETS
-from auxnas.search.resolving import dotted, nested, resolve
-from auxnas.search.settings_list import KINDS, range_in_words, setting_schemas, settings_list
-from auxnas.search.training_config import preset_layers
+from auxnas.search.settings.listing import KINDS, range_in_words, setting_schemas, settings_list
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.resolving import dotted, nested, resolve
+from auxnas.search.settings.search import Settings
+from auxnas.search.settings.training import preset_layers
 
 STEPS = {"minimum": -1, "exclusiveMinimum": 0, "maximum": 1, "exclusiveMaximum": 0}
 """From each bound to the next number that is beyond it."""

@@ -6,11 +6,11 @@ import pytest
 from click import BadParameter
 from click.testing import CliRunner
 
-from auxnas.search.cli import main
-from auxnas.search.commands.options import AssignmentType
+from auxnas.nassearch.cli import main
+from auxnas.nassearch.options import AssignmentType
 from auxnas.search.errors import SettingsError
-from auxnas.search.resolving import resolve
-from auxnas.search.settings_file import read_settings
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.toml_file import read_settings
 
 MARKED = "\ufefftrials = 2\n"
 FILES = {

@@ -8,12 +8,12 @@ import pytest
 
 from auxnas.compiler import ModelSpec, lower
 from auxnas.genotype import CVPR2019, SearchSpace, parse
-from auxnas.search.config import LimitSettings, SpaceSettings
 from auxnas.search.errors import SettingsError
-from auxnas.search.journal import Journal
-from auxnas.search.limits import excess
-from auxnas.search.spaces import search_space
-from auxnas.search.trials import Figures
+from auxnas.search.settings.search import LimitSettings, SpaceSettings
+from auxnas.search.settings.spaces import search_space
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.limits import excess
+from auxnas.search.trials.records import Figures
 
 OWN = """
 from auxnas.genotype import CVPR2019, Operation
@@ -63,7 +63,7 @@ def test_what_there_is_not_is_named(settings, message):
 
 @pytest.mark.parametrize("searcher", ["random", "evolution", "ppo", "reinforce"])
 def test_every_searcher_stays_in_the_space(place_of, searcher):
-    from auxnas.search.run import execute
+    from auxnas.search.loop.run import execute
 
     names = ("sep3x3", "skip", "gap")
     place = place_of(
@@ -112,7 +112,7 @@ def constant(genotype) -> bool:
 
 
 def test_constant_networks_are_rejected_before_training(place_of):
-    from auxnas.search.run import execute
+    from auxnas.search.loop.run import execute
 
     place = place_of(**ZEROS)
     assert not any(constant(trial.genotype) for trial in execute(place))
@@ -124,7 +124,7 @@ def test_constant_networks_are_rejected_before_training(place_of):
 
 
 def test_constant_networks_are_kept_where_asked(place_of):
-    from auxnas.search.run import execute
+    from auxnas.search.loop.run import execute
 
     place = place_of(**ZEROS, limits__constant=False)
     assert any(constant(trial.genotype) for trial in execute(place))

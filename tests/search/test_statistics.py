@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from auxnas.backends.labels import missing_reason, range_reason, some_names
+from auxnas.backends.images.labels import missing_reason, range_reason, some_names
 from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, split
 from auxnas.search.data.statistics import Statistics, leaked_remark, missing_remarks
 
@@ -204,7 +204,7 @@ def test_an_image_that_is_there_twice_is_said_and_stays_on_one_side(place_of, tm
 def test_statistics_are_counted_once(place_of, tmp_path, monkeypatch):
     data = write_list(tmp_path / "data", [label_of(0, 1, 255)] * 4)
     first = place_of(data__source=data, data__classes=2).statistics
-    monkeypatch.setattr("auxnas.search.examples.row_of", None)
+    monkeypatch.setattr("auxnas.search.examples.images.row_of", None)
     second = place_of(data__source=data, data__classes=2).statistics
     assert np.array_equal(first.values, second.values)
     assert first.firsts == second.firsts == (0, 1, 2, 3)
@@ -212,7 +212,7 @@ def test_statistics_are_counted_once(place_of, tmp_path, monkeypatch):
 
 
 def test_a_run_is_scored_on_its_own_meta_val_where_images_are_there_twice(run, place_of, tmp_path):
-    from auxnas.search.run import execute
+    from auxnas.search.loop.run import execute
 
     images = [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
     data = write_list(tmp_path / "data", [label_of(0, 1)] * 10, images=images)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from auxnas.search.store import MANIFEST, _Column, open_store
+from auxnas.search.storage.store import MANIFEST, _Column, open_store
 
 VALUES = np.random.default_rng(0).normal(size=(11, 3, 4)).astype(np.float32)
 LABELS = np.arange(11, dtype=np.uint8)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from auxnas.genotype import GenotypeError, SearchSpace
-from auxnas.search.config import SearchSettings
 from auxnas.search.errors import SearchError
 from auxnas.search.searchers import make_searcher
+from auxnas.search.settings.search import SearchSettings
 from auxnas.search.tabular import TABLE, load_table
-from auxnas.search.trials import COMPLETE, Trial
+from auxnas.search.trials.records import COMPLETE, Trial
 
 
 @pytest.fixture(scope="module")

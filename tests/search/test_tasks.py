@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from auxnas.search.tasks import Segmentation
+from auxnas.search.evaluation.tasks import Segmentation
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError, Program, graph_weights, lower_resnet_refinenet
-from auxnas.compiler.resnet_refinenet import published_names
+from auxnas.compiler.decoders.resnet_refinenet import published_names
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import JournalError, SearchError
-from auxnas.search.networks import Network, save_network
-from auxnas.search.run import execute
-from auxnas.search.teachers import read_teacher
+from auxnas.search.loop.run import execute
+from auxnas.search.networks.networks import Network, save_network
+from auxnas.search.networks.teachers import read_teacher
 
 
 def told(program: Program) -> float:

@@ -7,10 +7,19 @@ from dataclasses import replace
 import pytest
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.search.journal import Journal
-from auxnas.search.run import execute
-from auxnas.search.tensorboard import FOLDER, Board
-from auxnas.search.trials import COMPLETE, FAILED, PENDING, STOPPED, Failure, Stage, Trial, best_of
+from auxnas.search.loop.run import execute
+from auxnas.search.reporting.tensorboard import FOLDER, Board
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import (
+    COMPLETE,
+    FAILED,
+    PENDING,
+    STOPPED,
+    Failure,
+    Stage,
+    Trial,
+    best_of,
+)
 from tests.search.conftest import TINY
 
 pytest.importorskip("tensorboard")
@@ -102,7 +111,7 @@ def test_a_continued_run_is_written_whole(place_of):
 def test_the_option(tmp_path, cache):
     from click.testing import CliRunner
 
-    from auxnas.search.cli import main
+    from auxnas.nassearch.cli import main
 
     words = ["run", "--tensorboard", "--trials", "1", "--out", tmp_path / "run", "--cache", cache]
     sets = [f"{name}={json.dumps(value)}" for name, value in TINY.items() if name != "trials"]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.weights import load_weights
 from auxnas.genotype import read
-from auxnas.search.data.scene_layout import CLASSES
-from auxnas.search.trials import best_of
+from auxnas.search.data.scenes.layout import CLASSES
+from auxnas.search.trials.records import best_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -37,7 +37,7 @@ PLAIN = "[[[0,0],[4,0],[5,4]],[0,[0,1,9,9],[1,0,9,0],[1,0,4,9]]]"
 
 
 def test_a_published_architecture_ends_in_files_that_compile(run, tmp_path):
-    from auxnas.backends.cli import main as nascompile
+    from auxnas.nascompile.cli import main as nascompile
 
     out = tmp_path / "t"
     result = run("train", *TINY, "--genotype", "arch0", "--out", out)
@@ -61,7 +61,7 @@ def test_json_is_the_result(run, tmp_path):
 
 
 def test_a_runs_trials_are_trained_on_its_data_with_its_encoder(run, place_of, tmp_path):
-    from auxnas.search.run import execute
+    from auxnas.search.loop.run import execute
 
     place = place_of("run", data__source="synthetic:15", pretrain__seed=4)
     best = best_of(execute(place))[0]
@@ -142,7 +142,7 @@ def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, wo
 
 def test_torch_goes_on_to_the_same_bits(run, tmp_path, monkeypatch):
     """All of it at once: auxiliary heads, a teacher, Polyak, frozen batch norm, both rates."""
-    import auxnas.search.checkpoint
+    import auxnas.search.storage.checkpoint
 
     plan = [*SMALL, *("--set", "model.agg_size=8", "--epochs", "3")]
     plan += ["--set", "train.phases=[1,2]", "--set", "train.auxiliary=[0.3,0.1]"]
@@ -154,7 +154,7 @@ def test_torch_goes_on_to_the_same_bits(run, tmp_path, monkeypatch):
     plan += ["--genotype", PLAIN, "--out"]
     assert run("train", *plan, tmp_path / "alone").exit_code == 0
 
-    inner, saves = auxnas.search.checkpoint.Checkpoint.save, []
+    inner, saves = auxnas.search.storage.checkpoint.Checkpoint.save, []
 
     def interrupting(self, folder):
         inner(self, folder)
@@ -162,7 +162,7 @@ def test_torch_goes_on_to_the_same_bits(run, tmp_path, monkeypatch):
         if len(saves) < 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(auxnas.search.checkpoint.Checkpoint, "save", interrupting)
+    monkeypatch.setattr(auxnas.search.storage.checkpoint.Checkpoint, "save", interrupting)
     for status in (130, 130, 0):
         assert run("train", *plan, tmp_path / "stopped").exit_code == status
     assert saves == [1, 2, 3]

@@ -10,27 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import auxnas.search.checkpoint
-import auxnas.search.identity
-import auxnas.search.training_place
+import auxnas.search.storage.checkpoint
+import auxnas.search.storage.identity
+import auxnas.search.training.place
 from auxnas.backends.base import Batch
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError
 from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.weights import load_weights, save_weights
-from auxnas.search.checkpoint import DAMAGED, LOG, NAME, Checkpoint
 from auxnas.search.errors import RunLockedError, SearchError, SettingsError
-from auxnas.search.lock import run_lock
-from auxnas.search.networks import read_network
-from auxnas.search.resolving import resolve as resolve_settings
-from auxnas.search.training import Taught, phases, recipe, stops
-from auxnas.search.training_config import (
+from auxnas.search.networks.networks import read_network
+from auxnas.search.settings.resolving import resolve as resolve_settings
+from auxnas.search.settings.training import (
     TRAIN_PRESETS,
     TrainingSettings,
     TrainSettings,
     preset_layers,
 )
-from auxnas.search.training_place import RESULT, train
+from auxnas.search.storage.checkpoint import DAMAGED, LOG, NAME, Checkpoint
+from auxnas.search.storage.lock import run_lock
+from auxnas.search.training.place import RESULT, train
+from auxnas.search.training.training import Taught, phases, recipe, stops
 from tests.search.training import ARCH0, params, tell, training
 
 PLANS = st.integers(1, 6).flatmap(
@@ -109,8 +109,8 @@ def test_wrong_settings_are_named(values, words):
 
 @pytest.mark.parametrize("name", TRAIN_PRESETS)
 def test_presets_share_data_and_encoder_with_the_search(name):
-    from auxnas.search.config import Settings
-    from auxnas.search.presets import PRESETS
+    from auxnas.search.settings.presets import PRESETS
+    from auxnas.search.settings.search import Settings
 
     found = resolve_settings(*preset_layers(name), kind=TrainingSettings)
     other = resolve_settings(PRESETS[name])
@@ -139,11 +139,11 @@ class Killer:
         for place, name in (
             (NullLearner, "fit_part"),
             (NullLearner, "confusion"),
-            (auxnas.search.checkpoint, "save_kept"),
-            (auxnas.search.checkpoint, "atomic_write"),
-            (auxnas.search.training_place, "save_network"),
-            (auxnas.search.training_place, "write_json"),
-            (auxnas.search.identity, "write_json"),
+            (auxnas.search.storage.checkpoint, "save_kept"),
+            (auxnas.search.storage.checkpoint, "atomic_write"),
+            (auxnas.search.training.place, "save_network"),
+            (auxnas.search.training.place, "write_json"),
+            (auxnas.search.storage.identity, "write_json"),
         ):
             monkeypatch.setattr(place, name, self.watched(getattr(place, name)))
 
@@ -205,7 +205,7 @@ def test_a_training_that_forgets_where_it_was_is_found(tmp_path, cache, monkeypa
             train(training(tmp_path / "other", cache))
     path = tmp_path / "other" / NAME
     state, texts = load_weights(path)
-    auxnas.search.checkpoint.save_kept(
+    auxnas.search.storage.checkpoint.save_kept(
         path, {**state, "story": state["story"] + 1}, {"history": json.loads(texts["history"])}
     )
     train(training(tmp_path / "other", cache))

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auxnas.genotype.temporaries import temporary_name
-from auxnas.search.checkpoint import DAMAGED, Checkpoint
-from auxnas.search.checkpoint import NAME as CHECKPOINT
+from auxnas.compiler.temporaries import temporary_name
 from auxnas.search.errors import SettingsError
-from auxnas.search.folders import SEARCH, refuse_other_kind
-from auxnas.search.run import execute
-from auxnas.search.store import MANIFEST, open_store
-from auxnas.search.tensorboard import Board
-from auxnas.search.trials import Trial
+from auxnas.search.loop.run import execute
+from auxnas.search.reporting.tensorboard import Board
+from auxnas.search.storage.checkpoint import DAMAGED, Checkpoint
+from auxnas.search.storage.checkpoint import NAME as CHECKPOINT
+from auxnas.search.storage.folders import SEARCH, refuse_other_kind
+from auxnas.search.storage.store import MANIFEST, open_store
+from auxnas.search.trials.records import Trial
 
 NAMES = [
     "weights/notes.txt",

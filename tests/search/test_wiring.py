@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from auxnas.backends.base import Optimiser, Recipe
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.search.data import DataError
-from auxnas.search.evaluator import recipe
-from auxnas.search.examples import LABEL
-from auxnas.search.report import predictions
-from auxnas.search.run import execute
-from auxnas.search.trials import best_of
+from auxnas.search.evaluation.two_stages import recipe
+from auxnas.search.examples.images import LABEL
+from auxnas.search.loop.run import execute
+from auxnas.search.reporting.report import predictions
+from auxnas.search.trials.records import best_of
 
 
 def test_stages_train_on_meta_train_and_validate_on_meta_val(place_of):

@@ -14,14 +14,14 @@ import pytest
 
 from auxnas.backends.base import Step
 from auxnas.genotype import SearchSpace
-from auxnas.search.bounds import Until
 from auxnas.search.errors import SearchError
-from auxnas.search.evaluator import silent
-from auxnas.search.journal import Journal
-from auxnas.search.run import execute
+from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.executors.processes import Workers
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.run import execute
 from auxnas.search.seams import EXECUTORS
-from auxnas.search.trials import COMPLETE, LOST, REUSED, Job, Outcome, Stage
-from auxnas.search.workers import Workers
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import COMPLETE, LOST, REUSED, Job, Outcome, Stage
 from tests.search.comparing import contents
 from tests.search.contracts import ApartContract, ExecutorContract
 
@@ -304,8 +304,8 @@ def test_isomorphic_trials_of_a_batch_wait_for_one_another(tmp_path, driver_of, 
 
 DRIVER = """
 import sys
-from auxnas.search.evaluator import silent
-from auxnas.search.workers import Workers
+from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.executors.processes import Workers
 from tests.search.test_workers import Troubled, job
 
 if __name__ == "__main__":

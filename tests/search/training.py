@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.null import NullLearner
+from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.registry import TABLE
 from auxnas.compiler import Program
 from auxnas.genotype import Genotype, zoo
 from auxnas.search.progress import Silent
-from auxnas.search.resolving import nested, resolve
-from auxnas.search.training_config import TrainingSettings
-from auxnas.search.training_place import TrainingPlace
+from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.settings.training import TrainingSettings
+from auxnas.search.training.place import TrainingPlace
 
 TINY: dict[str, Any] = {
     "learner": "null",

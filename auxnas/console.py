@@ -1,0 +1,199 @@
+"""What all our commands share: one-line errors, exit statuses, JSON, whole files.
+
+A command is declared with ``@click.group(cls=OneLineGroup)`` or
+``@click.command(cls=OneLineCommand)``; its subcommands need nothing more. Then:
+
+* the exit status is 0 for done, 1 for failed, 2 for wrong use or input, 130 for interrupted. A
+  command may return an int to choose it;
+* an error is one line on stderr, ``error: ...``; ``--debug``, which every command takes,
+  adds the traceback;
+* a reader that closes the pipe early (``| head``) ends the command silently, with 0.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+import click
+
+from auxnas.genotype.errors import InputError, message_of, one_line, printable
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+"""The exit statuses."""
+_WRONG = (
+    click.UsageError,
+    InputError,
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
+"""Errors of what the user gave."""
+
+
+class _OneLine(click.Command):
+    """A command that ends by our rules; see the module."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The declared parameters, and before ``--help`` our own; the version is the program's."""
+        *declared, last = super().get_params(ctx)
+        return [*declared, *([_VERSION] if ctx.parent is None else []), _DEBUG, last]
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs the command and exits; with ``standalone_mode=False``, click's own main."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        if sys.stdout is None:
+            sys.stdout = _Closed()
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it lacks is printed as ?
+            sys.stdout.reconfigure(errors="replace")
+        words = list(sys.argv[1:] if args is None else args)
+        try:
+            value = super().main(args, prog_name, complete_var, False, **extra)
+            sys.stdout.flush()
+        except Exception as error:
+            _end(error, debug="--debug" in itertools.takewhile(lambda word: word != "--", words))
+        sys.exit(value if type(value) is int else DONE)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command's return value; a closed pipe counts as done.
+
+        An interruption does not reach click, which begins its line with an empty one: only
+        a terminal, which has shown ``^C``, needs that.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                click.echo(err=True)
+            raise click.Abort from None
+        except BrokenPipeError:
+            _discard_stdout()
+            return DONE
+
+
+class _Closed(io.TextIOBase):
+    """What stands for a stdout that was closed before we started (``>&-``)."""
+
+    def write(self, text: str, /) -> int:
+        """Fails as the file would, in words."""
+        raise OSError(errno.EBADF, "is closed, so the result cannot be printed", "stdout")
+
+
+class OneLineCommand(_OneLine):
+    """A single command; see the module."""
+
+
+class OneLineGroup(_OneLine, click.Group):
+    """A command with subcommands; see the module."""
+
+    command_class = OneLineCommand
+
+
+_DEBUG = click.Option(
+    ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error."
+)
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"{ctx.info_name} {version('auxnas')}")
+        ctx.exit()
+
+
+_VERSION = click.Option(
+    ["--version"],
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+
+
+def _end(error: Exception, debug: bool) -> NoReturn:
+    """Reports ``error`` and exits with its status."""
+    if isinstance(error, BrokenPipeError):
+        _discard_stdout()
+        sys.exit(DONE)
+    if type(error).__name__ == "NoArgsIsHelpError" and isinstance(error, click.UsageError):
+        error.show()
+        sys.exit(WRONG_USE)
+    if debug:
+        note("".join(traceback.format_exception(error)).rstrip("\n"))
+    note(f"error: {describe(error)}")
+    sys.exit(exit_status(error))
+
+
+def exit_status(error: BaseException) -> int:
+    """2 when what the user gave is wrong, 130 when the user ended it, else 1."""
+    if isinstance(error, click.Abort):
+        return INTERRUPTED
+    return WRONG_USE if isinstance(error, _WRONG) else FAILED
+
+
+def describe(error: BaseException) -> str:
+    """``error`` in one line, for a person."""
+    return one_line(_message(error)) or type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, click.UsageError):
+        where = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+        return error.format_message().rstrip(".") + where
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    return message_of(error)
+
+
+def _discard_stdout() -> None:
+    """Lets the interpreter flush what is left into nothing."""
+    try:
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stdout)
+    os.close(null)
+
+
+def print_json(value: Any) -> None:
+    """Prints ``value`` as the command's one JSON document.
+
+    Characters that a terminal would obey, or that stdout's encoding may lack, are written as
+    JSON's escapes: the value is the same.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"), indent=2)
+    click.echo(
+        "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text),
+        file=sys.stdout,
+    )
+
+
+def say(text: object) -> None:
+    """Prints lines of a result on stdout, safe for a terminal whatever is quoted in them."""
+    click.echo(printable(str(text)), file=sys.stdout)
+
+
+def note(message: str) -> None:
+    """Prints a line for people: on stderr, so that stdout stays the result."""
+    click.echo(printable(message), file=sys.stderr)

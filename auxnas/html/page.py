@@ -1,0 +1,264 @@
+"""Putting a page together: what is shown of a run, in which order, and the file itself."""
+
+from __future__ import annotations
+
+import shlex
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from auxnas.compiler.drawing.files import svg
+from auxnas.compiler.drawing.genotype_drawing import draw
+from auxnas.compiler.files import atomic_write
+from auxnas.html import charts, costs, diagnostics, tables, words
+from auxnas.html.predictions import predictions
+from auxnas.html.runs import Run, incomparable, read_run, told_apart
+from auxnas.html.tables import Table
+from auxnas.search.progress import clock
+
+TOP = 3
+"""Number of architectures drawn."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Something to look at.
+
+    Attributes:
+        title: what it is.
+        body: an ``<svg>`` or ``<img>`` element.
+        note: how to read it.
+        kind: ``chart``, in the page's colours; ``sheet``, on white; or ``wide``, which has
+            a row of its own too.
+    """
+
+    title: str
+    body: Markup
+    note: str = ""
+    kind: str = "chart"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A table that is opened when it is wanted.
+
+    Attributes:
+        title: what it is.
+        table: the table.
+    """
+
+    title: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        anchor: its id, for links.
+        title: its heading.
+        text: what there is to say.
+        tiles: names and numbers that stand out.
+        table: shown as it is.
+        pictures: side by side.
+        folds: tables to open.
+        commands: what one may do, and the command that does it.
+    """
+
+    anchor: str
+    title: str
+    text: str = ""
+    tiles: Sequence[tuple[str, str]] = ()
+    table: Table | None = None
+    pictures: Sequence[Picture] = ()
+    folds: Sequence[Fold] = ()
+    commands: Sequence[tuple[str, str]] = ()
+
+
+def write_report(folder: Path, against: Path | None, output: Path, cache: Path) -> dict[str, Any]:
+    """Writes the page of the run in ``folder``; what it says in short, as data.
+
+    Args:
+        folder: the run's; nothing is written there but ``output``, where that is in it.
+        against: another run to compare with.
+        output: the page; it appears whole or not at all.
+        cache: where runs share what was computed once.
+
+    Raises:
+        JournalError: when a run cannot be read.
+        OSError: when the page cannot be written.
+    """
+    runs = [read_run(folder)]
+    if against is not None:
+        runs = told_apart(runs[0], read_run(against))
+    text = page(runs, cache, datetime.now(UTC))
+    with atomic_write(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    found = {"report": str(output), "trials": len(runs[0].ended), "scored": len(runs[0].scored)}
+    return found if against is None else found | {"incomparable": incomparable(*runs)}
+
+
+def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
+    """The page as text.
+
+    Args:
+        runs: the run, and one to compare with if there is one.
+        cache: where runs share what was computed once.
+        now: when it is written.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("auxnas.html").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    sections = [
+        _summary(runs),
+        _next(runs[0]),
+        _search(runs),
+        _costs(runs),
+        _architectures(runs[0]),
+        _predictions(runs[0], cache),
+        _times(runs[0]),
+        _controller(runs[0]),
+        _trouble(runs[0]),
+        _settings(runs),
+    ]
+    text = environment.from_string(source).render(
+        run=runs[0],
+        names=_names(runs),
+        against=runs[1] if len(runs) > 1 else None,
+        incomparable="; ".join(incomparable(*runs)) if len(runs) > 1 else "",
+        sections=[section for section in sections if section is not None],
+        written=f"{now:%Y-%m-%d %H:%M} UTC",
+    )
+    return "".join(f"{line}\n" for line in map(str.strip, text.splitlines()) if line)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """What the runs are called: their folders' names, or paths where those are the same."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.folder) for run in runs]
+
+
+def _summary(runs: Sequence[Run]) -> Section:
+    run = runs[0]
+    state = f"Running: {run.writer}." if run.writer else "Not running now."
+    folds = _folds(("All trials that have ended", tables.trials(run)))
+    return Section("summary", "Summary", state, _tiles(run), tables.summary(runs), folds=folds)
+
+
+def _next(run: Run) -> Section | None:
+    """Commands to go on with, ready to be copied."""
+    if not run.best:
+        return None
+    folder, size = run.folder.resolve(), run.settings.get("data", {}).get("size", (64, 64))
+    source = str(run.settings.get("data", {}).get("source", "DATA"))
+    words = {
+        "Train the best architecture to the end:": (
+            *("nassearch", "train", "--genotype", f"{folder}:best", "--data", source),
+            *("--out", f"{folder}-trained"),
+        )
+    }
+    if (folder / "best.safetensors").is_file() and (folder / "best.json").is_file():
+        words["Compile it as it is:"] = (
+            *("nascompile", str(folder / "best.json"), "--weights"),
+            *(str(folder / "best.safetensors"), "--input-size", "x".join(map(str, size))),
+            *("--output", str(folder / "best.onnx")),
+        )
+    commands = [(what, shlex.join(command)) for what, command in words.items()]
+    return Section("next", "What next", commands=commands)
+
+
+def _folds(*found: tuple[str, Table]) -> list[Fold]:
+    """The tables in which something stands."""
+    return [Fold(title, table) for title, table in found if table.rows]
+
+
+def _tiles(run: Run) -> list[tuple[str, str]]:
+    """The run in four numbers."""
+    best = run.best[0] if run.best else None
+    return [
+        ("best reward", words.score(best.reward) if best else "none"),
+        ("its mIoU", words.score(best.metrics.get("miou")) if best else "none"),
+        ("trials ended", f"{len(run.ended):,}"),
+        ("time", clock(run.seconds)),
+    ]
+
+
+def _search(runs: Sequence[Run]) -> Section:
+    found = [_picture(chart) for chart in charts.search_charts(runs)]
+    said = "" if found else "No trial has a reward yet."
+    return Section("search", "Rewards", said, pictures=found)
+
+
+def _picture(chart: charts.Chart) -> Picture:
+    return Picture(chart.title, Markup(chart.svg), chart.note)
+
+
+def _costs(runs: Sequence[Run]) -> Section | None:
+    found = costs.pareto_charts(runs)
+    if not found:
+        return None
+    named = {"madds": "multiply-adds", "latency": "latency"}
+    folds = _folds(*((f"Front by {named[key]}", tables.pareto(runs[0], key)) for key in named))
+    return Section("costs", "Rewards and costs", pictures=[*map(_picture, found)], folds=folds)
+
+
+def _architectures(run: Run) -> Section | None:
+    best = run.best[:TOP]
+    if not best:
+        return None
+    pictures = [
+        Picture(
+            f"Trial {trial.number + 1}, reward {words.score(trial.reward)}",
+            Markup(svg(draw(trial.genotype))),
+            f"{words.costs(trial)}. {trial.genotype}",
+            "sheet",
+        )
+        for trial in best
+    ]
+    return Section("architectures", "Best architectures", pictures=pictures)
+
+
+def _predictions(run: Run, cache: Path) -> Section | None:
+    if not run.best:
+        return None
+    data, reason = predictions(run, cache)
+    number = run.best[0].number + 1
+    if not data:
+        return Section("predictions", "Predictions", f"There is no picture: {reason}.")
+    uri = f"data:image/png;base64,{b64encode(data).decode()}"
+    alt = f"Validation images, their labels, and what the network of trial {number} makes of them"
+    body = Markup('<img src="{}" alt="{}">').format(uri, alt)
+    picture = Picture(f"Validation images, trial {number}", body, kind="wide")
+    return Section("predictions", "Predictions", pictures=[picture])
+
+
+def _times(run: Run) -> Section:
+    found = [_picture(diagnostics.seconds(run))] if run.scored else []
+    return Section("times", "Times", table=tables.times(run), pictures=found)
+
+
+def _controller(run: Run) -> Section | None:
+    found = [_picture(chart) for chart in diagnostics.controller(run)]
+    return Section("controller", "Controller", pictures=found) if found else None
+
+
+def _trouble(run: Run) -> Section | None:
+    folds = _folds(
+        ("Failures", tables.failures(run)), ("Rejected untrained", tables.rejections(run))
+    )
+    said = "Failed and rejected genotypes are kept apart; the searcher is not told of them."
+    return Section("failures", "Failures and rejections", said, folds=folds) if folds else None
+
+
+def _settings(runs: Sequence[Run]) -> Section:
+    folds = _folds(("Settings", tables.settings(runs)), ("Environment", tables.sessions(runs[0])))
+    return Section("settings", "Configuration", folds=folds)

@@ -1,0 +1,203 @@
+"""The tables of a page."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auxnas.html import words
+from auxnas.html.runs import Run
+from auxnas.html.series import stage_times
+from auxnas.search.progress import clock
+from auxnas.search.settings.resolving import dotted
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.schema import Session
+from auxnas.search.trials.pareto import COSTS, front
+from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, STOPPED, Trial
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under heads.
+
+    Attributes:
+        heads: names of the columns.
+        rows: as many cells each.
+        texts: the columns that hold no numbers.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: Sequence[str] = ()
+
+    def filled(self) -> Table:
+        """The table without columns in which nothing stands."""
+        kept = [n for n in range(len(self.heads)) if any(row[n] for row in self.rows)]
+        rows = [[row[n] for n in kept] for row in self.rows]
+        return Table([self.heads[n] for n in kept], rows, self.texts)
+
+
+def summary(runs: Sequence[Run]) -> Table:
+    """Where each run stands."""
+    facts = [_facts(run) for run in runs]
+    names = list(dict.fromkeys(name for found in facts for name in found))
+    rows = [[name, *(found.get(name, "") for found in facts)] for name in names]
+    return Table(["", *(run.label for run in runs)], rows, [""])
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """A run in a few numbers."""
+    found = {"best reward": "", "its mIoU": "", "its trial": ""}
+    if run.best:
+        best = run.best[0]
+        found["best reward"] = words.score(best.reward)
+        found["its mIoU"] = words.score(best.metrics.get("miou"))
+        found["its trial"] = str(best.number + 1)
+    asked = run.settings.get("trials")
+    found["trials ended"] = f"{len(run.ended):,}" + (f" of {asked:,}" if asked else "")
+    states = Counter(trial.state for trial in run.ended)
+    named = {
+        COMPLETE: "through both stages",
+        STOPPED: "stopped after stage 1",
+        REUSED: "isomorphic to an earlier one",
+        FAILED: "failed",
+    }
+    found |= {name: f"{states[state]:,}" for state, name in named.items()}
+    kinds = Counter(trial.failure.kind for trial in run.ended if trial.failure is not None)
+    found |= {f"failed: {kind}": f"{count:,}" for kind, count in sorted(kinds.items())}
+    over = Counter(rejection.limit for rejection in run.rejections)
+    found |= {f"rejected: {limit}": f"{count:,}" for limit, count in sorted(over.items())}
+    found["time"] = clock(run.seconds)
+    if run.seconds:
+        found["trials per hour"] = f"{3600 * len(run.ended) / run.seconds:.1f}"
+    return found
+
+
+def pareto(run: Run, cost: str) -> Table:
+    """The trials that no other one beats in reward and cost, the cheapest first."""
+    kept = front(run.scored, COSTS[cost])
+    heads = ["trial", "reward", "mIoU", "parameters", "multiply-adds", "latency"]
+    return Table(heads, [_row(trial) for trial in kept]).filled()
+
+
+def _row(trial: Trial) -> list[str]:
+    last = trial.stages[-1]
+    return [
+        str(trial.number + 1),
+        words.score(last.reward),
+        words.score(last.metrics.get("miou")),
+        words.parameters(trial.parameters),
+        words.multiply_adds(trial.multiply_adds),
+        words.milliseconds(trial.latency),
+    ]
+
+
+def times(run: Run) -> Table:
+    """How long stages took, and what is left of the run's time."""
+    rows, spent = [], 0.0
+    for stage in (1, 2):
+        found = stage_times(run.scored, stage)
+        if found is not None:
+            spent += found.total
+            each = [f"{found.mean:.1f} s", f"{found.median:.1f} s", clock(found.total)]
+            rows.append([f"stage {stage}", f"{found.count:,}", *each])
+    if run.settings.get("workers", 0) <= 1 and run.seconds > spent:
+        rows.append(["all else", "", "", "", clock(run.seconds - spent)])
+    rows.append(["the whole run", "", "", "", clock(run.seconds)])
+    return Table(["", "times", "mean", "median", "together"], rows, [""])
+
+
+def failures(run: Run) -> Table:
+    """Failed trials by kind, the commonest first, with the last one's own words."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for trial in run.ended:
+        if trial.failure is not None:
+            cases = found.setdefault(trial.failure.kind, [])
+            cases.append((trial.number + 1, trial.failure.detail))
+    commonest = sorted(found.items(), key=lambda pair: -len(pair[1]))
+    rows = [[kind, f"{len(some):,}", _numbers(some), some[-1][1]] for kind, some in commonest]
+    heads = ["kind", "trials", "numbers", "the last one"]
+    return Table(heads, rows, [heads[0], *heads[2:]])
+
+
+def _numbers(cases: Sequence[tuple[int, str]], most: int = 12) -> str:
+    """Which trials; the first ones of many."""
+    shown = ", ".join(str(number) for number, _ in cases[:most])
+    return shown + (", ..." if len(cases) > most else "")
+
+
+def rejections(run: Run) -> Table:
+    """What was over a limit, by limit, with the last one's own words."""
+    found: dict[str, list[str]] = {}
+    for rejection in run.rejections:
+        found.setdefault(rejection.limit, []).append(rejection.detail)
+    rows = [[limit, f"{len(some):,}", some[-1]] for limit, some in sorted(found.items())]
+    return Table(["limit", "genotypes", "the last one"], rows, ["limit", "the last one"])
+
+
+def trials(run: Run) -> Table:
+    """Every trial that has ended."""
+    heads = ["trial", "state", "reward", "stage 1", "stage 2", "mIoU"]
+    heads += ["parameters", "multiply-adds", "latency", "seconds", "note"]
+    return Table(heads, [_trial(trial) for trial in run.ended], ["state", "note"]).filled()
+
+
+def _trial(trial: Trial) -> list[str]:
+    first, second = (*(words.score(stage.reward) for stage in trial.stages), "", "")[:2]
+    note = "" if trial.source is None else f"as trial {trial.source + 1}"
+    if trial.failure is not None:
+        note = f"{trial.failure.kind}: {trial.failure.detail}"
+    return [
+        str(trial.number + 1),
+        trial.state,
+        words.score(trial.reward),
+        first,
+        second,
+        words.score(trial.metrics.get("miou")),
+        words.parameters(trial.parameters),
+        words.multiply_adds(trial.multiply_adds),
+        words.milliseconds(trial.latency),
+        f"{trial.seconds:.1f}" if trial.stages else "",
+        note,
+    ]
+
+
+def settings(runs: Sequence[Run]) -> Table:
+    """All settings, with the defaults (the paper's, where it gives one) that differ."""
+    defaults = dict(dotted(Settings().model_dump(mode="json")))
+    values = [dict(dotted(run.settings)) for run in runs]
+    rows = []
+    for name in dict.fromkeys(name for found in values for name in found):
+        default = defaults.get(name, "")
+        same = all(found.get(name, default) == default for found in values)
+        other = "" if same else _value(default)
+        rows.append([name, *(_value(found.get(name, "")) for found in values), other])
+    heads = ["setting", *(run.label for run in runs), "default, where another"]
+    return Table(heads, rows, heads).filled()
+
+
+def _value(value: Any) -> str:
+    """A setting as in TOML, or a dash for none."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def sessions(run: Run) -> Table:
+    """Where and with what each process went on with the run."""
+    rows = [[str(n), *_session(session)] for n, session in enumerate(run.sessions, 1)]
+    heads = ["session", "time", "machine", "device", "versions", "revision"]
+    return Table(heads, rows, heads[2:]).filled()
+
+
+def _session(session: Session) -> list[str]:
+    found: Mapping[str, Any] = session.environment
+    machine = [str(found[key]) for key in ("host", "system", "cpu") if found.get(key)]
+    machine += [f"{found['cores']} cores"] if found.get("cores") else []
+    device = [found["device"], f"{found.get('threads') or 'all'} threads"] if found else []
+    versions = [f"{name} {value}" for name, value in found.get("versions", {}).items()]
+    texts = [", ".join(part) for part in (machine, device, versions)]
+    return [clock(session.seconds), *texts, str(found.get("revision") or "")]

@@ -1,0 +1,1 @@
+"""``nascompile``: compiles genotypes."""

@@ -1,0 +1,224 @@
+"""``nascompile``: makes an artefact of an architecture and its weights."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
+from auxnas.compiler import CompilerError
+from auxnas.compiler.files import atomic_write
+from auxnas.compiler.interface import FORMATS, HEADS
+from auxnas.console import DONE, OneLineCommand, note, print_json, say
+from auxnas.options import BatchType, FileType, SizeType, named_by_user
+
+if TYPE_CHECKING:
+    from auxnas.backends.compiling.compile import Report
+
+WEIGHTS_HELP = (
+    "Of this architecture: our .safetensors, or a published checkpoint (.pth, read by torch)."
+)
+PRECISION_HELP = (
+    "int8: the layers that bear it, calibrated on --images; the artefact stays fp32, and says "
+    "so, where int8 is not faster or changes more than --max-drop."
+)
+IMAGES_HELP = (
+    "Check on these photographs instead of noise. int8: calibrate on them (8 or more; a quarter "
+    "is kept apart to judge by)."
+)
+MAX_DROP_HELP = "int8: largest share of pixels that may change label.  [default: 0.01]"
+TOLERANCE_HELP = (
+    "Largest error, relative to the output's scale; with --head labels the share of pixels "
+    "that may change label.  [default: 1e-4, fp16 2e-2; labels 1e-3, fp16 1e-2]"
+)
+DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are written."
+OWN = "  [default: the weights', else %s]"
+
+
+@click.command(cls=OneLineCommand, context_settings={"show_default": True})
+@click.argument("genotype")
+@click.option("--weights", metavar="FILE", help=WEIGHTS_HELP)
+@click.option("--target", type=click.Choice([*TARGETS, AUTO]), default="onnx", help=HELP)
+@click.option(
+    "--classes",
+    type=click.IntRange(1, 255),
+    help="Number of classes.  [default: the weights', else 21]",
+)
+@click.option(
+    "--agg-size", type=click.IntRange(1), help="Decoder channels.  [default: the weights', else 64]"
+)
+@click.option(
+    "--sep-repeats",
+    type=click.IntRange(1),
+    help="Repeats of a separable convolution.  [default: the weights', else 2]",
+)
+@click.option(
+    "--width",
+    type=click.FloatRange(0.05, 4),
+    help="Encoder width.  [default: the weights', else 1.0]",
+)
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    callback=named_by_user,
+    help=f"Name, or package.module:Class of your own.{OWN % 'mobilenet_v2'}",
+)
+@click.option(
+    "--input-size",
+    type=SizeType(dynamic=True),
+    help=f"Image height and width, or dynamic.{OWN % '512x512'}",
+)
+@click.option("--batch", type=BatchType(), default="1", help="Images in a batch, or dynamic.")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", help=PRECISION_HELP
+)
+@click.option("--head", type=click.Choice(HEADS), default="logits", help="Output of the network.")
+@click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
+@click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
+@click.option(
+    "--opset", type=click.IntRange(18, 22), help="Version of the ONNX operators.  [default: 18]"
+)
+@click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
+@click.option("--images", metavar="DIR", help=IMAGES_HELP)
+@click.option("--labels", metavar="DIR", help="int8: label images at the same places, for mIoU.")
+@click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
+@click.option("--force", is_flag=True, help="int8: write it even where float is better.")
+@click.option("--tolerance", type=float, help=TOLERANCE_HELP)
+@click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
+@click.option(
+    "--disable-pass", multiple=True, metavar="NAME", help="Pass to leave out; may be repeated."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, help="Seed of random weights and of noise images."
+)
+@click.option("--dry-run", is_flag=True, help=DRY_RUN_HELP)
+@click.option("--draw", type=FileType(".svg", ".png"), help="File for a drawing of the network.")
+@click.option(
+    "--report", type=FileType(".json", ".html"), help="File for costs, checks and versions."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def main(
+    genotype: str,
+    dry_run: bool,
+    draw: Path | None,
+    report: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Compile GENOTYPE into an artefact that runs without this project.
+
+    GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2) or the
+    nested list itself. Without --weights the weights are random, from --seed.
+    """
+    from auxnas.backends.compiling.compile import compile_artefact, plan
+    from auxnas.backends.compiling.report import lines, to_dict
+    from auxnas.nascompile.requested import request_of
+
+    _refuse_wrong_use(options)
+    request = request_of(genotype, options)
+    _refuse_overwriting(genotype, request.output, draw, report, options)
+    with _whole(draw) as picture, _whole(report) as document:
+        found = plan(request) if dry_run else compile_artefact(request)
+        if picture is not None:
+            _draw(found, picture)
+        if document is not None:
+            _write(found, document)
+    if as_json:
+        print_json(to_dict(found))
+    else:
+        say("\n".join(lines(found)))
+    return _status(found)
+
+
+def _whole(path: Path | None) -> AbstractContextManager[Path | None]:
+    """A temporary name for a file that appears whole or not at all; None for none."""
+    return nullcontext() if path is None else atomic_write(path)
+
+
+def _draw(report: Report, path: Path) -> None:
+    from auxnas.compiler.drawing.files import save
+    from auxnas.compiler.drawing.network_drawing import draw
+
+    save(draw(report.network.optimised.graph, report.request.size, report.request.genotype), path)
+
+
+def _write(report: Report, path: Path) -> None:
+    """The whole report, in the form that the suffix tells."""
+    from auxnas.backends.compiling.report import nodes, to_dict
+
+    if path.suffix.lower() == ".html":
+        from auxnas.nascompile.page import page
+
+        path.write_text(page(report), encoding="utf-8")
+        return
+    document = to_dict(report) | {"graph": nodes(report)}
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _status(report: Report) -> int:
+    """The exit status, and a word where not all that was asked for could be done."""
+    unchecked, missing = report.check.unchecked, report.made.missing
+    if unchecked and report.request.verify and report.bytes is not None:
+        note(f"warning: the artefact was not run: {unchecked}")
+    if missing is None:
+        return DONE
+    builds = "builds" if report.bytes is not None else "would build"
+    note(f"incomplete: {missing}; {report.made.output} {builds} it elsewhere")
+    return INCOMPLETE
+
+
+def _refuse_overwriting(
+    genotype: str, output: Path, draw: Path | None, report: Path | None, options: dict[str, Any]
+) -> None:
+    from auxnas.nascompile.overwriting import refuse_overwriting
+
+    written = {"--output": files_of(options["target"], output)}
+    written |= {"--draw": [draw] if draw else [], "--report": [report] if report else []}
+    files = {"GENOTYPE": genotype, "--weights": options["weights"]}
+    folders = {f"--{name}": options[name] for name in ("images", "labels")}
+    refuse_overwriting(written, files, folders)
+
+
+def _refuse_wrong_use(options: dict[str, Any]) -> None:
+    """What the types of the options do not see."""
+    from auxnas.compiler.passes import INFERENCE
+    from auxnas.nascompile.requested import STRIDE
+
+    size = options["input_size"]
+    if isinstance(size, tuple) and min(size) < STRIDE:
+        found, least = f"{size[0]}x{size[1]}", f"{STRIDE}x{STRIDE}"
+        raise click.UsageError(f"--input-size: {found}, expected {least} or more")
+    try:
+        refuse_precision(options["target"], options["precision"])
+    except CompilerError as error:
+        raise click.UsageError(f"--{error}") from None
+    for name in ("tolerance", "max_drop"):
+        value = options[name]
+        if value is not None and not value >= 0:  # NaN too
+            raise click.UsageError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
+    _refuse_without_effect(options)
+    known = [each.name for each in INFERENCE]
+    for name in options["disable_pass"]:
+        if name not in known:
+            raise click.UsageError(f"--disable-pass: no pass {name!r}, expected one of {known}")
+
+
+def _refuse_without_effect(options: dict[str, Any]) -> None:
+    """Refuses options that would change nothing beside the others."""
+    int8, checked = options["precision"] == "int8", not options["no_verify"]
+    onnx = options["target"] not in ("openvino", "torch")
+    pointless = {
+        "labels": not int8 and "is for --precision int8",
+        "force": not int8 and "is for --precision int8",
+        "max_drop": not int8 and "is for --precision int8",
+        "tolerance": not checked and "has no effect with --no-verify",
+        "images": not checked and not int8 and "has no effect with --no-verify",
+        "opset": not onnx and f"has no effect with --target {options['target']}",
+    }
+    for name, reason in pointless.items():
+        if reason and options[name] is not None and options[name] is not False:
+            raise click.UsageError(f"--{name.replace('_', '-')} {reason}")

@@ -1,0 +1,156 @@
+"""From the words of a command line to a request: options, weights and document together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling.request import Request
+from auxnas.backends.images import find_images, judge, read_photograph
+from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
+from auxnas.backends.targets import AUTO, TARGETS
+from auxnas.backends.weights import Weights, read_weights
+from auxnas.compiler import CompilerError, ModelSpec, Size
+from auxnas.compiler.interface import Interface, parse_normalisation
+from auxnas.console import note
+from auxnas.genotype import Document, zoo
+from auxnas.genotype.errors import shown
+from auxnas.options import LARGEST
+
+STRIDE = 32
+"""Of the encoder's deepest output: a smaller image is less than one pixel of it."""
+OPSET = 18
+"""Version of the ONNX operators that the oldest supported runtimes know."""
+_SIZES = ("classes", "agg_size", "sep_repeats", "width")
+
+
+def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
+    """What ``nascompile`` is asked for.
+
+    Args:
+        genotype: a file, a published name or the text itself.
+        options: values by the names of the command's options.
+
+    Raises:
+        GenotypeError: for what is no genotype.
+        CompilerError: for files that cannot be read or do not fit.
+        click.UsageError: for options that do not go together.
+    """
+    document = zoo.find(genotype)
+    weights = options["weights"]
+    found = read_weights(weights, document.genotype) if weights else None
+    int8 = _int8(options)
+    spec = _spec(document, found, options)
+    output = options["output"]
+    if output is None:
+        output = _name(genotype, document) + _suffix(options["target"])
+    return Request(
+        genotype=document.genotype,
+        spec=spec,
+        weights=found,
+        interface=_interface(found, spec, options),
+        options=ExportOptions(
+            _size(document, found, options["input_size"]),
+            options["batch"],
+            options["precision"],
+            options["opset"] or OPSET,
+        ),
+        output=Path(output),
+        images=_images(options["images"]),
+        verify=not options["no_verify"],
+        tolerance=options["tolerance"],
+        seed=options["seed"],
+        disabled=options["disable_pass"],
+        target=options["target"],
+        int8=int8,
+    )
+
+
+def _suffix(target: str) -> str:
+    """What ends a default name; ``auto`` gives its own."""
+    return "" if target == AUTO else TARGETS[target].suffix
+
+
+def _name(source: str, document: Document) -> str:
+    """What to call the artefact: the document's name, else the file's."""
+    name = document.extra.get("name")
+    if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
+        return name
+    return "genotype" if source.lstrip().startswith(("[", "{")) else Path(source).stem
+
+
+def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any]) -> ModelSpec:
+    """Options over the weights' own word over the genotype document's over defaults."""
+    known = _model("genotype", document.extra)
+    own = _model(weights.source, weights.metadata) if weights else {}
+    other = [name for name in _SIZES if known and own and known[name] != own[name]]
+    if weights and other:
+        found = ", ".join(f"{name} {own[name]:g}" for name in other)
+        described = ", ".join(f"{name} {known[name]:g}" for name in other)
+        note(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
+    known |= own
+    known |= {key: options[key] for key in (*_SIZES, "encoder") if options[key] is not None}
+    return ModelSpec(**known | {"auxiliary": "none"})
+
+
+def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document, or a file's metadata, say of the network."""
+    model = source.get("model", {})
+    if not isinstance(model, dict):
+        raise CompilerError(f"{place}: model", shown(model), "an object")
+    try:
+        return ModelSpec.from_dict(model).to_dict() if model else {}
+    except CompilerError as error:
+        raise CompilerError(f"{place}: {error.place}", error.found, error.expected) from None
+
+
+def _size(document: Document, weights: Weights | None, wanted: Size | str | None) -> Size | None:
+    """What was asked for, else what the network was trained on; None for dynamic."""
+    if wanted is not None:
+        return wanted if isinstance(wanted, tuple) else None
+    for source in (weights.metadata if weights else {}, document.extra):
+        own = source.get("size")
+        if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
+            if max(own) > LARGEST:
+                place = weights.source if weights and source is weights.metadata else "genotype"
+                expected = f"sides of at most {LARGEST} pixels"
+                raise CompilerError(f"{place}: size", shown(own), expected)
+            return max(own[0], STRIDE), max(own[1], STRIDE)
+    return 512, 512
+
+
+def _interface(weights: Weights | None, spec: ModelSpec, options: Mapping[str, Any]) -> Interface:
+    """The options, with the weights' own normalisation, else the encoder's."""
+    own = weights.metadata.get("normalisation") if weights else None
+    place = weights.source if weights else ""
+    by = parse_normalisation(own, place) if own is not None else spec.find_encoder().normalisation
+    grown = options["resize_output"] == "input"
+    return Interface(options["head"], grown, options["input_format"], by.mean, by.deviation)
+
+
+def _images(folder: str | None) -> list[Any]:
+    """At most 8 photographs spread over a folder, one of which at least says something."""
+    if folder is None:
+        return []
+    found = find_images(folder, 8)
+    judge(found).at_least(1, folder, "to check on")
+    return [read_photograph(path) for path in found]
+
+
+def _int8(options: Mapping[str, Any]) -> Int8Options | None:
+    """What int8 is asked to be; None for another precision."""
+    if options["precision"] != "int8":
+        return None
+    if options["images"] is None:
+        raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
+    photographs = find_photographs(options["images"], options["labels"])
+    if photographs.judged is not None and photographs.judged.left_out:
+        note(f"note: {options['images']}: {photographs.judged}; those are left out")
+    tensorrt = options["target"].startswith("trt")
+    drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
+    return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

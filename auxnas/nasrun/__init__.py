@@ -1,0 +1,1 @@
+"""``nasrun``: uses artefacts."""

@@ -1,0 +1,283 @@
+"""``nasrun``: uses an artefact, without the framework that its weights were trained in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auxnas.console import DONE, FAILED, OneLineGroup, describe, note, print_json, say
+from auxnas.genotype.errors import inline
+from auxnas.options import SizeType
+
+if TYPE_CHECKING:
+    from auxnas.backends.artefacts.artefact import Artefact
+    from auxnas.backends.artefacts.predict import Classes
+    from auxnas.nasrun.files import Outcome
+
+Size = tuple[int, int]
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_threads = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Threads within an operation.  [default: the runtime's]",
+)
+_size = click.option(
+    "--input-size", type=SizeType(), help="HxW, where the artefact takes any.  [default: 512x512]"
+)
+
+
+@click.group(cls=OneLineGroup, context_settings={"show_default": True})
+def main() -> None:
+    """Use an artefact that nascompile made: ONNX, or one of another runtime by its suffix."""
+
+
+@main.command()
+@click.argument("artefact")
+@_json
+def explain(artefact: str, as_json: bool) -> None:
+    """Print the metadata of ARTEFACT: architecture, ends, weights, checks."""
+    from auxnas.backends.artefacts.artefact import open_artefact
+    from auxnas.nasrun.text import explanation
+
+    opened = open_artefact(artefact)
+    if as_json:
+        print_json(_explained(opened))
+        return
+    say("\n".join(explanation(opened)))
+    if not opened.ours:
+        note("note: this file is not from nascompile, so it has no metadata of ours to show")
+
+
+def _explained(artefact: Artefact) -> dict[str, Any]:
+    from auxnas.nasrun.text import listing
+
+    return {
+        "artefact": str(artefact.path),
+        "bytes": artefact.path.stat().st_size,
+        "ours": artefact.ours,
+        "producer": artefact.producer,
+        "opset": artefact.opset,
+        "inputs": [each.to_dict() for each in artefact.inputs],
+        "outputs": [each.to_dict() for each in artefact.outputs],
+        "parameters": artefact.parameters,
+        "nodes": len(artefact.operators),
+        "operators": artefact.counts,
+        "metadata": dict(artefact.metadata),
+        "listing": listing(artefact),
+    }
+
+
+@main.command()
+@click.argument("artefact")
+@click.option("--runs", type=click.IntRange(min=1), default=100, help="Timed runs.")
+@click.option("--warmup", type=click.IntRange(min=0), default=10, help="Warm-up runs, not timed.")
+@_threads
+@_size
+@_json
+def bench(
+    artefact: str,
+    runs: int,
+    warmup: int,
+    threads: int | None,
+    input_size: Size | None,
+    as_json: bool,
+) -> None:
+    """Time ARTEFACT on one random image, or on a batch where it is made for one.
+
+    ARTEFACT may be any ONNX model, not only ours, or a .xml, .pt2, .engine.
+
+    Every run is timed by itself after a warm-up. The paper's protocol is mean and standard
+    deviation over 100 runs or more; what hardly depends on a busy machine is the latency,
+    the lowest median of rounds of 5 runs, which has a spread.
+    """
+    from auxnas.backends.artefacts.artefact import open_artefact
+    from auxnas.backends.artefacts.bench import PAPER_RUNS, example, measure
+    from auxnas.backends.measuring.timing import of_runs
+    from auxnas.bars import bar
+
+    opened = open_artefact(artefact)
+    inputs = example(opened, input_size)
+    runner = opened.runner(threads)
+    with bar("timing", warmup + runs) as shown:
+        times = measure(runner, inputs, runs, warmup, shown.advance)
+    result = _measured(opened, inputs, threads, runner.devices)
+    result |= {"runs": runs, "warmup": warmup}
+    result |= times.to_dict()
+    if as_json:
+        print_json(result)
+    else:
+        _print_bench(result | {"latency": str(of_runs(times.seconds))})
+    if runs < PAPER_RUNS:
+        note(f"note: {runs} runs; the paper's protocol has {PAPER_RUNS} or more")
+
+
+def _measured(
+    artefact: Artefact, inputs: dict[str, Any], threads: int | None, devices: Iterable[str]
+) -> dict[str, Any]:
+    """What was measured, where and with what."""
+    from auxnas.backends.artefacts.bench import image_axis
+    from auxnas.backends.measuring.machine import environment
+
+    first = artefact.inputs[0]
+    shape, axis = inputs[first.name].shape, image_axis(artefact, first)
+    return {
+        "artefact": str(artefact.path),
+        "inputs": {name: list(value.shape) for name, value in inputs.items()},
+        "input_size": list(shape[axis : axis + 2]) if len(shape) == 4 else None,
+        **environment(artefact.kind, threads, devices),
+    }
+
+
+def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
+    from auxnas.backends.measuring.machine import threads_text
+
+    shapes = (f"{n} {'x'.join(map(str, shape))}" for n, shape in result["inputs"].items())
+    return {
+        "artefact": result["artefact"],
+        "input": ", ".join(shapes),
+        "machine": f"{result['cpu']}, {threads_text(result)}, {', '.join(result['devices'])}",
+        "versions": ", ".join(f"{name} {v}" for name, v in result["versions"].items()),
+    }
+
+
+def _print_bench(result: dict[str, Any]) -> None:
+    from auxnas.nasrun.text import rows
+
+    values = _environment_rows(result)
+    values["runs"] = f"{result['runs']} after {result['warmup']} for warm-up"
+    values["mean"] = (
+        f"{result['mean_ms']:.2f} ms, standard deviation {result['deviation_ms']:.2f} ms"
+    )
+    for name in ("median", "p95", "min"):
+        values[name] = f"{result[f'{name}_ms']:.2f} ms"
+    values["latency"] = result["latency"]
+    say("\n".join(rows(values)))
+
+
+@main.command()
+@click.argument("artefact")
+@click.option("--runs", type=click.IntRange(min=1), default=20, help="Timed runs, for the median.")
+@click.option("--warmup", type=click.IntRange(min=0), default=5, help="Warm-up runs, not timed.")
+@click.option("--top", type=click.IntRange(min=1), default=12, help="Rows shown of a long table.")
+@_threads
+@_size
+@_json
+def profile(
+    artefact: str,
+    runs: int,
+    warmup: int,
+    top: int,
+    threads: int | None,
+    input_size: Size | None,
+    as_json: bool,
+) -> None:
+    """Show where ARTEFACT's time goes, by the genotype's operations.
+
+    Blocks count from 1: block 3 is decoder.block2 in names of nodes.
+    """
+    from auxnas.backends.artefacts.artefact import open_artefact
+    from auxnas.backends.artefacts.bench import example
+    from auxnas.backends.artefacts.profile import profile as profiled
+    from auxnas.bars import bar
+    from auxnas.nasrun.text import profile_json, profile_lines, rows
+
+    opened = open_artefact(artefact)
+    inputs = example(opened, input_size)
+    with bar("profiling", warmup + runs) as shown:
+        found = profiled(opened, inputs, runs, warmup, threads, shown.advance)
+    result = _measured(opened, inputs, threads, found.devices)
+    if as_json:
+        print_json(result | profile_json(found))
+        return
+    total = f"{1e3 * found.total:.2f} ms, median of {found.runs}; profiling makes it slower"
+    say("\n".join(rows(_environment_rows(result) | {"run": total})))
+    say("\n".join(profile_lines(found, top)))
+
+
+@main.command()
+@click.argument("artefact")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--output", required=True, metavar="DIR", help="Folder to write to.")
+@click.option(
+    "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Opacity of the colours."
+)
+@_threads
+@_json
+def predict(
+    artefact: str,
+    images: tuple[str, ...],
+    output: str,
+    overlay_alpha: float,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Label photographs of any size; of a directory, all below it.
+
+    Writes for each a label map NAME_labels.png (a palette image whose indices are the
+    labels) and NAME_overlay.png, both of the photograph's size, and one legend.png. A
+    file that cannot be read is reported, the others are done, and the exit status is 1.
+    """
+    from auxnas.backends.artefacts.artefact import open_artefact
+    from auxnas.backends.artefacts.predict import Predictor
+    from auxnas.bars import bar
+    from auxnas.nasrun.files import predict_files, prepare
+    from auxnas.nasrun.naming import expand, targets
+    from auxnas.nasrun.pictures import write_legend
+
+    opened, folder = open_artefact(artefact), Path(output)
+    predictor = Predictor(opened, opened.runner(threads))
+    wanted = targets(expand(images, folder), folder)
+    prepare(folder)
+    legend = folder / "legend.png"
+    write_legend(predictor.classes.names, predictor.classes.palette, legend)
+    outcomes = []
+    with bar("predicting", len(wanted)) as shown:
+        for outcome in predict_files(predictor, wanted, overlay_alpha, shown.advance):
+            outcomes.append(outcome)
+            with shown.aside():
+                _say(outcome, predictor.classes, as_json)
+    if as_json:
+        print_json(_predicted(opened, legend, outcomes, predictor.classes))
+    return FAILED if any(outcome.error for outcome in outcomes) else DONE
+
+
+def _say(outcome: Outcome, classes: Classes, as_json: bool) -> None:
+    """A line for an image: what it shows, or on stderr what is wrong with it."""
+    if outcome.error is not None:
+        note(f"error: {describe(ValueError(outcome.error))}")
+    if outcome.error is not None or as_json:
+        return
+    largest = (f"{inline(classes.names[label])} {share:.0%}" for label, share in outcome.shares[:4])
+    say(f"{outcome.target.image} -> {outcome.target.labels}: {', '.join(largest)}")
+
+
+def _predicted(
+    artefact: Artefact, legend: Path, outcomes: list[Outcome], classes: Classes
+) -> dict[str, Any]:
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    return {
+        "artefact": str(artefact.path),
+        "classes": list(classes.names),
+        "legend": str(legend),
+        "images": [
+            {
+                "image": str(outcome.target.image),
+                "size": list(outcome.size or ()),
+                "labels": str(outcome.target.labels),
+                "overlay": str(outcome.target.overlay),
+                "shares": [
+                    {"label": label, "class": classes.names[label], "share": share}
+                    for label, share in outcome.shares
+                ],
+            }
+            for outcome in done
+        ],
+        "failed": [
+            {"image": str(outcome.target.image), "error": outcome.error} for outcome in failed
+        ],
+    }

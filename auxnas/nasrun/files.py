@@ -1,0 +1,90 @@
+"""Predicting on files: every image is read, labelled and written, or reported by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auxnas.backends.artefacts.predict import Predictor
+from auxnas.backends.images import DataError, read_photograph
+from auxnas.nasrun.naming import Target
+from auxnas.nasrun.pictures import overlaid, write_colours, write_labels
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image.
+
+    Attributes:
+        target: the image and where its pictures went.
+        size: (height, width); None where it failed.
+        shares: share of its pixels by label, the largest first.
+        error: why there is no label map; None where there is one.
+    """
+
+    target: Target
+    size: tuple[int, int] | None = None
+    shares: tuple[tuple[int, float], ...] = ()
+    error: str | None = None
+
+
+def predict_files(
+    predictor: Predictor,
+    targets: Sequence[Target],
+    alpha: float,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Iterator[Outcome]:
+    """Label maps and overlays of ``targets``, as many at once as the artefact takes.
+
+    Raises:
+        OSError: when a picture cannot be written.
+    """
+    for start in range(0, len(targets), predictor.batch):
+        some = targets[start : start + predictor.batch]
+        yield from _together(predictor, some, alpha)
+        advance(start + len(some))
+
+
+def _together(predictor: Predictor, targets: Sequence[Target], alpha: float) -> Iterator[Outcome]:
+    read: list[tuple[Target, Array]] = []
+    for target in targets:
+        try:
+            read.append((target, read_photograph(target.image)))
+        except DataError as error:
+            yield Outcome(target, error=str(error))
+    if not read:
+        return
+    try:
+        found = predictor.labels([image for _, image in read])
+    except ValueError as error:
+        yield from (Outcome(t, error=f"{t.image}: {error}") for t, _ in read)
+        return
+    for (target, image), labels in zip(read, found, strict=True):
+        yield _written(target, image, labels, predictor.classes.palette, alpha)
+
+
+def _written(target: Target, image: Array, labels: Array, palette: Array, alpha: float) -> Outcome:
+    write_labels(labels, palette, target.labels)
+    write_colours(overlaid(image, labels, palette, alpha), target.overlay)
+    return Outcome(target, (labels.shape[0], labels.shape[1]), _shares(labels))
+
+
+def _shares(labels: Array) -> tuple[tuple[int, float], ...]:
+    counts = np.bincount(labels.ravel())
+    order = np.argsort(-counts, kind="stable")
+    return tuple((int(i), float(counts[i] / labels.size)) for i in order if counts[i])
+
+
+def prepare(output: Path) -> None:
+    """Makes the directory for the pictures.
+
+    Raises:
+        OSError: when that is not possible.
+    """
+    output.mkdir(parents=True, exist_ok=True)

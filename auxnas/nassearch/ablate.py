@@ -1,0 +1,199 @@
+"""``nassearch ablate``: what each component of the paper's training is worth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from auxnas.backends.base import Step
+from auxnas.console import OneLineCommand, print_json, say
+from auxnas.nassearch import options
+from auxnas.search.errors import SearchError, SettingsError
+from auxnas.search.evaluation.two_stages import StageProgress
+from auxnas.search.examples.images import pixel_key
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.progress import Display, display_on_stderr
+from auxnas.search.reporting.plots import require_matplotlib
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.cache import cache_dir, params_digest
+from auxnas.search.storage.folders import ABLATION, refuse_other_kind
+from auxnas.search.storage.identity import settle, write_json
+from auxnas.search.storage.lock import run_lock
+from auxnas.search.studies.ablation import (
+    COMPONENTS,
+    Row,
+    Setup,
+    evaluate_all,
+    genotypes,
+    plot_components,
+    plot_kinds,
+    refuse_incomplete,
+    report,
+)
+from auxnas.search.trials.records import Stage
+from auxnas.terminal import Terminal
+
+OPTIONS = options.SETTINGS | {
+    "seed": "seed",
+}
+"""The settings that have an option of their own."""
+
+_PARTS = 1000
+
+
+@click.command(cls=OneLineCommand)
+@options.data
+@options.preset
+@options.classes
+@options.size
+@click.option(
+    "--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes drawn."
+)
+@click.option("--seed", type=int, help="Seed of the genotypes and of their training.")
+@click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
+@options.learner
+@options.sets
+@options.cache
+@options.as_json
+def ablate(
+    preset: str,
+    count: int,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Evaluate random genotypes with components on and off.
+
+    Polyak averaging, auxiliary cells and distillation in all combinations (paper,
+    Figure 3), and an auxiliary classifier in the cell's place (Figure 4): nine evaluations
+    a genotype, both stages each. Ctrl-C or a kill loses the evaluation under way; the same
+    command goes on, and a larger --count adds genotypes.
+    """
+    require_matplotlib()
+    options.require_data(out, named, sets)
+    layers = [PRESETS[options.known_preset(preset)]]
+    settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
+    try:
+        refuse_incomplete(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
+
+    def work() -> int:
+        found = _execute(place, count)
+        print_json(found) if as_json else _print(found)
+        return 0
+
+    return options.resumable(work, "what is evaluated is kept, the same command goes on")
+
+
+def _execute(place: Workplace, count: int) -> dict[str, Any]:
+    """Evaluates what is missing, and writes the figures and what they show."""
+    refuse_other_kind(place.folder, "an ablation")
+    _ = place.learner
+    place.refuse_thin()
+    if place.settings.encoder_weights is not None:
+        _ = place.encoder, place.teacher
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with run_lock(place.folder):
+        whole = place.evaluator
+        rest = {
+            "data": pixel_key(place.dataset),
+            "encoder": params_digest(place.encoder_params),
+            "teacher": place.teacher and params_digest(place.teacher.params),
+        }
+        settle(place.folder / ABLATION, place.settings, rest)
+        chosen = genotypes(place.space, count, place.settings.seed)
+        with Bars(place.display, count) as bars:
+            seed = place.settings.seed
+            rows = evaluate_all(whole, chosen, seed, place.folder, bars.started, bars.finished)
+        return _written(place.folder, report(rows))
+
+
+def _written(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
+    if not found["genotypes"]:
+        raise SearchError(str(folder), "every genotype failed in some setup", "one that did not")
+    files = {
+        "components": folder / "components.png",
+        "kinds": folder / "auxiliary.png",
+        "data": folder / "ablation.json",
+    }
+    plot_components(found, files["components"])
+    plot_kinds(found, files["kinds"])
+    found["files"] = {kind: str(path) for kind, path in files.items()}
+    write_json(files["data"], found)
+    return found
+
+
+class Bars:
+    """Shows each evaluation's progress, and a line when it has ended. Use it in ``with``."""
+
+    def __init__(self, display: Display, count: int) -> None:
+        self._display, self._count = display, count
+        self._bar = ExitStack()
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def _title(self, number: int, setup: str) -> str:
+        return f"genotype {number + 1}/{self._count}, {setup}"
+
+    def started(self, number: int, setup: Setup) -> StageProgress:
+        """Opens the evaluation's bar."""
+        title = self._title(number, setup.name)
+        advance: Callable[[int, str], None] = self._bar.enter_context(
+            self._display.task(title, 2 * _PARTS)
+        )
+
+        def progress(stage: int, step: Step, before: Stage | None = None) -> None:
+            done = (stage - 1) * _PARTS + _PARTS * step.step // step.steps
+            advance(done, f"stage {stage}, loss {step.loss:.3f}")
+
+        return progress
+
+    def finished(self, row: Row) -> None:
+        """Closes the bar and says how the evaluation ended."""
+        self._bar.close()
+        rewards = ", ".join(f"{stage['reward']:.3f}" for stage in row["stages"])
+        ending = f"failed ({row['failure']})" if row["failure"] else f"rewards {rewards}"
+        self._display.say(f"{self._title(row['number'], row['setup'])}: {ending}")
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    """Both figures' numbers as tables."""
+    console = Terminal(file=sys.stdout)
+    total = found["genotypes"]
+    table = Table(title=f"rewards of {total} genotypes", title_justify="left")
+    table.add_column("setup")
+    for title in ("stage", "median", "mean", "gain over baseline", f"gained, of {total}"):
+        table.add_column(title, justify="right")
+    for row in found["components"]:
+        gain = (f"{row['gain']:+.4f}", str(row["gained"]))
+        if row["setup"] == COMPONENTS[0].name:
+            gain = ("", "")
+        middle = (f"{row['median']:.4f}", f"{row['mean']:.4f}")
+        table.add_row(row["setup"], str(row["stage"]), *middle, *gain)
+    console.print_table(table)
+    kinds = Table(title="mIoU after stage 2, without Polyak and KD", title_justify="left")
+    for title in ("auxiliary", "median", "mean", f"best, of {total}"):
+        kinds.add_column(title, justify="left" if title == "auxiliary" else "right")
+    for row in found["kinds"]:
+        middle = (f"{row['median']:.4f}", f"{row['mean']:.4f}")
+        kinds.add_row(row["auxiliary"], *middle, str(row["best"]))
+    console.print_table(kinds)
+    if found["failed"]:
+        say(f"left out: {found['failed']} genotypes that failed in some setup")
+    for path in found["files"].values():
+        say(path)

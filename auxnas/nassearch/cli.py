@@ -1,0 +1,26 @@
+"""``nassearch``: finds architectures."""
+
+from __future__ import annotations
+
+import click
+
+from auxnas.console import OneLineGroup
+from auxnas.nassearch.ablate import ablate
+from auxnas.nassearch.correlate import correlate
+from auxnas.nassearch.evaluate import evaluate
+from auxnas.nassearch.look import export, status, top
+from auxnas.nassearch.pretrain import pretrain
+from auxnas.nassearch.report import report
+from auxnas.nassearch.run import resume, run
+from auxnas.nassearch.settings import settings
+from auxnas.nassearch.train import train
+
+
+@click.group(cls=OneLineGroup)
+def main() -> None:
+    """Find compact dense-prediction architectures for your images."""
+
+
+_SEARCH = (run, resume, status, top, report, export)
+for command in (*_SEARCH, pretrain, train, evaluate, correlate, ablate, settings):
+    main.add_command(command)

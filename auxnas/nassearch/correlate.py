@@ -1,0 +1,151 @@
+"""``nassearch correlate``: what a search's rewards are worth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from auxnas.console import OneLineCommand, print_json, say
+from auxnas.nassearch import options
+from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
+from auxnas.search.networks.searched import SIZES
+from auxnas.search.networks.sources import searched_in
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.reporting.plots import require_matplotlib
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.training import TrainingSettings
+from auxnas.search.storage.cache import cache_dir
+from auxnas.search.storage.folders import refuse_other_kind
+from auxnas.search.storage.identity import write_json
+from auxnas.search.storage.journal import Journal
+from auxnas.search.studies.correlation import choose, plot, report, train_all
+from auxnas.search.training.place import TrainingPlace
+from auxnas.search.trials.records import Trial
+from auxnas.terminal import Terminal
+
+OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option(
+    "--count", type=click.IntRange(3), default=30, show_default=True, help="Architectures to train."
+)
+@options.preset
+@as_searched
+@click.option("--epochs", type=int, help="Epochs of each training.")
+@click.option("--seed", type=int, help="Seed of all trainings.")
+@click.option("--out", type=options.PATH, help=OUT_HELP)
+@options.sets
+@options.cache
+@options.as_json
+def correlate(
+    folder: Path,
+    count: int,
+    preset: str,
+    as_searched: bool,
+    out: Path | None,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Train a sample of RUN's architectures for long, and compare with their rewards.
+
+    Spearman's rank correlation of the rewards after stage 1, stage 2 and full training
+    (paper, Figure 5), over the whole range of rewards: of an architecture that was stopped
+    there is none after stage 2. Ctrl-C or a kill loses no architecture that is finished, and of the
+    one under way what came after its last checkpoint; the same command goes on.
+    """
+    require_matplotlib()
+    with Journal(folder) as journal:
+        trials, meta = journal.trials(), journal.meta()
+    chosen = choose(trials, count)
+    rewarded_alike = ("task.ignore", resolve(meta["settings"]).ignored)
+    searched = searched_in(folder)
+    layers = layers_like(preset, folder, searched if as_searched else None)
+    sets = (rewarded_alike, *sets)
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    if as_searched:
+        check_as_searched(settings, searched)
+    out = out or folder / "correlate"
+    refuse_other_kind(out, "a correlation")
+    display = display_on_stderr()
+
+    def place_of(trial: Trial) -> TrainingPlace:
+        own = out / f"trial-{trial.number + 1:05}"
+        return TrainingPlace(settings, trial.genotype, own, cache_dir(cache), display, searched)
+
+    def work() -> int:
+        found = report(trials, train_all(chosen, place_of, display.say))
+        found["full_scored_on"] = place_of(chosen[0]).judges
+        found["ignored"] = list(settings.task.ignore or ())
+        found["model"] = {
+            "searched": {name: getattr(searched.spec, name) for name in SIZES}
+            if searched
+            else None,
+            "trained": {name: getattr(settings.model, name) for name in SIZES},
+        }
+        files = {"plot": out / "correlation.png", "data": out / "correlation.json"}
+        plot(found, files["plot"])
+        found["files"] = {kind: str(path) for kind, path in files.items()}
+        write_json(files["data"], found)
+        print_json(found) if as_json else _print(found)
+        return 0
+
+    return options.resumable(work, "what is trained is kept, the same command goes on")
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    """Architectures and correlations as tables."""
+    console = Terminal(file=sys.stdout)
+    rows = Table()
+    for title in ("trial", "stage 1", "stage 2", "full training", "mIoU"):
+        rows.add_column(title, justify="right")
+    for row in found["architectures"]:
+        numbers = (_number(row[name]) for name in ("stage1", "stage2", "full", "miou"))
+        rows.add_row(str(row["trial"]), *numbers)
+    console.print_table(rows)
+    table = Table()
+    table.add_column("rewards after")
+    for title in ("Spearman's rho", "architectures", "chance (p)"):
+        table.add_column(title, justify="right")
+    for known in found["correlations"]:
+        table.add_row(f"{_AFTER[known['first']]}, {_AFTER[known['second']]}", *_cells(known))
+    table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
+    console.print_table(table)
+    left_out = f"; not counted: {', '.join(found['ignored'])}" if found["ignored"] else ""
+    say(_models(found["model"]))
+    say(f"full training is scored on {found['full_scored_on']}{left_out}")
+    for path in found["files"].values():
+        say(path)
+
+
+def _models(found: Mapping[str, Any]) -> str:
+    """How architectures were built in the search and in full training."""
+    words = {
+        when: ", ".join(f"{name} {value:g}" for name, value in (model or {}).items())
+        for when, model in found.items()
+    }
+    return f"searched with {words['searched'] or 'unknown sizes'}; trained with {words['trained']}"
+
+
+_AFTER = {
+    "stage1": "stage 1",
+    "stage2": "stage 2",
+    "full": "full training",
+    "miou": "full training (mIoU)",
+}
+
+
+def _cells(known: Mapping[str, Any]) -> tuple[str, str, str]:
+    return _number(known["spearman"]), str(known["count"]), _number(known["chance"])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,120 @@
+"""``nassearch status``, ``nassearch top`` and ``nassearch export``: what a run has found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from auxnas.console import OneLineCommand, note, print_json, say
+from auxnas.nassearch import options
+from auxnas.search.errors import SearchError
+from auxnas.search.networks.sources import numbered
+from auxnas.search.reporting.report import print_trials
+from auxnas.search.reporting.status import row, status_lines
+from auxnas.search.reporting.status import status as status_of
+from auxnas.search.storage.export import export_trial
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.pareto import COSTS, front
+from auxnas.search.trials.records import PENDING, Trial, best_of
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@options.as_json
+def status(folder: Path, as_json: bool) -> None:
+    """Show the state of RUN, running or not."""
+    found = status_of(folder)
+    _note_salvaged(found["salvaged"])
+    if as_json:
+        print_json(found)
+        return
+    for line in status_lines(found):
+        say(line)
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option("--count", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--pareto", is_flag=True, help="Only the Pareto front of reward and cost.")
+@click.option(
+    "--against",
+    type=click.Choice(list(COSTS)),
+    help="Cost of the front.  [default: latency where it was measured, else madds]",
+)
+@options.as_json
+def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bool) -> None:
+    """List the best genotypes of RUN, running or not."""
+    with Journal(folder) as journal:
+        trials, salvaged = journal.trials(), journal.salvaged
+    _note_salvaged(salvaged)
+    if pareto or against:
+        against = against or _default_cost(trials)
+        _refuse_unknown(folder, trials, against)
+        shown, title = front(trials, COSTS[against]), f"Pareto front against {against}"
+    else:
+        shown, title = best_of(trials)[:count], "best"
+    if as_json:
+        print_json([row(trial) for trial in shown])
+    else:
+        print_trials(shown, title, trials)
+
+
+def _refuse_unknown(folder: Path, trials: list[Trial], against: str) -> None:
+    scored = best_of(trials)
+    if scored and all(COSTS[against](trial) is None for trial in scored):
+        found = f"no trial's {against} is known, it was not measured"
+        expected = " or ".join(f"--against {name}" for name in COSTS if name != against)
+        raise SearchError(str(folder), found, expected)
+
+
+def _default_cost(trials: list[Trial]) -> str:
+    return "latency" if any(trial.latency is not None for trial in trials) else "madds"
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option("--trial", type=click.IntRange(1), metavar="N", help="Trial N, as top numbers it.")
+@click.option("--best", type=click.IntRange(1), metavar="K", help="The best K.  [default: 1]")
+@click.option(
+    "--output",
+    type=options.PathType(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Folder to write to.",
+)
+@options.as_json
+def export(folder: Path, trial: int | None, best: int | None, output: Path, as_json: bool) -> None:
+    """Write genotypes of RUN with their weights, ready for nascompile.
+
+    Weights are there for the best trials only, as many as the setting keep says.
+    """
+    if trial is not None and best is not None:
+        raise click.UsageError("--trial and --best: expected one of them")
+    with Journal(folder) as journal:
+        meta, trials, salvaged = journal.meta(), journal.trials(), journal.salvaged
+    _note_salvaged(salvaged)
+    chosen = _numbered(folder, trials, trial) if trial else best_of(trials)[: best or 1]
+    if not chosen:
+        raise SearchError(str(folder), "no trial has a reward", "one at least")
+    output.mkdir(parents=True, exist_ok=True)
+    done = [export_trial(folder, meta, each, output) for each in chosen]
+    if as_json:
+        print_json(done)
+        return
+    for found in done:
+        if found["weights"] is None:
+            note(f"trial {found['trial']}: its weights were not kept, see the setting keep")
+        say(found["command"])
+
+
+def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:
+    trial = numbered(folder, trials, str(number))
+    if trial.state == PENDING:
+        raise SearchError(f"{folder}:{number}", "a trial that has not ended", "one that has")
+    return [trial]
+
+
+def _note_salvaged(remark: str) -> None:
+    if remark:
+        note(f"warning: {remark}")

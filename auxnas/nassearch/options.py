@@ -1,0 +1,167 @@
+"""What subcommands share: kinds of options, and what they do around their work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from json import JSONDecodeError
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from auxnas.console import INTERRUPTED, note
+from auxnas.genotype.texts import parse_json
+from auxnas.options import SizeType
+from auxnas.search.errors import SettingsError
+from auxnas.search.settings.presets import DEFAULT, PRESETS
+from auxnas.search.settings.resolving import dotted, nested, resolve
+from auxnas.search.settings.search import Section
+from auxnas.search.storage.folders import kinds
+
+S = TypeVar("S", bound=Section)
+
+
+class AssignmentType(click.ParamType[tuple[str, Any]]):
+    """``NAME=VALUE``, the value as JSON or as text."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        """(name, value)."""
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r}: expected NAME=VALUE, for example stage1.epochs=3", param, ctx)
+        try:
+            return name, parse_json(text)
+        except JSONDecodeError:
+            return name, text
+        except ValueError as error:
+            return self.fail(f"{name}: {error}".partition(";")[0], param, ctx)
+
+
+class PathType(click.Path):
+    """A path; the empty one, which would stand for the current folder, is refused."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("'': expected a path (. is the current folder)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = PathType(path_type=Path)
+
+DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
+PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
+
+SETTINGS = {
+    "data": "data.source",
+    "classes": "data.classes",
+    "size": "data.size",
+    "learner": "learner",
+    "encoder_weights": "encoder_weights",
+}
+"""The settings that the options below stand for."""
+
+data = click.option("--data", metavar="SPEC", help=DATA_HELP)
+classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+size = click.option("--size", type=SizeType(), help="Image height and width.")
+learner = click.option(
+    "--learner", metavar="NAME", help="torch, or null (does not train; for tests)."
+)
+encoder_weights = click.option(
+    "--encoder-weights",
+    metavar="FILE",
+    help="Encoder weights to start from; nothing is pre-trained.",
+)
+
+run_folder = click.argument("folder", metavar="RUN", type=PATH)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+preset = click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
+sets = click.option(
+    "--set",
+    "sets",
+    type=AssignmentType(),
+    multiple=True,
+    help="Any setting that nassearch settings lists; lists as JSON.",
+)
+cache = click.option(
+    "--cache",
+    metavar="DIR",
+    type=PATH,
+    help="Folder that runs share.  [default: $AUXNAS_CACHE, else ~/.cache/auxnas]",
+)
+
+
+def known_preset(name: str) -> str:
+    """``name`` itself, when there is such a preset."""
+    if name not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--preset")
+    return name
+
+
+def require_data(
+    out: Path,
+    named: Mapping[str, Any],
+    sets: Iterable[tuple[str, Any]],
+    *layers: Mapping[str, Any],
+) -> None:
+    """Finds a command that says neither which data nor a preset, and begins something new.
+
+    It would work on rendered scenes, for hours. One that names a preset alone is told so.
+
+    Args:
+        out: where to; what was begun there goes on.
+        named: values of options.
+        sets: of ``--set``.
+        layers: what else was said.
+
+    Raises:
+        UsageError: saying what to give.
+    """
+    said = [*layers, nested(dict(sets))]
+    if any(name == "data.source" for each in said for name, _ in dotted(each)):
+        return
+    if named.get("data") is not None or kinds(out):
+        return
+    if click.get_current_context().get_parameter_source("preset") is ParameterSource.DEFAULT:
+        found = "--data: not given, which would take rendered scenes; expected "
+        raise click.UsageError(
+            f"{found}--data list:DIR or voc:DEVKIT, or to try it out --data synthetic or "
+            "--preset demo"
+        )
+    note("data: rendered scenes, since there is no --data")
+
+
+def settings_of(
+    kind: type[S],
+    layers: Iterable[Mapping[str, Any]],
+    table: Mapping[str, str],
+    named: Mapping[str, Any],
+    sets: Iterable[tuple[str, Any]],
+) -> S:
+    """What a command line says, over ``layers``.
+
+    Args:
+        kind: of the settings.
+        layers: what it is said over, the later over the earlier.
+        table: the setting of each option that stands for one.
+        named: values of those options; None for one that was not given.
+        sets: of ``--set``.
+    """
+    given = {table[name]: value for name, value in named.items() if value is not None}
+    try:
+        return resolve(*layers, nested(given), nested(dict(sets)), kind=kind)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def resumable(work: Callable[[], int], remark: str) -> int:
+    """The exit status of ``work``; after Ctrl-C ``remark`` says what becomes of it."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        note(f"interrupted: {remark}")
+        return INTERRUPTED

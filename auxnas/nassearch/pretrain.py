@@ -1,0 +1,81 @@
+"""``nassearch pretrain``: the encoder that searches and trainings start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auxnas.console import OneLineCommand, print_json, say
+from auxnas.nassearch import options
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.networks.pretrain import pretrained_encoder
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.cache import cache_dir
+
+OPTIONS = options.SETTINGS | {
+    "epochs": "pretrain.epochs",
+    "seed": "pretrain.seed",
+}
+"""The settings that have an option of their own."""
+
+
+@click.command(cls=OneLineCommand)
+@options.data
+@options.preset
+@options.classes
+@options.size
+@click.option("--epochs", type=int, help="Passes over the meta-train images.")
+@click.option("--seed", type=int, help="Seed of the first weights and of the images' order.")
+@click.option("--out", type=options.PATH, required=True, help="File of weights to write.")
+@options.learner
+@options.sets
+@options.cache
+@options.as_json
+def pretrain(
+    preset: str,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Train an encoder under a Light-Weight RefineNet decoder, as a search does first.
+
+    Other commands take the file as --encoder-weights, and --teacher of train too. A search
+    with the same settings finds the result in the cache. Ctrl-C or a kill loses about a
+    minute; the same command goes on.
+    """
+    options.require_data(out, named, sets)
+    layers = [PRESETS[options.known_preset(preset)]]
+    settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
+    if settings.encoder_weights is not None:
+        raise click.UsageError("encoder_weights: pretrain begins anew, expected none")
+    place = Workplace(settings, out.parent, cache_dir(cache), display_on_stderr())
+
+    def work() -> int:
+        place.refuse_thin()
+        job = place.pretraining
+        encoder = pretrained_encoder(job, out, place.cache, place.display)
+        score = job.score(encoder.params)
+        found = {
+            "weights": str(out),
+            "images": {"train": len(job.train), "val": len(job.val)},
+            "reward": score.reward,
+            **score.metrics,
+        }
+        print_json(found) if as_json else _print(found)
+        return 0
+
+    return options.resumable(work, "the same command goes on from about a minute ago")
+
+
+def _print(found: dict[str, Any]) -> None:
+    say(
+        f"mIoU {found['miou']:.4f}, fwIoU {found['fwiou']:.4f}, accuracy {found['accuracy']:.4f} "
+        f"on {found['images']['val']} images of meta-val, with its own decoder"
+    )
+    say(found["weights"])

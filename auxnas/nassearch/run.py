@@ -1,0 +1,180 @@
+"""``nassearch run`` and ``nassearch resume``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auxnas.console import OneLineCommand, note, print_json, say
+from auxnas.nassearch import options
+from auxnas.search.errors import JournalError, SettingsError
+from auxnas.search.loop.phases import Recorded
+from auxnas.search.loop.run import execute
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.progress import display_on_stderr
+from auxnas.search.reporting.report import print_best, write_best
+from auxnas.search.reporting.status import row
+from auxnas.search.settings.durations import duration
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.search import Settings
+from auxnas.search.settings.toml_file import read_settings
+from auxnas.search.storage.cache import cache_dir
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import PENDING, Trial, best_of
+
+OPTIONS = options.SETTINGS | {
+    "trials": "trials",
+    "budget": "budget",
+    "trial_timeout": "trial_timeout",
+    "workers": "workers",
+    "seed": "seed",
+    "teacher": "teacher",
+    "searcher": "search.searcher",
+    "batch": "search.batch",
+    "tensorboard": "tensorboard",
+    "max_params": "limits.params",
+    "max_madds": "limits.madds",
+    "max_latency_ms": "limits.latency_ms",
+}
+"""The settings that have an option of their own."""
+
+GOES_ON = "what is finished is kept, the same command or nassearch resume goes on from there"
+
+_trials = click.option("--trials", type=int, help="Number of genotypes to try.")
+_budget = click.option(
+    "--budget", metavar="TIME", help="Time after which no trial is begun: 4h, 30m, 1h30m."
+)
+_workers = click.option("--workers", type=int, help="Trials at a time, each in its own process.")
+_timeout = click.option(
+    "--trial-timeout", metavar="TIME", help="Longest time of a trial; one that takes longer fails."
+)
+
+
+@click.command(cls=OneLineCommand)
+@options.data
+@options.preset
+@click.option("--config", type=options.PATH, help="Settings in TOML, over those of the preset.")
+@options.classes
+@options.size
+@_trials
+@_budget
+@_timeout
+@_workers
+@click.option("--seed", type=int, help="Seed that everything random derives from.")
+@click.option("--out", type=options.PATH, required=True, help="The run's folder.")
+@options.encoder_weights
+@click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
+@options.learner
+@click.option("--searcher", metavar="NAME", help="ppo, reinforce, random or evolution.")
+@click.option("--batch", type=int, help="Genotypes proposed at a time.")
+@click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
+@click.option("--max-madds", type=float, metavar="N", help="Reject by multiply-adds, untrained.")
+@click.option(
+    "--max-latency-ms", type=float, metavar="MS", help="Reject by measured latency, untrained."
+)
+@click.option("--tensorboard", is_flag=True, default=None, help="Log to OUT/tensorboard too.")
+@options.sets
+@options.cache
+@options.as_json
+def run(
+    preset: str,
+    config: Path | None,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Search, or go on with the search in --out.
+
+    Pre-trains an encoder on the data (kept for the next run), tries genotypes in two
+    stages, and leaves the best one in --out. Ctrl-C ends it without losing what is
+    finished; the same command goes on.
+
+    Settings come from --preset, then --config, then options, then --set.
+    """
+    given = _layer(config)
+    options.require_data(out, named, sets, *given)
+    layers = [PRESETS[options.known_preset(preset)], *given]
+    settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
+    return _search(settings, out, cache, as_json)
+
+
+def _layer(config: Path | None) -> list[dict[str, Any]]:
+    """The settings in a file, if there is one."""
+    try:
+        return [read_settings(config)] if config else []
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@_trials
+@_budget
+@_timeout
+@_workers
+@options.data
+@options.cache
+@options.as_json
+def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int:
+    """Go on with the search in RUN, with its own settings.
+
+    --trials or --budget let it go on for longer than it was to; --data names the same
+    images in another place.
+    """
+    with Journal(folder) as journal:
+        stored = journal.meta().get("settings")
+    if stored is None:
+        raise JournalError(str(folder), "ended before it had settings", "nassearch run")
+    settings = options.settings_of(Settings, [stored], OPTIONS, named, ())
+    return _search(settings, folder, cache, as_json)
+
+
+def _anchored(settings: Settings) -> Settings:
+    """The same, with paths that hold wherever the run is continued from."""
+    kind, colon, path = settings.data.source.partition(":")
+    if kind != "synthetic":
+        data = settings.data.model_copy(update={"source": kind + colon + _absolute(path)})
+        settings = settings.model_copy(update={"data": data})
+    given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
+    where = {name: _absolute(path) for name, path in given.items() if path is not None}
+    return settings.model_copy(update=where)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
+    """Runs to the end and says what came out; 1 when nothing did."""
+    display = Recorded(display_on_stderr(), out)
+    place = Workplace(_anchored(settings), out, cache_dir(cache), display)
+    return options.resumable(partial(_report, place, as_json), GOES_ON)
+
+
+def _report(place: Workplace, as_json: bool) -> int:
+    trials = execute(place)
+    files = write_best(place, trials)
+    if as_json:
+        best = [row(trial) for trial in best_of(trials)]
+        print_json({"run": str(place.folder), "trials": len(trials), "best": best, "files": files})
+    else:
+        print_best(trials)
+        for path in files.values():
+            say(path)
+    if not files:
+        note(f"error: {_nothing(place, trials)}")
+    return 0 if files else 1
+
+
+def _nothing(place: Workplace, trials: list[Trial]) -> str:
+    """Why there is no best trial, and what to do."""
+    if any(trial.state != PENDING for trial in trials) or place.settings.budget is None:
+        return "no trial has a reward, see nassearch status"
+    spent = f"the budget of {duration(place.settings.budget)} was over before the first trial"
+    more = duration(2 * place.settings.budget)
+    return f"{spent}; to go on: nassearch resume {place.folder} --budget {more}"

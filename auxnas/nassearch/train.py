@@ -1,0 +1,144 @@
+"""``nassearch train``: one network, for long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auxnas.console import OneLineCommand, print_json, say
+from auxnas.nassearch import options
+from auxnas.search.networks.searched import Searched
+from auxnas.search.networks.sources import find_source, layer_of, searched_in
+from auxnas.search.progress import clock, display_on_stderr
+from auxnas.search.settings.training import TrainingSettings, preset_layers
+from auxnas.search.storage.cache import cache_dir
+from auxnas.search.training.place import TrainingPlace
+from auxnas.search.training.place import train as execute
+
+OPTIONS = options.SETTINGS | {
+    "epochs": "train.epochs",
+    "seed": "seed",
+    "teacher": "train.teacher",
+}
+"""The settings that have an option of their own."""
+
+GENOTYPE_HELP = (
+    "A file, arch0 to arch2, the list itself, RUN:TRIAL or RUN:best of a search, or lwrf: "
+    "the Light-Weight RefineNet decoder, the rival."
+)
+RUN_HELP = "Data, encoder and its width as in this search.  [default: the genotype's RUN]"
+
+as_searched = click.option(
+    "--as-searched", is_flag=True, help="Keep the encoder's width, agg_size and sep_repeats."
+)
+
+
+@click.command(cls=OneLineCommand)
+@click.option("--genotype", required=True, help=GENOTYPE_HELP)
+@options.data
+@click.option("--run", "run_", metavar="RUN", type=options.PATH, help=RUN_HELP)
+@options.preset
+@options.classes
+@options.size
+@as_searched
+@click.option("--epochs", type=int, help="Passes over the training images.")
+@click.option(
+    "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
+)
+@click.option("--out", type=options.PATH, required=True, help="The training's folder.")
+@options.encoder_weights
+@click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
+@options.learner
+@options.sets
+@options.cache
+@options.as_json
+def train(
+    genotype: str,
+    run_: Path | None,
+    preset: str,
+    as_searched: bool,
+    out: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
+    """Train an architecture for long, or go on with the training in --out.
+
+    Trains on the whole training part of the data and scores on their validation part.
+    An architecture out of a search is trained at the paper's size for training, which is larger
+    than the one it was searched at, unless --as-searched is given.
+    Ctrl-C or a kill loses what came after the last checkpoint; the same command goes on
+    from there to the same network.
+    """
+    source = find_source(genotype)
+    if not (run_ or source.run):
+        options.require_data(out, named, sets)
+    run = run_ or source.run
+    found_in = source.run or run
+    searched = source.searched or (searched_in(found_in) if found_in else None)
+    layers = layers_like(preset, run, searched if as_searched else None)
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    if as_searched:
+        check_as_searched(settings, searched if source.genotype else None)
+    where = (out, cache_dir(cache), display_on_stderr())
+    place = TrainingPlace(settings, source.genotype, *where, searched)
+
+    def work() -> int:
+        result = execute(place)
+        print_json(result) if as_json else _print(result)
+        return 0
+
+    return options.resumable(work, "the same command goes on from the last checkpoint")
+
+
+def layers_like(preset: str, run: Path | None, searched: Searched | None) -> list[dict[str, Any]]:
+    """Layers of training settings: of the preset, of a run, and of a model as it was searched.
+
+    Args:
+        preset: the preset's name.
+        run: the run's folder, if it is like one.
+        searched: whose model to keep, if anyone's.
+    """
+    layers = [*preset_layers(options.known_preset(preset)), *([layer_of(run)] if run else [])]
+    return [*layers, searched.layer] if searched else layers
+
+
+def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> None:
+    """Finds --as-searched without a search, or with settings that say something else.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if searched is None:
+        found = "--as-searched: nothing is known of a search"
+        raise click.UsageError(f"{found}, expected --genotype RUN:TRIAL, its file, or --run RUN")
+    for name, value in searched.layer["model"].items():
+        if getattr(settings.model, name) != value:
+            found = f"--as-searched: model.{name} was {value} in {searched.place}"
+            raise click.UsageError(f"{found}, expected no other")
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    """The result for people, and what to do with it."""
+    scores = ", ".join(f"{name} {result[key]:.4f}" for name, key in _SCORES)
+    height, width = result["size"]
+    say(f"{scores} on {result['images']['val']} images, {clock(result['seconds'])}")
+    say(
+        f"{result['parameters'] / 1e6:.3f} M parameters, "
+        f"{result['multiply_adds'] / 1e6:.1f} M multiply-adds at {height}x{width}"
+    )
+    files = result["files"]
+    for path in files.values():
+        say(path)
+    if "genotype" in files:
+        artefact = Path(files["weights"]).with_suffix(".onnx")
+        say(
+            f"next: nascompile {files['genotype']} --weights {files['weights']} --output {artefact}"
+        )
+
+
+_SCORES = (("mIoU", "miou"), ("fwIoU", "fwiou"), ("accuracy", "accuracy"))

@@ -1,0 +1,1 @@
+"""``nasspace``: counts, samples, dedupes and shows."""

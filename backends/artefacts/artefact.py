@@ -1,0 +1,182 @@
+"""An artefact on disk: what its file says of itself, and opening it with its runtime."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.artefacts.memory import refuse_larger
+from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.registry import backend
+from auxnas.backends.targets import runner_of
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError
+from auxnas.compiler.interface import Interface, parse_normalisation
+from auxnas.genotype import Genotype, GenotypeError, parse
+
+_NEEDED = ("input_format", "head", "normalisation")
+"""What must be known to feed photographs and to read what comes out."""
+
+_MOST_BYTES = 2**31
+"""Of a message of protobuf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A node of the file's graph: its name, operator and the tensors that it writes."""
+
+    name: str
+    op: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A compiled network and what it says of itself.
+
+    Attributes:
+        path: the file.
+        metadata: decoded values by key; empty for a file that is not ours.
+        inputs: what goes in.
+        outputs: what comes out.
+        kind: name of the runner that opens it.
+        operators: the nodes in order; those of an ONNX graph.
+        parameters: weights that are real numbers; None where the file's form hides them.
+        opset: version of the ONNX operators; None for another form.
+        producer: which program wrote the file.
+        opened: the runner, where it was needed to read the file.
+        model: the ONNX model; None for another form.
+    """
+
+    path: Path
+    metadata: Mapping[str, Any] = field(repr=False)
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    kind: str
+    operators: tuple[Operator, ...] = field(default=(), repr=False)
+    parameters: int | None = None
+    opset: int | None = None
+    producer: str = "unknown"
+    opened: Any = field(default=None, repr=False)
+    model: Any = field(default=None, repr=False)
+
+    @property
+    def ours(self) -> bool:
+        """Whether nascompile wrote it."""
+        return str(self.metadata.get("tool", "")).startswith("auxnas")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many nodes there are of every operator, the most frequent first."""
+        return dict(Counter(each.op for each in self.operators).most_common())
+
+    def genotype(self) -> Genotype | None:
+        """The architecture; None where the file does not say.
+
+        Raises:
+            CompilerError: when what it says is no genotype.
+        """
+        document = self.metadata.get("genotype")
+        if document is None:
+            return None
+        text = document if isinstance(document, str) else json.dumps(document)
+        try:
+            return parse(text).genotype
+        except GenotypeError as error:
+            raise CompilerError(f"{self.path}: genotype", str(error)) from None
+
+    def interface(self) -> Interface:
+        """What goes in and comes out.
+
+        Raises:
+            CompilerError: naming what the file does not say, or says wrongly.
+        """
+        missing = [key for key in _NEEDED if key not in self.metadata]
+        if missing:
+            found = f"no metadata {', '.join(missing)}"
+            raise CompilerError(str(self.path), found, "an artefact that nascompile wrote")
+        data = self.metadata
+        by = parse_normalisation(data["normalisation"], str(self.path))
+        resize = bool(data.get("resize_output"))
+        try:
+            return Interface(data["head"], resize, data["input_format"], by.mean, by.deviation)
+        except CompilerError as error:
+            place = f"{self.path}: {error.place}"
+            raise CompilerError(place, error.found, error.expected) from None
+
+    def refuse_larger(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuses to run what takes more memory than a network may, before it is tried.
+
+        Args:
+            inputs: shapes of the inputs; without, open sides take nothing.
+
+        Raises:
+            CompilerError: saying how much it takes.
+        """
+        if self.model is None:
+            return
+        from auxnas.backends.artefacts.onnx_memory import needed
+
+        place = str(self.path)
+        refuse_larger(place, needed(self.model, inputs, place), "values")
+
+    def runner(self, threads: int | None = None, **settings: Any) -> Any:
+        """Opens it with its runtime.
+
+        Args:
+            threads: within an operation; None leaves it to the runtime.
+            settings: more for the runner.
+
+        Returns:
+            A ``Runner`` that tells the ``devices`` it computes on.
+
+        Raises:
+            BackendUnavailable: when the runtime is not installed.
+            ValueError: when it refuses the file, or it takes too much memory.
+        """
+        if self.opened is not None and threads is None:
+            return self.opened
+        self.refuse_larger({})
+        return backend("runner", self.kind)(self.path, threads, **settings)
+
+
+def open_artefact(path: str | Path) -> Artefact:
+    """Reads what an artefact says of itself; its suffix tells the kind, ONNX by default.
+
+    An ONNX file is read without its runtime, the others by theirs.
+
+    Raises:
+        BackendUnavailable: when a runtime is needed that is not installed.
+        ValueError: when it is damaged, or not what its suffix says.
+        OSError: when it cannot be read.
+    """
+    path = Path(path)
+    kind = runner_of(path.name)
+    if kind in ("ort", "trt-bundle"):
+        from auxnas.backends.artefacts.onnx_file import read_onnx
+        from auxnas.backends.tensorrt.bundle import read_bundle
+
+        content = _content(path) if kind == "ort" else read_bundle(path)[0]
+        return read_onnx(path, content, kind)
+    opener = backend("runner", kind)
+    with path.open("rb"):
+        runner = opener(path)
+    metadata = decoded(runner.metadata)
+    return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a model, which a message of protobuf holds.
+
+    Raises:
+        CompilerError: when it is none, or larger.
+    """
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise CompilerError(str(path), "a device or pipe", "a file")
+    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+        raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
+    return path.read_bytes()

@@ -1,0 +1,138 @@
+"""How long an artefact takes: warm-up, then many runs, each timed by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import mean, median, stdev
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from auxnas.backends.artefacts.artefact import Artefact
+from auxnas.backends.artefacts.memory import bytes_of, refuse_larger
+from auxnas.backends.base import Runner
+from auxnas.backends.measuring.timing import of_runs
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError, Size
+
+Array = np.ndarray[Any, Any]
+
+PAPER_RUNS = 100
+"""The paper's protocol (section 4): mean and standard deviation over 100 runs."""
+DEFAULT_SIZE: Size = (512, 512)
+"""For artefacts that take any."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of the single runs, in order."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def p95(self) -> float:
+        """What 95 of 100 runs do not exceed, interpolated."""
+        return float(np.percentile(self.seconds, 95))
+
+    def to_dict(self) -> dict[str, float | None]:
+        """The statistics in milliseconds; the deviation is the sample's (n - 1).
+
+        ``latency_ms`` is what our other commands call latency, with its spread as a share.
+        """
+        values = {
+            "mean": mean(self.seconds),
+            "deviation": stdev(self.seconds) if len(self.seconds) > 1 else 0.0,
+            "median": median(self.seconds),
+            "p95": self.p95,
+            "min": min(self.seconds),
+        }
+        latency = of_runs(self.seconds)
+        found = {f"{name}_ms": 1e3 * value for name, value in values.items()}
+        return found | {"latency_ms": 1e3 * latency, "latency_spread": latency.spread}
+
+
+def measure(
+    runner: Runner,
+    inputs: Mapping[str, Array],
+    runs: int,
+    warmup: int,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Times:
+    """Times ``runs`` runs after ``warmup`` that do not count.
+
+    ``advance`` is called between runs with how many are done; its time is not counted.
+    """
+    seconds = []
+    for index in range(warmup + runs):
+        start = perf_counter()
+        runner(inputs)
+        seconds.append(perf_counter() - start)
+        advance(index + 1)
+    return Times(tuple(seconds[warmup:]))
+
+
+def example(artefact: Artefact, size: Size | None = None, seed: int = 0) -> dict[str, Array]:
+    """Random inputs: normal numbers or bytes, one image where any number goes.
+
+    Args:
+        artefact: what to feed.
+        size: (height, width), where the artefact leaves it open; None for ``DEFAULT_SIZE``.
+        seed: of the numbers.
+
+    Raises:
+        CompilerError: when ``size`` is not the artefact's, an input is no image whose open
+            axes could be filled, or it would take too much memory.
+    """
+    rng = np.random.default_rng(seed)
+    shapes = {each.name: concrete(artefact, each, size) for each in artefact.inputs}
+    for name, shape in shapes.items():
+        refuse_larger(f"{artefact.path}: {name}", bytes_of(shape, 8), f"{_sides(shape)} numbers")
+    artefact.refuse_larger(shapes)
+    return {each.name: _noise(each, shapes[each.name], rng) for each in artefact.inputs}
+
+
+def _sides(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def concrete(artefact: Artefact, tensor: Tensor, size: Size | None) -> tuple[int, ...]:
+    """The shape of an input with its open axes filled.
+
+    Raises:
+        CompilerError: as for ``example``.
+    """
+    place, found = f"{artefact.path}: {tensor.name}", tensor.shape
+    if len(found) != 4:
+        if any(isinstance(axis, str) for axis in found):
+            raise CompilerError(place, f"open axes in {tensor}", "images (4 axes)")
+        return tuple(int(axis) for axis in found)
+    first = image_axis(artefact, tensor)
+    wanted = list(found)
+    for axis, side in zip((first, first + 1), size or DEFAULT_SIZE, strict=True):
+        if isinstance(wanted[axis], str):
+            wanted[axis] = side
+        elif size is not None and wanted[axis] != side:
+            raise CompilerError(
+                place, f"made for {found[first]}x{found[first + 1]} only", "no other --input-size"
+            )
+    return tuple(1 if isinstance(axis, str) else axis for axis in wanted)
+
+
+def image_axis(artefact: Artefact, tensor: Tensor) -> int:
+    """The axis of the height: 1 where channels are last, else 2."""
+    if "input_format" in artefact.metadata:
+        return 1 if artefact.metadata["input_format"] == "nhwc-uint8" else 2
+    return 1 if tensor.shape[3] in (1, 3, 4) and tensor.shape[1] not in (1, 3, 4) else 2
+
+
+def _noise(tensor: Tensor, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind == "f":
+        return rng.normal(size=shape).astype(dtype)
+    if dtype.kind not in "iub":
+        raise CompilerError(
+            str(tensor), "random values cannot be made for it", "an input of numbers"
+        )
+    return rng.integers(0, 2 if dtype.kind == "b" else 127, shape).astype(dtype)

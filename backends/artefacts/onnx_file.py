@@ -1,0 +1,121 @@
+"""What an ONNX file says of itself, read without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from auxnas.backends.artefacts.artefact import Artefact, Operator
+from auxnas.backends.artefacts.memory import refuse_impossible
+from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError
+
+_REAL = {"float16", "float32", "float64", "bfloat16"}
+_BESIDE = {"Resize", "QuantizeLinear", "DequantizeLinear"}
+"""Operators of which all inputs but the first are sizes, scales or zero points."""
+
+
+def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
+    """The artefact of a serialised model.
+
+    Args:
+        path: the file it is from.
+        content: the model.
+        kind: name of the runner that opens ``path``.
+
+    Raises:
+        CompilerError: when it is no ONNX model, or a damaged one.
+    """
+    try:
+        model = onnx.load_model_from_string(content)
+        if not model.graph.node or not model.graph.output:
+            raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
+        _refuse_larger_than_file(path, model, len(content))
+        return _artefact(path, model, kind)
+    except (DecodeError, UnicodeDecodeError):
+        found = "no ONNX model, or a damaged or truncated one"
+        raise CompilerError(str(path), found, "an .onnx file that nascompile wrote") from None
+
+
+def _artefact(path: Path, model: onnx.ModelProto, kind: str) -> Artefact:
+    weights = {each.name for each in model.graph.initializer}
+    texts = {_text(each.key): _text(each.value) for each in model.metadata_props}
+    return Artefact(
+        path,
+        decoded(texts),
+        tuple(_tensor(path, each) for each in model.graph.input if each.name not in weights),
+        tuple(_tensor(path, each) for each in model.graph.output),
+        kind,
+        operators(model.graph.node),
+        _parameters(model),
+        max(
+            (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")),
+            default=0,
+        ),
+        f"{_text(model.producer_name)} {_text(model.producer_version)}".strip() or "unknown",
+        model=model,
+    )
+
+
+def _refuse_larger_than_file(path: Path, model: onnx.ModelProto, most: int) -> None:
+    """Refuses arrays that cannot be in a file of ``most`` bytes; none is of less than 4 bits.
+
+    Raises:
+        CompilerError: naming the first.
+    """
+    for each in model.graph.initializer:
+        refuse_impossible(f"{path}: {each.name}", each.dims)
+        if prod(each.dims) > 2 * most:
+            found = f"an array of {'x'.join(map(str, each.dims))}"
+            raise CompilerError(f"{path}: {each.name}", found, f"one that {most:,} bytes hold")
+
+
+def _text(value: str | bytes) -> str:
+    """A name. What is no UTF-8 is handed over as bytes: the file is damaged."""
+    if isinstance(value, bytes):
+        raise DecodeError("no text where a name must be")
+    return value
+
+
+def _tensor(path: Path, value: onnx.ValueInfoProto) -> Tensor:
+    kind = value.type.tensor_type
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    except KeyError:
+        raise CompilerError(f"{path}: {value.name}", "no tensor", "images or maps") from None
+    axes = kind.shape.dim
+    shape = (d.dim_value if d.HasField("dim_value") else _text(d.dim_param) for d in axes)
+    tensor = Tensor(_text(value.name), dtype, tuple(shape))
+    refuse_impossible(f"{path}: {value.name}", tensor.shape)
+    return tensor
+
+
+def operators(nodes: Iterable[onnx.NodeProto]) -> tuple[Operator, ...]:
+    """The nodes of an ONNX graph, less what only running them needs."""
+    return tuple(
+        Operator(_text(each.name), _text(each.op_type), tuple(map(_text, each.output)))
+        for each in nodes
+    )
+
+
+def _parameters(model: onnx.ModelProto) -> int:
+    """Numbers in arrays that are real, or quantised; lone bounds are no weights."""
+    nodes = model.graph.node
+    beside = {name for node in nodes if node.op_type in _BESIDE for name in node.input[1:]}
+    stored = {node.input[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    return sum(
+        prod(each.dims)
+        for each in model.graph.initializer
+        if each.dims and each.name not in beside
+        if each.name in stored or _is_real(each.data_type)
+    )
+
+
+def _is_real(kind: int) -> bool:
+    known = kind in onnx.TensorProto.DataType.values() and kind
+    return bool(known) and onnx.helper.tensor_dtype_to_np_dtype(kind).name in _REAL

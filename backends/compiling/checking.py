@@ -1,0 +1,145 @@
+"""Running an artefact against the network that it was made from."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from auxnas.backends.base import Runner
+from auxnas.backends.compiling.request import Array, Request, export
+from auxnas.backends.compiling.verification import (
+    OTHER_SIZES,
+    Difference,
+    compare,
+    first_break,
+    noise,
+    one_by_one,
+    worst,
+)
+from auxnas.backends.measuring.timing import Latency, latency_of
+from auxnas.backends.registry import backend
+from auxnas.compiler import Program, Size
+from auxnas.compiler.passes import INFERENCE, Change, run
+from auxnas.genotype.errors import CommandError
+
+Opener = Callable[[Path], Runner]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What running the artefact showed.
+
+    Attributes:
+        differences: against the float64 reference, by image size.
+        latency: seconds for a batch of the requested size; for one image where any number
+            goes.
+        unchecked: why there are none, if there are none.
+    """
+
+    differences: Mapping[Size, Difference] = field(default_factory=dict)
+    latency: Latency | None = None
+    unchecked: str | None = None
+
+    @property
+    def difference(self) -> Difference | None:
+        """The worst of all sizes."""
+        return worst(list(self.differences.values())) if self.differences else None
+
+
+class Checker:
+    """Runs a request's artefact against the reference, at other sizes too.
+
+    One that is made for a single size has siblings there, written in the same way.
+
+    Args:
+        request: what was asked for.
+        described: the network as the genotype describes it, with its ends.
+        opener: opens an artefact.
+    """
+
+    def __init__(self, request: Request, described: Program, opener: Opener) -> None:
+        self.request, self.described, self.opener = request, described, opener
+        self.reference: Runner = one_by_one(backend("runner", "reference")(described))
+
+    def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> Check:
+        """The errors at the requested size and two others, and the latency.
+
+        Raises:
+            CommandError: past the tolerance, naming the pass that breaks it.
+        """
+        from auxnas.bars import bar
+
+        runner, differences, sizes, done = self.opener(path), {}, self._sizes(), itertools.count(1)
+        batches = max(1, math.ceil(len(self.request.images) / self.request.batch))
+        with bar("checking against the reference", len(sizes) * batches) as shown:
+            for size in sizes:
+                taken = self.request.options.size in (None, size)
+                at = runner if taken else self._sibling(optimised, size)
+                differences[size] = self._compared(
+                    at, size, changes, lambda: shown.advance(next(done))
+                )
+        return Check(differences, latency_of(runner, self._timed()))
+
+    def _sizes(self) -> list[Size]:
+        """The requested one and two others."""
+        own = self.request.size
+        return [own, *[size for size in OTHER_SIZES if size != own][:2]]
+
+    def _compared(
+        self, runner: Runner, size: Size, changes: Sequence[Change], advance: Callable[[], None]
+    ) -> Difference:
+        """The worst over all inputs; the first that is past the tolerance ends it."""
+        found: list[Difference] = []
+        for inputs in self._inputs(size):
+            found.append(compare(runner, self.reference, inputs))
+            if not found[-1].within(self.request.allowed):
+                raise self._failure(found[-1], inputs, size, changes)
+            advance()
+        return worst(found)
+
+    def _sibling(self, program: Program, size: Size) -> Runner:
+        """A runner of ``program`` made for another size."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / self.request.output.name
+            export(self.request, program, path, size=size)
+            return self.opener(path)
+
+    def _failure(
+        self, found: Difference, inputs: dict[str, Array], size: Size, changes: Sequence[Change]
+    ) -> CommandError:
+        """Names the first change after which the error on ``inputs`` is past the tolerance."""
+        request, expected = self.request, self.reference(inputs)
+
+        def breaks(limit: int) -> bool:
+            program, _ = run(INFERENCE, self.described, request.disabled, limit)
+            runner = self._sibling(program, size)
+            return not compare(runner, lambda _: expected, inputs).within(request.allowed)
+
+        first = first_break(len(changes), breaks)
+        if first is None:
+            culprit = "before any pass already: the precision or the runtime is to blame"
+        else:
+            culprit = f"from pass {changes[first - 1].name} on"
+        return CommandError(
+            f"{request.output}: {found} against the float64 reference at {size[0]}x{size[1]}, "
+            f"{culprit}; expected at most {found.limit(request.allowed)}; nothing was written"
+            " (a larger --tolerance would allow it)"
+        )
+
+    def _inputs(self, size: Size) -> list[dict[str, Array]]:
+        """What to run on: batches of the images at ``size``, or of noise."""
+        request, count = self.request, self.request.batch
+        if not request.images:
+            return [noise(self.described, size, request.seed, count)]
+        from auxnas.backends.images import batches
+
+        return list(batches(request.images, count, size, request.interface))
+
+    def _timed(self) -> dict[str, Array]:
+        """What is timed: a batch, or one image where any number goes."""
+        first, count = self._inputs(self.request.size)[0], self.request.options.batch or 1
+        return {name: x[:count] for name, x in first.items()}

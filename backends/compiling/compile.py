@@ -1,0 +1,186 @@
+"""From a genotype and weights to a checked artefact on disk."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auxnas.backends.artefacts.memory import available, refuse_larger
+from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.compiling.checking import Check, Checker, Opener
+from auxnas.backends.compiling.network import Network, network_of
+from auxnas.backends.compiling.request import Request, artefact_metadata, export
+from auxnas.backends.compiling.verification import noise
+from auxnas.backends.int8 import Ends
+from auxnas.backends.measuring.timing import Feed
+from auxnas.backends.registry import backend
+from auxnas.backends.targets import (
+    AUTO,
+    TARGETS,
+    Settled,
+    model_of,
+    placed,
+    refuse_precision,
+    settle,
+    size_of,
+)
+from auxnas.compiler import Cost, Size, cost
+from auxnas.compiler.errors import CompilerError
+
+if TYPE_CHECKING:
+    from auxnas.backends.int8.choosing import Outcome
+
+__all__ = ["Report", "Request", "compile_artefact", "plan"]
+
+
+INT8_SIZES: tuple[Size, ...] = ((256, 256), (768, 768))
+"""Besides 512x512, what an int8 network for any size is judged at."""
+
+REFERENCE = 2
+"""Of the maps of an image, what the float64 reference takes more."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was made.
+
+    Attributes:
+        request: what was asked for.
+        network: what it was made of.
+        check: what running it showed.
+        seconds: the whole work.
+        made: which target, where, and why not another.
+        bytes: size of the artefact; None where there is none.
+        int8: what quantising it gave, where that was asked for.
+    """
+
+    request: Request
+    network: Network = field(repr=False)
+    check: Check
+    seconds: float
+    made: Settled
+    bytes: int | None = None
+    int8: Outcome | None = None
+
+    @property
+    def described(self) -> Cost:
+        """Cost of the network as the genotype describes it."""
+        return cost(self.network.described, self.request.size)
+
+    @property
+    def optimised(self) -> Cost:
+        """Cost of the graph that was written."""
+        return cost(self.network.optimised.graph, self.request.size)
+
+
+def compile_artefact(request: Request) -> Report:
+    """Lowers, optimises, writes and checks.
+
+    The artefact appears under its name only when the check is passed; one that was there
+    before stays until then.
+
+    Raises:
+        GenotypeError: for a genotype that is not a member of its space.
+        CompilerError: for weights that do not fit.
+        CommandError: for a failed check.
+        OSError: when the artefact cannot be written.
+    """
+    start = time.perf_counter()
+    _refuse(request)
+    network = network_of(request)
+    _refuse_too_large(request, network)
+    made = _settle(request, network)
+    request = replace(request, target=made.target, output=made.output)
+    with placed(made.output, made.target) as temporary:
+        export(request, network.optimised, temporary)
+        check = _check(request, network, temporary)
+        if check.differences:
+            export(request, network.optimised, temporary, check.differences)
+        int8 = _quantise(request, network, temporary, check)
+    if int8 is not None and int8.ships:
+        check = replace(check, latency=int8.times.get("int8"))
+    size, seconds = size_of(made.output, made.target), time.perf_counter() - start
+    return Report(request, network, check, seconds, made, size, int8)
+
+
+def plan(request: Request) -> Report:
+    """All of ``compile_artefact`` that writes and runs nothing.
+
+    Raises:
+        GenotypeError: for a genotype that is not a member of its space.
+        CompilerError: for weights that do not fit, or what the target cannot take.
+    """
+    start = time.perf_counter()
+    _refuse(request)
+    network = network_of(request)
+    made = Settled(AUTO, request.output) if request.target == AUTO else _settle(request, network)
+    model_of(made.target, network.optimised, request.options, {})
+    request = replace(request, target=made.target, output=made.output)
+    check = Check(unchecked="dry run")
+    return Report(request, network, check, time.perf_counter() - start, made)
+
+
+def _refuse(request: Request) -> None:
+    """Before the work, rather than after it."""
+    refuse_precision(request.target, request.options.precision)
+    if request.options.precision != "int8":
+        return
+    if request.int8 is None:
+        raise CompilerError("precision int8", "no photographs to calibrate on", "some")
+    backend("quantiser", "int8")
+
+
+def _refuse_too_large(request: Request, network: Network) -> None:
+    """Before what is to be run here is given memory that there is not."""
+    if request.verify or request.target == AUTO or request.int8 is not None:
+        peak = cost(network.whole.graph, request.size).peak_bytes
+        needed = (request.batch + REFERENCE) * peak
+        place = "input size {}x{} (a smaller --input-size, or --no-verify)".format(*request.size)
+        refuse_larger(place, needed, "maps", available())
+
+
+def _settle(request: Request, network: Network) -> Settled:
+    """What will be made: the fastest runtime's where that was asked, else the request's."""
+
+    def write(target: str, path: Path) -> None:
+        export(replace(request, target=target), network.optimised, path)
+
+    def inputs() -> Feed:
+        return noise(network.whole, request.size, request.seed, request.options.batch or 1)
+
+    return settle(request.target, request.output, write, inputs)
+
+
+def _check(request: Request, network: Network, path: Path) -> Check:
+    if not request.verify:
+        return Check(unchecked="switched off")
+    try:
+        opener: Opener = backend("runner", TARGETS[request.target].runner)
+    except BackendUnavailable as error:
+        return Check(unchecked=str(error))
+    checker = Checker(request, network.whole, opener)
+    return checker.check(path, network.optimised, network.changes)
+
+
+def _quantise(request: Request, network: Network, path: Path, check: Check) -> Outcome | None:
+    """Replaces the artefact by an int8 one where that was asked for and is better."""
+    if request.options.precision != "int8":
+        return None
+    target = request.target
+    metadata = artefact_metadata(request, check.differences or None)
+    model = model_of(target, network.optimised, request.options, metadata)
+    found: Outcome = backend("quantiser", "int8")(model, request.int8, ends_of(request))
+    if target == "onnx":
+        path.write_bytes(found.model.SerializeToString())
+    else:
+        backend("exporter", target)().pack(found.model, path)
+    return found
+
+
+def ends_of(request: Request) -> Ends:
+    """How an int8 network is fed and read; one for any size is judged at several."""
+    options = request.options
+    others = () if options.size else INT8_SIZES
+    return Ends(request.size, request.interface, request.spec.classes, options.batch, others)

@@ -1,0 +1,92 @@
+"""The network that was asked for: lowered, with its ends, optimised, and how each step cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from auxnas.backends.compiling.request import Request
+from auxnas.compiler import Cost, Graph, Program, Size, cost, lower
+from auxnas.compiler.interface import with_interface
+from auxnas.compiler.passes import INFERENCE, Change, Pass, run
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on its way to an artefact.
+
+    Attributes:
+        described: as the genotype describes it, up to logits.
+        whole: the same with the ends that were asked for, and weights.
+        optimised: what is written.
+        changes: what the passes did.
+        graphs: what each of them made.
+    """
+
+    described: Graph
+    whole: Program
+    optimised: Program
+    changes: tuple[Change, ...]
+    graphs: tuple[Graph, ...]
+
+    def effects(self, size: Size) -> list[Effect]:
+        """What each change was good for, on an image of ``size``."""
+        costs = [cost(graph, size) for graph in (self.whole.graph, *self.graphs)]
+        pairs = zip(self.changes, pairwise(costs), strict=True)
+        return [Effect(each.name, before, after) for each, (before, after) in pairs]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the network cost before and after a change.
+
+    Attributes:
+        name: the pass.
+        before: the cost before.
+        after: the cost after.
+    """
+
+    name: str
+    before: Cost
+    after: Cost
+
+    def numbers(self) -> Iterator[tuple[str, int, int]]:
+        """What is counted, before and after."""
+        yield "nodes", len(self.before.nodes), len(self.after.nodes)
+        for name in ("parameters", "multiply_adds", "bytes_moved", "peak_bytes"):
+            yield name, getattr(self.before, name), getattr(self.after, name)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A pass that keeps the graphs it makes."""
+
+    made_by: Pass
+    graphs: list[Graph]
+
+    @property
+    def name(self) -> str:
+        return self.made_by.name
+
+    def __call__(self, program: Program) -> Program:
+        result = self.made_by(program)
+        if result.graph != program.graph:
+            self.graphs.append(result.graph)
+        return result
+
+
+def network_of(request: Request) -> Network:
+    """Lowers and optimises.
+
+    Raises:
+        GenotypeError: for a genotype that is not a member of its space.
+        CompilerError: for weights that do not fit.
+    """
+    graph = lower(request.genotype, request.spec)
+    described = Program(graph, request.params(graph), str(request.genotype))
+    whole = with_interface(described, request.interface)
+    graphs: list[Graph] = []
+    passes = [_Recorded(each, graphs) for each in INFERENCE]
+    optimised, changes = run(passes, whole, request.disabled)
+    return Network(graph, whole, optimised, changes, tuple(graphs))

@@ -1,0 +1,178 @@
+"""What a compile made, as lines for people and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from auxnas.backends.compiling.compile import Report
+from auxnas.backends.compiling.network import Effect
+from auxnas.backends.compiling.request import Request
+from auxnas.backends.measuring.machine import cores, cores_text, versions
+from auxnas.backends.targets import TARGETS
+from auxnas.compiler import Cost, infer_shapes
+from auxnas.compiler.places import Places
+
+PACKAGES = ("auxnas", "onnx", "onnxruntime", "openvino", "torch", "tensorrt", "numpy")
+COUNTS = ("parameters", "multiply_adds", "multiply_adds_with_norm", "bytes_moved", "peak_bytes")
+"""Fields of ``Cost``."""
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """The report as plain data, less what is counted per node."""
+    request, check, made = report.request, report.check, report.made
+    difference = check.difference
+    return {
+        "genotype": str(request.genotype),
+        "model": request.spec.to_dict(),
+        "input_size": list(request.size),
+        "batch": request.options.batch,
+        **_cost(report.described),
+        "optimised": _cost(report.optimised),
+        "passes": [_effect(each) for each in report.network.effects(request.size)],
+        "weights": request.origin,
+        "target": request.target,
+        "precision": precision(report),
+        "output": str(request.output),
+        "written": report.bytes is not None,
+        "bytes": report.bytes,
+        "timings_ms": {name: 1e3 * value for name, value in made.timings.items()},
+        "timings_spread": {name: value.spread for name, value in made.timings.items()},
+        "missing": made.missing,
+        "max_relative_error": difference.max_relative if difference else None,
+        "difference": difference.to_dict() if difference else None,
+        "allowed": request.allowed,
+        "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
+        "unchecked": check.unchecked,
+        "int8": report.int8.to_dict() if report.int8 else None,
+        "latency_ms": None if check.latency is None else 1e3 * check.latency,
+        "latency_spread": None if check.latency is None else check.latency.spread,
+        "seconds": report.seconds,
+        "versions": versions(*PACKAGES),
+    }
+
+
+def precision(report: Report) -> str:
+    """Of what was written; where it is only planned, of what was asked for."""
+    if report.int8 is not None and not report.int8.ships:
+        return "fp32"
+    return report.request.options.precision
+
+
+def nodes(report: Report) -> list[dict[str, Any]]:
+    """What each node of the graph that is written costs, in order of execution."""
+    graph, size = report.network.optimised.graph, report.request.size
+    places, shapes = Places(report.request.genotype), infer_shapes(graph, size)
+    found = report.optimised.nodes
+    return [
+        {
+            "name": node.name,
+            "op": node.op,
+            "place": place.label if (place := places.of(node.name)) else None,
+            "shape": list(shapes[node.name]),
+            **asdict(found[node.name]),
+        }
+        for node in graph.nodes
+    ]
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    counts = {name: getattr(cost, name) for name in COUNTS}
+    return {"nodes": len(cost.nodes), **counts, "output_size": list(cost.output_size)}
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {"name": effect.name} | {n: [before, after] for n, before, after in effect.numbers()}
+
+
+def lines(report: Report) -> Iterator[str]:
+    """``name   value`` lines; further lines of a value stand below its first."""
+    for name, value in rows(report).items():
+        yield f"{name:13}{value.replace(chr(10), chr(10) + ' ' * 13)}"
+
+
+def rows(report: Report) -> dict[str, str]:
+    """What there is to say, by what it is about."""
+    request, check, int8 = report.request, report.check, report.int8
+    found = {
+        "genotype": str(request.genotype),
+        "weights": request.weights.source
+        if request.weights
+        else f"RANDOM, from seed {request.seed} (no --weights): predictions mean nothing",
+        "as described": cost_text(report.described),
+        "optimised": cost_text(report.optimised),
+        "passes": "\n".join(effect_lines(report)) or "nothing to do",
+        "numerics": _numerics(report),
+    }
+    if check.latency is not None:
+        found["latency"] = (
+            f"{check.latency} for {_timed(request)}, {TARGETS[request.target].runtime},"
+            f" {cores_text(cores())}"
+        )
+    if int8 is not None:
+        found |= {"precision": int8.verdict, "int8": str(int8)}
+    for name, seconds in report.made.timings.items():
+        chosen = ", chosen" if name == request.target else ""
+        found[TARGETS[name].runtime] = f"{1e3 * seconds:.2f} ms, in turns{chosen}"
+    if report.bytes is None:
+        found["dry run"] = f"{request.output} was not written"
+    else:
+        size = f"{report.bytes / 1e6:.1f} MB"
+        found["written"] = f"{request.output} ({size}, {report.seconds:.1f} s)"
+    return found
+
+
+def _timed(request: Request) -> str:
+    """What the latency is of: ``a 512x512 image``."""
+    (height, width), count = request.size, request.options.batch or 1
+    return f"{count} images of {height}x{width}" if count > 1 else f"a {height}x{width} image"
+
+
+def cost_text(cost: Cost) -> str:
+    """The numbers that people compare."""
+    height, width = cost.output_size
+    return (
+        f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e9:.3f}e9 multiply-adds"
+        f" (convolutions), output {height}x{width}, {len(cost.nodes)} nodes"
+    )
+
+
+def effect_lines(report: Report) -> list[str]:
+    """A line for each pass that changed something, with all that it changed."""
+    found: dict[str, dict[str, int]] = {}
+    for effect in report.network.effects(report.request.size):
+        sums = found.setdefault(effect.name, {})
+        for name, before, after in effect.numbers():
+            sums[name] = sums.get(name, 0) + after - before
+    width = max(map(len, found), default=0) + 2
+    return [f"{name:{width}}{_changes(sums)}" for name, sums in found.items()]
+
+
+def _changes(sums: dict[str, int]) -> str:
+    texts = {
+        "nodes": "{:+,} nodes",
+        "parameters": "{:+,} parameters",
+        "multiply_adds": "{:+,.1f} M multiply-adds",
+        "bytes_moved": "{:+,.1f} MB moved",
+        "peak_bytes": "{:+,.1f} MB at the peak",
+    }
+    whole = ("nodes", "parameters")
+    parts = [
+        text.format(sums[name] if name in whole else sums[name] / 1e6)
+        for name, text in texts.items()
+        if sums[name]
+    ]
+    return ", ".join(parts) or "the order of nodes"
+
+
+def _numerics(report: Report) -> str:
+    request, found = report.request, report.check.difference
+    if found is None:
+        return f"NOT CHECKED ({report.check.unchecked})"
+    sizes = ", ".join(f"{height}x{width}" for height, width in report.check.differences)
+    on = f"{len(request.images)} images" if request.images else "noise"
+    return (
+        f"checked against the float64 reference on {on} at {sizes}: {found}"
+        f" (allowed {found.limit(request.allowed)})"
+    )

@@ -1,0 +1,1 @@
+"""Times of networks, and what they depend on besides the network."""

@@ -1,0 +1,33 @@
+"""How long a network takes once it is compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling.verification import noise
+from auxnas.backends.measuring.timing import Latency, latency_of
+from auxnas.backends.registry import backend
+from auxnas.compiler import Graph, Program, Size
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.weights import randomised
+
+
+def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> Latency:
+    """Seconds that onnxruntime takes for one image, after all inference passes.
+
+    Args:
+        graph: from an image to logits; its weights are made up, they do not matter.
+        size: (height, width) of the image.
+        threads: of the runtime within an operation; None leaves it to the runtime.
+
+    Raises:
+        BackendUnavailable: when onnxruntime is not installed.
+    """
+    runner, exporter = backend("runner", "ort"), backend("exporter", "onnx")()
+    program, _ = run(INFERENCE, Program(graph, randomised(graph, 0), "latency"))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        exporter.export(program, path, ExportOptions(size=size), {})
+        return latency_of(runner(path, threads), noise(program, size, 0))

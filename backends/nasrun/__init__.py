@@ -1,5 +1,0 @@
-"""Using an artefact without a training framework: predict, bench, profile, explain."""
-
-from auxnas.backends.nasrun.artefact import Artefact, open_artefact
-
-__all__ = ["Artefact", "open_artefact"]

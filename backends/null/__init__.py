@@ -1,0 +1,1 @@
+"""Stand-ins that learn nothing, in microseconds, so that a search can be tested alone."""

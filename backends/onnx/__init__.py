@@ -1,0 +1,1 @@
+"""ONNX models built straight from the graph."""

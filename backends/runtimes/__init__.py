@@ -1,0 +1,1 @@
+"""Runtimes on processors, and the float64 reference that all are held to."""

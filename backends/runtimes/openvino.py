@@ -1,0 +1,198 @@
+"""OpenVINO: the intermediate representation of a program, and running it on a CPU.
+
+The IR is two files, ``NAME.xml`` and the weights in ``NAME.bin``. Our metadata is in the
+model's runtime information under ``auxnas``, with the weights' hash, so that files that
+do not belong together are noticed.
+
+Source: https://docs.openvino.ai/2025/openvino-workflow/model-preparation/conversion-parameters.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auxnas.backends.artefacts.memory import bytes_of, peak, refuse_larger
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx.build import build
+from auxnas.backends.tensors import Tensor
+from auxnas.compiler import CompilerError, Program
+
+Array = np.ndarray[Any, Any]
+
+
+def _without_telemetry() -> Any:
+    """OpenVINO, kept from reporting its imports and conversions over the network.
+
+    Its package does without ``openvino_telemetry`` where that cannot be imported. A process
+    that has imported it before us keeps its own choice.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return import_module("openvino")
+
+
+ov = _without_telemetry()
+GROUP = "auxnas"
+WEIGHTS = "weights_sha256"
+CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+"""One image at a time, and no silent bfloat16, which processors that have it use otherwise:
+https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html
+"""
+
+_IR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<net\s[^>]*version=", re.DOTALL)
+"""How the ``.xml`` starts."""
+
+
+class OpenvinoExporter:
+    """Writes a program as OpenVINO IR, by way of our ONNX."""
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes ``path``, which ends in ``.xml``, and the ``.bin`` beside it.
+
+        Raises:
+            CompilerError: for an option out of range.
+            OSError: when a file cannot be written.
+        """
+        onnx = build(program, options, {}).SerializeToString()
+        model = _read(onnx)
+        for key, value in metadata.items():
+            model.set_rt_info(value, [GROUP, key])
+        _save(model, path, onnx)
+        model.set_rt_info(_hash(path.with_suffix(".bin")), [GROUP, WEIGHTS])
+        _save(model, path, onnx)
+
+
+def _read(onnx: bytes) -> Any:
+    return ov.Core().read_model(BytesIO(onnx))
+
+
+def _save(model: Any, path: Path, onnx: bytes) -> None:
+    """Both files. OpenVINO's own error says nothing of the reason; writing ``onnx`` does."""
+    path.touch()
+    try:
+        ov.save_model(model, str(path), compress_to_fp16=False)
+    except RuntimeError as error:
+        path.write_bytes(onnx)
+        raise CompilerError("openvino", _reason(error)) from error
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class OpenvinoRunner:
+    """An IR compiled for the CPU: float32 arithmetic, lowest latency.
+
+    Args:
+        model: path of the ``.xml``.
+        threads: None leaves it to the runtime.
+
+    Attributes:
+        metadata: what the artefact says of itself.
+        inputs: what goes in.
+        outputs: what comes out.
+        devices: what computes.
+
+    Raises:
+        ValueError: when OpenVINO refuses the model, or the weights are another file's.
+    """
+
+    devices = ("CPU",)
+
+    def __init__(self, model: str | Path, threads: int | None = None) -> None:
+        path = Path(model)
+        config = CONFIG | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
+        _refuse_damaged(path)
+        try:
+            core = ov.Core()
+            found = core.read_model(str(path))
+            self.metadata = _metadata(found)
+            self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
+            refuse_larger(str(path), _needed(found), "values")
+            self._model = core.compile_model(found, "CPU", config)
+        except RuntimeError as error:
+            raise CompilerError(str(path), f"openvino: {_reason(error)}") from error
+        if WEIGHTS in self.metadata and self.metadata[WEIGHTS] != _hash(path.with_suffix(".bin")):
+            raise CompilerError(
+                str(path.with_suffix(".bin")), "weights of another file", f"those of {path}"
+            )
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name.
+
+        Raises:
+            ValueError: when OpenVINO fails on them.
+        """
+        try:
+            found = self._model({name: np.ascontiguousarray(x) for name, x in inputs.items()})
+        except RuntimeError as error:
+            raise ValueError(f"openvino: {_reason(error)}") from error
+        return {each.name: x for each, x in zip(self.outputs, found.values(), strict=True)}
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Before OpenVINO, which tries what is no IR as models of other kinds, and prints that.
+
+    Raises:
+        CompilerError: when it is no IR, or has no weights beside it.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if _IR.match(head) is None:
+        raise CompilerError(str(path), "not an OpenVINO IR", "an .xml file that nascompile wrote")
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise CompilerError(str(weights), "no such file", f"the weights of {path}")
+
+
+def _needed(model: Any) -> int:
+    """Bytes of the values that are alive at once; open sides take none."""
+    steps, sizes = [], dict[str, int]()
+    for node in model.get_ordered_ops():
+        name, outputs = node.get_friendly_name(), node.outputs()
+        names = [f"{name}:{number}" for number in range(len(outputs))]
+        sizes |= dict(zip(names, map(_bytes, outputs), strict=True))
+        sources = (value.get_source_output() for value in node.inputs())
+        read = [f"{each.get_node().get_friendly_name()}:{each.get_index()}" for each in sources]
+        steps.append((read, names))
+    return peak(steps, sizes)
+
+
+def _bytes(port: Any) -> int:
+    shape = port.get_partial_shape()
+    sides = [] if shape.rank.is_dynamic else ["" if d.is_dynamic else d.get_length() for d in shape]
+    return bytes_of(sides, port.get_element_type().size)
+
+
+def _tensors(ports: Any) -> tuple[Tensor, ...]:
+    """Inputs or outputs of a model; what is dynamic has no name."""
+    return tuple(
+        Tensor(
+            port.get_any_name(),
+            np.dtype(port.get_element_type().to_dtype()).name,
+            tuple("" if d.is_dynamic else d.get_length() for d in port.get_partial_shape()),
+        )
+        for port in ports
+    )
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    if not model.has_rt_info([GROUP]):
+        return {}
+    return {key: model.get_rt_info([GROUP, key]).value for key in model.rt_info[GROUP]}
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line that is not a place in OpenVINO's source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "refused the model"

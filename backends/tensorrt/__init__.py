@@ -1,0 +1,1 @@
+"""TensorRT: engines, and bundles to build them elsewhere."""

@@ -1,0 +1,111 @@
+"""What is needed to build a TensorRT engine elsewhere, in one archive.
+
+``model.onnx``, the command lines of ``trtexec`` for TensorRT 10 and 11 as shell scripts,
+and ``manifest.json``: hashes, sizes, the operators' source, the metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from auxnas.backends.artefacts.archives import DAMAGED, archive_of
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.onnx.build import build
+from auxnas.backends.tensorrt.exporter import GENERATIONS, profile_of, properties, trtexec, within
+from auxnas.backends.tensorrt.operators import SOURCE, VERSION
+from auxnas.compiler import CompilerError, Program
+
+MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+class BundleExporter:
+    """Writes the archive: the same bytes for the same network."""
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes the archive.
+
+        Raises:
+            CompilerError: for a node that TensorRT is not published to support.
+            OSError: when it cannot be written.
+        """
+        self.pack(build(program, options, metadata), path)
+
+    def pack(self, model: onnx.ModelProto, path: Path) -> None:
+        """Writes the archive of a model that has its metadata.
+
+        Raises:
+            CompilerError: for a node that TensorRT is not published to support.
+            OSError: when it cannot be written.
+        """
+        profile = profile_of(within(model))
+        lines = {f"{n}": trtexec(MODEL, ENGINE, profile, n) for n in GENERATIONS}
+        files = {MODEL: model.SerializeToString(deterministic=True)}
+        for generation, words in lines.items():
+            files[f"trtexec-{generation}.sh"] = f"#!/bin/sh\n{shlex.join(words)}\n".encode()
+        manifest = {
+            "format": "auxnas/trt-bundle",
+            "version": 1,
+            "precision": _precision(model),
+            "opset": model.opset_import[0].version,
+            "profile": profile,
+            "trtexec": {generation: shlex.join(words) for generation, words in lines.items()},
+            "operators": {"source": SOURCE, "tensorrt": VERSION},
+            "files": {name: _facts(data) for name, data in files.items()},
+            "metadata": properties(model),
+        }
+        files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(_entry(name), data)
+
+
+def _precision(model: onnx.ModelProto) -> str:
+    """What a model computes in, as far as it can."""
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return "int8"
+    half = onnx.TensorProto.FLOAT16
+    return "fp16" if any(each.data_type == half for each in model.graph.initializer) else "fp32"
+
+
+def _facts(data: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _DATE)
+    entry.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
+    """The model and the manifest of an archive.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    expected = "a bundle that nascompile wrote"
+    damaged = "not a whole bundle"
+    with archive_of(Path(path), str(path), expected, damaged) as archive:
+        try:
+            manifest = json.loads(archive.read(MANIFEST))
+            files, metadata = manifest["files"], manifest["metadata"]
+            if not all(isinstance(value, str) for value in metadata.values()):
+                raise TypeError("metadata that are no texts")
+            for name, facts in files.items():
+                if _facts(archive.read(name)) != facts:
+                    raise ValueError(f"{name} is not what the manifest says")
+            return archive.read(MODEL), manifest
+        except (*DAMAGED, TypeError, AttributeError, RecursionError) as error:
+            raise CompilerError(str(path), f"{damaged}: {error}", expected) from error

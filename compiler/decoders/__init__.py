@@ -1,0 +1,1 @@
+"""Hand-made decoders: teachers, and the rivals of what is found."""

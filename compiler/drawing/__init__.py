@@ -1,0 +1,1 @@
+"""Pictures of genotypes and networks as plain data, and as files."""

@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from auxnas.compiler.temporaries import discard_once, temporary_name
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why what was opened cannot be written after all."""
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside ``path``, renamed to it when the block ends well.
+
+    When the block raises, the temporary file is removed and ``path`` is as it was, so a
+    reader never sees half a file. The temporary name ends like ``path``, for writers
+    that go by the suffix; those that killed processes left in the folder are removed. A
+    device (``/dev/null``) is written in place.
+
+    Raises:
+        OSError: naming ``path``, when it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with _named(target, path):
+            yield target
+        return
+    _refuse_hopeless(target, path)
+    with suppress(OSError):  # a folder that may be written, but not read
+        discard_once(target.parent)
+    temporary = target.with_name(temporary_name(target.name))
+    try:
+        with _named(temporary, path):
+            yield temporary
+            os.replace(temporary, target)
+    finally:
+        with suppress(OSError):  # a read-only file system fails for a missing file too
+            temporary.unlink()
+
+
+@contextmanager
+def _named(temporary: Path, path: str | Path) -> Iterator[None]:
+    """Lets an error of writing ``temporary`` name ``path``.
+
+    One without a name is from writing to an open file.
+    """
+    try:
+        yield
+    except OSError as error:
+        name = None if error.filename is None else os.fsdecode(error.filename)
+        if name == str(temporary) and error.errno == errno.ENOENT:
+            reason = "no file can be made in its directory"
+            raise PermissionError(errno.EACCES, reason, str(path)) from error
+        if name == str(temporary) or (name is None and error.errno in _OF_THE_DISK):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _refuse_hopeless(target: Path, path: str | Path) -> None:
+    """Fails before the work, rather than after it."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory, expected a file name", str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))

@@ -1,0 +1,1 @@
+"""Rendered street scenes, the data that are always there."""

@@ -1,0 +1,132 @@
+"""Rendered street scenes, the data that is always there.
+
+``render`` draws scene ``index`` of series ``seed``: it depends on these two and the size
+and on nothing else. Next to the image and its labels it knows depth and where things are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from auxnas.search.data.base import IGNORE, Bytes, check_size
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.scenes.compose import compose
+from auxnas.search.data.scenes.draw import Scene, draw
+from auxnas.search.data.scenes.layout import CLASSES
+
+_COLOURS = {
+    "sky": (84, 174, 255),
+    "ground": (73, 114, 39),
+    "road": (74, 47, 109),
+    "pavement": (228, 206, 182),
+    "building": (137, 64, 79),
+    "vehicle": (17, 43, 156),
+    "crate": (229, 177, 22),
+    "barrel": (17, 138, 133),
+    "ball": (255, 133, 198),
+    "pole": (14, 45, 24),
+    "lamp": (224, 255, 136),
+    "person": (246, 11, 60),
+}
+"""Near what street scenes are usually drawn in, and apart in every kind of sight."""
+_PROBES = 3
+
+
+def render(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Scene:
+    """Scene ``index`` of the series ``seed`` at (height, width).
+
+    Raises:
+        DataError: when a number is negative or the size is not positive.
+    """
+    check_size(size)
+    if seed < 0 or index < 0:
+        raise DataError("synthetic scene", f"seed {seed}, index {index}", "both at least 0")
+    layout = compose(random.Random(f"scene {seed} {index}"))
+    return draw(layout, size, np.random.default_rng((seed, index)))
+
+
+@dataclass(frozen=True)
+class SyntheticDataset:
+    """A stretch of an endless series of scenes.
+
+    Attributes:
+        count: how many scenes.
+        seed: which series.
+        size: (height, width) in pixels.
+        start: number of the first scene.
+
+    Raises:
+        DataError: when there is no scene, a number is negative or the size is not positive.
+    """
+
+    count: int
+    seed: int = 0
+    size: tuple[int, int] = (128, 128)
+    start: int = 0
+    ignore: int = IGNORE
+    _last: dict[int, Scene] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+        if self.count < 1 or self.seed < 0 or self.start < 0:
+            found = f"count {self.count}, seed {self.seed}, start {self.start}"
+            raise DataError("synthetic", found, "count at least 1, the others at least 0")
+
+    @property
+    def name(self) -> str:
+        """``synthetic:COUNT``."""
+        return f"synthetic:{self.count}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return CLASSES
+
+    @property
+    def palette(self) -> Bytes:
+        """Colours of the classes, uint8 ``(classes, 3)``."""
+        return np.array([_COLOURS[name] for name in CLASSES], np.uint8)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def fingerprint(self) -> str:
+        """A hash of the settings and of a few scenes, so that it changes with the renderer."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        settings = ("synthetic", self.count, self.seed, tuple(self.size), self.start)
+        state = hashlib.sha256(repr(settings).encode())
+        for index in range(min(_PROBES, self.count)):
+            state.update(self.image(index).tobytes())
+            state.update(self.label(index).tobytes())
+        return state.hexdigest()
+
+    def image(self, index: int) -> Bytes:
+        """The image at ``index``: uint8 ``(height, width, 3)``."""
+        return self.scene(index).image
+
+    def label(self, index: int) -> Bytes:
+        """The label at ``index``: uint8 ``(height, width)``."""
+        return self.scene(index).label
+
+    def scene(self, index: int) -> Scene:
+        """The whole scene at ``index``; the last one asked for is kept.
+
+        Raises:
+            IndexError: when there is no such scene.
+        """
+        if not 0 <= index < self.count:
+            raise IndexError(f"scene {index} of {self.count}")
+        kept = self._last.get(index)
+        if kept is None:
+            kept = render(self.seed, self.start + index, self.size)
+            self._last.clear()
+            self._last[index] = kept
+        return kept

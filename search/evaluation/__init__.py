@@ -1,0 +1,1 @@
+"""Tasks, the two-stage evaluation of a genotype, and scores of a trained network."""

@@ -1,0 +1,225 @@
+"""How good a trained network is on labelled images: scores, class by class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from auxnas.backends.base import Learner
+from auxnas.compiler import cost
+from auxnas.genotype.errors import inline
+from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
+from auxnas.search.data.statistics import (
+    Statistics,
+    missing_remark,
+    refuse_mask,
+    repeated_remark,
+)
+from auxnas.search.errors import SearchError
+from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
+from auxnas.search.networks.networks import Network, Trained
+from auxnas.search.progress import Display
+from auxnas.search.settings.resolving import resolve
+from auxnas.terminal import Terminal
+
+META_VAL = "meta-val"
+"""The images that a search keeps apart from those it trains on."""
+
+
+def scores(task: Segmentation, counts: NDArray[Any]) -> dict[str, Any]:
+    """What ``counts``, (classes, classes) of row truth and column guess, say, as plain data.
+
+    ``reward``, ``miou``, ``fwiou`` and ``accuracy`` (the mean over classes) as in a search;
+    ``pixel_accuracy``, the share of all labelled pixels; ``iou`` by class, None for one that
+    is neither present nor predicted; and ``confusion``, the counts themselves.
+    """
+    score = task.score(counts)
+    return {
+        "reward": score.reward,
+        **score.metrics,
+        "pixel_accuracy": float(np.trace(counts) / counts.sum()),
+        "iou": task.class_iou(counts),
+        "confusion": counts.tolist(),
+    }
+
+
+def figures(network: Network, size: tuple[int, int]) -> dict[str, Any]:
+    """Parameters and multiply-adds of a network as described, without auxiliary heads."""
+    found = cost(network.shipped().graph(), size)
+    return {
+        "network": network.name,
+        "parameters": found.parameters,
+        "multiply_adds": found.multiply_adds,
+        "size": list(size),
+    }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A trained network and the images that it is scored on.
+
+    Attributes:
+        trained: the network.
+        dataset: the images; of ``META_VAL`` those that are trained on too.
+        size: (height, width) that they are brought to.
+        task: scores.
+        part: which of the data the images are: ``train``, ``val`` or ``META_VAL``.
+        meta_train: the share of the data that is not ``META_VAL``.
+    """
+
+    trained: Trained
+    dataset: Dataset
+    size: tuple[int, int]
+    task: Segmentation
+    part: str
+    meta_train: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trained: Trained,
+        source: str,
+        size: tuple[int, int] | None = None,
+        part: str | None = None,
+        ignore: Sequence[str] = (),
+        meta_train: float | None = None,
+    ) -> Evaluation:
+        """What is asked for on a command line.
+
+        Args:
+            trained: the network.
+            source: the data, as after ``--data``.
+            size: of the images; None for the network's own.
+            part: ``train`` or ``val``; None for ``val`` where there is one.
+            ignore: classes that count in no mean.
+            meta_train: the share of ``train`` that the network was trained on, where that is
+                known: without ``val`` the rest is taken.
+
+        Raises:
+            DataError: when there are no such data.
+            SettingsError: for a size that no network takes.
+            SearchError: when they have other classes than the network.
+            ValueError: for a class to ignore that there is not.
+        """
+        if size is not None:
+            resolve({"data": {"size": size}})
+        size = size or _own_size(trained)
+        without = "train" if meta_train is None else META_VAL
+        part = part or ("val" if "val" in parts(source) else without)
+        dataset = _open(trained, source, size, "train" if part == META_VAL else part)
+        names = _same_classes(trained, dataset)
+        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)), part, meta_train)
+
+    def run(
+        self, learner: Learner, batch_size: int, cache: Path, display: Display
+    ) -> tuple[NDArray[Any], int]:
+        """The confusion matrix, (classes, classes) counts (row truth, column guess), and
+        how many images it is of.
+
+        Says which classes are missing, and which images are there twice.
+
+        Raises:
+            DataError: for labels of one class alone that are likely a mask of 0 and 255.
+        """
+        pixels = pixel_store(self.dataset, cache, display)
+        normalisation = self.trained.network.spec.find_encoder().normalisation
+        whole = statistics_of(self.dataset, pixels, cache, display)
+        indices = self._scored(whole)
+        images, found = ImageExamples(pixels, indices, None, normalisation), whole.of(indices)
+        refuse_mask(f"{self.dataset.name}: images to score", found)
+        which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
+        images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
+        display.say(f"scoring {self.trained.path} on {images_of}")
+        name = self.dataset.name
+        for line in (*missing_remark(name, found), *repeated_remark(name, found)):
+            display.say(line)
+        classes = len(self.task.classes)
+        counts = learner.confusion(self.trained.program, images, classes, batch_size)
+        return counts, len(images)
+
+    def _scored(self, whole: Statistics) -> tuple[int, ...]:
+        """Positions of the images, among those of the dataset."""
+        if self.part != META_VAL or self.meta_train is None:
+            return tuple(range(len(whole)))
+        return split(self.dataset, self.meta_train, firsts=whole.firsts)[1].indices
+
+
+def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:
+    """The images; data that do not name their classes have as many as the network."""
+    own = trained.network.spec.classes
+    try:
+        return open_dataset(source, classes=own, size=size, part=part)
+    except DataError as error:
+        if error.place != "classes":
+            raise
+        found = f"the network has {own} classes, the data {error.expected}"
+        raise SearchError(str(trained.path), found) from None
+
+
+def _own_size(trained: Trained) -> tuple[int, int]:
+    """The image size that the network was trained for."""
+    if "size" not in trained.known:
+        raise SearchError(str(trained.path), "no image size in it", "--size HxW")
+    height, width = trained.known["size"]
+    return height, width
+
+
+def _same_classes(trained: Trained, dataset: Dataset) -> tuple[str, ...]:
+    """The names of the classes; where the data have none, the network's."""
+    ours, theirs = tuple(trained.known.get("classes", dataset.classes)), dataset.classes
+    unnamed = tuple(f"class{index}" for index in range(len(theirs)))
+    if theirs not in (ours, unnamed):
+        first = next(pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1])
+        raise SearchError(
+            dataset.name, f"class {first[1]!r}", f"{first[0]!r} in its place, as {trained.path}"
+        )
+    return ours
+
+
+def class_rows(task: Segmentation, counts: NDArray[Any]) -> list[dict[str, Any]]:
+    """A row a class: name, IoU, share of its pixels found, share of all pixels; None for none."""
+    truth = counts.sum(axis=1)
+    iou = task.class_iou(counts)
+    return [
+        {
+            "class": name,
+            "iou": iou[name],
+            "accuracy": float(counts[n, n] / truth[n]) if truth[n] else None,
+            "pixels": float(truth[n] / truth.sum()),
+        }
+        for n, name in enumerate(task.classes)
+    ]
+
+
+def print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, Any]) -> None:
+    """The rows and their means on stdout."""
+    table = Table()
+    table.add_column("class", no_wrap=True)
+    for title in ("IoU", "accuracy", "of all pixels"):
+        table.add_column(title, justify="right")
+    for row in class_rows(task, counts):
+        numbers = (row[name] for name in ("iou", "accuracy", "pixels"))
+        table.add_row(_title(row, task), *map(_percent, numbers))
+    table.add_section()
+    table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
+    console = Terminal(file=sys.stdout)
+    console.print_table(table, ("of all pixels", "accuracy"))
+    weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
+    console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
+
+
+def _title(row: Mapping[str, Any], task: Segmentation) -> str:
+    left_out = row["class"] in task.ignore
+    return inline(str(row["class"])) + (" (not counted)" if left_out else "")
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"

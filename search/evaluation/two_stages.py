@@ -1,0 +1,191 @@
+"""Training and scoring one genotype in two stages (paper, section 3.2.1)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from auxnas.backends.base import Examples, Learner, Optimiser, Progress, Recipe, Step, TrialFailure
+from auxnas.compiler import (
+    MAIN,
+    CompilerError,
+    Graph,
+    ModelSpec,
+    Program,
+    encoder_outputs,
+    lower,
+    split,
+)
+from auxnas.compiler.weights import initial
+from auxnas.genotype import GenotypeError
+from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.settings.search import StageSettings
+from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
+
+
+class StageProgress(Protocol):
+    """Is told how a trial goes."""
+
+    def __call__(self, stage: int, step: Step, before: Stage | None = None) -> None:
+        """Training stands at ``step`` of ``stage`` (1 or 2).
+
+        ``before`` is how the stage before ended, if there was one.
+        """
+
+
+LEAST_BATCH = 2
+"""Batch norm has no deviation of a single example."""
+
+DECODER = ("decoder.", "auxiliary")
+"""What the names of a decoder's parameters start with."""
+
+
+def silent(stage: int, step: Step, before: Stage | None = None) -> None:
+    """A progress callback that says nothing."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What one stage trains and validates on."""
+
+    train: Examples
+    val: Examples
+
+
+@dataclass(frozen=True)
+class TwoStages:
+    """Evaluates jobs; its outcome depends on the job and on these alone.
+
+    Attributes:
+        learner: who trains.
+        task: makes a reward of a confusion matrix.
+        spec: what is built around a genotype.
+        encoder: the encoder's weights at the start.
+        first: stored encoder outputs.
+        second: images.
+        stage1: how the decoder is trained.
+        stage2: how the whole network is.
+    """
+
+    learner: Learner
+    task: Segmentation
+    spec: ModelSpec
+    encoder: Mapping[str, NDArray[Any]]
+    first: Material
+    second: Material
+    stage1: StageSettings
+    stage2: StageSettings
+
+    def __call__(self, job: Job, progress: StageProgress = silent) -> Outcome:
+        """How ``job`` ends; a failure that is data becomes an outcome, a bug is raised."""
+        stages: list[Stage] = []
+        try:
+            return self._run(job, stages, progress)
+        except TrialFailure as failure:
+            found = Failure(failure.kind, failure.detail)
+            return Outcome(FAILED, tuple(stages), found)
+
+    def _run(self, job: Job, stages: list[Stage], progress: StageProgress) -> Outcome:
+        """Both stages in turn; each that ends is added to ``stages``."""
+        graph = _lowered(job, self.spec)
+        _, decoder = split(graph, encoder_outputs(graph))
+        params = {**initial(graph, job.seed), **self.encoder}
+        program = Program(graph, params, job.genotype.key())
+        for number, part in ((1, decoder), (2, graph)):
+            before = stages[-1] if stages else None
+
+            def told(step: Step, number: int = number, before: Stage | None = before) -> None:
+                progress(number, step, before)
+
+            trained, stage = self._stage(number, _with_graph(program, part), job, told)
+            program = _with_graph(trained, graph)
+            stages.append(stage)
+            if number == 1 and not goes_on(job, stage.reward):
+                return Outcome(STOPPED, tuple(stages), program=program)
+        return Outcome(COMPLETE, tuple(stages), program=program)
+
+    def _stage(
+        self, number: int, program: Program, job: Job, progress: Progress
+    ) -> tuple[Program, Stage]:
+        """Trains and scores; where memory runs out, once more at half the batch size."""
+        settings = self.stage1 if number == 1 else self.stage2
+        try:
+            return self._attempt(number, program, job, settings, progress)
+        except TrialFailure as failure:
+            if failure.kind != "oom" or settings.batch_size < 2 * LEAST_BATCH:
+                raise
+        # What the failed attempt held is free only now, with the error that held it.
+        halved = settings.model_copy(update={"batch_size": settings.batch_size // 2})
+        return self._attempt(number, program, job, halved, progress)
+
+    def _attempt(
+        self, number: int, program: Program, job: Job, settings: StageSettings, progress: Progress
+    ) -> tuple[Program, Stage]:
+        material = self.first if number == 1 else self.second
+        started = monotonic()
+        trained = self.learner.fit(
+            program, material.train, recipe(settings), job.seed + number, progress
+        )
+        main = _with_graph(trained, trained.graph.select([MAIN]))
+        size = settings.batch_size
+        counts = self.learner.confusion(main, material.val, len(self.task.classes), size)
+        score = self.task.score(counts)
+        return trained, Stage(score.reward, score.metrics, monotonic() - started, size)
+
+
+def _lowered(job: Job, spec: ModelSpec) -> Graph:
+    """The network of a job.
+
+    Raises:
+        TrialFailure: ``invalid`` for a genotype that none can be built of.
+    """
+    try:
+        return lower(job.genotype, spec)
+    except (GenotypeError, CompilerError) as error:
+        raise TrialFailure("invalid", str(error)) from error
+
+
+def goes_on(job: Job, reward: float) -> bool:
+    """Whether a second stage follows a first one with ``reward``.
+
+    It does above the mean reward of the earlier batches' first stages (or where there is
+    none), else with probability ``job.proceed``; the draw depends on the trial's seed only.
+    """
+    if job.baseline is None or reward > job.baseline:
+        return True
+    return random.Random(f"proceed {job.seed}").random() < job.proceed
+
+
+def proceed_probability(start: float, half_life: float, number: int) -> float:
+    """p of trial ``number``: ``start`` at the first, halved every ``half_life`` trials.
+
+    The paper anneals p from 0.9 over the search without saying how. Here it depends on
+    the trial's number alone, so that a run can be continued beyond its first end.
+    """
+    return start * float(0.5 ** (number / half_life))
+
+
+def recipe(settings: StageSettings) -> Recipe:
+    """How a learner is to train a stage.
+
+    The encoder's group is empty in stage 1, whose graph has no encoder.
+    """
+    decoder = tuple(Optimiser(prefix, "adam", settings.decoder_rate) for prefix in DECODER)
+    return Recipe(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimisers=(*decoder, Optimiser("encoder.", "sgd", settings.encoder_rate, momentum=0.9)),
+        polyak=settings.polyak,
+        auxiliary=settings.auxiliary,
+        distillation=settings.distillation,
+        clip_norm=settings.clip_norm,
+    )
+
+
+def _with_graph(program: Program, graph: Graph) -> Program:
+    return Program(graph, program.params, program.name)

@@ -1,0 +1,1 @@
+"""Labelled examples for a learner: images, or stored encoder outputs."""

@@ -1,0 +1,196 @@
+"""Labelled examples for a learner: images, or stored encoder outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auxnas.backends.base import Batch
+from auxnas.compiler.encoders import IMAGENET, Normalisation
+from auxnas.search.data import (
+    Augment,
+    DataError,
+    Dataset,
+    FileDataset,
+    check,
+    list_remark,
+    normalise,
+)
+from auxnas.search.data.base import View
+from auxnas.search.data.check import image_place
+from auxnas.search.data.statistics import Statistics, refuse_trivial, row_of
+from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.progress import Display
+from auxnas.search.storage.cache import digest
+from auxnas.search.storage.store import Array, Rows, Store, open_store
+
+IMAGE, LABEL, TEACHER = "image", "label", "teacher"
+"""Names of arrays in stores; ``image`` is the input of a whole network too."""
+VALUES, CONTENT = "values", "content"
+"""Names of the arrays of a dataset's statistics."""
+
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class ImageExamples:
+    """Images that a whole network starts from.
+
+    Attributes:
+        pixels: a store with ``image`` and ``label``, as uint8.
+        indices: which of its rows.
+        augment: random transform for training; None for none.
+        normalisation: the encoder's.
+    """
+
+    pixels: Store
+    indices: tuple[int, ...]
+    augment: Augment | None = None
+    normalisation: Normalisation = IMAGENET
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.indices)
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them, normalised; randomly transformed where ``rng`` is given."""
+        rows = [self.indices[index] for index in indices]
+        images, labels = self.pixels.read(IMAGE, rows), self.pixels.read(LABEL, rows)
+        if rng is not None and self.augment is not None:
+            pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
+            images = np.stack([image for image, _ in pairs])
+            labels = np.stack([label for _, label in pairs])
+        return Batch({IMAGE: normalise(images, self.normalisation)}, labels)
+
+
+@dataclass(frozen=True)
+class FeatureExamples:
+    """Stored encoder outputs that a decoder starts from.
+
+    Attributes:
+        features: a store with an array for each encoder output, and ``teacher`` perhaps.
+        rows: which of its rows.
+        pixels: the store with the labels.
+        indices: the rows' places there.
+        outputs: names of the encoder outputs.
+        teacher: whether to hand out the teacher's logits.
+    """
+
+    features: Store
+    rows: tuple[int, ...]
+    pixels: Store
+    indices: tuple[int, ...]
+    outputs: tuple[str, ...]
+    teacher: bool = False
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them; what is stored cannot be transformed any more."""
+        rows = [self.rows[index] for index in indices]
+        labels = self.pixels.read(LABEL, [self.indices[index] for index in indices])
+        maps = {name: self._read(name, rows) for name in self.outputs}
+        return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
+
+    def _read(self, name: str, rows: Sequence[int]) -> Array:
+        return self.features.read(name, rows).astype(np.float32, copy=False)
+
+
+def refuse_thin(
+    where: str, found: Statistics, whole: Statistics, least: int, task: Segmentation
+) -> None:
+    """Finds too few images, or labels that nothing can be learned from or told by.
+
+    Args:
+        where: names them.
+        found: in the images to train or to validate on.
+        whole: in the data that they are a part of.
+        least: how many there have to be.
+        task: says which classes count.
+
+    Raises:
+        DataError: naming ``where``.
+    """
+    if len(found) < least:
+        raise DataError(where, f"{len(found)} images", f"at least {least}")
+    if not set(task.classes) - set(task.ignore) - set(found.missing):
+        raise DataError(where, "no labelled pixel of a class that counts", "some")
+    refuse_trivial(where, found, whole)
+
+
+def unusual(normalisation: Normalisation) -> tuple[str, ...]:
+    """The part of a key that tells a normalisation; nothing for the usual one, ImageNet's."""
+    return () if normalisation == IMAGENET else (repr(normalisation),)
+
+
+def pixel_key(dataset: Dataset) -> str:
+    """Names the pixels of ``dataset``: its content and its size."""
+    return digest("pixels", dataset.fingerprint())
+
+
+def _say_turned(dataset: Dataset, display: Display) -> None:
+    """Tells of photographs that lie otherwise in their files: sizes do not always show it."""
+    while isinstance(dataset, View):
+        dataset = dataset.dataset
+    if isinstance(dataset, FileDataset) and dataset.turned:
+        first = dataset.pairs[dataset.turned[0]].image
+        display.say(
+            f"note: {len(dataset.turned)} of {len(dataset)} photographs are turned by their EXIF "
+            f"tag (first {first}): their label images have to lie as the photographs are shown"
+        )
+
+
+def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
+    """All images and labels of ``dataset``, decoded and resized once.
+
+    The data are checked before anything of theirs is stored; what was passed over in their
+    list is said.
+
+    Raises:
+        DataError: naming the first file that is not as it should be.
+    """
+
+    def compute() -> Iterator[Rows]:
+        with display.task("checking the data", len(dataset)) as advance:
+            check(dataset, lambda done, total: advance(done, ""))
+        _say_turned(dataset, display)
+        with display.task("reading the images", len(dataset)) as advance:
+            for start in range(0, len(dataset), _CHUNK):
+                places = range(start, min(start + _CHUNK, len(dataset)))
+                yield {
+                    IMAGE: np.stack([dataset.image(place) for place in places]),
+                    LABEL: np.stack([dataset.label(place) for place in places]),
+                }
+                advance(places.stop, "")
+
+    remark = list_remark(dataset)
+    if remark:
+        display.say(remark)
+    folder = cache / "pixels" / pixel_key(dataset)
+    store = open_store(folder, len(dataset), compute, {}, display.say)
+    if store.rebuilt:
+        display.say(f"stored images were {store.rebuilt}: read again")
+    return store
+
+
+def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display) -> Statistics:
+    """The pixels of each class in what ``pixels`` has of ``dataset``, counted once and kept."""
+
+    def compute() -> Iterator[Rows]:
+        with display.task("counting the classes", len(dataset)) as advance:
+            for place in range(len(dataset)):
+                found = row_of(pixels.read(IMAGE, [place])[0], pixels.read(LABEL, [place])[0])
+                yield {VALUES: found[0][None], CONTENT: found[1][None]}
+                advance(place + 1, "")
+
+    folder = cache / "statistics" / pixel_key(dataset)
+    store = open_store(folder, len(dataset), compute, {VALUES: "int32"}, display.say)
+    every = range(len(dataset))
+    places = tuple(image_place(dataset, index) for index in every)
+    values, content = store.read(VALUES, every), store.read(CONTENT, every)
+    return Statistics(dataset.classes, places, values, content)

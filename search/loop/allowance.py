@@ -1,0 +1,56 @@
+"""Whether pre-training fits into a run's budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from auxnas.search.errors import SettingsError
+from auxnas.search.loop.bounds import Clock
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.progress import clock as text_of
+from auxnas.search.settings.durations import duration
+from auxnas.search.storage.journal import Journal
+
+_SHARE = 0.5
+"""Of the budget: more for pre-training is warned of."""
+
+
+@dataclass
+class Allowance:
+    """Is told how long pre-training still takes; notes the time of the session, too.
+
+    A run whose budget would be over before its first trial ends as soon as that is known,
+    rather than with nothing when it is over.
+    """
+
+    place: Workplace
+    journal: Journal
+    clock: Clock
+    _said: bool = field(default=False, init=False)
+
+    def __call__(self, left: float) -> None:
+        """``left`` seconds of pre-training are left.
+
+        Raises:
+            SettingsError: when the budget ends before.
+        """
+        self.journal.spend(self.clock.session)
+        budget = self.place.settings.budget
+        if budget is None:
+            return
+        end = self.clock.total + left
+        if end >= budget:
+            found = f"{duration(budget)}, but pre-training ends after about {text_of(end)}"
+            raise SettingsError("budget", found, self._advice(end, budget))
+        if not self._said:
+            self._said = True
+            share = "warning: " if end > _SHARE * budget else ""
+            words = f"pre-training ends after about {text_of(end)} of the budget of"
+            self.place.display.say(f"{share}{words} {duration(budget)}")
+
+    def _advice(self, end: float, budget: float) -> str:
+        """What to change, so that pre-training takes half of the budget at most."""
+        epochs = int(self.place.settings.pretrain.epochs * _SHARE * budget / end)
+        fewer = [f"--set pretrain.epochs={epochs}"] if epochs else []
+        more = f"a --budget of {duration(60 * -(-end / _SHARE // 60))} or more"
+        return ", ".join([more, *fewer, "a smaller --size or --encoder-weights FILE"])

@@ -1,0 +1,123 @@
+"""What a run is doing, kept in a file for other processes while it does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from auxnas.compiler.files import atomic_write
+from auxnas.search.progress import Advance, Display, time_left
+
+NAME = "progress.json"
+"""In the run's folder, as long as the run has not ended."""
+
+READING, LIMITS, PRETRAINING = "reading the data", "checking the limits", "pre-training"
+STORING, SEARCHING = "storing features", "searching"
+"""Phases of a run, in order."""
+
+_PHASES = {
+    "checking the data": READING,
+    "reading the images": READING,
+    "limits": LIMITS,
+    "pre-training the encoder": PRETRAINING,
+    "waiting for an encoder": PRETRAINING,
+    "computing encoder outputs": STORING,
+}
+"""By what the titles of tasks begin with; all others are trials."""
+
+
+@dataclass
+class _Task:
+    """Something under way: how much of it there is, was done at the beginning, and is now."""
+
+    title: str
+    total: int
+    begun: int
+    started: float
+    done: int
+    text: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """As plain data."""
+        left = time_left(monotonic() - self.started, self.done - self.begun, self.total - self.done)
+        return {
+            "task": self.title,
+            "share": self.done / self.total,
+            "text": self.text,
+            "seconds_left": left,
+        }
+
+
+class Recorded:
+    """A display that also keeps in a file what is under way.
+
+    Args:
+        display: where progress goes.
+        folder: the run's; nothing is written before it is there.
+        every: seconds from one writing to the next, new tasks apart.
+    """
+
+    def __init__(self, display: Display, folder: Path, every: float = 5.0) -> None:
+        self._display, self._path, self._every = display, folder / NAME, every
+        self._tasks: list[_Task] = []
+        self._phase, self._written = "", 0.0
+
+    def say(self, line: str) -> None:
+        """Passes it on."""
+        self._display.say(line)
+
+    @contextmanager
+    def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
+        """Passes it on, and keeps how far it is."""
+        task = _Task(title, total, begun, monotonic(), begun)
+        self._tasks.append(task)
+        self._phase = next(
+            (p for start, p in _PHASES.items() if title.startswith(start)), SEARCHING
+        )
+        self._write()
+
+        def told(done: int, text: str) -> None:
+            advance(done, text)
+            task.done, task.text = done, text
+            if monotonic() - self._written >= self._every:
+                self._write()
+
+        with self._display.task(title, total, begun) as advance:
+            yield told
+        self._tasks.remove(task)
+
+    def _write(self) -> None:
+        """Writes the file; without room for it the run goes on."""
+        self._written = monotonic()
+        value = {"phase": self._phase, "tasks": [task.row() for task in self._tasks]}
+        if self._path.parent.is_dir():
+            with suppress(OSError), atomic_write(self._path) as path:
+                path.write_text(json.dumps(value) + "\n", encoding="utf-8")
+
+
+def forget(folder: Path) -> None:
+    """Removes the file of a run that has ended."""
+    (folder / NAME).unlink(missing_ok=True)
+
+
+def read_phase(folder: Path) -> tuple[str | None, list[dict[str, Any]]]:
+    """The phase of the run in ``folder`` and its tasks under way, as last written; else None."""
+    try:
+        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        rows = [
+            {
+                "task": str(row["task"]),
+                "share": float(row["share"]),
+                "text": str(row["text"]),
+                "seconds_left": None if row["seconds_left"] is None else float(row["seconds_left"]),
+            }
+            for row in found["tasks"]
+        ]
+        return str(found["phase"]), rows
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None, []

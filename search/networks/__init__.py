@@ -1,0 +1,1 @@
+"""Networks that are trained: their description, encoders to start from, teachers."""

@@ -1,0 +1,162 @@
+"""Networks as they are trained and kept: a genotype's, or Light-Weight RefineNet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.artefacts.metadata import decoded
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
+from auxnas.compiler.decoders.refinenet import CHANNELS
+from auxnas.compiler.weights import fit, load_weights, save_weights
+from auxnas.genotype import Genotype, parse, to_json
+from auxnas.genotype.errors import shown
+from auxnas.options import LARGEST
+from auxnas.search.storage.folders import SEARCH, kinds
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.weights import shipped, usage, weights_file
+from auxnas.search.trials.records import best_of
+
+LWRF = "lwrf"
+"""What Light-Weight RefineNet is called where a genotype is expected."""
+WEIGHTS = "model.safetensors"
+"""The trained network in a training's folder."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """An encoder with a decoder.
+
+    Attributes:
+        spec: what is around a genotype; encoder and classes alone for a RefineNet.
+        genotype: None for Light-Weight RefineNet.
+        channels: of the Light-Weight RefineNet decoder.
+    """
+
+    spec: ModelSpec
+    genotype: Genotype | None = None
+    channels: int = CHANNELS
+
+    @property
+    def name(self) -> str:
+        """The genotype's key, or ``lwrf``."""
+        return LWRF if self.genotype is None else self.genotype.key()
+
+    def graph(self) -> Graph:
+        """The network from image to logits, with the auxiliary heads of ``spec``."""
+        if self.genotype is None:
+            return lower_refinenet(self.spec, self.channels)
+        return lower(self.genotype, self.spec)
+
+    def shipped(self) -> Network:
+        """The network without auxiliary heads."""
+        return replace(self, spec=shipped(self.spec))
+
+    def describe(self) -> dict[str, Any]:
+        """The network as plain data; ``of`` reads it."""
+        model = self.spec.to_dict()
+        if self.genotype is None:
+            return {"model": model, "decoder": {"name": LWRF, "channels": self.channels}}
+        return {"model": model, "genotype": json.loads(to_json(self.genotype))}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Network:
+        """The network of plain data: a description, or what pre-training keeps.
+
+        Raises:
+            KeyError: when it is none.
+            ValueError: naming what is wrong with it.
+        """
+        spec = ModelSpec.from_dict(values["model"])
+        if "genotype" in values:
+            return cls(spec, parse(json.dumps(values["genotype"])).genotype)
+        decoder = values["pretrain"] if "pretrain" in values else values["decoder"]
+        return cls(spec, None, int(decoder["channels"]))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network out of a file.
+
+    Attributes:
+        network: what it is.
+        program: its graph and parameters, without auxiliary heads.
+        known: the file's metadata: ``classes``, ``palette``, ``size`` where it has them.
+        path: the file.
+    """
+
+    network: Network
+    program: Program
+    known: Mapping[str, Any]
+    path: Path
+
+
+def save_network(
+    path: Path,
+    network: Network,
+    params: Mapping[str, Any],
+    classes: tuple[str, ...],
+    palette: list[list[int]],
+    size: tuple[int, int],
+) -> None:
+    """Writes a network's weights, auxiliary heads apart, with all it takes to use them."""
+    kept = network.shipped()
+    normalisation = kept.spec.find_encoder().normalisation
+    metadata = {**kept.describe(), **usage(classes, palette, size, normalisation)}
+    save_weights(path, fit(kept.graph(), params, str(path)), metadata)
+
+
+def read_network(place: Path) -> Trained:
+    """The network in a file, or in the folder of a training or of a run.
+
+    Of a run it is that of its best trial so far, as the journal says, whatever else is there.
+
+    Raises:
+        CompilerError: when there is none, or it is damaged.
+        JournalError: when a run's journal cannot be read.
+    """
+    path = _file(place)
+    params, texts = load_weights(path)
+    known = decoded(texts)
+    try:
+        network = Network.of(known).shipped()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        expected = "weights that nassearch wrote"
+        raise CompilerError(str(path), f"no description of a network ({error})", expected) from None
+    _check_usage(known, str(path))
+    graph = network.graph()
+    program = Program(graph, fit(graph, params, str(path)), network.name)
+    return Trained(network, program, known, path)
+
+
+def _check_usage(known: Mapping[str, Any], place: str) -> None:
+    """Refuses names or a size that are none, where the metadata have them.
+
+    Raises:
+        CompilerError: at ``place``.
+    """
+    names, size = known.get("classes", []), known.get("size", [1, 1])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CompilerError(f"{place}: classes", shown(names), "a list of names")
+    sides = size if isinstance(size, list) else []
+    if len(sides) != 2 or not all(type(s) is int and 0 < s <= LARGEST for s in sides):
+        raise CompilerError(f"{place}: size", shown(size), f"two sides of 1 to {LARGEST} pixels")
+
+
+def _file(place: Path) -> Path:
+    """The weights in a folder: of the best trial of a run, or of a training; or the file itself."""
+    if not place.is_dir():
+        return place
+    if SEARCH in kinds(place):
+        with Journal(place) as journal:
+            best = best_of(journal.trials())
+        if not best:
+            raise CompilerError(str(place), "no trial has a reward", "one at least")
+        return weights_file(place, best[0].number)
+    for name in (WEIGHTS, "best.safetensors"):
+        if (place / name).is_file():
+            return place / name
+    raise CompilerError(str(place), f"no {WEIGHTS} in it", "a finished training or run")

@@ -1,0 +1,308 @@
+"""An encoder to start from: given, kept from an earlier run, or trained on the data.
+
+The paper takes an encoder trained for segmentation on COCO under the Light-Weight
+RefineNet decoder (section 4). Here the same pair is trained on the meta-train images,
+and the whole of it then serves as the teacher of stage 1 (section 3.2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from numpy.typing import NDArray
+
+from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
+from auxnas.backends.weights import read_arrays
+from auxnas.compiler import (
+    CompilerError,
+    Graph,
+    ModelSpec,
+    Program,
+    lower_refinenet,
+)
+from auxnas.compiler.encoders import Encoder, EncoderWidthError
+from auxnas.compiler.encoders.fitting import fit_encoder
+from auxnas.compiler.weights import fit, initial
+from auxnas.search.evaluation.tasks import Score, Segmentation
+from auxnas.search.examples.images import ImageExamples, unusual
+from auxnas.search.networks.networks import Network
+from auxnas.search.progress import Advance, Display
+from auxnas.search.settings.search import PretrainSettings
+from auxnas.search.storage.cache import digest, load_kept, make_private, save_kept
+from auxnas.search.storage.lock import alone
+
+Params = Mapping[str, NDArray[Any]]
+_VALIDATION_BATCH = 16
+_BETWEEN_SAVES = 60.0
+"""Seconds of training after which its state is saved, roughly."""
+_BETWEEN_FORECASTS = 10.0
+"""Seconds of training after which is told how long it will take; and after each part."""
+_PARTS = 1000
+"""Units of progress of a training."""
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """Weights to start from.
+
+    Attributes:
+        params: the encoder's arrays, and perhaps more.
+        teacher: the network it was trained in, if it is at hand.
+    """
+
+    params: Params
+    teacher: Program | None = None
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Everything that a pre-trained encoder depends on.
+
+    Attributes:
+        learner: who trains.
+        label: names the learner.
+        spec: the model; only encoder and classes matter.
+        settings: how.
+        train: images to train on.
+        val: images to measure on.
+        data_key: names the images.
+        task: scores the result, for the message.
+        forecast: is told now and then about how many seconds of training are left.
+    """
+
+    learner: Learner
+    label: str
+    spec: ModelSpec
+    settings: PretrainSettings
+    train: ImageExamples
+    val: ImageExamples
+    data_key: str
+    task: Segmentation
+    forecast: Callable[[float], None] = lambda seconds: None
+
+    @property
+    def graph(self) -> Graph:
+        """Encoder and Light-Weight RefineNet."""
+        return lower_refinenet(self.spec, self.settings.channels)
+
+    @property
+    def _images(self) -> tuple[str, ...]:
+        """What happens to the images on their way, for the key."""
+        return repr(self.train.augment), *unusual(self.train.normalisation)
+
+    @property
+    def key(self) -> str:
+        """Names the result: a hash of all that it depends on."""
+        settings = self.settings.model_dump(mode="json")
+        known = (self.label, self.data_key, list(self.train.indices), settings)
+        return digest("pretrained", *known, *self._images, str(self.graph))
+
+    def recipe(self) -> Recipe:
+        """One Adam for everything: nothing here is trained yet."""
+        settings = self.settings
+        return Recipe(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            optimisers=(Optimiser("", "adam", settings.rate),),
+            polyak=settings.polyak,
+            poly=settings.poly,
+            auxiliary=0.0,
+        )
+
+    def score(self, params: Params) -> Score:
+        """How good the whole pre-trained network is on ``val``."""
+        program = Program(self.graph, params, "refinenet")
+        classes = len(self.task.classes)
+        counts = self.learner.confusion(program, self.val, classes, _VALIDATION_BATCH)
+        return self.task.score(counts)
+
+
+def pretrained_encoder(
+    work: Pretraining, own: Path, cache: Path, display: Display
+) -> PretrainedEncoder:
+    """The run's own encoder, or one kept from an earlier run, or a newly trained one.
+
+    Args:
+        work: what it depends on.
+        own: the run's own copy, so that it can be continued without the cache.
+        cache: where runs share what was computed once.
+        display: where progress goes.
+
+    Raises:
+        TrialFailure: when training fails.
+        OSError: when it cannot be kept.
+    """
+    shared = cache / "encoders" / f"{work.key}.safetensors"
+    kept = _kept(own, work, display)
+    if kept is None:
+        kept = _kept(shared, work, display) or _made(work, shared, display)
+        _keep(own, work, kept)
+    return PretrainedEncoder(kept, Program(work.graph, kept, "refinenet"))
+
+
+def _made(work: Pretraining, shared: Path, display: Display) -> Params:
+    """Newly trained weights, kept; or those of another run that was training the very same."""
+    waited, waiting = False, ExitStack()
+
+    def say(line: str) -> None:
+        nonlocal waited
+        waited = True
+        display.say(line)
+        waiting.enter_context(display.task("waiting for an encoder", 1))
+
+    make_private(shared.parent)
+    with waiting, alone(shared, say):
+        waiting.close()
+        kept = _kept(shared, work, display) if waited else None
+        if kept is None:
+            kept = _train(work, shared.with_suffix(".part"), display)
+            _keep(shared, work, kept)
+            display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {shared}")
+    return kept
+
+
+def _keep(path: Path, work: Pretraining, params: Params) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = {"model": work.spec.to_dict(), "pretrain": work.settings.model_dump()}
+    save_kept(path, params, known | {"key": work.key})
+
+
+def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
+    """Sound weights of this very pre-training in ``path``, if there are any."""
+    if not path.exists():
+        return None
+    try:
+        values, known = load_kept(path)
+        if known.get("key") != work.key:
+            display.say(f"encoder: {path} is of another pre-training: training again")
+            return None
+        params = fit(work.graph, values, str(path))
+    except CompilerError as error:
+        display.say(f"encoder: the stored one is damaged ({error}): training again")
+        return None
+    display.say(f"encoder: pre-trained earlier on these data, using {path}")
+    return params
+
+
+def _train(work: Pretraining, kept: Path, display: Display) -> Params:
+    """Trains to the end, from where a killed process left it; ``kept`` holds how far it is.
+
+    Saves about once a minute: the parts' lengths make no difference to the result.
+    """
+    begin = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
+    epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
+    epoch, state = _state(kept, display)
+    begun = epoch * _PARTS // max(epochs, 1)
+    with display.task("pre-training the encoder", _PARTS, begun) as advance:
+        progress = _Told(work, advance)
+        length = 1
+        while True:
+            part, started = range(epoch, min(epoch + length, epochs)), monotonic()
+            done = work.learner.fit_part(begin, work.train, recipe, seed, part, state, progress)
+            (program, state), epoch = done, part.stop
+            if epoch == epochs:
+                kept.unlink(missing_ok=True)
+                return program.params
+            pace = (monotonic() - started) / len(part)
+            length = max(1, int(_BETWEEN_SAVES / max(pace, 1e-9)))
+            make_private(kept.parent)
+            save_kept(kept, state, {"epoch": epoch})
+            progress.foretell(epoch / epochs)
+
+
+class _Told:
+    """Shows how far a pre-training is, and tells how long it will still take.
+
+    The pace is that of this process, after its first step, which is slower than others.
+
+    Args:
+        work: the pre-training.
+        advance: shows.
+    """
+
+    def __init__(self, work: Pretraining, advance: Advance) -> None:
+        self._work, self._advance, self._epochs = work, advance, work.settings.epochs
+        self._first: tuple[float, float] | None = None
+        self._foretold = monotonic()
+
+    def __call__(self, step: Step) -> None:
+        epoch = -(-step.step * self._epochs // step.steps)
+        text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"
+        self._advance(_PARTS * step.step // step.steps, text)
+        self._first = self._first or (step.step / step.steps, monotonic())
+        if monotonic() - self._foretold >= _BETWEEN_FORECASTS:
+            self.foretell(step.step / step.steps)
+
+    def foretell(self, share: float) -> None:
+        """Tells how long the rest takes when ``share`` is done."""
+        if self._first is not None and share > self._first[0]:
+            begun, start = self._first
+            self._foretold = monotonic()
+            self._work.forecast((self._foretold - start) / (share - begun) * (1 - share))
+
+
+def _state(kept: Path, display: Display) -> tuple[int, State | None]:
+    """How many epochs are behind, and what to go on from."""
+    if not kept.exists():
+        return 0, None
+    try:
+        state, known = load_kept(kept)
+        epoch = int(known["epoch"])
+    except (CompilerError, KeyError, TypeError, ValueError) as error:
+        display.say(f"encoder: its checkpoint is damaged ({error}): training from the beginning")
+        return 0, None
+    display.say(f"encoder: going on after epoch {epoch}")
+    return epoch, state
+
+
+def _quality(work: Pretraining, params: Params) -> str:
+    miou = work.score(params).metrics["miou"]
+    return f"mIoU {miou:.3f} on meta-val with its own decoder"
+
+
+def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int) -> Program | None:
+    """The network of a file that pre-training wrote; None of another file or other classes."""
+    if "pretrain" not in known:
+        return None
+    try:
+        network = Network.of(decoded(known))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        found = f"no description of a network ({error})"
+        raise CompilerError(path, found, "weights that nassearch wrote") from None
+    if network.spec.classes != classes:
+        return None
+    graph = network.graph()
+    return Program(graph, fit(graph, params, path), "refinenet")
+
+
+def given_encoder(path: str, graph: Graph, classes: int, encoder: Encoder) -> PretrainedEncoder:
+    """The encoder in a file: ours, which needs no torch, or published weights.
+
+    Args:
+        path: the file.
+        graph: a graph with the encoder alone.
+        classes: of the data: the network that the encoder was pre-trained in comes with it
+            where it has as many.
+        encoder: which encoder it is to be.
+
+    Raises:
+        CompilerError: when it cannot be read or does not fit.
+        BackendUnavailable: for torchvision's, when torch is not installed.
+    """
+    try:
+        return _read_encoder(path, graph, classes, encoder)
+    except EncoderWidthError as error:
+        expected = f"{error.expected}, or --set model.width={error.width:g}"
+        raise CompilerError(error.place, error.found, expected) from None
+
+
+def _read_encoder(path: str, graph: Graph, classes: int, encoder: Encoder) -> PretrainedEncoder:
+    params, known = read_arrays(path)
+    fitted = fit_encoder(encoder, graph, params, path)
+    return PretrainedEncoder(fitted, _taught_in(path, params, known, classes))

@@ -1,0 +1,104 @@
+"""What is trained for long, beside what a search found: sizes, costs, limits, data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.measuring.latency import compiled_latency
+from auxnas.compiler import ModelSpec, cost, lower
+from auxnas.genotype import Genotype
+from auxnas.search.settings.search import LimitSettings, ModelSettings
+from auxnas.search.storage.weights import shipped
+from auxnas.search.trials.limits import excesses
+from auxnas.search.trials.records import Figures
+
+SIZES = ("width", "agg_size", "sep_repeats")
+"""What of the model's size may differ between search and training (paper, section 4)."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How an architecture was built when it was found.
+
+    Attributes:
+        place: a run's folder or a genotype's file, for messages.
+        spec: the model around it.
+        size: (height, width) of the images; None where that is unknown.
+        limits: what a network might cost.
+        data: names the images by content, where they are known.
+        encoder: names the encoder's weights by content, likewise.
+    """
+
+    place: str
+    spec: ModelSpec
+    size: tuple[int, int] | None = None
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    data: str | None = None
+    encoder: str | None = None
+
+    @property
+    def layer(self) -> dict[str, Any]:
+        """Settings under which it is built so again; auxiliary heads are of training alone."""
+        names = ModelSettings.model_fields.keys() - {"auxiliary"}
+        return {"model": {name: getattr(self.spec, name) for name in sorted(names)}}
+
+
+def compare(
+    searched: Searched, genotype: Genotype, spec: ModelSpec, size: tuple[int, int], threads: int
+) -> dict[str, Any]:
+    """``genotype`` as searched and as it is to be trained, as plain data.
+
+    ``over`` has a line for each limit of the search that the network to be trained is over;
+    its latency is measured where that is limited.
+    """
+    graph = lower(genotype, shipped(spec))
+    counted, latency, unmeasured = cost(graph, size), None, []
+    if searched.limits.latency_ms is not None:
+        try:
+            latency = 1000 * compiled_latency(graph, size, threads)
+        except BackendUnavailable as error:
+            unmeasured = [f"latency_ms unknown ({error})"]
+    figures = Figures(counted.parameters, counted.multiply_adds, latency)
+    over = [line for _, line in excesses(searched.limits, figures)]
+    return {
+        "place": searched.place,
+        "searched": _row(genotype, searched.spec, searched.size or size),
+        "trained": _row(genotype, spec, size),
+        "over": over + unmeasured,
+    }
+
+
+def _row(genotype: Genotype, spec: ModelSpec, size: tuple[int, int]) -> dict[str, Any]:
+    counted = cost(lower(genotype, shipped(spec)), size)
+    return {
+        "parameters": counted.parameters,
+        "multiply_adds": counted.multiply_adds,
+        "size": list(size),
+        **{name: getattr(spec, name) for name in SIZES},
+    }
+
+
+def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The same for people; nothing for nothing."""
+    if not found:
+        return
+    one, other = found["searched"], found["trained"]
+    if one == other:
+        yield f"trained as searched: {_words(one)}"
+    else:
+        yield f"searched: {_words(one)}"
+        yield f"to be trained: {_words(other)}; --as-searched keeps what was searched"
+    for line in found["over"]:
+        yield f"warning: over a limit of {found['place']}: {line}"
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    height, width = row["size"]
+    sizes = ", ".join(f"{name} {row[name]:g}" for name in SIZES)
+    return (
+        f"{row['parameters'] / 1e6:.3f} M parameters, {row['multiply_adds'] / 1e6:.1f} M "
+        f"multiply-adds at {height}x{width} ({sizes})"
+    )

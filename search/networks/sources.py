@@ -1,0 +1,150 @@
+"""What a command line calls a genotype to train, and what it knows of the run it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auxnas.compiler import ModelSpec
+from auxnas.genotype import Document, Genotype, zoo
+from auxnas.genotype.texts import parse_json, read_text
+from auxnas.search.errors import SearchError
+from auxnas.search.networks.networks import LWRF
+from auxnas.search.networks.searched import Searched
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.search import DataSettings
+from auxnas.search.settings.training import TrainingSettings, like_search
+from auxnas.search.storage.folders import SEARCH, TRAINING, kinds
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import NAME
+from auxnas.search.trials.records import Trial, best_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to train.
+
+    Attributes:
+        genotype: None for Light-Weight RefineNet.
+        run: the folder of the run that it comes from, if it does.
+        searched: how the file that it comes from says it was built, if there is one that does.
+    """
+
+    genotype: Genotype | None
+    run: Path | None = None
+    searched: Searched | None = None
+
+
+def find_source(text: str) -> Source:
+    """A genotype file, a published name, the list itself, ``lwrf``, or of a run ``RUN:TRIAL``.
+
+    TRIAL is a number as nassearch top shows it, or ``best``; ``RUN`` alone is its best.
+
+    Raises:
+        SearchError: when the run has no such trial.
+        GenotypeError: when it is none of these.
+    """
+    if text == LWRF:
+        return Source(None)
+    folder, _, trial = text.rpartition(":")
+    for place, which in ((text, "best"), (folder, trial)):
+        if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
+            return Source(_of_run(Path(place), which).genotype, Path(place))
+    document = zoo.find(text)
+    return Source(document.genotype, None, _described(text, document))
+
+
+def _described(text: str, document: Document) -> Searched | None:
+    """How a genotype's document says it is built; None where it does not."""
+    model, size = document.extra.get("model"), document.extra.get("size")
+    if not isinstance(model, Mapping) or not model:
+        return None
+    spec = ModelSpec.from_dict(model, f"{text}: model")
+    known = isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)
+    return Searched(text, spec, (size[0], size[1]) if known and size else None)
+
+
+def searched_in(run: Path) -> Searched | None:
+    """How a run builds its architectures, and on what; None where it ended before it knew.
+
+    Raises:
+        JournalError: when there is no run.
+    """
+    with Journal(run) as journal:
+        meta = journal.meta()
+    if "model" not in meta:
+        return None
+    settings = resolve(meta["settings"])
+    spec = ModelSpec.from_dict(meta["model"])
+    known = (meta.get("data"), meta.get("encoder"))
+    return Searched(str(run), spec, settings.data.size, settings.limits, *known)
+
+
+def _of_run(folder: Path, which: str) -> Trial:
+    with Journal(folder) as journal:
+        trials = journal.trials()
+    if which == "best" and best_of(trials):
+        return best_of(trials)[0]
+    return numbered(folder, trials, which)
+
+
+def numbered(folder: Path, trials: Sequence[Trial], number: str) -> Trial:
+    """The trial that ``nassearch top`` gives this number.
+
+    Raises:
+        SearchError: when there is none.
+    """
+    if number.isdecimal() and 1 <= int(number) <= len(trials):
+        return trials[int(number) - 1]
+    raise SearchError(f"{folder}:{number}", "no such trial", f"best, or 1..{len(trials)}")
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """The data that a run or a training was on.
+
+    Attributes:
+        settings: which data, and how they were split.
+        ignore: the classes that counted in no score.
+        key: names the pixels of their training part by content.
+    """
+
+    settings: DataSettings
+    ignore: tuple[str, ...]
+    key: str | None
+
+
+def own_data(folder: Path) -> OwnData:
+    """What the folder of a run or of a training knows of its data.
+
+    Raises:
+        SearchError: when it is neither.
+        JournalError: when a run's journal cannot be read.
+        SettingsError: when the settings in it are none of ours.
+    """
+    if SEARCH in kinds(folder):
+        with Journal(folder) as journal:
+            meta = journal.meta()
+        settings = resolve(meta.get("settings", {}))
+        return OwnData(settings.data, settings.ignored, meta.get("data"))
+    if (folder / TRAINING).is_file():
+        begun = parse_json(read_text(folder / TRAINING))
+        known = resolve(begun["settings"], kind=TrainingSettings)
+        return OwnData(known.data, known.task.ignore or (), begun.get("data"))
+    raise SearchError(str(folder), "neither a run nor a training", "--data")
+
+
+def layer_of(run: Path) -> dict[str, Any]:
+    """Training settings as in the run: its data and its own encoder.
+
+    Raises:
+        JournalError: when there is no run.
+    """
+    with Journal(run) as journal:
+        layer = like_search(journal.meta()["settings"])
+    own = run / "encoder.safetensors"
+    if own.is_file():
+        layer["encoder_weights"] = str(own)
+    return layer

@@ -1,0 +1,90 @@
+"""What a run has found: a table for people, the same as data, and the best network's files."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.table import Table
+
+from auxnas.compiler.files import atomic_write
+from auxnas.search.data import normalise, stack
+from auxnas.search.examples.images import IMAGE
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.reporting.pictures import Example, classify, draw
+from auxnas.search.storage.export import document, write_document
+from auxnas.search.trials.records import PENDING, Trial, best_of
+from auxnas.terminal import Terminal
+
+LESS = ("stages", "multiply-adds", "parameters", "latency", "mIoU")
+"""Columns of the table that go first where a terminal is narrow."""
+SHOWN = 4
+"""Examples in the picture of predictions."""
+
+
+def table(shown: list[Trial], title: str) -> Table:
+    """Trials with rewards, as a table; the latency where it is known."""
+    result = Table(title=title, title_justify="left")
+    timed = any(trial.latency is not None for trial in shown)
+    heads = ("trial", "reward", "mIoU", "stages", "parameters", "multiply-adds")
+    for name in (*heads, "latency") if timed else heads:
+        result.add_column(name, justify="right", no_wrap=True)
+    for trial in shown:
+        latency = "" if trial.latency is None else f"{trial.latency:.2f} ms"
+        result.add_row(
+            str(trial.number + 1),
+            f"{trial.reward:.4f}",
+            f"{trial.metrics['miou']:.4f}",
+            str(len(trial.stages)),
+            f"{(trial.parameters or 0) / 1e6:.3f} M",
+            f"{(trial.multiply_adds or 0) / 1e6:.1f} M",
+            *([latency] if timed else []),
+        )
+    return result
+
+
+def print_trials(shown: list[Trial], title: str, trials: list[Trial]) -> None:
+    """A table of some of a run's trials on stdout, then their genotypes, ready to be copied."""
+    ended = sum(trial.state != PENDING for trial in trials)
+    console = Terminal(file=sys.stdout)
+    console.print_table(table(shown, f"{title}: {len(shown)} of {ended} trials"), LESS)
+    for trial in shown:
+        console.print(f"trial {trial.number + 1}: {trial.genotype}", soft_wrap=True)
+
+
+def print_best(trials: list[Trial], count: int = 10) -> None:
+    """The best trials on stdout."""
+    print_trials(best_of(trials)[:count], "best", trials)
+
+
+def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
+    """Writes ``best.json``, ``best.safetensors`` and ``predictions.png``; their paths by kind.
+
+    Nothing is written when no trial has a reward.
+    """
+    best = best_of(trials)
+    if not best:
+        return {}
+    paths = {
+        "genotype": place.folder / "best.json",
+        "weights": place.folder / "best.safetensors",
+        "predictions": place.folder / "predictions.png",
+    }
+    program = place.weights.program(best[0])
+    place.weights.save(paths["weights"], best[0].genotype, program.params)
+    run = place.folder.resolve().name
+    write_document(paths["genotype"], document(best[0], f"{run}-best", run, place.meta()))
+    with atomic_write(paths["predictions"]) as path:
+        dataset = place.dataset
+        draw(predictions(place, best[0]), dataset.classes, dataset.palette, path)
+    return {kind: str(path) for kind, path in paths.items()}
+
+
+def predictions(place: Workplace, trial: Trial) -> list[Example]:
+    """What the network of ``trial`` makes of a few meta-val images."""
+    program = place.weights.program(trial)
+    dataset, val = place.dataset, place.parts[1]
+    chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
+    images, truths = stack(dataset, chosen)
+    logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
+    guesses = classify(next(iter(logits.values())), place.settings.data.size)
+    return [Example(*parts) for parts in zip(images, truths, guesses, strict=True)]

@@ -1,0 +1,136 @@
+"""Tells a person how a run goes, trial by trial."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from auxnas.backends.base import Step
+from auxnas.search.evaluation.two_stages import StageProgress
+from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.progress import Display, clock
+from auxnas.search.trials.records import (
+    COMPLETE,
+    FAILED,
+    PENDING,
+    REUSED,
+    STOPPED,
+    Stage,
+    Trial,
+    best_of,
+)
+
+_STAGES = 2
+_PARTS = 1000
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a session goes.
+
+    Attributes:
+        trials: how many have ended in it.
+        seconds: since the first of them was begun.
+    """
+
+    trials: int
+    seconds: float
+
+    def __str__(self) -> str:
+        hourly = 3600 * self.trials / max(self.seconds, 1e-9)
+        return f"{hourly:.0f} trials/h" if hourly >= 10 else f"{hourly:.1f} trials/h"
+
+    def left(self, ended: int, spent: float, until: Until) -> float | None:
+        """Seconds until the run's first bound, if it goes on like this.
+
+        Args:
+            ended: trials that have ended, in all sessions.
+            spent: seconds of all sessions.
+            until: the bounds.
+        """
+        bounds = [] if until.seconds is None else [until.seconds - spent]
+        if until.trials is not None:
+            bounds.append((until.trials - ended) * self.seconds / self.trials)
+        return max(0.0, min(bounds)) if bounds else None
+
+
+class Watch:
+    """Shows each trial's progress, and a line when it has ended. Use it in ``with``.
+
+    Args:
+        display: where to.
+        until: where the run ends.
+        clock: the run's.
+    """
+
+    def __init__(self, display: Display, until: Until, clock: Clock) -> None:
+        self._display, self._until, self._clock = display, until, clock
+        self._bars: dict[int, ExitStack] = {}
+        self._began: float | None = None
+        self._ended = 0
+        self._standing = ""
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+    def started(self, trial: Trial) -> StageProgress:
+        """Opens the trial's bar."""
+        self._note_start()
+        self._bars.pop(trial.number, ExitStack()).close()  # of a trial that is begun again
+        bar = self._bars[trial.number] = ExitStack()
+        advance = bar.enter_context(self._display.task(self._title(trial), _STAGES * _PARTS))
+
+        def progress(stage: int, step: Step, before: Stage | None = None) -> None:
+            done = (stage - 1) * _PARTS + _PARTS * step.step // step.steps
+            after = "" if before is None else f" after {before.reward:.3f}"
+            advance(done, f"stage {stage}{after}, loss {step.loss:.3f}{self._standing}")
+
+        return progress
+
+    def finished(self, trial: Trial, trials: list[Trial]) -> None:
+        """Closes the bar and says how the trial ended."""
+        self._note_start()
+        self._bars.pop(trial.number, ExitStack()).close()
+        self._ended += 1
+        self._standing = self._summary(trials)
+        self._display.say(f"{self._title(trial)}: {ending(trial)}{self._standing}")
+
+    def _note_start(self) -> None:
+        if self._began is None:
+            self._began = self._clock.session
+
+    def _title(self, trial: Trial) -> str:
+        total = "" if self._until.trials is None else f"/{self._until.trials}"
+        return f"trial {trial.number + 1}{total}"
+
+    def _summary(self, trials: list[Trial]) -> str:
+        """Where the run stands, to be put behind other words."""
+        pace = Pace(self._ended, self._clock.session - (self._began or 0.0))
+        best = best_of(trials)
+        stopped = sum(trial.state == STOPPED for trial in trials)
+        ended = sum(trial.state != PENDING for trial in trials)
+        left = pace.left(ended, self._clock.total, self._until)
+        parts = [
+            f"best {best[0].reward:.3f}" if best else "",
+            str(pace),
+            f"{stopped} stopped after stage 1" if stopped else "",
+            f"whole run {clock(left)} left" if left else "",
+        ]
+        return "".join(f", {part}" for part in parts if part)
+
+
+def ending(trial: Trial) -> str:
+    """How a trial ended, in a few words."""
+    if trial.failure is not None:
+        return f"failed ({trial.failure.kind}: {trial.failure.detail})"
+    if trial.state == REUSED and trial.source is not None:
+        return f"reward {trial.reward:.3f}, the same architecture as trial {trial.source + 1}"
+    if trial.state in (PENDING, FAILED):
+        return trial.state
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in trial.metrics.items())
+    how = "two stages" if trial.state == COMPLETE else "stopped after stage 1"
+    return f"reward {trial.reward:.3f} ({metrics}), {how}, {clock(trial.seconds)}"

@@ -1,0 +1,1 @@
+"""Settings: their sections, presets, files, and how layers of them are laid over each other."""

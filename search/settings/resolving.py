@@ -1,0 +1,188 @@
+"""From layers of values to settings: presets, files and options laid over each other.
+
+Names are dotted, ``stage1.epochs``; what is unknown or out of bounds is one clear error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar, overload
+
+from pydantic import ValidationError
+
+from auxnas.genotype.errors import shown
+from auxnas.search.errors import SettingsError
+from auxnas.search.settings.search import HARMLESS, Section, Settings
+
+S = TypeVar("S", bound=Section)
+
+
+@overload
+def resolve(*layers: Mapping[str, Any]) -> Settings: ...
+@overload
+def resolve(*layers: Mapping[str, Any], kind: type[S]) -> S: ...
+def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Section:
+    """The settings of nested values, each layer over the ones before, all over the defaults.
+
+    A layer that says where a run ends, by a number of trials or a budget, says it all:
+    neither is left over from the layers before.
+
+    Raises:
+        SettingsError: naming the setting, what was found, and the nearest known name or
+            the values that it takes.
+    """
+    values = kind().model_dump(mode="json")
+    known = _by_last_part(values)
+    for layer in layers:
+        _check_plain(layer, "")
+        _overlay(values, {**_lifted(layer, values), **layer}, "", known)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise _settings_error(error) from None
+
+
+def _check_plain(value: Any, place: str) -> None:
+    """Refuses numbers that no library takes, and text that no TOML or JSON can hold.
+
+    That is lone surrogates, which also stand for the bytes of a file name that is not UTF-8.
+
+    Raises:
+        SettingsError: naming the setting.
+    """
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check_plain(name, place)
+            _check_plain(inner, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_plain(inner, place)
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise SettingsError(place, shown(value), "an integer of 64 bits at most")
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise SettingsError(place, shown(value), "text or a path in UTF-8") from None
+
+
+def unknown_setting(name: str, *kinds: type[Section]) -> SettingsError:
+    """The error of a dotted ``name`` that is no setting of any of the ``kinds``.
+
+    Groups of one name in several kinds have the same settings.
+    """
+    values: dict[str, Any] = {}
+    for kind in kinds:
+        values |= kind().model_dump(mode="json")
+    near = [known for known, _ in dotted(values) if name.startswith(f"{known}.")]
+    try:
+        _overlay(values, nested({name: {}}), "", _by_last_part(values))
+    except SettingsError as error:
+        return error
+    return SettingsError(name, "no such setting", f"perhaps {' or '.join(near)}")
+
+
+def _by_last_part(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The dotted names of nested values, by their last part."""
+    known: dict[str, list[str]] = {}
+    for name, _ in dotted(values):
+        known.setdefault(name.rpartition(".")[2], []).append(name)
+    return known
+
+
+def _lifted(layer: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, None]:
+    """The bounds of earlier layers that a layer with bounds of its own lifts."""
+    ends = [name for name in ("trials", "budget") if name in known]
+    return dict.fromkeys(ends) if any(layer.get(name) is not None for name in ends) else {}
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values of dotted ones: ``{"data.size": x}`` is ``{"data": {"size": x}}``."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        place = result
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(name, f"{section} has a value already", "one of the two")
+        place[last] = value
+    return result
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested values by dotted name."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def difference(stored: Mapping[str, Any], given: Section) -> str | None:
+    """The first setting in which ``given`` would not continue a run; None if there is none.
+
+    A setting that there was not when the run was begun had the meaning of today's default.
+    """
+    defaults = type(given)().model_dump(mode="json")
+    before = dict(dotted(defaults)) | dict(dotted(stored))
+    now = dict(dotted(given.model_dump(mode="json")))
+    for name in sorted(before.keys() | now.keys()):
+        if name not in HARMLESS and before.get(name) != now.get(name):
+            return f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+    return None
+
+
+def _overlay(
+    values: dict[str, Any], layer: Mapping[str, Any], prefix: str, known: Mapping[str, list[str]]
+) -> None:
+    """Writes ``layer`` over ``values``, in place, section by section."""
+    for name, value in layer.items():
+        if name not in values:
+            raise _unknown(prefix, name, values, known)
+        if not isinstance(values[name], dict):
+            values[name] = value
+        elif isinstance(value, Mapping):
+            _overlay(values[name], value, f"{prefix}{name}.", known)
+        else:
+            raise SettingsError(f"{prefix}{name}", repr(value), "a group of settings")
+
+
+def _unknown(
+    prefix: str, name: str, siblings: Iterable[str], known: Mapping[str, list[str]]
+) -> SettingsError:
+    """Names the nearest sibling, or else the nearest of the ``known``, by their last part."""
+    near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
+    near = near or known[difflib.get_close_matches(name, known, 1, cutoff=0)[0]]
+    return SettingsError(
+        f"{prefix}{name}" or "''", "no such setting", f"perhaps {' or '.join(near)}"
+    )
+
+
+_PLAIN = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "text",
+    "tuple_type": "a list such as [1, 2]",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+    "finite_number": "a finite number",
+    "missing": "one more of them",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+}
+"""What pydantic's findings are called here, by their types."""
+
+
+def _settings_error(error: ValidationError) -> SettingsError:
+    """The first of pydantic's findings, in one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = _PLAIN.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    for words in ("Value error, ", "Input ", "should be "):
+        message = message.removeprefix(words)
+    return SettingsError(place, repr(first["input"])[:80], message)

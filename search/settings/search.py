@@ -1,0 +1,384 @@
+"""Every setting of a search, with the paper's values as defaults where it gives one."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+)
+
+from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
+from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
+from auxnas.genotype.plugins import name_place
+from auxnas.search.data.spec import suggestion
+from auxnas.search.seams import EXECUTORS, SEARCHERS
+from auxnas.search.settings.durations import duration, seconds
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
+AtLeastTwo = Annotated[int, Field(ge=2)]
+"""For images: batch norm has no deviation of a single one."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError("the smaller number first")
+    return value
+
+
+def _sized(value: tuple[int, int]) -> tuple[int, int]:
+    if not all(_SHORTEST <= side <= _LONGEST for side in value):
+        raise ValueError(_SIDES)
+    return value
+
+
+def _known(value: str) -> str:
+    if re.fullmatch(r"synthetic(:\d+)?|(list|voc):.+", value) is None:
+        meant = suggestion(value)
+        raise ValueError(f"{meant}? Kinds of data are {_SOURCES}" if meant else _SOURCES)
+    return value
+
+
+def _one_or_more(value: Any) -> Any:
+    """A name alone is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _name_of(value: Any) -> Any:
+    """``null`` is a learner's name, which JSON takes for nothing."""
+    return "null" if value is None else value
+
+
+def _takes(words: str) -> Any:
+    """Marks a type with what it takes, in words, for the listing of settings."""
+    return Field(json_schema_extra={"takes": words})
+
+
+_SHORTEST, _LONGEST = 32, 8192
+_SIDES = f"{_SHORTEST} to {_LONGEST} pixels a side"
+_SOURCES = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT"
+LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(_one_or_more), _takes("a name or a list of names")
+]
+Size = Annotated[
+    tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
+]
+Source = Annotated[str, AfterValidator(_known), _takes(_SOURCES)]
+SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
+ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
+Duration = Annotated[
+    float,
+    BeforeValidator(lambda value: seconds(value) if isinstance(value, str) else value),
+    Field(gt=0, le=1e9, allow_inf_nan=False),
+    PlainSerializer(duration, when_used="json-unless-none"),
+    _takes("a duration like 4h, 30m, 90s or 1h30m, or seconds"),
+]
+"""Seconds; written as ``4h``, ``30m``, ``90s`` or ``1h30m``."""
+Magnification = Annotated[float, Field(gt=0)]
+Range = Annotated[
+    tuple[Magnification, Magnification],
+    AfterValidator(_ordered),
+    _takes("[smallest, largest], each more than 0"),
+]
+
+HARMLESS = (
+    *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),
+    *("search.executor", "search.retries"),
+    *("data.source", "encoder_weights", "teacher"),
+)
+"""Settings that may change when a run is continued; of data, encoder and teacher the content
+is compared, not the place."""
+
+
+class Section(BaseModel):
+    """A group of settings; fields are documented where they stand."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class DataSettings(Section):
+    """Which images, and what happens to them."""
+
+    source: Source = "synthetic"
+    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE`` or ``voc:VOCDEVKIT``."""
+    classes: Annotated[int, Field(ge=2, le=255)] | None = None
+    """Number of classes; none given: the data says so itself."""
+    size: Size = (256, 256)
+    """(height, width) that images are brought to (the paper gives none for the search)."""
+    meta_train: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Share of the training images that architectures are trained on (paper: 90 %)."""
+    scale: Range = (0.5, 2.0)
+    """Range of random magnification where images are trained on (paper: 0.5 to 2)."""
+    mirror: Share = 0.5
+    """Probability of mirroring an image that is trained on (paper: random)."""
+
+
+class TaskSettings(Section):
+    """What is asked of a network."""
+
+    ignore: Names | None = None
+    """Class or classes that count in no score; none given: background for voc, else nothing."""
+
+
+class ModelSettings(Section):
+    """What is built around a genotype."""
+
+    encoder: Annotated[str, AfterValidator(name_place)] = DEFAULT_ENCODER
+    """Name of the encoder, or ``package.module:Class`` of one of your own (paper: MobileNet-v2)."""
+    width: Annotated[float, Field(ge=0.05, le=4)] = 1.0
+    """Width multiplier of the encoder (paper: 1)."""
+    agg_size: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] = 48
+    """Channels of the decoder (paper: 48 in search)."""
+    sep_repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
+    """How often a separable convolution repeats (1 in search)."""
+    auxiliary: Literal["none", "classifier", "cell"] = "cell"
+    """Auxiliary heads on the blocks' outputs (paper: cell)."""
+
+
+class ControllerSettings(Section):
+    """The recurrent policy of ``ppo`` and ``reinforce``, and how it learns."""
+
+    layers: Positive = 2
+    """Layers of the LSTM (paper: 2)."""
+    hidden: Positive = 100
+    """Units a layer (paper: 100)."""
+    spread: Rate = 0.1
+    """Its first weights are uniform in -spread .. spread (paper: uniform)."""
+    update_every: Positive = 4
+    """Sequences at least that an update learns from (paper: none given)."""
+    rate: Rate = 1e-4
+    """Adam's learning rate (paper: 1e-4)."""
+    max_grad_norm: Rate = 2.0
+    """Largest norm of its gradient; 0 for no limit (paper: none given)."""
+    baseline_decay: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Decay of the average reward that advantages are counted from (paper: none given)."""
+    ent_coef: Rate = 0.0
+    """Weight of the entropy bonus (paper: none)."""
+    norm_adv: bool = False
+    """Whether advantages are brought to mean 0 and deviation 1 in each update (paper: no)."""
+    clip_coef: Annotated[float, Field(gt=0)] = 0.1
+    """PPO: how far a choice's probability ratio may go from 1 (paper: none given)."""
+    update_epochs: Positive = 4
+    """PPO: passes over an update's sequences (paper: none given)."""
+    minibatches: Positive = 1
+    """PPO: parts that each pass is cut into, a step of Adam each (paper: none given)."""
+
+    @field_validator("norm_adv")
+    @classmethod
+    def _deviates(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("update_every") == 1:
+            raise ValueError("false, or update_every=2: the advantage of one is its own mean")
+        return value
+
+
+class EvolutionSettings(Section):
+    """Regularised evolution (Real et al., 2019; not in the paper)."""
+
+    population: AtLeastTwo = 100
+    """How many live at a time (Real et al.: 100)."""
+    sample: Positive = 25
+    """How many a parent is the best of (Real et al.: 25)."""
+
+
+class SpaceSettings(Section):
+    """The architectures that are searched (paper, section 3.1.1)."""
+
+    encoder_outputs: Positive = 4
+    """Encoder outputs that the decoder can use (paper: 4)."""
+    blocks: Positive = 3
+    """Pairs of layers that are connected (paper: 3)."""
+    branches: Positive = 3
+    """Pairs of operations of the cell (paper: 3)."""
+    operations: Names | None = None
+    """Candidate operations by name, of the vocabulary; none given: all of them."""
+    vocabulary: str | None = None
+    """``package.module:attribute`` of a ``Vocabulary`` of your own, or the name of an installed
+    one; none given: the paper's 11 operations."""
+
+
+class LimitSettings(Section):
+    """What a network may cost; genotypes over a limit are rejected before training."""
+
+    constant: bool = True
+    """Whether networks whose output does not depend on the image (a cell of zeros) are rejected
+    too (paper: trained like any other)."""
+
+    params: Positive | None = None
+    """Most parameters, auxiliary heads left out (not in the paper)."""
+    madds: Positive | None = None
+    """Most multiply-adds of convolutions at the run's image size (not in the paper)."""
+    latency_ms: Annotated[float, Field(gt=0)] | None = None
+    """Longest latency of one image, measured for it even where ``latency.measure`` is off (not in
+    the paper)."""
+
+
+class LatencySettings(Section):
+    """How long compiled networks take on this machine, and what that is worth."""
+
+    measure: bool = True
+    """Whether every genotype's is measured, with onnxruntime where that is installed."""
+    target_ms: Annotated[float, Field(gt=0)] | None = None
+    """Weights rewards by (latency / target) ^ exponent; none given: not weighted."""
+    exponent: Annotated[float, Field(le=0)] = -0.07
+    """What twice the latency costs: -0.07 is 5 % of the reward (MnasNet, Tan et al., 2019)."""
+
+
+class SearchSettings(Section):
+    """How genotypes are chosen, and how long each is followed."""
+
+    searcher: SearcherName = "ppo"
+    """Name of what proposes genotypes (paper: ppo)."""
+    batch: Positive = 2
+    """Genotypes proposed at a time; decisions depend on earlier batches only."""
+    proceed: Share = 0.9
+    """Probability p of going on below the mean stage-1 reward, at trial 0 (paper: 0.9)."""
+    proceed_half_life: Annotated[float, Field(gt=0)] = 200.0
+    """Trials in which p falls by half: p = proceed x 0.5 ^ (number / half life)."""
+    reuse: bool = True
+    """Whether a genotype isomorphic to an earlier one shares its reward untrained."""
+    executor: ExecutorName | None = None
+    """Name of what evaluates the trials; none given: processes where ``workers`` or
+    ``trial_timeout`` ask for them, else inline. The results are the same."""
+    retries: Natural = 2
+    """Times that a trial whose process or machine was lost is begun again, with the same seed,
+    before it counts as failed (crash); those that fail by themselves (nan, oom, timeout, invalid)
+    are not begun again."""
+    controller: ControllerSettings = ControllerSettings()
+    """The policy of ppo and reinforce."""
+    evolution: EvolutionSettings = EvolutionSettings()
+    """The population of evolution."""
+
+
+class StageSettings(Section):
+    """One of the two stages of training (paper, sections 3.2.1 and 4.1)."""
+
+    epochs: Natural
+    """Passes over the stage's images (paper: 5 and 1)."""
+    batch_size: AtLeastTwo
+    """Images a step (64 and 32)."""
+    decoder_rate: Rate = 3e-3
+    """Adam's learning rate for the decoder (paper: 3e-3)."""
+    encoder_rate: Rate = 1e-3
+    """Learning rate of SGD with momentum for the encoder (paper: 1e-3; stage 2 only)."""
+    polyak: Annotated[float, Field(ge=0, lt=1)]
+    """Decay of the parameters' running average (paper: 0.9 and 0.99)."""
+    auxiliary: Rate = 0.15
+    """Weight of each auxiliary output's loss (paper: none given; 0.15 ends its long training)."""
+    distillation: Rate
+    """Weight of the L2 loss against the teacher's logits (paper: 0.3 in stage 1 only)."""
+    clip_norm: Rate = 3.0
+    """Largest norm of a parameter group's gradient; 0 for no limit."""
+
+
+class FeatureSettings(Section):
+    """The encoder outputs that stage 1 trains on, computed once."""
+
+    images: AtLeastTwo = 4000
+    """At most so many meta-train images (paper: 4000)."""
+    dtype: Literal["float16", "float32"] = "float16"
+    """How they are stored."""
+
+
+class PretrainSettings(Section):
+    """Training of the encoder under a Light-Weight RefineNet decoder (paper, section 4)."""
+
+    channels: Positive = 256
+    """Channels of the Light-Weight RefineNet decoder (its authors: 256)."""
+    epochs: Natural = 100
+    """Passes over the meta-train images."""
+    batch_size: AtLeastTwo = 16
+    """Images a step."""
+    rate: Rate = 3e-3
+    """Adam's learning rate, for encoder and decoder alike."""
+    poly: Rate = 0.9
+    """Power of the learning rate's decay to 0."""
+    polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the parameters' running average; 0 keeps the last ones."""
+    scale: Range = (0.5, 2.0)
+    """Range of random magnification (paper: 0.5 to 2)."""
+    seed: Natural = 0
+    """Seed of the initial weights and of the order of images."""
+
+
+class Settings(Section):
+    """A whole search."""
+
+    seed: Natural = 0
+    """Everything random derives from it."""
+    trials: Positive | None = 1000
+    """How many genotypes to reach an outcome for; none given: as many as the budget allows."""
+    budget: Duration | None = None
+    """Time after which no trial is begun any more, over all sessions of the run, pre-training
+    included; trials under way then are finished."""
+    trial_timeout: Duration | None = None
+    """A trial that takes longer fails; needs a worker process, and makes one if there is none."""
+    workers: Annotated[int, Field(ge=0, le=65_536)] = 0
+    """Worker processes, one trial each at a time; 0 trains in the process itself."""
+    keep: Positive = 3
+    """How many of the best trials' networks are kept."""
+    tensorboard: bool = False
+    """Whether figures are written for TensorBoard, into the run's folder ``tensorboard``."""
+    learner: LearnerName = "torch"
+    """Who trains: torch, or null, which only pretends to."""
+    threads: Threads | None = None
+    """Processor threads within an operation, in each worker; none given: the cores, shared between
+    the workers, as they are when the run begins, which stays so. Networks as small as the demo's
+    train faster on one. Sums are rounded otherwise on another number, and training magnifies
+    that: rewards differ as under another seed."""
+    encoder_weights: str | None = None
+    """File with the encoder's weights; none given: it is pre-trained on the data."""
+    teacher: str | None = None
+    """File or folder of a trained network that stage 1 learns from (paper: Light-Weight
+    RefineNet-152); none given: the network that the encoder was pre-trained in, also where
+    ``encoder_weights`` has it, with as many classes."""
+    data: DataSettings = DataSettings()
+    """Which images."""
+    task: TaskSettings = TaskSettings()
+    """What is asked of a network."""
+    model: ModelSettings = ModelSettings()
+    """What is built around a genotype."""
+    space: SpaceSettings = SpaceSettings()
+    """The architectures that are searched."""
+    search: SearchSettings = SearchSettings()
+    """How genotypes are chosen."""
+    limits: LimitSettings = LimitSettings()
+    """What a network may cost."""
+    latency: LatencySettings = LatencySettings()
+    """How latency is measured and weighted."""
+    features: FeatureSettings = FeatureSettings()
+    """The stored encoder outputs."""
+    stage1: StageSettings = StageSettings(epochs=5, batch_size=64, polyak=0.9, distillation=0.3)
+    """The decoder alone, on stored encoder outputs."""
+    stage2: StageSettings = StageSettings(epochs=1, batch_size=32, polyak=0.99, distillation=0.0)
+    """Encoder and decoder, end to end."""
+    pretrain: PretrainSettings = PretrainSettings()
+    """How the encoder is pre-trained where no weights are given."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Classes that count in no score: ``task.ignore``, or what that stands for."""
+        if self.task.ignore is not None:
+            return self.task.ignore
+        return ("background",) if self.data.source.startswith("voc:") else ()
+
+    @field_validator("budget")
+    @classmethod
+    def _ends(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None and info.data.get("trials", 0) is None:
+            raise ValueError("a duration like 4h, or a number of trials")
+        return value

@@ -1,0 +1,48 @@
+"""The space of a run: the paper's, one of other sizes, or one with operations of the user's own."""
+
+from __future__ import annotations
+
+from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, Vocabulary
+from auxnas.genotype.errors import shown
+from auxnas.genotype.plugins import PluginError, find
+from auxnas.search.errors import SettingsError
+from auxnas.search.settings.search import SpaceSettings
+
+
+def search_space(settings: SpaceSettings) -> SearchSpace:
+    """The space that the settings describe.
+
+    Raises:
+        SettingsError: for an operation or a vocabulary that there is not.
+    """
+    vocabulary = _chosen(_vocabulary(settings.vocabulary), settings.operations)
+    sizes = settings.model_dump(include={"encoder_outputs", "blocks", "branches"})
+    space = SearchSpace(**sizes, vocabulary=vocabulary)
+    return SearchSpace.cvpr2019() if space == SearchSpace.cvpr2019() else space
+
+
+def _vocabulary(name: str | None) -> Vocabulary:
+    if name is None:
+        return CVPR2019
+    try:
+        found = find("vocabularies", name, {"cvpr2019": "auxnas.genotype:CVPR2019"})
+    except PluginError as error:
+        raise SettingsError("space.vocabulary", str(error)) from None
+    if not isinstance(found, Vocabulary):
+        raise SettingsError("space.vocabulary", f"{name} is {shown(found)}", "a Vocabulary")
+    return found
+
+
+def _chosen(vocabulary: Vocabulary, names: tuple[str, ...] | None) -> Vocabulary:
+    """The rows with these names, in this order; all of them for None."""
+    if names is None:
+        return vocabulary
+    rows = {row.name: row for row in vocabulary}
+    for name in names:
+        if name not in rows:
+            expected = f"some of {', '.join(rows)}"
+            raise SettingsError("space.operations", f"no {shown(name)}", expected)
+    try:
+        return Vocabulary(tuple(rows[name] for name in names))
+    except GenotypeError as error:
+        raise SettingsError("space.operations", error.found, error.expected) from None

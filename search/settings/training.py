@@ -1,0 +1,155 @@
+"""Settings of a long training, with the paper's values as defaults (sections 4, 4.4 and 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.search import (
+    AtLeastTwo,
+    DataSettings,
+    LearnerName,
+    ModelSettings,
+    Natural,
+    Positive,
+    PretrainSettings,
+    Rate,
+    Section,
+    Settings,
+    TaskSettings,
+    Threads,
+)
+
+Length = Annotated[float, Field(gt=0)]
+
+
+class TrainSettings(Section):
+    """How a network is trained once its architecture is settled.
+
+    The paper goes through three sets of images, and through the last one in two halves;
+    here these four phases go through one set.
+    """
+
+    phases: Annotated[tuple[Length, ...], Field(min_length=1)] = (30, 50, 50, 50)
+    """Lengths of the phases, relative to one another (paper: 30, 50, and 100 in two halves)."""
+    epochs: Positive = 180
+    """Passes over the training images, one a phase at least (paper: 30 + 50 + 100)."""
+    auxiliary: tuple[Rate, ...] = (0.3, 0.25, 0.2, 0.15)
+    """Weight of each auxiliary output's loss in each phase (paper: 0.3, 0.25, 0.2, 0.15)."""
+    frozen: Natural = 1
+    """How many phases at the end keep batch norm's statistics as they are (paper: the last)."""
+    schedule: Literal["halving", "poly"] = "halving"
+    """Learning rates: halved from phase to phase (paper), or times (1 - done) ^ poly."""
+    poly: Rate = 0.9
+    """Power of the poly schedule."""
+    batch_size: AtLeastTwo = 64
+    """Images a step (paper: 64)."""
+    decoder_rate: Rate = 3e-3
+    """Adam's learning rate for the decoder (paper: 3e-3)."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """Decay of Adam's average of squared gradients (paper: 0.99)."""
+    epsilon: Length = 1e-3
+    """What Adam adds to that average's root (paper: 0.001)."""
+    encoder_rate: Rate = 1e-3
+    """Learning rate of SGD with momentum 0.9 for the encoder (paper: 1e-3)."""
+    clip_norm: Rate = 3.0
+    """Largest norm of a parameter group's gradient; 0 for no limit."""
+    polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the parameters' running average (paper: none in long training)."""
+    teacher: str | None = None
+    """File or folder of a trained network to learn from as well (paper: none)."""
+    distillation: Rate = 0.3
+    """Weight of the L2 loss against the teacher's logits, where there is one."""
+    channels: Positive = 256
+    """Channels of a Light-Weight RefineNet decoder, when that is trained (its authors: 256)."""
+    checkpoint: Positive = 1
+    """Epochs from one checkpoint to the next."""
+    validate_every: Positive = 5
+    """Epochs from one validation to the next."""
+
+    @field_validator("epochs")
+    @classmethod
+    def _one_a_phase(cls, value: int, info: ValidationInfo) -> int:
+        least = len(info.data.get("phases", ()))
+        if value < least:
+            raise ValueError(f"at least {least}, one for each of train.phases")
+        return value
+
+    @field_validator("auxiliary")
+    @classmethod
+    def _one_weight_a_phase(
+        cls, value: tuple[float, ...], info: ValidationInfo
+    ) -> tuple[float, ...]:
+        phases = info.data.get("phases", value)
+        if len(value) != len(phases):
+            raise ValueError(f"{len(phases)} numbers, one for each of train.phases")
+        return value
+
+    def ends(self) -> list[int]:
+        """The epoch at which each phase ends; each has one at least."""
+        whole, count = sum(self.phases), len(self.phases)
+        shares = [round(self.epochs * part / whole) for part in accumulate(self.phases)]
+        ends = list(accumulate(shares, lambda last, end: max(last + 1, end), initial=0))[1:]
+        return [min(end, self.epochs - (count - n)) for n, end in enumerate(ends, 1)]
+
+
+class TrainingSettings(Section):
+    """A whole long training."""
+
+    seed: Natural = 0
+    """Everything random derives from it, apart from the encoder's pre-training."""
+    learner: LearnerName = "torch"
+    """Who trains: torch, or null, which only pretends to."""
+    threads: Threads | None = None
+    """Processor threads within an operation; none given: all cores."""
+    encoder_weights: str | None = None
+    """File with the encoder's weights; none given: it is pre-trained on the data."""
+    data: DataSettings = DataSettings()
+    """Which images."""
+    task: TaskSettings = TaskSettings(ignore=())
+    """What is asked of a network; all classes count in its scores unless some are named."""
+    model: ModelSettings = ModelSettings(agg_size=64, sep_repeats=2)
+    """What is built around a genotype (paper: 64 channels, 2 repetitions in training)."""
+    pretrain: PretrainSettings = PretrainSettings()
+    """How the encoder is pre-trained where no weights are given."""
+    train: TrainSettings = TrainSettings()
+    """How the network is trained."""
+
+    def search(self) -> Settings:
+        """The settings of a search on the same data with the same encoder."""
+        first = Settings().stage1.model_copy(update={"distillation": 0.0})
+        return Settings(**{name: getattr(self, name) for name in SHARED}, stage1=first)
+
+
+SHARED = tuple(name for name in TrainingSettings.model_fields if name != "train")
+"""What a long training has in common with a search."""
+
+_SIZES = ("agg_size", "sep_repeats")
+"""What of the model differs between search and training (paper, section 4)."""
+
+TRAIN_PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "small": {"train": {"epochs": 60, "batch_size": 8}},
+    "demo": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
+}
+"""What a training adds to the preset of the same name."""
+
+
+def like_search(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer of training settings from those of a search or its preset: the same data and
+    encoder, the model at the size of training.
+    """
+    shared = {name: value for name, value in values.items() if name in SHARED}
+    shared["model"] = {n: v for n, v in shared.get("model", {}).items() if n not in _SIZES}
+    if shared.get("task", {}).get("ignore") is None:
+        shared.pop("task", None)
+    return shared
+
+
+def preset_layers(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The layers of a preset: what it shares with a search, and what is of training alone."""
+    return like_search(PRESETS[name]), TRAIN_PRESETS[name]

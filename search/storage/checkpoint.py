@@ -1,0 +1,81 @@
+"""How far a long training is: its state and history in one file that is always whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.base import State
+from auxnas.compiler import CompilerError
+from auxnas.compiler.files import atomic_write
+from auxnas.compiler.temporaries import discard_temporaries
+from auxnas.search.progress import Display
+from auxnas.search.storage.cache import load_kept, save_kept
+
+NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
+"""The checkpoint in a training's folder, and its history for people and plots."""
+DAMAGED = "checkpoint.damaged.safetensors"
+"""Another file that was in its place."""
+
+Entry = Mapping[str, Any]
+"""What is known after some epochs: ``epoch``, ``loss``, ``rate``, ``seconds``, and after a
+validation its metrics."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training between two epochs.
+
+    Attributes:
+        state: what the learner goes on from; None before the first epoch.
+        history: an entry for every part so far.
+    """
+
+    state: State | None = None
+    history: Sequence[Entry] = field(default_factory=tuple)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are behind it."""
+        return int(self.history[-1]["epoch"]) if self.history else 0
+
+    def save(self, folder: Path) -> None:
+        """Writes both files, the checkpoint first: it is what counts."""
+        save_kept(folder / NAME, self.state or {}, {"history": list(self.history)})
+        self._log(folder)
+
+    def _log(self, folder: Path) -> None:
+        with atomic_write(folder / LOG) as path:
+            path.write_text("".join(json.dumps(entry) + "\n" for entry in self.history))
+
+    @classmethod
+    def load(cls, folder: Path, display: Display) -> Checkpoint:
+        """The checkpoint in ``folder``; the beginning where there is none or it is damaged.
+
+        What a killed process left of one half written is removed, and its log completed.
+        """
+        discard_temporaries(folder)
+        if not (folder / NAME).exists():
+            return cls()
+        try:
+            state, known = load_kept(folder / NAME)
+            found = cls(state, tuple(known["history"]))
+        except (CompilerError, KeyError, TypeError, ValueError) as error:
+            os.replace(folder / NAME, folder / DAMAGED)
+            display.say(
+                f"the checkpoint is damaged ({error}) and kept as {DAMAGED}: training from the"
+                " beginning"
+            )
+            return cls()
+        found._log(folder)
+        display.say(f"going on after epoch {found.epoch}")
+        return found
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Removes the checkpoint of a finished training; the log stays."""
+        (folder / NAME).unlink(missing_ok=True)

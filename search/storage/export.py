@@ -1,0 +1,77 @@
+"""A trial's genotype and weights as files of their own."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auxnas.compiler import ModelSpec
+from auxnas.compiler.files import atomic_write
+from auxnas.genotype import to_json
+from auxnas.search.reporting.status import row
+from auxnas.search.storage.weights import shipped, weights_file
+from auxnas.search.trials.records import Trial
+
+
+def document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -> str:
+    """A trial's genotype as our JSON, with the model around it and what it came to.
+
+    Args:
+        trial: which.
+        name: what to call the architecture.
+        run: name of the run that found it.
+        meta: what the run's journal knows of it.
+    """
+    found = row(trial)
+    kept = ("trial", "reward", "metrics", "parameters", "multiply_adds", "latency_ms", "key")
+    return to_json(
+        trial.genotype,
+        name=name,
+        model=shipped(ModelSpec.from_dict(meta["model"])).to_dict(),
+        classes=list(meta["classes"]),
+        size=list(meta["settings"]["data"]["size"]),
+        result={name: found[name] for name in kept} | {"run": run},
+    )
+
+
+def write_document(path: Path, text: str) -> None:
+    """Writes a document; it appears whole or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def export_trial(
+    folder: Path, meta: Mapping[str, Any], trial: Trial, output: Path
+) -> dict[str, Any]:
+    """Writes a trial's files into ``output``; their paths, and the command that compiles them.
+
+    Args:
+        folder: of the run.
+        meta: what its journal knows of it.
+        trial: which.
+        output: an existing folder.
+    """
+    stem = f"trial-{trial.number + 1:04}"
+    genotype, weights = output / f"{stem}.json", output / f"{stem}.safetensors"
+    name = f"{folder.resolve().name}-{stem}"
+    write_document(genotype, document(trial, name, folder.resolve().name, meta))
+    source = weights_file(folder, trial.number)
+    has_weights = source.is_file()
+    if has_weights:
+        with atomic_write(weights) as path:
+            path.write_bytes(source.read_bytes())
+    return {
+        "trial": trial.number + 1,
+        "genotype": str(genotype),
+        "weights": str(weights) if has_weights else None,
+        "command": _command(genotype, weights if has_weights else None, meta),
+    }
+
+
+def _command(genotype: Path, weights: Path | None, meta: Mapping[str, Any]) -> str:
+    height, width = meta["settings"]["data"]["size"]
+    words = ["nascompile", str(genotype), "--input-size", f"{height}x{width}"]
+    words += ["--weights", str(weights)] if weights else []
+    return shlex.join([*words, "--output", str(genotype.with_suffix(".onnx"))])

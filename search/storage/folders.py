@@ -1,0 +1,54 @@
+"""Folders of results: one holds a search, a training or an ablation, and no two of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auxnas.search.errors import SettingsError
+from auxnas.search.storage.rescue import BACKUP, NAME
+
+TRAINING, ABLATION = "training.json", "ablation.settings.json"
+"""What a training or an ablation was begun as, in its folder."""
+SEARCH = "a search"
+
+_MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABLATION,)}
+"""Files that tell what a folder holds; nothing else has their names."""
+
+
+def kinds(folder: Path) -> list[str]:
+    """What the folder holds, in words."""
+    return [kind for kind, names in _MARKS.items() if any((folder / n).is_file() for n in names)]
+
+
+_OUTPUTS = {
+    SEARCH: (
+        "settings.toml",
+        "encoder.safetensors",
+        "best.json",
+        "best.safetensors",
+        "predictions.png",
+    ),
+    "a training": (
+        "model.safetensors",
+        "genotype.json",
+        "result.json",
+        "metrics.jsonl",
+        "checkpoint.safetensors",
+    ),
+}
+"""What is written over in a folder of its own."""
+
+
+def refuse_other_kind(folder: Path, kind: str) -> None:
+    """Finds a folder that holds something else than ``kind``; where that was begun too, it goes on.
+
+    Raises:
+        SettingsError: naming the folder and what is in it.
+    """
+    found = kinds(folder)
+    if found and kind not in found:
+        raise SettingsError(str(folder), f"holds {found[0]}", f"another --out for {kind}")
+    theirs = [name for name in _OUTPUTS.get(kind, ()) if (folder / name).exists()]
+    if theirs and not found:
+        words = f"a file that {kind} would write over, and none was begun here"
+        raise SettingsError(str(folder / theirs[0]), words, "another --out")

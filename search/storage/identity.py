@@ -1,0 +1,44 @@
+"""What a folder of results is of: written when it is begun, compared when it is gone on with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auxnas.compiler.files import atomic_write
+from auxnas.genotype.texts import parse_json, read_text
+from auxnas.search.errors import SettingsError
+from auxnas.search.loop.environment import versions
+from auxnas.search.settings.resolving import difference
+from auxnas.search.settings.search import Section
+
+
+def settle(path: Path, settings: Section, rest: Mapping[str, Any]) -> None:
+    """Writes ``path`` where it is not there yet, else compares with what it says.
+
+    Args:
+        path: a JSON file in the folder.
+        settings: everything that was asked for.
+        rest: what else results depend on, as plain JSON data by name.
+
+    Raises:
+        SettingsError: naming the first setting or thing that differs.
+    """
+    if not path.is_file():
+        known = {"settings": settings.model_dump(mode="json"), **rest, "versions": versions()}
+        write_json(path, known)
+        return
+    known = parse_json(read_text(path))
+    other = difference(known["settings"], settings)
+    other = other or next((f"the {n} changed" for n in rest if known.get(n) != rest[n]), None)
+    if other is not None:
+        expected = "what it was begun with, or another --out"
+        raise SettingsError(str(path.parent), f"begun as something else: {other}", expected)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a document for people and programs; it appears whole or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

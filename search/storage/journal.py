@@ -1,0 +1,315 @@
+"""What a run has done, in one SQLite file that other processes can read meanwhile.
+
+A trial's result and what the searcher learnt of it are written in one transaction, so the file
+tells of a moment that was, whenever the process ended. The searcher's state itself follows from
+the batches: it is stored now and then, and computed again from there; see ``search.replay``. A
+second file gets every transaction as well, and takes the journal's place where that is damaged;
+see ``search.rescue``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from auxnas.search.errors import JournalError
+from auxnas.search.storage import old_journal, reading, schema
+from auxnas.search.storage.reading import RowError
+from auxnas.search.storage.rescue import (
+    BACKUP,
+    NAME,
+    copy,
+    fault_of,
+    hopeless,
+    open_readable,
+    readable,
+)
+from auxnas.search.storage.schema import Row, Session, Snapshot, dump
+from auxnas.search.storage.sealing import Seal, create, seal_of, sealed
+from auxnas.search.trials.records import PENDING, Rejection, Trial
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Journal:
+    """The open journal of a run.
+
+    Attributes:
+        path: the file.
+        salvaged: of a journal opened for reading: why another file is read in its place;
+            empty when it is itself.
+
+    Raises:
+        JournalError: when there is none, or it is damaged or of another version.
+    """
+
+    def __init__(self, folder: Path, write: bool = False) -> None:
+        self.path, self.salvaged = folder / NAME, ""
+        self._second: sqlite3.Connection | None = None
+        if not write:
+            self._db, self.salvaged = open_readable(folder)
+            return
+        fault = fault_of(self.path)
+        if fault not in (None, "missing", "empty"):
+            raise hopeless(self.path, fault)
+        self._db = self._open()
+        try:
+            self._seal, self._follows = seal_of(self._db), True
+            self._second = self._open_second()
+        except (sqlite3.Error, OSError) as error:
+            self._db.close()
+            raise self._unwritable(error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        """The journal, made where there is none, converted where it is of an older version."""
+        try:
+            database = _connected(self.path, "FULL")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                create(database)
+            elif version == old_journal.VERSION:
+                database.close()  # which leaves nothing beside the file
+                with closing(readable(self.path)) as converted:
+                    copy(converted, self.path)
+                database = _connected(self.path, "FULL")
+        except sqlite3.Error as error:
+            raise JournalError(str(self.path), f"unreadable ({error})", "a journal") from None
+        return database
+
+    def _open_second(self) -> sqlite3.Connection:
+        """The second file, made anew where it is not like the journal."""
+        path = self.path.with_name(BACKUP)
+        if _seal_in(path) != self._seal:
+            copy(self._db, path)
+        return _connected(path, "NORMAL")
+
+    def close(self) -> None:
+        """Closes both files."""
+        self._db.close()
+        if self._second is not None:
+            self._second.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read within is of one moment, while another process writes."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
+    # Writing ------------------------------------------------------------------------
+
+    def _write(self, *rows: Row, check: Callable[[], None] = lambda: None) -> None:
+        """Writes all rows in one transaction, or none; to the journal first.
+
+        Raises:
+            JournalError: when a file cannot be written, for example on a full disk.
+        """
+        before = self._seal
+        self._seal = self._commit(self._db, rows, check)
+        if self._second and self._follows:  # else it would lack what it could not take before
+            self._follows = False
+            self._commit(self._second, rows, lambda: None, before)
+            self._follows = True
+
+    def _commit(
+        self,
+        database: sqlite3.Connection,
+        rows: Sequence[Row],
+        check: Callable[[], None],
+        seal: Seal | None = None,
+    ) -> Seal:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            check()
+            after = sealed(database, seal or self._seal, rows)
+            database.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            raise
+        except OverflowError as error:
+            raise JournalError(str(self.path), str(error), "integers of 64 bits") from None
+        except sqlite3.DatabaseError as error:
+            raise self._unwritable(error) from error
+        finally:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+        return after
+
+    def _unwritable(self, error: Exception) -> JournalError:
+        damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGE
+        expected = "a whole file" if damaged else "room to write"
+        expected += ": what has ended is kept, and nassearch resume goes on from it"
+        return JournalError(str(self.path), f"cannot be written ({error})", expected)
+
+    def _refuse_ended(self, number: int) -> None:
+        select = "SELECT state FROM trials WHERE number = ?"
+        if self._db.execute(select, (number,)).fetchone() != (PENDING,):
+            raise JournalError(str(self.path), "a trial that has ended", "a pending one")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Lets what is wrong in a row name the file."""
+        try:
+            yield
+        except (RowError, sqlite3.Error, UnicodeError) as error:
+            expected = f"a journal, or a sound backup as {BACKUP}"
+            raise JournalError(str(self.path), f"damaged: {error}", expected) from None
+
+    # What the run is ----------------------------------------------------------------
+
+    def meta(self) -> dict[str, Any]:
+        """What is known of the run: settings, data, encoder."""
+        with self._reading():
+            return _Meta(self.path, reading.read_meta(self._db))
+
+    def set_meta(self, values: Mapping[str, Any]) -> None:
+        """Stores what is known of the run."""
+        self._write(*(Row("meta", (name, dump(v)), replaces=True) for name, v in values.items()))
+
+    def begin_session(self, environment: Mapping[str, Any], seconds: float) -> None:
+        """Notes that a process goes on with the run, ``seconds`` after it was started."""
+        self._write(Row("sessions", (self._count("sessions") + 1, dump(environment), seconds)))
+
+    def sessions(self) -> list[Session]:
+        """Every process's share, in order."""
+        with self._reading():
+            return reading.read_sessions(self._db)
+
+    def _count(self, table: str) -> int:
+        return self._seal.heads.get(table, (0, 0))[0]
+
+    # What it has done ---------------------------------------------------------------
+
+    def trials(self) -> list[Trial]:
+        """All trials in order."""
+        with self._reading():
+            return reading.read_trials(self._db)
+
+    def rejections(self) -> list[Rejection]:
+        """What was proposed and over a limit, in order."""
+        with self._reading():
+            return reading.read_rejections(self._db)
+
+    def searcher(self) -> Snapshot | None:
+        """The searcher as it was stored last; None where it never was."""
+        with self._reading():
+            return reading.read_searcher(self._db)
+
+    def stored_searcher(self) -> tuple[int, int]:
+        """How many trials there were when the searcher was stored last, and its bytes."""
+        row = self._db.execute("SELECT trials, length(state) FROM searcher").fetchone()
+        return row or (0, 0)
+
+    def asks(self, first: int = 0) -> dict[int, list[int]]:
+        """How many genotypes were asked for, one number each time, by batch from ``first`` on."""
+        with self._reading():
+            return reading.read_asks(self._db, first)
+
+    def updates(self, after: int = 0) -> list[dict[str, Any]]:
+        """How each of the searcher's updates went, those ``after`` the first so many."""
+        with self._reading():
+            return reading.read_updates(self._db, after)
+
+    def remember(self, searcher: Snapshot) -> None:
+        """Stores the searcher as it is."""
+        self._write(schema.remembered(searcher))
+
+    def propose(
+        self,
+        trials: Sequence[Trial],
+        asks: Sequence[int] = (),
+        rejections: Sequence[Rejection] = (),
+        seconds: float | None = None,
+    ) -> None:
+        """Stores a batch of pending trials.
+
+        Args:
+            trials: the batch.
+            asks: how many genotypes the searcher was asked for, each time.
+            rejections: what was proposed on the way and is over a limit.
+            seconds: how long the session has been going on.
+        """
+        rows = schema.proposed(trials, rejections, self._count("rejections") + 1)
+        rows += [Row("batches", (trials[0].batch, dump(list(asks))))] if trials else []
+        self._write(*rows, *self._spent(seconds))
+
+    def finish(
+        self,
+        trial: Trial,
+        searcher: Snapshot | None = None,
+        seconds: float | None = None,
+        update: Mapping[str, float] | None = None,
+    ) -> None:
+        """Stores how a pending trial ended.
+
+        Args:
+            trial: as it ended.
+            searcher: as it is then, where it is to be stored.
+            seconds: how long the session has been going on.
+            update: how the searcher's update went, if it made one.
+        """
+        rows = schema.finished(trial)
+        if update is not None:
+            rows.append(Row("updates", (self._count("updates") + 1, dump(dict(update)))))
+        if searcher is not None:
+            rows.append(schema.remembered(searcher))
+        rows += self._spent(seconds)
+        self._write(*rows, check=lambda: self._refuse_ended(trial.number))
+
+    def spend(self, seconds: float) -> None:
+        """Stores how long the session has been going on."""
+        self._write(*self._spent(seconds))
+
+    def _spent(self, seconds: float | None) -> list[Row]:
+        if seconds is None:
+            return []
+        select = "SELECT number, environment FROM sessions WHERE number = ?"
+        latest = self._db.execute(select, (self._count("sessions"),)).fetchone()
+        return [Row("sessions", (*latest, seconds), replaces=True)]
+
+
+class _Meta(dict[str, Any]):
+    """What is known of a run; asking for what is not is an error that names the run."""
+
+    def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
+        super().__init__(found)
+        self._path = path
+
+    def __missing__(self, name: str) -> Any:
+        expected = "a run that got so far: nassearch run goes on with it"
+        raise JournalError(str(self._path), f"it ended before the run's {name} was known", expected)
+
+
+def _connected(path: Path, synchronous: str) -> sqlite3.Connection:
+    """A connection that writes through a log beside the file."""
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute(f"PRAGMA page_size = {schema.PAGE}")  # of a new one
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _seal_in(path: Path) -> Seal | None:
+    """The seal of a database; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            return seal_of(database)
+    except (sqlite3.Error, ValueError, TypeError, AttributeError):
+        return None

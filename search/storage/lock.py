@@ -1,0 +1,143 @@
+"""One writer at a time: locks that end with the process that holds them, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import IO
+
+from auxnas.search.errors import RunLockedError
+from auxnas.search.storage import lock_file
+
+NAME = "lock"
+_TRIES, _PAUSE, _POLL = 5, 0.02, 1.0
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Holds the lock of the run in ``folder``.
+
+    Raises:
+        RunLockedError: naming the process and the machine that hold it.
+        OSError: when the folder cannot be written.
+    """
+    with (folder / NAME).open("a+") as file:
+        if not _taken(file):
+            expected = "one writer at a time: wait for it, or choose another --out"
+            if _marker(file).exists():
+                expected += f", or delete {_marker(file)} where that process is gone"
+            raise RunLockedError(str(folder), f"in use by {_holder(folder / NAME)}", expected)
+        _sign(file)
+        try:
+            yield
+        finally:
+            file.truncate(0)
+            lock_file.release(_marker(file))
+
+
+@contextmanager
+def alone(target: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Nobody else is in here for the same ``target`` meanwhile; waits until that is so.
+
+    Args:
+        target: what is to be made. The lock is a file beside it, removed afterwards.
+        say: is told whom we wait for.
+
+    Raises:
+        OSError: when the folder cannot be written.
+    """
+    path = target.with_name(f".{target.name}.lock")
+    with _locked(path, lambda: say(f"waiting for {_holder(path)}, which makes {target}")) as file:
+        _sign(file)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            lock_file.release(_marker(file))
+
+
+def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
+    """The file, opened and locked; a new one when the last holder has removed it meanwhile."""
+    while True:
+        file = path.open("a+")
+        try:
+            if not _taken(file):
+                waiting()
+                _wait(file)
+            if os.path.samefile(path, file.fileno()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _sign(file: IO[str]) -> None:
+    """Writes into a lock who holds it."""
+    file.truncate(0)
+    json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+    file.flush()
+
+
+def _taken(file: IO[str]) -> bool:
+    """Whether the lock could be had; ``holder`` may have it for an instant.
+
+    Where the file system has no ``flock``, a file beside it, made exclusively, is the lock.
+    """
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            sleep(_PAUSE)
+        except OSError as error:
+            if error.errno not in lock_file.UNSUPPORTED:
+                raise OSError(error.errno, error.strerror, file.name) from error
+            return lock_file.acquire(_marker(file))
+    return False
+
+
+def _wait(file: IO[str]) -> None:
+    """Takes the lock, whenever that is."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in lock_file.UNSUPPORTED:
+            raise OSError(error.errno, error.strerror, file.name) from error
+        while not lock_file.acquire(_marker(file)):
+            sleep(_POLL)
+
+
+def _marker(file: IO[str]) -> Path:
+    """The lock where there is no ``flock``."""
+    return Path(f"{file.name}.held")
+
+
+def _holder(path: Path) -> str:
+    """Who wrote the lock file last."""
+    try:
+        found = json.loads(path.read_text())
+        return f"process {found['pid']} on {found['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def holder(folder: Path) -> str | None:
+    """The process that writes to the run in ``folder``; None when there is none."""
+    try:
+        with (folder / NAME).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(folder / NAME)
+    except OSError as error:
+        if error.errno in lock_file.UNSUPPORTED and lock_file.held(folder / f"{NAME}.held"):
+            return _holder(folder / NAME)
+    return None

@@ -1,0 +1,179 @@
+"""What the rows of a journal say: trials, sessions, searcher; checked by type."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from auxnas.genotype import Genotype, parse
+from auxnas.genotype.errors import GenotypeError
+from auxnas.search.storage.schema import Session, Snapshot
+from auxnas.search.trials.records import STATES, Failure, Rejection, Stage, Trial
+
+_LARGEST_STATE = 1 << 28
+"""Bytes of a searcher's state in JSON at most: 100 times the largest of ours."""
+
+
+class RowError(ValueError):
+    """A row of a journal says what no journal says; the message names it."""
+
+
+def load(place: str, text: str, kind: type = dict) -> Any:
+    """The JSON in a row.
+
+    Raises:
+        RowError: naming ``place``, when it is none or of another kind.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RowError(f"{place}: no JSON ({error})") from None
+    if not isinstance(value, kind):
+        raise RowError(f"{place}: {type(value).__name__}, expected {kind.__name__}")
+    return value
+
+
+_KINDS = {"settings": dict, "model": dict, "classes": list, "palette": list}
+"""What of a run is known as what."""
+
+
+def read_meta(database: sqlite3.Connection) -> dict[str, Any]:
+    """What is known of the run."""
+    rows = database.execute("SELECT name, value FROM meta")
+    found = {name: load(f"table meta, row {name}", text, object) for name, text in rows}
+    for name, kind in _KINDS.items():
+        if not isinstance(found.get(name, kind()), kind):
+            raise RowError(f"table meta, row {name}: no {kind.__name__}")
+    data = found.get("settings", {}).get("data", {})
+    size = data.get("size", [1, 1]) if isinstance(data, dict) else None
+    if not (isinstance(size, list) and [type(side) for side in size] == [int, int]):
+        raise RowError("table meta, row settings: no data.size")
+    return found
+
+
+def read_sessions(database: sqlite3.Connection) -> list[Session]:
+    """Every process's share, in order."""
+    rows = database.execute("SELECT number, environment, seconds FROM sessions ORDER BY number")
+    return [
+        Session(load(f"table sessions, row {number}: environment", text), seconds)
+        for number, text, seconds in rows
+    ]
+
+
+def read_rejections(database: sqlite3.Connection) -> list[Rejection]:
+    """What was proposed and over a limit, in order."""
+    rows = database.execute(
+        'SELECT number, genotype, "limit", detail FROM rejections ORDER BY number'
+    )
+    return [
+        Rejection(_genotype(f"table rejections, row {number}", text), *rest)
+        for number, text, *rest in rows
+    ]
+
+
+def read_asks(database: sqlite3.Connection, first: int = 0) -> dict[int, list[int]]:
+    """How many genotypes were asked for, by batch from ``first`` on."""
+    rows = database.execute("SELECT number, asks FROM batches WHERE number >= ?", (first,))
+    return {number: load(f"table batches, row {number}", text, list) for number, text in rows}
+
+
+def read_updates(database: sqlite3.Connection, after: int = 0) -> list[dict[str, Any]]:
+    """How the searcher's updates went, those ``after`` the first so many."""
+    select = "SELECT number, figures FROM updates WHERE number > ? ORDER BY number"
+    rows = database.execute(select, (after,))
+    return [_figures(f"table updates, row {number}", text) for number, text in rows]
+
+
+def read_searcher(database: sqlite3.Connection) -> Snapshot | None:
+    """The searcher as it was stored last; None where it never was.
+
+    Raises:
+        RowError: when it is not one.
+    """
+    row = database.execute("SELECT asked, told, trials, state FROM searcher").fetchone()
+    if row is None:
+        return None
+    asked, told, trials, packed = row
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(packed, _LARGEST_STATE).decode()
+    except (zlib.error, UnicodeError) as error:
+        raise RowError(f"table searcher, row 0: state: {error}") from None
+    return Snapshot(asked, told, trials, load("table searcher, row 0: state", text))
+
+
+def read_trials(database: sqlite3.Connection) -> list[Trial]:
+    """All trials in order, with their stages.
+
+    Raises:
+        RowError: naming the first row that is none.
+    """
+    stages: dict[int, list[Stage]] = {}
+    joined = (
+        "SELECT trial, stage, reward, metrics, seconds, batch_size FROM stages"
+        " JOIN timings USING (trial, stage) ORDER BY trial, stage"
+    )
+    for trial, stage, reward, metrics, *rest in database.execute(joined):
+        known = _figures(f"table stages, row {trial}, {stage}: metrics", metrics)
+        stages.setdefault(trial, []).append(Stage(reward, known, *rest))
+    rows = database.execute(
+        "SELECT trials.*, milliseconds FROM trials"
+        " LEFT JOIN latencies ON trial = trials.number ORDER BY trials.number"
+    )
+    trials = [_trial(row, tuple(stages.get(row[0], ()))) for row in rows]
+    for number, trial in enumerate(trials):
+        if trial.number != number:
+            raise RowError(f"table trials: no row {number}")
+    return trials
+
+
+def _figures(place: str, text: str) -> Any:
+    """Numbers by name.
+
+    Raises:
+        RowError: naming ``place``, when it has something else.
+    """
+    found = load(place, text)
+    for name, value in found.items():
+        if type(value) not in (int, float):
+            raise RowError(f"{place}: {name} is {value!r:.40}, expected a number")
+    return found
+
+
+def _trial(row: Sequence[Any], stages: tuple[Stage, ...]) -> Trial:
+    number, batch, genotype, key, seed, state, reward, source, kind, detail, *cost = row
+    if state not in STATES:
+        raise RowError(f"table trials, row {number}: state {state!r:.40}")
+    failure = None if kind is None else Failure(kind, detail)
+    found = _genotype(f"table trials, row {number}: genotype", genotype)
+    parameters, multiply_adds, _, latency = cost
+    return Trial(
+        number, batch, found, key, seed, state, stages, reward, source, failure, parameters,
+        multiply_adds, latency,
+    )  # fmt: skip
+
+
+def _genotype(place: str, text: str) -> Genotype:
+    """The genotype in a row.
+
+    Raises:
+        RowError: naming ``place``, when it is none.
+    """
+    try:
+        return parse(text).genotype
+    except (GenotypeError, RecursionError) as error:
+        raise RowError(f"{place}: {error}") from None
+
+
+def read_all(database: sqlite3.Connection) -> None:
+    """Reads everything.
+
+    Raises:
+        RowError: naming the first row that says what no journal says.
+    """
+    for read in (read_meta, read_sessions, read_trials, read_rejections, read_asks, read_updates):
+        read(database)
+    read_searcher(database)

@@ -1,0 +1,244 @@
+"""Digests by which a journal tells what was written to it from anything else.
+
+Each row carries a digest of its table and values. The one row of the table ``seal`` counts the
+transactions, and holds for each table how many rows there are and the sum of their digests
+(modulo 2^128): a row that is lost, doubled or from another file is missed by the sum, as it
+would be by a chain, but a row that is replaced costs one subtraction instead of a new chain.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from math import isfinite
+from typing import Any
+
+from auxnas.search.storage.schema import PAGE, SCHEMA, VERSION, Row, dump
+
+Statement = tuple[str, Sequence[Any]]
+"""SQL with the values of its question marks."""
+
+Declared = dict[str, tuple[str, str]]
+"""What a database declares: kind and SQL by name."""
+
+_PLAIN = {"INTEGER": int, "REAL": float}
+_STORED = {"INTEGER": int, "REAL": float, "TEXT": str, "BLOB": bytes}
+"""What the values of a column are, by its declared type: made so, and found so."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What stands for a byte that is not UTF-8 in text that SQLite gives us."""
+_MODULUS = 1 << 128
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, its digest apart.
+
+    Attributes:
+        name: quoted for SQL.
+        kind: its declared type.
+        required: whether it may not be NULL.
+        key: whether it is part of the primary key.
+    """
+
+    name: str
+    kind: str
+    required: bool
+    key: bool
+
+
+@dataclass(frozen=True)
+class Seal:
+    """How much is in a journal, and the sums of its digests.
+
+    Attributes:
+        transactions: how many have been written.
+        heads: by table: how many rows, and the sum of their digests.
+    """
+
+    transactions: int
+    heads: dict[str, tuple[int, int]]
+
+    def row(self) -> Row:
+        """It as a row."""
+        heads = {name: [count, f"{total:032x}"] for name, (count, total) in self.heads.items()}
+        return Row("seal", (0, self.transactions, dump(heads)), replaces=True)
+
+
+EMPTY = Seal(0, {})
+
+
+def create(database: sqlite3.Connection) -> None:
+    """Makes the tables in an empty database."""
+    database.execute(f"PRAGMA page_size = {PAGE}")
+    statements = [text.strip() for text in SCHEMA.split(";") if text.strip()]
+    database.execute("BEGIN IMMEDIATE")
+    for statement in [*statements, f"PRAGMA user_version = {VERSION}"]:
+        database.execute(statement)
+    database.execute(*_statement(EMPTY.row()))
+    database.execute("COMMIT")
+
+
+def tables_of(database: sqlite3.Connection) -> Declared:
+    """Everything that a database declares: kind and SQL by name; what SQLite adds left out."""
+    rows = database.execute("SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {str(name): (str(kind), str(sql)) for name, kind, sql in rows}
+
+
+def declared(schema: str) -> Declared:
+    """What a database declares whose tables are those of ``schema``."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(schema)
+        return tables_of(database)
+
+
+@cache
+def tables() -> Declared:
+    """What a journal declares."""
+    return declared(SCHEMA)
+
+
+@cache
+def columns() -> dict[str, tuple[Column, ...]]:
+    """The columns of each table, in order."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(SCHEMA)
+        return {name: columns_of(database, name) for name in tables_of(database)}
+
+
+def columns_of(database: sqlite3.Connection, table: str) -> tuple[Column, ...]:
+    """The columns of a table, in order."""
+    rows = database.execute(f"PRAGMA table_info({table})").fetchall()
+    return tuple(
+        Column(f'"{name}"', kind, bool(required or key), bool(key))
+        for _, name, kind, required, _, key in rows
+        if name != "digest"
+    )
+
+
+def seal_of(database: sqlite3.Connection) -> Seal:
+    """The seal in a database; without a word on whether the rows agree with it.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    row = database.execute("SELECT * FROM seal").fetchone()
+    if row is None or digest("seal", row[:-1]) != row[-1]:
+        raise ValueError("table seal, row 0: its digest is of other values")
+    heads = {name: (count, int(total, 16)) for name, (count, total) in json.loads(row[2]).items()}
+    return Seal(row[1], heads)
+
+
+def digest(table: str, values: Sequence[Any]) -> str:
+    """The digest of a row."""
+    text = json.dumps([table, *values], default=_of_bytes)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _of_bytes(value: Any) -> str:
+    return blake2b(value, digest_size=16).hexdigest()
+
+
+def sealed(database: sqlite3.Connection, seal: Seal, rows: Iterable[Row]) -> Seal:
+    """Writes rows; the seal that follows. A transaction must be under way.
+
+    Raises:
+        sqlite3.Error: when they cannot be written.
+        OverflowError: for an integer beyond 64 bits.
+    """
+    heads = dict(seal.heads)
+    for row in rows:
+        count, total = heads.get(row.table, (0, 0))
+        before = _digest_before(database, row) if row.replaces else None
+        if before is None:
+            count += 1
+        else:
+            total -= int(before, 16)
+        statement, values = _statement(row)
+        database.execute(statement, values)
+        heads[row.table] = count, (total + int(values[-1], 16)) % _MODULUS
+    after = Seal(seal.transactions + 1, heads)
+    database.execute(*_statement(after.row()))
+    return after
+
+
+def _digest_before(database: sqlite3.Connection, row: Row) -> str | None:
+    found = [(c, v) for c, v in zip(columns()[row.table], row.values, strict=True) if c.key]
+    where = " AND ".join(f"{column.name} = ?" for column, _ in found)
+    select = f"SELECT digest FROM {row.table} WHERE {where}"
+    before = database.execute(select, [value for _, value in found]).fetchone()
+    return None if before is None else str(before[0])
+
+
+def _statement(row: Row) -> Statement:
+    """What writes a row with its digest."""
+    known = columns()[row.table]
+    values = [_as_stored(c, v) for c, v in zip(known, row.values, strict=True)]
+    insert = f"INSERT INTO {row.table} VALUES ({', '.join('?' * (len(values) + 1))})"
+    if row.replaces:
+        keys = ", ".join(column.name for column in known if column.key)
+        names = [*(column.name for column in known if not column.key), "digest"]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+        insert += f" ON CONFLICT ({keys}) DO UPDATE SET {changes}"
+    return insert, [*values, digest(row.table, values)]
+
+
+def _as_stored(column: Column, value: Any) -> Any:
+    """A value as SQLite gives it back: no NaN, no half a surrogate pair; and no infinity."""
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        return None
+    if column.kind == "TEXT":
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    return _PLAIN.get(column.kind, bytes)(value)
+
+
+def broken_seal(database: sqlite3.Connection) -> str | None:
+    """The first row that is not as it was written, or what is wrong otherwise; None if nothing."""
+    try:
+        seal = seal_of(database)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return str(error)
+    for table in columns():
+        if table != "seal":
+            fault = _broken_table(database, table, seal.heads.get(table, (0, 0)))
+            if fault is not None:
+                return f"table {table}{fault}"
+    return None
+
+
+def _broken_table(database: sqlite3.Connection, table: str, head: tuple[int, int]) -> str | None:
+    count = total = 0
+    for row in database.execute(f"SELECT * FROM {table}"):
+        fault = ill_typed(columns()[table], row)
+        if fault is None and digest(table, row[:-1]) != row[-1]:
+            fault = "its digest is of other values"
+        if fault is not None:
+            return f", row {key_of(columns()[table], row)}: {fault}"
+        count, total = count + 1, (total + int(row[-1], 16)) % _MODULUS
+    if count != head[0]:
+        return f": {count} rows, expected {head[0]}"
+    return None if total == head[1] else ": not the rows that were written last"
+
+
+def ill_typed(known: Sequence[Column], row: Sequence[Any]) -> str | None:
+    """The first value of a row that its column cannot have."""
+    for column, value in zip(known, row, strict=False):
+        if value is None and not column.required:
+            continue
+        if type(value) is not _STORED[column.kind]:
+            return f"{column.name.strip(chr(34))} is {type(value).__name__}"
+        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+            return f"{column.name.strip(chr(34))} is not UTF-8"
+        if isinstance(value, float) and not isfinite(value):
+            return f"{column.name.strip(chr(34))} is {value}"
+    return None
+
+
+def key_of(known: Sequence[Column], row: Sequence[Any]) -> str:
+    """The primary key of a row, for messages."""
+    return ", ".join(f"{v!s:.40}" for c, v in zip(known, row, strict=False) if c.key)

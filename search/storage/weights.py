@@ -1,0 +1,103 @@
+"""Trained networks of a run: written before the journal knows of them, the best ones kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auxnas.compiler import Graph, ModelSpec, Program, lower
+from auxnas.compiler.encoders import Normalisation
+from auxnas.compiler.weights import fit, load_weights, save_weights
+from auxnas.genotype import Genotype, to_json
+from auxnas.search.trials.records import Trial, best_of
+
+FOLDER = "weights"
+"""Of the networks' files, in a run's folder."""
+_NAME = re.compile(r"trial-(\d{5,9})\.safetensors")
+
+
+@dataclass(frozen=True)
+class RunWeights:
+    """The weight files of a run.
+
+    Attributes:
+        run: the run's folder.
+        spec: the model; its auxiliary heads are not kept.
+        classes: the class names.
+        palette: their colours, [red, green, blue] each.
+        size: (height, width) of the images.
+        best: how many of the best trials' are kept.
+    """
+
+    run: Path
+    spec: ModelSpec
+    classes: tuple[str, ...]
+    palette: list[list[int]]
+    size: tuple[int, int]
+    best: int = 1
+
+    def keep(self, trial: Trial, program: Program) -> None:
+        """Stores the network that ``trial`` ended with, auxiliary heads apart."""
+        self.path(trial).parent.mkdir(parents=True, exist_ok=True)
+        self.save(self.path(trial), trial.genotype, program.params)
+
+    def save(self, path: Path, genotype: Genotype, params: Mapping[str, Any]) -> None:
+        """Writes a network's weights with all it takes to use them."""
+        metadata = {
+            "genotype": json.loads(to_json(genotype)),
+            "model": shipped(self.spec).to_dict(),
+            **usage(self.classes, self.palette, self.size, self.spec.find_encoder().normalisation),
+        }
+        save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)
+
+    def graph(self, genotype: Genotype) -> Graph:
+        """The network without auxiliary heads."""
+        return lower(genotype, shipped(self.spec))
+
+    def program(self, trial: Trial) -> Program:
+        """The network that ``trial`` ended with.
+
+        Raises:
+            CompilerError: when its file is missing or damaged.
+        """
+        path, graph = self.path(trial), self.graph(trial.genotype)
+        return Program(graph, fit(graph, load_weights(path)[0], str(path)), trial.key)
+
+    def prune(self, trials: list[Trial]) -> None:
+        """Drops the files of trials but the best; nothing else, and nothing behind a link."""
+        folder = self.run / FOLDER
+        if folder.is_symlink() or not folder.is_dir():
+            return
+        kept = {self.path(trial).name for trial in best_of(trials)[: self.best]}
+        for entry in [*os.scandir(folder)]:
+            match = _NAME.fullmatch(entry.name)
+            ours = match and int(match[1]) < len(trials) and entry.name not in kept
+            if ours and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
+
+    def path(self, trial: Trial) -> Path:
+        """The file of a trial, whether or not it is there."""
+        return weights_file(self.run, trial.number)
+
+
+def weights_file(run: Path, number: int) -> Path:
+    """The file with the weights of trial ``number`` of the run in a folder."""
+    return run / FOLDER / f"trial-{number:05}.safetensors"
+
+
+def shipped(spec: ModelSpec) -> ModelSpec:
+    """The model as it is used once trained: without auxiliary heads."""
+    return replace(spec, auxiliary="none")
+
+
+def usage(
+    classes: Sequence[str], palette: Any, size: tuple[int, int], by: Normalisation
+) -> dict[str, Any]:
+    """What a file of weights says beside its network: how images go in and classes come out."""
+    normalisation = {"mean": by.mean, "deviation": by.deviation}
+    return {"classes": classes, "palette": palette, "size": size, "normalisation": normalisation}

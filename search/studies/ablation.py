@@ -1,0 +1,259 @@
+"""What Polyak averaging, auxiliary cells and distillation are worth (paper, Figures 3 and 4).
+
+The same random genotypes, with the same seeds, are evaluated in both stages with each of
+the three switched on and off, and once with an auxiliary classifier in the cell's place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from auxnas.genotype import Genotype, SearchSpace
+from auxnas.search.errors import SearchError, SettingsError
+from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
+from auxnas.search.reporting.plots import boxes, new_figure, save_figure
+from auxnas.search.settings.search import Settings, StageSettings
+from auxnas.search.studies.ranks import summary
+from auxnas.search.trials.records import Job, Outcome, trial_seed
+
+RESULTS = "ablation.jsonl"
+"""A line an evaluation, in the ablation's folder."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Which of the paper's components are on.
+
+    Attributes:
+        polyak: whether the parameters' running average is validated.
+        auxiliary: ``none``, ``classifier`` or ``cell``.
+        distillation: whether stage 1 learns from the teacher too.
+    """
+
+    polyak: bool = False
+    auxiliary: str = "none"
+    distillation: bool = False
+
+    @property
+    def name(self) -> str:
+        """As in the paper's figures."""
+        heads = {"none": "", "classifier": "classifier", "cell": "AUX"}
+        parts = ("Polyak" * self.polyak, heads[self.auxiliary], "KD" * self.distillation)
+        return "+".join(filter(None, parts)) or "baseline"
+
+    def of(self, whole: TwoStages) -> TwoStages:
+        """The evaluator with what is off taken out."""
+        stages = (self._stage(whole.stage1), self._stage(whole.stage2))
+        spec = replace(whole.spec, auxiliary=self.auxiliary)
+        return replace(whole, spec=spec, stage1=stages[0], stage2=stages[1])
+
+    def _stage(self, settings: StageSettings) -> StageSettings:
+        off = {"polyak": self.polyak, "distillation": self.distillation}
+        return settings.model_copy(update={name: 0.0 for name, on in off.items() if not on})
+
+
+COMPONENTS = tuple(
+    Setup(polyak, auxiliary, distillation)
+    for polyak, auxiliary, distillation in sorted(
+        product((False, True), ("none", "cell"), (False, True)),
+        key=lambda on: on[0] + (on[1] == "cell") + on[2],
+    )
+)
+"""Figure 3: every combination, from none of the three to all of them."""
+KINDS = (Setup(), Setup(auxiliary="classifier"), Setup(auxiliary="cell"))
+"""Figure 4, where the paper leaves out Polyak averaging and distillation."""
+SETUPS = tuple(dict.fromkeys((*COMPONENTS, *KINDS)))
+"""All of them, each once."""
+
+
+def genotypes(space: SearchSpace, count: int, seed: int) -> list[Genotype]:
+    """The first ``count`` of an endless series, uniform over isomorphism classes."""
+    rng = random.Random(f"ablation {seed}")
+    return [space.sample(rng, "isomorphism") for _ in range(count)]
+
+
+Row = dict[str, Any]
+
+
+def row_of(number: int, genotype: Genotype, setup: Setup, outcome: Outcome) -> Row:
+    """An evaluation as plain data."""
+    failure = outcome.failure
+    return {
+        "number": number,
+        "genotype": str(genotype),
+        "setup": setup.name,
+        "stages": [
+            {"reward": stage.reward, "metrics": dict(stage.metrics), "seconds": stage.seconds}
+            for stage in outcome.stages
+        ],
+        "failure": None if failure is None else f"{failure.kind}: {failure.detail}",
+    }
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The evaluations so far; what a killed process left of a line is cut off."""
+    path = folder / RESULTS
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        with path.open("r+b") as file:
+            file.truncate(len(whole.encode()))
+    try:
+        return [json.loads(line) for line in whole.splitlines()]
+    except ValueError as error:
+        raise SearchError(str(path), f"a line that is not JSON ({error})", "one a line") from None
+
+
+def append_row(folder: Path, row: Row) -> None:
+    """Adds an evaluation, on the disk when this returns."""
+    with (folder / RESULTS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def evaluate_all(
+    whole: TwoStages,
+    chosen: Sequence[Genotype],
+    seed: int,
+    folder: Path,
+    started: Callable[[int, Setup], StageProgress],
+    finished: Callable[[Row], None],
+) -> list[Row]:
+    """Every genotype in every setup, genotype by genotype; those in the folder are kept.
+
+    Args:
+        whole: the evaluator with everything on.
+        chosen: the genotypes.
+        seed: what those of the evaluations derive from: the same in every setup.
+        folder: where evaluations are kept.
+        started: is told what is next; returns its progress callback.
+        finished: is told what came out.
+    """
+    rows = {(row["number"], row["setup"]): row for row in read_rows(folder)}
+    for number, genotype in enumerate(chosen):
+        job = Job(number, genotype, trial_seed(seed, number))
+        for setup in SETUPS:
+            if (number, setup.name) not in rows:
+                outcome = setup.of(whole)(job, started(number, setup))
+                row = row_of(number, genotype, setup, outcome)
+                append_row(folder, row)
+                rows[number, setup.name] = row
+                finished(row)
+    return [rows[n, setup.name] for n in range(len(chosen)) for setup in SETUPS]
+
+
+def report(rows: Sequence[Row]) -> dict[str, Any]:
+    """What was found, as plain data, over the genotypes that failed in no setup.
+
+    ``components``: of each setup of Figure 3 and each stage the rewards' summary, the mean
+    gain over the baseline and how many genotypes gained. ``kinds``: of each kind of
+    auxiliary head the mIoU after stage 2, and for how many genotypes it was the best.
+    """
+    failed = {row["number"] for row in rows if row["failure"] is not None}
+    sound = [row for row in rows if row["number"] not in failed]
+    return {
+        "genotypes": len({row["number"] for row in sound}),
+        "failed": len(failed),
+        "components": [
+            {"setup": setup.name, "stage": stage, **_gain(sound, setup, stage)}
+            for stage in (1, 2)
+            for setup in COMPONENTS
+        ],
+        "kinds": _kinds(sound),
+        "evaluations": list(rows),
+    }
+
+
+def rewards(rows: Sequence[Row], setup: Setup, stage: int) -> list[float]:
+    """The rewards after a stage, in the order of the genotypes."""
+    return [row["stages"][stage - 1]["reward"] for row in rows if row["setup"] == setup.name]
+
+
+def mious(rows: Sequence[Row], setup: Setup) -> list[float]:
+    """The mIoU after stage 2, in the order of the genotypes."""
+    return [row["stages"][1]["metrics"]["miou"] for row in rows if row["setup"] == setup.name]
+
+
+def _gain(rows: Sequence[Row], setup: Setup, stage: int) -> dict[str, Any]:
+    found, base = rewards(rows, setup, stage), rewards(rows, COMPONENTS[0], stage)
+    gains = [one - other for one, other in zip(found, base, strict=True)]
+    gain = sum(gains) / len(gains) if gains else None
+    return {**summary(found), "gain": gain, "gained": sum(gain > 0 for gain in gains)}
+
+
+def _kinds(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    found = {setup.auxiliary: mious(rows, setup) for setup in KINDS}
+    most = [max(values) for values in zip(*found.values(), strict=True)]
+    return [
+        {
+            "auxiliary": kind,
+            **summary(values),
+            "best": sum(value == top for value, top in zip(values, most, strict=True)),
+        }
+        for kind, values in found.items()
+    ]
+
+
+def plot_components(found: Mapping[str, Any], path: Path) -> None:
+    """Rewards by setup, a panel a stage (paper, Figure 3)."""
+    figure, panels = new_figure([1.3, 1.3])
+    rows = _sound(found)
+    for stage, panel in enumerate(panels, 1):
+        groups = [(setup.name, rewards(rows, setup, stage)) for setup in COMPONENTS]
+        boxes(panel, groups, f"reward after stage {stage}")
+        panel.set_title(f"{found['genotypes']} random architectures", fontsize=10)
+    save_figure(figure, path)
+
+
+def plot_kinds(found: Mapping[str, Any], path: Path) -> None:
+    """mIoU by kind of auxiliary head: architecture by architecture, and all (paper, Figure 4)."""
+    figure, (each, together) = new_figure([2, 1])
+    rows = _sound(found)
+    values = {setup.auxiliary: mious(rows, setup) for setup in KINDS}
+    order = sorted(range(found["genotypes"]), key=lambda n: -values["cell"][n])
+    for (kind, scores), mark in zip(values.items(), ("o", "s", "^"), strict=True):
+        heights = [scores[n] for n in order]
+        each.scatter(range(1, len(order) + 1), heights, s=22, marker=mark, label=kind, alpha=0.8)
+    each.xaxis.get_major_locator().set_params(integer=True)
+    each.set_xlabel("architecture, by its mIoU with cells")
+    each.set_ylabel("mIoU after stage 2")
+    each.legend(title="auxiliary", fontsize=8)
+    boxes(together, list(values.items()), "mIoU after stage 2")
+    save_figure(figure, path)
+
+
+def _sound(found: Mapping[str, Any]) -> list[Row]:
+    failed = {row["number"] for row in found["evaluations"] if row["failure"] is not None}
+    return [row for row in found["evaluations"] if row["number"] not in failed]
+
+
+def refuse_incomplete(settings: Settings) -> None:
+    """Finds settings under which a component would not differ from its absence.
+
+    Raises:
+        SettingsError: naming the first.
+    """
+    first, second = settings.stage1, settings.stage2
+    if settings.encoder_weights is not None and settings.teacher is None:
+        expected = "a teacher with it, for distillation"
+        raise SettingsError("encoder_weights", settings.encoder_weights, expected)
+    needed = {
+        "stage1.distillation": first.distillation,
+        "stage1.polyak": first.polyak,
+        "stage2.polyak": second.polyak,
+        "stage1.auxiliary": first.auxiliary,
+        "stage2.auxiliary": second.auxiliary,
+    }
+    for name, value in needed.items():
+        if not value:
+            raise SettingsError(name, repr(value), "more than 0, to compare with 0")

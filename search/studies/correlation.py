@@ -1,0 +1,152 @@
+"""Do the rewards of a search say how good an architecture is? (paper, section 4.3)
+
+A sample of a run's architectures is trained for long; Spearman's rank correlation then
+compares what both stages said of them with what became of them (paper, Figure 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.base import TrialFailure
+from auxnas.search.errors import SearchError
+from auxnas.search.reporting.plots import new_figure, save_figure, scatter
+from auxnas.search.studies.ranks import chance, spearman
+from auxnas.search.training.place import TrainingPlace, train
+from auxnas.search.trials.records import COMPLETE, SCORED, Trial
+
+STAGES = ("stage1", "stage2", "full")
+"""The three rewards of an architecture."""
+PAIRS = (("stage1", "stage2"), ("stage1", "full"), ("stage2", "full"), ("stage2", "miou"))
+TITLES = {
+    "stage1": "reward after stage 1",
+    "stage2": "reward after stage 2",
+    "full": "reward after full training",
+    "miou": "mIoU after full training",
+}
+LEAST = 3
+"""Architectures that a correlation takes at least."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An architecture of the run, and what became of it.
+
+    Attributes:
+        trial: as the run has it.
+        result: of its full training; None where that failed.
+        failure: why it did.
+    """
+
+    trial: Trial
+    result: Mapping[str, Any] | None
+    failure: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """As plain data."""
+        rewards = [stage.reward for stage in self.trial.stages]
+        found = self.result or {}
+        return {
+            "trial": self.trial.number + 1,
+            "stage1": rewards[0],
+            "stage2": rewards[1] if len(rewards) > 1 else None,
+            "full": found.get("reward"),
+            "miou": found.get("miou"),
+            "parameters": self.trial.parameters,
+            "multiply_adds": self.trial.multiply_adds,
+            "failure": self.failure,
+            "genotype": str(self.trial.genotype),
+        }
+
+
+def choose(trials: Sequence[Trial], count: int) -> list[Trial]:
+    """At most ``count`` trials, spread evenly over the ranks of their last stages' rewards.
+
+    The best and the worst are among them (paper: 10 poor, 10 medium and 10 good ones), and so
+    are some that were stopped after stage 1.
+
+    Raises:
+        SearchError: when there are too few.
+    """
+    scored = [trial for trial in trials if trial.state in SCORED]
+    ranked = sorted(scored, key=lambda trial: (trial.stages[-1].reward, trial.number))
+    if len(ranked) < LEAST:
+        found = f"{len(ranked)} trials with a reward of their own"
+        raise SearchError("correlate", found, f"at least {LEAST}")
+    if len(ranked) <= count:
+        return ranked
+    return [ranked[round(n * (len(ranked) - 1) / (count - 1))] for n in range(count)]
+
+
+def train_all(
+    trials: Sequence[Trial],
+    place_of: Callable[[Trial], TrainingPlace],
+    say: Callable[[str], None],
+) -> list[Sampled]:
+    """All of them trained for long, each in a folder of its own; finished ones are kept.
+
+    Args:
+        trials: which.
+        place_of: where one is trained, and how.
+        say: is told which one is next, and of failures, which end no other training.
+    """
+    found = []
+    for number, trial in enumerate(trials, 1):
+        rewards = ", ".join(f"{stage.reward:.3f}" for stage in trial.stages)
+        say(f"architecture {number}/{len(trials)}: trial {trial.number + 1}, rewards {rewards}")
+        try:
+            found.append(Sampled(trial, train(place_of(trial))))
+        except TrialFailure as failure:
+            say(f"trial {trial.number + 1}: failed ({failure})")
+            found.append(Sampled(trial, None, str(failure)))
+    return found
+
+
+def correlations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Spearman's rank correlation of each of ``PAIRS``, over the rows that have both."""
+    result = []
+    for first, second in PAIRS:
+        both = [row for row in rows if row[first] is not None and row[second] is not None]
+        one, other = [row[first] for row in both], [row[second] for row in both]
+        known = {"first": first, "second": second, "count": len(both)}
+        result.append({**known, "spearman": spearman(one, other), "chance": chance(one, other)})
+    return result
+
+
+def report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any]:
+    """What was found, as plain data.
+
+    ``stages`` compares the two stages over all trials that went through both.
+    """
+    rows = [one.row() for one in sampled]
+    both = [trial for trial in trials if trial.state == COMPLETE]
+    first, second = ([trial.stages[n].reward for trial in both] for n in range(2))
+    return {
+        "architectures": rows,
+        "correlations": correlations(rows),
+        "stages": {
+            "count": len(both),
+            "spearman": spearman(first, second),
+            "chance": chance(first, second),
+        },
+    }
+
+
+def plot(found: Mapping[str, Any], path: Path) -> None:
+    """The scatter plots of all pairs, their correlations above (paper, Figure 5)."""
+    figure, panels = new_figure([1] * len(PAIRS))
+    for panel, known in zip(panels, found["correlations"], strict=True):
+        pair = (known["first"], known["second"])
+        rows = [r for r in found["architectures"] if all(r[name] is not None for name in pair)]
+        axes = [[row[name] for row in rows] for name in pair]
+        scatter(panel, axes[0], axes[1], (TITLES[pair[0]], TITLES[pair[1]]))
+        panel.set_title(f"{coefficient(known['spearman'])}, n = {known['count']}", fontsize=10)
+    save_figure(figure, path)
+
+
+def coefficient(value: float | None) -> str:
+    """A correlation for people."""
+    return "no correlation defined" if value is None else f"Spearman's rho = {value:.2f}"

@@ -1,0 +1,238 @@
+"""Training one network for long: phases, checkpoints, validation (paper, section 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, Step
+from auxnas.compiler import MAIN, Program
+from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.progress import Advance, Display, clock
+from auxnas.search.settings.training import TrainSettings
+from auxnas.search.storage.checkpoint import Checkpoint, Entry
+
+_PARTS = 1000
+"""Units of progress an epoch."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with its own losses and rates.
+
+    Attributes:
+        epochs: which.
+        factor: what the learning rates are multiplied with.
+        auxiliary: weight of each auxiliary output's loss.
+        frozen: whether batch norm's statistics stay as they are.
+    """
+
+    epochs: range
+    factor: float
+    auxiliary: float
+    frozen: bool
+
+
+def phases(settings: TrainSettings) -> list[Phase]:
+    """The phases in order; they follow one another and cover all epochs."""
+    ends = settings.ends()
+    halving = settings.schedule == "halving"
+    return [
+        Phase(
+            epochs=range(start, end),
+            factor=0.5**number if halving else 1.0,
+            auxiliary=settings.auxiliary[number],
+            frozen=number >= len(ends) - settings.frozen,
+        )
+        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
+    ]
+
+
+def recipe(settings: TrainSettings, phase: Phase) -> Recipe:
+    """How a learner is to train in ``phase``."""
+    rates = settings.encoder_rate * phase.factor, settings.decoder_rate * phase.factor
+    adam = {"beta2": settings.beta2, "epsilon": settings.epsilon}
+    return Recipe(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimisers=(
+            Optimiser("encoder.", "sgd", rates[0], momentum=0.9),
+            Optimiser("", "adam", rates[1], **adam),
+        ),
+        polyak=settings.polyak,
+        auxiliary=phase.auxiliary,
+        distillation=settings.distillation if settings.teacher else 0.0,
+        clip_norm=settings.clip_norm,
+        poly=settings.poly if settings.schedule == "poly" else 0.0,
+        full_size=True,
+        frozen=phase.frozen,
+    )
+
+
+def stops(settings: TrainSettings) -> list[int]:
+    """The epochs after which there is something to do, the last one among them."""
+    every = (settings.checkpoint, settings.validate_every)
+    due = {epoch for step in every for epoch in range(step, settings.epochs, step)}
+    return sorted(due.union(settings.ends()))
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Examples with a teacher's logits for each batch, whatever its transforms made of it.
+
+    Attributes:
+        examples: images.
+        teacher: from an image to logits.
+    """
+
+    examples: Examples
+    teacher: Callable[[dict[str, Array]], dict[str, Array]]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.examples)
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them, with logits."""
+        found = self.examples.batch(indices, rng)
+        return Batch(found.inputs, found.labels, self.teacher(dict(found.inputs))[MAIN])
+
+
+def taught(examples: Examples, learner: Learner, teacher: Program) -> Taught:
+    """``examples`` with the logits of ``teacher``."""
+    return Taught(examples, partial(learner.infer, teacher))
+
+
+@dataclass(frozen=True)
+class LongTraining:
+    """A training that goes on where it stopped.
+
+    Attributes:
+        learner: who trains.
+        program: the network at the beginning.
+        train: images to train on.
+        val: images to validate on; nothing is chosen by them.
+        task: scores.
+        settings: how.
+        seed: of the order of images and their transforms.
+        folder: where checkpoints are.
+        display: where progress goes.
+    """
+
+    learner: Learner
+    program: Program
+    train: Examples
+    val: Examples
+    task: Segmentation
+    settings: TrainSettings
+    seed: int
+    folder: Path
+    display: Display
+
+    def run(self) -> tuple[Program, NDArray[Any], Sequence[Entry]]:
+        """The trained network, its confusion matrix on ``val``, and the history.
+
+        Safe to interrupt or kill at any moment: the next call, in this process or another,
+        goes on from the last checkpoint and comes to the same network.
+
+        Raises:
+            TrialFailure: when training fails; the last checkpoint is kept.
+        """
+        before = Checkpoint.load(self.folder, self.display)
+        ahead = [stop for stop in stops(self.settings) if stop > before.epoch]
+        parts = (self.settings.epochs * _PARTS, before.epoch * _PARTS)
+        program, counts, point = self.program, None, before
+        with self.display.task("training", *parts) as advance:
+            for stop in ahead:
+                program, counts, point = self._go(point, stop, advance)
+        if counts is None:
+            program, counts = self._at(point)
+        return program, counts, point.history
+
+    def _go(
+        self, point: Checkpoint, stop: int, advance: Advance
+    ) -> tuple[Program, NDArray[Any] | None, Checkpoint]:
+        """Trains up to epoch ``stop``, validates when it is due, and keeps a checkpoint."""
+        started, phase = monotonic(), self._phase(point.epoch)
+        watch = _Losses(point, self.settings.epochs, advance)
+        part = range(point.epoch, stop)
+        program, state = self._fit(part, phase, point, watch)
+        entry: dict[str, Any] = {"epoch": stop, "loss": watch.mean, "rate": self._rate(stop)}
+        counts = self._confusion(program) if self._is_due(stop) else None
+        if counts is not None:
+            entry |= self.task.score(counts).metrics
+        spent = point.history[-1]["seconds"] if point.history else 0.0
+        entry["seconds"] = spent + monotonic() - started
+        after = Checkpoint(state, (*point.history, entry))
+        after.save(self.folder)
+        if counts is not None:
+            self._say(entry)
+        return program, counts, after
+
+    def _at(self, point: Checkpoint) -> tuple[Program, NDArray[Any]]:
+        """The network of the last checkpoint, which a killed process left."""
+        end = self.settings.epochs
+        program, _ = self._fit(range(end, end), self._phase(end - 1), point, lambda step: None)
+        return program, self._confusion(program)
+
+    def _fit(
+        self, part: range, phase: Phase, point: Checkpoint, progress: Callable[[Step], None]
+    ) -> tuple[Program, Any]:
+        how = recipe(self.settings, phase)
+        return self.learner.fit_part(
+            self.program, self.train, how, self.seed, part, point.state, progress
+        )
+
+    def _confusion(self, program: Program) -> NDArray[Any]:
+        main = Program(program.graph.select([MAIN]), program.params, program.name)
+        classes = len(self.task.classes)
+        return self.learner.confusion(main, self.val, classes, self.settings.batch_size)
+
+    def _phase(self, epoch: int) -> Phase:
+        return next(phase for phase in phases(self.settings) if epoch in phase.epochs)
+
+    def _rate(self, stop: int) -> float:
+        """The decoder's learning rate in the epoch before ``stop``."""
+        settings, done = self.settings, (stop - 1) / self.settings.epochs
+        factor = (1 - done) ** settings.poly if settings.schedule == "poly" else 1.0
+        return settings.decoder_rate * self._phase(stop - 1).factor * factor
+
+    def _is_due(self, stop: int) -> bool:
+        return stop % self.settings.validate_every == 0 or stop == self.settings.epochs
+
+    def _say(self, entry: Entry) -> None:
+        named = (("loss", "loss"), ("mIoU", "miou"), ("accuracy", "accuracy"))
+        scores = ", ".join(f"{name} {entry[key]:.3f}" for name, key in named)
+        end = self.settings.epochs
+        left = entry["seconds"] / entry["epoch"] * (end - entry["epoch"])
+        rest = f", about {clock(left)} left" if entry["epoch"] < end else ""
+        self.display.say(f"epoch {entry['epoch']}/{end}: {scores}, {clock(entry['seconds'])}{rest}")
+
+
+class _Losses:
+    """Adds up the losses of a part, and shows where it stands."""
+
+    def __init__(self, point: Checkpoint, epochs: int, advance: Advance) -> None:
+        self._epochs, self._advance = epochs, advance
+        known = next((e["miou"] for e in reversed(point.history) if "miou" in e), None)
+        self._known = "" if known is None else f", mIoU {known:.3f}"
+        self._total = self._count = 0.0
+
+    def __call__(self, step: Step) -> None:
+        self._total, self._count = self._total + step.loss, self._count + 1
+        done = step.step * self._epochs / step.steps
+        epoch = min(int(done) + 1, self._epochs)
+        text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}{self._known}"
+        self._advance(int(done * _PARTS), text)
+
+    @property
+    def mean(self) -> float:
+        """The mean loss of the part."""
+        return self._total / self._count

@@ -1,0 +1,1 @@
+"""Trials, their costs and limits, and the front of the best."""

@@ -1,0 +1,77 @@
+"""What a killed process left is removed by the next one; nothing of a user's ever is."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auxnas.compiler import temporaries
+from auxnas.compiler.files import atomic_write
+from auxnas.compiler.temporaries import discard_once, discard_temporaries, temporary_name
+
+DEAD = 4_194_305
+"""Beyond the largest number of a process on Linux."""
+
+
+def name_of(monkeypatch, process: int, host: str | None = None) -> str:
+    with monkeypatch.context() as patch:
+        patch.setattr(temporaries.os, "getpid", lambda: process)
+        if host:
+            patch.setattr(temporaries.socket, "gethostname", lambda: host)
+        return temporary_name("a.onnx")
+
+
+def test_a_file_under_way_that_is_killed_goes_with_the_next_write(tmp_path):
+    code = (
+        "import os, signal\nfrom auxnas.compiler.files import atomic_write\n"
+        "with atomic_write('a.onnx') as path:\n"
+        "    path.write_bytes(bytes(1000))\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path)
+    assert done.returncode == -signal.SIGKILL
+    assert len([*tmp_path.iterdir()]) == 1
+    with atomic_write(tmp_path / "a.onnx") as path:
+        path.write_bytes(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
+
+
+def test_only_what_is_called_so_and_whose_process_is_gone_is_removed(tmp_path, monkeypatch):
+    stale = name_of(monkeypatch, DEAD)
+    kept = [
+        ".deadbeef.notes", ".gitignore", "a.onnx", temporary_name("a.onnx"),
+        name_of(monkeypatch, os.getppid()), name_of(monkeypatch, DEAD, "another machine"),
+        stale[1:], f"{stale}"[: stale.rindex(".a.onnx")], f"x{stale}",
+        f".auxnas-0123abcd-{DEAD}-cafe.a", f".auxnas-zzzzzzzz-{DEAD}-01234567.a",
+    ]  # fmt: skip
+    for name in (*kept, stale):
+        (tmp_path / name).write_text("x")
+    (tmp_path / name_of(monkeypatch, DEAD)).mkdir()
+    (tmp_path / "far").write_text("x")
+    (tmp_path / name_of(monkeypatch, DEAD)).symlink_to("far")
+    before = {path.name for path in tmp_path.iterdir()}
+    discard_temporaries(tmp_path)
+    assert before - {path.name for path in tmp_path.iterdir()} == {stale}
+    discard_temporaries(tmp_path / "absent")
+
+
+def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(temporaries, "discard_temporaries", seen.append)
+    discard_once.cache_clear()
+    for name in "abc":
+        with atomic_write(tmp_path / name) as path:
+            path.write_text("x")
+    assert seen == [Path(os.path.realpath(tmp_path))]
+
+
+@pytest.mark.parametrize("process_of", [lambda: 1, os.getpid, os.getppid])
+def test_a_process_that_may_not_be_asked_is_there(process_of, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    assert temporaries._lives(process_of())
+    monkeypatch.setattr(temporaries.os, "kill", refuse)
+    assert temporaries._lives(process_of())
