@@ -29,7 +29,3 @@ class RunLockedError(SearchError):
 
 class JournalError(SearchError, InputError):
     """A journal is missing, damaged or of another version."""
-
-
-class CacheError(SearchError, InputError):
-    """There is no cache that this user can read and write."""

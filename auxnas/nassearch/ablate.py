@@ -12,6 +12,7 @@ import click
 from rich.table import Table
 
 from auxnas.backends.base import Step
+from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.search.errors import SearchError, SettingsError
@@ -22,7 +23,7 @@ from auxnas.search.progress import Display, display_on_stderr
 from auxnas.search.reporting.plots import require_matplotlib
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
-from auxnas.search.storage.cache import cache_dir, params_digest
+from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.folders import ABLATION, refuse_other_kind
 from auxnas.search.storage.identity import settle, write_json
 from auxnas.search.storage.lock import run_lock

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
@@ -19,7 +20,6 @@ from auxnas.search.progress import display_on_stderr
 from auxnas.search.reporting.plots import require_matplotlib
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.training import TrainingSettings
-from auxnas.search.storage.cache import cache_dir
 from auxnas.search.storage.folders import refuse_other_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal

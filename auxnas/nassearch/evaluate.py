@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.registry import backend
 from auxnas.compiler.files import atomic_write
@@ -22,7 +23,6 @@ from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
 from auxnas.search.progress import display_on_stderr
 from auxnas.search.reporting.confusion import draw_confusion
-from auxnas.search.storage.cache import cache_dir
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
 FORMATS = (".png", ".jpg", ".webp")

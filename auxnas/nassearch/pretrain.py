@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.search.loop.workplace import Workplace
@@ -14,7 +15,6 @@ from auxnas.search.networks.pretrain import pretrained_encoder
 from auxnas.search.progress import display_on_stderr
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
-from auxnas.search.storage.cache import cache_dir
 
 OPTIONS = options.SETTINGS | {
     "epochs": "pretrain.epochs",

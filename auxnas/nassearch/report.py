@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
-from auxnas.search.storage.cache import cache_dir
 
 NAME = "report.html"
 _NEEDED = ("jinja2", "matplotlib")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.search.errors import JournalError, SettingsError
@@ -21,7 +22,6 @@ from auxnas.search.settings.durations import duration
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.toml_file import read_settings
-from auxnas.search.storage.cache import cache_dir
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import PENDING, Trial, best_of
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -27,6 +26,7 @@ from typing import Any
 import onnx
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions
+from auxnas.backends.caching import CacheError, cache_dir, make_private, sealed, unsealed
 from auxnas.backends.onnx.build import BATCH, build
 from auxnas.backends.tensorrt.cuda import Cuda, CudaError
 from auxnas.backends.tensorrt.operators import violation
@@ -177,11 +177,6 @@ def make_logger(trt: Any) -> Any:
     return Logger()
 
 
-def cache_folder() -> Path:
-    """Where engines are kept: the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auxnas" / "trt"
-
-
 class TrtExporter:
     """Writes an engine, and ``NAME.engine.json`` beside it with the metadata.
 
@@ -191,13 +186,13 @@ class TrtExporter:
     Args:
         trt: the module ``tensorrt``, or one that has its calls.
         device: the GPU.
-        cache: folder of the cache.
+        cache: folder that engines are kept in; by default one in the user's cache.
     """
 
     def __init__(self, trt: Any = None, device: Any = None, cache: Path | None = None) -> None:
         self.trt = library() if trt is None else trt
         self.device = Cuda() if device is None else device
-        self.cache = cache or cache_folder()
+        self.cache = cache
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
@@ -240,13 +235,17 @@ class TrtExporter:
 
     def _engine(self, model: bytes, profile: Profile, facts: Mapping[str, Any]) -> bytes:
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        kept = self.cache / f"{key}.engine"
-        if kept.is_file():
-            return kept.read_bytes()
-        engine = build_engine(self.trt, model, profile)
         # Without a place to keep it, it is built again: no reason to lose this one.
-        with suppress(OSError):
-            self.cache.mkdir(parents=True, exist_ok=True)
-            with atomic_write(kept) as temporary:
-                temporary.write_bytes(engine)
+        with suppress(OSError, CacheError):
+            found = unsealed(key, self._kept(key).read_bytes())
+            if found is not None:
+                return found
+        engine = build_engine(self.trt, model, profile)
+        with suppress(OSError, CacheError):
+            make_private(self._kept(key).parent)
+            with atomic_write(self._kept(key)) as temporary:
+                temporary.write_bytes(sealed(key, engine))
         return engine
+
+    def _kept(self, key: str) -> Path:
+        return (self.cache or cache_dir() / "trt") / f"{key}.engine"

@@ -7,6 +7,7 @@ and the whole of it then serves as the teacher of stage 1 (section 3.2.2).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from auxnas.backends.artefacts.metadata import decoded
 from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
+from auxnas.backends.caching import make_private
 from auxnas.backends.weights import read_arrays
 from auxnas.compiler import (
     CompilerError,
@@ -34,7 +36,7 @@ from auxnas.search.examples.images import ImageExamples, unusual
 from auxnas.search.networks.networks import Network
 from auxnas.search.progress import Advance, Display
 from auxnas.search.settings.search import PretrainSettings
-from auxnas.search.storage.cache import digest, load_kept, make_private, save_kept
+from auxnas.search.storage.cache import digest, load_kept, save_kept
 from auxnas.search.storage.lock import alone
 
 Params = Mapping[str, NDArray[Any]]
@@ -175,7 +177,7 @@ def _keep(path: Path, work: Pretraining, params: Params) -> None:
 
 def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
     """Sound weights of this very pre-training in ``path``, if there are any."""
-    if not path.exists():
+    if not os.path.exists(path):  # nor where the folder is closed to this user
         return None
     try:
         values, known = load_kept(path)

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.search.storage.cache import PRIVATE, make_private
+from auxnas.backends.caching import PRIVATE, make_private
 from auxnas.search.storage.lock import alone
 
 Array = NDArray[Any]
@@ -134,7 +134,7 @@ def _place(made: Path, folder: Path) -> None:
 
 def _fault(folder: Path, total: int) -> str | None:
     """Why the store in ``folder`` cannot be used; None when it can."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # nor where the folder above is closed to this user
         return "missing"
     try:
         manifest = json.loads((folder / MANIFEST).read_text())

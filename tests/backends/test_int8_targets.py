@@ -132,7 +132,7 @@ def test_nascompile_makes_a_bundle_where_there_is_no_tensorrt(folder, monkeypatc
 def test_nascompile_packs_an_engine_where_there_is(folder, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorrt", FakeTensorrt())
     monkeypatch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUXNAS_CACHE", str(tmp_path / "cache"))
     result = nascompile(folder, "--max-drop", "1")
     assert result.exit_code == 0, result.output
     facts, engine = json.loads(result.stdout), Path("small.engine").read_bytes()

@@ -37,7 +37,7 @@ def made(tmp_path_factory) -> dict[str, Artefact]:
     opened = {target: of(target) for target in ("onnx", "openvino", "torch", "trt-bundle")}
     with pytest.MonkeyPatch.context() as patch:
         fake_gpu(patch)
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setenv("AUXNAS_CACHE", str(folder / "cache"))
         return opened | {"trt": of("trt")}
 
 

@@ -50,7 +50,7 @@ SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--c
 @pytest.fixture(autouse=True)
 def _in_tmp(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUXNAS_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +251,43 @@ def test_the_cache_knows_content_version_and_device(small):
     changed = replace(small, params=dict(small.params) | {"decoder.clf.bias": bias})
     assert built(changed, FakeTensorrt()) == 1
     assert len(list(Path("engines").iterdir())) == 4
+
+
+def cut(kept: bytes) -> bytes:
+    return kept[:40]
+
+
+def exchanged(kept: bytes) -> bytes:
+    return kept[:-1] + bytes([kept[-1] ^ 1])
+
+
+@pytest.mark.parametrize("damage", [cut, exchanged, bytes.swapcase])
+def test_a_kept_engine_that_was_changed_is_built_again(small, damage):
+    exporter(FakeTensorrt()).export(small, Path("a.engine"), ExportOptions((64, 48)), {})
+    (kept,) = Path("engines").iterdir()
+    kept.write_bytes(damage(kept.read_bytes()))
+    trt = FakeTensorrt()
+    exporter(trt).export(small, Path("b.engine"), ExportOptions((64, 48)), {})
+    assert len(trt.configs) == 1
+    assert Path("b.engine").read_bytes() == Path("a.engine").read_bytes()
+
+
+def test_an_engine_under_the_name_of_another_is_built_again(small):
+    for size in ((64, 48), (64, 64)):
+        exporter(FakeTensorrt()).export(small, Path("a.engine"), ExportOptions(size), {})
+    first, second = Path("engines").iterdir()
+    second.write_bytes(first.read_bytes())
+    trt = FakeTensorrt()
+    for size in ((64, 48), (64, 64)):
+        exporter(trt).export(small, Path("a.engine"), ExportOptions(size), {})
+    assert len(trt.configs) == 1
+
+
+def test_engines_are_kept_where_the_cache_is(small, tmp_path):
+    made = TrtExporter(FakeTensorrt(), Cuda(FakeDriver()))
+    made.export(small, Path("a.engine"), ExportOptions((64, 48)), {})
+    (kept,) = (tmp_path / "cache" / "trt").iterdir()
+    assert kept.suffix == ".engine"
 
 
 def test_a_cache_that_cannot_be_written_loses_no_engine(small):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from auxnas.search.errors import CacheError
-from auxnas.search.storage import cache
+from auxnas.backends import caching
+from auxnas.backends.caching import CacheError, cache_dir, make_private
+from auxnas.search.storage.store import open_store
 
 
 def test_without_a_home_a_cache_is_asked_for(monkeypatch):
-    for name in (cache.VARIABLE, "XDG_CACHE_HOME"):
+    for name in (caching.VARIABLE, "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
 
     def home():
@@ -20,26 +22,43 @@ def test_without_a_home_a_cache_is_asked_for(monkeypatch):
 
     monkeypatch.setattr(Path, "home", home)
     with pytest.raises(CacheError, match=r"no home folder, expected .* --cache DIR or \$AUXNAS_"):
-        cache.cache_dir()
+        cache_dir()
 
 
-@pytest.mark.parametrize("closed", ["", "pixels"])
-def test_a_cache_closed_to_this_user_is_named_with_its_owner(closed, tmp_path, monkeypatch):
-    (tmp_path / "pixels").mkdir()
-    assert cache.cache_dir(tmp_path) == tmp_path
+@pytest.fixture
+def close(monkeypatch):
+    """Closes a folder to this user (who may be root)."""
 
-    def access(path, mode):
-        return Path(path) != tmp_path / closed
+    def closing(folder):
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
 
-    monkeypatch.setattr(os, "access", access)
+    return closing
+
+
+def test_a_cache_closed_to_this_user_is_named_with_its_owner(tmp_path, close):
+    folder = tmp_path / "pixels"
+    make_private(folder)
+    close(folder)
     with pytest.raises(CacheError) as caught:
-        cache.cache_dir(tmp_path)
+        make_private(folder)
     text = str(caught.value)
-    assert text.startswith(f"{tmp_path / closed}: belongs to ")
+    assert text.startswith(f"{folder}: belongs to ")
     assert f"user {os.geteuid()} cannot" in text
 
 
-def test_a_cache_that_cannot_be_made_is_named_by_the_folder_above(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+def test_a_cache_that_cannot_be_made_is_named_by_the_folder_above(tmp_path, close):
+    close(tmp_path)
     with pytest.raises(CacheError, match=f"^{tmp_path}: belongs to"):
-        cache.cache_dir(tmp_path / "a" / "b")
+        make_private(tmp_path / "a" / "b")
+
+
+def test_a_cache_that_can_only_be_read_is_read(tmp_path, close):
+    def opened(name):
+        return open_store(tmp_path / name, 3, lambda: [{"a": np.arange(3)}], {}, print)
+
+    opened("kept")
+    close(tmp_path)
+    assert cache_dir(tmp_path) == tmp_path
+    assert opened("kept").read("a", [2]).tolist() == [2]
+    with pytest.raises(CacheError, match=f"^{tmp_path}: belongs to"):
+        opened("new")

@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from auxnas.backends.caching import cache_dir
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit, load_weights
 from auxnas.genotype import read
-from auxnas.search.storage.cache import cache_dir
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import finished as rows_of
 from auxnas.search.trials.records import PENDING
