@@ -23,9 +23,9 @@ import click
 import numpy as np
 
 from auxnas.genotype import Genotype
+from auxnas.progress import display_on_stderr
 from auxnas.search.loop.environment import versions
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import display_on_stderr
 from auxnas.search.settings.resolving import nested, resolve
 from auxnas.search.tabular import TABLE, Table, tabular_space
 from auxnas.search.trials.records import Job, trial_seed

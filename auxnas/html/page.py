@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from auxnas.backends.progress import clock
 from auxnas.compiler.drawing.files import svg
 from auxnas.compiler.drawing.genotype_drawing import draw
 from auxnas.compiler.files import atomic_write
@@ -21,7 +22,6 @@ from auxnas.html import charts, costs, diagnostics, tables, words
 from auxnas.html.predictions import predictions
 from auxnas.html.runs import Run, incomparable, read_run, told_apart
 from auxnas.html.tables import Table
-from auxnas.search.progress import clock
 
 TOP = 3
 """Number of architectures drawn."""

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from auxnas.backends.progress import Silent
 from auxnas.console import describe
 from auxnas.html.runs import Run
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import Silent
 from auxnas.search.reporting.pictures import draw
 from auxnas.search.reporting.report import predictions as found
 from auxnas.search.settings.resolving import resolve

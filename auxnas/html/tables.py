@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auxnas.backends.progress import clock
 from auxnas.html import words
 from auxnas.html.runs import Run
 from auxnas.html.series import stage_times
-from auxnas.search.progress import clock
 from auxnas.search.settings.resolving import dotted
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.schema import Session

@@ -117,12 +117,13 @@ def main(
     from auxnas.backends.compiling.compile import compile_artefact, plan
     from auxnas.backends.compiling.report import lines, to_dict
     from auxnas.nascompile.requested import request_of
+    from auxnas.progress import display_on_stderr
 
     _refuse_wrong_use(options)
     request = request_of(genotype, options)
     _refuse_overwriting(genotype, request.output, draw, report, options)
     with _whole(draw) as picture, _whole(report) as document:
-        found = plan(request) if dry_run else compile_artefact(request)
+        found = plan(request) if dry_run else compile_artefact(request, display_on_stderr())
         if picture is not None:
             _draw(found, picture)
         if document is not None:

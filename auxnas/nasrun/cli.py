@@ -97,13 +97,13 @@ def bench(
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.bench import PAPER_RUNS, example, measure
     from auxnas.backends.measuring.timing import of_runs
-    from auxnas.bars import bar
+    from auxnas.progress import display_on_stderr
 
     opened = open_artefact(artefact)
     inputs = example(opened, input_size)
     runner = opened.runner(threads)
-    with bar("timing", warmup + runs) as shown:
-        times = measure(runner, inputs, runs, warmup, shown.advance)
+    with display_on_stderr().task("timing", warmup + runs) as advance:
+        times = measure(runner, inputs, runs, warmup, advance)
     result = _measured(opened, inputs, threads, runner.devices)
     result |= {"runs": runs, "warmup": warmup}
     result |= times.to_dict()
@@ -182,13 +182,13 @@ def profile(
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.bench import example
     from auxnas.backends.artefacts.profile import profile as profiled
-    from auxnas.bars import bar
     from auxnas.nasrun.text import profile_json, profile_lines, rows
+    from auxnas.progress import display_on_stderr
 
     opened = open_artefact(artefact)
     inputs = example(opened, input_size)
-    with bar("profiling", warmup + runs) as shown:
-        found = profiled(opened, inputs, runs, warmup, threads, shown.advance)
+    with display_on_stderr().task("profiling", warmup + runs) as advance:
+        found = profiled(opened, inputs, runs, warmup, threads, advance)
     result = _measured(opened, inputs, threads, found.devices)
     if as_json:
         print_json(result | profile_json(found))
@@ -223,10 +223,10 @@ def predict(
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor
-    from auxnas.bars import bar
     from auxnas.nasrun.files import predict_files, prepare
     from auxnas.nasrun.naming import expand, targets
     from auxnas.nasrun.pictures import write_legend
+    from auxnas.progress import display_on_stderr
 
     opened, folder = open_artefact(artefact), Path(output)
     predictor = Predictor(opened, opened.runner(threads))
@@ -234,11 +234,11 @@ def predict(
     prepare(folder)
     legend = folder / "legend.png"
     write_legend(predictor.classes.names, predictor.classes.palette, legend)
-    outcomes = []
-    with bar("predicting", len(wanted)) as shown:
-        for outcome in predict_files(predictor, wanted, overlay_alpha, shown.advance):
+    outcomes, display = [], display_on_stderr()
+    with display.task("predicting", len(wanted)) as advance:
+        for outcome in predict_files(predictor, wanted, overlay_alpha, advance):
             outcomes.append(outcome)
-            with shown.aside():
+            with display.aside():
                 _say(outcome, predictor.classes, as_json)
     if as_json:
         print_json(_predicted(opened, legend, outcomes, predictor.classes))

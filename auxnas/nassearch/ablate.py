@@ -13,13 +13,14 @@ from rich.table import Table
 
 from auxnas.backends.base import Step
 from auxnas.backends.caching import cache_dir
+from auxnas.backends.progress import Display
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
+from auxnas.progress import display_on_stderr
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import Display, display_on_stderr
 from auxnas.search.reporting.plots import require_matplotlib
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings

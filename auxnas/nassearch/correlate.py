@@ -14,9 +14,9 @@ from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
+from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.networks.sources import searched_in
-from auxnas.search.progress import display_on_stderr
 from auxnas.search.reporting.plots import require_matplotlib
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.training import TrainingSettings

@@ -15,13 +15,13 @@ from auxnas.compiler.files import atomic_write
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.options import SizeType, named_by_user
+from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
 from auxnas.search.evaluation.scoring import Evaluation, figures, print_table, scores
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
-from auxnas.search.progress import display_on_stderr
 from auxnas.search.reporting.confusion import draw_confusion
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."

@@ -10,9 +10,9 @@ import click
 from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
+from auxnas.progress import display_on_stderr
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.networks.pretrain import pretrained_encoder
-from auxnas.search.progress import display_on_stderr
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 

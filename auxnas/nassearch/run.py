@@ -11,11 +11,11 @@ import click
 from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
+from auxnas.progress import display_on_stderr
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.loop.phases import Recorded
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import display_on_stderr
 from auxnas.search.reporting.report import print_best, write_best
 from auxnas.search.reporting.status import row
 from auxnas.search.settings.durations import duration

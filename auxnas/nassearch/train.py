@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from auxnas.backends.caching import cache_dir
+from auxnas.backends.progress import clock
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
+from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import find_source, layer_of, searched_in
-from auxnas.search.progress import clock, display_on_stderr
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.training.place import TrainingPlace
 from auxnas.search.training.place import train as execute

@@ -21,6 +21,7 @@ from auxnas.backends.compiling.verification import (
     worst,
 )
 from auxnas.backends.measuring.timing import Latency, latency_of
+from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.compiler import Program, Size
 from auxnas.compiler.passes import INFERENCE, Change, run
@@ -59,10 +60,14 @@ class Checker:
         request: what was asked for.
         described: the network as the genotype describes it, with its ends.
         opener: opens an artefact.
+        display: where progress goes.
     """
 
-    def __init__(self, request: Request, described: Program, opener: Opener) -> None:
+    def __init__(
+        self, request: Request, described: Program, opener: Opener, display: Display = Silent()
+    ) -> None:
         self.request, self.described, self.opener = request, described, opener
+        self.display = display
         self.reference: Runner = one_by_one(backend("runner", "reference")(described))
 
     def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> Check:
@@ -71,17 +76,14 @@ class Checker:
         Raises:
             CommandError: past the tolerance, naming the pass that breaks it.
         """
-        from auxnas.bars import bar
-
         runner, differences, sizes, done = self.opener(path), {}, self._sizes(), itertools.count(1)
         batches = max(1, math.ceil(len(self.request.images) / self.request.batch))
-        with bar("checking against the reference", len(sizes) * batches) as shown:
+        title, total = "checking against the reference", len(sizes) * batches
+        with self.display.task(title, total) as advance:
             for size in sizes:
                 taken = self.request.options.size in (None, size)
                 at = runner if taken else self._sibling(optimised, size)
-                differences[size] = self._compared(
-                    at, size, changes, lambda: shown.advance(next(done))
-                )
+                differences[size] = self._compared(at, size, changes, lambda: advance(next(done)))
         return Check(differences, latency_of(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:

@@ -15,6 +15,7 @@ from auxnas.backends.compiling.request import Request, artefact_metadata, export
 from auxnas.backends.compiling.verification import noise
 from auxnas.backends.int8 import Ends
 from auxnas.backends.measuring.timing import Feed
+from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.targets import (
     AUTO,
@@ -75,11 +76,15 @@ class Report:
         return cost(self.network.optimised.graph, self.request.size)
 
 
-def compile_artefact(request: Request) -> Report:
+def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     """Lowers, optimises, writes and checks.
 
     The artefact appears under its name only when the check is passed; one that was there
     before stays until then.
+
+    Args:
+        request: what to make.
+        display: where progress goes.
 
     Raises:
         GenotypeError: for a genotype that is not a member of its space.
@@ -95,10 +100,10 @@ def compile_artefact(request: Request) -> Report:
     request = replace(request, target=made.target, output=made.output)
     with placed(made.output, made.target) as temporary:
         export(request, network.optimised, temporary)
-        check = _check(request, network, temporary)
+        check = _check(request, network, temporary, display)
         if check.differences:
             export(request, network.optimised, temporary, check.differences)
-        int8 = _quantise(request, network, temporary, check)
+        int8 = _quantise(request, network, temporary, check, display)
     if int8 is not None and int8.ships:
         check = replace(check, latency=int8.times.get("int8"))
     size, seconds = size_of(made.output, made.target), time.perf_counter() - start
@@ -153,25 +158,28 @@ def _settle(request: Request, network: Network) -> Settled:
     return settle(request.target, request.output, write, inputs)
 
 
-def _check(request: Request, network: Network, path: Path) -> Check:
+def _check(request: Request, network: Network, path: Path, display: Display) -> Check:
     if not request.verify:
         return Check(unchecked="switched off")
     try:
         opener: Opener = backend("runner", TARGETS[request.target].runner)
     except BackendUnavailable as error:
         return Check(unchecked=str(error))
-    checker = Checker(request, network.whole, opener)
+    checker = Checker(request, network.whole, opener, display)
     return checker.check(path, network.optimised, network.changes)
 
 
-def _quantise(request: Request, network: Network, path: Path, check: Check) -> Outcome | None:
+def _quantise(
+    request: Request, network: Network, path: Path, check: Check, display: Display
+) -> Outcome | None:
     """Replaces the artefact by an int8 one where that was asked for and is better."""
     if request.options.precision != "int8":
         return None
     target = request.target
     metadata = artefact_metadata(request, check.differences or None)
     model = model_of(target, network.optimised, request.options, metadata)
-    found: Outcome = backend("quantiser", "int8")(model, request.int8, ends_of(request))
+    quantise = backend("quantiser", "int8")
+    found: Outcome = quantise(model, request.int8, ends_of(request), display)
     if target == "onnx":
         path.write_bytes(found.model.SerializeToString())
     else:

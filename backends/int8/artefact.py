@@ -16,12 +16,15 @@ from auxnas.backends.int8.choosing import Outcome, Quantiser, outcome, runner_of
 from auxnas.backends.int8.measuring import Judge, View
 from auxnas.backends.int8.options import Ends, Int8Options
 from auxnas.backends.int8.photographs import feeds, read_labels
+from auxnas.backends.progress import Display, Silent
 from auxnas.compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 
 
-def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outcome:
+def shipped(
+    original: onnx.ModelProto, options: Int8Options, ends: Ends, display: Display = Silent()
+) -> Outcome:
     """The outcome of quantising a model of ours, with the better of both as its ``model``.
 
     What was found is in that model's metadata, whichever it is; how the float model did
@@ -30,7 +33,7 @@ def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outc
     Raises:
         InputError: for an unreadable photograph or label.
     """
-    found = quantise(original, options, ends)
+    found = quantise(original, options, ends, display)
     model = onnx.ModelProto()
     model.CopyFrom(found.model if found.ships else original)
     facts = found.to_dict()
@@ -42,7 +45,9 @@ def shipped(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outc
     return replace(found, model=model)
 
 
-def quantise(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Outcome:
+def quantise(
+    original: onnx.ModelProto, options: Int8Options, ends: Ends, display: Display = Silent()
+) -> Outcome:
     """The int8 version of our float model, and how it compares.
 
     Raises:
@@ -57,6 +62,7 @@ def quantise(original: onnx.ModelProto, options: Int8Options, ends: Ends) -> Out
         len(files.calibration),
         Judge(views, labels, ends.classes),
         options.tensorrt,
+        display,
     )
     return outcome(quantiser, original, options)
 

@@ -15,8 +15,8 @@ from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
 from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.progress import Display, Silent
 from auxnas.backends.runtimes.ort import OrtRunner
-from auxnas.bars import bar
 from auxnas.compiler import Size
 
 RANKED_ON = 2
@@ -162,6 +162,7 @@ class Quantiser:
         photographs: how many those are.
         judge: measures on others.
         tensorrt: whether TensorRT will run them.
+        display: where progress goes.
     """
 
     def __init__(
@@ -171,9 +172,11 @@ class Quantiser:
         photographs: int,
         judge: Judge,
         tensorrt: bool = False,
+        display: Display = Silent(),
     ) -> None:
         self.model, self.judge = onnx.shape_inference.infer_shapes(model), judge
         self.calibration, self.photographs = calibration, photographs
+        self.display = display
         self.form = TENSORRT if tensorrt else ONNXRUNTIME
         self.layers = layers(self.model, self.form.operators)
 
@@ -181,8 +184,8 @@ class Quantiser:
         """The better method on the held-out photographs: its name, ranges, and network."""
         best: tuple[str, Any, Trial] | None = None
         for method in METHODS:
-            with bar(f"calibrating, {method}", self.photographs) as shown:
-                ranges = calibrated(self.model, self.calibration(), method, shown.advance)
+            with self.display.task(f"calibrating, {method}", self.photographs) as advance:
+                ranges = calibrated(self.model, self.calibration(), method, advance)
             trial = self.trial(ranges, self.layers, 0)
             if best is None or trial.drop < best[2].drop:
                 best = method, ranges, trial
@@ -198,11 +201,11 @@ class Quantiser:
     def rank(self, ranges: Any) -> list[Layer]:
         """The layers, first the one that does most damage where it alone is in int8."""
         damage: dict[str, float] = {}
-        with bar("error of each layer", len(self.layers)) as shown:
+        with self.display.task("error of each layer", len(self.layers)) as advance:
             for number, layer in enumerate(self.layers, 1):
                 alone = runner_of(quantised(self.model, ranges, [layer], self.form))
                 damage[layer.name] = self.judge.error(alone, RANKED_ON)
-                shown.advance(number)
+                advance(number)
         return sorted(self.layers, key=lambda layer: -damage[layer.name])
 
     def choose(self, ranges: Any, whole: Trial, max_drop: float) -> tuple[Trial, list[Layer]]:
@@ -215,8 +218,8 @@ class Quantiser:
         ranked = self.rank(ranges)
         most = int(len(ranked) * MOST_FLOAT)
         attempt = partial(self.trial, ranges, ranked)
-        with bar("layers back to float", most.bit_length() + 1) as shown:
-            return fewest(attempt, whole, most, max_drop, shown.advance), ranked
+        with self.display.task("layers back to float", most.bit_length() + 1) as advance:
+            return fewest(attempt, whole, most, max_drop, advance), ranked
 
 
 def fewest(

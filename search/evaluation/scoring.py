@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from auxnas.backends.base import Learner
+from auxnas.backends.progress import Display
 from auxnas.compiler import cost
 from auxnas.genotype.errors import inline
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
@@ -26,7 +27,6 @@ from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
 from auxnas.search.networks.networks import Network, Trained
-from auxnas.search.progress import Display
 from auxnas.search.settings.resolving import resolve
 from auxnas.terminal import Terminal
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auxnas.backends.base import Learner
+from auxnas.backends.progress import Display
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.search.data import normalise
 from auxnas.search.examples.images import IMAGE, TEACHER, FeatureExamples, unusual
-from auxnas.search.progress import Display
 from auxnas.search.storage.cache import digest, params_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.base import Batch
+from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.search.data import (
     Augment,
@@ -23,7 +24,6 @@ from auxnas.search.data.base import View
 from auxnas.search.data.check import image_place
 from auxnas.search.data.statistics import Statistics, refuse_trivial, row_of
 from auxnas.search.evaluation.tasks import Segmentation
-from auxnas.search.progress import Display
 from auxnas.search.storage.cache import digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from auxnas.backends.progress import clock as text_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.bounds import Clock
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import clock as text_of
 from auxnas.search.settings.durations import duration
 from auxnas.search.storage.journal import Journal
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Protocol
 
+from auxnas.backends.progress import Silent
 from auxnas.compiler import Program
 from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
@@ -21,7 +22,6 @@ from auxnas.search.evaluation.two_stages import StageProgress, proceed_probabili
 from auxnas.search.executors.inline import Executor
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.proposals import Measure, draw
-from auxnas.search.progress import Silent
 from auxnas.search.searchers import Searcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
 from auxnas.search.storage.journal import Journal

@@ -10,8 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from auxnas.backends.progress import Advance, Display, time_left
 from auxnas.compiler.files import atomic_write
-from auxnas.search.progress import Advance, Display, time_left
 
 NAME = "progress.json"
 """In the run's folder, as long as the run has not ended."""
@@ -81,7 +81,7 @@ class Recorded:
         )
         self._write()
 
-        def told(done: int, text: str) -> None:
+        def told(done: int, text: str = "") -> None:
             advance(done, text)
             task.done, task.text = done, text
             if monotonic() - self._written >= self._every:

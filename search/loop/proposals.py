@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from auxnas.backends.progress import Display, Silent
 from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
-from auxnas.search.progress import Display, Silent
 from auxnas.search.settings.search import LimitSettings
 from auxnas.search.trials.limits import excess, least
 from auxnas.search.trials.records import Figures, Rejection

@@ -14,6 +14,7 @@ from typing import Any
 from auxnas.backends.base import BackendUnavailable, Learner
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.measuring.machine import cores
+from auxnas.backends.progress import Display
 from auxnas.backends.registry import backend
 from auxnas.compiler import (
     CompilerError,
@@ -50,7 +51,6 @@ from auxnas.search.networks.pretrain import (
     pretrained_encoder,
 )
 from auxnas.search.networks.teachers import read_teacher
-from auxnas.search.progress import Display
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.storage.journal import Journal

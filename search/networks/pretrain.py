@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from auxnas.backends.artefacts.metadata import decoded
 from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
 from auxnas.backends.caching import make_private
+from auxnas.backends.progress import Advance, Display
 from auxnas.backends.weights import read_arrays
 from auxnas.compiler import (
     CompilerError,
@@ -34,7 +35,6 @@ from auxnas.compiler.weights import fit, initial
 from auxnas.search.evaluation.tasks import Score, Segmentation
 from auxnas.search.examples.images import ImageExamples, unusual
 from auxnas.search.networks.networks import Network
-from auxnas.search.progress import Advance, Display
 from auxnas.search.settings.search import PretrainSettings
 from auxnas.search.storage.cache import digest, load_kept, save_kept
 from auxnas.search.storage.lock import alone

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from auxnas.backends.progress import clock
 from auxnas.search.loop.phases import read_phase
-from auxnas.search.progress import clock
 from auxnas.search.reporting.watch import ending
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import holder

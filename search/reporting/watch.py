@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from auxnas.backends.base import Step
+from auxnas.backends.progress import Display, clock
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.loop.bounds import Clock, Until
-from auxnas.search.progress import Display, clock
 from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import State
+from auxnas.backends.progress import Display
 from auxnas.compiler import CompilerError
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.temporaries import discard_temporaries
-from auxnas.search.progress import Display
 from auxnas.search.storage.cache import load_kept, save_kept
 
 NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"

@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from auxnas.backends.base import Examples
+from auxnas.backends.progress import Display
 from auxnas.compiler import Program
 from auxnas.compiler.decoders.refinenet import CHANNELS
 from auxnas.compiler.files import atomic_write
@@ -33,7 +34,6 @@ from auxnas.search.loop.workplace import Workplace
 from auxnas.search.networks.networks import WEIGHTS, Network, save_network
 from auxnas.search.networks.searched import Searched, compare, comparison_lines
 from auxnas.search.networks.teachers import read_teacher
-from auxnas.search.progress import Display
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.checkpoint import Checkpoint, Entry

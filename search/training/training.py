@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, Step
+from auxnas.backends.progress import Advance, Display, clock
 from auxnas.compiler import MAIN, Program
 from auxnas.search.evaluation.tasks import Segmentation
-from auxnas.search.progress import Advance, Display, clock
 from auxnas.search.settings.training import TrainSettings
 from auxnas.search.storage.checkpoint import Checkpoint, Entry
 

@@ -357,12 +357,14 @@ def test_photographs_are_checked_in_batches(monkeypatch):
         _shaded((64, 48), 20 + 99 * number).save(f"photographs/{number}.png")
     args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
     clock = itertools.count(step=20)
-    monkeypatch.setattr("auxnas.bars.monotonic", lambda: next(clock))
+    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(clock))
     result = compile_("arch0", *SMALL_NET, *args)
     assert result.exit_code == 0, result.output
     assert ") for 2 images of 64x48, onnxruntime" in result.stdout
-    told = [f"checking against the reference: {done}/6" for done in range(1, 7)]
-    assert [line for line in result.stderr.splitlines() if "/" in line] == told
+    lines = [line for line in result.stderr.splitlines() if line.startswith("checking")]
+    told = [f"checking against the reference: {100 * done // 6} %" for done in range(1, 6)]
+    assert [line.partition(",")[0] for line in lines[:-1]] == told
+    assert lines[-1].startswith("checking against the reference: done in ")
 
 
 def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auxnas import bars as progress
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.artefacts.artefact import Operator
 from auxnas.backends.artefacts.bench import Times, example, measure
@@ -19,6 +18,7 @@ from auxnas.backends.artefacts.kernels import Attribution
 from auxnas.backends.artefacts.profile import summarise
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.places import UNMATCHED, Places
+from auxnas.progress import display_on_stderr
 from tests.backends.nasrun_artefacts import ARCH0, artefact, fails, foreign, run
 
 BYTES = Interface(head="labels", format="nhwc-uint8")
@@ -273,8 +273,9 @@ def test_only_the_last_runs_count_and_an_outlier_does_not():
 
 def test_without_a_terminal_a_long_step_is_told_in_lines(monkeypatch, capsys):
     clock = iter(range(0, 1000, 6))
-    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
-    with progress.bar("timing", 9) as shown:
+    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(clock))
+    with display_on_stderr().task("timing", 9) as advance:
         for done in range(1, 10):
-            shown.advance(done)
-    assert capsys.readouterr().err == "timing: 3/9\ntiming: 6/9\ntiming: 9/9\n"
+            advance(done)
+    told = ["timing: 33 %, 36 s left", "timing: 66 %, 18 s left", "timing: done in 1:00"]
+    assert capsys.readouterr().err.splitlines() == told

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from auxnas.backends.progress import Silent
 from auxnas.genotype import SearchSpace
 from auxnas.nassearch.cli import main
 from auxnas.search.evaluation.two_stages import StageProgress, silent
 from auxnas.search.executors.inline import Evaluate, Executor, Inline
 from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import Silent
 from auxnas.search.searchers import RandomSearcher, Searcher
 from auxnas.search.settings.resolving import nested, resolve
 from auxnas.search.settings.search import Settings

@@ -16,9 +16,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import auxnas.search
+from auxnas.backends.progress import Silent
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import Silent
 from auxnas.search.reporting.watch import Watch
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.journal import Journal

@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from auxnas.backends.null.learner import NullLearner
+from auxnas.backends.progress import Silent
+from auxnas.progress import Plain
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.phases import NAME, PRETRAINING, SEARCHING, STORING, Recorded, read_phase
 from auxnas.search.loop.run import execute
-from auxnas.search.progress import Plain, Silent
 from auxnas.search.reporting.status import status, status_lines
 from auxnas.search.storage.journal import Journal
 from auxnas.search.training.place import train
@@ -30,7 +31,7 @@ class Time:
 
     def __init__(self, monkeypatch):
         self.now, self.seen = 0.0, []
-        for module in ("pretrain", "run", "phases"):
+        for module in ("networks.pretrain", "loop.run", "loop.phases"):
             monkeypatch.setattr(f"auxnas.search.{module}.monotonic", lambda: self.now)
         monkeypatch.setattr("auxnas.search.loop.bounds.Clock.session", property(lambda _: self.now))
         inner = NullLearner.fit_part
@@ -199,7 +200,7 @@ def test_a_damaged_record_of_phases_is_none(tmp_path, text):
 
 def test_the_time_left_is_from_what_was_done_in_this_process(monkeypatch, capsys):
     ticks = iter([0.0, 10.0, 20.0])
-    monkeypatch.setattr("auxnas.search.progress.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(ticks))
     said = []
     plain = Plain(Console(), every=0)
     monkeypatch.setattr(plain, "say", said.append)

@@ -9,9 +9,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from auxnas.backends.caching import make_private
+from auxnas.backends.progress import Silent
 from auxnas.compiler import CompilerError
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import Silent
 from auxnas.search.storage.cache import load_kept, save_kept, shared_with
 from auxnas.search.storage.store import open_store
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.progress import Silent
 from auxnas.search.data import (
     VOC_CLASSES,
     DataError,
@@ -20,7 +21,6 @@ from auxnas.search.data import (
     stack,
 )
 from auxnas.search.examples.images import pixel_store
-from auxnas.search.progress import Silent
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CLASSES = 4

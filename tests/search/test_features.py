@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from auxnas.backends.null.learner import NullLearner
+from auxnas.backends.progress import Silent
 from auxnas.compiler import Program
 from auxnas.search.data import normalise
 from auxnas.search.examples.features import FeatureSource, feature_examples, some_of
 from auxnas.search.examples.images import IMAGE, LABEL
-from auxnas.search.progress import Silent
 
 
 class Averaging(NullLearner):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.progress import Silent
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.loop import workplace
@@ -22,7 +23,6 @@ from auxnas.search.loop.proposals import (
     look_ahead,
 )
 from auxnas.search.loop.run import execute
-from auxnas.search.progress import Silent
 from auxnas.search.searchers import RandomSearcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
 from auxnas.search.storage.journal import Journal

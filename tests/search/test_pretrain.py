@@ -9,10 +9,10 @@ import pytest
 
 import auxnas.search.networks.pretrain
 from auxnas.backends.null.learner import NullLearner
+from auxnas.backends.progress import Silent
 from auxnas.compiler.weights import load_weights
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.pretrain import pretrained_encoder
-from auxnas.search.progress import Silent
 from tests.search.training import params, tell
 
 EPOCHS = {"pretrain__epochs": 5}

@@ -1,14 +1,16 @@
 """What a person sees while a search runs."""
 
 import io
+import threading
 from contextlib import contextmanager
 
 import pytest
 
 from auxnas.backends.base import Step
+from auxnas.backends.progress import clock
 from auxnas.genotype import zoo
+from auxnas.progress import Live, Plain
 from auxnas.search.loop.bounds import Clock, Until
-from auxnas.search.progress import Live, Plain, clock
 from auxnas.search.reporting.watch import Pace, Watch, ending
 from auxnas.search.trials.records import (
     COMPLETE,
@@ -172,6 +174,30 @@ def test_live_bars_share_one_display():
     assert "a line" in file.getvalue()
     with live.task("three", 2):
         pass
+
+
+def test_bars_are_drawn_when_told_and_by_no_thread(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("auxnas.progress.monotonic", lambda: now[0])
+    file, threads = io.StringIO(), threading.active_count()
+    with Live(Terminal(file=file, width=120, force_terminal=True)).task("timing", 4) as advance:
+        assert threading.active_count() == threads
+        begun = len(file.getvalue())
+        advance(1)
+        assert len(file.getvalue()) == begun
+        now[0] += 1
+        advance(2)
+        assert "50%" in file.getvalue()[begun:]
+
+
+def test_a_line_on_stdout_has_no_bar_in_its_way(capsys):
+    live = Live(Terminal(stderr=True, force_terminal=True))
+    with live.task("predicting", 2) as advance:
+        advance(1)
+        with live.aside():
+            print("a.png")
+        advance(2)
+    assert capsys.readouterr().out == "a.png\n"
 
 
 def test_an_interrupted_task_is_not_done():

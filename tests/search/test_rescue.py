@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from auxnas.backends.progress import Silent
 from auxnas.search.errors import JournalError
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.progress import Silent
 from auxnas.search.reporting.status import status
 from auxnas.search.reporting.watch import Watch
 from auxnas.search.settings.resolving import nested, resolve

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from auxnas.backends.null.learner import NullLearner
+from auxnas.backends.progress import Silent
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.genotype import temporaries
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.run import execute
-from auxnas.search.progress import Silent
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.journal import Journal

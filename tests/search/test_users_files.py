@@ -100,7 +100,7 @@ def test_nor_does_a_new_training(tmp_path, name):
 def test_a_checkpoint_that_is_not_ours_is_kept_aside(tmp_path):
     from safetensors.numpy import save_file
 
-    from auxnas.search.progress import Silent
+    from auxnas.backends.progress import Silent
 
     for name in ("x", CHECKPOINT):
         save_file({"a": np.zeros(3)}, tmp_path / name)

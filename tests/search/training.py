@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.null.learner import NullLearner
+from auxnas.backends.progress import Silent
 from auxnas.backends.registry import TABLE
 from auxnas.compiler import Program
 from auxnas.genotype import Genotype, zoo
-from auxnas.search.progress import Silent
 from auxnas.search.settings.resolving import nested, resolve
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.training.place import TrainingPlace

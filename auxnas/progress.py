@@ -1,40 +1,18 @@
-"""Showing how far things are: live on a terminal, plain lines elsewhere. All on stderr."""
+"""Progress on stderr: bars on a terminal, elsewhere now and then a line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
-from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from auxnas.backends.progress import Advance, clock, time_left
 from auxnas.terminal import Terminal
 
-Advance = Callable[[int, str], None]
-"""Called with how much is done, and what to say beside it."""
-
-
-class Display(Protocol):
-    """Where progress goes."""
-
-    def say(self, line: str) -> None:
-        """A line that stays."""
-
-    def task(self, title: str, total: int, begun: int = 0) -> AbstractContextManager[Advance]:
-        """Something with a known end, of which ``begun`` is behind an earlier process."""
-
-
-class Silent:
-    """Says nothing."""
-
-    def say(self, line: str) -> None:
-        """Nothing."""
-
-    @contextmanager
-    def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
-        """Nothing."""
-        yield lambda done, text: None
+_EVERY = 0.25
+"""Seconds between two drawings of bars."""
 
 
 class Plain:
@@ -53,7 +31,7 @@ class Plain:
         started = last = monotonic()
         spoken = ended = False
 
-        def advance(done: int, text: str) -> None:
+        def advance(done: int, text: str = "") -> None:
             nonlocal last, spoken, ended
             now, ended = monotonic(), done >= total
             if now - last < self._every or done >= total:
@@ -67,13 +45,23 @@ class Plain:
         if spoken and ended:
             self.say(f"{title}: done in {clock(monotonic() - started)}")
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is in the way of a line on stdout."""
+        yield
+
 
 class Live:
-    """Bars that move, one a task under way, with lines above them."""
+    """Bars that move, one a task under way, with lines above them.
+
+    They are drawn within ``Advance`` and ``say`` only, never by a thread of their own: what
+    is timed between two calls runs alone.
+    """
 
     def __init__(self, console: Terminal) -> None:
         self._console = console
         self._bars: Progress | None = None
+        self._drawn = 0.0
 
     def say(self, line: str) -> None:
         """Prints the line above the bars."""
@@ -84,13 +72,31 @@ class Live:
         """A bar that is gone when the task is."""
         bars = self._bars = self._bars or self._started()
         bar = bars.add_task(title, total=total, completed=begun, text="")
+
+        def advance(done: int, text: str = "") -> None:
+            bars.update(bar, completed=done, text=text)
+            now = monotonic()
+            if now - self._drawn > _EVERY:
+                self._drawn = now
+                bars.refresh()
+
         try:
-            yield lambda done, text: bars.update(bar, completed=done, text=text)
+            yield advance
         finally:
             bars.remove_task(bar)
             if not bars.tasks:
                 bars.stop()
                 self._bars = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Takes the bars away while a line is printed on stdout."""
+        bars = self._bars
+        if bars is not None:
+            bars.stop()
+        yield
+        if bars is not None:
+            bars.start()
 
     def _started(self) -> Progress:
         bars = Progress(
@@ -101,26 +107,13 @@ class Live:
             TimeRemainingColumn(compact=True),
             console=self._console,
             transient=True,
+            auto_refresh=False,
         )
         bars.start()
         return bars
 
 
-def display_on_stderr() -> Display:
+def display_on_stderr() -> Live | Plain:
     """Live where stderr is a terminal, plain where it is not."""
     console = Terminal(stderr=True)
     return Live(console) if console.is_terminal else Plain(console)
-
-
-def time_left(seconds: float, done: int, rest: int) -> float | None:
-    """Seconds that ``rest`` takes when ``done`` took ``seconds``; None when nothing is done."""
-    return seconds / done * rest if done > 0 else None
-
-
-def clock(seconds: float) -> str:
-    """A duration for people: ``42 s``, ``3:07``, ``2:05:09``."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if hours:
-        return f"{hours}:{minutes:02}:{rest:02}"
-    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
