@@ -15,6 +15,9 @@ from auxnas.genotype.errors import InputError, cut
 GROUP = "auxnas."
 """Start of the entry point groups: ``auxnas.encoders``, ``auxnas.tasks``, ..."""
 
+_IMPORT = (ImportError, AttributeError, ValueError)
+"""Errors of a place that there is not; their messages say that by themselves."""
+
 _named_by_user: set[str] = set()
 
 
@@ -91,8 +94,9 @@ def _load(seam: str, place: str, own: bool = False) -> Any:
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # code of the user's own can end in any
         if not own:
             raise
-        raise PluginError(seam, f"{cut(place)!r} cannot be imported ({error})") from None
+        said = error if isinstance(error, _IMPORT) else f"{type(error).__name__}: {error}"
+        raise PluginError(seam, f"{cut(place)!r} cannot be imported ({said})") from error
     return found

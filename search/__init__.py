@@ -3,7 +3,8 @@
 from auxnas.search.errors import JournalError, RunLockedError, SearchError, SettingsError
 from auxnas.search.evaluation.tasks import Score, Segmentation
 from auxnas.search.evaluation.two_stages import TwoStages
-from auxnas.search.executors.inline import Executor, Inline
+from auxnas.search.executors.base import Executor
+from auxnas.search.executors.inline import Inline
 from auxnas.search.executors.processes import Workers
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.driver import Driver

@@ -62,7 +62,7 @@ class Seam:
         try:
             found = find(self.plural, name, self.table)
         except PluginError as error:
-            raise SettingsError(self.setting, error.found, error.expected) from None
+            raise SettingsError(self.setting, error.found, error.expected) from error
         expected = f"a class or function of ({', '.join(self.arguments)})"
         if not callable(found):
             raise SettingsError(self.setting, f"{name} is {shown(found)}", expected)

@@ -18,6 +18,7 @@ from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.reporting.report import print_best, write_best
 from auxnas.search.reporting.status import row
+from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
@@ -33,6 +34,7 @@ OPTIONS = options.SETTINGS | {
     "seed": "seed",
     "teacher": "teacher",
     "searcher": "search.searcher",
+    "executor": "search.executor",
     "batch": "search.batch",
     "tensorboard": "tensorboard",
     "max_params": "limits.params",
@@ -48,6 +50,9 @@ _budget = click.option(
     "--budget", metavar="TIME", help="Time after which no trial is begun: 4h, 30m, 1h30m."
 )
 _workers = click.option("--workers", type=int, help="Trials at a time, each in its own process.")
+_executor = click.option(
+    "--executor", metavar="NAME", help=f"Where trials are evaluated: {EXECUTORS.takes}."
+)
 _timeout = click.option(
     "--trial-timeout", metavar="TIME", help="Longest time of a trial; one that takes longer fails."
 )
@@ -63,12 +68,13 @@ _timeout = click.option(
 @_budget
 @_timeout
 @_workers
+@_executor
 @click.option("--seed", type=int, help="Seed that everything random derives from.")
 @click.option("--out", type=options.PATH, required=True, help="The run's folder.")
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
 @options.learner
-@click.option("--searcher", metavar="NAME", help="ppo, reinforce, random or evolution.")
+@click.option("--searcher", metavar="NAME", help=f"{SEARCHERS.takes}.")
 @click.option("--batch", type=int, help="Genotypes proposed at a time.")
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
 @click.option("--max-madds", type=float, metavar="N", help="Reject by multiply-adds, untrained.")
@@ -117,6 +123,7 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_budget
 @_timeout
 @_workers
+@_executor
 @options.data
 @options.cache
 @options.as_json

@@ -1,1 +1,5 @@
-"""Where trials are evaluated."""
+"""Executors evaluate trials, in this process or elsewhere."""
+
+from auxnas.search.executors.base import Evaluate, Executor, executor_name
+
+__all__ = ["Evaluate", "Executor", "executor_name"]

@@ -25,7 +25,7 @@ from auxnas.backends.base import Step
 from auxnas.genotype.errors import describe
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.executors.inline import Evaluate
+from auxnas.search.executors.base import Evaluate
 from auxnas.search.settings.durations import duration
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import FAILED, Failure, Job, Outcome, Stage, lost

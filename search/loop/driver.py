@@ -19,7 +19,7 @@ from auxnas.compiler import Program
 from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import StageProgress, proceed_probability
-from auxnas.search.executors.inline import Executor
+from auxnas.search.executors.base import Executor
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.proposals import Measure, draw
 from auxnas.search.searchers import Searcher
@@ -125,7 +125,7 @@ class Driver:
             number, outcome = self.executor.next()
             if number not in under_way:
                 found = f"trial {number + 1} ended, which is not under way"
-                raise SearchError("executor", found, "each job that was submitted, once")
+                raise SearchError("search.executor", found, "each job that was submitted, once")
             under_way.remove(number)
             if outcome.state == LOST:
                 outcome = self._lost(number, outcome)
@@ -183,7 +183,7 @@ class Driver:
         asked = Asked(self.searcher)
         drawn, rejected = draw(asked, rules.batch, self._figures, rules.limits, self.say)
         if not drawn:
-            self.say(f"searcher: no more proposals after {len(trials)} trials")
+            self.say(f"search.searcher: no more proposals after {len(trials)} trials")
             return []
         fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
         self.journal.propose(fresh, asked.counts, rejected, self.clock.session)

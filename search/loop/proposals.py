@@ -7,6 +7,7 @@ from typing import Protocol
 
 from auxnas.backends.progress import Display, Silent
 from auxnas.genotype import Genotype
+from auxnas.genotype.errors import shown
 from auxnas.search.errors import SearchError
 from auxnas.search.settings.search import LimitSettings
 from auxnas.search.trials.limits import excess, least
@@ -81,9 +82,12 @@ def draw(
 
 
 def _asked(searcher: Proposer, count: int) -> list[Genotype]:
-    found = searcher.ask(count)
+    found = list(searcher.ask(count))
     if len(found) > count:
-        raise SearchError("searcher", f"proposed {len(found)} genotypes", f"{count} at most")
+        raise SearchError("search.searcher", f"proposed {len(found)} genotypes", f"{count} at most")
+    for each in found:
+        if not isinstance(each, Genotype):
+            raise SearchError("search.searcher", f"proposed {shown(each)}", "genotypes")
     return found
 
 

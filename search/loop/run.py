@@ -9,7 +9,7 @@ from typing import Any
 
 from auxnas.compiler.temporaries import discard_temporaries
 from auxnas.search.errors import JournalError, SettingsError
-from auxnas.search.executors.inline import Executor, executor_name
+from auxnas.search.executors.base import Executor, executor_name
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.driver import Driver, Rules, Watcher
@@ -128,6 +128,8 @@ def _executor(place: Workplace) -> Iterator[Executor]:
     name = executor_name(place.settings)
     executor: Executor = EXECUTORS.make(name, place.evaluator, place.resolved)
     try:
+        if executor.places < 1:
+            raise SettingsError("search.executor", f"{name} has no place", "1 at least")
         yield executor
     finally:
         executor.close()

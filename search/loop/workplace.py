@@ -31,7 +31,7 @@ from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.data import Augment, Dataset, open_dataset
 from auxnas.search.data import split as split_data
 from auxnas.search.data.statistics import Statistics, missing_remarks, repeated_remark
-from auxnas.search.errors import JournalError
+from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.evaluation.two_stages import Material, TwoStages
 from auxnas.search.examples.features import FeatureSource, feature_examples, some_of
@@ -310,7 +310,14 @@ class Workplace:
         """What a genotype's network costs as described; None where none can be built.
 
         Latency is not measured where another limit is exceeded.
+
+        Raises:
+            SearchError: when it is none of the run's space.
         """
+        violation = self.space.violation(genotype)
+        if violation is not None:
+            outside = f"a genotype that was proposed is none of the run's space: {violation}"
+            raise SearchError("search.searcher", outside)
         found = self.counted(genotype)
         if found is None or not self.times_networks or excess(self.settings.limits, found):
             return found

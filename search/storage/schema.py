@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auxnas.genotype import to_json
+from auxnas.search.errors import SearchError
 from auxnas.search.trials.records import Rejection, Trial
 
 VERSION = 3
@@ -133,8 +134,16 @@ def finished(trial: Trial) -> list[Row]:
 
 
 def remembered(searcher: Snapshot) -> Row:
-    """What stores a searcher over the one before."""
-    state = zlib.compress(dump(searcher.state).encode(), 1)
+    """What stores a searcher over the one before.
+
+    Raises:
+        SearchError: when its state is no JSON data.
+    """
+    try:
+        state = zlib.compress(dump(searcher.state).encode(), 1)
+    except (TypeError, ValueError) as error:
+        found = f"its searcher's state cannot be stored ({error})"
+        raise SearchError("search.searcher", found, "plain JSON data") from error
     values = (0, searcher.asked, searcher.told, searcher.trials, state)
     return Row("searcher", values, replaces=True)
 

@@ -21,8 +21,9 @@ def user(tmp_path, monkeypatch):
     monkeypatch.setenv("AUXNAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
-    for path in EXAMPLES.glob("*.py"):
-        sys.modules.pop(path.stem, None)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

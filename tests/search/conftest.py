@@ -11,7 +11,8 @@ from auxnas.backends.progress import Silent
 from auxnas.genotype import SearchSpace
 from auxnas.nassearch.cli import main
 from auxnas.search.evaluation.two_stages import StageProgress, silent
-from auxnas.search.executors.inline import Evaluate, Executor, Inline
+from auxnas.search.executors.base import Evaluate, Executor
+from auxnas.search.executors.inline import Inline
 from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.searchers import RandomSearcher, Searcher
