@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from random import Random
 
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.searchers import State
+from auxnas.search.searchers.base import State, rewarded
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.trials.records import Trial
 
@@ -23,7 +23,9 @@ class HillClimbing:
         self, settings: SearchSettings, space: SearchSpace, seed: int, framework: str
     ) -> None:
         self._space, self._seed = space, seed
-        self._asked, self._best, self._reward = 0, None, 0.0
+        self._asked = 0
+        self._best: list[int] = []
+        self._reward = 0.0
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` mutations, or draws as long as nothing has a reward."""
@@ -32,15 +34,15 @@ class HillClimbing:
     def _proposal(self) -> Genotype:
         draw = Random(f"{self._seed} {self._asked}")
         self._asked += 1
-        if self._best is None:
+        if not self._best:
             return self._space.sample(draw)
         return self._space.mutate(self._space.genotype(self._best), draw)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Remembers the best."""
         for trial in trials:
-            if self._best is None or trial.reward > self._reward:
-                self._best, self._reward = list(trial.genotype.tokens), trial.reward
+            if not self._best or rewarded(trial) > self._reward:
+                self._best, self._reward = list(trial.genotype.tokens), rewarded(trial)
 
     def state(self) -> State:
         """All that the next proposals depend on, as JSON data."""

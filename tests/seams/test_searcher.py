@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -104,3 +105,29 @@ def test_a_name_that_there_is_not_is_answered_with_the_nearest(user, command):
         "search.searcher: 'evolutoin', expected perhaps evolution, or one of ppo, " in result.stderr
     )
     assert not (user / "run").exists()
+
+
+def test_an_installed_one_is_found_by_its_name(user, command, monkeypatch):
+    """A distribution beside the module says where it is, as one that is installed does."""
+    known = user / "hill-1.dist-info"
+    known.mkdir()
+    (known / "METADATA").write_text("Metadata-Version: 2.1\nName: hill\nVersion: 1\n")
+    (known / "entry_points.txt").write_text(
+        "[auxnas.searchers]\nhill = searcher:HillClimbing\n"
+        "[auxnas.executors]\npools = executor:Pools\n"
+    )
+    monkeypatch.syspath_prepend(str(user))
+    run = [*WORDS, *TINY, "--searcher", "hill", "--executor", "pools", "--out", "run"]
+    command(nassearch, "run", *run)
+    listed = json.loads(command(nassearch, "status", "run", "--json").stdout)["settings"]["search"]
+    assert (listed["searcher"], listed["executor"]) == ("hill", "pools")
+    near = command(nassearch, "run", *WORDS, "--searcher", "hil", "--out", "x", fails=True)
+    assert "'hil', expected perhaps hill, or one of ppo," in near.stderr
+
+
+def test_what_was_found_is_shown_without_it(user, command):
+    command(nassearch, "run", *WORDS, *TINY, "--searcher", OWN, "--out", "run")
+    (user / "searcher.py").unlink()
+    del sys.modules["searcher"]
+    for name in ("status", "top"):
+        command(nassearch, name, "run")

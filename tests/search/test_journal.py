@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from auxnas.genotype import SearchSpace, zoo
-from auxnas.search.errors import JournalError
+from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, NAME, mend
 from auxnas.search.storage.schema import VERSION, Session, Snapshot
@@ -80,7 +80,7 @@ def test_sessions_and_rejections(folder):
 def test_result_and_searcher_state_stand_or_fall_together(folder):
     with Journal(folder, write=True) as journal:
         before = contents(folder)
-        with pytest.raises(TypeError):
+        with pytest.raises(SearchError, match="cannot be stored"):
             journal.finish(ended(0), Snapshot(1, 1, 3, {"state": object()}))
         twice = replace(ended(0), stages=(Stage(0.1, {}), Stage(float("nan"), {})))
         with pytest.raises(sqlite3.IntegrityError):
