@@ -10,9 +10,6 @@ import click
 
 from auxnas.genotype.plugins import name_place
 
-LARGEST = 99_999
-"""Pixels of a side."""
-
 
 def named_by_user(
     context: click.Context, parameter: click.Parameter, value: str | None
@@ -38,8 +35,10 @@ class SizeType(click.ParamType[tuple[int, int] | str]):
         match = re.fullmatch(r"0*([1-9]\d*)[xX]0*([1-9]\d*)", value)
         if match is None:
             self.fail(f"{value!r}: expected HEIGHTxWIDTH, for example 512x512", param, ctx)
-        if max(len(match[1]), len(match[2])) > len(str(LARGEST)):
-            self.fail(f"{value!r}: expected sides of at most {LARGEST} pixels", param, ctx)
+        from auxnas.compiler.shapes import LARGEST_SIDE
+
+        if max(len(match[1]), len(match[2])) > len(str(LARGEST_SIDE)):
+            self.fail(f"{value!r}: expected sides of at most {LARGEST_SIDE} pixels", param, ctx)
         return int(match[1]), int(match[2])
 
 

@@ -10,6 +10,9 @@ from auxnas.compiler.primitives import Shape, Weight
 
 Size = tuple[int, int]
 
+LARGEST_SIDE = 99_999
+"""Pixels of a side of an image."""
+
 
 def infer_shapes(graph: Graph, size: Size) -> dict[str, Shape]:
     """(channels, height, width) of every node for an image of ``size`` (height, width).

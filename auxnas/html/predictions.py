@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from auxnas.backends.progress import Silent
 from auxnas.console import describe
 from auxnas.html.runs import Run
+from auxnas.pictures import draw
+from auxnas.pictures import predictions as found
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.pictures import draw
-from auxnas.search.reporting.report import predictions as found
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.trials.records import Trial
 

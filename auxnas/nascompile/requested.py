@@ -17,10 +17,10 @@ from auxnas.backends.targets import AUTO, TARGETS
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
+from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.console import note
 from auxnas.genotype import Document, zoo
 from auxnas.genotype.errors import shown
-from auxnas.options import LARGEST
 
 STRIDE = 32
 """Of the encoder's deepest output: a smaller image is less than one pixel of it."""
@@ -116,9 +116,9 @@ def _size(document: Document, weights: Weights | None, wanted: Size | str | None
     for source in (weights.metadata if weights else {}, document.extra):
         own = source.get("size")
         if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
-            if max(own) > LARGEST:
+            if max(own) > LARGEST_SIDE:
                 place = weights.source if weights and source is weights.metadata else "genotype"
-                expected = f"sides of at most {LARGEST} pixels"
+                expected = f"sides of at most {LARGEST_SIDE} pixels"
                 raise CompilerError(f"{place}: size", shown(own), expected)
             return max(own[0], STRIDE), max(own[1], STRIDE)
     return 512, 512

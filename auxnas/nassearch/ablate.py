@@ -16,12 +16,12 @@ from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import Display
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
+from auxnas.nassearch.plots import plot_components, plot_kinds, require_matplotlib
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.plots import require_matplotlib
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.cache import params_digest
@@ -34,8 +34,6 @@ from auxnas.search.studies.ablation import (
     Setup,
     evaluate_all,
     genotypes,
-    plot_components,
-    plot_kinds,
     refuse_incomplete,
     report,
 )

@@ -13,17 +13,17 @@ from rich.table import Table
 from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
+from auxnas.nassearch.plots import plot_correlation, require_matplotlib
 from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.networks.sources import searched_in
-from auxnas.search.reporting.plots import require_matplotlib
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import refuse_other_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
-from auxnas.search.studies.correlation import choose, plot, report, train_all
+from auxnas.search.studies.correlation import choose, report, train_all
 from auxnas.search.training.place import TrainingPlace
 from auxnas.search.trials.records import Trial
 from auxnas.terminal import Terminal
@@ -92,7 +92,7 @@ def correlate(
             "trained": {name: getattr(settings.model, name) for name in SIZES},
         }
         files = {"plot": out / "correlation.png", "data": out / "correlation.json"}
-        plot(found, files["plot"])
+        plot_correlation(found, files["plot"])
         found["files"] = {kind: str(path) for kind, path in files.items()}
         write_json(files["data"], found)
         print_json(found) if as_json else _print(found)

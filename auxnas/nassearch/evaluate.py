@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from numpy.typing import NDArray
+from rich.table import Table
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.registry import backend
 from auxnas.compiler.files import atomic_write
 from auxnas.console import OneLineCommand, note, print_json, say
+from auxnas.genotype.errors import inline
 from auxnas.nassearch import options
+from auxnas.nassearch.confusion import draw_confusion
 from auxnas.options import SizeType, named_by_user
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
-from auxnas.search.evaluation.scoring import Evaluation, figures, print_table, scores
+from auxnas.search.evaluation.scoring import Evaluation, class_rows, figures, scores
+from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
-from auxnas.search.reporting.confusion import draw_confusion
+from auxnas.terminal import Terminal
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
 FORMATS = (".png", ".jpg", ".webp")
@@ -94,7 +100,7 @@ def evaluate(
     if as_json:
         print_json(found)
     else:
-        print_table(work.task, counts, found)
+        _print_table(work.task, counts, found)
         say(_figures(found))
         say(str(picture))
 
@@ -127,6 +133,32 @@ def _evaluation(
         if pixel_key(whole) != own.key:
             note(f"warning: {settings.source}: changed since {weights} was trained on it")
     return work
+
+
+def _print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, Any]) -> None:
+    """The rows and their means on stdout."""
+    table = Table()
+    table.add_column("class", no_wrap=True)
+    for title in ("IoU", "accuracy", "of all pixels"):
+        table.add_column(title, justify="right")
+    for row in class_rows(task, counts):
+        numbers = (row[name] for name in ("iou", "accuracy", "pixels"))
+        table.add_row(_title(row, task), *map(_percent, numbers))
+    table.add_section()
+    table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
+    console = Terminal(file=sys.stdout)
+    console.print_table(table, ("of all pixels", "accuracy"))
+    weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
+    console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
+
+
+def _title(row: Mapping[str, Any], task: Segmentation) -> str:
+    left_out = row["class"] in task.ignore
+    return inline(str(row["class"])) + (" (not counted)" if left_out else "")
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
 
 
 def _figures(found: Mapping[str, Any]) -> str:

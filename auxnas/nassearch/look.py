@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from auxnas.backends.progress import clock
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
+from auxnas.nassearch.results import print_trials
 from auxnas.search.errors import SearchError
+from auxnas.search.loop.status import status as status_of
 from auxnas.search.networks.sources import numbered
-from auxnas.search.reporting.report import print_trials
-from auxnas.search.reporting.status import row, status_lines
-from auxnas.search.reporting.status import status as status_of
 from auxnas.search.storage.export import export_trial
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import PENDING, Trial, best_of
+from auxnas.search.trials.rows import row
 
 
 @click.command(cls=OneLineCommand)
@@ -31,6 +35,42 @@ def status(folder: Path, as_json: bool) -> None:
         return
     for line in status_lines(found):
         say(line)
+
+
+def status_lines(found: Mapping[str, Any]) -> list[str]:
+    """The state of a run for people."""
+    asked = "" if found["asked"] is None else f" of {found['asked']}"
+    budget = "" if found["budget"] is None else f", budget {found['budget']}"
+    running = f"running: {found['running']}" if found["running"] else "not running"
+    lines = [f"{found['run']}: {found['ended']}{asked} trials ended{budget}, {running}"]
+    now = "now" if found["running"] else "left at"
+    lines += [f"{now}: {_task(task)}" for task in found["tasks"]]
+    counted = {"states": "states", "failures": "failures", "rejected": "rejected untrained"}
+    lines += [f"{words}: {_counts(found[name])}" for name, words in counted.items() if found[name]]
+    if found["seconds"]:
+        pace = 3600 * found["ended"] / found["seconds"]
+        sessions = f"{found['sessions']} session{'s' * (found['sessions'] != 1)}"
+        lines.append(f"time: {clock(found['seconds'])} in {sessions}, {pace:.1f} trials/h")
+    best = found["best"]
+    if best:
+        lines.append(f"best: trial {best['trial']}, {best['ending']}")
+        lines.append(f"genotype: {json.dumps(best['genotype'], separators=(',', ':'))}")
+    return lines
+
+
+def _task(task: Mapping[str, Any]) -> str:
+    """Something under way, in words."""
+    left = task["seconds_left"]
+    parts = (
+        f"{task['task']}, {int(100 * task['share'])} %",
+        task["text"],
+        left and f"{clock(left)} left",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
 
 @click.command(cls=OneLineCommand)

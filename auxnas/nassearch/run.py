@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ import click
 from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
+from auxnas.nassearch.results import print_best, write_best
+from auxnas.nassearch.tensorboard import logged, require_tensorboard
+from auxnas.nassearch.watch import Watch
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import JournalError, SettingsError
+from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.phases import Recorded
 from auxnas.search.loop.run import execute
+from auxnas.search.loop.watching import Watcher
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.report import print_best, write_best
-from auxnas.search.reporting.status import row
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration
 from auxnas.search.settings.presets import PRESETS
@@ -25,6 +30,7 @@ from auxnas.search.settings.search import Settings
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import PENDING, Trial, best_of
+from auxnas.search.trials.rows import row
 
 OPTIONS = options.SETTINGS | {
     "trials": "trials",
@@ -163,8 +169,20 @@ def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) ->
     return options.resumable(partial(_report, place, as_json), GOES_ON)
 
 
+@contextmanager
+def watched(place: Workplace, journal: Journal, until: Until, clock: Clock) -> Iterator[Watcher]:
+    """Shows trials on the run's display, and in TensorBoard where the settings ask for it."""
+    with (
+        Watch(place.display, until, clock) as watch,
+        logged(place.settings, place.folder, journal, watch) as watcher,
+    ):
+        yield watcher
+
+
 def _report(place: Workplace, as_json: bool) -> int:
-    trials = execute(place)
+    if place.settings.tensorboard:
+        require_tensorboard()
+    trials = execute(place, watched)
     files = write_best(place, trials)
     if as_json:
         best = [row(trial) for trial in best_of(trials)]

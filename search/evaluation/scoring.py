@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
 from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
 from auxnas.compiler import cost
-from auxnas.genotype.errors import inline
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
 from auxnas.search.data.statistics import (
     Statistics,
@@ -28,7 +25,6 @@ from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
 from auxnas.search.networks.networks import Network, Trained
 from auxnas.search.settings.resolving import resolve
-from auxnas.terminal import Terminal
 
 META_VAL = "meta-val"
 """The images that a search keeps apart from those it trains on."""
@@ -197,29 +193,3 @@ def class_rows(task: Segmentation, counts: NDArray[Any]) -> list[dict[str, Any]]
         }
         for n, name in enumerate(task.classes)
     ]
-
-
-def print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, Any]) -> None:
-    """The rows and their means on stdout."""
-    table = Table()
-    table.add_column("class", no_wrap=True)
-    for title in ("IoU", "accuracy", "of all pixels"):
-        table.add_column(title, justify="right")
-    for row in class_rows(task, counts):
-        numbers = (row[name] for name in ("iou", "accuracy", "pixels"))
-        table.add_row(_title(row, task), *map(_percent, numbers))
-    table.add_section()
-    table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
-    console = Terminal(file=sys.stdout)
-    console.print_table(table, ("of all pixels", "accuracy"))
-    weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
-    console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
-
-
-def _title(row: Mapping[str, Any], task: Segmentation) -> str:
-    left_out = row["class"] in task.ignore
-    return inline(str(row["class"])) + (" (not counted)" if left_out else "")
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f} %"

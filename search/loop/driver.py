@@ -18,10 +18,11 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler import Program
 from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
-from auxnas.search.evaluation.two_stages import StageProgress, proceed_probability
+from auxnas.search.evaluation.two_stages import proceed_probability
 from auxnas.search.executors.base import Executor
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.proposals import Measure, draw
+from auxnas.search.loop.watching import Watcher
 from auxnas.search.searchers import Searcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
 from auxnas.search.storage.journal import Journal
@@ -41,16 +42,6 @@ from auxnas.search.trials.records import (
     Trial,
     trial_seed,
 )
-
-
-class Watcher(Protocol):
-    """Is told what happens."""
-
-    def started(self, trial: Trial) -> StageProgress:
-        """A trial is about to be evaluated; returns its progress callback."""
-
-    def finished(self, trial: Trial, trials: list[Trial]) -> None:
-        """A trial has ended and is in the journal; ``trials`` are all so far."""
 
 
 class WeightKeeper(Protocol):

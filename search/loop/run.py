@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from time import monotonic
 from typing import Any
 
@@ -12,12 +12,11 @@ from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.executors.base import Executor, executor_name
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import Clock, Until
-from auxnas.search.loop.driver import Driver, Rules, Watcher
+from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.environment import lines
 from auxnas.search.loop.phases import forget
+from auxnas.search.loop.watching import Unwatched, Watcher
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.tensorboard import logged, require_tensorboard
-from auxnas.search.reporting.watch import Watch
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.searchers import make_searcher
 from auxnas.search.settings.durations import duration
@@ -34,10 +33,25 @@ SETTINGS = "settings.toml"
 """The run's settings and environment for people; the journal has them too."""
 
 
-def execute(place: Workplace) -> list[Trial]:
+Watching = Callable[[Workplace, Journal, Until, Clock], AbstractContextManager[Watcher]]
+"""Opens the watcher of a run: where it runs, its journal, its bounds and its clock."""
+
+
+def unwatched(
+    place: Workplace, journal: Journal, until: Until, clock: Clock
+) -> AbstractContextManager[Watcher]:
+    """``Watching`` by nobody."""
+    return nullcontext(Unwatched())
+
+
+def execute(place: Workplace, watching: Watching = unwatched) -> list[Trial]:
     """Runs the search to ``settings.trials`` or ``settings.budget``; returns its trials.
 
     A run that was begun in the same folder with the same settings is continued.
+
+    Args:
+        place: the run's settings, folder and what it works with.
+        watching: opens the watcher that is told of each trial, once the journal is open.
 
     Raises:
         RunLockedError: when another process runs in this folder.
@@ -67,7 +81,7 @@ def execute(place: Workplace) -> list[Trial]:
             with _time_kept(journal, clock):
                 place.forecasts.append(Allowance(place, journal, clock))
                 _settle_encoder(place, journal, known)
-                trials = _search(place, journal, clock)
+                trials = _search(place, journal, clock, watching)
         forget(place.folder)
         return trials
 
@@ -99,14 +113,10 @@ def _settle_encoder(place: Workplace, journal: Journal, known: Mapping[str, Any]
     write_settings(place.folder / SETTINGS, place.resolved, remarks)
 
 
-def _search(place: Workplace, journal: Journal, clock: Clock) -> list[Trial]:
+def _search(place: Workplace, journal: Journal, clock: Clock, watching: Watching) -> list[Trial]:
     """Goes on with the trials."""
     until = Until(place.settings.trials, place.settings.budget)
-    with (
-        Watch(place.display, until, clock) as watch,
-        logged(place.settings, place.folder, journal, watch) as watcher,
-        _executor(place) as executor,
-    ):
+    with watching(place, journal, until, clock) as watcher, _executor(place) as executor:
         return _driver(place, journal, executor, watcher, clock).run(until)
 
 
@@ -137,8 +147,6 @@ def _executor(place: Workplace) -> Iterator[Executor]:
 
 def _look_ahead(place: Workplace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
-    if place.settings.tensorboard:
-        require_tensorboard()
     _ = place.learner, place.task, place.encoder_graph, place.times_networks
     place.refuse_hopeless()
     _ = place.pixels

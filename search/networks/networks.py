@@ -11,10 +11,10 @@ from typing import Any
 from auxnas.backends.artefacts.metadata import decoded
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
 from auxnas.compiler.decoders.refinenet import CHANNELS
+from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.compiler.weights import fit, load_weights, save_weights
 from auxnas.genotype import Genotype, parse, to_json
 from auxnas.genotype.errors import shown
-from auxnas.options import LARGEST
 from auxnas.search.storage.folders import SEARCH, kinds
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.weights import shipped, usage, weights_file
@@ -142,8 +142,10 @@ def _check_usage(known: Mapping[str, Any], place: str) -> None:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise CompilerError(f"{place}: classes", shown(names), "a list of names")
     sides = size if isinstance(size, list) else []
-    if len(sides) != 2 or not all(type(s) is int and 0 < s <= LARGEST for s in sides):
-        raise CompilerError(f"{place}: size", shown(size), f"two sides of 1 to {LARGEST} pixels")
+    if len(sides) != 2 or not all(type(s) is int and 0 < s <= LARGEST_SIDE for s in sides):
+        raise CompilerError(
+            f"{place}: size", shown(size), f"two sides of 1 to {LARGEST_SIDE} pixels"
+        )
 
 
 def _file(place: Path) -> Path:

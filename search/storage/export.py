@@ -10,9 +10,9 @@ from typing import Any
 from auxnas.compiler import ModelSpec
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import to_json
-from auxnas.search.reporting.status import row
 from auxnas.search.storage.weights import shipped, weights_file
 from auxnas.search.trials.records import Trial
+from auxnas.search.trials.rows import row
 
 
 def document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -> str:

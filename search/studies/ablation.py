@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Any
 from auxnas.genotype import Genotype, SearchSpace
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
-from auxnas.search.reporting.plots import boxes, new_figure, save_figure
 from auxnas.search.settings.search import Settings, StageSettings
 from auxnas.search.studies.ranks import summary
 from auxnas.search.trials.records import Job, Outcome, trial_seed
@@ -202,39 +201,6 @@ def _kinds(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for kind, values in found.items()
     ]
-
-
-def plot_components(found: Mapping[str, Any], path: Path) -> None:
-    """Rewards by setup, a panel a stage (paper, Figure 3)."""
-    figure, panels = new_figure([1.3, 1.3])
-    rows = _sound(found)
-    for stage, panel in enumerate(panels, 1):
-        groups = [(setup.name, rewards(rows, setup, stage)) for setup in COMPONENTS]
-        boxes(panel, groups, f"reward after stage {stage}")
-        panel.set_title(f"{found['genotypes']} random architectures", fontsize=10)
-    save_figure(figure, path)
-
-
-def plot_kinds(found: Mapping[str, Any], path: Path) -> None:
-    """mIoU by kind of auxiliary head: architecture by architecture, and all (paper, Figure 4)."""
-    figure, (each, together) = new_figure([2, 1])
-    rows = _sound(found)
-    values = {setup.auxiliary: mious(rows, setup) for setup in KINDS}
-    order = sorted(range(found["genotypes"]), key=lambda n: -values["cell"][n])
-    for (kind, scores), mark in zip(values.items(), ("o", "s", "^"), strict=True):
-        heights = [scores[n] for n in order]
-        each.scatter(range(1, len(order) + 1), heights, s=22, marker=mark, label=kind, alpha=0.8)
-    each.xaxis.get_major_locator().set_params(integer=True)
-    each.set_xlabel("architecture, by its mIoU with cells")
-    each.set_ylabel("mIoU after stage 2")
-    each.legend(title="auxiliary", fontsize=8)
-    boxes(together, list(values.items()), "mIoU after stage 2")
-    save_figure(figure, path)
-
-
-def _sound(found: Mapping[str, Any]) -> list[Row]:
-    failed = {row["number"] for row in found["evaluations"] if row["failure"] is not None}
-    return [row for row in found["evaluations"] if row["number"] not in failed]
 
 
 def refuse_incomplete(settings: Settings) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import TrialFailure
 from auxnas.search.errors import SearchError
-from auxnas.search.reporting.plots import new_figure, save_figure, scatter
 from auxnas.search.studies.ranks import chance, spearman
 from auxnas.search.training.place import TrainingPlace, train
 from auxnas.search.trials.records import COMPLETE, SCORED, Trial
@@ -133,20 +131,3 @@ def report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any
             "chance": chance(first, second),
         },
     }
-
-
-def plot(found: Mapping[str, Any], path: Path) -> None:
-    """The scatter plots of all pairs, their correlations above (paper, Figure 5)."""
-    figure, panels = new_figure([1] * len(PAIRS))
-    for panel, known in zip(panels, found["correlations"], strict=True):
-        pair = (known["first"], known["second"])
-        rows = [r for r in found["architectures"] if all(r[name] is not None for name in pair)]
-        axes = [[row[name] for row in rows] for name in pair]
-        scatter(panel, axes[0], axes[1], (TITLES[pair[0]], TITLES[pair[1]]))
-        panel.set_title(f"{coefficient(known['spearman'])}, n = {known['count']}", fontsize=10)
-    save_figure(figure, path)
-
-
-def coefficient(value: float | None) -> str:
-    """A correlation for people."""
-    return "no correlation defined" if value is None else f"Spearman's rho = {value:.2f}"

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from auxnas.backends.progress import Silent
 from auxnas.genotype import SearchSpace
 from auxnas.nassearch.cli import main
-from auxnas.search.evaluation.two_stages import StageProgress, silent
 from auxnas.search.executors.base import Evaluate, Executor
 from auxnas.search.executors.inline import Inline
 from auxnas.search.loop.driver import Driver, Rules
+from auxnas.search.loop.watching import Unwatched
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.searchers import RandomSearcher, Searcher
 from auxnas.search.settings.resolving import nested, resolve
@@ -48,16 +48,6 @@ class Unweighted:
         self.kept.append(trial.number)
 
     def prune(self, trials: list[Trial]) -> None:
-        pass
-
-
-class Unwatched:
-    """Watches nothing."""
-
-    def started(self, trial: Trial) -> StageProgress:
-        return silent
-
-    def finished(self, trial: Trial, trials: list[Trial]) -> None:
         pass
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import auxnas.search
 from auxnas.backends.progress import Silent
 from auxnas.search.loop.run import execute
+from auxnas.search.loop.watching import Unwatched
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.watch import Watch
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.journal import Journal
 
@@ -39,7 +39,7 @@ class Reaper:
         elif self.where == "transaction":
             Journal._write = self.within(Journal._write)
         else:
-            Watch.started = self.stepping(Watch.started)
+            Unwatched.started = self.stepping(Unwatched.started)
         return self
 
     def __exit__(self, *error):

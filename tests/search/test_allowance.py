@@ -10,11 +10,12 @@ from rich.console import Console
 
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
+from auxnas.nassearch.look import status_lines
 from auxnas.progress import Plain
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.phases import NAME, PRETRAINING, SEARCHING, STORING, Recorded, read_phase
 from auxnas.search.loop.run import execute
-from auxnas.search.reporting.status import status, status_lines
+from auxnas.search.loop.status import status
 from auxnas.search.storage.journal import Journal
 from auxnas.search.training.place import train
 from tests.search.training import training

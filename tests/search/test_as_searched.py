@@ -122,7 +122,7 @@ def test_other_data_and_another_encoder_are_said(run, searched, place_of, tmp_pa
 
 
 def test_correlate_trains_at_either_size(run, place_of, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxnas.nassearch.correlate.plot", lambda found, path: None)
+    monkeypatch.setattr("auxnas.nassearch.correlate.plot_correlation", lambda found, path: None)
     place = place_of("run")
     trials = execute(place)
     common = ("correlate", place.folder, "--count", 3, *COMMON)

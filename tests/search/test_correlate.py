@@ -178,7 +178,7 @@ def test_stopped_ones_take_part_and_classes_left_out_are_the_searchs(run, place_
 
 
 def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.nassearch.correlate.plot", lambda found, path: None)
+    monkeypatch.setattr("auxnas.nassearch.correlate.plot_correlation", lambda found, path: None)
     place = place_of("run", trials=5, search__proceed=1.0)
     execute(place)
     inner, calls = NullLearner.fit_part, []
@@ -203,7 +203,7 @@ def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
 
 
 def test_a_failed_training_is_left_out(run, place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.nassearch.correlate.plot", lambda found, path: None)
+    monkeypatch.setattr("auxnas.nassearch.correlate.plot_correlation", lambda found, path: None)
     place = place_of("run", trials=5, search__proceed=1.0)
     best = best_of(execute(place))[0]
     inner = NullLearner.fit_part

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from auxnas.backends.measuring.timing import Latency
+from auxnas.nassearch.confusion import draw_confusion, shares
 from auxnas.search.evaluation.scoring import class_rows, scores
 from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.networks.networks import read_network
-from auxnas.search.reporting.confusion import draw_confusion, shares
 from auxnas.search.training.place import train
 from tests.search.training import training
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from auxnas.search.reporting.pictures import UNLABELLED, Example, classify, colour, draw
+from auxnas.pictures import UNLABELLED, Example, classify, colour, draw
 
 PALETTE = np.array([[10, 20, 30], [200, 0, 0], [0, 200, 0]], dtype=np.uint8)
 

@@ -9,9 +9,9 @@ import pytest
 from auxnas.backends.base import Step
 from auxnas.backends.progress import clock
 from auxnas.genotype import zoo
+from auxnas.nassearch.watch import Pace, Watch
 from auxnas.progress import Live, Plain
 from auxnas.search.loop.bounds import Clock, Until
-from auxnas.search.reporting.watch import Pace, Watch, ending
 from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,
@@ -22,6 +22,7 @@ from auxnas.search.trials.records import (
     Stage,
     Trial,
 )
+from auxnas.search.trials.rows import ending
 from auxnas.terminal import Terminal
 
 

@@ -14,9 +14,9 @@ import pytest
 from auxnas.backends.progress import Silent
 from auxnas.search.errors import JournalError
 from auxnas.search.loop.run import execute
+from auxnas.search.loop.status import status
+from auxnas.search.loop.watching import Unwatched
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.status import status
-from auxnas.search.reporting.watch import Watch
 from auxnas.search.settings.resolving import nested, resolve
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, mend
@@ -33,18 +33,18 @@ def runs(tmp_path_factory, module_place_of):
     """A run left alone, and the folder as it was after two trials, with a log beside the file."""
     base = tmp_path_factory.mktemp("runs")
     whole = module_place_of(base / "whole")
-    inner = Watch.finished
+    inner = Unwatched.finished
 
     def copying(watch, trial, trials):
         inner(watch, trial, trials)
         if trial.number == 1:
             shutil.copytree(whole.folder, base / "half")
 
-    Watch.finished = copying
+    Unwatched.finished = copying
     try:
         execute(whole)
     finally:
-        Watch.finished = inner
+        Unwatched.finished = inner
     assert (base / "half" / f"{NAME}-wal").stat().st_size > 0
     return base
 
@@ -125,7 +125,7 @@ def test_the_backup_is_the_journal_after_every_trial(copy_of):
 
 
 def test_proposals_come_back_from_the_backup(runs, tmp_path, module_place_of, monkeypatch):
-    place, inner = module_place_of(tmp_path / "run"), Watch.started
+    place, inner = module_place_of(tmp_path / "run"), Unwatched.started
 
     def interrupted(watch, trial):
         if trial.number == 2:
@@ -133,7 +133,7 @@ def test_proposals_come_back_from_the_backup(runs, tmp_path, module_place_of, mo
         return inner(watch, trial)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "started", interrupted)
+        patch.setattr(Unwatched, "started", interrupted)
         with pytest.raises(KeyboardInterrupt):
             execute(place)
     (place.folder / NAME).unlink()

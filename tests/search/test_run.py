@@ -12,9 +12,9 @@ import pytest
 
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
+from auxnas.compiler import temporaries
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
-from auxnas.genotype import temporaries
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.run import execute

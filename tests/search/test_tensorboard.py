@@ -5,10 +5,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
-from auxnas.backends.base import BackendUnavailable
+from auxnas.nassearch.cli import main
+from auxnas.nassearch.run import watched
+from auxnas.nassearch.tensorboard import FOLDER, Board
 from auxnas.search.loop.run import execute
-from auxnas.search.reporting.tensorboard import FOLDER, Board
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import (
     COMPLETE,
@@ -95,9 +97,9 @@ def test_trials_are_written_in_order_whatever_order_they_end_in(tmp_path, genoty
 
 def test_a_continued_run_is_written_whole(place_of):
     given = {"tensorboard": True, "latency__measure": False, "search__controller__update_every": 2}
-    execute(place_of(trials=3, **given))
+    execute(place_of(trials=3, **given), watched)
     assert set(written(place_of().folder / FOLDER)["reward"]) == {1, 2, 3}
-    trials = execute(place_of(trials=6, **given))
+    trials = execute(place_of(trials=6, **given), watched)
     found = written(place_of().folder / FOLDER)
     assert found["reward"] == {t.number + 1: pytest.approx(t.reward) for t in trials if t.reward}
     assert found["best"][6] == pytest.approx(best_of(trials)[0].reward)
@@ -108,25 +110,26 @@ def test_a_continued_run_is_written_whole(place_of):
     assert len(entropies) == 3
 
 
-def test_the_option(tmp_path, cache):
-    from click.testing import CliRunner
-
-    from auxnas.nassearch.cli import main
-
-    words = ["run", "--tensorboard", "--trials", "1", "--out", tmp_path / "run", "--cache", cache]
+def asked_for(folder, cache):
+    """``nassearch run --tensorboard`` into a folder."""
+    words = ["run", "--tensorboard", "--trials", "1", "--out", folder, "--cache", cache]
     sets = [f"{name}={json.dumps(value)}" for name, value in TINY.items() if name != "trials"]
     options = [word for text in sets for word in ("--set", text)]
-    done = CliRunner().invoke(main, [*map(str, words), *options])
+    return CliRunner().invoke(main, [*map(str, words), *options])
+
+
+def test_the_option(tmp_path, cache):
+    done = asked_for(tmp_path / "run", cache)
     assert done.exit_code == 0, done.stderr
     assert set(written(tmp_path / "run" / FOLDER)["best"]) == {1}
 
 
 def test_nothing_is_written_unasked(place_of):
-    execute(place_of(trials=2))
+    execute(place_of(trials=2), watched)
     assert not (place_of().folder / FOLDER).exists()
 
 
-def test_a_missing_package_is_named_before_a_folder_is_made(place_of, monkeypatch):
+def test_a_missing_package_is_named_before_a_folder_is_made(tmp_path, cache, monkeypatch):
     load = builtins.__import__
 
     def without(name, *rest):
@@ -135,6 +138,7 @@ def test_a_missing_package_is_named_before_a_folder_is_made(place_of, monkeypatc
         return load(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(BackendUnavailable, match=r"pip install \"auxnas\[report\]\""):
-        execute(place_of("fresh", tensorboard=True))
-    assert not place_of("fresh").folder.exists()
+    done = asked_for(tmp_path / "fresh", cache)
+    assert 'pip install "auxnas[report]"' in done.stderr
+    assert done.exit_code == 1
+    assert not (tmp_path / "fresh").exists()

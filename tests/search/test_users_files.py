@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from auxnas.compiler.temporaries import temporary_name
+from auxnas.nassearch.tensorboard import Board
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.run import execute
-from auxnas.search.reporting.tensorboard import Board
 from auxnas.search.storage.checkpoint import DAMAGED, Checkpoint
 from auxnas.search.storage.checkpoint import NAME as CHECKPOINT
 from auxnas.search.storage.folders import SEARCH, refuse_other_kind

@@ -7,11 +7,11 @@ import pytest
 
 from auxnas.backends.base import Optimiser, Recipe
 from auxnas.backends.null.learner import NullLearner
+from auxnas.pictures import predictions
 from auxnas.search.data import DataError
 from auxnas.search.evaluation.two_stages import recipe
 from auxnas.search.examples.images import LABEL
 from auxnas.search.loop.run import execute
-from auxnas.search.reporting.report import predictions
 from auxnas.search.trials.records import best_of
 
 

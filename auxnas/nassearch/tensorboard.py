@@ -20,7 +20,7 @@ from typing import Any
 from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.files import atomic_write
 from auxnas.search.evaluation.two_stages import StageProgress, proceed_probability
-from auxnas.search.loop.driver import Watcher
+from auxnas.search.loop.watching import Watcher
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import PENDING, SCORED, Trial

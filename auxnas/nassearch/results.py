@@ -1,4 +1,4 @@
-"""What a run has found: a table for people, the same as data, and the best network's files."""
+"""Results of a run: a table for people, and the best network's files."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ import sys
 from rich.table import Table
 
 from auxnas.compiler.files import atomic_write
-from auxnas.search.data import normalise, stack
-from auxnas.search.examples.images import IMAGE
+from auxnas.pictures import draw, predictions
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.reporting.pictures import Example, classify, draw
 from auxnas.search.storage.export import document, write_document
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.terminal import Terminal
 
 LESS = ("stages", "multiply-adds", "parameters", "latency", "mIoU")
 """Columns of the table that go first where a terminal is narrow."""
-SHOWN = 4
-"""Examples in the picture of predictions."""
 
 
 def table(shown: list[Trial], title: str) -> Table:
@@ -77,14 +73,3 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
         dataset = place.dataset
         draw(predictions(place, best[0]), dataset.classes, dataset.palette, path)
     return {kind: str(path) for kind, path in paths.items()}
-
-
-def predictions(place: Workplace, trial: Trial) -> list[Example]:
-    """What the network of ``trial`` makes of a few meta-val images."""
-    program = place.weights.program(trial)
-    dataset, val = place.dataset, place.parts[1]
-    chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
-    images, truths = stack(dataset, chosen)
-    logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
-    guesses = classify(next(iter(logits.values())), place.settings.data.size)
-    return [Example(*parts) for parts in zip(images, truths, guesses, strict=True)]

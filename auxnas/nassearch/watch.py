@@ -9,16 +9,8 @@ from auxnas.backends.base import Step
 from auxnas.backends.progress import Display, clock
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.loop.bounds import Clock, Until
-from auxnas.search.trials.records import (
-    COMPLETE,
-    FAILED,
-    PENDING,
-    REUSED,
-    STOPPED,
-    Stage,
-    Trial,
-    best_of,
-)
+from auxnas.search.trials.records import PENDING, STOPPED, Stage, Trial, best_of
+from auxnas.search.trials.rows import ending
 
 _STAGES = 2
 _PARTS = 1000
@@ -121,16 +113,3 @@ class Watch:
             f"whole run {clock(left)} left" if left else "",
         ]
         return "".join(f", {part}" for part in parts if part)
-
-
-def ending(trial: Trial) -> str:
-    """How a trial ended, in a few words."""
-    if trial.failure is not None:
-        return f"failed ({trial.failure.kind}: {trial.failure.detail})"
-    if trial.state == REUSED and trial.source is not None:
-        return f"reward {trial.reward:.3f}, the same architecture as trial {trial.source + 1}"
-    if trial.state in (PENDING, FAILED):
-        return trial.state
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in trial.metrics.items())
-    how = "two stages" if trial.state == COMPLETE else "stopped after stage 1"
-    return f"reward {trial.reward:.3f} ({metrics}), {how}, {clock(trial.seconds)}"

@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from auxnas.backends.images import resize_indices, resize_rgb
-from auxnas.search.data import IGNORE
+from auxnas.search.data import IGNORE, normalise, stack
+from auxnas.search.examples.images import IMAGE
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.trials.records import Trial
 
 Bytes = NDArray[np.uint8]
 
+SHOWN = 4
+"""Examples in a picture of predictions."""
 TITLES = ("image", "truth", "prediction")
 UNLABELLED = (224, 224, 192)
 """The colour of borders in PASCAL VOC's own pictures, where black is background."""
@@ -79,6 +84,17 @@ def draw(examples: Sequence[Example], classes: Sequence[str], palette: Bytes, pa
     entries = [(_named(value, classes), _tint(value, palette)) for value in shown]
     body = np.concatenate([part for row in rows for part in (row, _space(row))])[:-_GAP]
     _canvas(body, entries).save(path)
+
+
+def predictions(place: Workplace, trial: Trial) -> list[Example]:
+    """What the network of ``trial`` makes of a few meta-val images."""
+    program = place.weights.program(trial)
+    dataset, val = place.dataset, place.parts[1]
+    chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
+    images, truths = stack(dataset, chosen)
+    logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
+    guesses = classify(next(iter(logits.values())), place.settings.data.size)
+    return [Example(*parts) for parts in zip(images, truths, guesses, strict=True)]
 
 
 def _named(value: int, classes: Sequence[str]) -> str:

@@ -1,1 +1,0 @@
-"""A run told to people: progress, tables, pictures, TensorBoard."""

@@ -1,0 +1,42 @@
+"""A trial as plain data, and how it ended in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auxnas.backends.progress import clock
+from auxnas.search.trials.records import COMPLETE, FAILED, PENDING, REUSED, Trial
+
+
+def row(trial: Trial) -> dict[str, Any]:
+    """A trial as plain data."""
+    return {
+        "trial": trial.number + 1,
+        "state": trial.state,
+        "ending": ending(trial),
+        "reward": trial.reward,
+        "metrics": dict(trial.metrics),
+        "stages": [
+            {"reward": stage.reward, "seconds": stage.seconds, "batch_size": stage.batch_size}
+            for stage in trial.stages
+        ],
+        "parameters": trial.parameters,
+        "multiply_adds": trial.multiply_adds,
+        "latency_ms": trial.latency,
+        "genotype": json.loads(str(trial.genotype)),
+        "key": trial.key,
+    }
+
+
+def ending(trial: Trial) -> str:
+    """How a trial ended, in a few words."""
+    if trial.failure is not None:
+        return f"failed ({trial.failure.kind}: {trial.failure.detail})"
+    if trial.state == REUSED and trial.source is not None:
+        return f"reward {trial.reward:.3f}, the same architecture as trial {trial.source + 1}"
+    if trial.state in (PENDING, FAILED):
+        return trial.state
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in trial.metrics.items())
+    how = "two stages" if trial.state == COMPLETE else "stopped after stage 1"
+    return f"reward {trial.reward:.3f} ({metrics}), {how}, {clock(trial.seconds)}"
