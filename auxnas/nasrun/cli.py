@@ -218,8 +218,9 @@ def predict(
     """Label photographs of any size; of a directory, all below it.
 
     Writes for each a label map NAME_labels.png (a palette image whose indices are the
-    labels) and NAME_overlay.png, both of the photograph's size, and one legend.png. A
-    file that cannot be read is reported, the others are done, and the exit status is 1.
+    labels) and NAME_overlay.png, both of the photograph's size, and one legend.png. Earlier
+    ones are replaced, but no file of another program's. A file that cannot be read is
+    reported, the others are done, and the exit status is 1.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor
@@ -231,8 +232,8 @@ def predict(
     opened, folder = open_artefact(artefact), Path(output)
     predictor = Predictor(opened, opened.runner(threads))
     wanted = targets(expand(images, folder), folder)
-    prepare(folder)
     legend = folder / "legend.png"
+    prepare(folder, legend, wanted)
     write_legend(predictor.classes.names, predictor.classes.palette, legend)
     outcomes, display = [], display_on_stderr()
     with display.task("predicting", len(wanted)) as advance:

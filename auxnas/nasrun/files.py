@@ -11,8 +11,9 @@ import numpy as np
 
 from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.images import DataError, read_photograph
+from auxnas.compiler import CompilerError
 from auxnas.nasrun.naming import Target
-from auxnas.nasrun.pictures import overlaid, write_colours, write_labels
+from auxnas.nasrun.pictures import overlaid, write_colours, write_labels, written_here
 
 Array = np.ndarray[Any, Any]
 
@@ -81,10 +82,16 @@ def _shares(labels: Array) -> tuple[tuple[int, float], ...]:
     return tuple((int(i), float(counts[i] / labels.size)) for i in order if counts[i])
 
 
-def prepare(output: Path) -> None:
+def prepare(output: Path, legend: Path, targets: Sequence[Target]) -> None:
     """Makes the directory for the pictures.
 
     Raises:
+        CompilerError: naming a file there that would be replaced, and is none of ours.
         OSError: when that is not possible.
     """
     output.mkdir(parents=True, exist_ok=True)
+    pictures = (path for target in targets for path in (target.labels, target.overlay))
+    for path in (legend, *pictures):
+        if path.is_file() and not written_here(path):
+            found = "a file that nasrun did not write, and would replace"
+            raise CompilerError(str(path), found, "another directory for --output")

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
 
+_MAKER = "auxnas nasrun"
+"""The ``Software`` of every picture that is written here."""
 _STRIP = 256
 """Rows that are mixed at once: bounds the memory that large images take."""
 _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
@@ -91,5 +94,17 @@ def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:
 
 
 def _save(picture: Any, path: Path) -> None:
+    about = PngInfo()
+    about.add_text("Software", _MAKER)
     with atomic_write(path) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", pnginfo=about)
+
+
+def written_here(path: Path) -> bool:
+    """Whether a file is a picture of ours, which a later one may replace.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        return f"tEXtSoftware\0{_MAKER}".encode() in file.read(1024)

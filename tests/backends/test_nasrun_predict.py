@@ -341,3 +341,27 @@ def test_expanding_leaves_the_order_and_drops_doubles():
     found = expand(["in/b.png", "in", "elsewhere.png", "./in/a.png"], Path("out"))
     assert found == [Path("in/b.png"), Path("in/a.png"), Path("elsewhere.png")]
     assert len({t.labels for t in targets(found, Path("out"))}) == 3
+
+
+@pytest.mark.parametrize("name", ["legend.png", "a_labels.png", "a_overlay.png"])
+@pytest.mark.parametrize("kind", ["picture", "text", "empty"])
+def test_a_file_of_somebody_else_is_not_replaced(made, name, kind):
+    photograph(Path("a.png"))
+    path = Path("out") / name
+    path.parent.mkdir()
+    if kind == "picture":
+        photograph(path)
+    else:
+        path.write_text("my notes" if kind == "text" else "")
+    before = path.read_bytes()
+    result = run("predict", made["logits"], "a.png", "--output", "out")
+    fails(result, f"{path}: a file that nasrun did not write")
+    assert path.read_bytes() == before
+    assert [each.name for each in Path("out").iterdir()] == [name]
+
+
+def test_pictures_of_an_earlier_run_are_replaced(made):
+    for height in (30, 48):
+        photograph(Path("a.png"), height, 40)
+        assert run("predict", made["logits"], "a.png", "--output", "out").exit_code == 0
+        assert len(indices("out/a_labels.png")) == height
