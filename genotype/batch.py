@@ -85,7 +85,7 @@ def canonical_tokens(
     if level == "functional":
         rows = [space.genotype(row).canonical(level).tokens for row in checked.tolist()]
         return np.array(rows, np.int64).reshape(checked.shape)
-    found = np.empty_like(checked)
+    found = np.empty(checked.shape, np.int64)
     for block in _blocks(len(checked)):
         found[block] = _canonical(_columns(checked[block]), space, level).T
     return found
@@ -95,13 +95,13 @@ def _blocks(rows: int) -> Iterator[slice]:
     return (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
 
 
-def _columns(tokens: Array) -> Array:
+def _columns(tokens: NDArray[np.integer]) -> Array:
     """Shape ``(tokens, genotypes)``, so that a token of all genotypes lies together."""
-    return np.ascontiguousarray(tokens.T)
+    return np.ascontiguousarray(tokens.T, np.int64)
 
 
-def _checked(tokens: NDArray[np.integer], space: SearchSpace) -> Array:
-    """The tokens as 64-bit integers, every one in its range."""
+def _checked(tokens: NDArray[np.integer], space: SearchSpace) -> NDArray[np.integer]:
+    """The tokens themselves, every one in its range."""
     width = len(space.layout)
     if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu":
         found = getattr(tokens, "dtype", type(tokens).__name__)
@@ -115,7 +115,7 @@ def _checked(tokens: NDArray[np.integer], space: SearchSpace) -> Array:
             row, token = block.start + int(wrong[0, 0]), space.layout[wrong[0, 1]]
             found = f"{tokens[row, wrong[0, 1]]} is not in 0..{token.size - 1}"
             raise GenotypeError(f"tokens[{row}]: {token.place}", found)
-    return tokens.astype(np.int64, copy=False)
+    return tokens
 
 
 def _canonical(tokens: Array, space: SearchSpace, level: Level) -> Array:
@@ -284,7 +284,7 @@ def _numbered(values: Array) -> Array:
     return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def _first_functional(same_as: Array, tokens: Array, space: SearchSpace) -> Array:
+def _first_functional(same_as: Array, tokens: NDArray[np.integer], space: SearchSpace) -> Array:
     """Joins classes of ``isomorphism`` with one normal form."""
     first: dict[str, int] = {}
     joined = np.arange(len(tokens))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.nested import from_nested
 from auxnas.genotype.notation import Document, as_list, from_value, load_json
 from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.texts import ENCODING, not_text
@@ -48,11 +49,11 @@ def parse(text: str, space: SearchSpace | None = None) -> Document:
         raise GenotypeError("text", f"{len(text)} characters", f"at most {LONGEST}")
     stripped = text.strip()
     if stripped.startswith(("[", "{")):
-        return from_value(load_json(stripped), space)
+        return from_nested(stripped, space)
     match = _LOG_LINE.search(stripped)
     if match is None:
         raise GenotypeError("text", shown(stripped), "a JSON document, a nested list or a log line")
-    found = from_value(load_json(match.group(1)), space)
+    found = from_nested(match.group(1), space)
     fields = {k: _number(v) for k, v in _LOG_FIELD.findall(stripped[: match.start()])}
     return Document(found.genotype, "log", fields)
 

@@ -14,13 +14,13 @@ import click
 from auxnas.console import OneLineGroup, note, print_json, say
 from auxnas.genotype import zoo
 from auxnas.genotype.counting import Counts
-from auxnas.genotype.dedupe import Deduped, dedupe
 from auxnas.genotype.formats import read_many
 from auxnas.genotype.genotype import Genotype
 from auxnas.genotype.identity import LEVELS, Level
 from auxnas.genotype.notation import Document, to_json
 from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.texts import ENCODING
+from auxnas.nasspace.collected import Collected, Group
 from auxnas.nasspace.options import PositiveInteger, chosen_space, space_options
 
 if TYPE_CHECKING:
@@ -226,20 +226,23 @@ def dedupe_command(files: tuple[str, ...], level: Level, as_json: bool, **sizes:
     a genotype is no error, but is named.
     """
     space = chosen_space(**sizes) if any(sizes.values()) else None
-    documents = list(_read_all(files, space))
-    places = [document.place for document in documents]
-    found = dedupe(_followed([document.genotype for document in documents]), level)
-    rows = _groups(found, places)
+    collected = Collected()
+    for document in _read_all(files, space):
+        collected.add(document)
+    found = collected.groups(level, _followed)
     if as_json:
-        distinct = [
-            {"genotype": str(g), "key": g.key(level), "count": len(where), "places": where}
-            for g, where in zip(found.genotypes, rows, strict=True)
-        ]
-        print_json({"level": level, "read": len(places), "distinct": distinct})
+        distinct = [_group_json(group, level) for group in found]
+        print_json({"level": level, "read": len(collected), "distinct": distinct})
         return
-    for genotype, where in zip(found.genotypes, rows, strict=True):
-        say(f"{len(where)}\t{genotype}\t{' = '.join(where)}")
-    note(f"{len(places)} genotypes, {len(rows)} distinct at level {level}")
+    for group in found:
+        say(f"{len(group.places)}\t{group.genotype}\t{' = '.join(group.places)}")
+    note(f"{len(collected)} genotypes, {len(found)} distinct at level {level}")
+
+
+def _group_json(group: Group, level: Level) -> dict[str, Any]:
+    genotype, where = group.genotype, group.places
+    key = genotype.key(level)
+    return {"genotype": str(genotype), "key": key, "count": len(where), "places": where}
 
 
 def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[Document]:
@@ -252,24 +255,17 @@ def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[Doc
             note(f"{file}: no genotype in it")
 
 
-def _followed(genotypes: list[Genotype]) -> Iterator[Genotype]:
+def _followed(genotypes: Iterator[Genotype], total: int) -> Iterator[Genotype]:
     """The genotypes, with a bar on a terminal where they are many."""
-    if len(genotypes) < _MANY or not sys.stderr.isatty():
+    if total < _MANY or not sys.stderr.isatty():
         yield from genotypes
         return
     from rich.progress import track
 
     from auxnas.terminal import Terminal
 
-    yield from track(genotypes, "comparing", console=Terminal(stderr=True), transient=True)
-
-
-def _groups(found: Deduped, places: list[str]) -> list[list[str]]:
-    """For each distinct genotype, where it occurred."""
-    groups: dict[int, list[str]] = {}
-    for place, first in zip(places, found.same_as, strict=True):
-        groups.setdefault(first, []).append(place)
-    return list(groups.values())
+    console = Terminal(stderr=True)
+    yield from track(genotypes, "comparing", total, console=console, transient=True)
 
 
 # show --------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from auxnas.genotype import (
     to_json,
 )
 from auxnas.genotype.formats import LONGEST
+from auxnas.genotype.nested import from_nested
+from auxnas.genotype.notation import from_value, load_json
 from tests.genotype.oracles import LISTED, members
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -279,3 +281,28 @@ def test_any_genotype_is_a_member_or_refused_with_no_other_error(connections, fi
 def test_spaces_of_no_size_are_refused(size):
     with pytest.raises(GenotypeError, match=r"space\.blocks"):
         SearchSpace(blocks=size)
+
+
+DAMAGE = ("", " ", ",", "-", "0", "1", "7", "[", "]", "1.0", "1e1", '"', "9999999", "\n", "true")
+
+
+def read_as(reader, text: str, space: SearchSpace) -> str:
+    """What ``reader`` finds in ``text``, or says of it."""
+    try:
+        found = reader(text, space)
+    except GenotypeError as error:
+        return str(error)
+    return f"{found.format} {found.genotype}"
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(SPACES), st.randoms(use_true_random=False), st.booleans(), st.data())
+def test_nested_lists_are_read_as_parsed_ones(space, rng, turned, data):
+    genotype = space.sample(rng, "raw")
+    text = cell_first(genotype) if turned else str(genotype)
+    if data.draw(st.booleans()):
+        start = data.draw(st.integers(0, len(text)))
+        stop = start + data.draw(st.integers(0, 3))
+        text = text[:start] + data.draw(st.sampled_from(DAMAGE)) + text[stop:]
+    parsed = read_as(lambda text, space: from_value(load_json(text), space), text, space)
+    assert read_as(from_nested, text, space) == parsed
