@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from auxnas.genotype.plugins import name_place
+from auxnas.genotype.vocabulary import find_vocabulary
 
 
 def named_by_user(
@@ -16,6 +17,24 @@ def named_by_user(
 ) -> str | None:
     """The option's value; code of the user's own that it names may be run."""
     return None if value is None else name_place(value)
+
+
+def _import_vocabulary(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """The option's value; the vocabulary is imported, which adds its primitives."""
+    if value is not None:
+        find_vocabulary(value)
+    return value
+
+
+own_vocabulary = click.option(
+    "--vocabulary",
+    metavar="PLACE",
+    callback=_import_vocabulary,
+    help="Where the vocabulary of your own is that the genotype's operations are of: "
+    "package.module:attribute. Its module is imported, with the primitives that it adds.",
+)
 
 
 class SizeType(click.ParamType[tuple[int, int] | str]):

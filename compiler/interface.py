@@ -15,7 +15,7 @@ import numpy as np
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.errors import CompilerError, check_choice, check_number, check_type
 from auxnas.compiler.ir import Graph, Node, Program, make_node
-from auxnas.compiler.primitives import MOST_LABELS
+from auxnas.compiler.semantics import MOST_LABELS
 from auxnas.compiler.shapes import infer_shapes
 from auxnas.genotype.errors import shown
 

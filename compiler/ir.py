@@ -21,6 +21,7 @@ import networkx as nx
 from auxnas.compiler.errors import CompilerError, check_type
 from auxnas.compiler.primitives import Primitive, primitive
 from auxnas.genotype.errors import shown
+from auxnas.genotype.plugins import remade
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,11 @@ class Node:
                 raise CompilerError(f"{self.name}.{place}", shown(value), expected)
         if self.param is not None and not _is_name(self.param):
             raise CompilerError(f"{self.name}.param", shown(self.param), _NAMES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Itself, made anew where it is unpickled, once its primitive is known there."""
+        values = (self.name, self.op, self.inputs, self.attrs, self.param)
+        return remade, (self.record.home, Node, *values)
 
     @property
     def record(self) -> Primitive:

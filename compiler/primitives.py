@@ -1,7 +1,8 @@
-"""The closed set of primitives: one record each, and everything known of it.
+"""The primitives: one record each, and everything known of it.
 
-Shapes, costs, parameters, algebraic properties and the ONNX form are read off the
-record. A primitive that is not here does not exist: asking for it raises.
+Shapes, costs, parameters, algebraic properties, the numpy meaning and the ONNX form are read
+off the record. A primitive that is neither here nor added (``add``) does not exist: asking for
+it raises.
 
 Shapes are (channels, height, width); the batch is left out. Padding is always "same":
 ``dilation * (kernel - 1) / 2`` on every side, so a convolution of stride s maps H to
@@ -10,19 +11,21 @@ ceil(H / s).
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from math import log, prod
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
+from typing import Any
 
+from auxnas.compiler import semantics
 from auxnas.compiler.errors import CompilerError
+from auxnas.genotype.errors import shown
+from auxnas.genotype.vocabulary import add_step
 
 Shape = tuple[int, int, int]
 Attrs = Mapping[str, int]
-
-BATCH_NORM_EPSILON = 1e-5
-MOST_LABELS = 256
-"""Largest number of classes that a label of one byte tells apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,15 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter array: its shape, and whether training learns it.
+    """A parameter array: its shape, whether training learns it, and its value before that.
 
-    ``running_mean`` and ``running_var`` are statistics, not learnt and not counted.
+    ``running_mean`` and ``running_var`` are statistics, not learnt and not counted. One of
+    four axes is a kernel, which starts at random instead.
     """
 
     shape: tuple[int, ...]
     learnt: bool = True
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class Primitive:
         result: type of the output; what is not float32 can only be a graph's output.
         moment: mean square of the output from the attributes and those of independent inputs
             of mean 0, before training: an estimate that initial weights are scaled by.
+        compute: its meaning, in numpy: the node, its operands (N, C, H, W) and its parameters
+            by suffix to (N, C, H, W). None for ``input`` alone.
+        torch: its form in torch, of a primitive that is not ours: a callable, or where one is
+            as ``package.module:attribute``. Without weights it takes the operands in order and
+            the attributes by name; with weights it takes the node and the operands' channels
+            and gives a module, whose parameters have the suffixes' names. None: it cannot be
+            trained.
+        home: module that added it; empty for ours.
     """
 
     name: str
@@ -99,6 +112,9 @@ class Primitive:
     size_from: int | None = None
     result: str = "float32"
     moment: Callable[[Attrs, Sequence[float]], float] = lambda attrs, ins: ins[0]
+    compute: semantics.Compute | None = None
+    torch: str | Callable[..., Any] | None = None
+    home: str = ""
 
     def complete(self, given: Mapping[str, int], place: str) -> dict[str, int]:
         """``given`` with defaults filled in, validated.
@@ -197,14 +213,18 @@ def _conv_onnx(attrs: Attrs) -> OnnxOp:
 
 def _batch_norm_weights(attrs: Attrs, channels: Sequence[int]) -> dict[str, Weight]:
     shape = (channels[0],)
-    learnt = {"weight": Weight(shape), "bias": Weight(shape)}
-    return learnt | {name: Weight(shape, False) for name in ("running_mean", "running_var")}
+    return {
+        "weight": Weight(shape, start=1.0),
+        "bias": Weight(shape),
+        "running_mean": Weight(shape, False),
+        "running_var": Weight(shape, False, start=1.0),
+    }
 
 
 _BATCH_NORM_ONNX = OnnxOp(
     "BatchNormalization",
     ("0", "weight", "bias", "running_mean", "running_var"),
-    {"epsilon": BATCH_NORM_EPSILON},
+    {"epsilon": semantics.BATCH_NORM_EPSILON},
 )
 
 
@@ -232,6 +252,7 @@ _RECORDS = (
     Primitive(
         "vector",
         _NONE,
+        compute=semantics.vector,
         shape=lambda attrs, shapes: (attrs["channels"], 1, 1),
         onnx=lambda attrs: OnnxOp("Identity", ("weight",)),
         attrs={"channels": Attribute()},
@@ -240,6 +261,7 @@ _RECORDS = (
     Primitive(
         "conv2d",
         _ONE,
+        compute=semantics.conv2d,
         shape=_conv_shape,
         onnx=_conv_onnx,
         attrs={
@@ -256,6 +278,7 @@ _RECORDS = (
     Primitive(
         "batch_norm",
         _ONE,
+        compute=semantics.batch_norm,
         shape=_same,
         onnx=lambda attrs: _BATCH_NORM_ONNX,
         weights=_batch_norm_weights,
@@ -266,6 +289,7 @@ _RECORDS = (
     Primitive(
         "relu",
         _ONE,
+        compute=semantics.relu,
         shape=_same,
         moment=lambda attrs, ins: ins[0] / 2,
         onnx=lambda attrs: OnnxOp("Relu", ("0",)),
@@ -276,6 +300,7 @@ _RECORDS = (
     Primitive(
         "relu6",
         _ONE,
+        compute=semantics.relu6,
         shape=_same,
         moment=lambda attrs, ins: ins[0] / 2,
         onnx=lambda attrs: OnnxOp("Clip", ("0", "=0.0", "=6.0")),
@@ -286,6 +311,7 @@ _RECORDS = (
     Primitive(
         "max_pool",
         _ONE,
+        compute=semantics.max_pool,
         shape=lambda attrs, shapes: _strided(shapes[0], shapes[0][0], attrs["stride"]),
         onnx=lambda attrs: OnnxOp("MaxPool", ("0",), _square(attrs)),
         attrs={"kernel": Attribute(), "stride": Attribute(default=1)},
@@ -296,6 +322,7 @@ _RECORDS = (
     Primitive(
         "global_mean",
         _ONE,
+        compute=semantics.global_mean,
         shape=lambda attrs, shapes: (shapes[0][0], 1, 1),
         onnx=lambda attrs: OnnxOp("GlobalAveragePool", ("0",)),
         keeps_nonnegative=True,
@@ -303,6 +330,7 @@ _RECORDS = (
     Primitive(
         "spread",
         _TWO,
+        compute=semantics.spread,
         shape=_spread_shape,
         onnx=lambda attrs: OnnxOp("Expand", ("0", "spread")),
         keeps_nonnegative=True,
@@ -311,6 +339,7 @@ _RECORDS = (
     Primitive(
         "resize",
         _TWO,
+        compute=semantics.resize,
         shape=_follow,
         onnx=lambda attrs: _resize_onnx("half_pixel"),
         keeps_nonnegative=True,
@@ -319,6 +348,7 @@ _RECORDS = (
     Primitive(
         "resize_corners",
         _TWO,
+        compute=semantics.resize_corners,
         shape=_follow,
         onnx=lambda attrs: _resize_onnx("align_corners"),
         keeps_nonnegative=True,
@@ -327,6 +357,7 @@ _RECORDS = (
     Primitive(
         "add",
         _MANY,
+        compute=semantics.add,
         shape=_broadcast,
         moment=lambda attrs, ins: sum(ins),
         onnx=lambda attrs: OnnxOp("Add", ("*",)),
@@ -336,6 +367,7 @@ _RECORDS = (
     Primitive(
         "concat",
         _MANY,
+        compute=semantics.concat,
         shape=_concat_shape,
         moment=lambda attrs, ins: max(ins),
         onnx=lambda attrs: OnnxOp("Concat", ("*",), {"axis": 1}),
@@ -345,6 +377,7 @@ _RECORDS = (
     Primitive(
         "identity",
         _ONE,
+        compute=semantics.identity,
         shape=_same,
         onnx=lambda attrs: OnnxOp("Identity", ("0",)),
         pointwise=True,
@@ -353,6 +386,7 @@ _RECORDS = (
     Primitive(
         "softmax",
         _ONE,
+        compute=semantics.softmax,
         shape=_same,
         onnx=lambda attrs: OnnxOp("Softmax", ("0",), {"axis": 1}),
         pointwise=True,
@@ -361,6 +395,7 @@ _RECORDS = (
     Primitive(
         "argmax",
         _ONE,
+        compute=semantics.argmax,
         shape=lambda attrs, shapes: (1, *shapes[0][1:]),
         onnx=lambda attrs: OnnxOp("ArgMax", ("0",), {"axis": 1}),
         pointwise=True,
@@ -370,6 +405,7 @@ _RECORDS = (
     Primitive(
         "zero",
         _ONE,
+        compute=semantics.zero,
         shape=_same,
         onnx=lambda attrs: OnnxOp("Mul", ("0", "=0.0")),
         constant=True,
@@ -379,8 +415,45 @@ _RECORDS = (
     ),
 )
 
-PRIMITIVES: Mapping[str, Primitive] = MappingProxyType({r.name: r for r in _RECORDS})
-"""All primitives by name."""
+_known = {record.name: record for record in _RECORDS}
+
+PRIMITIVES: Mapping[str, Primitive] = MappingProxyType(_known)
+"""All primitives by name: ours, and those that were added."""
+
+
+def add(record: Primitive) -> None:
+    """Adds a primitive of a user's own, for the operations of a vocabulary, or an encoder.
+
+    Call it in the module that has the vocabulary: it is imported wherever a genotype of that
+    vocabulary is unpickled. Once more with a record that means the same does nothing.
+
+    Raises:
+        CompilerError: for a record that is none, or of a name that means something else.
+    """
+    if not isinstance(record, Primitive) or record.compute is None:
+        raise CompilerError("primitive", shown(record), "a Primitive with compute, in numpy")
+    if re.fullmatch(r"[A-Za-z]\w*", record.name) is None:
+        raise CompilerError("primitive.name", shown(record.name), "letters, digits, underscores")
+    full = replace(record, home=sys._getframe(1).f_globals["__name__"])
+    known = _known.setdefault(full.name, full)
+    for each in fields(Primitive):
+        if each.name != "home" and not _means_the_same(
+            *(getattr(record, each.name) for record in (known, full))
+        ):
+            found = f"one with another {each.name} is there already"
+            raise CompilerError(f"primitive {full.name!r}", found, "another name")
+    follows = full.arity == (2, 2) and full.size_from == 1
+    if full.result == "float32" and (follows or full.arity == (1, 1)):
+        add_step(full.name, {name: a.least for name, a in full.attrs.items()}, full.home)
+
+
+def _means_the_same(one: object, other: object) -> bool:
+    """Whether two values of a field mean the same: functions, by what is written in them."""
+    if not (isinstance(one, FunctionType) and isinstance(other, FunctionType)):
+        return one == other
+    cells = [[c.cell_contents for c in f.__closure__ or ()] for f in (one, other)]
+    parts = [(f.__code__, f.__defaults__, f.__kwdefaults__) for f in (one, other)]
+    return parts[0] == parts[1] and cells[0] == cells[1]
 
 
 def primitive(name: str, place: str) -> Primitive:
@@ -392,5 +465,6 @@ def primitive(name: str, place: str) -> Primitive:
     record = PRIMITIVES.get(name) if isinstance(name, str) else None
     if record is None:
         known = ", ".join(PRIMITIVES)
-        raise CompilerError(place, f"unknown primitive {name!r}", f"one of {known}")
+        expected = f"one of {known}, or the vocabulary that adds it (--vocabulary)"
+        raise CompilerError(place, f"unknown primitive {name!r}", expected)
     return record

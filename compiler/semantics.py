@@ -1,25 +1,31 @@
 """Semantics of the primitives, in numpy: the definition that everything is held to.
 
 Written to be read, not to be fast; the reference backend runs whole programs with it in
-float64, and constant folding uses it on constants.
+float64, and constant folding uses it on constants. A function takes the node, its operands
+(N, C, H, W) and its parameters by suffix; the primitives' records name them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from auxnas.compiler.errors import CompilerError
-from auxnas.compiler.ir import Node
-from auxnas.compiler.primitives import BATCH_NORM_EPSILON, MOST_LABELS
+
+if TYPE_CHECKING:
+    from auxnas.compiler.ir import Node
 
 Array = np.ndarray[Any, Any]
 Operands = list[Array]
 Params = Mapping[str, Array]
+Compute = Callable[["Node", Operands, Params], Array]
+"""Definition of a primitive: the node, its operands and its parameters by suffix."""
 
-SUFFIXES = ("weight", "bias", "running_mean", "running_var")
+BATCH_NORM_EPSILON = 1e-5
+MOST_LABELS = 256
+"""Largest number of classes that a label of one byte tells apart."""
 
 
 def evaluate(node: Node, operands: Operands, params: Params) -> Array:
@@ -33,13 +39,22 @@ def evaluate(node: Node, operands: Operands, params: Params) -> Array:
     Raises:
         CompilerError: for labels of more channels than a byte tells apart.
     """
-    names = {suffix: f"{node.param}.{suffix}" for suffix in SUFFIXES} if node.param else {}
+    record = node.record
+    if record.compute is None:
+        raise CompilerError(node.name, f"no value of its own for {node.op}")
+    rule, channels = record.weights, [operand.shape[1] for operand in operands]
+    suffixes = () if rule is None else rule(dict(node.attrs), channels)
     dtype = operands[0].dtype if operands else np.float64
-    weights = {s: params[n].astype(dtype) for s, n in names.items() if n in params}
-    return FUNCTIONS[node.op](node, operands, weights)
+    weights = {suffix: params[f"{node.param}.{suffix}"].astype(dtype) for suffix in suffixes}
+    return record.compute(node, operands, weights)
 
 
-def _conv2d(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def vector(node: Node, operands: Operands, weights: Params) -> Array:
+    """The constant, (1, C, 1, 1)."""
+    return weights["weight"]
+
+
+def conv2d(node: Node, operands: Operands, weights: Params) -> Array:
     """Sum over the kernel's taps of a matrix product with the shifted input."""
     (x,), kernel = operands, weights["weight"]
     groups, stride, dilation = node["groups"], node["stride"], node["dilation"]
@@ -72,14 +87,16 @@ def _padded(x: Array, by: int, value: float) -> Array:
     return np.pad(x, ((0, 0), (0, 0), (by, by), (by, by)), constant_values=value)
 
 
-def _batch_norm(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def batch_norm(node: Node, operands: Operands, weights: Params) -> Array:
+    """Scaled and shifted to weight and bias, from the running mean and variance."""
     scale = weights["weight"] / np.sqrt(weights["running_var"] + BATCH_NORM_EPSILON)
     shift = weights["bias"] - weights["running_mean"] * scale
     result: Array = operands[0] * scale[:, None, None] + shift[:, None, None]
     return result
 
 
-def _max_pool(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def max_pool(node: Node, operands: Operands, weights: Params) -> Array:
+    """The largest of each window; what lies outside never is."""
     kernel, stride = node["kernel"], node["stride"]
     padded = _padded(operands[0], (kernel - 1) // 2, -np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
@@ -87,17 +104,19 @@ def _max_pool(node: Node, operands: Operands, weights: Mapping[str, Array]) -> A
     return result
 
 
-def _global_mean(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def global_mean(node: Node, operands: Operands, weights: Params) -> Array:
+    """(N, C, H, W) to (N, C, 1, 1)."""
     result: Array = operands[0].mean(axis=(2, 3), keepdims=True)
     return result
 
 
-def _spread(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def spread(node: Node, operands: Operands, weights: Params) -> Array:
+    """(N or 1, C, 1, 1) to the size and batch of the second operand."""
     x, like = operands
     return np.broadcast_to(x, (len(like), x.shape[1], *like.shape[2:]))
 
 
-def _resize(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def resize(node: Node, operands: Operands, weights: Params) -> Array:
     """Bilinear, align_corners=False: output pixel i reads the input at (i + 0.5) r - 0.5."""
     x, like = operands
     for axis in (2, 3):
@@ -107,7 +126,7 @@ def _resize(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Arr
     return x
 
 
-def _resize_corners(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def resize_corners(node: Node, operands: Operands, weights: Params) -> Array:
     """Bilinear, align_corners=True: the outermost pixels' centres lie on each other."""
     x, like = operands
     for axis in (2, 3):
@@ -127,13 +146,14 @@ def _interpolated(x: Array, position: Array, axis: int) -> Array:
     return result
 
 
-def _softmax(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def softmax(node: Node, operands: Operands, weights: Params) -> Array:
+    """Over the channels."""
     powers = np.exp(operands[0] - operands[0].max(axis=1, keepdims=True))
     result: Array = powers / powers.sum(axis=1, keepdims=True)
     return result
 
 
-def _argmax(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def argmax(node: Node, operands: Operands, weights: Params) -> Array:
     """As bytes; of more channels than those tell apart none would be right."""
     channels = operands[0].shape[1]
     if channels > MOST_LABELS:
@@ -142,29 +162,38 @@ def _argmax(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Arr
     return result
 
 
-def _add(node: Node, operands: Operands, weights: Mapping[str, Array]) -> Array:
+def add(node: Node, operands: Operands, weights: Params) -> Array:
+    """The sum of one or more operands."""
     total = operands[0]
     for operand in operands[1:]:
         total = total + operand
     return total
 
 
-FUNCTIONS: Mapping[str, Callable[[Node, Operands, Mapping[str, Array]], Array]] = {
-    "vector": lambda node, operands, weights: weights["weight"],
-    "conv2d": _conv2d,
-    "batch_norm": _batch_norm,
-    "relu": lambda node, operands, weights: np.maximum(operands[0], 0),
-    "relu6": lambda node, operands, weights: np.clip(operands[0], 0, 6),
-    "max_pool": _max_pool,
-    "global_mean": _global_mean,
-    "spread": _spread,
-    "resize": _resize,
-    "resize_corners": _resize_corners,
-    "add": _add,
-    "concat": lambda node, operands, weights: np.concatenate(operands, axis=1),
-    "softmax": _softmax,
-    "argmax": _argmax,
-    "identity": lambda node, operands, weights: operands[0],
-    "zero": lambda node, operands, weights: np.zeros_like(operands[0]),
-}
-"""One function a primitive, except for ``input``."""
+def relu(node: Node, operands: Operands, weights: Params) -> Array:
+    """``max(x, 0)``."""
+    result: Array = np.maximum(operands[0], 0)
+    return result
+
+
+def relu6(node: Node, operands: Operands, weights: Params) -> Array:
+    """``min(max(x, 0), 6)``."""
+    result: Array = np.clip(operands[0], 0, 6)
+    return result
+
+
+def concat(node: Node, operands: Operands, weights: Params) -> Array:
+    """All channels of the operands, in order."""
+    result: Array = np.concatenate(operands, axis=1)
+    return result
+
+
+def identity(node: Node, operands: Operands, weights: Params) -> Array:
+    """The operand itself."""
+    return operands[0]
+
+
+def zero(node: Node, operands: Operands, weights: Params) -> Array:
+    """0 everywhere."""
+    result: Array = np.zeros_like(operands[0])
+    return result

@@ -25,7 +25,6 @@ MOST_PARAMETERS = 2**28
 _KINDS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
 """Types in a safetensors file that are read, by the format's names."""
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-_FRESH = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
 def initial(graph: Graph, seed: int) -> dict[str, Array]:
@@ -47,7 +46,7 @@ def initial(graph: Graph, seed: int) -> dict[str, Array]:
             bound = scales.get(name, 1.0) * _xavier(weight.shape)
             values[name] = _generator(seed, name).uniform(-bound, bound, weight.shape)
         else:
-            values[name] = np.full(weight.shape, _FRESH[name.rpartition(".")[2]])
+            values[name] = np.full(weight.shape, weight.start)
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 

@@ -14,7 +14,7 @@ from auxnas.genotype.errors import GenotypeError, shown
 from auxnas.genotype.genotype import Cell, Genotype
 from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.texts import parse_json
-from auxnas.genotype.vocabulary import CVPR2019, Operation, Step, Vocabulary
+from auxnas.genotype.vocabulary import CVPR2019, Operation, Vocabulary, step_of_file
 
 FORMAT = "auxnas/genotype"
 VERSION = 1
@@ -119,7 +119,7 @@ def _row_from_json(value: object, place: str) -> Operation:
         op = _string(attrs.pop("op"), f"{here}.op")
         pairs = sorted((str(k), _integer(v, f"{here}.{k}")) for k, v in attrs.items())
         try:
-            steps.append(Step(op, tuple(pairs)))
+            steps.append(step_of_file(op, tuple(pairs)))
         except GenotypeError as error:
             raise error.within(here) from None
     name = _string(row["name"], f"{place}.name")

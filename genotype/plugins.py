@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -83,6 +83,16 @@ def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
     hint = f"perhaps {near[0]}, or " if near else ""
     expected = f"{hint}one of {', '.join(known)}, or package.module:attribute"
     raise PluginError(seam, f"no {cut(name)!r}", expected)
+
+
+def remade(home: str, make: Callable[..., Any], *fields: Any) -> Any:
+    """``make(*fields)`` in another process, where ``home``, a user's module, is imported first.
+
+    A pickle of a part that means something by what such a module has added refers to this.
+    """
+    if home:
+        import_module(home)
+    return make(*fields)
 
 
 def _load(seam: str, place: str, own: bool = False) -> Any:

@@ -8,26 +8,38 @@ positions in the vocabulary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 from auxnas.genotype.errors import GenotypeError, cut, shown
+from auxnas.genotype.plugins import find, remade
 
 _WINDOW = {"kernel": 1, "stride": 1}
 
-STEPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
-    {
-        "conv2d": {**_WINDOW, "dilation": 1, "depthwise": 0, "bias": 0},
-        "max_pool": _WINDOW,
-        **{op: {} for op in ("batch_norm", "relu", "relu6", "softmax", "identity", "zero")},
-        **{op: {} for op in ("global_mean", "spread", "resize", "resize_corners")},
-    }
-)
+_steps: dict[str, Mapping[str, int]] = {
+    "conv2d": {**_WINDOW, "dilation": 1, "depthwise": 0, "bias": 0},
+    "max_pool": _WINDOW,
+    **{op: {} for op in ("batch_norm", "relu", "relu6", "softmax", "identity", "zero")},
+    **{op: {} for op in ("global_mean", "spread", "resize", "resize_corners")},
+}
+_homes: dict[str, str] = {}
+"""By name of a user's own primitive, the module that adds it."""
+
+STEPS: Mapping[str, Mapping[str, int]] = MappingProxyType(_steps)
 """The primitives that a step can be, each with its attributes and their least values.
 
-Those of the compiler that map one feature map to another; a test compares the two."""
+Those of the compiler that map one feature map to another; a test compares the two. Those of a
+user's own come with ``compiler.primitives.add``."""
+
+
+def add_step(op: str, attrs: Mapping[str, int], home: str) -> None:
+    """Lets steps be ``op``, a primitive that is added in the module ``home``."""
+    _steps.setdefault(op, attrs)
+    _homes.setdefault(op, home)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,27 @@ class Step:
                 raise GenotypeError(f"step.{name}", shown(value), expected)
             if name == "kernel" and value % 2 == 0:
                 raise GenotypeError("step.kernel", shown(value), "an odd number")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Itself, made anew where it is unpickled, once its primitive is known there."""
+        return remade, (_homes.get(self.op, ""), step_of_file, self.op, self.attrs)
+
+
+def step_of_file(op: str, attrs: tuple[tuple[str, int], ...]) -> Step:
+    """The step that a file tells of, which may be of a primitive that is not known here.
+
+    It can be counted, compared, drawn and written; a network is made of it only once the
+    primitive has been added.
+
+    Raises:
+        GenotypeError: when its attributes are none, or not those of a known primitive.
+    """
+    if op in STEPS or re.fullmatch(r"[A-Za-z]\w*", op) is None or not _are_attributes(attrs):
+        return Step(op, attrs)
+    step = object.__new__(Step)
+    object.__setattr__(step, "op", op)
+    object.__setattr__(step, "attrs", attrs)
+    return step
 
 
 def _are_attributes(value: object) -> bool:
@@ -238,3 +271,16 @@ _TABLE_4 = (
 
 CVPR2019 = Vocabulary(_TABLE_4)
 """The eleven operations of the paper's Table 4, in its order."""
+
+
+def find_vocabulary(name: str) -> Vocabulary:
+    """The vocabulary called ``name``, or at the place ``package.module:attribute``.
+
+    Raises:
+        PluginError: when there is none of this name.
+        GenotypeError: when what is there is none.
+    """
+    found = find("vocabularies", name, {"cvpr2019": "auxnas.genotype:CVPR2019"})
+    if not isinstance(found, Vocabulary):
+        raise GenotypeError("vocabulary", f"{cut(name)} is {shown(found)}", "a Vocabulary")
+    return found

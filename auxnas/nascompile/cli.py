@@ -14,7 +14,7 @@ from auxnas.compiler import CompilerError
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS, HEADS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
-from auxnas.options import BatchType, FileType, SizeType, named_by_user
+from auxnas.options import BatchType, FileType, SizeType, named_by_user, own_vocabulary
 
 if TYPE_CHECKING:
     from auxnas.backends.compiling.compile import Report
@@ -67,6 +67,7 @@ OWN = "  [default: the weights', else %s]"
     callback=named_by_user,
     help=f"Name, or package.module:Class of your own.{OWN % 'mobilenet_v2'}",
 )
+@own_vocabulary
 @click.option(
     "--input-size",
     type=SizeType(dynamic=True),

@@ -41,7 +41,7 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
         CompilerError: for files that cannot be read or do not fit.
         click.UsageError: for options that do not go together.
     """
-    document = zoo.find(genotype)
+    document = _document(genotype, options["vocabulary"])
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
     int8 = _int8(options)
@@ -69,6 +69,15 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
         target=options["target"],
         int8=int8,
     )
+
+
+def _document(genotype: str, vocabulary: str | None) -> Document:
+    """The genotype; its own file says which operations of the vocabulary it has."""
+    document = zoo.find(genotype)
+    if vocabulary is not None and document.format != "json":
+        found = f"a genotype as {document.format} writes it, which does not name its operations"
+        raise click.UsageError(f"--vocabulary: {found}, expected our JSON document")
+    return document
 
 
 def _suffix(target: str) -> str:

@@ -12,6 +12,7 @@ from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import clock
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
+from auxnas.options import own_vocabulary
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import find_source, layer_of, searched_in
@@ -45,6 +46,7 @@ as_searched = click.option(
 @options.classes
 @options.size
 @as_searched
+@own_vocabulary
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option(
     "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
@@ -61,6 +63,7 @@ def train(
     run_: Path | None,
     preset: str,
     as_searched: bool,
+    vocabulary: str | None,
     out: Path,
     cache: Path | None,
     sets: tuple[tuple[str, Any], ...],

@@ -14,7 +14,7 @@ from auxnas.backends.base import Runner
 from auxnas.backends.colours import distinct
 from auxnas.backends.images import fed
 from auxnas.compiler import MAIN, CompilerError, Size
-from auxnas.compiler.primitives import MOST_LABELS
+from auxnas.compiler.semantics import MOST_LABELS
 
 Array = np.ndarray[Any, Any]
 

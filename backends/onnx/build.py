@@ -124,6 +124,8 @@ class _Writer:
                 yield from self._input(node, alias)
                 continue
             op = node.record.onnx(dict(node.attrs))
+            if node.record.home:
+                self._check_known(node, op.op_type)
             inputs: list[str] = []
             for key in op.inputs:
                 yield from self._dynamic_size(node, key)
@@ -136,6 +138,23 @@ class _Writer:
         for name, source in self.program.graph.outputs:
             kind = _TYPES[self.program.graph[source].record.result]
             yield helper.make_node("Cast", [source], [name], f"{name}.output", to=kind)
+
+    def _check_known(self, node: Node, op_type: str) -> None:
+        """Refuses an operator of a user's own primitive that is none of this opset.
+
+        Raises:
+            CompilerError: naming the node.
+        """
+        if not onnx.defs.has(op_type):
+            raise CompilerError(node.name, f"{node.op} is written as {op_type!r}, which ONNX lacks")
+        since = min(
+            s.since_version
+            for s in onnx.defs.get_all_schemas_with_history()
+            if s.name == op_type and s.domain == ""
+        )
+        if since > self.options.opset:
+            found = f"{node.op} is written as {op_type}, which is not in opset {self.options.opset}"
+            raise CompilerError(node.name, found, f"opset {since} or more")
 
     def _input(self, node: Node, alias: dict[str, str]) -> Iterator[onnx.NodeProto]:
         """Bytes become (N, C, H, W) numbers; everything becomes the model's precision."""

@@ -126,7 +126,11 @@ def violation(model: onnx.ModelProto) -> str | None:
         return f"opset {opset}, expected {OPSETS[0]} to {OPSETS[1]}"
     unknown = (n for n in model.graph.node if n.domain or n.op_type not in OPERATORS)
     for node in unknown:
-        return f"{node.name}: {node.op_type}: not among TensorRT's {VERSION} operators known here"
+        kind = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
+        return (
+            f"{node.name}: {kind}: not among TensorRT's {VERSION} operators known here: whether "
+            f"it is read, see {SOURCE}"
+        )
     graph = shape_inference.infer_shapes(model).graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
     types = {name: tensor.data_type for name, tensor in constants.items()}

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from auxnas.compiler import CompilerError, Node
-from auxnas.compiler.primitives import BATCH_NORM_EPSILON
+from auxnas.compiler.semantics import BATCH_NORM_EPSILON
+from auxnas.genotype.plugins import PluginError, find
 
 
 def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -144,7 +146,19 @@ MODULES: Mapping[str, Callable[[Node, Sequence[int]], nn.Module]] = MappingProxy
 """The primitives with weights: a module for maps of the operands' channels, without storage."""
 
 
-def check_supported(node: Node) -> None:
-    """Raises a CompilerError for a node without a form in torch."""
-    if node.op != "input" and node.op not in FUNCTIONS and node.op not in MODULES:
+def form_of(node: Node) -> Callable[..., Any]:
+    """What a node is in torch: a function, or what makes a module where it has weights.
+
+    Raises:
+        CompilerError: for a primitive without a form in torch, or with one that cannot be found.
+    """
+    own = node.record.torch
+    if isinstance(own, str):
+        try:
+            own = find("torch", own, {})
+        except PluginError as error:
+            raise CompilerError(node.name, str(error)) from None
+    found = own or FUNCTIONS.get(node.op) or MODULES.get(node.op)
+    if found is None:
         raise CompilerError(node.name, f"primitive {node.op!r} has no form in torch")
+    return found

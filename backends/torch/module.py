@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from auxnas.backends.torch.functions import FUNCTIONS, MODULES, check_supported, from_bytes
+from auxnas.backends.torch.functions import form_of, from_bytes
 from auxnas.compiler import CompilerError, Graph, Node, Program, graph_weights, infer_shapes
 from auxnas.compiler.weights import fit
 
@@ -34,8 +34,6 @@ def build_module(program: Program) -> fx.GraphModule:
             missing or does not fit, or two nodes that cannot share a parameter.
     """
     graph = program.graph
-    for node in graph.nodes:
-        check_supported(node)
     values = fit(graph, program.params, program.name or "program")
     modules = _modules(graph)
     for param, module in modules.items():
@@ -64,7 +62,7 @@ def _modules(graph: Graph) -> dict[str, nn.Module]:
         owner = owners.setdefault(node.param, node)
         if owner is node:
             channels = [shapes[name][0] for name in node.inputs]
-            modules[node.param] = MODULES[node.op](node, channels)
+            modules[node.param] = form_of(node)(node, channels)
         elif (owner.op, owner.attrs) != (node.op, node.attrs):
             raise CompilerError(node.name, str(node), f"the form of {owner}, whose weights it has")
     return modules
@@ -95,8 +93,8 @@ def _fx_graph(graph: Graph) -> fx.Graph:
 def _call(graph: fx.Graph, node: Node, operands: tuple[fx.Node, ...]) -> fx.Node:
     if node.param is not None:
         return graph.create_node("call_module", node.param, operands, name=node.name)
-    function = FUNCTIONS[node.op]
-    return graph.create_node("call_function", function, operands, dict(node.attrs), node.name)
+    attrs: dict[str, Any] = dict(node.attrs)
+    return graph.create_node("call_function", form_of(node), operands, attrs, node.name)
 
 
 def _arguments(graph: Graph) -> Iterator[tuple[Node, str]]:

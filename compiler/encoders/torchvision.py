@@ -11,7 +11,7 @@ import numpy as np
 
 from auxnas.compiler.encoders.base import Array
 from auxnas.compiler.errors import CompilerError
-from auxnas.compiler.primitives import BATCH_NORM_EPSILON
+from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 
 Groups = Sequence[tuple[int, int, int, int]]
 """(expansion factor, channels, blocks, stride) of every group of inverted residuals."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.ir import Node, Program, make_node
-from auxnas.compiler.primitives import BATCH_NORM_EPSILON
 from auxnas.compiler.rewriting import fresh_param
+from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 
 Array = np.ndarray[Any, Any]
 

@@ -15,6 +15,7 @@ from auxnas.search.networks.networks import LWRF
 from auxnas.search.networks.searched import Searched
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.search import DataSettings
+from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
 from auxnas.search.storage.folders import SEARCH, TRAINING, kinds
 from auxnas.search.storage.journal import Journal
@@ -84,7 +85,9 @@ def searched_in(run: Path) -> Searched | None:
 
 def _of_run(folder: Path, which: str) -> Trial:
     with Journal(folder) as journal:
-        trials = journal.trials()
+        meta, trials = journal.meta(), journal.trials()
+    if "settings" in meta:
+        search_space(resolve(meta["settings"]).space)  # which adds primitives of the user's own
     if which == "best" and best_of(trials):
         return best_of(trials)[0]
     return numbered(folder, trials, which)

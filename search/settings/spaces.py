@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, Vocabulary
 from auxnas.genotype.errors import shown
-from auxnas.genotype.plugins import PluginError, find
+from auxnas.genotype.plugins import PluginError
+from auxnas.genotype.vocabulary import find_vocabulary
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.search import SpaceSettings
 
@@ -25,12 +26,11 @@ def _vocabulary(name: str | None) -> Vocabulary:
     if name is None:
         return CVPR2019
     try:
-        found = find("vocabularies", name, {"cvpr2019": "auxnas.genotype:CVPR2019"})
+        return find_vocabulary(name)
     except PluginError as error:
         raise SettingsError("space.vocabulary", str(error)) from None
-    if not isinstance(found, Vocabulary):
-        raise SettingsError("space.vocabulary", f"{name} is {shown(found)}", "a Vocabulary")
-    return found
+    except GenotypeError as error:
+        raise SettingsError("space.vocabulary", error.found, error.expected) from None
 
 
 def _chosen(vocabulary: Vocabulary, names: tuple[str, ...] | None) -> Vocabulary:

@@ -7,7 +7,6 @@ import pytest
 
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import PRIMITIVES, CompilerError, Program, parse_graph
-from auxnas.compiler.semantics import FUNCTIONS
 from auxnas.compiler.weights import randomised
 
 RNG = np.random.default_rng(0)
@@ -20,7 +19,7 @@ def run(text: str, x: np.ndarray):
 
 
 def test_every_primitive_has_a_function():
-    assert FUNCTIONS.keys() == PRIMITIVES.keys() - {"input"}
+    assert [name for name, record in PRIMITIVES.items() if record.compute is None] == ["input"]
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from auxnas.compiler import primitives
+from auxnas.genotype import vocabulary
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -20,10 +23,15 @@ def user(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUXNAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "path", [*sys.path])
+    known = primitives._known, vocabulary._steps, vocabulary._homes
+    before = [dict(each) for each in known]
     yield tmp_path
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
             del sys.modules[name]
+    for each, own in zip(known, before, strict=True):
+        each.clear()
+        each.update(own)
 
 
 @pytest.fixture

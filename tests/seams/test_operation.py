@@ -1,0 +1,87 @@
+"""A user's operation of a primitive of its own, searched and compiled by the real commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+from auxnas.compiler.passes import INFERENCE, run
+from auxnas.genotype import SearchSpace
+from auxnas.genotype.vocabulary import find_vocabulary
+from auxnas.nascompile.cli import main as nascompile
+from auxnas.nassearch.cli import main as nassearch
+from tests.compiler.test_passes import check_laws
+from tests.compiler.test_primitives import PrimitiveContract
+from tests.seams.test_encoder import TINY, WORDS
+from tests.strategies import program
+
+OWN = "operation:VOCABULARY"
+SEARCH = [
+    "--set",
+    f"space.vocabulary={OWN}",
+    "--set",
+    'space.operations=["swish3x3", "gap", "skip"]',
+]
+
+
+@pytest.fixture
+def vocabulary(user):
+    return find_vocabulary(OWN)
+
+
+class TestHardSwish(PrimitiveContract):
+    @pytest.fixture
+    def line(self, vocabulary):
+        return "y = hard_swish(x)"
+
+
+def test_every_pass_keeps_its_laws(vocabulary):
+    space, draw = SearchSpace(vocabulary=vocabulary), Random(0)
+    row = len(vocabulary) - 1
+    for seed in range(3):
+        choices = list(space.sample(draw).tokens)
+        choices[6] = row
+        network = program(space.genotype(choices), dead=seed == 1)
+        assert "hard_swish" in {node.op for node in network.graph.nodes}
+        for each in INFERENCE:
+            check_laws(each, network)
+        check_laws(lambda p: run(INFERENCE, p)[0], network)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_it_is_searched_and_compiled(user, command, workers):
+    command(nassearch, "run", *WORDS, *TINY, *SEARCH, "--workers", workers, "--out", "run")
+    command(nassearch, "resume", "run", "--trials", 3)
+    files = ["run/best.json", "--weights", "run/best.safetensors"]
+    made = command(nascompile, *files, "--vocabulary", OWN, "--output", "a.onnx", "--json")
+    assert json.loads(made.stdout)["checks"]
+    assert '"hard_swish"' in (user / "run" / "best.json").read_text()
+
+
+def test_files_alone_import_nothing(user, command):
+    """In another process, which has not seen the vocabulary."""
+    command(nassearch, "run", *WORDS, *TINY, *SEARCH, "--out", "run")
+
+    def anew(module, *words):
+        call = [sys.executable, "-c", f"from auxnas.scripts import {module}; {module}()", *words]
+        return subprocess.run(call, capture_output=True, text=True, check=False)
+
+    found = anew("nascompile", "run/best.json", "--dry-run")
+    assert found.returncode == 2
+    assert found.stderr.count("\n") == 1
+    assert "unknown primitive 'hard_swish'" in found.stderr
+    assert "--vocabulary" in found.stderr
+    assert anew("nassearch", "status", "run").returncode == 0
+    assert anew("nassearch", "resume", "run", "--trials", "3").returncode == 0
+
+
+def test_it_is_trained_by_torch(user, command):
+    pytest.importorskip("torch")
+    torch = ["torch" if word == "null" else word for word in TINY]
+    command(nassearch, "run", *WORDS, *torch, *SEARCH, "--trials", 1, "--out", "run")
+    files = ["run/best.json", "--weights", "run/best.safetensors", "--vocabulary", OWN]
+    command(nascompile, *files, "--output", "a.onnx", "--json")
