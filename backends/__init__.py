@@ -1,7 +1,6 @@
 """Programs made to run or to learn: ONNX, onnxruntime, PyTorch and the numpy oracle."""
 
 from auxnas.backends.base import (
-    IGNORE,
     Ascent,
     BackendUnavailable,
     Batch,
@@ -22,6 +21,7 @@ from auxnas.backends.base import (
 from auxnas.backends.compiling.compile import Report, Request, compile_artefact
 from auxnas.backends.registry import backend
 from auxnas.backends.weights import Weights, read_weights
+from auxnas.compiler.tasks import IGNORE
 
 __all__ = [
     "IGNORE",

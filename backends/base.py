@@ -1,14 +1,15 @@
 """The protocols between the framework-free core and what runs or learns.
 
 Everything that crosses them is numpy or plain data. Images and maps are (N, C, H, W)
-float32, labels (N, H, W) uint8 with 255 for "not labelled", a controller's tokens
+float32, labels the
+targets of a task, a controller's tokens
 (N, choices) int64 in the order of ``SearchSpace.layout``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +17,9 @@ import numpy as np
 
 from auxnas.compiler import CompilerError, Program, Size
 from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
+from auxnas.compiler.tasks import Segmentation, Sums, Task
 
 Array = np.ndarray[Any, Any]
-IGNORE = 255
-"""Label of a pixel that counts neither in a loss nor in a score."""
 
 
 class BackendUnavailable(RuntimeError):
@@ -103,7 +103,7 @@ class Batch:
 
     Attributes:
         inputs: maps by the name of the graph's input.
-        labels: (N, H, W) uint8 class ids, 255 where not labelled.
+        labels: the targets, (N, H, W) or (N, H, W, channels) of the task's type.
         teacher: a teacher's logits (N, classes, h, w), where there is one.
     """
 
@@ -176,6 +176,7 @@ class Recipe:
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
         frozen: whether batch norm uses its statistics as they are, in training too.
+        task: what the outputs mean; its losses are minimised.
 
     Raises:
         CompilerError: naming the field that is out of range.
@@ -191,6 +192,7 @@ class Recipe:
     poly: float = 0.0
     full_size: bool = False
     frozen: bool = False
+    task: Task = field(default_factory=Segmentation)
 
     def __post_init__(self) -> None:
         check_integer("recipe.epochs", self.epochs)
@@ -284,12 +286,10 @@ class Learner(Protocol):
             ValueError: for a part that does not follow ``state``.
         """
 
-    def confusion(
-        self, program: Program, examples: Examples, classes: int, batch_size: int
-    ) -> Array:
-        """(classes, classes) int64 counts over all labelled pixels: row truth, column guess.
+    def measure(self, program: Program, examples: Examples, task: Task, batch_size: int) -> Sums:
+        """The task's statistics of all examples.
 
-        Logits of the main output grow bilinearly to the labels' size first.
+        The main output grows bilinearly to the targets' size first.
 
         Raises:
             TrialFailure: as ``fit``.

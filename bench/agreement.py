@@ -17,9 +17,9 @@ import numpy as np
 from auxnas.backends import Request, backend, compile_artefact, read_weights
 from auxnas.backends.base import ExportOptions
 from auxnas.compiler import ModelSpec, Program, lower
+from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import read
 from auxnas.search.data import normalise, open_dataset
-from auxnas.search.evaluation.tasks import Segmentation
 
 
 @click.command()
@@ -51,7 +51,7 @@ def main(folder: Path, data: str, part: str, output: Path) -> None:
         guess = found[0][np.ix_(rows, columns)]
         known = label < spec.classes
         np.add.at(counts, (label[known], guess[known]), 1)
-    score = Segmentation(dataset.classes).score(counts)
+    score = Segmentation(dataset.classes).score({"confusion": counts})
     result = {
         "images": len(dataset),
         "pixels": total,

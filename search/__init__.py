@@ -1,7 +1,7 @@
 """Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports."""
 
+from auxnas.compiler.tasks import Score, Segmentation
 from auxnas.search.errors import JournalError, RunLockedError, SearchError, SettingsError
-from auxnas.search.evaluation.tasks import Score, Segmentation
 from auxnas.search.evaluation.two_stages import TwoStages
 from auxnas.search.executors.base import Executor
 from auxnas.search.executors.inline import Inline

@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import click
-from numpy.typing import NDArray
 from rich.table import Table
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.registry import backend
 from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
-from auxnas.genotype.errors import inline
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
 from auxnas.options import SizeType, named_by_user
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
-from auxnas.search.evaluation.scoring import Evaluation, class_rows, figures, scores
-from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.evaluation.scoring import Evaluation, figures, scores
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
@@ -80,18 +78,20 @@ def evaluate(
         backend("runner", "ort")  # fails now rather than after the scoring
     work = _evaluation(weights, data, size, part, ignore)
     trainer = backend("learner", learner)(threads=threads)
-    counts, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
+    sums, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
     picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
-    with atomic_write(picture) as path:
-        draw_confusion(counts, work.task.classes, path)
+    counts = work.task.confusion(sums)
+    if counts is not None:
+        with atomic_write(picture) as path:
+            draw_confusion(counts, work.task.classes, path)
     found = {
         "weights": str(work.trained.path),
         "data": work.dataset.name,
         "part": work.part,
         "images": images,
-        **scores(work.task, counts),
+        **scores(work.task, sums),
         **figures(work.trained.network, work.size),
-        "picture": str(picture),
+        "picture": str(picture) if counts is not None else None,
     }
     if latency:
         graph = work.trained.program.graph
@@ -100,9 +100,10 @@ def evaluate(
     if as_json:
         print_json(found)
     else:
-        _print_table(work.task, counts, found)
+        _print_table(work.task.table(sums))
         say(_figures(found))
-        say(str(picture))
+        if counts is not None:
+            say(str(picture))
 
 
 def _evaluation(
@@ -135,30 +136,20 @@ def _evaluation(
     return work
 
 
-def _print_table(task: Segmentation, counts: NDArray[Any], found: Mapping[str, Any]) -> None:
-    """The rows and their means on stdout."""
-    table = Table()
-    table.add_column("class", no_wrap=True)
-    for title in ("IoU", "accuracy", "of all pixels"):
-        table.add_column(title, justify="right")
-    for row in class_rows(task, counts):
-        numbers = (row[name] for name in ("iou", "accuracy", "pixels"))
-        table.add_row(_title(row, task), *map(_percent, numbers))
-    table.add_section()
-    table.add_row("mean", _percent(found["miou"]), _percent(found["accuracy"]), "")
+def _print_table(table: ScoreTable) -> None:
+    """A score in detail on stdout."""
+    shown = Table()
+    for number, title in enumerate(table.columns):
+        shown.add_column(title, justify="right" if number else "left", no_wrap=not number)
+    for row in table.rows:
+        shown.add_row(*row)
+    if table.total:
+        shown.add_section()
+        shown.add_row(*table.total)
     console = Terminal(file=sys.stdout)
-    console.print_table(table, ("of all pixels", "accuracy"))
-    weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
-    console.print(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}")
-
-
-def _title(row: Mapping[str, Any], task: Segmentation) -> str:
-    left_out = row["class"] in task.ignore
-    return inline(str(row["class"])) + (" (not counted)" if left_out else "")
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f} %"
+    console.print_table(shown, table.columns[:1:-1])
+    for line in table.notes:
+        console.print(line)
 
 
 def _figures(found: Mapping[str, Any]) -> str:

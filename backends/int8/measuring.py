@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.artefacts.predict import classify, nearest
-from auxnas.backends.base import IGNORE, Runner
+from auxnas.backends.base import Runner
 from auxnas.compiler import MAIN, Size
+from auxnas.compiler.tasks import IGNORE
 
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]

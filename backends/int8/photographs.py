@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.base import IGNORE
 from auxnas.backends.images import (
     Judged,
     check_sizes,
@@ -23,6 +22,7 @@ from auxnas.backends.images import (
 from auxnas.backends.images.labels import missing_reason
 from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
+from auxnas.compiler.tasks import IGNORE
 
 Array = np.ndarray[Any, Any]
 

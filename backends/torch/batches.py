@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from auxnas.backends.base import IGNORE, Batch, Examples
+from auxnas.backends.base import Batch, Examples
+from auxnas.compiler.tasks import Task
 
 S = TypeVar("S", list[int], range)
 
@@ -65,36 +66,36 @@ def _chunks(items: S, size: int) -> list[S]:
 
 @contextmanager
 def prefetched(
-    examples: Examples, draws: Iterable[Draw], classes: int
+    examples: Examples, draws: Iterable[Draw], task: Task, outputs: int
 ) -> Iterator[Iterator[Batch]]:
     """The batches in order, the next one being made in a thread while one is used.
 
     Raises:
-        ValueError: for a label that is none of the classes.
+        ValueError: for targets that are none for a network of so many outputs.
     """
     pool = ThreadPoolExecutor(1, "auxnas-batches")
     try:
-        yield _ahead(pool, examples, draws, classes)
+        yield _ahead(pool, examples, draws, task, outputs)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, examples: Examples, draws: Iterable[Draw], classes: int
+    pool: ThreadPoolExecutor, examples: Examples, draws: Iterable[Draw], task: Task, outputs: int
 ) -> Iterator[Batch]:
     pending: deque[Future[Batch]] = deque()
     for draw in draws:
-        pending.append(pool.submit(_make, examples, draw, classes))
+        pending.append(pool.submit(_make, examples, draw, task, outputs))
         if len(pending) > 1:
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
 
 
-def _make(examples: Examples, draw: Draw, classes: int) -> Batch:
+def _make(examples: Examples, draw: Draw, task: Task, outputs: int) -> Batch:
     rng = None if draw.seed is None else np.random.default_rng(draw.seed)
     batch = examples.batch(draw.indices, rng)
-    wrong = batch.labels[(batch.labels >= classes) & (batch.labels != IGNORE)]
-    if wrong.size:
-        raise ValueError(f"labels: {wrong[0]}, expected 0..{classes - 1} or {IGNORE}")
+    fault = task.fault(batch.labels, outputs)
+    if fault is not None:
+        raise ValueError(fault)
     return batch

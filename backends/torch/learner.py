@@ -29,7 +29,7 @@ from auxnas.backends.torch.batches import (
 )
 from auxnas.backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
 from auxnas.backends.torch.failures import check_finite, failures
-from auxnas.backends.torch.functions import grow
+from auxnas.backends.torch.functions import FUNCTIONS, grow
 from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.module import build_module, module_params
 from auxnas.backends.torch.optimisers import (
@@ -44,6 +44,7 @@ from auxnas.backends.torch.recording import Recorded, cuda_graph, side_stream
 from auxnas.backends.torch.runner import TorchRunner
 from auxnas.backends.torch.states import TAKEN, load_state, save_state, weights_of
 from auxnas.compiler import Graph, Program, infer_shapes
+from auxnas.compiler.tasks import Sums, Task
 
 _KEPT_OPEN = 2
 """How many programs ``infer`` keeps open."""
@@ -123,27 +124,27 @@ class TorchLearner:
             trained = training.finish()
         return replace(program, params={**program.params, **trained}), {**before, **after}
 
-    def confusion(
-        self, program: Program, examples: Examples, classes: int, batch_size: int
-    ) -> Array:
-        """(classes, classes) int64 counts over labelled pixels: row truth, column guess.
+    def measure(self, program: Program, examples: Examples, task: Task, batch_size: int) -> Sums:
+        """The task's statistics of all examples.
 
         Raises:
-            TrialFailure: ``nan`` for logits that are not finite, ``oom``.
-            ValueError: for labels or a program of other classes.
+            TrialFailure: ``nan`` for an output that is not finite, ``oom``.
+            ValueError: for targets or a program of other outputs.
         """
         graph = _main_only(program.graph)
-        if main_channels(graph) != classes:
-            raise ValueError(f"program: {main_channels(graph)} classes, expected {classes}")
+        outputs = main_channels(graph)
+        if outputs != task.outputs:
+            raise ValueError(f"program: {outputs} output channels, expected {task.outputs}")
         draws = scoring_draws(len(examples), batch_size)
-        total = torch.zeros(classes * classes, dtype=torch.int64, device=self.device)
+        sums: dict[str, Array] = {}
         with failures(), torch.inference_mode():
             module = place(build_module(replace(program, graph=graph)).eval(), self.device)
-            with prefetched(examples, draws, classes) as batches:
+            with prefetched(examples, draws, task, outputs) as batches:
                 for batch in batches:
                     (logits,) = module(*input_tensors(graph, batch.inputs, self.device)).values()
-                    total += count_pairs(logits, batch.labels, classes)
-        return total.view(classes, classes).cpu().numpy()
+                    for name, value in measured(logits, batch.labels, task).items():
+                        sums[name] = sums[name] + value if name in sums else value
+        return sums
 
     def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, in inference mode.
@@ -183,9 +184,9 @@ class Training:
 
     def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
         """One update a draw."""
-        classes = main_channels(self.graph)
+        task, outputs = self.recipe.task, main_channels(self.graph)
         try:
-            with side_stream(self.device), prefetched(examples, draws, classes) as batches:
+            with side_stream(self.device), prefetched(examples, draws, task, outputs) as batches:
                 for batch in batches:
                     loss = self.step(batch)
                     progress(Step(self.taken, self.steps, loss))
@@ -211,9 +212,10 @@ class Training:
         return value
 
     def _tensors(self, batch: Batch) -> list[Tensor]:
-        """A batch on the device: inputs, labels, and where it is distilled from the teacher's."""
+        """A batch on the device: inputs, targets, and where it is distilled from the teacher's."""
         found = input_tensors(self.graph, batch.inputs, self.device)
-        found.append(to_tensor(batch.labels, np.uint8).to(self.device))
+        dtype = np.dtype(self.recipe.task.target.dtype)
+        found.append(to_tensor(batch.labels, dtype).to(self.device))
         if batch.teacher is not None and self.recipe.distillation:
             found.append(to_tensor(batch.teacher).to(self.device))
         return found
@@ -278,23 +280,22 @@ def _main_only(graph: Graph) -> Graph:
     return graph.select([graph.outputs[0][0]])
 
 
-def count_pairs(logits: Tensor, labels: Array, classes: int) -> Tensor:
-    """How often each (truth, guess) occurs: (classes * classes) int64.
+def measured(logits: Tensor, targets: Array, task: Task) -> Sums:
+    """The task's statistics of a batch.
 
     Args:
-        logits: (N, classes, h, w), grown bilinearly to the labels' size.
-        labels: (N, H, W) uint8, 255 where not labelled.
-        classes: number of classes.
+        logits: (N, channels, h, w), grown bilinearly to the targets' size.
+        targets: (N, H, W, ...).
+        task: measures what its head makes of them.
 
     Raises:
         TrialFailure: ``nan`` for logits that are not finite.
     """
     check_finite(logits, "an output")
-    truth = to_tensor(labels, np.uint8).to(logits.device).long()
-    guess = grow(logits, (labels.shape[1], labels.shape[2])).max(1).indices
-    pairs = truth.clamp(max=classes) * classes + guess  # 255 has a row of its own, the last
-    counts = torch.bincount(pairs.flatten(), minlength=(classes + 1) * classes)
-    return counts[: classes * classes]
+    output = grow(logits, (targets.shape[1], targets.shape[2]))
+    for op in task.heads[task.measured].ops:
+        output = FUNCTIONS[op](output)
+    return task.measure(output.cpu().numpy(), targets)
 
 
 @contextmanager

@@ -1,17 +1,49 @@
-"""What a training minimises."""
+"""Losses: of each task, and what a training minimises of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from auxnas.backends.base import IGNORE, Recipe
+from auxnas.backends.base import Recipe
 from auxnas.backends.torch.functions import grow
+from auxnas.compiler.tasks import IGNORE
+from auxnas.genotype.plugins import find
 
 Size = tuple[int, int]
+
+
+class Losses(Protocol):
+    """The losses of a task; a class that the task names, made without arguments."""
+
+    def at(self, targets: Tensor, size: Size) -> Tensor:
+        """The targets of a batch, (N, H, W) or (N, H, W, channels), at (h, w) pixels."""
+
+    def __call__(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The loss of one output, a scalar.
+
+        It has to be the same for a recorded graph: nothing in it waits for the device.
+
+        Args:
+            output: (N, channels, H, W).
+            targets: what ``at`` made of them for (H, W).
+        """
+
+
+class SegmentationLosses:
+    """Cross entropy over labelled pixels."""
+
+    def at(self, targets: Tensor, size: Size) -> Tensor:
+        """The label at each pixel's centre, as int64."""
+        return shrink_labels(targets, size).long()
+
+    def __call__(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The mean cross entropy."""
+        return cross_entropy(output, targets)
 
 
 def shrink_labels(labels: Tensor, size: Size) -> Tensor:
@@ -52,44 +84,46 @@ def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
 class Objective:
     """A recipe's loss of one batch.
 
-    cross entropy of the main output, plus ``auxiliary`` times that of every other
+    The task's loss of the main output, plus ``auxiliary`` times that of every other
     output (paper, section 3.2.3), plus ``distillation`` times the distance of the main
     output from the teacher's, where the batch has a teacher.
     """
 
     def __init__(self, recipe: Recipe, main: str) -> None:
         self.recipe, self.main = recipe, main
+        self.losses: Losses = find("losses", recipe.task.losses, {})()
 
     def __call__(
         self, outputs: Mapping[str, Tensor], labels: Tensor, teacher: Tensor | None
     ) -> Tensor:
-        """The loss, a scalar tensor; ``labels`` (N, H, W) uint8, logits at any size."""
-        targets = _Targets(labels)
-        loss = self._entropy(outputs[self.main], targets)
+        """The loss, a scalar tensor; ``labels`` the targets of a batch, outputs at any size."""
+        targets = _Targets(labels, self.losses)
+        loss = self._loss(outputs[self.main], targets)
         for name, logits in outputs.items():
             if name != self.main:
-                loss = loss + self.recipe.auxiliary * self._entropy(logits, targets)
+                loss = loss + self.recipe.auxiliary * self._loss(logits, targets)
         if teacher is not None and self.recipe.distillation:
             loss = loss + self.recipe.distillation * distillation(outputs[self.main], teacher)
         return loss
 
-    def _entropy(self, logits: Tensor, targets: _Targets) -> Tensor:
+    def _loss(self, logits: Tensor, targets: _Targets) -> Tensor:
         if self.recipe.full_size:
             logits = grow(logits, targets.size)
-        return cross_entropy(logits, targets.at(_size(logits)))
+        loss: Tensor = self.losses(logits, targets.at(_size(logits)))
+        return loss
 
 
 class _Targets:
-    """A batch's labels, shrunk to each size that is asked for once."""
+    """A batch's targets, brought to each size that is asked for once."""
 
-    def __init__(self, labels: Tensor) -> None:
-        self.labels = labels
+    def __init__(self, labels: Tensor, losses: Losses) -> None:
+        self.labels, self.losses = labels, losses
         self.size: Size = (labels.shape[1], labels.shape[2])
         self._made: dict[Size, Tensor] = {}
 
     def at(self, size: Size) -> Tensor:
         if size not in self._made:
-            self._made[size] = shrink_labels(self.labels, size).long()
+            self._made[size] = self.losses.at(self.labels, size)
         return self._made[size]
 
 

@@ -1,8 +1,8 @@
 """Images and labels: files, rendered scenes, checks and training transforms."""
 
+from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.augment import Augment, normalise
 from auxnas.search.data.base import (
-    IGNORE,
     Dataset,
     ResizedDataset,
     Subset,

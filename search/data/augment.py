@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.compiler.encoders import IMAGENET, Normalisation
-from auxnas.search.data.base import IGNORE, Bytes, check_size
+from auxnas.compiler.tasks import IGNORE
+from auxnas.search.data.base import Bytes, check_size
 from auxnas.search.data.errors import DataError
 
 Floats = NDArray[np.float32]

@@ -16,9 +16,6 @@ from auxnas.search.data.errors import DataError
 
 Bytes = NDArray[np.uint8]
 
-IGNORE = 255
-"""The label value of pixels that count neither in a loss nor in a metric."""
-
 
 class Dataset(Protocol):
     """Images with one class index a pixel. Immutable; items are made anew on every call."""

@@ -12,7 +12,8 @@ import numpy as np
 
 from auxnas.backends.colours import named, pascal
 from auxnas.backends.images import header, manner, read_label, read_photograph
-from auxnas.search.data.base import IGNORE, Bytes
+from auxnas.compiler.tasks import IGNORE
+from auxnas.search.data.base import Bytes
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.lists import lines, list_rows, read_colours, read_names
 

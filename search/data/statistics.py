@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.images.labels import missing_reason, some_names
-from auxnas.search.data.base import IGNORE, Bytes
+from auxnas.compiler.tasks import IGNORE
+from auxnas.search.data.base import Bytes
 from auxnas.search.data.errors import DataError
 
 Counts = NDArray[np.int64]

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
 from auxnas.compiler import cost
+from auxnas.compiler.tasks import Sums, Task
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
 from auxnas.search.data.statistics import (
     Statistics,
@@ -21,7 +19,6 @@ from auxnas.search.data.statistics import (
     repeated_remark,
 )
 from auxnas.search.errors import SearchError
-from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
 from auxnas.search.networks.networks import Network, Trained
 from auxnas.search.settings.resolving import resolve
@@ -30,21 +27,10 @@ META_VAL = "meta-val"
 """The images that a search keeps apart from those it trains on."""
 
 
-def scores(task: Segmentation, counts: NDArray[Any]) -> dict[str, Any]:
-    """What ``counts``, (classes, classes) of row truth and column guess, say, as plain data.
-
-    ``reward``, ``miou``, ``fwiou`` and ``accuracy`` (the mean over classes) as in a search;
-    ``pixel_accuracy``, the share of all labelled pixels; ``iou`` by class, None for one that
-    is neither present nor predicted; and ``confusion``, the counts themselves.
-    """
-    score = task.score(counts)
-    return {
-        "reward": score.reward,
-        **score.metrics,
-        "pixel_accuracy": float(np.trace(counts) / counts.sum()),
-        "iou": task.class_iou(counts),
-        "confusion": counts.tolist(),
-    }
+def scores(task: Task, sums: Sums) -> dict[str, Any]:
+    """Reward, metrics and details of a task's statistics, as plain data."""
+    score = task.score(sums)
+    return {"reward": score.reward, **score.metrics, **task.details(sums)}
 
 
 def figures(network: Network, size: tuple[int, int]) -> dict[str, Any]:
@@ -74,7 +60,7 @@ class Evaluation:
     trained: Trained
     dataset: Dataset
     size: tuple[int, int]
-    task: Segmentation
+    task: Task
     part: str
     meta_train: float | None = None
 
@@ -112,13 +98,13 @@ class Evaluation:
         part = part or ("val" if "val" in parts(source) else without)
         dataset = _open(trained, source, size, "train" if part == META_VAL else part)
         names = _same_classes(trained, dataset)
-        return cls(trained, dataset, size, Segmentation(names, tuple(ignore)), part, meta_train)
+        task = trained.network.spec.find_task(names, tuple(ignore))
+        return cls(trained, dataset, size, task, part, meta_train)
 
     def run(
         self, learner: Learner, batch_size: int, cache: Path, display: Display
-    ) -> tuple[NDArray[Any], int]:
-        """The confusion matrix, (classes, classes) counts (row truth, column guess), and
-        how many images it is of.
+    ) -> tuple[Sums, int]:
+        """The statistics of the task, and the number of images that they are of.
 
         Says which classes are missing, and which images are there twice.
 
@@ -137,9 +123,8 @@ class Evaluation:
         name = self.dataset.name
         for line in (*missing_remark(name, found), *repeated_remark(name, found)):
             display.say(line)
-        classes = len(self.task.classes)
-        counts = learner.confusion(self.trained.program, images, classes, batch_size)
-        return counts, len(images)
+        sums = learner.measure(self.trained.program, images, self.task, batch_size)
+        return sums, len(images)
 
     def _scored(self, whole: Statistics) -> tuple[int, ...]:
         """Positions of the images, among those of the dataset."""
@@ -178,18 +163,3 @@ def _same_classes(trained: Trained, dataset: Dataset) -> tuple[str, ...]:
             dataset.name, f"class {first[1]!r}", f"{first[0]!r} in its place, as {trained.path}"
         )
     return ours
-
-
-def class_rows(task: Segmentation, counts: NDArray[Any]) -> list[dict[str, Any]]:
-    """A row a class: name, IoU, share of its pixels found, share of all pixels; None for none."""
-    truth = counts.sum(axis=1)
-    iou = task.class_iou(counts)
-    return [
-        {
-            "class": name,
-            "iou": iou[name],
-            "accuracy": float(counts[n, n] / truth[n]) if truth[n] else None,
-            "pixels": float(truth[n] / truth.sum()),
-        }
-        for n, name in enumerate(task.classes)
-    ]

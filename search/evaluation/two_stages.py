@@ -21,9 +21,9 @@ from auxnas.compiler import (
     lower,
     split,
 )
+from auxnas.compiler.tasks import Task
 from auxnas.compiler.weights import initial
 from auxnas.genotype import GenotypeError
-from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.settings.search import StageSettings
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
 
@@ -63,7 +63,7 @@ class TwoStages:
 
     Attributes:
         learner: who trains.
-        task: makes a reward of a confusion matrix.
+        task: scores.
         spec: what is built around a genotype.
         encoder: the encoder's weights at the start.
         first: stored encoder outputs.
@@ -73,7 +73,7 @@ class TwoStages:
     """
 
     learner: Learner
-    task: Segmentation
+    task: Task
     spec: ModelSpec
     encoder: Mapping[str, NDArray[Any]]
     first: Material
@@ -129,12 +129,11 @@ class TwoStages:
         material = self.first if number == 1 else self.second
         started = monotonic()
         trained = self.learner.fit(
-            program, material.train, recipe(settings), job.seed + number, progress
+            program, material.train, recipe(settings, self.task), job.seed + number, progress
         )
         main = _with_graph(trained, trained.graph.select([MAIN]))
         size = settings.batch_size
-        counts = self.learner.confusion(main, material.val, len(self.task.classes), size)
-        score = self.task.score(counts)
+        score = self.task.score(self.learner.measure(main, material.val, self.task, size))
         return trained, Stage(score.reward, score.metrics, monotonic() - started, size)
 
 
@@ -170,7 +169,7 @@ def proceed_probability(start: float, half_life: float, number: int) -> float:
     return start * float(0.5 ** (number / half_life))
 
 
-def recipe(settings: StageSettings) -> Recipe:
+def recipe(settings: StageSettings, task: Task) -> Recipe:
     """How a learner is to train a stage.
 
     The encoder's group is empty in stage 1, whose graph has no encoder.
@@ -184,6 +183,7 @@ def recipe(settings: StageSettings) -> Recipe:
         auxiliary=settings.auxiliary,
         distillation=settings.distillation,
         clip_norm=settings.clip_norm,
+        task=task,
     )
 
 

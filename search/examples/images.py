@@ -11,6 +11,7 @@ import numpy as np
 from auxnas.backends.base import Batch
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
+from auxnas.compiler.tasks import Task
 from auxnas.search.data import (
     Augment,
     DataError,
@@ -23,7 +24,6 @@ from auxnas.search.data import (
 from auxnas.search.data.base import View
 from auxnas.search.data.check import image_place
 from auxnas.search.data.statistics import Statistics, refuse_trivial, row_of
-from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.storage.cache import digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
 
@@ -101,9 +101,7 @@ class FeatureExamples:
         return self.features.read(name, rows).astype(np.float32, copy=False)
 
 
-def refuse_thin(
-    where: str, found: Statistics, whole: Statistics, least: int, task: Segmentation
-) -> None:
+def refuse_thin(where: str, found: Statistics, whole: Statistics, least: int, task: Task) -> None:
     """Finds too few images, or labels that nothing can be learned from or told by.
 
     Args:

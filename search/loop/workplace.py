@@ -27,12 +27,12 @@ from auxnas.compiler import (
     split,
 )
 from auxnas.compiler.encoders import PREFIX, Normalisation
+from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.data import Augment, Dataset, open_dataset
 from auxnas.search.data import split as split_data
 from auxnas.search.data.statistics import Statistics, missing_remarks, repeated_remark
 from auxnas.search.errors import JournalError, SearchError
-from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.evaluation.two_stages import Material, TwoStages
 from auxnas.search.examples.features import FeatureSource, feature_examples, some_of
 from auxnas.search.examples.images import (
@@ -149,7 +149,7 @@ class Workplace:
         return ImageExamples(self.pixels, self.parts[1], None, self.normalisation)
 
     @cached_property
-    def task(self) -> Segmentation:
+    def task(self) -> Task:
         """What is asked of a network."""
         return Segmentation(self.dataset.classes, self.settings.ignored)
 

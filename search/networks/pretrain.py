@@ -31,8 +31,8 @@ from auxnas.compiler import (
 )
 from auxnas.compiler.encoders import Encoder, EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
+from auxnas.compiler.tasks import Score, Task
 from auxnas.compiler.weights import fit, initial
-from auxnas.search.evaluation.tasks import Score, Segmentation
 from auxnas.search.examples.images import ImageExamples, unusual
 from auxnas.search.networks.networks import Network
 from auxnas.search.settings.search import PretrainSettings
@@ -85,7 +85,7 @@ class Pretraining:
     train: ImageExamples
     val: ImageExamples
     data_key: str
-    task: Segmentation
+    task: Task
     forecast: Callable[[float], None] = lambda seconds: None
 
     @property
@@ -115,14 +115,14 @@ class Pretraining:
             polyak=settings.polyak,
             poly=settings.poly,
             auxiliary=0.0,
+            task=self.task,
         )
 
     def score(self, params: Params) -> Score:
         """How good the whole pre-trained network is on ``val``."""
         program = Program(self.graph, params, "refinenet")
-        classes = len(self.task.classes)
-        counts = self.learner.confusion(program, self.val, classes, _VALIDATION_BATCH)
-        return self.task.score(counts)
+        sums = self.learner.measure(program, self.val, self.task, _VALIDATION_BATCH)
+        return self.task.score(sums)
 
 
 def pretrained_encoder(

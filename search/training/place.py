@@ -10,19 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from auxnas.backends.base import Examples
 from auxnas.backends.progress import Display
 from auxnas.compiler import Program
 from auxnas.compiler.decoders.refinenet import CHANNELS
 from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import Sums, Task
 from auxnas.compiler.weights import initial
 from auxnas.genotype import Genotype, to_json
 from auxnas.search.data import Dataset, open_dataset, parts
 from auxnas.search.data.statistics import leaked_remark, missing_remarks, repeated_remark
 from auxnas.search.evaluation.scoring import figures, scores
-from auxnas.search.evaluation.tasks import Segmentation
 from auxnas.search.examples.images import (
     ImageExamples,
     pixel_key,
@@ -73,7 +71,7 @@ class TrainingPlace:
         return Workplace(self.settings.search(), self.folder, self.cache, self.display)
 
     @property
-    def task(self) -> Segmentation:
+    def task(self) -> Task:
         """What is asked of the network."""
         return self.search.task
 
@@ -230,8 +228,8 @@ def train(place: TrainingPlace) -> dict[str, Any]:
         place.display.say(_introduction(place))
         for line in (*comparison_lines(place.comparison or {}), *place.changes()):
             place.display.say(line)
-        program, counts, history = _training(place).run()
-        return _finish(place, program, counts, history)
+        program, sums, history = _training(place).run()
+        return _finish(place, program, sums, history)
 
 
 def _look_ahead(place: TrainingPlace) -> None:
@@ -268,14 +266,14 @@ def _introduction(place: TrainingPlace) -> str:
 
 
 def _finish(
-    place: TrainingPlace, program: Program, counts: NDArray[Any], history: Sequence[Entry]
+    place: TrainingPlace, program: Program, sums: Sums, history: Sequence[Entry]
 ) -> dict[str, Any]:
     """Writes the folder's files, ``result.json`` last; returns what is in that."""
     dataset, size, folder = place.search.dataset, place.settings.data.size, place.folder
     files = {"weights": folder / WEIGHTS}
     look = (dataset.classes, dataset.palette.tolist(), size)
     save_network(files["weights"], place.network, program.params, *look)
-    result = summary(place, counts) | {
+    result = summary(place, sums) | {
         "epochs": place.settings.train.epochs,
         "seed": place.settings.seed,
         "seconds": history[-1]["seconds"],
@@ -293,10 +291,10 @@ def _finish(
     return result
 
 
-def summary(place: TrainingPlace, counts: NDArray[Any]) -> dict[str, Any]:
-    """Scores and figures of the network whose confusion matrix is ``counts``."""
+def summary(place: TrainingPlace, sums: Sums) -> dict[str, Any]:
+    """Scores and figures of the network whose statistics are ``sums``."""
     size = place.settings.data.size
-    return {**figures(place.network, size), **scores(place.task, counts)}
+    return {**figures(place.network, size), **scores(place.task, sums)}
 
 
 def _document(place: TrainingPlace, genotype: Genotype, result: Mapping[str, Any]) -> str:

@@ -10,12 +10,11 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, Step
 from auxnas.backends.progress import Advance, Display, clock
 from auxnas.compiler import MAIN, Program
-from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.compiler.tasks import Sums, Task
 from auxnas.search.settings.training import TrainSettings
 from auxnas.search.storage.checkpoint import Checkpoint, Entry
 
@@ -55,7 +54,7 @@ def phases(settings: TrainSettings) -> list[Phase]:
     ]
 
 
-def recipe(settings: TrainSettings, phase: Phase) -> Recipe:
+def recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
     """How a learner is to train in ``phase``."""
     rates = settings.encoder_rate * phase.factor, settings.decoder_rate * phase.factor
     adam = {"beta2": settings.beta2, "epsilon": settings.epsilon}
@@ -73,6 +72,7 @@ def recipe(settings: TrainSettings, phase: Phase) -> Recipe:
         poly=settings.poly if settings.schedule == "poly" else 0.0,
         full_size=True,
         frozen=phase.frozen,
+        task=task,
     )
 
 
@@ -130,14 +130,14 @@ class LongTraining:
     program: Program
     train: Examples
     val: Examples
-    task: Segmentation
+    task: Task
     settings: TrainSettings
     seed: int
     folder: Path
     display: Display
 
-    def run(self) -> tuple[Program, NDArray[Any], Sequence[Entry]]:
-        """The trained network, its confusion matrix on ``val``, and the history.
+    def run(self) -> tuple[Program, Sums, Sequence[Entry]]:
+        """The trained network, its statistics on ``val``, and the history.
 
         Safe to interrupt or kill at any moment: the next call, in this process or another,
         goes on from the last checkpoint and comes to the same network.
@@ -148,52 +148,51 @@ class LongTraining:
         before = Checkpoint.load(self.folder, self.display)
         ahead = [stop for stop in stops(self.settings) if stop > before.epoch]
         parts = (self.settings.epochs * _PARTS, before.epoch * _PARTS)
-        program, counts, point = self.program, None, before
+        program, sums, point = self.program, None, before
         with self.display.task("training", *parts) as advance:
             for stop in ahead:
-                program, counts, point = self._go(point, stop, advance)
-        if counts is None:
-            program, counts = self._at(point)
-        return program, counts, point.history
+                program, sums, point = self._go(point, stop, advance)
+        if sums is None:
+            program, sums = self._at(point)
+        return program, sums, point.history
 
     def _go(
         self, point: Checkpoint, stop: int, advance: Advance
-    ) -> tuple[Program, NDArray[Any] | None, Checkpoint]:
+    ) -> tuple[Program, Sums | None, Checkpoint]:
         """Trains up to epoch ``stop``, validates when it is due, and keeps a checkpoint."""
         started, phase = monotonic(), self._phase(point.epoch)
         watch = _Losses(point, self.settings.epochs, advance)
         part = range(point.epoch, stop)
         program, state = self._fit(part, phase, point, watch)
         entry: dict[str, Any] = {"epoch": stop, "loss": watch.mean, "rate": self._rate(stop)}
-        counts = self._confusion(program) if self._is_due(stop) else None
-        if counts is not None:
-            entry |= self.task.score(counts).metrics
+        sums = self._measured(program) if self._is_due(stop) else None
+        if sums is not None:
+            entry |= self.task.score(sums).metrics
         spent = point.history[-1]["seconds"] if point.history else 0.0
         entry["seconds"] = spent + monotonic() - started
         after = Checkpoint(state, (*point.history, entry))
         after.save(self.folder)
-        if counts is not None:
+        if sums is not None:
             self._say(entry)
-        return program, counts, after
+        return program, sums, after
 
-    def _at(self, point: Checkpoint) -> tuple[Program, NDArray[Any]]:
+    def _at(self, point: Checkpoint) -> tuple[Program, Sums]:
         """The network of the last checkpoint, which a killed process left."""
         end = self.settings.epochs
         program, _ = self._fit(range(end, end), self._phase(end - 1), point, lambda step: None)
-        return program, self._confusion(program)
+        return program, self._measured(program)
 
     def _fit(
         self, part: range, phase: Phase, point: Checkpoint, progress: Callable[[Step], None]
     ) -> tuple[Program, Any]:
-        how = recipe(self.settings, phase)
+        how = recipe(self.settings, phase, self.task)
         return self.learner.fit_part(
             self.program, self.train, how, self.seed, part, point.state, progress
         )
 
-    def _confusion(self, program: Program) -> NDArray[Any]:
+    def _measured(self, program: Program) -> Sums:
         main = Program(program.graph.select([MAIN]), program.params, program.name)
-        classes = len(self.task.classes)
-        return self.learner.confusion(main, self.val, classes, self.settings.batch_size)
+        return self.learner.measure(main, self.val, self.task, self.settings.batch_size)
 
     def _phase(self, epoch: int) -> Phase:
         return next(phase for phase in phases(self.settings) if epoch in phase.epochs)

@@ -9,6 +9,7 @@ from auxnas.backends.base import Recipe
 from auxnas.backends.null.learner import STEPS, NullLearner
 from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split
+from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import zoo
 
 RECIPE = Recipe(epochs=1, batch_size=2, optimisers=())
@@ -17,6 +18,10 @@ RECIPE = Recipe(epochs=1, batch_size=2, optimisers=())
 def program(name="arch0"):
     graph = lower(zoo.load(name).genotype, ModelSpec(classes=5, agg_size=8, width=0.1))
     return Program(graph, {}, name)
+
+
+def segmentation(classes):
+    return Segmentation(tuple(map(str, range(classes))))
 
 
 def test_the_registry_knows_it():
@@ -32,9 +37,9 @@ def test_fit_changes_nothing_and_reports_progress():
 
 
 @pytest.mark.parametrize("classes", [2, 5, 21])
-def test_confusion_depends_on_the_name_alone(classes):
+def test_statistics_depend_on_the_name_alone(classes):
     first, again, other = (
-        NullLearner().confusion(p, [], classes, size)
+        NullLearner().measure(p, [], segmentation(classes), size)["confusion"]
         for p, size in (
             (program(), 2),
             (replace(program(), params={"x": 1}), 9),
@@ -52,7 +57,9 @@ def test_qualities_spread_and_images_do_better_than_features():
     decoder = split(whole.graph, encoder_outputs(whole.graph))[1]
 
     def accuracy(graph, name):
-        counts = NullLearner().confusion(Program(graph, {}, name), [], 5, 2)
+        counts = NullLearner().measure(Program(graph, {}, name), [], segmentation(5), 2)[
+            "confusion"
+        ]
         return np.trace(counts) / counts.sum()
 
     found = [(accuracy(decoder, f"g{n}"), accuracy(whole.graph, f"g{n}")) for n in range(50)]

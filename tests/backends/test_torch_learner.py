@@ -23,10 +23,12 @@ from auxnas.backends.torch.failures import failures
 from auxnas.backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
 from auxnas.backends.torch.optimisers import make_groups
 from auxnas.compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split
+from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import initial, randomised
 from auxnas.genotype import SearchSpace
 
 CLASSES = 3
+TASK = Segmentation(("a", "b", "c"))
 GENOTYPE = SearchSpace.cvpr2019().genotype(
     (3, 3, 3, 2, 3, 0, 8, 0, 0, 5, 2, 0, 2, 8, 8, 0, 5, 1, 4)
 )  # fmt: skip
@@ -296,7 +298,7 @@ def test_confusion_counts_every_labelled_pixel_of_every_example():
     program = replace(network(), params=randomised(network().graph, 3))
     toy = Toy(count=5, size=31)
     toy.y[2, 3:9] = 255
-    found = LEARNER.confusion(program, toy, CLASSES, 2)
+    found = LEARNER.measure(program, toy, TASK, 2)["confusion"]
     assert found.dtype == np.int64
     assert found.sum() == (toy.y != 255).sum()
     assert np.abs(found - confusion_by_hand(program, toy)).sum() <= 4, "ties of rounding at most"
@@ -308,7 +310,7 @@ def test_a_last_single_example_is_scored_but_not_trained_on():
     LEARNER.fit(network(), toy, recipe(epochs=2), 0)
     assert sorted(map(len, toy.seen)) == [2, 2, 2, 2]
     toy.seen.clear()
-    LEARNER.confusion(network(), toy, CLASSES, 2)
+    LEARNER.measure(network(), toy, TASK, 2)
     assert toy.seen == [(0, 1), (2, 3), (4,)]
 
 
@@ -334,13 +336,13 @@ def test_prefetching_keeps_the_order_and_hands_on_errors():
     toy, firsts = Failing(), []
     with (
         pytest.raises(OSError, match="image 4"),
-        prefetched(toy, scoring_draws(6, 1), CLASSES) as batches,
+        prefetched(toy, scoring_draws(6, 1), TASK, CLASSES) as batches,
     ):
         firsts.extend(batch.inputs["x"][0, 0, 0, 0] for batch in batches)
     assert firsts == toy.x[:4, 0, 0, 0].astype(np.float32).tolist()
     assert toy.seen[:4] == [(0,), (1,), (2,), (3,)]
     draws = [Draw([0], (0,))] * 100
-    with prefetched(toy, draws, CLASSES) as batches:
+    with prefetched(toy, draws, TASK, CLASSES) as batches:
         next(batches)
     assert len(toy.seen) < 10, "what is not wanted any more is not made"
 
@@ -352,7 +354,7 @@ def test_a_loss_that_is_not_finite_is_a_failed_trial():
         LEARNER.fit(line(), toy, recipe(), 0)
     assert caught.value.kind == "nan"
     with pytest.raises(TrialFailure, match="nan: an output is not finite"):
-        LEARNER.confusion(line(), toy, CLASSES, 2)
+        LEARNER.measure(line(), toy, TASK, 2)
 
 
 def test_parameters_that_run_away_are_a_failed_trial():
@@ -409,8 +411,9 @@ def test_wrong_recipes_and_labels_are_refused():
         Optimiser("", "lion", 1e-3)
     with pytest.raises(ValueError, match=r"labels: 7, expected 0..2 or 255"):
         LEARNER.fit(line(), Toy(channels=2, labels=7), recipe(), 0)
-    with pytest.raises(ValueError, match="program: 3 classes, expected 5"):
-        LEARNER.confusion(line(), Toy(channels=2), 5, 2)
+    five = Segmentation(("a", "b", "c", "d", "e"))
+    with pytest.raises(ValueError, match="program: 3 output channels, expected 5"):
+        LEARNER.measure(line(), Toy(channels=2), five, 2)
 
 
 def test_no_epochs_change_nothing():

@@ -188,14 +188,14 @@ def test_a_folder_without_a_run(run, tmp_path):
 def test_a_run_without_any_reward_says_so(run, tmp_path, monkeypatch):
     from auxnas.backends.base import TrialFailure
 
-    inner = NullLearner.confusion
+    inner = NullLearner.measure
 
     def failing(self, program, *args):
         if program.name == "refinenet":
             return inner(self, program, *args)
         raise TrialFailure("oom", "9 GB wanted")
 
-    monkeypatch.setattr(NullLearner, "confusion", failing)
+    monkeypatch.setattr(NullLearner, "measure", failing)
     result = run("run", *TINY, "--out", tmp_path / "run")
     assert result.exit_code == 1
     assert "failed (oom: 9 GB wanted)" in result.stderr

@@ -7,29 +7,30 @@ import pytest
 from PIL import Image
 
 from auxnas.backends.measuring.timing import Latency
+from auxnas.compiler.tasks import Segmentation
 from auxnas.nassearch.confusion import draw_confusion, shares
-from auxnas.search.evaluation.scoring import class_rows, scores
-from auxnas.search.evaluation.tasks import Segmentation
+from auxnas.search.evaluation.scoring import scores
 from auxnas.search.networks.networks import read_network
 from auxnas.search.training.place import train
 from tests.search.training import training
 
 TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))
 COUNTS = np.array([[6, 2, 0, 0], [1, 9, 0, 0], [0, 0, 0, 0], [3, 0, 0, 1]])
+SUMS = {"confusion": COUNTS}
 
 
 def test_scores_by_hand():
-    found = scores(TASK, COUNTS)
+    found = scores(TASK, SUMS)
     assert found["iou"] == {"road": 0.5, "sky": 0.75, "car": None, "pole": 0.25}
     assert found["miou"] == 0.5
     assert found["accuracy"] == pytest.approx((0.9 + 0.25) / 2)
     assert found["pixel_accuracy"] == 16 / 22
     assert found["confusion"] == COUNTS.tolist()
-    assert scores(Segmentation(TASK.classes), COUNTS)["miou"] == 0.5
+    assert scores(Segmentation(TASK.classes), SUMS)["miou"] == 0.5
 
 
 def test_rows_by_hand():
-    rows = {row["class"]: row for row in class_rows(TASK, COUNTS)}
+    rows = {row["class"]: row for row in TASK.class_rows(SUMS)}
     assert rows["pole"] == {"class": "pole", "iou": 0.25, "accuracy": 0.25, "pixels": 4 / 22}
     assert (rows["car"]["iou"], rows["car"]["accuracy"], rows["car"]["pixels"]) == (None, None, 0)
 

@@ -8,6 +8,7 @@ import pytest
 
 from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
+from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.evaluation.two_stages import goes_on, proceed_probability, recipe
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Job
@@ -27,9 +28,9 @@ class Recorder(NullLearner):
             raise TrialFailure("nan", "loss nan at step 3 of 9")
         return replace(program, params={n: 2 * v for n, v in program.params.items()})
 
-    def confusion(self, program, examples, classes, batch_size):
+    def measure(self, program, examples, task, batch_size):
         self.scored.append((program, examples))
-        return super().confusion(program, examples, classes, batch_size)
+        return super().measure(program, examples, task, batch_size)
 
 
 @pytest.fixture
@@ -111,9 +112,9 @@ class Hungry(NullLearner):
         self.check(recipe.batch_size)
         return program
 
-    def confusion(self, program, examples, classes, batch_size):
+    def measure(self, program, examples, task, batch_size):
         self.check(batch_size)
-        return super().confusion(program, examples, classes, batch_size)
+        return super().measure(program, examples, task, batch_size)
 
     def check(self, size):
         self.sizes.append(size)
@@ -220,7 +221,8 @@ def test_p_halves_every_half_life():
 def test_each_parameter_has_the_papers_optimiser(place_of):
     settings = place_of().settings
     groups = {
-        group.prefix: (group.kind, group.rate) for group in recipe(settings.stage2).optimisers
+        group.prefix: (group.kind, group.rate)
+        for group in recipe(settings.stage2, Segmentation()).optimisers
     }
     assert groups == {
         "decoder.": ("adam", 3e-3),

@@ -17,6 +17,7 @@ from auxnas.backends.base import Batch
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError
 from auxnas.compiler.encoders import PREFIX
+from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.search.errors import RunLockedError, SearchError, SettingsError
 from auxnas.search.networks.networks import read_network
@@ -81,13 +82,26 @@ def test_phases_cover_all_epochs_and_stops_fall_between_them(settings):
 def test_recipes_follow_phase_and_schedule():
     settings = TrainSettings(teacher="x")
     first, *_, last = phases(settings)
-    assert recipe(settings, first).epochs == recipe(settings, last).epochs == 180
-    assert [o.rate for o in recipe(settings, last).optimisers] == [1e-3 / 8, 3e-3 / 8]
-    assert (recipe(settings, last).poly, recipe(settings, last).distillation) == (0, 0.3)
+    assert (
+        recipe(settings, first, Segmentation()).epochs
+        == recipe(settings, last, Segmentation()).epochs
+        == 180
+    )
+    assert [o.rate for o in recipe(settings, last, Segmentation()).optimisers] == [
+        1e-3 / 8,
+        3e-3 / 8,
+    ]
+    assert (
+        recipe(settings, last, Segmentation()).poly,
+        recipe(settings, last, Segmentation()).distillation,
+    ) == (0, 0.3)
     poly = TrainSettings(schedule="poly")
     last = phases(poly)[-1]
-    assert [o.rate for o in recipe(poly, last).optimisers] == [1e-3, 3e-3]
-    assert (recipe(poly, last).poly, recipe(poly, last).distillation) == (0.9, 0)
+    assert [o.rate for o in recipe(poly, last, Segmentation()).optimisers] == [1e-3, 3e-3]
+    assert (
+        recipe(poly, last, Segmentation()).poly,
+        recipe(poly, last, Segmentation()).distillation,
+    ) == (0.9, 0)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +152,7 @@ class Killer:
         self.left, self.killed = moment, False
         for place, name in (
             (NullLearner, "fit_part"),
-            (NullLearner, "confusion"),
+            (NullLearner, "measure"),
             (auxnas.search.storage.checkpoint, "save_kept"),
             (auxnas.search.storage.checkpoint, "atomic_write"),
             (auxnas.search.training.place, "save_network"),
@@ -350,7 +364,7 @@ def load_story(place) -> float:
     """What a storyteller adds to every parameter in this training."""
     learner, state = place.search.learner, None
     for phase in phases(place.settings.train):
-        how = recipe(place.settings.train, phase)
+        how = recipe(place.settings.train, phase, Segmentation())
         _, state = learner.fit_part(place.start(), [], how, place.seed, phase.epochs, state)
     return float(state["story"])
 

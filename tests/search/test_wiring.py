@@ -7,6 +7,7 @@ import pytest
 
 from auxnas.backends.base import Optimiser, Recipe
 from auxnas.backends.null.learner import NullLearner
+from auxnas.compiler.tasks import Segmentation
 from auxnas.pictures import predictions
 from auxnas.search.data import DataError
 from auxnas.search.evaluation.two_stages import recipe
@@ -77,12 +78,13 @@ def test_pre_training_sees_meta_train_alone(place_of, tmp_path):
         optimisers=(Optimiser("", "adam", 0.01),),
         poly=0.7,
         auxiliary=0.0,
+        task=place.task,
     )
 
 
 def test_a_stages_recipe_is_all_of_its_settings(settings_of):
     settings = settings_of().stage1
-    assert recipe(settings) == Recipe(
+    assert recipe(settings, Segmentation()) == Recipe(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         optimisers=(

@@ -13,7 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from auxnas.search.data.base import IGNORE, Bytes, check_size
+from auxnas.compiler.tasks import IGNORE
+from auxnas.search.data.base import Bytes, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.scenes.compose import compose
 from auxnas.search.data.scenes.draw import Scene, draw

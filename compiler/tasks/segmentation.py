@@ -1,0 +1,207 @@
+"""Segmentation: one class a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums
+from auxnas.compiler.tasks.target import Target
+from auxnas.genotype.errors import inline
+
+Array = np.ndarray[Any, Any]
+Floats = NDArray[np.float64]
+
+IGNORE = 255
+"""Label of a pixel that counts neither in a loss nor in a score."""
+CONFUSION = "confusion"
+"""Name of the statistics: (classes, classes) int64 counts, row truth, column guess."""
+
+_PIXELS = 20_000
+"""Of the most frequent class in made-up statistics."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """One class a pixel (paper, section 4.1).
+
+    Attributes:
+        classes: the class names.
+        ignore: classes that count in no mean: background in VOC, which the paper leaves
+            out for its many pixels. A pixel of theirs given another class is a false
+            positive of that class all the same.
+
+    Raises:
+        CompilerError: for a class to ignore that there is not.
+    """
+
+    classes: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    name: ClassVar[str] = "segmentation"
+    target: ClassVar[Target] = Target("uint8", IGNORE)
+    heads: ClassVar[Mapping[str, Head]] = MappingProxyType(
+        {
+            "logits": Head(),
+            "probabilities": Head(("softmax",)),
+            "labels": Head(("argmax",), resize=True),
+        }
+    )
+    measured: ClassVar[str] = "labels"
+    metrics: ClassVar[Mapping[str, Metric]] = MappingProxyType(
+        {"miou": Metric("mIoU"), "fwiou": Metric("fwIoU"), "accuracy": Metric("accuracy")}
+    )
+    disagrees: ClassVar[Disagreement] = Disagreement(
+        "labels_changed", "{:.3%} of pixels change label", "of pixels"
+    )
+    losses: ClassVar[str] = "auxnas.backends.torch.losses:SegmentationLosses"
+
+    def __post_init__(self) -> None:
+        for name in self.ignore:
+            if name not in self.classes:
+                known = ", ".join(self.classes)
+                raise CompilerError("task.ignore", f"no class {name!r}", f"some of {known}")
+
+    @property
+    def outputs(self) -> int:
+        """A channel a class."""
+        return len(self.classes)
+
+    def target_of(self, image: Array, label: Array) -> Array:
+        """The label itself."""
+        return label
+
+    def fault(self, target: Array, outputs: int) -> str | None:
+        """Names a label that is none of the classes."""
+        wrong = target[(target >= outputs) & (target != IGNORE)]
+        return f"labels: {wrong[0]}, expected 0..{outputs - 1} or {IGNORE}" if wrong.size else None
+
+    def measure(self, output: Array, target: Array) -> Sums:
+        """How often each (truth, guess) occurs among the labelled pixels."""
+        classes = len(self.classes)
+        truth = np.minimum(target, classes).astype(np.intp)  # 255 has a row of its own, the last
+        pairs = truth * classes + labels_of(output)
+        counts = np.bincount(pairs.ravel(), minlength=(classes + 1) * classes)
+        return {CONFUSION: counts[: classes * classes].reshape(classes, classes)}
+
+    def score(self, sums: Sums) -> Score:
+        """The score of the confusion matrix.
+
+        The reward is the geometric mean of
+
+        * ``miou``: mean over the classes of intersection over union; a class that is
+          neither present nor predicted does not count;
+        * ``fwiou``: the same weighted by the classes' numbers of pixels;
+        * ``accuracy``: mean over the classes present of the share of their pixels found.
+
+        Raises:
+            ValueError: when no pixel is of a class that counts.
+        """
+        counts = np.asarray(sums[CONFUSION], dtype=np.float64)
+        counted = np.array([name not in self.ignore for name in self.classes])
+        truth, hits = counts.sum(axis=1), np.diag(counts)
+        iou, seen = _intersection_over_union(counts)
+        present, seen = counted & (truth > 0), counted & seen
+        if not present.any():
+            raise ValueError("confusion: no pixel of a class that counts")
+        metrics = {
+            "miou": float(iou[seen].mean()),
+            "fwiou": float(iou[present] @ truth[present] / truth[present].sum()),
+            "accuracy": float(_ratio(hits, truth)[present].mean()),
+        }
+        reward = float(np.prod(list(metrics.values())) ** (1 / len(metrics)))
+        return Score(reward, metrics)
+
+    def details(self, sums: Sums) -> Mapping[str, Any]:
+        """Further figures of the confusion matrix.
+
+        ``pixel_accuracy``: the share of all labelled pixels that are right; ``iou`` by class;
+        and ``confusion``, the counts themselves.
+        """
+        counts = sums[CONFUSION]
+        return {
+            "pixel_accuracy": float(np.trace(counts) / counts.sum()),
+            "iou": self.class_iou(sums),
+            CONFUSION: counts.tolist(),
+        }
+
+    def class_iou(self, sums: Sums) -> dict[str, float | None]:
+        """Intersection over union of every class; None where neither present nor predicted."""
+        iou, seen = _intersection_over_union(np.asarray(sums[CONFUSION], dtype=np.float64))
+        rows = zip(self.classes, iou.tolist(), seen.tolist(), strict=True)
+        return {name: value if known else None for name, value, known in rows}
+
+    def class_rows(self, sums: Sums) -> list[dict[str, Any]]:
+        """A row a class: name, IoU, share of its pixels found, of all pixels; None for none."""
+        counts, iou = sums[CONFUSION], self.class_iou(sums)
+        truth = counts.sum(axis=1)
+        return [
+            {
+                "class": name,
+                "iou": iou[name],
+                "accuracy": float(counts[n, n] / truth[n]) if truth[n] else None,
+                "pixels": float(truth[n] / truth.sum()),
+            }
+            for n, name in enumerate(self.classes)
+        ]
+
+    def table(self, sums: Sums) -> ScoreTable:
+        """A row a class, and the means."""
+        found = {**self.score(sums).metrics, **self.details(sums)}
+        rows = (
+            (self._title(row["class"]), *(_percent(row[n]) for n in ("iou", "accuracy", "pixels")))
+            for row in self.class_rows(sums)
+        )
+        weighted, pixels = _percent(found["fwiou"]), _percent(found["pixel_accuracy"])
+        return ScoreTable(
+            columns=("class", "IoU", "accuracy", "of all pixels"),
+            rows=tuple(rows),
+            total=("mean", _percent(found["miou"]), _percent(found["accuracy"]), ""),
+            notes=(f"frequency-weighted IoU {weighted}, pixel accuracy {pixels}",),
+        )
+
+    def _title(self, name: str) -> str:
+        return inline(name) + (" (not counted)" if name in self.ignore else "")
+
+    def confusion(self, sums: Sums) -> Array:
+        """The counts themselves."""
+        return sums[CONFUSION]
+
+    def disagreement(self, one: Array, other: Array) -> float:
+        """Share of pixels whose label is another one."""
+        return float((labels_of(one) != labels_of(other)).mean())
+
+    def pretended(self, quality: float, rng: np.random.Generator) -> Sums:
+        """Counts of a classifier that finds up to ``quality`` of each class."""
+        classes = len(self.classes)
+        pixels = _PIXELS / np.arange(1, classes + 1)
+        hits = quality * rng.uniform(0.6, 1, classes)
+        guesses = rng.dirichlet(np.ones(classes), classes) * (1 - hits)[:, None]
+        counts = pixels[:, None] * (np.diag(hits) + guesses)
+        return {CONFUSION: np.rint(counts).astype(np.int64)}
+
+
+def labels_of(output: Array) -> Array:
+    """(N, H, W) labels of logits or probabilities (N, C, H, W), or of labels (N, 1, H, W)."""
+    return output[:, 0] if output.dtype == np.uint8 else output.argmax(1)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _intersection_over_union(counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """The ratio of every class (0 where there is nothing), and which are present or predicted."""
+    hits, both = np.diag(counts), counts.sum(axis=1) + counts.sum(axis=0)
+    return _ratio(hits, both - hits), both > 0
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """``part / whole``, 0 where there is nothing to divide."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
