@@ -15,9 +15,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from auxnas.backends.progress import clock
-from auxnas.compiler.drawing.files import svg
 from auxnas.compiler.drawing.genotype_drawing import draw
 from auxnas.compiler.files import atomic_write
+from auxnas.drawing import svg
 from auxnas.html import charts, costs, diagnostics, tables, words
 from auxnas.html.predictions import predictions
 from auxnas.html.runs import Run, incomparable, read_run, told_apart

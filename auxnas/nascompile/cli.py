@@ -142,8 +142,8 @@ def _whole(path: Path | None) -> AbstractContextManager[Path | None]:
 
 
 def _draw(report: Report, path: Path) -> None:
-    from auxnas.compiler.drawing.files import save
     from auxnas.compiler.drawing.network_drawing import draw
+    from auxnas.drawing import save
 
     save(draw(report.network.optimised.graph, report.request.size, report.request.genotype), path)
 

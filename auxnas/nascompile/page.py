@@ -8,9 +8,9 @@ from typing import Any
 
 from auxnas.backends.compiling.compile import Report
 from auxnas.backends.compiling.report import nodes, rows, to_dict
-from auxnas.compiler.drawing.files import svg
 from auxnas.compiler.drawing.network_drawing import draw
 from auxnas.compiler.places import Places
+from auxnas.drawing import svg
 
 Row = Sequence[object]
 Table = tuple[Sequence[str], Sequence[Row]]

@@ -10,7 +10,7 @@ from auxnas.backends.artefacts.profile import Profile, Share
 from auxnas.backends.compiling.verification import Difference
 from auxnas.compiler import CompilerError
 from auxnas.genotype.errors import cut_middle, inline
-from auxnas.nasspace.listing import sections
+from auxnas.listing import sections
 
 _SHOWN = (
     "tool", "genotype", "key", "model", "weights", "classes", "palette", "normalisation",

@@ -297,7 +297,7 @@ def show(
         also = {"read_as": document.format, "extra": dict(document.extra), "levels": rows}
         print_json(_document(document.genotype) | also)
         return
-    from auxnas.nasspace import listing
+    from auxnas import listing
 
     say("\n".join(listing.sections(document.genotype)))
     say("\nKeys")
@@ -317,8 +317,8 @@ def _identity(genotype: Genotype, all_orbits: bool) -> dict[str, dict[str, Any]]
 
 
 def _draw(genotype: Genotype, picture: str, every_sum: bool) -> None:
-    from auxnas.compiler.drawing.files import SUFFIXES, save
     from auxnas.compiler.drawing.genotype_drawing import draw
+    from auxnas.drawing import SUFFIXES, save
 
     if not picture.lower().endswith(SUFFIXES):
         raise click.BadParameter(

@@ -16,8 +16,8 @@ from onnx import helper, numpy_helper
 
 from auxnas.backends.artefacts import open_artefact
 from auxnas.compiler import CompilerError
+from auxnas.listing import sections
 from auxnas.nascompile.cli import main as compile_main
-from auxnas.nasspace.listing import sections
 from tests.backends.nasrun_artefacts import (
     ARCH0,
     COLOURS,

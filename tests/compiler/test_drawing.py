@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.compiler import Graph, make_node
-from auxnas.compiler.drawing.files import svg
 from auxnas.compiler.drawing.network_diagram import (
     ENCODER,
     cells,
@@ -24,6 +23,7 @@ from auxnas.compiler.drawing.network_diagram import (
 from auxnas.compiler.drawing.network_drawing import draw
 from auxnas.compiler.drawing.scene import Scene
 from auxnas.compiler.passes import INFERENCE, run
+from auxnas.drawing import svg
 from auxnas.genotype import Genotype, zoo
 from tests.genotype.scenes import faults
 from tests.strategies import SMALL, genotypes, program

@@ -128,7 +128,7 @@ def test_the_same_genotype_gives_the_same_picture_in_every_process() -> None:
     program = (
         "import hashlib; from auxnas.genotype.zoo import load;"
         "from auxnas.compiler.drawing.genotype_drawing import draw;"
-        "from auxnas.compiler.drawing.files import svg;"
+        "from auxnas.drawing import svg;"
         "print(hashlib.sha256(svg(draw(load('arch2').genotype)).encode()).hexdigest())"
     )
     found = {

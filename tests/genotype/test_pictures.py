@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from auxnas.compiler.drawing.files import dashes, render, save, svg
 from auxnas.compiler.drawing.genotype_drawing import draw
 from auxnas.compiler.drawing.scene import Point, Scene, Text
+from auxnas.drawing import dashes, render, save, svg
 from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
 from auxnas.genotype.zoo import load
 from tests.genotype.scenes import faults
