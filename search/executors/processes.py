@@ -153,7 +153,7 @@ class Workers:
     def _start(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._evaluate), daemon=True)
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
         try:
             with _interrupts_held():
                 process.start()
@@ -164,6 +164,12 @@ class Workers:
             theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
+        try:  # no argument of the process: start() waits for one that died to read it, for ever
+            ours.send(self._evaluate)
+        except OSError:
+            self._workers.remove(worker)
+            worker.end()
+            raise
         return worker
 
     def _patience(self) -> float | None:
@@ -268,10 +274,11 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, evaluate: Evaluate) -> None:
+def _serve(pipe: Connection) -> None:
     """Serves jobs until the driver is gone: the main function of a worker process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):  # the driver is gone
+        evaluate = pipe.recv()
         while True:
             job = pipe.recv()
             pipe.send((_BEGAN, None))

@@ -16,6 +16,7 @@ from auxnas.backends.base import Step
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.executors import processes
 from auxnas.search.executors.processes import Workers
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.run import execute
@@ -305,6 +306,7 @@ def test_isomorphic_trials_of_a_batch_wait_for_one_another(tmp_path, driver_of, 
 DRIVER = """
 import sys
 from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.executors import processes
 from auxnas.search.executors.processes import Workers
 from tests.search.test_workers import Troubled, job
 
@@ -339,3 +341,27 @@ def test_no_worker_is_left_behind_a_driver_that_ends(tmp_path, number):
             assert select.select([handle], [], [], 60)[0]
             os.close(handle)
     assert said.count("Traceback") == (number == signal.SIGINT)
+
+
+class Large(Troubled):
+    """More than a pipe takes at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = bytes(1 << 20)
+
+
+def test_a_worker_killed_as_it_starts_is_not_waited_for(monkeypatch):
+    context = processes.get_context("spawn")
+    start, kills = context.Process.start, [1]
+
+    def killed(process):
+        start(process)
+        if kills:
+            kills.pop()
+            process.kill()
+
+    monkeypatch.setattr(context.Process, "start", killed)
+    with Workers(Large(), 1) as workers:
+        workers.submit(job(0), silent)
+        assert workers.next() == (0, scored(0))
