@@ -15,8 +15,10 @@ test: $(VENV)/.test lint types
 
 # The lower bounds of pyproject.toml, each installed exactly, under the core of the suite.
 LOWEST := .venv-lowest
-CORE := tests/genotype tests/compiler $(addprefix tests/backends/test_,onnx.py int8.py nascompile.py reference.py null.py) \
-	$(addprefix tests/search/test_,run.py cli.py searchers.py)
+CORE := tests/genotype tests/compiler $(addprefix tests/backends/test_,onnx.py int8.py reference.py null.py) \
+	$(addprefix tests/search/test_,run.py searchers.py) \
+	$(addprefix tests/auxnas/,test_console.py test_drawing.py test_terminal.py nasspace) \
+	$(addprefix tests/auxnas/,nascompile/test_nascompile.py nassearch/test_cli.py)
 
 test-lowest: $(LOWEST)/.made
 	$(LOWEST)/bin/python -m pytest -n 2 $(CORE)

@@ -26,8 +26,8 @@ from auxnas.compiler import ModelSpec
 from auxnas.compiler.interface import Interface
 from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
+from tests.auxnas.nasrun.artefacts import run as nasrun
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
-from tests.backends.nasrun_artefacts import run as nasrun
 from tests.backends.test_int8 import ENDS, chain, folder, model_of, options
 from tests.strategies import SMALL
 

@@ -76,7 +76,7 @@ def test_every_searcher_stays_in_the_space(place_of, searcher):
 
 
 def test_an_operation_of_one_s_own_is_searched_and_resumed(run, tmp_path, own):
-    from tests.search.test_cli import TINY
+    from tests.auxnas.nassearch.test_cli import TINY
 
     words = [*TINY, "--searcher", "random", "--out", "run", "--set", f"space.vocabulary={own}"]
     words += ["--set", 'space.operations=["mixed7x7","sep3x3"]']
@@ -131,7 +131,7 @@ def test_constant_networks_are_kept_where_asked(place_of):
 
 
 def test_a_space_of_nothing_else_is_refused(run, tmp_path):
-    from tests.search.test_cli import TINY
+    from tests.auxnas.nassearch.test_cli import TINY
 
     words = [*TINY, "--out", tmp_path / "run", "--set", 'space.operations=["zero"]']
     result = run("run", *words)

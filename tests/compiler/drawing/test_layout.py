@@ -14,7 +14,7 @@ from auxnas.compiler.drawing.ordering import Layers, Segments, crossings, orderi
 from auxnas.compiler.drawing.scene import text_width
 from auxnas.genotype import SearchSpace, parse
 from auxnas.genotype.zoo import load
-from tests.genotype.scenes import faults
+from tests.compiler.drawing.scenes import faults
 
 
 def fewest(layers: Layers, segments: Segments, fixed: frozenset[int]) -> int:

@@ -14,7 +14,7 @@ from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import initial, save_weights
 from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
-from tests.backends.nasrun_artefacts import photograph
+from tests.auxnas.nasrun.artefacts import photograph
 
 ARCH0 = zoo.load("arch0").genotype
 WEIGHTS = ("w.safetensors", "w.bin", "w.xml", "w.trt.zip", "w.engine.json", "same.safetensors")

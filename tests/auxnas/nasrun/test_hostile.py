@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 from PIL import Image
 
-from tests.backends.nasrun_artefacts import artefact, photograph, run
+from tests.auxnas.nasrun.artefacts import artefact, photograph, run
 
 LONG, HUGE = "x" * 1_000_000, 10**400
 ESCAPES = "\x1b]0;HACK\x07\x1b[2J\r\u202egnp\ud800"

@@ -15,7 +15,7 @@ from auxnas.compiler.drawing.genotype_drawing import draw, draw_cell, draw_conne
 from auxnas.compiler.drawing.scene import Box, Point, Scene, straight
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
 from auxnas.genotype.zoo import NAMES, load
-from tests.genotype.scenes import crossed, faults, rectangle
+from tests.compiler.drawing.scenes import crossed, faults, rectangle
 
 SPACES = (
     SearchSpace.cvpr2019(),

@@ -25,7 +25,7 @@ from auxnas.compiler.drawing.scene import Scene
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.drawing import svg
 from auxnas.genotype import Genotype, zoo
-from tests.genotype.scenes import faults
+from tests.compiler.drawing.scenes import faults
 from tests.strategies import SMALL, genotypes, program
 
 ARCH0 = zoo.load("arch0").genotype

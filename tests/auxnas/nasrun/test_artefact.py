@@ -18,7 +18,7 @@ from auxnas.backends.artefacts import open_artefact
 from auxnas.compiler import CompilerError
 from auxnas.listing import sections
 from auxnas.nascompile.cli import main as compile_main
-from tests.backends.nasrun_artefacts import (
+from tests.auxnas.nasrun.artefacts import (
     ARCH0,
     COLOURS,
     NAMES,

@@ -19,7 +19,7 @@ from auxnas.backends.artefacts.profile import summarise
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.places import UNMATCHED, Places
 from auxnas.progress import display_on_stderr
-from tests.backends.nasrun_artefacts import ARCH0, artefact, fails, foreign, run
+from tests.auxnas.nasrun.artefacts import ARCH0, artefact, fails, foreign, run
 
 BYTES = Interface(head="labels", format="nhwc-uint8")
 

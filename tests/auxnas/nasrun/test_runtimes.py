@@ -17,8 +17,8 @@ from auxnas.backends.targets import TARGETS
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface
 from auxnas.nasrun.text import explanation
+from tests.auxnas.nasrun.artefacts import NAMES, artefact, fails, foreign, photograph, run
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
-from tests.backends.nasrun_artefacts import NAMES, artefact, fails, foreign, photograph, run
 
 BYTES = Interface("labels", True, "nhwc-uint8")
 PACKAGES = {"openvino": "openvino", "torch": "torch", "trt-bundle": "onnxruntime", "trt": None}

@@ -19,7 +19,7 @@ from auxnas.compiler.interface import Interface
 from auxnas.nasrun.files import predict_files
 from auxnas.nasrun.naming import expand, targets, unique_names
 from auxnas.nasrun.pictures import contours, overlaid, write_legend
-from tests.backends.nasrun_artefacts import COLOURS, NAMES, artefact, fails, photograph, run
+from tests.auxnas.nasrun.artefacts import COLOURS, NAMES, artefact, fails, photograph, run
 
 KINDS = {
     "logits": (Interface(), {}),

@@ -15,7 +15,7 @@ from auxnas.compiler.drawing.scene import Point, Scene, Text
 from auxnas.drawing import dashes, render, save, svg
 from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
 from auxnas.genotype.zoo import load
-from tests.genotype.scenes import faults
+from tests.compiler.drawing.scenes import faults
 
 
 def odd_genotype() -> Genotype:
