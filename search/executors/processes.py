@@ -168,8 +168,10 @@ class Workers:
             ours.send(self._evaluate)
         except OSError:
             self._workers.remove(worker)
+            process.join()
+            how = _how(process.exitcode)
             worker.end()
-            raise
+            raise OSError(f"it {how}") from None
         return worker
 
     def _patience(self) -> float | None:
