@@ -1,4 +1,4 @@
-"""What all our commands share: one-line errors, exit statuses, JSON, whole files.
+"""Behaviour that all our commands share: one-line errors, exit statuses, JSON.
 
 A command is declared with ``@click.group(cls=OneLineGroup)`` or
 ``@click.command(cls=OneLineCommand)``; its subcommands need nothing more. Then:
@@ -89,7 +89,7 @@ class _OneLine(click.Command):
 
 
 class _Closed(io.TextIOBase):
-    """What stands for a stdout that was closed before we started (``>&-``)."""
+    """Stand-in for a stdout that was closed before we started (``>&-``)."""
 
     def write(self, text: str, /) -> int:
         """Fails as the file would, in words."""

@@ -87,7 +87,7 @@ def draw(examples: Sequence[Example], classes: Sequence[str], palette: Bytes, pa
 
 
 def predictions(place: Workplace, trial: Trial) -> list[Example]:
-    """What the network of ``trial`` makes of a few meta-val images."""
+    """A few meta-val images with the predictions of ``trial``'s network."""
     program = place.weights.program(trial)
     dataset, val = place.dataset, place.parts[1]
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))

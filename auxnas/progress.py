@@ -12,7 +12,7 @@ from auxnas.backends.progress import Advance, clock, time_left
 from auxnas.terminal import Terminal
 
 _EVERY = 0.25
-"""Seconds between two drawings of bars."""
+"""Seconds between two drawings of a bar."""
 
 
 class Plain:
@@ -61,7 +61,6 @@ class Live:
     def __init__(self, console: Terminal) -> None:
         self._console = console
         self._bars: Progress | None = None
-        self._drawn = 0.0
 
     def say(self, line: str) -> None:
         """Prints the line above the bars."""
@@ -73,12 +72,14 @@ class Live:
         bars = self._bars = self._bars or self._started()
         bar = bars.add_task(title, total=total, completed=begun, text="")
 
+        drawn = 0.0
+
         def advance(done: int, text: str = "") -> None:
-            bars.update(bar, completed=done, text=text)
+            nonlocal drawn
             now = monotonic()
-            if now - self._drawn > _EVERY:
-                self._drawn = now
-                bars.refresh()
+            if now - drawn > _EVERY:
+                drawn = now
+                bars.update(bar, completed=done, text=text, refresh=True)
 
         try:
             yield advance

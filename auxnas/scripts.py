@@ -1,4 +1,4 @@
-"""Where the console scripts start: a command is imported once its interruption is one line."""
+"""Entry points of the console scripts: a command is imported once its interruption is one line."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("genotype", "compiler", "backends", "search")
+FOLDERS = ("genotype", "compiler", "backends", "search", "auxnas")
 ASKING = re.compile(r"(What|Who|Whom|Whose|How|Which|Where|Why|When)\b")
-BOUND = 301
+BOUND = 279
 
 
 def docstrings(source: str) -> Iterator[tuple[int, str]]:
@@ -32,8 +32,8 @@ def asking(source: str) -> list[tuple[int, str]]:
 
 
 def test_docstrings_that_open_with_a_question_word_only_become_fewer():
-    files = [ROOT / "auxnas" / "__init__.py", ROOT / "auxnas" / "scripts.py"]
-    files += [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    files = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    files = list({path.resolve(): path for path in reversed(files)}.values())
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text.splitlines()[0]}"
         for path in files

@@ -186,7 +186,7 @@ def _refuse_overwriting(
 
 
 def _refuse_wrong_use(options: dict[str, Any]) -> None:
-    """What the types of the options do not see."""
+    """Refuses wrong use that the types of the options do not see."""
     from auxnas.compiler.passes import INFERENCE
     from auxnas.nascompile.requested import STRIDE
 

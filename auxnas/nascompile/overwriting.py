@@ -1,4 +1,4 @@
-"""What is read is never written over, nor one output over another."""
+"""Refusal to write over files that are read, or one output over another."""
 
 from __future__ import annotations
 

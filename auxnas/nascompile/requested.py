@@ -30,7 +30,7 @@ _SIZES = ("classes", "agg_size", "sep_repeats", "width")
 
 
 def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
-    """What ``nascompile`` is asked for.
+    """Request that a command line of ``nascompile`` makes.
 
     Args:
         genotype: a file, a published name or the text itself.
@@ -81,12 +81,12 @@ def _document(genotype: str, vocabulary: str | None) -> Document:
 
 
 def _suffix(target: str) -> str:
-    """What ends a default name; ``auto`` gives its own."""
+    """Suffix of a default name; ``auto`` gives its own."""
     return "" if target == AUTO else TARGETS[target].suffix
 
 
 def _name(source: str, document: Document) -> str:
-    """What to call the artefact: the document's name, else the file's."""
+    """Name of the artefact: the document's, else the file's."""
     name = document.extra.get("name")
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
         return name
@@ -108,7 +108,7 @@ def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any
 
 
 def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document, or a file's metadata, say of the network."""
+    """Facts on the network in a document, or in a file's metadata."""
     model = source.get("model", {})
     if not isinstance(model, dict):
         raise CompilerError(f"{place}: model", shown(model), "an object")
@@ -119,7 +119,7 @@ def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _size(document: Document, weights: Weights | None, wanted: Size | str | None) -> Size | None:
-    """What was asked for, else what the network was trained on; None for dynamic."""
+    """Size that was asked for, else that of the training; None for dynamic."""
     if wanted is not None:
         return wanted if isinstance(wanted, tuple) else None
     for source in (weights.metadata if weights else {}, document.extra):
@@ -152,7 +152,7 @@ def _images(folder: str | None) -> list[Any]:
 
 
 def _int8(options: Mapping[str, Any]) -> Int8Options | None:
-    """What int8 is asked to be; None for another precision."""
+    """Options of int8; None for another precision."""
     if options["precision"] != "int8":
         return None
     if options["images"] is None:

@@ -118,7 +118,7 @@ def bench(
 def _measured(
     artefact: Artefact, inputs: dict[str, Any], threads: int | None, devices: Iterable[str]
 ) -> dict[str, Any]:
-    """What was measured, where and with what."""
+    """Facts on a measurement: artefact, inputs, machine, versions."""
     from auxnas.backends.artefacts.bench import image_axis
     from auxnas.backends.measuring.machine import environment
 

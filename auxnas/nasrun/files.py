@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image.
+    """Outcome of one image.
 
     Attributes:
         target: the image and where its pictures went.

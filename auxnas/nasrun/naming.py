@@ -1,4 +1,4 @@
-"""Which images to predict on, and what to call what is made of them."""
+"""Images to predict on, and names of the files made of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auxnas.compiler import CompilerError
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the pictures of one image go.
+    """Files that the pictures of one image go to.
 
     Attributes:
         image: what is read.

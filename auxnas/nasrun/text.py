@@ -1,4 +1,4 @@
-"""What the commands print for people, and as JSON."""
+"""Output of the commands for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _verified(data: Mapping[str, Any]) -> str:
 
 
 def _quantisation(facts: Any) -> str:
-    """What making it int8 gave, in one line."""
+    """Result of making it int8, in one line."""
     try:
         return (
             f"{facts['label_agreement']:.2%} of labels as in fp32 on {facts['held_out_images']}"

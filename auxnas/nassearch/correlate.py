@@ -127,7 +127,7 @@ def _print(found: Mapping[str, Any]) -> None:
 
 
 def _models(found: Mapping[str, Any]) -> str:
-    """How architectures were built in the search and in full training."""
+    """Sizes of architectures in the search and in full training."""
     words = {
         when: ", ".join(f"{name} {value:g}" for name, value in (model or {}).items())
         for when, model in found.items()

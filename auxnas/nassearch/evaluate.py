@@ -30,7 +30,7 @@ from auxnas.terminal import Terminal
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
 FORMATS = (".png", ".jpg", ".webp")
-"""What a picture may be."""
+"""Suffixes of a picture."""
 
 
 @click.command("eval", cls=OneLineCommand)
@@ -113,7 +113,7 @@ def _evaluation(
     part: str | None,
     ignore: tuple[str, ...],
 ) -> Evaluation:
-    """What is scored on what: where no data are given, on those that the folder was of."""
+    """Network and images to score; where no data are given, those that the folder was of."""
     if data is not None:
         return Evaluation.of(read_network(weights), data, size, part, ignore)
     if not weights.is_dir():
@@ -153,7 +153,7 @@ def _print_table(table: ScoreTable) -> None:
 
 
 def _figures(found: Mapping[str, Any]) -> str:
-    """What the network costs, in a line."""
+    """Cost of the network in a line."""
     height, width = found["size"]
     timed = ""
     if "latency_ms" in found:

@@ -1,4 +1,4 @@
-"""What subcommands share: kinds of options, and what they do around their work."""
+"""Options that subcommands share, and the frame around their work."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def settings_of(
     named: Mapping[str, Any],
     sets: Iterable[tuple[str, Any]],
 ) -> S:
-    """What a command line says, over ``layers``.
+    """Settings of a command line, over ``layers``.
 
     Args:
         kind: of the settings.

@@ -61,7 +61,7 @@ def report(
 
 
 def _writer() -> Callable[[Path, Path | None, Path, Path], dict[str, Any]]:
-    """What writes the page.
+    """Function that writes the page.
 
     Raises:
         BackendUnavailable: naming the extra that it needs.

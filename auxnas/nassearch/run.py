@@ -197,7 +197,7 @@ def _report(place: Workplace, as_json: bool) -> int:
 
 
 def _nothing(place: Workplace, trials: list[Trial]) -> str:
-    """Why there is no best trial, and what to do."""
+    """Reason that there is no best trial, and what to do."""
     if any(trial.state != PENDING for trial in trials) or place.settings.budget is None:
         return "no trial has a reward, see nassearch status"
     spent = f"the budget of {duration(place.settings.budget)} was over before the first trial"

@@ -31,7 +31,7 @@ OWN = "sessions.json"
 """In that: names of the event files that are ours."""
 
 Updates = Sequence[Mapping[str, float]]
-"""How each update of a controller went: ``told``, and figures."""
+"""Updates of a controller, each with ``told`` and its figures."""
 
 
 def require_tensorboard() -> Any:
@@ -160,7 +160,7 @@ def _discard(folder: Path) -> None:
 
 
 def _figures(trial: Trial) -> Iterator[tuple[str, float]]:
-    """What is known of a trial that has ended, by tag."""
+    """Figures of a trial that has ended, by tag."""
     if trial.reward is not None:
         yield "reward", trial.reward
     if trial.latency is not None:

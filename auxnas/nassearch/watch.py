@@ -1,4 +1,4 @@
-"""Tells a person how a run goes, trial by trial."""
+"""Progress of a run for people, trial by trial."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARTS = 1000
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a session goes.
+    """Speed of a session.
 
     Attributes:
         trials: how many have ended in it.
@@ -100,7 +100,7 @@ class Watch:
         return f"trial {trial.number + 1}{total}"
 
     def _summary(self, trials: list[Trial]) -> str:
-        """Where the run stands, to be put behind other words."""
+        """State of the run, to be put behind other words."""
         pace = Pace(self._ended, self._clock.session - (self._began or 0.0))
         best = best_of(trials)
         stopped = sum(trial.state == STOPPED for trial in trials)

@@ -34,7 +34,7 @@ METHODS = {
     "isomorphism": "Burnside's lemma over swaps and renumberings (signed permutations)",
     "functional": "normal forms: Burnside's lemma over the symmetries of each shape",
 }
-"""How each level's number is obtained; ``genotype.counting`` has the proofs."""
+"""Derivation of each level's number; ``genotype.counting`` has the proofs."""
 _MANY = 5000
 """Genotypes whose comparison takes long enough to show how far it is."""
 _MOST_ITEMS, _MOST_BRANCHES = 14, 3
@@ -256,16 +256,16 @@ def _read_all(files: tuple[str, ...], space: SearchSpace | None) -> Iterator[Doc
 
 
 def _followed(genotypes: Iterator[Genotype], total: int) -> Iterator[Genotype]:
-    """The genotypes, with a bar on a terminal where they are many."""
-    if total < _MANY or not sys.stderr.isatty():
+    """The genotypes, with progress on stderr where they are many."""
+    if total < _MANY:
         yield from genotypes
         return
-    from rich.progress import track
+    from auxnas.progress import display_on_stderr
 
-    from auxnas.terminal import Terminal
-
-    console = Terminal(stderr=True)
-    yield from track(genotypes, "comparing", total, console=console, transient=True)
+    with display_on_stderr().task("comparing", total) as advance:
+        for number, genotype in enumerate(genotypes, 1):
+            yield genotype
+            advance(number)
 
 
 # show --------------------------------------------------------------------------------
