@@ -1,9 +1,9 @@
-"""Searchers and executors: which there are by name, and how one is made.
+"""Searchers, executors and formats of data: which there are by name, and how one is made.
 
 Each is a callable, a class or a function, found by name, by ``package.module:attribute``, or by
-an entry point of the groups ``auxnas.searchers`` and ``auxnas.executors``. The arguments that it
-is called with are in the table below, the methods that it is then asked for in ``Searcher`` and
-``Executor``.
+an entry point of the groups ``auxnas.searchers``, ``auxnas.executors`` and ``auxnas.datasets``.
+The arguments that it is called with are in the tables below, the methods that it is then asked for
+in ``Searcher``, ``Executor`` and ``Dataset``.
 """
 
 from __future__ import annotations
@@ -101,6 +101,19 @@ SEARCHERS = Seam(
 )
 """``settings`` are the run's ``SearchSettings``; ``space`` is where to search; everything random
 derives from ``seed``; ``framework`` (``torch`` or ``null``) is the one to train a policy with."""
+
+DATASETS = Seam(
+    setting="data.source",
+    plural="datasets",
+    table={
+        "synthetic": "auxnas.search.data.scenes.synthetic:SYNTHETIC",
+        "list": "auxnas.search.data.files:LIST",
+        "voc": "auxnas.search.data.files:VOC",
+    },
+    arguments=("rest", "classes", "part"),
+    members=("name", "classes", "ignore", "palette", "__len__", "fingerprint", "image", "label"),
+)
+"""What ``auxnas.search.data.base.Reader`` says; it gives a ``Dataset``."""
 
 EXECUTORS = Seam(
     setting="search.executor",

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from auxnas.console import INTERRUPTED, note
 from auxnas.genotype.texts import parse_json
 from auxnas.options import SizeType
+from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
 from auxnas.search.settings.resolving import dotted, nested, resolve
@@ -52,7 +53,7 @@ class PathType(click.Path):
 
 PATH = PathType(path_type=Path)
 
-DATA_HELP = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT."
+DATA_HELP = f"{TAKES}."
 PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
 
 SETTINGS = {

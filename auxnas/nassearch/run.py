@@ -17,6 +17,7 @@ from auxnas.nassearch.results import print_best, write_best
 from auxnas.nassearch.tensorboard import logged, require_tensorboard
 from auxnas.nassearch.watch import Watch
 from auxnas.progress import display_on_stderr
+from auxnas.search.data.spec import anchored
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.phases import Recorded
@@ -149,10 +150,8 @@ def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int
 
 def _anchored(settings: Settings) -> Settings:
     """The same, with paths that hold wherever the run is continued from."""
-    kind, colon, path = settings.data.source.partition(":")
-    if kind != "synthetic":
-        data = settings.data.model_copy(update={"source": kind + colon + _absolute(path)})
-        settings = settings.model_copy(update={"data": data})
+    data = settings.data.model_copy(update={"source": anchored(settings.data.source)})
+    settings = settings.model_copy(update={"data": data})
     given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
     where = {name: _absolute(path) for name, path in given.items() if path is not None}
     return settings.model_copy(update=where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,28 @@ class Dataset(Protocol):
 
     def label(self, index: int) -> Bytes:
         """The classes of its pixels: uint8 ``(height, width)``, 255 where there is none."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reader of a format of data. What opens it alone, a function or a class, is one too.
+
+    Attributes:
+        open: makes the ``Dataset`` of what stands behind the format's name, of the number of
+            classes asked for (None: what the data say) and of the part, ``train`` or ``val``;
+            raises ``DataError``. A dataset that draws its images itself has
+            ``rendered(size, seed)``, itself at (height, width); others are resized.
+        parts: of the same text which parts there are; a reader without has ``train`` alone.
+        unscored: classes that count in no score unless ``task.ignore`` says so.
+    """
+
+    open: Callable[[str, int | None, str], Dataset]
+    parts: Callable[[str], Iterable[str]]
+    unscored: tuple[str, ...] = ()
+
+    def __call__(self, rest: str, classes: int | None, part: str) -> Dataset:
+        """The part of the data that ``rest`` names."""
+        return self.open(rest, classes, part)
 
 
 def digest(*parts: object) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from auxnas.backends.colours import named, pascal
 from auxnas.backends.images import header, manner, read_label, read_photograph
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.base import Bytes
+from auxnas.search.data.base import Bytes, Reader
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.lists import lines, list_rows, read_colours, read_names
 
@@ -284,3 +284,9 @@ def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
             image = root / "JPEGImages" / f"{name}.jpg"
             label = root / "SegmentationClass" / f"{name}.png"
             yield Pair(image, label, f"{path.name} line {number}")
+
+
+LIST = Reader(open_list, list_parts)
+"""``list:DIR_OR_FILE``."""
+VOC = Reader(open_voc, lambda where: voc_parts(where)[1], ("background",))
+"""``voc:VOCDEVKIT``; the paper's scores leave background out."""

@@ -1,28 +1,48 @@
-"""From what a user writes after ``--data`` to a dataset."""
+"""From what a user writes after ``--data`` to a dataset.
+
+A source is the name of a format, and behind a colon what it is to read: ``list:DIR``. A format of
+one's own is ``python:package.module:attribute``, and behind a further colon what it is to read,
+or one that is installed under a name, an entry point of the group ``auxnas.datasets``.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from auxnas.genotype.errors import shown
 from auxnas.search.data.base import Dataset, ResizedDataset, check_size
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import (
-    VOC_LISTS_FOLDER,
-    list_parts,
-    open_list,
-    open_voc,
-    same_classes,
-    voc_parts,
-)
-from auxnas.search.data.scenes.layout import CLASSES
-from auxnas.search.data.scenes.synthetic import SyntheticDataset
+from auxnas.search.data.files import VOC_LISTS_FOLDER, same_classes
+from auxnas.search.seams import DATASETS
 
 PARTS = ("train", "val")
-KINDS = "synthetic, synthetic:COUNT, list:DIR_OR_FILE or voc:VOCDEVKIT"
+OWN = "python"
+"""Before the place of a reader of the user's own."""
+KINDS = (
+    "synthetic, synthetic:COUNT, list:DIR_OR_FILE, voc:VOCDEVKIT or "
+    "python:package.module:attribute[:ARGUMENT]"
+)
+TAKES = (
+    "synthetic[:COUNT], list:DIR_OR_FILE, voc:DEVKIT or python:package.module:attribute[:ARGUMENT]"
+)
 
-DEFAULT_COUNT = 500
 DEFAULT_SIZE = (128, 128)
-_VAL_START = 1 << 31
+_OWN = re.compile(r"python:[^:]+:[^:]+")
+_OURS = re.compile(r"synthetic(:\d+)?|(list|voc):.+")
+
+
+def known(source: str) -> str:
+    """``source`` itself where its form is right; nothing is opened or imported.
+
+    Raises:
+        ValueError: saying what is known, and what may have been meant.
+    """
+    own = _OWN.match(source) or _is_installed(source.partition(":")[0])
+    if not own and _OURS.fullmatch(source) is None:
+        meant = suggestion(source)
+        raise ValueError(f"{meant}? Kinds of data are {TAKES}" if meant else TAKES)
+    return source
 
 
 def open_dataset(
@@ -36,23 +56,27 @@ def open_dataset(
     """The dataset that ``spec`` names; files are not read before they are asked for.
 
     Args:
-        spec: ``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE`` or ``voc:VOCDEVKIT``.
+        spec: the format's name, a colon, and what it is to read.
         classes: how many; None where the data says so itself.
         size: (height, width) to bring every image to; None leaves them as they are
-            (synthetic: 128x128).
+            (those that are drawn: 128x128).
         part: ``train``, which a search splits into meta-train and meta-val, or ``val``.
-        seed: of the synthetic scenes.
+        seed: of images that are drawn.
 
     Raises:
         DataError: naming what is wrong with the spec, the list or the arguments.
+        SettingsError: for a reader of the user's own that cannot be imported, or is none.
     """
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
-    kind, rest = _parse(spec)
-    if kind == "synthetic":
-        return _synthetic(rest, classes, check_size(size or DEFAULT_SIZE), part, seed)
-    files = (open_list if kind == "list" else open_voc)(rest, classes, part)
-    return files if size is None else ResizedDataset(files, size)
+    name, rest = _parse(spec)
+    found: Dataset = DATASETS.make(name, rest, classes, part)
+    same_classes(tuple(found.classes), classes, found.name)
+    rendered = getattr(found, "rendered", None)
+    if rendered is not None:
+        drawn: Dataset = rendered(check_size(size or DEFAULT_SIZE), seed)
+        return drawn
+    return found if size is None else ResizedDataset(found, size)
 
 
 def parts(spec: str) -> tuple[str, ...]:
@@ -60,15 +84,50 @@ def parts(spec: str) -> tuple[str, ...]:
 
     Raises:
         DataError: when the spec names no dataset.
+        SettingsError: as ``open_dataset``.
     """
-    kind, rest = _parse(spec)
-    if kind == "synthetic":
-        return PARTS
-    return tuple(list_parts(rest) if kind == "list" else voc_parts(rest)[1])
+    name, rest = _parse(spec)
+    own = getattr(DATASETS.find(name), "parts", None)
+    found = PARTS[:1] if own is None else tuple(own(rest))
+    if not found or not set(found) <= set(PARTS):
+        raise DataError(f"data {spec!r}", f"parts {shown(found)}", " and ".join(PARTS))
+    return found
+
+
+def ignored(spec: str) -> tuple[str, ...]:
+    """Classes that count in no score of this data where no setting names any."""
+    name, _ = _split(spec)
+    found: tuple[str, ...] = getattr(DATASETS.find(name), "unscored", ())
+    return found
+
+
+def anchored(spec: str) -> str:
+    """``spec`` with a path that holds wherever it is opened from.
+
+    What a reader of the user's own is to read is taken for a path where there is such a one.
+    """
+    name, rest = _split(spec)
+    if name not in ("list", "voc") and not _exists(rest):
+        return spec
+    return f"{spec.removesuffix(rest)}{Path(rest).absolute()}"
+
+
+def _split(spec: str) -> tuple[str, str]:
+    """The format's name, or the place of its reader, and what it is to read."""
+    kind, _, rest = spec.partition(":")
+    if kind != OWN:
+        return kind, rest
+    module, _, rest = rest.partition(":")
+    attribute, _, rest = rest.partition(":")
+    return f"{module}:{attribute}", rest
 
 
 def _parse(spec: str) -> tuple[str, str]:
-    """The kind of data, and what follows the colon."""
+    """As ``_split``, of a spec that is one.
+
+    Raises:
+        DataError: saying which would be, and what may have been meant.
+    """
     kind, colon, rest = spec.partition(":")
     if kind == "synthetic" and bool(colon) == bool(rest):
         return kind, rest
@@ -78,8 +137,18 @@ def _parse(spec: str) -> tuple[str, str]:
             found = f"not the layout of {kind} ({fitting[0]}:{rest}?)"
             raise DataError(f"data {spec!r}", found, KINDS)
         return kind, rest
+    if _OWN.match(spec) or _is_installed(kind):
+        return _split(spec)
     meant = f" ({suggestion(spec)}?)" if suggestion(spec) else ""
     raise DataError(f"data {spec[:80]!r}", f"not a known kind of data{meant}", KINDS)
+
+
+def _is_installed(kind: str) -> bool:
+    """Whether there is a format of this name that is not ours."""
+    try:
+        return kind not in DATASETS.table and bool(DATASETS.known(kind))
+    except ValueError:
+        return False
 
 
 def suggestion(spec: str) -> str:
@@ -106,16 +175,3 @@ def _exists(where: str) -> bool:
         return bool(where) and Path(where).exists()
     except (OSError, ValueError):  # no name that a file can have
         return False
-
-
-def _synthetic(
-    rest: str, classes: int | None, size: tuple[int, int], part: str, seed: int
-) -> SyntheticDataset:
-    """Validation scenes are drawn from another stretch of the same endless series."""
-    if rest and (not rest.isascii() or not rest.isdigit() or int(rest) < 1):
-        raise DataError(f"data 'synthetic:{rest}'", repr(rest), "a number of images")
-    same_classes(CLASSES, classes, "the synthetic scenes")
-    count = int(rest or DEFAULT_COUNT)
-    if part == "train":
-        return SyntheticDataset(count, seed, size)
-    return SyntheticDataset(max(1, count // 5), seed, size, start=_VAL_START)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,7 +18,7 @@ from pydantic import (
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.genotype.plugins import name_place
-from auxnas.search.data.spec import suggestion
+from auxnas.search.data.spec import TAKES, ignored, known
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration, seconds
 
@@ -44,13 +43,6 @@ def _sized(value: tuple[int, int]) -> tuple[int, int]:
     return value
 
 
-def _known(value: str) -> str:
-    if re.fullmatch(r"synthetic(:\d+)?|(list|voc):.+", value) is None:
-        meant = suggestion(value)
-        raise ValueError(f"{meant}? Kinds of data are {_SOURCES}" if meant else _SOURCES)
-    return value
-
-
 def _one_or_more(value: Any) -> Any:
     """A name alone is a list of one."""
     return [value] if isinstance(value, str) else value
@@ -68,7 +60,6 @@ def _takes(words: str) -> Any:
 
 _SHORTEST, _LONGEST = 32, 8192
 _SIDES = f"{_SHORTEST} to {_LONGEST} pixels a side"
-_SOURCES = "synthetic[:COUNT], list:DIR_OR_FILE or voc:DEVKIT"
 LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_one_or_more), _takes("a name or a list of names")
@@ -76,7 +67,7 @@ Names = Annotated[
 Size = Annotated[
     tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
 ]
-Source = Annotated[str, AfterValidator(_known), _takes(_SOURCES)]
+Source = Annotated[str, AfterValidator(known), _takes(TAKES)]
 SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
 ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
 Duration = Annotated[
@@ -115,7 +106,8 @@ class DataSettings(Section):
     """Which images, and what happens to them."""
 
     source: Source = "synthetic"
-    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE`` or ``voc:VOCDEVKIT``."""
+    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``, or
+    ``python:package.module:attribute`` of a reader of your own."""
     classes: Annotated[int, Field(ge=2, le=255)] | None = None
     """Number of classes; none given: the data says so itself."""
     size: Size = (256, 256)
@@ -374,7 +366,7 @@ class Settings(Section):
         """Classes that count in no score: ``task.ignore``, or what that stands for."""
         if self.task.ignore is not None:
             return self.task.ignore
-        return ("background",) if self.data.source.startswith("voc:") else ()
+        return ignored(self.data.source)
 
     @field_validator("budget")
     @classmethod

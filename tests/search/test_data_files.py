@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from auxnas.backends.progress import Silent
@@ -15,12 +16,15 @@ from auxnas.search.data import (
     DataError,
     Dataset,
     FileDataset,
+    SyntheticDataset,
     check,
     open_dataset,
     parts,
     stack,
 )
 from auxnas.search.examples.images import pixel_store
+from tests.search.contract_dataset import SIZE as CONTRACT_SIZE
+from tests.search.contract_dataset import DatasetContract
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CLASSES = 4
@@ -558,3 +562,45 @@ def test_colours_that_are_refused(folder: Path, text: str, found: str) -> None:
     (folder / "classes.txt").write_text("road\nsky\n")
     (folder / "palette.txt").write_text(text)
     assert found in refusal(lambda: opened(folder))
+
+
+class TestSyntheticFormat(DatasetContract):
+    @pytest.fixture
+    def spec(self):
+        return "synthetic:5"
+
+
+class TestListFormat(DatasetContract):
+    @pytest.fixture
+    def spec(self, folder):
+        return f"list:{folder}"
+
+
+class TestVocFormat(DatasetContract):
+    @pytest.fixture
+    def spec(self, voc):
+        Image.new("RGB", (3, 2), "red").save(voc / "VOC2012/JPEGImages/x.jpg")
+        return f"voc:{voc}"
+
+
+class Drifting(SyntheticDataset):
+    """A mutant: an image is another one every time, and labels are of no class."""
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        return np.random.default_rng().integers(0, 256, (*self.size, 3), np.uint8)
+
+    def label(self, index: int) -> NDArray[np.uint8]:
+        return np.full(self.size, 77, np.uint8)
+
+
+def test_the_contract_finds_a_wrong_dataset() -> None:
+    whole = [Drifting(3, size=CONTRACT_SIZE)]
+    contract = DatasetContract()
+    for check_ in (
+        contract.test_it_has_images_of_labelled_pixels,
+        contract.test_an_image_is_the_same_every_time,
+    ):
+        with pytest.raises(AssertionError):
+            check_("synthetic:3", whole)
+    with pytest.raises(DataError, match="77"):
+        contract.test_the_search_can_use_it("synthetic:3", whole)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.base import Bytes, check_size
+from auxnas.search.data.base import Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
 from auxnas.search.data.scenes.draw import Scene, draw
 from auxnas.search.data.scenes.layout import CLASSES
@@ -35,6 +36,8 @@ _COLOURS = {
     "person": (246, 11, 60),
 }
 """Near what street scenes are usually drawn in, and apart in every kind of sight."""
+DEFAULT_COUNT = 500
+_VAL_START = 1 << 31
 _PROBES = 3
 
 
@@ -117,6 +120,10 @@ class SyntheticDataset:
         """The label at ``index``: uint8 ``(height, width)``."""
         return self.scene(index).label
 
+    def rendered(self, size: tuple[int, int], seed: int) -> SyntheticDataset:
+        """As many scenes of another size and seed."""
+        return replace(self, size=size, seed=seed)
+
     def scene(self, index: int) -> Scene:
         """The whole scene at ``index``; the last one asked for is kept.
 
@@ -131,3 +138,22 @@ class SyntheticDataset:
             self._last.clear()
             self._last[index] = kept
         return kept
+
+
+def open_synthetic(rest: str, classes: int | None, part: str) -> SyntheticDataset:
+    """``COUNT`` scenes, or 500; a fifth as many, other ones, to validate on.
+
+    Raises:
+        DataError: for another number of classes, or ``rest`` that is no number.
+    """
+    if rest and (not rest.isascii() or not rest.isdigit() or int(rest) < 1):
+        raise DataError(f"data 'synthetic:{rest}'", repr(rest), "a number of images")
+    same_classes(CLASSES, classes, "the synthetic scenes")
+    count = int(rest or DEFAULT_COUNT)
+    if part == "train":
+        return SyntheticDataset(count)
+    return SyntheticDataset(max(1, count // 5), start=_VAL_START)
+
+
+SYNTHETIC = Reader(open_synthetic, lambda rest: ("train", "val"))
+"""``synthetic`` or ``synthetic:COUNT``."""

@@ -1,0 +1,65 @@
+"""A user's format of data, searched on, trained on and scored on by the real commands."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from auxnas.nassearch.cli import main as nassearch
+from auxnas.search.data import DataError, open_dataset
+from auxnas.search.settings.search import DataSettings
+from tests.seams.test_encoder import TINY
+from tests.search.contract_dataset import DatasetContract
+
+OWN = "python:dataset:Discs:24"
+WORDS = ["--data", OWN, "--size", "32x32", "--preset", "demo"]
+
+
+@pytest.mark.usefixtures("user")
+class TestDiscs(DatasetContract):
+    @pytest.fixture
+    def spec(self):
+        return OWN
+
+
+def test_it_is_searched_trained_and_scored(user, command):
+    command(nassearch, "run", *WORDS, *TINY, "--out", "run")
+    command(nassearch, "resume", "run", "--trials", 3)
+    tiny = ["--learner", "null", "--epochs", 4, "--preset", "demo", "--size", "32x32"]
+    command(nassearch, "train", "--genotype", "run", *tiny, "--out", "trained")
+    made = command(nassearch, "status", "run", "--json")
+    assert json.loads(made.stdout)["settings"]["data"]["source"] == OWN
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("python:dataset:Discs:many", "data python:dataset:Discs: 'many', expected a number"),
+        ("python:dataset:Disks", "data.source: 'dataset:Disks' cannot be imported"),
+        ("python:nowhere:Discs", "data.source: 'nowhere:Discs' cannot be imported"),
+        ("python:dataset:np", "data.source: dataset:np is <module"),
+        ("python:dataset", "data.source: 'python:dataset', expected synthetic"),
+        ("python::Discs", "data.source: 'python::Discs', expected synthetic"),
+        ("discs:24", "data.source: 'discs:24', expected synthetic"),
+    ],
+)
+def test_what_is_wrong_is_one_line(command, spec, message):
+    found = command(nassearch, "run", "--data", spec, *TINY, "--out", "run", fails=True)
+    assert found.exit_code == 2
+    (line,) = found.stderr.strip().splitlines()
+    assert message in line
+
+
+def test_a_number_of_classes_that_is_not_its_own_is_refused(user):
+    with pytest.raises(DataError, match="3 asked for, expected 2 as in discs:24"):
+        open_dataset(OWN, classes=3)
+
+
+def test_an_installed_format_is_found_by_its_name(user, monkeypatch):
+    point = EntryPoint("discs", "dataset:Discs", "auxnas.datasets")
+    monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: [point])
+    monkeypatch.syspath_prepend(str(user))
+    assert len(open_dataset(DataSettings(source="discs:7").source)) == 7
