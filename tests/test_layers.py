@@ -154,6 +154,23 @@ def test_the_check_sees_each_arrow(path, line, name):
     assert wrong(path, f"{good}{line}\n") == {name}
 
 
+def bars(files: dict[str, str]) -> set[str]:
+    """Files with progress bars of their own."""
+    makers = ("tqdm", "rich.progress", "rich.live", "rich.status")
+    names = {path: {f"{name}." for name in imported(source)} for path, source in files.items()}
+    return {
+        path
+        for path, found in names.items()
+        if any(name.startswith(f"{maker}.") for name in found for maker in makers)
+    }
+
+
+def test_progress_has_one_home():
+    assert bars(sources()) == {"auxnas/progress.py"}
+    mutants = {"a.py": "def f():\n    from rich.progress import track", "b.py": "import tqdm.auto"}
+    assert bars(mutants) == set(mutants)
+
+
 def banned(room: str) -> set[str]:
     """What lint refuses to a room."""
     rules = tomllib.loads((ROOT / room / "ruff.toml").read_text("utf-8"))

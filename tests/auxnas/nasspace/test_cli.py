@@ -1,3 +1,4 @@
+import itertools
 import json
 import subprocess
 import sys
@@ -209,6 +210,19 @@ def test_a_file_without_genotypes_is_named(tmp_path: Path) -> None:
     result = done("dedupe", str(tmp_path / "empty"))
     assert result.stderr.splitlines()[0] == f"{tmp_path / 'empty'}: no genotype in it"
     assert result.stdout == ""
+
+
+def test_many_genotypes_are_compared_with_progress_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, files: Sequence[str]
+) -> None:
+    plain = done("dedupe", *files)
+    ticks = itertools.count(step=20)
+    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("auxnas.nasspace.cli._MANY", 2)
+    followed = done("dedupe", *files)
+    assert followed.stdout == plain.stdout
+    assert "comparing: done in " in followed.stderr
+    assert "comparing" not in plain.stderr
 
 
 def test_dedupe_names_the_line_that_is_wrong(tmp_path: Path) -> None:
