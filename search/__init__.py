@@ -1,4 +1,12 @@
-"""Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports."""
+"""Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports.
+
+Called like a function, this package runs a whole search: see ``auxnas.nassearch.function``.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 from auxnas.compiler.tasks import Score, Segmentation
 from auxnas.search.errors import JournalError, RunLockedError, SearchError, SettingsError
@@ -48,3 +56,13 @@ __all__ = [
     "make_searcher",
     "resolve",
 ]
+
+
+class _Callable(ModuleType):
+    """This package as the function of the front door, which is above it."""
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        return import_module("auxnas.nassearch.function").search(*arguments, **settings)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, files_of, refuse_precision
-from auxnas.compiler import CompilerError
+from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS, HEADS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
+from auxnas.nascompile.options import (
+    DEFAULTS,
+    MOST_CLASSES,
+    OPSETS,
+    PRECISIONS,
+    RESIZES,
+    OptionError,
+)
 from auxnas.options import BatchType, FileType, SizeType, named_by_user, own_vocabulary
 
 if TYPE_CHECKING:
@@ -42,10 +49,12 @@ OWN = "  [default: the weights', else %s]"
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
 @click.argument("genotype")
 @click.option("--weights", metavar="FILE", help=WEIGHTS_HELP)
-@click.option("--target", type=click.Choice([*TARGETS, AUTO]), default="onnx", help=HELP)
+@click.option(
+    "--target", type=click.Choice([*TARGETS, AUTO]), default=DEFAULTS["target"], help=HELP
+)
 @click.option(
     "--classes",
-    type=click.IntRange(1, 255),
+    type=click.IntRange(1, MOST_CLASSES),
     help="Number of classes.  [default: the weights', else 21]",
 )
 @click.option(
@@ -73,15 +82,19 @@ OWN = "  [default: the weights', else %s]"
     type=SizeType(dynamic=True),
     help=f"Image height and width, or dynamic.{OWN % '512x512'}",
 )
-@click.option("--batch", type=BatchType(), default="1", help="Images in a batch, or dynamic.")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", help=PRECISION_HELP
+    "--batch", type=BatchType(), default=DEFAULTS["batch"], help="Images in a batch, or dynamic."
 )
-@click.option("--head", type=click.Choice(HEADS), default="logits", help="Output of the network.")
-@click.option("--resize-output", type=click.Choice(["none", "input"]), default="none")
-@click.option("--input-format", type=click.Choice(FORMATS), default="nchw-float")
 @click.option(
-    "--opset", type=click.IntRange(18, 22), help="Version of the ONNX operators.  [default: 18]"
+    "--precision", type=click.Choice(PRECISIONS), default=DEFAULTS["precision"], help=PRECISION_HELP
+)
+@click.option(
+    "--head", type=click.Choice(HEADS), default=DEFAULTS["head"], help="Output of the network."
+)
+@click.option("--resize-output", type=click.Choice(RESIZES), default=DEFAULTS["resize_output"])
+@click.option("--input-format", type=click.Choice(FORMATS), default=DEFAULTS["input_format"])
+@click.option(
+    "--opset", type=click.IntRange(*OPSETS), help="Version of the ONNX operators.  [default: 18]"
 )
 @click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
@@ -94,7 +107,10 @@ OWN = "  [default: the weights', else %s]"
     "--disable-pass", multiple=True, metavar="NAME", help="Pass to leave out; may be repeated."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, help="Seed of random weights and of noise images."
+    "--seed",
+    type=click.IntRange(0),
+    default=DEFAULTS["seed"],
+    help="Seed of random weights and of noise images.",
 )
 @click.option("--dry-run", is_flag=True, help=DRY_RUN_HELP)
 @click.option("--draw", type=FileType(".svg", ".png"), help="File for a drawing of the network.")
@@ -120,9 +136,11 @@ def main(
     from auxnas.nascompile.requested import request_of
     from auxnas.progress import display_on_stderr
 
-    _refuse_wrong_use(options)
-    request = request_of(genotype, options)
-    _refuse_overwriting(genotype, request.output, draw, report, options)
+    others = {"--draw": draw, "--report": report}
+    try:
+        request = request_of(genotype, options, note, {k: v for k, v in others.items() if v})
+    except OptionError as error:
+        raise click.UsageError(error.line) from None
     with _whole(draw) as picture, _whole(report) as document:
         found = plan(request) if dry_run else compile_artefact(request, display_on_stderr())
         if picture is not None:
@@ -171,56 +189,3 @@ def _status(report: Report) -> int:
     builds = "builds" if report.bytes is not None else "would build"
     note(f"incomplete: {missing}; {report.made.output} {builds} it elsewhere")
     return INCOMPLETE
-
-
-def _refuse_overwriting(
-    genotype: str, output: Path, draw: Path | None, report: Path | None, options: dict[str, Any]
-) -> None:
-    from auxnas.nascompile.overwriting import refuse_overwriting
-
-    written = {"--output": files_of(options["target"], output)}
-    written |= {"--draw": [draw] if draw else [], "--report": [report] if report else []}
-    files = {"GENOTYPE": genotype, "--weights": options["weights"]}
-    folders = {f"--{name}": options[name] for name in ("images", "labels")}
-    refuse_overwriting(written, files, folders)
-
-
-def _refuse_wrong_use(options: dict[str, Any]) -> None:
-    """Refuses wrong use that the types of the options do not see."""
-    from auxnas.compiler.passes import INFERENCE
-    from auxnas.nascompile.requested import STRIDE
-
-    size = options["input_size"]
-    if isinstance(size, tuple) and min(size) < STRIDE:
-        found, least = f"{size[0]}x{size[1]}", f"{STRIDE}x{STRIDE}"
-        raise click.UsageError(f"--input-size: {found}, expected {least} or more")
-    try:
-        refuse_precision(options["target"], options["precision"])
-    except CompilerError as error:
-        raise click.UsageError(f"--{error}") from None
-    for name in ("tolerance", "max_drop"):
-        value = options[name]
-        if value is not None and not value >= 0:  # NaN too
-            raise click.UsageError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
-    _refuse_without_effect(options)
-    known = [each.name for each in INFERENCE]
-    for name in options["disable_pass"]:
-        if name not in known:
-            raise click.UsageError(f"--disable-pass: no pass {name!r}, expected one of {known}")
-
-
-def _refuse_without_effect(options: dict[str, Any]) -> None:
-    """Refuses options that would change nothing beside the others."""
-    int8, checked = options["precision"] == "int8", not options["no_verify"]
-    onnx = options["target"] not in ("openvino", "torch")
-    pointless = {
-        "labels": not int8 and "is for --precision int8",
-        "force": not int8 and "is for --precision int8",
-        "max_drop": not int8 and "is for --precision int8",
-        "tolerance": not checked and "has no effect with --no-verify",
-        "images": not checked and not int8 and "has no effect with --no-verify",
-        "opset": not onnx and f"has no effect with --target {options['target']}",
-    }
-    for name, reason in pointless.items():
-        if reason and options[name] is not None and options[name] is not False:
-            raise click.UsageError(f"--{name.replace('_', '-')} {reason}")

@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import click
-
 from auxnas.backends.images import SUFFIXES
+from auxnas.nascompile.options import OptionError
 
 
 def refuse_overwriting(
@@ -24,7 +23,7 @@ def refuse_overwriting(
         folders: of pictures that are read, by option.
 
     Raises:
-        click.UsageError: naming the first output that would replace what is read or another
+        OptionError: naming the first output that would replace what is read or another
             output, or lie among the pictures.
     """
     taken = {
@@ -37,7 +36,7 @@ def refuse_overwriting(
             other = taken.get(os.path.realpath(path))
             if other is not None:
                 found = f"{option}: {path} would replace {other}"
-                raise click.UsageError(f"{found}, expected another name")
+                raise OptionError(f"{found}, expected another name")
             _refuse_among_pictures(option, path, folders)
         taken |= {os.path.realpath(path): f"what {option} writes" for path in paths}
 
@@ -49,4 +48,4 @@ def _refuse_among_pictures(option: str, path: Path, folders: Mapping[str, str | 
     for name, folder in folders.items():
         if folder and any(Path(os.path.realpath(folder)) in place.parents for place in places):
             found = f"{option}: {path} would be one of the pictures in {name} {folder}"
-            raise click.UsageError(f"{found}, expected another folder")
+            raise OptionError(f"{found}, expected another folder")

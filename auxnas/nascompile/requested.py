@@ -1,64 +1,74 @@
-"""From the words of a command line to a request: options, weights and document together."""
+"""From options to a request: options, weights and genotype document together."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-import click
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.images import find_images, judge, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
-from auxnas.backends.targets import AUTO, TARGETS
+from auxnas.backends.targets import AUTO, TARGETS, files_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.shapes import LARGEST_SIDE
-from auxnas.console import note
-from auxnas.genotype import Document, zoo
+from auxnas.genotype import Document, Genotype, zoo
 from auxnas.genotype.errors import shown
+from auxnas.genotype.plugins import name_place
+from auxnas.genotype.vocabulary import find_vocabulary
+from auxnas.nascompile.checks import STRIDE, refuse_wrong_use
+from auxnas.nascompile.options import DEFAULTS, OPSETS, OptionError
+from auxnas.nascompile.overwriting import refuse_overwriting
 
-STRIDE = 32
-"""Of the encoder's deepest output: a smaller image is less than one pixel of it."""
-OPSET = 18
-"""Version of the ONNX operators that the oldest supported runtimes know."""
+_PATHS = ("weights", "images", "labels", "output")
 _SIZES = ("classes", "agg_size", "sep_repeats", "width")
 
 
-def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
-    """Request that a command line of ``nascompile`` makes.
+def request_of(
+    genotype: Genotype | str | os.PathLike[str],
+    options: Mapping[str, Any],
+    say: Callable[[str], None],
+    others: Mapping[str, Path] = MappingProxyType({}),
+) -> Request:
+    """The request that ``nascompile`` is given.
 
     Args:
-        genotype: a file, a published name or the text itself.
-        options: values by the names of the command's options.
+        genotype: the architecture; a file of it, a published name or its text.
+        options: values by the names of the command's options, over the defaults.
+        say: is told what a person should know.
+        others: further files that will be written, by the option that names them.
 
     Raises:
         GenotypeError: for what is no genotype.
-        CompilerError: for files that cannot be read or do not fit.
-        click.UsageError: for options that do not go together.
+        CompilerError: for options out of range, and files that cannot be read or do not fit.
+        OptionError: for options that do not go together, or would overwrite what is read.
     """
-    document = _document(genotype, options["vocabulary"])
+    options = _complete(options)
+    refuse_wrong_use(options)
+    source, document = _found(genotype, options["vocabulary"])
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
-    int8 = _int8(options)
-    spec = _spec(document, found, options)
+    int8 = _int8(options, say)
+    spec = _spec(document, found, options, say)
     output = options["output"]
     if output is None:
-        output = _name(genotype, document) + _suffix(options["target"])
-    return Request(
+        output = _name(source, document) + _suffix(options["target"])
+    request = Request(
         genotype=document.genotype,
         spec=spec,
         weights=found,
         interface=_interface(found, spec, options),
         options=ExportOptions(
             _size(document, found, options["input_size"]),
-            options["batch"],
+            None if options["batch"] == "dynamic" else options["batch"],
             options["precision"],
-            options["opset"] or OPSET,
+            options["opset"] or OPSETS[0],
         ),
         output=Path(output),
         images=_images(options["images"]),
@@ -69,15 +79,50 @@ def request_of(genotype: str, options: Mapping[str, Any]) -> Request:
         target=options["target"],
         int8=int8,
     )
+    written = {"--output": files_of(request.target, request.output)}
+    written |= {option: [path] for option, path in others.items()}
+    folders = {f"--{name}": options[name] for name in ("images", "labels")}
+    refuse_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
+    return request
 
 
-def _document(genotype: str, vocabulary: str | None) -> Document:
-    """The genotype; its own file says which operations of the vocabulary it has."""
-    document = zoo.find(genotype)
+def _found(
+    genotype: Genotype | str | os.PathLike[str], vocabulary: str | None
+) -> tuple[str | None, Document]:
+    """Source, where the genotype was named by one, and document.
+
+    Its own file says which operations of the vocabulary it has.
+    """
+    if isinstance(genotype, Genotype):
+        return None, Document(genotype, "json")
+    source = _path("genotype", genotype)
+    document = zoo.find(source)
     if vocabulary is not None and document.format != "json":
         found = f"a genotype as {document.format} writes it, which does not name its operations"
-        raise click.UsageError(f"--vocabulary: {found}, expected our JSON document")
-    return document
+        raise OptionError(f"--vocabulary: {found}, expected our JSON document")
+    return source, document
+
+
+def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options over the defaults: paths as text, passes as a tuple of names."""
+    unknown = sorted(options.keys() - DEFAULTS.keys())
+    if unknown:
+        raise TypeError(f"{unknown[0]!r} is no option, expected one of {', '.join(DEFAULTS)}")
+    given = {**DEFAULTS, **options}
+    given |= {name: _path(name, given[name]) for name in _PATHS if given[name] is not None}
+    passes = given["disable_pass"]
+    given["disable_pass"] = (passes,) if isinstance(passes, str) else tuple(passes)
+    if isinstance(given["encoder"], str):
+        name_place(given["encoder"])
+    if given["vocabulary"] is not None:
+        find_vocabulary(given["vocabulary"])  # its module may add primitives
+    return given
+
+
+def _path(name: str, value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise CompilerError(name, shown(value), "a path")
+    return os.fspath(value)
 
 
 def _suffix(target: str) -> str:
@@ -85,15 +130,24 @@ def _suffix(target: str) -> str:
     return "" if target == AUTO else TARGETS[target].suffix
 
 
-def _name(source: str, document: Document) -> str:
+def _name(source: str | None, document: Document) -> str:
     """Name of the artefact: the document's, else the file's."""
     name = document.extra.get("name")
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
         return name
-    return "genotype" if source.lstrip().startswith(("[", "{")) else Path(source).stem
+    return (
+        "genotype"
+        if source is None or source.lstrip().startswith(("[", "{"))
+        else Path(source).stem
+    )
 
 
-def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any]) -> ModelSpec:
+def _spec(
+    document: Document,
+    weights: Weights | None,
+    options: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> ModelSpec:
     """Options over the weights' own word over the genotype document's over defaults."""
     known = _model("genotype", document.extra)
     own = _model(weights.source, weights.metadata) if weights else {}
@@ -101,10 +155,11 @@ def _spec(document: Document, weights: Weights | None, options: Mapping[str, Any
     if weights and other:
         found = ", ".join(f"{name} {own[name]:g}" for name in other)
         described = ", ".join(f"{name} {known[name]:g}" for name in other)
-        note(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
+        say(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
     known |= own
     known |= {key: options[key] for key in (*_SIZES, "encoder") if options[key] is not None}
-    return ModelSpec(**known | {"auxiliary": "none"})
+    known["auxiliary"] = "none"
+    return ModelSpec(**known)
 
 
 def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,15 +206,15 @@ def _images(folder: str | None) -> list[Any]:
     return [read_photograph(path) for path in found]
 
 
-def _int8(options: Mapping[str, Any]) -> Int8Options | None:
+def _int8(options: Mapping[str, Any], say: Callable[[str], None]) -> Int8Options | None:
     """Options of int8; None for another precision."""
     if options["precision"] != "int8":
         return None
     if options["images"] is None:
-        raise click.UsageError("--precision int8 needs photographs to calibrate on: --images DIR")
+        raise OptionError("--precision int8 needs photographs to calibrate on: --images DIR")
     photographs = find_photographs(options["images"], options["labels"])
     if photographs.judged is not None and photographs.judged.left_out:
-        note(f"note: {options['images']}: {photographs.judged}; those are left out")
+        say(f"note: {options['images']}: {photographs.judged}; those are left out")
     tensorrt = options["target"].startswith("trt")
     drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
     return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

@@ -17,7 +17,6 @@ from auxnas.nassearch.results import print_best, write_best
 from auxnas.nassearch.tensorboard import logged, require_tensorboard
 from auxnas.nassearch.watch import Watch
 from auxnas.progress import display_on_stderr
-from auxnas.search.data.spec import anchored
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.phases import Recorded
@@ -27,7 +26,7 @@ from auxnas.search.loop.workplace import Workplace
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration
 from auxnas.search.settings.presets import PRESETS
-from auxnas.search.settings.search import Settings
+from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import PENDING, Trial, best_of
@@ -148,23 +147,10 @@ def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int
     return _search(settings, folder, cache, as_json)
 
 
-def _anchored(settings: Settings) -> Settings:
-    """The same, with paths that hold wherever the run is continued from."""
-    data = settings.data.model_copy(update={"source": anchored(settings.data.source)})
-    settings = settings.model_copy(update={"data": data})
-    given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
-    where = {name: _absolute(path) for name, path in given.items() if path is not None}
-    return settings.model_copy(update=where)
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).absolute())
-
-
 def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
     display = Recorded(display_on_stderr(), out)
-    place = Workplace(_anchored(settings), out, cache_dir(cache), display)
+    place = Workplace(with_absolute_paths(settings), out, cache_dir(cache), display)
     return options.resumable(partial(_report, place, as_json), GOES_ON)
 
 

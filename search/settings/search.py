@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +19,7 @@ from pydantic import (
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.genotype.plugins import name_place
-from auxnas.search.data.spec import TAKES, ignored, known
+from auxnas.search.data.spec import TAKES, anchored, ignored, known
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration, seconds
 
@@ -374,3 +375,11 @@ class Settings(Section):
         if value is None and info.data.get("trials", 0) is None:
             raise ValueError("a duration like 4h, or a number of trials")
         return value
+
+
+def with_absolute_paths(settings: Settings) -> Settings:
+    """The same, with paths that hold wherever the run is continued from."""
+    data = settings.data.model_copy(update={"source": anchored(settings.data.source)})
+    given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
+    where = {name: str(Path(path).absolute()) for name, path in given.items() if path is not None}
+    return settings.model_copy(update={"data": data, **where})

@@ -1,0 +1,83 @@
+"""Checks of the options of ``nascompile`` together, before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from auxnas.backends.targets import AUTO, TARGETS, refuse_precision
+from auxnas.compiler import CompilerError
+from auxnas.compiler.errors import check_choice, check_integer
+from auxnas.compiler.interface import FORMATS, HEADS
+from auxnas.compiler.passes import INFERENCE
+from auxnas.genotype.errors import shown
+from auxnas.nascompile.options import MOST_CLASSES, OPSETS, PRECISIONS, RESIZES, OptionError
+
+STRIDE = 32
+"""Of the encoder's deepest output: a smaller image is less than one pixel of it."""
+
+
+def refuse_wrong_use(options: Mapping[str, Any]) -> None:
+    """Refuses values out of range, and options that would change nothing beside the others.
+
+    Raises:
+        CompilerError: naming an option that takes no such value.
+        OptionError: for what a command line's types do not see.
+    """
+    _refuse_unknown(options)
+    _refuse_size(options["input_size"])
+    try:
+        refuse_precision(options["target"], options["precision"])
+    except CompilerError as error:
+        raise OptionError(f"--{error}") from None
+    for name in ("tolerance", "max_drop"):
+        value = options[name]
+        if value is not None and not (isinstance(value, int | float) and value >= 0):  # NaN too
+            raise OptionError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
+    _refuse_without_effect(options)
+    known = [each.name for each in INFERENCE]
+    for name in options["disable_pass"]:
+        if name not in known:
+            raise OptionError(f"--disable-pass: no pass {name!r}, expected one of {known}")
+
+
+def _refuse_unknown(options: Mapping[str, Any]) -> None:
+    choices = {
+        "target": (*TARGETS, AUTO),
+        "precision": PRECISIONS,
+        "head": HEADS,
+        "resize_output": RESIZES,
+        "input_format": FORMATS,
+    }
+    for name, known in choices.items():
+        check_choice(name, options[name], known)
+    for name, least, most in (("classes", 1, MOST_CLASSES), ("opset", *OPSETS)):
+        if options[name] is not None:
+            check_integer(name, options[name], least, most)
+
+
+def _refuse_size(size: Any) -> None:
+    if size is None or size == "dynamic":
+        return
+    if not (isinstance(size, tuple) and [type(side) for side in size] == [int, int]):
+        raise CompilerError("input_size", shown(size), "(height, width) or 'dynamic'")
+    if min(size) < STRIDE:
+        found, least = f"{size[0]}x{size[1]}", f"{STRIDE}x{STRIDE}"
+        raise OptionError(f"--input-size: {found}, expected {least} or more")
+
+
+def _refuse_without_effect(options: Mapping[str, Any]) -> None:
+    """Refuses options that would change nothing beside the others."""
+    int8, checked = options["precision"] == "int8", not options["no_verify"]
+    onnx = options["target"] not in ("openvino", "torch")
+    pointless = {
+        "labels": not int8 and "is for --precision int8",
+        "force": not int8 and "is for --precision int8",
+        "max_drop": not int8 and "is for --precision int8",
+        "tolerance": not checked and "has no effect with --no-verify",
+        "images": not checked and not int8 and "has no effect with --no-verify",
+        "opset": not onnx and f"has no effect with --target {options['target']}",
+    }
+    for name, reason in pointless.items():
+        if reason and options[name] is not None and options[name] is not False:
+            raise OptionError(f"--{name.replace('_', '-')} {reason}")

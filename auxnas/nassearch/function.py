@@ -1,0 +1,89 @@
+"""A whole search as a function, ``auxnas.search``: ``nassearch run`` without its printing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.caching import cache_dir
+from auxnas.backends.progress import Display, Silent
+from auxnas.nassearch.results import write_best
+from auxnas.nassearch.run import watched
+from auxnas.nassearch.tensorboard import require_tensorboard
+from auxnas.search.errors import SettingsError
+from auxnas.search.loop.phases import Recorded
+from auxnas.search.loop.run import execute
+from auxnas.search.loop.workplace import Workplace
+from auxnas.search.settings.presets import DEFAULT, PRESETS
+from auxnas.search.settings.resolving import dotted, nested, resolve
+from auxnas.search.settings.search import with_absolute_paths
+from auxnas.search.trials.records import Trial, best_of
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A run that has ended.
+
+    Attributes:
+        folder: the run's own.
+        trials: those with a reward of their own, the best first; empty where none has one.
+        files: of the best network: ``genotype``, ``weights`` and ``predictions``.
+    """
+
+    folder: Path
+    trials: tuple[Trial, ...]
+    files: Mapping[str, Path]
+
+
+def search(
+    data: str | Mapping[str, Any],
+    out: str | PathLike[str],
+    *,
+    preset: str = DEFAULT,
+    cache: str | PathLike[str] | None = None,
+    display: Display | None = None,
+    **settings: Any,
+) -> SearchResult:
+    """Searches, or goes on with the search in ``out`` when the settings are that run's own.
+
+    Args:
+        data: ``list:DIR``, ``voc:DEVKIT``, ``synthetic``, or as ``--data`` takes it; or the settings ``data.*`` by name,
+            among them ``source``.
+        out: the run's folder.
+        preset: a name in ``auxnas.search.PRESETS``.
+        cache: folder that runs share; None for ``$AUXNAS_CACHE``, else ``~/.cache/auxnas``.
+        display: destination of progress; ``auxnas.progress.display_on_stderr()`` for a terminal.
+        settings: all that ``nassearch settings`` lists, nested (``stage1={"epochs": 3}``) or
+            dotted (``**{"stage1.epochs": 3}``), over the preset. With ``workers`` the calling
+            script needs ``if __name__ == "__main__":``, since each imports it.
+
+    Raises:
+        SettingsError: naming the first setting that is unknown, out of range, or not the run's.
+        DataError: for images that cannot be used.
+        RunLockedError: when another process runs in this folder.
+        JournalError: when data, encoder or teacher changed since the run began.
+        SearchError: when no genotype is within the limits, or a worker cannot work.
+        BackendUnavailable: when the learner's framework is not installed.
+        OSError: when a file cannot be read or written.
+    """
+    if preset not in PRESETS:
+        raise SettingsError("preset", repr(preset), f"one of {', '.join(PRESETS)}")
+    source = {"source": data} if isinstance(data, str) else data
+    given = nested(dict(dotted({"data": source, **settings})))
+    resolved = resolve(PRESETS[preset], given)
+    if resolved.tensorboard:
+        require_tensorboard()
+    folder = Path(out)
+    shown = Recorded(display or Silent(), folder)
+    place = Workplace(
+        with_absolute_paths(resolved),
+        folder,
+        cache_dir(None if cache is None else Path(cache)),
+        shown,
+    )
+    trials = execute(place, watched)
+    files = {kind: Path(file) for kind, file in write_best(place, trials).items()}
+    return SearchResult(folder, tuple(best_of(trials)), files)
