@@ -50,8 +50,8 @@ def search(
     """Searches, or goes on with the search in ``out`` when the settings are that run's own.
 
     Args:
-        data: ``list:DIR``, ``voc:DEVKIT``, ``synthetic``, or as ``--data`` takes it; or the settings ``data.*`` by name,
-            among them ``source``.
+        data: what ``--data`` takes, for example ``list:DIR`` or ``synthetic``; or the settings
+            ``data.*`` by name, among them ``source``.
         out: the run's folder.
         preset: a name in ``auxnas.search.PRESETS``.
         cache: folder that runs share; None for ``$AUXNAS_CACHE``, else ``~/.cache/auxnas``.
@@ -77,13 +77,9 @@ def search(
     if resolved.tensorboard:
         require_tensorboard()
     folder = Path(out)
+    shared = cache_dir(None if cache is None else Path(cache))
     shown = Recorded(display or Silent(), folder)
-    place = Workplace(
-        with_absolute_paths(resolved),
-        folder,
-        cache_dir(None if cache is None else Path(cache)),
-        shown,
-    )
+    place = Workplace(with_absolute_paths(resolved), folder, shared, shown)
     trials = execute(place, watched)
     files = {kind: Path(file) for kind, file in write_best(place, trials).items()}
     return SearchResult(folder, tuple(best_of(trials)), files)
