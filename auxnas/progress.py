@@ -76,10 +76,9 @@ class Live:
 
         def advance(done: int, text: str = "") -> None:
             nonlocal drawn
-            now = monotonic()
-            if now - drawn > _EVERY:
-                drawn = now
-                bars.update(bar, completed=done, text=text, refresh=True)
+            due = monotonic() - drawn > _EVERY
+            bars.update(bar, completed=done, text=text, refresh=due)
+            drawn = monotonic() if due else drawn
 
         try:
             yield advance

@@ -193,12 +193,14 @@ def test_bars_are_drawn_when_told_and_by_no_thread(monkeypatch):
 
 def test_a_line_on_stdout_has_no_bar_in_its_way(capsys):
     live = Live(Terminal(stderr=True, force_terminal=True))
-    with live.task("predicting", 2) as advance:
-        advance(1)
+    with live.task("predicting", 4) as advance:
+        for done in (1, 2, 3):
+            advance(done)
         with live.aside():
             print("a.png")
-        advance(2)
-    assert capsys.readouterr().out == "a.png\n"
+    found = capsys.readouterr()
+    assert found.out == "a.png\n"
+    assert "75%" in found.err
 
 
 def test_an_interrupted_task_is_not_done():
