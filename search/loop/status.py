@@ -14,7 +14,7 @@ from auxnas.search.trials.rows import row
 
 
 def status(folder: Path) -> dict[str, Any]:
-    """Where a run stands, as plain data; the run may be under way."""
+    """State of a run as plain data; the run may be under way."""
     with Journal(folder) as journal, journal.snapshot():
         meta, trials, sessions = journal.meta(), journal.trials(), journal.sessions()
         rejections, salvaged = journal.rejections(), journal.salvaged

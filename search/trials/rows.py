@@ -1,4 +1,4 @@
-"""A trial as plain data, and how it ended in words."""
+"""A trial as plain data, and its end in words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def row(trial: Trial) -> dict[str, Any]:
 
 
 def ending(trial: Trial) -> str:
-    """How a trial ended, in a few words."""
+    """End of a trial in a few words."""
     if trial.failure is not None:
         return f"failed ({trial.failure.kind}: {trial.failure.detail})"
     if trial.state == REUSED and trial.source is not None:
