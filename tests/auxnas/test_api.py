@@ -195,10 +195,12 @@ def test_paths_keep_their_dashes():
 # Load -------------------------------------------------------------------------------------
 
 
-def test_load_tells_the_metadata_without_a_runtime(artefact):
-    code = f"import sys, auxnas; m = auxnas.load({str(artefact)!r}).metadata['model']"
-    out = fresh(f"{code}; print(m['classes'], *{{'torch', 'onnxruntime'}} & {{*sys.modules}})")
-    assert out == "3\n"
+def test_load_tells_metadata_and_classes_without_a_runtime(artefact):
+    code = (
+        f"import sys, auxnas; m = auxnas.load({str(artefact)!r}); n = m.metadata['model']['width']"
+    )
+    out = fresh(f"{code}; print(n, *m.classes, *{{'torch', 'onnxruntime'}} & {{*sys.modules}})")
+    assert out == "0.1 class 0 class 1 class 2\n"
 
 
 def test_predict_labels_every_pixel(artefact, tmp_path):
