@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from auxnas.backends.images import resize_indices, resize_rgb
-from auxnas.search.data import IGNORE, normalise, stack
+from auxnas.compiler.tasks import Task
+from auxnas.compiler.tasks.segmentation import UNLABELLED
+from auxnas.search.data import normalise, stack
 from auxnas.search.examples.images import IMAGE
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.trials.records import Trial
@@ -23,8 +26,6 @@ Bytes = NDArray[np.uint8]
 SHOWN = 4
 """Examples in a picture of predictions."""
 TITLES = ("image", "truth", "prediction")
-UNLABELLED = (224, 224, 192)
-"""The colour of borders in PASCAL VOC's own pictures, where black is background."""
 _PANEL, _GAP, _LINE, _MARGIN = 320, 8, 26, 12
 """Width of a panel, between panels, height of a line of text, around it all; in pixels."""
 
@@ -35,30 +36,21 @@ class Example:
 
     Attributes:
         image: uint8 (height, width, 3).
-        truth: uint8 (height, width), 255 where not labelled.
-        guess: uint8 (height, width).
+        truth: a target of it, (height, width, ...).
+        guess: the answer of a network, likewise.
     """
 
     image: Bytes
-    truth: Bytes
-    guess: Bytes
+    truth: NDArray[Any]
+    guess: NDArray[Any]
 
 
-def colour(labels: Bytes, palette: Bytes) -> Bytes:
-    """Label values as colours, uint8 (height, width, 3)."""
-    table = np.zeros((256, 3), dtype=np.uint8)
-    table[: len(palette)] = palette
-    table[IGNORE] = UNLABELLED
-    coloured: Bytes = table[labels]
-    return coloured
-
-
-def classify(logits: NDArray[Any], size: tuple[int, int]) -> Bytes:
-    """(N, classes, h, w) logits, grown bilinearly to ``size``, as (N, height, width) classes."""
+def grown(logits: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """(N, channels, h, w) grown bilinearly to ``size``."""
     rows = _interpolation(logits.shape[2], size[0])
     columns = _interpolation(logits.shape[3], size[1])
-    classes: Bytes = (rows @ logits @ columns.T).argmax(axis=1).astype(np.uint8)
-    return classes
+    found: NDArray[Any] = rows @ logits @ columns.T
+    return found
 
 
 def _interpolation(length: int, wanted: int) -> NDArray[np.float32]:
@@ -71,17 +63,18 @@ def _interpolation(length: int, wanted: int) -> NDArray[np.float32]:
     return matrix
 
 
-def draw(examples: Sequence[Example], classes: Sequence[str], palette: Bytes, path: Path) -> None:
-    """Writes the picture of ``examples``, with column titles and the classes' colours.
+def draw(examples: Sequence[Example], task: Task, palette: Bytes, path: Path) -> None:
+    """Writes the picture of ``examples``, with column titles and the classes' colours, if any.
 
     Raises:
         OSError: when the file cannot be written.
     """
     height, width = examples[0].image.shape[:2]
     panel = (round(height * _PANEL / width), _PANEL)
-    rows = [_row(example, palette, panel) for example in examples]
-    shown = sorted({int(v) for e in examples for v in np.unique([e.truth, e.guess])})
-    entries = [(_named(value, classes), _tint(value, palette)) for value in shown]
+    rows = [_row(example, task, palette, panel) for example in examples]
+    labels = [] if task.target.linear else [np.unique([e.truth, e.guess]) for e in examples]
+    shown = sorted({int(value) for values in labels for value in values})
+    entries = [(_named(value, task.classes), _tint(value, palette)) for value in shown]
     body = np.concatenate([part for row in rows for part in (row, _space(row))])[:-_GAP]
     _canvas(body, entries).save(path)
 
@@ -93,8 +86,13 @@ def predictions(place: Workplace, trial: Trial) -> list[Example]:
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
     images, truths = stack(dataset, chosen)
     logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
-    guesses = classify(next(iter(logits.values())), place.settings.data.size)
-    return [Example(*parts) for parts in zip(images, truths, guesses, strict=True)]
+    output = grown(next(iter(logits.values())), place.settings.data.size)
+    guesses = place.task.answer(place.task.heads[place.task.measured].of(output))
+    targets = [
+        place.task.target_of(label, partial(np.asarray, image))
+        for label, image in zip(truths, images, strict=True)
+    ]
+    return [Example(*parts) for parts in zip(images, targets, guesses, strict=True)]
 
 
 def _named(value: int, classes: Sequence[str]) -> str:
@@ -105,12 +103,16 @@ def _tint(value: int, palette: Bytes) -> tuple[int, ...]:
     return tuple(int(x) for x in palette[value]) if value < len(palette) else UNLABELLED
 
 
-def _row(example: Example, palette: Bytes, panel: tuple[int, int]) -> Bytes:
+def _row(example: Example, task: Task, palette: Bytes, panel: tuple[int, int]) -> Bytes:
     """The three panels of an example side by side."""
-    labels = [resize_indices(part, panel) for part in (example.truth, example.guess)]
-    panels = [resize_rgb(example.image, panel), *(colour(part, palette) for part in labels)]
+    pictures = [task.picture(part, palette) for part in (example.truth, example.guess)]
+    panels = [resize_rgb(example.image, panel), *(_nearest(part, panel) for part in pictures)]
     gap = np.full((panel[0], _GAP, 3), 255, dtype=np.uint8)
     return np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
+
+
+def _nearest(picture: Bytes, size: tuple[int, int]) -> Bytes:
+    return np.stack([resize_indices(picture[..., n], size) for n in range(3)], axis=-1)
 
 
 def _space(row: Bytes) -> Bytes:

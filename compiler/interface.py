@@ -7,7 +7,7 @@ label map out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ from auxnas.compiler.errors import CompilerError, check_choice, check_number, ch
 from auxnas.compiler.ir import Graph, Node, Program, make_node
 from auxnas.compiler.semantics import MOST_LABELS
 from auxnas.compiler.shapes import infer_shapes
+from auxnas.compiler.tasks import Head, Segmentation, Task
 from auxnas.genotype.errors import shown
 
-HEADS = ("logits", "probabilities", "labels")
 FORMATS = ("nchw-float", "nhwc-uint8")
 NEAR, FAR = 1e-6, 1e6
 """Bounds of a normalisation's numbers, within which float32 holds what comes of them."""
@@ -30,13 +30,14 @@ class Interface:
     """The two ends of a shipped network.
 
     Attributes:
-        head: ``logits``; ``probabilities``: their softmax; ``labels``: (N, 1, H, W) uint8,
-            the largest channel.
+        head: one of the task's: of segmentation ``logits``; ``probabilities``: their
+            softmax; ``labels``: (N, 1, H, W) uint8, the largest channel.
         resize: whether the output has the image's size (labels always have).
         format: ``nchw-float``: (N, 3, H, W) float32, RGB / 255 less mean over deviation;
             ``nhwc-uint8``: (N, H, W, 3) bytes, normalised inside.
         mean: per channel, of RGB / 255.
         deviation: per channel, of RGB / 255.
+        task: what the output means.
 
     Raises:
         CompilerError: for an unknown head or format, or a normalisation that is none.
@@ -47,9 +48,10 @@ class Interface:
     format: str = "nchw-float"
     mean: Sequence[float] = IMAGENET.mean
     deviation: Sequence[float] = IMAGENET.deviation
+    task: Task = field(default_factory=Segmentation)
 
     def __post_init__(self) -> None:
-        check_choice("head", self.head, HEADS)
+        check_choice("head", self.head, self.task.heads)
         check_choice("format", self.format, FORMATS)
         check_type("resize", self.resize, bool)
         for name, values, least in (("mean", self.mean, -FAR), ("deviation", self.deviation, NEAR)):
@@ -57,6 +59,16 @@ class Interface:
                 raise CompilerError(name, shown(values), "3 numbers")
             for channel, value in enumerate(values):
                 check_number(f"{name}[{channel}]", value, least, FAR)
+
+    @property
+    def end(self) -> Head:
+        """The head itself."""
+        return self.task.heads[self.head]
+
+    @property
+    def resized(self) -> bool:
+        """Whether the output has the image's size."""
+        return self.resize or self.end.resize
 
 
 def parse_normalisation(value: Any, place: str) -> Normalisation:
@@ -79,30 +91,30 @@ def with_interface(program: Program, interface: Interface) -> Program:
     Raises:
         CompilerError: for labels of more classes than a byte tells apart.
     """
-    if interface.head == "labels":
-        _refuse_more_than_bytes(program.graph)
+    if interface.end.bytes:
+        _refuse_more_than_bytes(program.graph, interface.head)
     graph, params = _output(program.graph, interface), program.params
     if interface.format == "nhwc-uint8":
         graph, params = _bytes(graph, params, interface)
     return replace(program, graph=graph, params=params)
 
 
-def _refuse_more_than_bytes(graph: Graph) -> None:
+def _refuse_more_than_bytes(graph: Graph, head: str) -> None:
     classes = infer_shapes(graph, (64, 64))[graph.outputs[0][1]][0]
     if classes > MOST_LABELS:
         expected = f"at most {MOST_LABELS}, as a label is a byte, or another head"
-        raise CompilerError("head labels", f"{classes} classes", expected)
+        raise CompilerError(f"head {head}", f"{classes} classes", expected)
 
 
 def _output(graph: Graph, interface: Interface) -> Graph:
     (name, last), *others = graph.outputs
     added: list[Node] = []
-    if interface.resize or interface.head == "labels":
+    if interface.resized:
         added.append(make_node("output.resize", "resize", (last, graph.inputs[0].name)))
         last = added[-1].name
-    op = {"logits": None, "probabilities": "softmax", "labels": "argmax"}[interface.head]
-    if op is not None:
-        added.append(make_node(f"output.{interface.head}", op, (last,)))
+    for number, op in enumerate(interface.end.ops):
+        part = f".{number}" if number else ""
+        added.append(make_node(f"output.{interface.head}{part}", op, (last,)))
         last = added[-1].name
     return Graph((*graph.nodes, *added), ((name, last), *others))
 

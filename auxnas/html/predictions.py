@@ -47,5 +47,5 @@ def _made(run: Run, best: Trial, cache: Path) -> bytes:
     place = Workplace(resolve(run.settings), run.folder, cache, Silent())
     with TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.png"
-        draw(found(place, best), place.dataset.classes, place.dataset.palette, path)
+        draw(found(place, best), place.task, place.dataset.palette, path)
         return path.read_bytes()

@@ -8,7 +8,7 @@ from typing import Any
 from auxnas.backends.targets import AUTO, TARGETS, refuse_precision
 from auxnas.compiler import CompilerError
 from auxnas.compiler.errors import check_choice, check_integer
-from auxnas.compiler.interface import FORMATS, HEADS
+from auxnas.compiler.interface import FORMATS
 from auxnas.compiler.passes import INFERENCE
 from auxnas.genotype.errors import shown
 from auxnas.nascompile.options import MOST_CLASSES, OPSETS, PRECISIONS, RESIZES, OptionError
@@ -45,7 +45,6 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
     choices = {
         "target": (*TARGETS, AUTO),
         "precision": PRECISIONS,
-        "head": HEADS,
         "resize_output": RESIZES,
         "input_format": FORMATS,
     }

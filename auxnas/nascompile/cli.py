@@ -11,7 +11,7 @@ import click
 
 from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
 from auxnas.compiler.files import atomic_write
-from auxnas.compiler.interface import FORMATS, HEADS
+from auxnas.compiler.interface import FORMATS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
 from auxnas.nascompile.options import (
     DEFAULTS,
@@ -36,6 +36,10 @@ PRECISION_HELP = (
 IMAGES_HELP = (
     "Check on these photographs instead of noise. int8: calibrate on them (8 or more; a quarter "
     "is kept apart to judge by)."
+)
+HEAD_HELP = (
+    "Output of the network: of segmentation logits, probabilities or labels; of another task "
+    "what that has."
 )
 MAX_DROP_HELP = "int8: largest share of pixels that may change label.  [default: 0.01]"
 TOLERANCE_HELP = (
@@ -78,6 +82,12 @@ OWN = "  [default: the weights', else %s]"
 )
 @own_vocabulary
 @click.option(
+    "--task",
+    metavar="NAME",
+    callback=named_by_user,
+    help=f"Name, or package.module:Class of your own.{OWN % 'segmentation'}",
+)
+@click.option(
     "--input-size",
     type=SizeType(dynamic=True),
     help=f"Image height and width, or dynamic.{OWN % '512x512'}",
@@ -88,9 +98,7 @@ OWN = "  [default: the weights', else %s]"
 @click.option(
     "--precision", type=click.Choice(PRECISIONS), default=DEFAULTS["precision"], help=PRECISION_HELP
 )
-@click.option(
-    "--head", type=click.Choice(HEADS), default=DEFAULTS["head"], help="Output of the network."
-)
+@click.option("--head", metavar="NAME", default=DEFAULTS["head"], help=HEAD_HELP)
 @click.option("--resize-output", type=click.Choice(RESIZES), default=DEFAULTS["resize_output"])
 @click.option("--input-format", type=click.Choice(FORMATS), default=DEFAULTS["input_format"])
 @click.option(

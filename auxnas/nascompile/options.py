@@ -28,6 +28,7 @@ class Options(TypedDict, total=False):
     sep_repeats: int | None
     width: float | None
     encoder: str | None
+    task: str | None
     vocabulary: str | None
     input_size: tuple[int, int] | Literal["dynamic"] | None
     batch: int | Literal["dynamic"]

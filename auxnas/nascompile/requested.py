@@ -112,8 +112,9 @@ def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
     given |= {name: _path(name, given[name]) for name in _PATHS if given[name] is not None}
     passes = given["disable_pass"]
     given["disable_pass"] = (passes,) if isinstance(passes, str) else tuple(passes)
-    if isinstance(given["encoder"], str):
-        name_place(given["encoder"])
+    for name in ("encoder", "task"):
+        if isinstance(given[name], str):
+            name_place(given[name])
     if given["vocabulary"] is not None:
         find_vocabulary(given["vocabulary"])  # its module may add primitives
     return given
@@ -157,7 +158,7 @@ def _spec(
         described = ", ".join(f"{name} {known[name]:g}" for name in other)
         say(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
     known |= own
-    known |= {key: options[key] for key in (*_SIZES, "encoder") if options[key] is not None}
+    known |= {n: options[n] for n in (*_SIZES, "encoder", "task") if options[n] is not None}
     known["auxiliary"] = "none"
     return ModelSpec(**known)
 
@@ -194,7 +195,14 @@ def _interface(weights: Weights | None, spec: ModelSpec, options: Mapping[str, A
     place = weights.source if weights else ""
     by = parse_normalisation(own, place) if own is not None else spec.find_encoder().normalisation
     grown = options["resize_output"] == "input"
-    return Interface(options["head"], grown, options["input_format"], by.mean, by.deviation)
+    task = spec.find_task(tuple(f"class {number}" for number in range(spec.classes)))
+    form = options["input_format"]
+    try:
+        return Interface(options["head"], grown, form, by.mean, by.deviation, task)
+    except CompilerError as error:
+        if error.place == "head":
+            raise OptionError(f"--{error}") from None
+        raise
 
 
 def _images(folder: str | None) -> list[Any]:

@@ -137,7 +137,7 @@ def _verification(values: Any) -> str:
 
 def _difference(found: Any) -> str:
     try:
-        difference = Difference(**found)
+        difference = Difference.of(found)
         text = str(difference)
         if difference.max_absolute is None or difference.mean_absolute is None:
             return text

@@ -29,6 +29,7 @@ from auxnas.search.networks.sources import own_data
 from auxnas.terminal import Terminal
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
+TASK = "Task of your own, likewise."
 FORMATS = (".png", ".jpg", ".webp")
 """Suffixes of a picture."""
 
@@ -40,6 +41,7 @@ FORMATS = (".png", ".jpg", ".webp")
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )
 @click.option("--encoder", expose_value=False, metavar="NAME", callback=named_by_user, help=ENCODER)
+@click.option("--task", expose_value=False, metavar="NAME", callback=named_by_user, help=TASK)
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."

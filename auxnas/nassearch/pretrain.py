@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from auxnas.backends.caching import cache_dir
+from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.progress import display_on_stderr
@@ -67,15 +68,13 @@ def pretrain(
             "reward": score.reward,
             **score.metrics,
         }
-        print_json(found) if as_json else _print(found)
+        print_json(found) if as_json else _print(found, job.task)
         return 0
 
     return options.resumable(work, "the same command goes on from about a minute ago")
 
 
-def _print(found: dict[str, Any]) -> None:
-    say(
-        f"mIoU {found['miou']:.4f}, fwIoU {found['fwiou']:.4f}, accuracy {found['accuracy']:.4f} "
-        f"on {found['images']['val']} images of meta-val, with its own decoder"
-    )
+def _print(found: dict[str, Any], task: Task) -> None:
+    scores = ", ".join(f"{m.title} {found[name]:.4f}" for name, m in task.metrics.items())
+    say(f"{scores} on {found['images']['val']} images of meta-val, with its own decoder")
     say(found["weights"])

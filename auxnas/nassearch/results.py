@@ -7,6 +7,7 @@ import sys
 from rich.table import Table
 
 from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import main_metric
 from auxnas.pictures import draw, predictions
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.storage.export import document, write_document
@@ -21,15 +22,16 @@ def table(shown: list[Trial], title: str) -> Table:
     """Trials with rewards, as a table; the latency where it is known."""
     result = Table(title=title, title_justify="left")
     timed = any(trial.latency is not None for trial in shown)
-    heads = ("trial", "reward", "mIoU", "stages", "parameters", "multiply-adds")
-    for name in (*heads, "latency") if timed else heads:
-        result.add_column(name, justify="right", no_wrap=True)
+    name, metric = main_metric(shown[0].metrics if shown else ())
+    heads = ("trial", "reward", metric, "stages", "parameters", "multiply-adds")
+    for head in (*heads, "latency") if timed else heads:
+        result.add_column(head, justify="right", no_wrap=True)
     for trial in shown:
         latency = "" if trial.latency is None else f"{trial.latency:.2f} ms"
         result.add_row(
             str(trial.number + 1),
             f"{trial.reward:.4f}",
-            f"{trial.metrics['miou']:.4f}",
+            f"{trial.metrics[name]:.4f}",
             str(len(trial.stages)),
             f"{(trial.parameters or 0) / 1e6:.3f} M",
             f"{(trial.multiply_adds or 0) / 1e6:.1f} M",
@@ -70,6 +72,5 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
     run = place.folder.resolve().name
     write_document(paths["genotype"], document(best[0], f"{run}-best", run, place.meta()))
     with atomic_write(paths["predictions"]) as path:
-        dataset = place.dataset
-        draw(predictions(place, best[0]), dataset.classes, dataset.palette, path)
+        draw(predictions(place, best[0]), place.task, place.dataset.palette, path)
     return {kind: str(path) for kind, path in paths.items()}

@@ -10,6 +10,7 @@ import click
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import clock
+from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.options import own_vocabulary
@@ -93,7 +94,7 @@ def train(
 
     def work() -> int:
         result = execute(place)
-        print_json(result) if as_json else _print(result)
+        print_json(result) if as_json else _print(result, place.task)
         return 0
 
     return options.resumable(work, "the same command goes on from the last checkpoint")
@@ -126,9 +127,9 @@ def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> 
             raise click.UsageError(f"{found}, expected no other")
 
 
-def _print(result: Mapping[str, Any]) -> None:
+def _print(result: Mapping[str, Any], task: Task) -> None:
     """The result for people, and what to do with it."""
-    scores = ", ".join(f"{name} {result[key]:.4f}" for name, key in _SCORES)
+    scores = ", ".join(f"{m.title} {result[name]:.4f}" for name, m in task.metrics.items())
     height, width = result["size"]
     say(f"{scores} on {result['images']['val']} images, {clock(result['seconds'])}")
     say(
@@ -143,6 +144,3 @@ def _print(result: Mapping[str, Any]) -> None:
         say(
             f"next: nascompile {files['genotype']} --weights {files['weights']} --output {artefact}"
         )
-
-
-_SCORES = (("mIoU", "miou"), ("fwIoU", "fwiou"), ("accuracy", "accuracy"))

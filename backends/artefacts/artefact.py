@@ -16,7 +16,10 @@ from auxnas.backends.targets import runner_of
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface, parse_normalisation
+from auxnas.compiler.tasks import DEFAULT, Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, parse
+from auxnas.genotype.errors import shown
+from auxnas.genotype.plugins import may_run
 
 _NEEDED = ("input_format", "head", "normalisation")
 """What must be known to feed photographs and to read what comes out."""
@@ -103,10 +106,19 @@ class Artefact:
         by = parse_normalisation(data["normalisation"], str(self.path))
         resize = bool(data.get("resize_output"))
         try:
-            return Interface(data["head"], resize, data["input_format"], by.mean, by.deviation)
+            form = data["input_format"]
+            return Interface(data["head"], resize, form, by.mean, by.deviation, self._task())
         except CompilerError as error:
             place = f"{self.path}: {error.place}"
             raise CompilerError(place, error.found, error.expected) from None
+
+    def _task(self) -> Task:
+        model = self.metadata.get("model")
+        name = model.get("task", DEFAULT) if isinstance(model, dict) else DEFAULT
+        if not isinstance(name, str) or not may_run(name):
+            expected = f"--task {name}, if that code of yours is to run"
+            raise CompilerError("model.task", f"{shown(name)}, which is no name", expected)
+        return find_task(name)
 
     def refuse_larger(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
         """Refuses to run what takes more memory than a network may, before it is tried.

@@ -97,7 +97,7 @@ class Checker:
         """The worst over all inputs; the first that is past the tolerance ends it."""
         found: list[Difference] = []
         for inputs in self._inputs(size):
-            found.append(compare(runner, self.reference, inputs))
+            found.append(compare(runner, self.reference, inputs, self.request.interface.task))
             if not found[-1].within(self.request.allowed):
                 raise self._failure(found[-1], inputs, size, changes)
             advance()
@@ -115,11 +115,12 @@ class Checker:
     ) -> CommandError:
         """Names the first change after which the error on ``inputs`` is past the tolerance."""
         request, expected = self.request, self.reference(inputs)
+        task = request.interface.task
 
         def breaks(limit: int) -> bool:
             program, _ = run(INFERENCE, self.described, request.disabled, limit)
             runner = self._sibling(program, size)
-            return not compare(runner, lambda _: expected, inputs).within(request.allowed)
+            return not compare(runner, lambda _: expected, inputs, task).within(request.allowed)
 
         first = first_break(len(changes), breaks)
         if first is None:

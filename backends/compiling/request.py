@@ -101,7 +101,7 @@ class Request:
         """The tolerance in force."""
         if self.tolerance is not None:
             return self.tolerance
-        return tolerance(self.options.precision, self.interface.head)
+        return tolerance(self.options.precision, self.interface.end)
 
     @property
     def origin(self) -> str:
@@ -154,7 +154,7 @@ def artefact_metadata(
         "normalisation": {"mean": list(ends.mean), "deviation": list(ends.deviation)},
         "input_format": ends.format,
         "head": ends.head,
-        "resize_output": ends.resize or ends.head == "labels",
+        "resize_output": ends.resized,
         "passes": [each.name for each in INFERENCE if each.name not in request.disabled],
         "tool": f"auxnas {metadata.version('auxnas')}",
     }

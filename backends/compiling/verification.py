@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from auxnas.backends.base import Runner
 from auxnas.compiler import MAIN, Program, Size
+from auxnas.compiler.tasks import Disagreement, Head, Segmentation, Task
 
 Array = np.ndarray[Any, Any]
 
+SEGMENTATION = Segmentation()
 TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-4}
 """Largest error allowed by default, relative to the output's scale: what the type can hold;
 for int8, of the float network that it is made from."""
@@ -31,46 +33,66 @@ class Difference:
         mean_absolute: mean absolute error; None likewise.
         max_relative: largest absolute error over the largest expected magnitude; None
             likewise.
-        labels_changed: share of pixels whose largest channel is another one.
+        disagreement: of the task: for segmentation the share of pixels whose label is another.
+        disagrees: name and wording of that.
     """
 
     max_absolute: float | None
     mean_absolute: float | None
     max_relative: float | None
-    labels_changed: float
+    disagreement: float
+    disagrees: Disagreement = Segmentation.disagrees
 
     def within(self, tolerance: float) -> bool:
         """Whether the relative error is at most ``tolerance``; never for NaN.
 
         Labels have no error to compare: at most that share of them may change.
         """
-        found = self.labels_changed if self.max_relative is None else self.max_relative
+        found = self.disagreement if self.max_relative is None else self.max_relative
         return found <= tolerance
 
     def limit(self, tolerance: float) -> str:
         """What ``within`` allows, in words."""
         if self.max_relative is None:
-            return f"{100 * tolerance:g}% of pixels"
+            return f"{100 * tolerance:g}% {self.disagrees.unit}"
         return f"an error of {tolerance:g}"
 
     def to_dict(self) -> dict[str, float | None]:
         """The numbers as plain data."""
-        return asdict(self)
+        return {
+            "max_absolute": self.max_absolute,
+            "mean_absolute": self.mean_absolute,
+            "max_relative": self.max_relative,
+            self.disagrees.name: self.disagreement,
+        }
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Difference:
+        """The numbers of plain data, which is what ``to_dict`` gives.
+
+        Raises:
+            TypeError: for anything else.
+        """
+        *errors, last = values
+        known = Segmentation.disagrees
+        disagrees = known if last == known.name else Disagreement(last, f"{last} {{:.1e}}", "")
+        known_errors = {name: values[name] for name in errors}
+        return cls(**known_errors, disagreement=values[last], disagrees=disagrees)
 
     def __str__(self) -> str:
-        labels = f"{self.labels_changed:.3%} of pixels change label"
+        labels = self.disagrees.text.format(self.disagreement)
         if self.max_relative is None:
             return labels
         return f"largest error {self.max_relative:.1e} of the output's scale, {labels}"
 
 
-def tolerance(precision: str, head: str) -> float:
+def tolerance(precision: str, end: Head) -> float:
     """What is allowed by default of an output in ``precision``, for ``Difference.within``."""
-    return (LABELS if head == "labels" else TOLERANCES)[precision]
+    return (LABELS if end.bytes else TOLERANCES)[precision]
 
 
-def difference(found: Array, expected: Array) -> Difference:
-    """Compares logits or probabilities (N, C, H, W) of floats, or labels (N, 1, H, W) of bytes.
+def difference(found: Array, expected: Array, task: Task = SEGMENTATION) -> Difference:
+    """Compares outputs (N, C, H, W) of floats, or labels (N, 1, H, W) of bytes.
 
     Raises:
         ValueError: when the shapes or kinds differ.
@@ -79,15 +101,17 @@ def difference(found: Array, expected: Array) -> Difference:
         raise ValueError(f"outputs of shape {found.shape}, expected {expected.shape}")
     if (found.dtype == np.uint8) != (expected.dtype == np.uint8):
         raise ValueError(f"outputs of type {found.dtype}, expected {expected.dtype}")
+    disagreement, disagrees = task.disagreement(found, expected), task.disagrees
     if found.dtype == np.uint8:
-        return Difference(None, None, None, float((found != expected).mean()))
+        return Difference(None, None, None, disagreement, disagrees)
     error = np.abs(np.asarray(found, np.float64) - expected)
     scale, largest = float(np.abs(expected).max()), float(error.max())
     return Difference(
         max_absolute=largest,
         mean_absolute=float(error.mean()),
         max_relative=largest / scale if scale > 0 else (0.0 if largest == 0 else np.inf),
-        labels_changed=float((found.argmax(1) != expected.argmax(1)).mean()),
+        disagreement=disagreement,
+        disagrees=disagrees,
     )
 
 
@@ -100,8 +124,9 @@ def worst(differences: list[Difference]) -> Difference:
 
     means = [each.mean_absolute for each in differences]
     mean = None if None in means else float(np.mean([m for m in means if m is not None]))
-    labels = max(each.labels_changed for each in differences)
-    return Difference(largest("max_absolute"), mean, largest("max_relative"), labels)
+    last = max(each.disagreement for each in differences)
+    errors = largest("max_absolute"), mean, largest("max_relative")
+    return Difference(*errors, last, differences[0].disagrees)
 
 
 def noise(program: Program, size: Size, seed: int, batch: int = 1) -> dict[str, Array]:
@@ -129,9 +154,11 @@ def one_by_one(runner: Runner) -> Runner:
     return run
 
 
-def compare(runner: Runner, reference: Runner, inputs: Mapping[str, Array]) -> Difference:
+def compare(
+    runner: Runner, reference: Runner, inputs: Mapping[str, Array], task: Task = SEGMENTATION
+) -> Difference:
     """The main outputs of both on the same inputs."""
-    return difference(runner(inputs)[MAIN], reference(inputs)[MAIN])
+    return difference(runner(inputs)[MAIN], reference(inputs)[MAIN], task)
 
 
 def first_break(changes: int, breaks: Callable[[int], bool]) -> int | None:

@@ -6,6 +6,8 @@ One is found by name, by ``package.module:Class``, or by an entry point of the g
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums, Task
 from auxnas.compiler.tasks.segmentation import IGNORE, Segmentation
 from auxnas.compiler.tasks.target import Target
@@ -25,6 +27,7 @@ __all__ = [
     "Target",
     "Task",
     "find_task",
+    "main_metric",
 ]
 
 TASKS = {"segmentation": "auxnas.compiler.tasks.segmentation:Segmentation"}
@@ -48,3 +51,10 @@ def find_task(name: str, classes: tuple[str, ...] = (), ignore: tuple[str, ...] 
     """
     task: Task = find("tasks", name, TASKS)(classes, ignore)
     return task
+
+
+def main_metric(metrics: Collection[str]) -> tuple[str, str]:
+    """Name and title of the metric to show of a score whose task is not at hand."""
+    known = Segmentation.metrics
+    name = next((n for n in known if n in metrics), next(iter(metrics), next(iter(known))))
+    return name, known[name].title if name in known else name

@@ -6,12 +6,14 @@ a batch of them has an axis in front. Outputs are (N, channels, H, W).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from auxnas.compiler.ir import make_node
+from auxnas.compiler.semantics import evaluate
 from auxnas.compiler.tasks.target import Target
 
 Array = np.ndarray[Any, Any]
@@ -74,6 +76,12 @@ class Head:
 
     ops: tuple[str, ...] = ()
     resize: bool = False
+
+    def of(self, output: Array) -> Array:
+        """The head's output, of a main output (N, channels, H, W) that has the right size."""
+        for op in self.ops:
+            output = evaluate(make_node("head", op, ("output",)), [output], {})
+        return output.astype(np.uint8) if self.bytes else output
 
     @property
     def bytes(self) -> bool:
@@ -147,10 +155,12 @@ class Task(Protocol):
     def outputs(self) -> int:
         """Channels of the network's main output, and of the auxiliary ones."""
 
-    def target_of(self, image: Array, label: Array) -> Array:
-        """The target of an image of a dataset, whose label it has.
+    def target_of(self, label: Array, image: Callable[[], Array]) -> Array:
+        """The target of an image, of the label that its dataset has for it, and of its size.
 
-        It has the label's size, and does not depend on anything but the two.
+        Args:
+            label: (H, W).
+            image: gives the image, for tasks whose targets depend on it.
         """
 
     def fault(self, target: Array, outputs: int) -> str | None:
@@ -184,6 +194,17 @@ class Task(Protocol):
 
     def confusion(self, sums: Sums) -> Array | None:
         """(classes, classes) counts, row truth, column guess; None where there are no classes."""
+
+    def answer(self, output: Array) -> Array:
+        """What outputs of the head ``measured`` say, in the form of targets: (N, H, W, ...)."""
+
+    def picture(self, target: Array, palette: Array) -> Array:
+        """A target, or an answer, as colours: uint8 (H, W, 3).
+
+        Args:
+            target: of one image.
+            palette: colours of the dataset's classes, uint8 (classes, 3).
+        """
 
     def disagreement(self, one: Array, other: Array) -> float:
         """How far two outputs are from each other: 0 for the same, never less.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -22,6 +22,8 @@ IGNORE = 255
 """Label of a pixel that counts neither in a loss nor in a score."""
 CONFUSION = "confusion"
 """Name of the statistics: (classes, classes) int64 counts, row truth, column guess."""
+UNLABELLED = (224, 224, 192)
+"""The colour of borders in PASCAL VOC's own pictures, where black is background."""
 
 _PIXELS = 20_000
 """Of the most frequent class in made-up statistics."""
@@ -73,7 +75,7 @@ class Segmentation:
         """A channel a class."""
         return len(self.classes)
 
-    def target_of(self, image: Array, label: Array) -> Array:
+    def target_of(self, label: Array, image: Callable[[], Array]) -> Array:
         """The label itself."""
         return label
 
@@ -172,6 +174,18 @@ class Segmentation:
     def confusion(self, sums: Sums) -> Array:
         """The counts themselves."""
         return sums[CONFUSION]
+
+    def answer(self, output: Array) -> Array:
+        """The labels."""
+        return labels_of(output)
+
+    def picture(self, target: Array, palette: Array) -> Array:
+        """The colour of each label's class."""
+        table = np.zeros((256, 3), dtype=np.uint8)
+        table[: len(palette)] = palette
+        table[IGNORE] = UNLABELLED
+        coloured: Array = table[target]
+        return coloured
 
     def disagreement(self, one: Array, other: Array) -> float:
         """Share of pixels whose label is another one."""

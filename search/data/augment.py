@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.compiler.encoders import IMAGENET, Normalisation
-from auxnas.compiler.tasks import IGNORE
+from auxnas.compiler.tasks import Segmentation, Target
+from auxnas.compiler.tasks.target import blend, inside
 from auxnas.search.data.base import Bytes, check_size
 from auxnas.search.data.errors import DataError
 
 Floats = NDArray[np.float32]
+Array = np.ndarray[Any, Any]
 
 
 def normalise(images: Bytes, by: Normalisation = IMAGENET) -> Floats:
@@ -43,6 +46,7 @@ class Augment:
         scale: range of the magnification, drawn evenly.
         mirror: probability of exchanging left and right.
         mean: the encoder's, which fills what lies outside the image.
+        target: the numbers of a label, and how they move.
 
     Raises:
         DataError: when the size or the range makes no sense.
@@ -52,6 +56,7 @@ class Augment:
     scale: tuple[float, float] = (0.5, 2.0)
     mirror: float = 0.5
     mean: tuple[float, float, float] = field(default=IMAGENET.mean, repr=False)
+    target: Target = field(default=Segmentation.target, repr=False)
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -61,16 +66,17 @@ class Augment:
         if not 0 <= self.mirror <= 1:
             raise DataError("mirror", repr(self.mirror), "a probability")
 
-    def __call__(self, image: Bytes, label: Bytes, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+    def __call__(self, image: Bytes, label: Array, rng: np.random.Generator) -> tuple[Bytes, Array]:
         """One random version of an image and its label, the same for both.
 
         Args:
             image: uint8 ``(height, width, 3)``.
-            label: uint8 ``(height, width)``.
+            label: a target of it, ``(height, width, ...)``.
             rng: where all choices come from; four numbers are drawn.
 
         Returns:
-            uint8 ``(*size, 3)``, outside filled with the mean, and uint8 ``size``, outside 255.
+            uint8 ``(*size, 3)``, outside filled with the mean, and a target of ``size``, not
+            labelled outside.
         """
         low, high = self.scale
         draws = rng.random(4)
@@ -80,7 +86,8 @@ class Augment:
         if draws[3] < self.mirror:
             columns = columns[::-1]
         fill = np.rint(255 * np.array(self.mean)).astype(np.uint8)
-        return _sample_image(image, rows, columns, fill), _sample_label(label, rows, columns)
+        moved = self.target.sample(label, rows, columns)
+        return _sample_image(image, rows, columns, fill), moved
 
 
 def _places(length: int, wanted: int, factor: float, draw: float) -> Floats:
@@ -95,37 +102,10 @@ def _places(length: int, wanted: int, factor: float, draw: float) -> Floats:
     return centres / np.float32(factor) - np.float32(0.5)
 
 
-def _inside(places: Floats, length: int) -> NDArray[np.bool_]:
-    """Which places lie within the source's pixels, borders included."""
-    return (places >= -0.5) & (places < length - 0.5)
-
-
 def _sample_image(image: Bytes, rows: Floats, columns: Floats, fill: Bytes) -> Bytes:
     """Bilinear samples; the colour ``fill`` outside."""
-    wide = _blend(image.astype(np.float32), rows, 0)
-    result = np.rint(_blend(wide, columns, 1)).astype(np.uint8)
-    result[~_inside(rows, image.shape[0])] = fill
-    result[:, ~_inside(columns, image.shape[1])] = fill
-    return result
-
-
-def _blend(pixels: Floats, places: Floats, axis: int) -> Floats:
-    """Linear interpolation along one axis, the border repeated outside."""
-    last = pixels.shape[axis] - 1
-    clipped = np.clip(places, 0, last)
-    low = clipped.astype(np.intp)
-    weight = (clipped - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-    first, second = pixels.take(low, axis), pixels.take(np.minimum(low + 1, last), axis)
-    result: Floats = first + weight * (second - first)
-    return result
-
-
-def _sample_label(label: Bytes, rows: Floats, columns: Floats) -> Bytes:
-    """Nearest samples; 255 outside."""
-    height, width = label.shape
-    picked_rows = np.clip(np.floor(rows + 0.5), 0, height - 1).astype(np.intp)
-    picked_columns = np.clip(np.floor(columns + 0.5), 0, width - 1).astype(np.intp)
-    result: Bytes = label[picked_rows[:, None], picked_columns]
-    result[~_inside(rows, height)] = IGNORE
-    result[:, ~_inside(columns, width)] = IGNORE
+    wide = blend(image.astype(np.float32), rows, 0)
+    result = np.rint(blend(wide, columns, 1)).astype(np.uint8)
+    result[~inside(rows, image.shape[0])] = fill
+    result[:, ~inside(columns, image.shape[1])] = fill
     return result

@@ -115,7 +115,10 @@ class Evaluation:
         normalisation = self.trained.network.spec.find_encoder().normalisation
         whole = statistics_of(self.dataset, pixels, cache, display)
         indices = self._scored(whole)
-        images, found = ImageExamples(pixels, indices, None, normalisation), whole.of(indices)
+        images, found = (
+            ImageExamples(pixels, indices, None, normalisation, self.task),
+            whole.of(indices),
+        )
         refuse_mask(f"{self.dataset.name}: images to score", found)
         which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
         images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
@@ -135,7 +138,7 @@ class Evaluation:
 
 def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:
     """The images; data that do not name their classes have as many as the network."""
-    own = trained.network.spec.classes
+    own = len(trained.known.get("classes", ())) or trained.network.spec.classes
     try:
         return open_dataset(source, classes=own, size=size, part=part)
     except DataError as error:

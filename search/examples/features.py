@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.encoders import IMAGENET, Normalisation
+from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.search.data import normalise
 from auxnas.search.examples.images import IMAGE, TEACHER, FeatureExamples, unusual
 from auxnas.search.storage.cache import digest, params_digest
@@ -32,6 +33,7 @@ class FeatureSource:
         pixel_key: names its content.
         dtype: how encoder outputs are stored.
         normalisation: the encoder's; a teacher gets the same images.
+        task: of the examples; nothing that is stored depends on it.
     """
 
     learner: Learner
@@ -42,6 +44,7 @@ class FeatureSource:
     pixel_key: str
     dtype: str
     normalisation: Normalisation = IMAGENET
+    task: Task = field(default_factory=Segmentation)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -96,7 +99,9 @@ def feature_examples(
 
     def part(first: int, indices: Sequence[int], teacher: bool) -> FeatureExamples:
         rows = tuple(range(first, first + len(indices)))
-        return FeatureExamples(store, rows, source.pixels, tuple(indices), source.outputs, teacher)
+        return FeatureExamples(
+            store, rows, source.pixels, tuple(indices), source.outputs, teacher, source.task
+        )
 
     return part(0, train, source.teacher is not None), part(len(train), val, False)
 

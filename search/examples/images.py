@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from auxnas.backends.base import Batch
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
-from auxnas.compiler.tasks import Task
+from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.search.data import (
     Augment,
     DataError,
@@ -44,12 +45,14 @@ class ImageExamples:
         indices: which of its rows.
         augment: random transform for training; None for none.
         normalisation: the encoder's.
+        task: makes the targets of images and labels.
     """
 
     pixels: Store
     indices: tuple[int, ...]
     augment: Augment | None = None
     normalisation: Normalisation = IMAGENET
+    task: Task = field(default_factory=Segmentation)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -58,12 +61,24 @@ class ImageExamples:
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them, normalised; randomly transformed where ``rng`` is given."""
         rows = [self.indices[index] for index in indices]
-        images, labels = self.pixels.read(IMAGE, rows), self.pixels.read(LABEL, rows)
+        images = self.pixels.read(IMAGE, rows)
+        labels = targets(self.task, self.pixels, rows)
         if rng is not None and self.augment is not None:
             pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
             images = np.stack([image for image, _ in pairs])
             labels = np.stack([label for _, label in pairs])
         return Batch({IMAGE: normalise(images, self.normalisation)}, labels)
+
+
+def targets(task: Task, pixels: Store, rows: Sequence[int]) -> Array:
+    """The targets of some images of a store; the images are read where the task looks at them."""
+
+    def image(row: int) -> Array:
+        found: Array = pixels.read(IMAGE, [row])[0]
+        return found
+
+    labels = zip(rows, pixels.read(LABEL, rows), strict=True)
+    return np.stack([task.target_of(label, partial(image, row)) for row, label in labels])
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,7 @@ class FeatureExamples:
         indices: the rows' places there.
         outputs: names of the encoder outputs.
         teacher: whether to hand out the teacher's logits.
+        task: makes the targets of images and labels.
     """
 
     features: Store
@@ -85,6 +101,7 @@ class FeatureExamples:
     indices: tuple[int, ...]
     outputs: tuple[str, ...]
     teacher: bool = False
+    task: Task = field(default_factory=Segmentation)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -93,7 +110,7 @@ class FeatureExamples:
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them; what is stored cannot be transformed any more."""
         rows = [self.rows[index] for index in indices]
-        labels = self.pixels.read(LABEL, [self.indices[index] for index in indices])
+        labels = targets(self.task, self.pixels, [self.indices[index] for index in indices])
         maps = {name: self._read(name, rows) for name in self.outputs}
         return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
 
@@ -116,6 +133,8 @@ def refuse_thin(where: str, found: Statistics, whole: Statistics, least: int, ta
     """
     if len(found) < least:
         raise DataError(where, f"{len(found)} images", f"at least {least}")
+    if task.target.linear:
+        return
     if not set(task.classes) - set(task.ignore) - set(found.missing):
         raise DataError(where, "no labelled pixel of a class that counts", "some")
     refuse_trivial(where, found, whole)

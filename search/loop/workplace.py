@@ -27,7 +27,7 @@ from auxnas.compiler import (
     split,
 )
 from auxnas.compiler.encoders import PREFIX, Normalisation
-from auxnas.compiler.tasks import Segmentation, Task
+from auxnas.compiler.tasks import Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.data import Augment, Dataset, open_dataset
 from auxnas.search.data import split as split_data
@@ -141,17 +141,17 @@ class Workplace:
     def train_images(self, scale: tuple[float, float]) -> ImageExamples:
         """Meta-train for a whole network, magnified at random by ``scale``."""
         data = self.settings.data
-        augment = Augment(data.size, scale, data.mirror, self.normalisation.mean)
-        return ImageExamples(self.pixels, self.parts[0], augment, self.normalisation)
+        augment = Augment(data.size, scale, data.mirror, self.normalisation.mean, self.task.target)
+        return ImageExamples(self.pixels, self.parts[0], augment, self.normalisation, self.task)
 
     def val_images(self) -> ImageExamples:
         """Meta-val for a whole network."""
-        return ImageExamples(self.pixels, self.parts[1], None, self.normalisation)
+        return ImageExamples(self.pixels, self.parts[1], None, self.normalisation, self.task)
 
     @cached_property
     def task(self) -> Task:
         """What is asked of a network."""
-        return Segmentation(self.dataset.classes, self.settings.ignored)
+        return find_task(self.settings.task.name, self.dataset.classes, self.settings.ignored)
 
     def refuse_thin(self) -> None:
         """Finds meta-train and meta-val that nothing can be trained or judged on.
@@ -175,7 +175,8 @@ class Workplace:
     @cached_property
     def spec(self) -> ModelSpec:
         """What is built around a genotype."""
-        return ModelSpec(classes=len(self.dataset.classes), **self.settings.model.model_dump())
+        model = self.settings.model.model_dump()
+        return ModelSpec(classes=self.task.outputs, task=self.settings.task.name, **model)
 
     @property
     def normalisation(self) -> Normalisation:
@@ -213,9 +214,7 @@ class Workplace:
         """The weights that trials start from."""
         path = self.settings.encoder_weights
         if path is not None:
-            given = given_encoder(
-                path, self.encoder_graph, len(self.dataset.classes), self.spec.find_encoder()
-            )
+            given = given_encoder(path, self.encoder_graph, self.spec)
             self.display.say(f"encoder: from {path}{self._without(given.teacher)}")
             return given
         own = self.folder / "encoder.safetensors"
@@ -242,7 +241,7 @@ class Workplace:
         """
         if self.settings.teacher is None:
             return self.encoder.teacher
-        return read_teacher(Path(self.settings.teacher), len(self.dataset.classes))
+        return read_teacher(Path(self.settings.teacher), self.task.outputs)
 
     # Trials -----------------------------------------------------------------------------
 
@@ -259,6 +258,7 @@ class Workplace:
             pixel_key=pixel_key(self.dataset),
             dtype=settings.features.dtype,
             normalisation=self.normalisation,
+            task=self.task,
         )
         train, val = self.parts
         some = some_of(train, settings.features.images)

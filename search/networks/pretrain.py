@@ -29,9 +29,9 @@ from auxnas.compiler import (
     Program,
     lower_refinenet,
 )
-from auxnas.compiler.encoders import Encoder, EncoderWidthError
+from auxnas.compiler.encoders import EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
-from auxnas.compiler.tasks import Score, Task
+from auxnas.compiler.tasks import DEFAULT, Score, Task
 from auxnas.compiler.weights import fit, initial
 from auxnas.search.examples.images import ImageExamples, unusual
 from auxnas.search.networks.networks import Network
@@ -95,8 +95,9 @@ class Pretraining:
 
     @property
     def _images(self) -> tuple[str, ...]:
-        """What happens to the images on their way, for the key."""
-        return repr(self.train.augment), *unusual(self.train.normalisation)
+        """What happens to images and labels on their way, for the key."""
+        task = () if self.spec.task == DEFAULT else (self.spec.task,)
+        return repr(self.train.augment), *unusual(self.train.normalisation), *task
 
     @property
     def key(self) -> str:
@@ -264,12 +265,14 @@ def _state(kept: Path, display: Display) -> tuple[int, State | None]:
 
 
 def _quality(work: Pretraining, params: Params) -> str:
-    miou = work.score(params).metrics["miou"]
-    return f"mIoU {miou:.3f} on meta-val with its own decoder"
+    found, (name, metric) = work.score(params).metrics, next(iter(work.task.metrics.items()))
+    return f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
 
 
-def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int) -> Program | None:
-    """The network of a file that pre-training wrote; None of another file or other classes."""
+def _taught_in(
+    path: str, params: Params, known: Mapping[str, str], spec: ModelSpec
+) -> Program | None:
+    """The network of a file that pre-training wrote; None of another file or other outputs."""
     if "pretrain" not in known:
         return None
     try:
@@ -277,34 +280,33 @@ def _taught_in(path: str, params: Params, known: Mapping[str, str], classes: int
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         found = f"no description of a network ({error})"
         raise CompilerError(path, found, "weights that nassearch wrote") from None
-    if network.spec.classes != classes:
+    if (network.spec.classes, network.spec.task) != (spec.classes, spec.task):
         return None
     graph = network.graph()
     return Program(graph, fit(graph, params, path), "refinenet")
 
 
-def given_encoder(path: str, graph: Graph, classes: int, encoder: Encoder) -> PretrainedEncoder:
+def given_encoder(path: str, graph: Graph, spec: ModelSpec) -> PretrainedEncoder:
     """The encoder in a file: ours, which needs no torch, or published weights.
 
     Args:
         path: the file.
         graph: a graph with the encoder alone.
-        classes: of the data: the network that the encoder was pre-trained in comes with it
-            where it has as many.
-        encoder: which encoder it is to be.
+        spec: of the run: the network that the encoder was pre-trained in comes with it
+            where it is of the same task and as many outputs.
 
     Raises:
         CompilerError: when it cannot be read or does not fit.
         BackendUnavailable: for torchvision's, when torch is not installed.
     """
     try:
-        return _read_encoder(path, graph, classes, encoder)
+        return _read_encoder(path, graph, spec)
     except EncoderWidthError as error:
         expected = f"{error.expected}, or --set model.width={error.width:g}"
         raise CompilerError(error.place, error.found, expected) from None
 
 
-def _read_encoder(path: str, graph: Graph, classes: int, encoder: Encoder) -> PretrainedEncoder:
+def _read_encoder(path: str, graph: Graph, spec: ModelSpec) -> PretrainedEncoder:
     params, known = read_arrays(path)
-    fitted = fit_encoder(encoder, graph, params, path)
-    return PretrainedEncoder(fitted, _taught_in(path, params, known, classes))
+    fitted = fit_encoder(spec.find_encoder(), graph, params, path)
+    return PretrainedEncoder(fitted, _taught_in(path, params, known, spec))

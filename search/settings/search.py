@@ -18,6 +18,7 @@ from pydantic import (
 
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
+from auxnas.compiler.tasks import DEFAULT as DEFAULT_TASK
 from auxnas.genotype.plugins import name_place
 from auxnas.search.data.spec import TAKES, anchored, ignored, known
 from auxnas.search.seams import EXECUTORS, SEARCHERS
@@ -124,6 +125,8 @@ class DataSettings(Section):
 class TaskSettings(Section):
     """What is asked of a network."""
 
+    name: Annotated[str, AfterValidator(name_place)] = DEFAULT_TASK
+    """Name of the task, or ``package.module:Class`` of one of your own (paper: segmentation)."""
     ignore: Names | None = None
     """Class or classes that count in no score; none given: background for voc, else nothing."""
 

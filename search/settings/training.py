@@ -145,8 +145,7 @@ def like_search(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     shared = {name: value for name, value in values.items() if name in SHARED}
     shared["model"] = {n: v for n, v in shared.get("model", {}).items() if n not in _SIZES}
-    if shared.get("task", {}).get("ignore") is None:
-        shared.pop("task", None)
+    shared["task"] = {n: v for n, v in shared.get("task", {}).items() if v is not None}
     return shared
 
 

@@ -74,4 +74,7 @@ def _command(genotype: Path, weights: Path | None, meta: Mapping[str, Any]) -> s
     height, width = meta["settings"]["data"]["size"]
     words = ["nascompile", str(genotype), "--input-size", f"{height}x{width}"]
     words += ["--weights", str(weights)] if weights else []
+    for name in ("encoder", "task"):
+        place = meta["model"].get(name, "")
+        words += [f"--{name}", place] if ":" in place else []
     return shlex.join([*words, "--output", str(genotype.with_suffix(".onnx"))])

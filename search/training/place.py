@@ -120,7 +120,9 @@ class TrainingPlace:
 
     def val_images(self) -> ImageExamples:
         """Images to validate on, as they are."""
-        return ImageExamples(self.val_pixels, self.indices[1], None, self.search.normalisation)
+        return ImageExamples(
+            self.val_pixels, self.indices[1], None, self.search.normalisation, self.task
+        )
 
     def refuse_thin(self) -> None:
         """Finds data that nothing can be trained or judged on.
@@ -164,7 +166,7 @@ class TrainingPlace:
     def teacher(self) -> Program | None:
         """Whom the network learns from as well, if anyone."""
         given = self.settings.train.teacher
-        return None if given is None else read_teacher(Path(given), len(self.task.classes))
+        return None if given is None else read_teacher(Path(given), self.task.outputs)
 
     @cached_property
     def comparison(self) -> dict[str, Any] | None:
@@ -298,7 +300,7 @@ def summary(place: TrainingPlace, sums: Sums) -> dict[str, Any]:
 
 
 def _document(place: TrainingPlace, genotype: Genotype, result: Mapping[str, Any]) -> str:
-    kept = ("reward", "miou", "fwiou", "accuracy", "parameters", "multiply_adds")
+    kept = ("reward", *place.task.metrics, "parameters", "multiply_adds")
     return to_json(
         genotype,
         name=place.folder.name,

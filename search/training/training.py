@@ -161,7 +161,7 @@ class LongTraining:
     ) -> tuple[Program, Sums | None, Checkpoint]:
         """Trains up to epoch ``stop``, validates when it is due, and keeps a checkpoint."""
         started, phase = monotonic(), self._phase(point.epoch)
-        watch = _Losses(point, self.settings.epochs, advance)
+        watch = _Losses(point, self.settings.epochs, advance, self.task)
         part = range(point.epoch, stop)
         program, state = self._fit(part, phase, point, watch)
         entry: dict[str, Any] = {"epoch": stop, "loss": watch.mean, "rate": self._rate(stop)}
@@ -207,8 +207,8 @@ class LongTraining:
         return stop % self.settings.validate_every == 0 or stop == self.settings.epochs
 
     def _say(self, entry: Entry) -> None:
-        named = (("loss", "loss"), ("mIoU", "miou"), ("accuracy", "accuracy"))
-        scores = ", ".join(f"{name} {entry[key]:.3f}" for name, key in named)
+        known = {"loss": "loss"} | {name: m.title for name, m in self.task.metrics.items()}
+        scores = ", ".join(f"{title} {entry[name]:.3f}" for name, title in known.items())
         end = self.settings.epochs
         left = entry["seconds"] / entry["epoch"] * (end - entry["epoch"])
         rest = f", about {clock(left)} left" if entry["epoch"] < end else ""
@@ -218,10 +218,11 @@ class LongTraining:
 class _Losses:
     """Adds up the losses of a part, and shows where it stands."""
 
-    def __init__(self, point: Checkpoint, epochs: int, advance: Advance) -> None:
+    def __init__(self, point: Checkpoint, epochs: int, advance: Advance, task: Task) -> None:
         self._epochs, self._advance = epochs, advance
-        known = next((e["miou"] for e in reversed(point.history) if "miou" in e), None)
-        self._known = "" if known is None else f", mIoU {known:.3f}"
+        name, metric = next(iter(task.metrics.items()))
+        known = next((e[name] for e in reversed(point.history) if name in e), None)
+        self._known = "" if known is None else f", {metric.title} {known:.3f}"
         self._total = self._count = 0.0
 
     def __call__(self, step: Step) -> None:

@@ -3,8 +3,11 @@
 import numpy as np
 from PIL import Image
 
-from auxnas.pictures import UNLABELLED, Example, classify, colour, draw
+from auxnas.compiler.tasks import Segmentation
+from auxnas.compiler.tasks.segmentation import UNLABELLED
+from auxnas.pictures import Example, draw, grown
 
+TASK = Segmentation(("a", "b", "c"))
 PALETTE = np.array([[10, 20, 30], [200, 0, 0], [0, 200, 0]], dtype=np.uint8)
 
 
@@ -27,14 +30,14 @@ def slow_classes(logits, size):
 def test_logits_grow_bilinearly_before_the_best_class_is_taken():
     logits = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
     for size in ((4, 5), (16, 20), (13, 31), (3, 2)):
-        found = classify(logits, size)
-        assert (found.dtype, found.shape) == (np.uint8, (2, *size))
+        found = grown(logits, size).argmax(1)
+        assert found.shape == (2, *size)
         expected = np.stack([slow_classes(one, size) for one in logits])
         np.testing.assert_array_equal(found, expected)
 
 
 def test_colours_come_from_the_palette():
-    found = colour(np.array([[0, 2], [255, 1]], dtype=np.uint8), PALETTE)
+    found = TASK.picture(np.array([[0, 2], [255, 1]], dtype=np.uint8), PALETTE)
     assert found.tolist() == [[[10, 20, 30], [0, 200, 0]], [list(UNLABELLED), [200, 0, 0]]]
 
 
@@ -43,7 +46,7 @@ def test_the_picture_shows_image_truth_and_guess_in_their_places(tmp_path):
     truth = np.full((24, 32), 1, dtype=np.uint8)
     guess = np.full((24, 32), 2, dtype=np.uint8)
     examples = [Example(image, truth, guess), Example(image, guess, truth)]
-    draw(examples, ["a", "b", "c"], PALETTE, tmp_path / "p.png")
+    draw(examples, TASK, PALETTE, tmp_path / "p.png")
     pixels = np.array(Image.open(tmp_path / "p.png"))
     third = pixels.shape[1] // 3
     rows = [150, 400]

@@ -18,8 +18,9 @@ from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import ModelSpec, Program, lower, parse_graph
-from auxnas.compiler.interface import FORMATS, HEADS, Interface, with_interface
+from auxnas.compiler.interface import FORMATS, Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import Genotype, zoo
 from tests.strategies import PAPER, SPACES, TINY, genotypes, program
@@ -59,7 +60,7 @@ def test_unoptimised_and_optimised_agree_with_the_oracle(genotype, size, dead):
 @pytest.mark.parametrize("batch", [None, 2])
 @pytest.mark.parametrize("form", FORMATS)
 @settings(max_examples=6)
-@given(genotype=genotypes(), head=st.sampled_from(HEADS), resize=st.booleans())
+@given(genotype=genotypes(), head=st.sampled_from([*Segmentation.heads]), resize=st.booleans())
 def test_any_size_batch_and_ends(size, batch, form, genotype, head, resize):
     described = with_interface(program(genotype), Interface(head, resize, form))
     optimised = run(INFERENCE, described)[0]

@@ -87,7 +87,7 @@ def test_any_size_and_batch_computes_the_network(target, ends, precision):
     for size in SIZES:
         one = noise(program, size, 0)
         found = compare(runner, reference, one)
-        assert found.within(tolerance(precision, ends.head))
+        assert found.within(tolerance(precision, ends.end))
         two = {name: np.concatenate([x, x[:, ::-1].copy()]) for name, x in one.items()}
         again = runner(two)["main"]
         assert again.shape[0] == 2

@@ -21,9 +21,10 @@ from auxnas.compiler import (
     parse_graph,
     verify,
 )
-from auxnas.compiler.interface import HEADS, Interface, with_interface
+from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run
 from auxnas.compiler.rewriting import Replacement, rewrite
+from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import randomised
 from auxnas.genotype import parse
 from tests.strategies import POINTS, SPACES, genotypes, program
@@ -245,7 +246,9 @@ def check_laws(each, before: Program) -> None:
 def networks(draw):
     """Networks of any space, with weights that may make whole maps constant, and any ends."""
     described = program(draw(genotypes(*SPACES, POINTS)), dead=draw(st.booleans()))
-    return with_interface(described, Interface(draw(st.sampled_from(HEADS)), draw(st.booleans())))
+    return with_interface(
+        described, Interface(draw(st.sampled_from([*Segmentation.heads])), draw(st.booleans()))
+    )
 
 
 @pytest.mark.parametrize("each", INFERENCE, ids=lambda p: p.name)

@@ -7,9 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from auxnas.compiler.ir import make_node
 from auxnas.compiler.primitives import PRIMITIVES
-from auxnas.compiler.semantics import evaluate
 from auxnas.compiler.tasks import TASKS, Segmentation, find_task
 from auxnas.genotype.plugins import PluginError
 
@@ -21,6 +19,10 @@ with warnings.catch_warnings():
 
 CLASSES = ("road", "sky", "car", "pole")
 SIZE = (9, 12)
+
+
+def target_of(task, image, label):
+    return task.target_of(label, lambda: image)
 
 
 class TaskContract:
@@ -47,15 +49,9 @@ class TaskContract:
 
     def batch(self, task, rng, count=3):
         """Targets, and outputs as the measured head gives them."""
-        targets = [task.target_of(self.image(rng), self.label(rng)) for _ in range(count)]
+        targets = [target_of(task, self.image(rng), self.label(rng)) for _ in range(count)]
         output = rng.normal(size=(count, task.outputs, *SIZE)).astype(np.float32)
-        return self.ended(task, output), np.stack(targets)
-
-    def ended(self, task, output):
-        """The measured head of an output, by the reference."""
-        for op in task.heads[task.measured].ops:
-            output = evaluate(make_node("end", op, ("x",)), [output], {})
-        return output.astype(np.uint8) if task.heads[task.measured].bytes else output
+        return task.heads[task.measured].of(output), np.stack(targets)
 
     def test_it_describes_itself(self, task):
         assert task.outputs >= 1
@@ -74,17 +70,17 @@ class TaskContract:
 
     def test_targets_are_of_its_type(self, task, rng):
         image, label = self.image(rng), self.label(rng)
-        target = task.target_of(image, label)
+        target = target_of(task, image, label)
         assert target.dtype == task.target.dtype
         channels = () if task.target.channels == 1 else (task.target.channels,)
         assert target.shape == (*SIZE, *channels)
         assert task.fault(target[None], task.outputs) is None
-        np.testing.assert_array_equal(task.target_of(image, label), target)
+        np.testing.assert_array_equal(target_of(task, image, label), target)
 
     def test_a_mirrored_image_has_the_mirrored_target(self, task, rng):
         image, label = self.image(rng), self.label(rng)
-        target = task.target_of(image, label)
-        mirrored = task.target_of(image[:, ::-1], label[:, ::-1])
+        target = target_of(task, image, label)
+        mirrored = target_of(task, image[:, ::-1], label[:, ::-1])
         np.testing.assert_array_equal(mirrored, target[:, ::-1])
         rows, columns = (np.arange(n, dtype=np.float32) for n in SIZE)
         np.testing.assert_array_equal(task.target.sample(target, rows, columns), target)
@@ -92,7 +88,7 @@ class TaskContract:
         np.testing.assert_array_equal(moved, target[:, ::-1])
 
     def test_outside_a_target_nothing_is_labelled(self, task, rng):
-        target = task.target_of(self.image(rng), self.label(rng, share=0))
+        target = target_of(task, self.image(rng), self.label(rng, share=0))
         rows, columns = (np.arange(-2, n + 2, dtype=np.float32) for n in SIZE)
         known = task.target.known(task.target.sample(target, rows, columns))
         assert known[2:-2, 2:-2].all()
@@ -150,6 +146,15 @@ class TaskContract:
             assert task.disagreement(one, one) == 0
             assert all(task.disagreement(one, other) >= 0 for other in outputs)
         assert task.disagreement(outputs[0], outputs[1]) > 0
+
+    def test_an_answer_is_like_a_target_and_has_a_picture(self, task, rng):
+        output, target = self.batch(task, rng)
+        answer = task.answer(output)
+        assert answer.shape == target.shape
+        palette = rng.integers(0, 256, (len(CLASSES), 3), dtype=np.uint8)
+        for values in (answer[0], target[0]):
+            picture = task.picture(values, palette)
+            assert (picture.shape, picture.dtype) == ((*SIZE, 3), np.uint8)
 
     def test_a_table_has_a_cell_a_column(self, task, rng):
         table = task.table(task.measure(*self.batch(task, rng)))

@@ -1,0 +1,92 @@
+"""A user's task, searched, trained, scored and compiled by the real commands."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from auxnas.compiler.tasks import find_task
+from auxnas.nascompile.cli import main as nascompile
+from auxnas.nassearch.cli import main as nassearch
+from tests.compiler.test_tasks import TaskContract
+
+OWN = "task:Regression"
+WORDS = ["--data", "synthetic:12", "--size", "32x32", "--classes", 12, "--preset", "demo"]
+WORDS += ["--set", f"task.name={OWN}", "--set", "latency.measure=false"]
+TINY = ["--set", "pretrain.epochs=1", "--set", "pretrain.channels=8", "--set", "stage1.epochs=1"]
+TINY += ["--set", "model.width=0.1", "--set", "model.agg_size=4", "--set", "threads=1"]
+
+
+@pytest.mark.usefixtures("user")
+class TestRegression(TaskContract):
+    name = OWN
+
+
+@pytest.mark.usefixtures("user")
+def test_it_is_searched_trained_scored_and_compiled(command):
+    run = [*WORDS, *TINY, "--trials", 1, "--out", "run"]
+    command(nassearch, "run", *run)
+    (trial,) = json.loads(command(nassearch, "top", "run", "--json").stdout)
+    error = trial["metrics"]["error"]
+    assert trial["reward"] == pytest.approx(1 / (1 + error))
+    with safe_open("run/best.safetensors", "numpy") as file:
+        known = {name: json.loads(text) for name, text in file.metadata().items()}
+        assert file.get_slice("decoder.clf.weight").get_shape()[0] == 1
+    assert (known["model"]["task"], known["model"]["classes"]) == (OWN, 1)
+
+    scored = command(nassearch, "eval", "run", "--task", OWN, "--json")
+    found = json.loads(scored.stdout)
+    assert found["error"] == pytest.approx(error, rel=0.2)
+    assert found["picture"] is None
+    assert "mean error" in command(nassearch, "eval", "run", "--task", OWN).stdout
+
+    long = ["--genotype", "run:best", "--epochs", 4, "--out", "long"]
+    trained = command(nassearch, "train", *long, "--set", "train.batch_size=4", "--json")
+    result = json.loads(trained.stdout)
+    assert 0 < result["reward"] < 1
+
+    files = ["run/best.json", "--weights", "run/best.safetensors", "--task", OWN]
+    made = command(nascompile, *files, "--head", "positive", "--output", "a.onnx", "--json")
+    report = json.loads(made.stdout)
+    assert report["model"]["task"] == OWN
+    (verified,) = {tuple(each) for each in report["checks"].values()}
+    assert verified[-1] == "mean_shift"
+
+
+@pytest.mark.usefixtures("user")
+def test_the_null_learner_pretends(command):
+    command(nassearch, "run", *WORDS, *TINY, "--learner", "null", "--trials", 3, "--out", "run")
+    command(nassearch, "resume", "run", "--trials", 4)
+    assert "error" in command(nassearch, "top", "run").stdout
+
+
+@pytest.mark.usefixtures("user")
+def test_a_file_alone_does_not_choose_the_code(command):
+    command(nassearch, "run", *WORDS, *TINY, "--learner", "null", "--trials", 1, "--out", "run")
+    from auxnas.genotype import plugins
+
+    plugins._named_by_user.discard(OWN)
+    files = ["run/best.json", "--weights", "run/best.safetensors"]
+    failed = command(nascompile, *files, "--output", "a.onnx", fails=True)
+    assert f"--task {OWN}, if that code of yours is to run" in failed.output
+
+
+@pytest.mark.usefixtures("user")
+def test_another_task_is_another_run(command):
+    run = [*TINY, "--learner", "null", "--trials", 1, "--out", "run"]
+    command(nassearch, "run", *WORDS, *run)
+    other = [word for word in WORDS if word != f"task.name={OWN}"]
+    other.remove("--set")
+    failed = command(nassearch, "run", *other, *run, fails=True)
+    assert "task.name was 'task:Regression' and is 'segmentation'" in failed.output
+
+
+@pytest.mark.usefixtures("user")
+def test_numbers_move_linearly_and_only_where_they_are_labelled():
+    task = find_task(OWN)
+    target = np.array([[0, 1, np.nan, 3]], np.float32)
+    found = task.target.sample(target, np.zeros(1, np.float32), np.float32([0.5, 1.25, 2, 2.75, 9]))
+    np.testing.assert_allclose(found, [[0.5, 1, np.nan, 3, np.nan]])
