@@ -1,4 +1,4 @@
-"""What a task is: a seam that another meaning of a network's output fits into.
+"""The seam of tasks: another meaning of a network's output fits into it.
 
 Images are uint8 RGB (H, W, 3). A target is (H, W), or (H, W, channels) where it has several;
 a batch of them has an axis in front. Outputs are (N, channels, H, W).
@@ -24,7 +24,7 @@ Sums = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well a network did.
+    """Reward and metrics of a network.
 
     Attributes:
         reward: what a searcher is told, from 0 to 1.
@@ -105,7 +105,7 @@ class Disagreement:
 
 
 class Task(Protocol):
-    """What is asked of a network: its output, its targets, and how good it is at them.
+    """Meaning of a network's output: its targets, and how good the network is at them.
 
     It is made of the names of the dataset's classes and of those that count in no score. It
     is immutable and can be pickled. All but ``classes``, ``ignore`` and ``outputs`` is the
@@ -164,7 +164,7 @@ class Task(Protocol):
         """
 
     def fault(self, target: Array, outputs: int) -> str | None:
-        """Why targets are none for a network of so many output channels; None where they are.
+        """The reason that targets are none for a network of so many output channels; None where they are.
 
         Args:
             target: of a batch.
@@ -196,7 +196,7 @@ class Task(Protocol):
         """(classes, classes) counts, row truth, column guess; None where there are no classes."""
 
     def answer(self, output: Array) -> Array:
-        """What outputs of the head ``measured`` say, in the form of targets: (N, H, W, ...)."""
+        """Outputs of the head ``measured`` in the form of targets: (N, H, W, ...)."""
 
     def picture(self, target: Array, palette: Array) -> Array:
         """A target, or an answer, as colours: uint8 (H, W, 3).
@@ -207,7 +207,7 @@ class Task(Protocol):
         """
 
     def disagreement(self, one: Array, other: Array) -> float:
-        """How far two outputs are from each other: 0 for the same, never less.
+        """Distance of two outputs from each other: 0 for the same, never less.
 
         Args:
             one: (N, channels, H, W), what any head gives.

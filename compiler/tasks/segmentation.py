@@ -85,7 +85,7 @@ class Segmentation:
         return f"labels: {wrong[0]}, expected 0..{outputs - 1} or {IGNORE}" if wrong.size else None
 
     def measure(self, output: Array, target: Array) -> Sums:
-        """How often each (truth, guess) occurs among the labelled pixels."""
+        """Counts of each (truth, guess) among the labelled pixels."""
         classes = len(self.classes)
         truth = np.minimum(target, classes).astype(np.intp)  # 255 has a row of its own, the last
         pairs = truth * classes + labels_of(output)

@@ -30,7 +30,7 @@ class Target:
     linear: bool = False
 
     def known(self, target: Array) -> NDArray[np.bool_]:
-        """Which numbers count."""
+        """Mask of the numbers that count."""
         found: NDArray[np.bool_] = (
             ~np.isnan(target) if np.isnan(self.unlabelled) else target != self.unlabelled
         )
@@ -65,7 +65,7 @@ class Target:
 
 
 def inside(places: Places, length: int) -> NDArray[np.bool_]:
-    """Which places lie within ``length`` pixels, borders included."""
+    """Mask of the places within ``length`` pixels, borders included."""
     return (places >= -0.5) & (places < length - 0.5)
 
 
