@@ -197,12 +197,7 @@ def _interface(weights: Weights | None, spec: ModelSpec, options: Mapping[str, A
     grown = options["resize_output"] == "input"
     task = spec.find_task(tuple(f"class {number}" for number in range(spec.classes)))
     form = options["input_format"]
-    try:
-        return Interface(options["head"], grown, form, by.mean, by.deviation, task)
-    except CompilerError as error:
-        if error.place == "head":
-            raise OptionError(f"--{error}") from None
-        raise
+    return Interface(options["head"], grown, form, by.mean, by.deviation, task)
 
 
 def _images(folder: str | None) -> list[Any]:
