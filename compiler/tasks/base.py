@@ -164,7 +164,7 @@ class Task(Protocol):
         """
 
     def fault(self, target: Array, outputs: int) -> str | None:
-        """The reason that targets are none for a network of so many output channels; None where they are.
+        """The reason that targets do not fit so many output channels; None where they do.
 
         Args:
             target: of a batch.
