@@ -1,4 +1,8 @@
-"""What ``nascompile --target`` can name: one row a target."""
+"""What ``nascompile --target`` can name: one row a target.
+
+Further ones are found by ``package.module:Class``, or by an entry point of the group
+``auxnas.targets``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -14,9 +17,11 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
 from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
-from auxnas.backends.registry import backend
+from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
+from auxnas.genotype.errors import cut, shown
+from auxnas.genotype.plugins import PluginError, find
 
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
@@ -24,60 +29,62 @@ INCOMPLETE = 3
 """Exit status when something less than what was asked for could be made here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A kind of artefact; its exporter has the target's name in the registry.
-
-    Attributes:
-        runner: name of the runner that opens it.
-        runtime: who runs it, for people.
-        suffix: how its file's name ends.
-        precisions: those that it is made in.
-        beside: suffixes of the files that belong to it, beside it under its stem.
-        foreign: suffixes by which others know such files: nasrun does not open it by them.
-        model: ``module:function`` that gives the ONNX model it is made from, and refuses
-            what the target cannot take; None where it is not made from ONNX.
-        fallback: the target that is made where this one cannot be.
-        missing: ``module:function`` that says why it cannot be made here, or None.
-    """
-
-    runner: str
-    runtime: str
-    suffix: str
-    precisions: tuple[str, ...] = ("fp32", "fp16")
-    beside: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
-    model: str | None = "auxnas.backends.onnx.build:build"
-    fallback: str | None = None
-    missing: str | None = None
-
-
 _ALL = ("fp32", "fp16", "int8")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.exporter:model_of"
 
-TARGETS: Mapping[str, Target] = MappingProxyType(
-    {
-        "onnx": Target("ort", "onnxruntime", ".onnx", _ALL),
-        "ort": Target("ort", "onnxruntime", ".ort.onnx", foreign=(".ort",)),
-        "openvino": Target("openvino", "OpenVINO", ".xml", beside=(".bin",)),
-        "torch": Target("pt2", "PyTorch", ".pt2", ("fp32",), foreign=_TORCH, model=None),
-        "trt": Target(
-            "trt",
-            "TensorRT",
-            ".engine",
-            _ALL,
-            (".engine.json",),
-            (".trt", ".plan"),
-            _TRT,
-            fallback="trt-bundle",
-            missing="auxnas.backends.tensorrt.exporter:missing",
-        ),
-        "trt-bundle": Target(
-            "trt-bundle", "onnxruntime", ".trt.zip", _ALL, foreign=(".zip",), model=_TRT
-        ),
-    }
+_ROWS = (
+    OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL),
+    OwnedTarget("ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",)),
+    OwnedTarget("openvino", "openvino", "OpenVINO", ".xml", beside=(".bin",), opset=False),
+    OwnedTarget(
+        "torch", "pt2", "PyTorch", ".pt2", ("fp32",), foreign=_TORCH, onnx=None, opset=False
+    ),
+    OwnedTarget(
+        "trt",
+        "trt",
+        "TensorRT",
+        ".engine",
+        _ALL,
+        (".engine.json",),
+        (".trt", ".plan"),
+        _TRT,
+        fallback="trt-bundle",
+        absent="auxnas.backends.tensorrt.exporter:missing",
+    ),
+    OwnedTarget(
+        "trt-bundle",
+        "trt-bundle",
+        "onnxruntime",
+        ".trt.zip",
+        _ALL,
+        foreign=(".zip",),
+        onnx=_TRT,
+    ),
 )
+TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
+"""Our targets by name."""
+
+
+def target_of(name: str) -> Target:
+    """The target called ``name``: ours, an installed one, or that of ``package.module:Class``.
+
+    Raises:
+        PluginError: when there is none, or it is no target.
+    """
+    if name in TARGETS:
+        return TARGETS[name]
+    found = find("targets", name, dict.fromkeys([*TARGETS, AUTO], ""))
+    made: Target | None = found() if isinstance(found, type) and issubclass(found, Target) else None
+    if made is None or not made.suffix.startswith(".") or not made.runtime:
+        expected = "a subclass of auxnas.backends.target.Target with a runtime and a .suffix"
+        raise PluginError("targets", f"{cut(name)} is {shown(found)}", expected)
+    if not made.precisions or not set(made.precisions) <= set(_ALL):
+        wrong = f"{cut(name)}: precisions {shown(made.precisions)}"
+        raise PluginError("targets", wrong, f"some of {', '.join(_ALL)}")
+    return made
+
+
 CPU_TARGETS = ("onnx", "openvino")
 """What ``auto`` chooses from: one artefact a runtime."""
 
@@ -86,7 +93,8 @@ HELP = (
     "this kind (starts sooner; on others it may not load, or be slow). openvino: IR, .xml and "
     ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
-    "exit status 3. auto: the faster of onnx and openvino, measured here."
+    "exit status 3. auto: the faster of onnx and openvino, measured here. package.module:Class: "
+    "one of your own."
 )
 
 
@@ -129,13 +137,15 @@ def settle(
         timings = measure(CPU_TARGETS, export, inputs())
         best = min(timings, key=lambda name: timings[name])
         return Settled(best, renamed(output, best), timings)
-    row = TARGETS[target]
-    missing = _missing(row)
+    row = target_of(target)
+    missing = row.missing()
     if missing is not None and row.fallback is not None:
-        _refuse_name(output, row, TARGETS[row.fallback])
+        _refuse_name(output, row, target_of(row.fallback))
         return Settled(row.fallback, renamed(output, row.fallback), missing=missing)
+    if missing is not None:
+        raise TargetUnavailable(target, missing)
     _refuse_name(output, row)
-    if runner_of(output.name) != row.runner:
+    if runner_of(output.name, row) != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return Settled(target, output)
 
@@ -153,21 +163,11 @@ def _refuse_name(output: Path, *rows: Target) -> None:
         raise CompilerError("output", output.name, f"a name that ends in {rows[0].suffix}")
 
 
-def runner_of(name: str) -> str:
+def runner_of(name: str, *others: Target) -> str:
     """The runner that opens a file of this name: its suffix tells, ONNX is the default."""
-    runners = {row.suffix: row.runner for row in TARGETS.values()}
+    runners = {row.suffix: row.runner for row in (*TARGETS.values(), *others)}
     found = (runner for suffix, runner in runners.items() if name.lower().endswith(suffix))
     return next(found, TARGETS["onnx"].runner)
-
-
-def _missing(row: Target) -> str | None:
-    found: str | None = None if row.missing is None else _imported(row.missing)()
-    return found
-
-
-def _imported(place: str) -> Any:
-    module, _, attribute = place.partition(":")
-    return getattr(import_module(module), attribute)
 
 
 def model_of(
@@ -178,8 +178,7 @@ def model_of(
     Raises:
         CompilerError: naming the first node or option that the target cannot take.
     """
-    place = TARGETS[CPU_TARGETS[0] if target == AUTO else target].model
-    return None if place is None else _imported(place)(program, options, metadata)
+    return target_of(CPU_TARGETS[0] if target == AUTO else target).model(program, options, metadata)
 
 
 def refuse_precision(target: str, precision: str) -> None:
@@ -189,7 +188,7 @@ def refuse_precision(target: str, precision: str) -> None:
         CompilerError: naming the targets that are.
     """
     names = CPU_TARGETS if target == AUTO else (target,)
-    if all(precision in TARGETS[name].precisions for name in names):
+    if all(precision in target_of(name).precisions for name in names):
         return
     fit = [n for n, row in TARGETS.items() if precision in row.precisions and n != "trt-bundle"]
     found = f"target {target}"
@@ -198,10 +197,11 @@ def refuse_precision(target: str, precision: str) -> None:
 
 def renamed(output: Path, target: str) -> Path:
     """``output`` with the suffix of ``target`` in place of another target's."""
-    own = Path(TARGETS[target].suffix).suffix  # a plain .zip for .trt.zip
-    suffixes = sorted([*(row.suffix for row in TARGETS.values()), own], key=len, reverse=True)
-    found = next((suffix for suffix in suffixes if output.name.endswith(suffix)), "")
-    return output.with_name(output.name.removesuffix(found) + TARGETS[target].suffix)
+    row = target_of(target)
+    own = Path(row.suffix).suffix  # a plain .zip for .trt.zip
+    suffixes = {*(each.suffix for each in TARGETS.values()), row.suffix, own}
+    fitting = filter(output.name.endswith, sorted(suffixes, key=len, reverse=True))
+    return output.with_name(output.name.removesuffix(next(fitting, "")) + row.suffix)
 
 
 def files_of(target: str, output: Path) -> list[Path]:
@@ -209,19 +209,20 @@ def files_of(target: str, output: Path) -> list[Path]:
 
     Which ones, ``settle`` decides.
     """
-    names = CPU_TARGETS if target == AUTO else (target, TARGETS[target].fallback)
+    names = CPU_TARGETS if target == AUTO else (target, target_of(target).fallback)
     found = []
     for name in filter(None, names):
         main = output if name == target else renamed(output, name)
         found.append(main)
-        if main.name.endswith(TARGETS[name].suffix):
-            found += [main.with_suffix(suffix) for suffix in TARGETS[name].beside]
+        row = target_of(name)
+        if main.name.endswith(row.suffix):
+            found += [main.with_suffix(suffix) for suffix in row.beside]
     return found
 
 
 def size_of(output: Path, target: str) -> int:
     """Bytes of an artefact, with what is beside it."""
-    beside = [output.with_suffix(suffix) for suffix in TARGETS[target].beside]
+    beside = [output.with_suffix(suffix) for suffix in target_of(target).beside]
     return sum(path.stat().st_size for path in (output, *beside))
 
 
@@ -241,7 +242,7 @@ def measure(
         for name in names:
             path = Path(folder) / f"candidate{TARGETS[name].suffix}"
             try:
-                opener = backend("runner", TARGETS[name].runner)
+                opener = TARGETS[name].opener()
                 export(name, path)
             except BackendUnavailable as error:
                 absent = error
@@ -269,7 +270,7 @@ def placed(path: Path, target: str) -> Iterator[Path]:
         main = stack.enter_context(atomic_write(path))
         parts = [
             (main.with_suffix(suffix), stack.enter_context(atomic_write(path.with_suffix(suffix))))
-            for suffix in TARGETS[target].beside
+            for suffix in target_of(target).beside
         ]
         try:
             yield main

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auxnas.backends.targets import AUTO, TARGETS, refuse_precision
+from auxnas.backends.targets import AUTO, refuse_precision, target_of
 from auxnas.compiler import CompilerError
-from auxnas.compiler.errors import check_choice, check_integer
+from auxnas.compiler.errors import check_choice, check_integer, check_type
 from auxnas.compiler.interface import FORMATS
 from auxnas.compiler.passes import INFERENCE
 from auxnas.genotype.errors import shown
@@ -43,11 +43,13 @@ def refuse_wrong_use(options: Mapping[str, Any]) -> None:
 
 def _refuse_unknown(options: Mapping[str, Any]) -> None:
     choices = {
-        "target": (*TARGETS, AUTO),
         "precision": PRECISIONS,
         "resize_output": RESIZES,
         "input_format": FORMATS,
     }
+    check_type("target", options["target"], str)
+    if options["target"] != AUTO:
+        target_of(options["target"])
     for name, known in choices.items():
         check_choice(name, options[name], known)
     for name, least, most in (("classes", 1, MOST_CLASSES), ("opset", *OPSETS)):
@@ -68,7 +70,7 @@ def _refuse_size(size: Any) -> None:
 def _refuse_without_effect(options: Mapping[str, Any]) -> None:
     """Refuses options that would change nothing beside the others."""
     int8, checked = options["precision"] == "int8", not options["no_verify"]
-    onnx = options["target"] not in ("openvino", "torch")
+    onnx = options["target"] == AUTO or target_of(options["target"]).opset
     pointless = {
         "labels": not int8 and "is for --precision int8",
         "force": not int8 and "is for --precision int8",

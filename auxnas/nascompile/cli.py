@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS
+from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, target_of
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
+from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.options import (
     DEFAULTS,
     MOST_CLASSES,
@@ -25,6 +26,20 @@ from auxnas.options import BatchType, FileType, SizeType, named_by_user, own_voc
 
 if TYPE_CHECKING:
     from auxnas.backends.compiling.compile import Report
+
+
+class TargetType(click.ParamType[str]):
+    """A target's name, or where one of the user's own is."""
+
+    name = f"[{'|'.join([*TARGETS, AUTO])}|PLACE]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The name, which is that of a target."""
+        try:
+            return value if value == AUTO or target_of(value) else ""
+        except PluginError as error:
+            self.fail(str(error), param, ctx)
+
 
 WEIGHTS_HELP = (
     "Of this architecture: our .safetensors, or a published checkpoint (.pth, read by torch)."
@@ -53,9 +68,7 @@ OWN = "  [default: the weights', else %s]"
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
 @click.argument("genotype")
 @click.option("--weights", metavar="FILE", help=WEIGHTS_HELP)
-@click.option(
-    "--target", type=click.Choice([*TARGETS, AUTO]), default=DEFAULTS["target"], help=HELP
-)
+@click.option("--target", type=TargetType(), default=DEFAULTS["target"], help=HELP)
 @click.option(
     "--classes",
     type=click.IntRange(1, MOST_CLASSES),

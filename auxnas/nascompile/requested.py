@@ -13,7 +13,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.images import find_images, judge, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
-from auxnas.backends.targets import AUTO, TARGETS, files_of
+from auxnas.backends.targets import AUTO, TARGETS, files_of, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
@@ -128,7 +128,7 @@ def _path(name: str, value: Any) -> str:
 
 def _suffix(target: str) -> str:
     """Suffix of a default name; ``auto`` gives its own."""
-    return "" if target == AUTO else TARGETS[target].suffix
+    return "" if target == AUTO else target_of(target).suffix
 
 
 def _name(source: str | None, document: Document) -> str:
@@ -218,6 +218,6 @@ def _int8(options: Mapping[str, Any], say: Callable[[str], None]) -> Int8Options
     photographs = find_photographs(options["images"], options["labels"])
     if photographs.judged is not None and photographs.judged.left_out:
         say(f"note: {options['images']}: {photographs.judged}; those are left out")
-    tensorrt = options["target"].startswith("trt")
+    tensorrt = options["target"] in TARGETS and options["target"].startswith("trt")
     drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
     return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

@@ -19,13 +19,13 @@ from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.targets import (
     AUTO,
-    TARGETS,
     Settled,
     model_of,
     placed,
     refuse_precision,
     settle,
     size_of,
+    target_of,
 )
 from auxnas.compiler import Cost, Size, cost
 from auxnas.compiler.errors import CompilerError
@@ -162,7 +162,7 @@ def _check(request: Request, network: Network, path: Path, display: Display) -> 
     if not request.verify:
         return Check(unchecked="switched off")
     try:
-        opener: Opener = backend("runner", TARGETS[request.target].runner)
+        opener: Opener = target_of(request.target).opener()
     except BackendUnavailable as error:
         return Check(unchecked=str(error))
     checker = Checker(request, network.whole, opener, display)
@@ -180,10 +180,7 @@ def _quantise(
     model = model_of(target, network.optimised, request.options, metadata)
     quantise = backend("quantiser", "int8")
     found: Outcome = quantise(model, request.int8, ends_of(request), display)
-    if target == "onnx":
-        path.write_bytes(found.model.SerializeToString())
-    else:
-        backend("exporter", target)().pack(found.model, path)
+    target_of(target).pack(found.model, path)
     return found
 
 

@@ -10,7 +10,7 @@ from auxnas.backends.compiling.compile import Report
 from auxnas.backends.compiling.network import Effect
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.measuring.machine import cores, cores_text, versions
-from auxnas.backends.targets import TARGETS
+from auxnas.backends.targets import TARGETS, target_of
 from auxnas.compiler import Cost, infer_shapes
 from auxnas.compiler.places import Places
 
@@ -107,7 +107,7 @@ def rows(report: Report) -> dict[str, str]:
     }
     if check.latency is not None:
         found["latency"] = (
-            f"{check.latency} for {_timed(request)}, {TARGETS[request.target].runtime},"
+            f"{check.latency} for {_timed(request)}, {target_of(request.target).runtime},"
             f" {cores_text(cores())}"
         )
     if int8 is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import Difference, tolerance
 from auxnas.backends.int8 import Int8Options
-from auxnas.backends.registry import backend
+from auxnas.backends.targets import target_of
 from auxnas.backends.weights import Weights
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, Size
 from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
@@ -136,8 +136,9 @@ def export(
     options = request.options
     if size is not None and options.size is not None:
         options = replace(options, size=size)
-    exporter = backend("exporter", request.target)()
-    exporter.export(program, path, options, artefact_metadata(request, differences))
+    target_of(request.target).export(
+        program, path, options, artefact_metadata(request, differences)
+    )
 
 
 def artefact_metadata(

@@ -41,7 +41,11 @@ class OnnxExporter:
             CompilerError: for an option out of range.
             OSError: when it cannot be written.
         """
-        path.write_bytes(build(program, options, metadata).SerializeToString())
+        self.pack(build(program, options, metadata), path)
+
+    def pack(self, model: onnx.ModelProto, path: Path) -> None:
+        """Writes a model that has its metadata."""
+        path.write_bytes(model.SerializeToString())
 
 
 def build(program: Program, options: ExportOptions, metadata: Mapping[str, str]) -> onnx.ModelProto:

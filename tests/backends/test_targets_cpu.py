@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from auxnas.backends import target as target_room
 from auxnas.backends import targets
 from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.compiling.verification import LABELS, compare, difference, noise, tolerance
@@ -29,6 +30,7 @@ from auxnas.backends.onnx.build import build
 from auxnas.backends.registry import backend
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
+from auxnas.backends.target import OwnedTarget
 from auxnas.backends.targets import TARGETS, placed, renamed, settle
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
@@ -38,6 +40,7 @@ from auxnas.compiler.weights import randomised
 from auxnas.genotype import zoo
 from auxnas.nascompile.cli import main
 from auxnas.nasrun.cli import main as nasrun
+from tests.backends.contract_target import TargetContract
 
 ROOT = Path(__file__).parents[2]
 SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
@@ -240,7 +243,7 @@ WORDS = [".any", ".onnx", ".ort", ".ort.onnx", ".xml", ".bin", ".pt2", ".pt", ".
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("word", [*WORDS, *map(str.upper, WORDS)])
 def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, word, monkeypatch):
-    monkeypatch.setattr(targets, "_missing", lambda row: None)
+    monkeypatch.setattr(OwnedTarget, "missing", lambda row: None)
     row, output = TARGETS[target], Path(f"a{word}")
     opened = targets.runner_of(output.name) == row.runner
     others = {".ort", ".trt", ".plan", ".pt", ".pth", ".zip", ".bin", ".engine.json"}
@@ -255,7 +258,7 @@ def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, wo
 
 
 def test_a_fallback_is_refused_the_names_of_others_too(monkeypatch):
-    monkeypatch.setattr(targets, "_missing", lambda row: row.missing and "no GPU")
+    monkeypatch.setattr(OwnedTarget, "missing", lambda row: row.absent and "no GPU")
     for name in ("a.engine", "a.trt.zip", "a", "a.any"):
         assert settle("trt", Path(name), print, dict).target == "trt-bundle"
     for name in ("a.onnx", "a.xml", "a.trt", "a.pt2", "a.ort.onnx"):
@@ -352,7 +355,7 @@ def test_auto_does_with_what_is_installed(monkeypatch):
             raise BackendUnavailable("openvino", "openvino", "openvino")
         return backend(role, name)
 
-    monkeypatch.setattr(targets, "backend", absent)
+    monkeypatch.setattr(target_room, "backend", absent)
     found = json.loads(compile_("--target", "auto", "--json", "--no-verify").stdout)
     assert (found["target"], found["timings_ms"].keys()) == ("onnx", {"onnx"})
 
@@ -361,7 +364,7 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
     def absent(role: str, name: str):
         raise BackendUnavailable(name, name, "ort")
 
-    monkeypatch.setattr(targets, "backend", absent)
+    monkeypatch.setattr(target_room, "backend", absent)
     result = compile_("--target", "auto")
     assert result.exit_code == 1
     assert "pip install" in result.stderr
@@ -450,3 +453,19 @@ def test_a_size_that_follows_bytes_is_taken_from_numbers():
     expected = ReferenceRunner(program)({"image": image})["main"]
     found = OrtRunner(model.SerializeToString())({"image": image})["main"]
     assert difference(found, expected).within(LABELS["fp32"])
+
+
+class TestOnnx(TargetContract):
+    name = "onnx"
+
+
+class TestOrt(TargetContract):
+    name = "ort"
+
+
+class TestOpenvino(TargetContract):
+    name = "openvino"
+
+
+class TestTorch(TargetContract):
+    name = "torch"

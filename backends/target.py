@@ -1,0 +1,151 @@
+"""Target: a kind of artefact that a network can be compiled into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
+from auxnas.backends.registry import backend
+from auxnas.compiler import CompilerError, Program
+
+Opener = Callable[[Path], Runner]
+
+
+class TargetUnavailable(BackendUnavailable):
+    """A target cannot be made here, and there is none to be made in its place."""
+
+    def __init__(self, target: str, missing: str) -> None:
+        RuntimeError.__init__(self, f"{target}: {missing}")
+
+
+class Target:
+    """Kind of artefact; one of your own is a subclass that is made without arguments.
+
+    Attributes:
+        runtime: what runs it, for people.
+        suffix: how its file's name ends.
+        precisions: those that it is made in: fp32, fp16, int8.
+        beside: suffixes of the files that belong to it, beside it under its stem.
+        foreign: suffixes by which others know such files: nasrun does not open it by them.
+        fallback: name of the target that is made where this one cannot be.
+        runner: name of our runner that opens it; empty for one of your own.
+        opset: whether the version of the ONNX operators means something to it.
+    """
+
+    runtime: str = ""
+    suffix: str = ""
+    precisions: tuple[str, ...] = ("fp32",)
+    beside: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    fallback: str | None = None
+    runner: str = ""
+    opset: bool = False
+
+    def missing(self) -> str | None:
+        """Why it cannot be made here; None where it can."""
+        return None
+
+    def model(
+        self, program: Program, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> Any | None:
+        """The ONNX model it is made from; None where it is not.
+
+        Raises:
+            CompilerError: for what the target cannot take.
+        """
+        return None
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Writes ``program`` to ``path``, and what belongs beside it under its stem.
+
+        The inputs are the graph's; float ones stay float32 in any precision. ``metadata``
+        are texts that the artefact has to keep.
+
+        Raises:
+            CompilerError: for what the target cannot take.
+            BackendUnavailable: when what it is made with is not installed.
+            OSError: when a file cannot be written.
+        """
+        raise NotImplementedError
+
+    def pack(self, model: Any, path: Path) -> None:
+        """Writes an ONNX model, which int8 is chosen in, as the target; needed for int8 alone."""
+        raise CompilerError("precision int8", type(self).__name__, "a target with pack")
+
+    def open(self, path: Path) -> Runner:
+        """The artefact, ready to run: all outputs by name for inputs by name."""
+        raise NotImplementedError
+
+    def opener(self) -> Opener:
+        """What opens an artefact.
+
+        Raises:
+            BackendUnavailable: when its runtime is not installed.
+        """
+        return self.open
+
+
+@dataclass(frozen=True)
+class OwnedTarget(Target):
+    """One of ours, whose exporter and runner are in the registry.
+
+    Attributes:
+        name: of the target, and of its exporter.
+        onnx: ``module:function`` that gives the ONNX model, and refuses what the target cannot
+            take; None where it is not made from ONNX.
+        absent: ``module:function`` that says why it cannot be made here, or None.
+    """
+
+    name: str
+    runner: str
+    runtime: str
+    suffix: str
+    precisions: tuple[str, ...] = ("fp32", "fp16")
+    beside: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    onnx: str | None = "auxnas.backends.onnx.build:build"
+    fallback: str | None = None
+    absent: str | None = None
+    opset: bool = True
+
+    def missing(self) -> str | None:
+        """What the function at ``absent`` says."""
+        found: str | None = None if self.absent is None else _imported(self.absent)()
+        return found
+
+    def model(
+        self, program: Program, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> Any | None:
+        """What the function at ``onnx`` gives."""
+        return None if self.onnx is None else _imported(self.onnx)(program, options, metadata)
+
+    def export(
+        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
+    ) -> None:
+        """Leaves it to the exporter."""
+        backend("exporter", self.name)().export(program, path, options, metadata)
+
+    def pack(self, model: Any, path: Path) -> None:
+        """Leaves it to the exporter."""
+        backend("exporter", self.name)().pack(model, path)
+
+    def open(self, path: Path) -> Runner:
+        """Leaves it to the runner."""
+        runner: Runner = self.opener()(path)
+        return runner
+
+    def opener(self) -> Opener:
+        """The runner's class."""
+        found: Opener = backend("runner", self.runner)
+        return found
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
