@@ -57,7 +57,6 @@ class Journal:
             raise hopeless(self.path, fault)
         self._db = self._open()
         try:
-            self._seal, self._follows = seal_of(self._db), True
             self._second = self._open_second()
         except (sqlite3.Error, OSError) as error:
             self._db.close()
@@ -82,7 +81,7 @@ class Journal:
     def _open_second(self) -> sqlite3.Connection:
         """The second file, made anew where it is not like the journal."""
         path = self.path.with_name(BACKUP)
-        if _seal_in(path) != self._seal:
+        if _seal_in(path) != seal_of(self._db):
             copy(self._db, path)
         return _connected(path, "NORMAL")
 
@@ -112,41 +111,45 @@ class Journal:
     def _write(self, *rows: Row, check: Callable[[], None] = lambda: None) -> None:
         """Writes all rows in one transaction, or none; to the journal first.
 
+        Each file's own seal is what the rows are added to: whether a transaction that was
+        interrupted is in a file, only that file knows. The second takes no more transactions
+        once it lacks one.
+
         Raises:
             JournalError: when a file cannot be written, for example on a full disk.
         """
-        before = self._seal
-        self._seal = self._commit(self._db, rows, check)
-        if self._second and self._follows:  # else it would lack what it could not take before
-            self._follows = False
-            self._commit(self._second, rows, lambda: None, before)
-            self._follows = True
-
-    def _commit(
-        self,
-        database: sqlite3.Connection,
-        rows: Sequence[Row],
-        check: Callable[[], None],
-        seal: Seal | None = None,
-    ) -> Seal:
-        try:
-            database.execute("BEGIN IMMEDIATE")
+        with self._transaction(self._db):
             check()
-            after = sealed(database, seal or self._seal, rows)
+            before = seal_of(self._db)
+            sealed(self._db, before, rows)
+        if self._second is None:
+            return
+        with self._transaction(self._second):
+            if seal_of(self._second) == before:
+                sealed(self._second, before, rows)
+
+    @contextmanager
+    def _transaction(self, database: sqlite3.Connection) -> Iterator[None]:
+        """Commits at the end of the block, or leaves the file as it was."""
+        try:
+            if database.in_transaction:  # where an interrupt came before the end of the last one
+                database.execute("ROLLBACK")
+            database.execute("BEGIN IMMEDIATE")
+            yield
             database.execute("COMMIT")
         except sqlite3.IntegrityError:
             raise
         except OverflowError as error:
             raise JournalError(str(self.path), str(error), "integers of 64 bits") from None
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, RowError) as error:
             raise self._unwritable(error) from error
         finally:
             if database.in_transaction:
                 database.execute("ROLLBACK")
-        return after
 
     def _unwritable(self, error: Exception) -> JournalError:
-        damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGE
+        damaged = isinstance(error, RowError)
+        damaged |= getattr(error, "sqlite_errorcode", None) in _DAMAGE
         expected = "a whole file" if damaged else "room to write"
         expected += ": what has ended is kept, and nassearch resume goes on from it"
         return JournalError(str(self.path), f"cannot be written ({error})", expected)
@@ -186,7 +189,7 @@ class Journal:
             return reading.read_sessions(self._db)
 
     def _count(self, table: str) -> int:
-        return self._seal.heads.get(table, (0, 0))[0]
+        return seal_of(self._db).heads.get(table, (0, 0))[0]
 
     # What it has done ---------------------------------------------------------------
 
@@ -311,5 +314,5 @@ def _seal_in(path: Path) -> Seal | None:
     try:
         with closing(sqlite3.connect(path)) as database:
             return seal_of(database)
-    except (sqlite3.Error, ValueError, TypeError, AttributeError):
+    except (sqlite3.Error, RowError):
         return None

@@ -104,7 +104,7 @@ def _transactions(path: Path) -> int:
     try:
         with closing(_connect(path)) as database:
             return seal_of(database).transactions
-    except (*_UNREADABLE, ValueError, TypeError, AttributeError):
+    except _UNREADABLE:
         return 0
 
 

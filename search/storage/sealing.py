@@ -19,6 +19,7 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Any
 
+from auxnas.search.storage.reading import RowError
 from auxnas.search.storage.schema import PAGE, SCHEMA, VERSION, Row, dump
 
 Statement = tuple[str, Sequence[Any]]
@@ -125,12 +126,16 @@ def seal_of(database: sqlite3.Connection) -> Seal:
     """The seal in a database; without a word on whether the rows agree with it.
 
     Raises:
-        ValueError: when it is damaged.
+        RowError: when it is damaged.
     """
     row = database.execute("SELECT * FROM seal").fetchone()
     if row is None or digest("seal", row[:-1]) != row[-1]:
-        raise ValueError("table seal, row 0: its digest is of other values")
-    heads = {name: (count, int(total, 16)) for name, (count, total) in json.loads(row[2]).items()}
+        raise RowError("table seal, row 0: its digest is of other values")
+    try:
+        found = json.loads(row[2]).items()
+        heads = {name: (count, int(total, 16)) for name, (count, total) in found}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RowError(f"table seal, row 0: heads: {error}") from None
     return Seal(row[1], heads)
 
 
@@ -189,19 +194,20 @@ def _statement(row: Row) -> Statement:
 
 
 def _as_stored(column: Column, value: Any) -> Any:
-    """A value as SQLite gives it back: no NaN, no half a surrogate pair; and no infinity."""
+    """A value as SQLite gives it back: no NaN, no -0.0, no half a surrogate pair; no infinity."""
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return None
     if column.kind == "TEXT":
         return str(value).encode("utf-8", "backslashreplace").decode()
-    return _PLAIN.get(column.kind, bytes)(value)
+    plain = _PLAIN.get(column.kind, bytes)(value)
+    return plain + 0.0 if isinstance(plain, float) else plain  # -0.0 is stored as 0
 
 
 def broken_seal(database: sqlite3.Connection) -> str | None:
     """The first row that is not as it was written, or what is wrong otherwise; None if nothing."""
     try:
         seal = seal_of(database)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except RowError as error:
         return str(error)
     for table in columns():
         if table != "seal":

@@ -2,15 +2,20 @@
 
 import multiprocessing
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from itertools import count
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.rescue import BACKUP, NAME, mend
-from auxnas.search.storage.schema import VERSION, Session, Snapshot
+from auxnas.search.storage.rescue import BACKUP, NAME, fault_of, mend
+from auxnas.search.storage.schema import VERSION, Row, Session, Snapshot, finished
+from auxnas.search.storage.sealing import EMPTY, broken_seal, create, sealed
 from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
 
@@ -184,3 +189,71 @@ def test_genotypes_of_other_spaces_come_back(tmp_path):
         journal.propose([Trial(0, 0, genotype, genotype.key(), 1)])
         assert journal.trials()[0].genotype == genotype
         assert journal.trials()[0].genotype.space == space
+
+
+# Interrupts --------------------------------------------------------------------------------
+
+
+class Interrupted:
+    """A connection that raises right behind the COMMIT of that number, which is done."""
+
+    def __init__(self, inner, last):
+        self._inner, self._last, self._count = inner, last, 0
+        inner.execute("PRAGMA synchronous = OFF")
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def execute(self, statement, *values):
+        done = self._inner.execute(statement, *values)
+        if statement == "COMMIT":
+            self._count += 1
+            if self._count == self._last:
+                raise KeyboardInterrupt
+        return done
+
+
+def interrupted(folder, which, last):
+    """Writes until the interrupt, and once more as a run does that ends; whether one came."""
+    with Journal(folder, write=True) as journal:
+        journal.begin_session({}, 0.0)
+        journal.propose([pending(n) for n in range(3)], [2, 1])
+        setattr(journal, which, Interrupted(getattr(journal, which), last))
+        try:
+            for number in range(3):
+                journal.finish(ended(number), told(number), 1.0)
+        except KeyboardInterrupt:
+            journal.spend(2.0)
+            return True
+        return False
+
+
+@pytest.mark.parametrize("which", ["_db", "_second"])
+def test_interrupted_behind_any_commit_both_files_are_sound(tmp_path, which):
+    for last in count(1):
+        folder = tmp_path / str(last)
+        folder.mkdir()
+        came = interrupted(folder, which, last)
+        assert [fault_of(folder / name) for name in (NAME, BACKUP)] == [None, None]
+        assert mend(folder) is None
+        with Journal(folder) as journal:
+            assert journal.sessions()[-1].seconds == (2.0 if came else 1.0)
+        if not came:
+            break
+    assert last > 3
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@example(-0.0, -0.0, "")
+@given(NUMBERS, NUMBERS, st.text())
+def test_any_number_and_text_is_as_it_was_written(reward, seconds, detail):
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        create(database)
+        trial = replace(
+            ended(1), stages=(Stage(reward, {"miou": reward}, seconds),), reward=reward,
+            failure=Failure("crash", detail),
+        )  # fmt: skip
+        sealed(database, EMPTY, [*finished(trial), Row("latencies", (1, seconds))])
+        assert broken_seal(database) is None

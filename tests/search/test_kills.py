@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.rescue import NAME
+from auxnas.search.storage.rescue import DAMAGED, NAME, fault_of
 from auxnas.search.trials.records import PENDING, best_of
 from tests.search import killing
 from tests.search.comparing import contents
@@ -75,6 +75,7 @@ def whole_of(place_of):
 def check_same(cut, whole):
     """The same journal, searcher included; every trial once; the best networks there."""
     assert contents(cut.folder) == contents(whole.folder)
+    assert not (cut.folder / DAMAGED).exists()
     with Journal(cut.folder) as journal:
         trials = journal.trials()
     ended = [trial for trial in trials if trial.state != PENDING]
@@ -99,7 +100,8 @@ def test_killed_anywhere_and_continued(place_of, whole_of, null_reaper):
 
 
 def progress(folder):
-    """How many trials had ended; None before there was a journal."""
+    """How many trials had ended in a journal that is sound; None before there was one."""
+    assert fault_of(folder / NAME) in (None, "missing", "empty")
     if not (folder / NAME).exists():
         return None
     with Journal(folder, write=True) as journal:
@@ -114,6 +116,7 @@ def test_killed_again_and_again(place_of, whole_of, null_reaper):
         cut, where="transaction", last=rng.randrange(total // 4, total // 2)
     ):
         assert status == -signal.SIGKILL
+        progress(cut.folder)
         kills += 1
         assert kills < 20
     assert kills > 1
@@ -127,6 +130,7 @@ def test_interrupted_anywhere_and_continued(place_of, whole_of, null_reaper):
         cut, last = place_of(f"cut{point}", **NULL), rng.randrange(1, counts["any"])
         assert null_reaper(cut, where="any", last=last, number=signal.SIGINT) == 130
         assert not [path for path in cut.folder.rglob(".*") if path.is_file()]
+        progress(cut.folder)
         assert null_reaper(cut) == 0
         check_same(cut, whole)
 
@@ -161,5 +165,6 @@ def test_killed_with_torch_and_continued(place_of, whole_of):
         for point, (where, last) in enumerate(moments):
             cut = place_of(f"cut{point}", **changes)
             assert give(cut, where=where, last=last) == -signal.SIGKILL
+            progress(cut.folder)
             assert give(cut) == 0
             check_same(cut, whole)
