@@ -60,7 +60,7 @@ def quantise(
         original,
         lambda: _batches(files.calibration, ends, ends.size),
         len(files.calibration),
-        Judge(views, labels, ends.classes),
+        Judge(views, labels, ends.classes, ends.interface.task),
         options.tensorrt,
         display,
     )

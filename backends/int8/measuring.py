@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from auxnas.backends.artefacts.predict import classify, nearest
 from auxnas.backends.base import Runner
 from auxnas.compiler import MAIN, Size
-from auxnas.compiler.tasks import IGNORE
+from auxnas.compiler.tasks import IGNORE, Segmentation, Task
 
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]
@@ -42,18 +42,23 @@ class Judge:
         views: at the size that was asked for; where the network takes any, at others too.
         labels: (H, W) uint8 of each photograph, or none.
         classes: how many there are.
+        task: says how far two outputs are from each other.
     """
 
     views: Sequence[View]
     labels: Sequence[Array]
     classes: int
+    task: Task = field(default_factory=Segmentation)
 
     def drops(self, runner: Runner) -> dict[Size, float]:
-        """Share of pixels whose label is another one than the float model's, by size."""
+        """Disagreement with the float model by size: the share of pixels of another label."""
         return {
-            view.size: changed([runner(feed)[MAIN] for feed in view.feeds], view.expected)
+            view.size: self._apart([runner(feed)[MAIN] for feed in view.feeds], view.expected)
             for view in self.views
         }
+
+    def _apart(self, found: Sequence[Array], expected: Sequence[Array]) -> float:
+        return self.task.disagreement(np.concatenate(found), np.concatenate(expected))
 
     def error(self, runner: Runner, most: int) -> float:
         """Mean error on the first ``most`` photographs, over the float output's mean size.
@@ -65,7 +70,7 @@ class Judge:
         found = [runner(feed)[MAIN] for feed in view.feeds[:most]]
         expected = view.expected[:most]
         if expected[0].dtype == np.uint8:
-            return changed(found, expected)
+            return self._apart(found, expected)
         wrong = sum(float(np.abs(a - b).mean()) for a, b in zip(found, expected, strict=True))
         return wrong / max(sum(float(np.abs(each).mean()) for each in expected), TINY)
 
@@ -82,17 +87,6 @@ class Judge:
         view = self.views[0]
         outputs = [runner(feed)[MAIN] for feed in view.feeds]
         return mean_iou(outputs, self.labels, self.classes)
-
-
-def label_map(output: Array) -> Array:
-    """(N, H, W) labels of logits or probabilities (N, C, H, W), or of labels (N, 1, H, W)."""
-    return output[:, 0] if output.dtype == np.uint8 else output.argmax(1)
-
-
-def changed(found: Sequence[Array], expected: Sequence[Array]) -> float:
-    """Share of pixels whose label differs, over all images."""
-    pairs = [(label_map(a), label_map(b)) for a, b in zip(found, expected, strict=True)]
-    return sum(int((a != b).sum()) for a, b in pairs) / sum(b.size for _, b in pairs)
 
 
 def mean_iou(outputs: Sequence[Array], labels: Sequence[Array], classes: int) -> float:
