@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from auxnas.nasrun.files import Outcome
 
 Size = tuple[int, int]
+RUNS, WARMUP = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
+"""Runs that a bench times at most; their times are kept."""
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _threads = click.option(
@@ -73,8 +75,8 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=click.IntRange(min=1), default=100, help="Timed runs.")
-@click.option("--warmup", type=click.IntRange(min=0), default=10, help="Warm-up runs, not timed.")
+@click.option("--runs", type=RUNS, default=100, help="Timed runs.")
+@click.option("--warmup", type=WARMUP, default=10, help="Warm-up runs, not timed.")
 @_threads
 @_size
 @_json
@@ -160,8 +162,8 @@ def _print_bench(result: dict[str, Any]) -> None:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=click.IntRange(min=1), default=20, help="Timed runs, for the median.")
-@click.option("--warmup", type=click.IntRange(min=0), default=5, help="Warm-up runs, not timed.")
+@click.option("--runs", type=RUNS, default=20, help="Timed runs, for the median.")
+@click.option("--warmup", type=WARMUP, default=5, help="Warm-up runs, not timed.")
 @click.option("--top", type=click.IntRange(min=1), default=12, help="Rows shown of a long table.")
 @_threads
 @_size

@@ -49,7 +49,7 @@ def _below(folder: Path, output: Path) -> list[Path]:
             str(output), "holds the images themselves", "another directory for --output"
         )
     images = find_images(folder)
-    kept = [path for path in images if made not in path.resolve().parents]
+    kept = [path for path in images if made not in Path(os.path.realpath(path)).parents]
     if not kept:
         raise CompilerError(str(folder), "no images outside --output", "some images")
     return kept

@@ -8,7 +8,19 @@ from pathlib import Path
 
 from auxnas.backends.images.errors import DataError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".gif",
+    ".pgm",
+    ".ppm",
+    ".pnm",
+)
 
 
 def find_images(folder: str | Path, most: int | None = None) -> list[Path]:

@@ -333,3 +333,12 @@ def test_text_chunks_are_no_way_in(tmp_path):
     info.add_text("a", "x" * 30_000_000, zip=True)
     Image.fromarray(RGB).save(tmp_path / "a.png", pnginfo=info)
     assert "cannot be read" in refusal(read_photograph, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "pgm", "ppm", "pnm"])
+def test_pictures_that_are_read_alone_are_found_in_folders(tmp_path, suffix):
+    grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    path = tmp_path / f"a.{suffix}"
+    grey.save(path, format="GIF" if suffix == "gif" else "PPM")
+    assert find_images(tmp_path) == [path]
+    assert read_photograph(path).shape == (8, 8, 3)

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from auxnas.compiler.tasks import IGNORE
+from auxnas.genotype.errors import inline, shown
 from auxnas.search.data.base import Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
@@ -37,6 +38,8 @@ _COLOURS = {
 }
 """Near what street scenes are usually drawn in, and apart in every kind of sight."""
 DEFAULT_COUNT = 500
+MOST_SCENES = 1_000_000
+"""Scenes of a dataset at most: the largest number is a slip."""
 _VAL_START = 1 << 31
 _PROBES = 3
 
@@ -146,8 +149,10 @@ def open_synthetic(rest: str, classes: int | None, part: str) -> SyntheticDatase
     Raises:
         DataError: for another number of classes, or ``rest`` that is no number.
     """
-    if rest and (not rest.isascii() or not rest.isdigit() or int(rest) < 1):
-        raise DataError(f"data 'synthetic:{rest}'", repr(rest), "a number of images")
+    fits = rest.isascii() and rest.isdigit() and len(rest) <= len(str(MOST_SCENES))
+    if rest and not (fits and 1 <= int(rest) <= MOST_SCENES):
+        expected = f"a number of images from 1 to {MOST_SCENES:,}"
+        raise DataError(f"data 'synthetic:{inline(rest)}'", shown(rest), expected)
     same_classes(CLASSES, classes, "the synthetic scenes")
     count = int(rest or DEFAULT_COUNT)
     if part == "train":

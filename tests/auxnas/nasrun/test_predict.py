@@ -365,3 +365,10 @@ def test_pictures_of_an_earlier_run_are_replaced(made):
         photograph(Path("a.png"), height, 40)
         assert run("predict", made["logits"], "a.png", "--output", "out").exit_code == 0
         assert len(indices("out/a_labels.png")) == height
+
+
+def test_a_link_to_itself_is_named_like_any_that_leads_nowhere(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "loop").symlink_to("loop")
+    images = expand([str(tmp_path)], tmp_path / "made")
+    assert [path.name for path in images] == ["a.png", "loop"]
