@@ -58,7 +58,7 @@ def _is_there(word: str) -> bool:
     return True
 
 
-GROUPS = {"vocabularies", "encoders", "tasks", "searchers", "executors", "datasets"}
+GROUPS = {"vocabularies", "encoders", "tasks", "targets", "searchers", "executors", "datasets"}
 """Of entry points."""
 
 
