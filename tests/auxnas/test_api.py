@@ -18,6 +18,7 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler import CompilerError
 from auxnas.genotype import GenotypeError
 from auxnas.genotype.errors import InputError
+from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nascompile.options import DEFAULTS, OptionError, Options
 from auxnas.search.errors import SettingsError
@@ -145,7 +146,7 @@ def test_compile_writes_what_the_command_writes(artefact, tmp_path):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"target": "onxn"}, CompilerError, "target: 'onxn', expected one of onnx, ort, "),
+        ({"target": "onxn"}, PluginError, "targets: no 'onxn', expected perhaps onnx, or one"),
         ({"head": 3}, CompilerError, "head: 3, expected one of logits, probabilities, labels"),
         ({"resize_output": True}, CompilerError, "resize_output: True, expected one of none, "),
         ({"classes": 256}, CompilerError, "classes: 256, expected an integer from 1 to 255"),
