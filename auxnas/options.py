@@ -24,7 +24,7 @@ def _import_vocabulary(
 ) -> str | None:
     """The option's value; the vocabulary is imported, which adds its primitives."""
     if value is not None:
-        find_vocabulary(value)
+        find_vocabulary(name_place(value))
     return value
 
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from auxnas.genotype.plugins import may_run
+from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import holder
 from auxnas.search.storage.schema import Session
@@ -116,13 +119,20 @@ def incomparable(run: Run, other: Run) -> list[str]:
         reasons.append(_other_data(run, other))
     pairs = {
         "data.meta_train": (first.data.meta_train, second.data.meta_train),
-        "task.ignore": (list(first.ignored), list(second.ignored)),
+        "task.ignore": (_ignored(first), _ignored(second)),
         "latency.target_ms": (first.latency.target_ms, second.latency.target_ms),
         "latency.exponent": (first.latency.exponent, second.latency.exponent),
     }
     if first.latency.target_ms is None and second.latency.target_ms is None:
         del pairs["latency.exponent"]
     return reasons + [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]
+
+
+def _ignored(settings: Settings) -> list[str]:
+    """Classes that count in no score; of a reader that nobody named here, its place instead."""
+    if settings.task.ignore is None and not may_run(reader_of(settings.data.source)):
+        return [reader_of(settings.data.source)]
+    return list(settings.ignored)
 
 
 def _other_data(run: Run, other: Run) -> str:

@@ -18,7 +18,8 @@ from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, laye
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.networks.sources import searched_in
-from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.recorded import recorded
+from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import refuse_other_kind
 from auxnas.search.storage.identity import write_json
@@ -66,7 +67,7 @@ def correlate(
     with Journal(folder) as journal:
         trials, meta = journal.trials(), journal.meta()
     chosen = choose(trials, count)
-    rewarded_alike = ("task.ignore", resolve(meta["settings"]).ignored)
+    rewarded_alike = ("task.ignore", recorded(meta["settings"], Settings, "data.source").ignored)
     searched = searched_in(folder)
     layers = layers_like(preset, folder, searched if as_searched else None)
     sets = (rewarded_alike, *sets)

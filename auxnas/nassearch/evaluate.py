@@ -36,7 +36,12 @@ FORMATS = (".png", ".jpg", ".webp")
 
 @click.command("eval", cls=OneLineCommand)
 @click.argument("weights", metavar="WEIGHTS", type=options.PATH)
-@click.option("--data", metavar="SPEC", help=f"{options.DATA_HELP}  [default: those of the folder]")
+@click.option(
+    "--data",
+    metavar="SPEC",
+    callback=options.code_in_data,
+    help=f"{options.DATA_HELP}  [default: those of the folder]",
+)
 @click.option(
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )

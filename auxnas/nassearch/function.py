@@ -18,6 +18,7 @@ from auxnas.search.loop.phases import Recorded
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.presets import DEFAULT, PRESETS
+from auxnas.search.settings.recorded import name_code
 from auxnas.search.settings.resolving import dotted, nested, resolve
 from auxnas.search.settings.search import with_absolute_paths
 from auxnas.search.trials.records import Trial, best_of
@@ -74,6 +75,7 @@ def search(
     source = {"source": data} if isinstance(data, str) else data
     given = nested(dict(dotted({"data": source, **settings})))
     resolved = resolve(PRESETS[preset], given)
+    name_code(given)
     if resolved.tensorboard:
         require_tensorboard()
     folder = Path(out)

@@ -16,6 +16,7 @@ from auxnas.options import SizeType
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
+from auxnas.search.settings.recorded import name_code, refuse_unnamed
 from auxnas.search.settings.resolving import dotted, nested, resolve
 from auxnas.search.settings.search import Section
 from auxnas.search.storage.folders import kinds
@@ -65,7 +66,21 @@ SETTINGS = {
 }
 """The settings that the options below stand for."""
 
-data = click.option("--data", metavar="SPEC", help=DATA_HELP)
+
+def code_in_data(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """The value of --data; code of the user's own that it names may be run."""
+    name_code({"data.source": value})
+    return value
+
+
+def _code_in_sets(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """The values of --set; code of the user's own that they name may be run."""
+    for name, one in value:
+        name_code({name: one})
+    return value
+
+
+data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_HELP)
 classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 size = click.option("--size", type=SizeType(), help="Image height and width.")
 learner = click.option(
@@ -85,6 +100,7 @@ sets = click.option(
     "sets",
     type=AssignmentType(),
     multiple=True,
+    callback=_code_in_sets,
     help="Any setting that nassearch settings lists; lists as JSON.",
 )
 cache = click.option(
@@ -153,8 +169,11 @@ def settings_of(
         sets: of ``--set``.
     """
     given = {table[name]: value for name, value in named.items() if value is not None}
+    name_code(given)
     try:
-        return resolve(*layers, nested(given), nested(dict(sets)), kind=kind)
+        settings = resolve(*layers, nested(given), nested(dict(sets)), kind=kind)
+        refuse_unnamed(settings.model_dump(mode="json"))
+        return settings
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
 

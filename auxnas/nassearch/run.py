@@ -26,6 +26,7 @@ from auxnas.search.loop.workplace import Workplace
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration
 from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.recorded import name_code
 from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.journal import Journal
@@ -118,9 +119,12 @@ def run(
 def _layer(config: Path | None) -> list[dict[str, Any]]:
     """The settings in a file, if there is one."""
     try:
-        return [read_settings(config)] if config else []
+        layers = [read_settings(config)] if config else []
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
+    for layer in layers:
+        name_code(layer)
+    return layers
 
 
 @click.command(cls=OneLineCommand)
@@ -131,19 +135,27 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_workers
 @_executor
 @options.data
+@options.sets
 @options.cache
 @options.as_json
-def resume(folder: Path, cache: Path | None, as_json: bool, **named: Any) -> int:
+def resume(
+    folder: Path,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **named: Any,
+) -> int:
     """Go on with the search in RUN, with its own settings.
 
     --trials or --budget let it go on for longer than it was to; --data names the same
-    images in another place.
+    images in another place. Code of your own that its settings name, an encoder, is
+    named once again, by --set model.encoder=package.module:Class.
     """
     with Journal(folder) as journal:
         stored = journal.meta().get("settings")
     if stored is None:
         raise JournalError(str(folder), "ended before it had settings", "nassearch run")
-    settings = options.settings_of(Settings, [stored], OPTIONS, named, ())
+    settings = options.settings_of(Settings, [stored], OPTIONS, named, sets)
     return _search(settings, folder, cache, as_json)
 
 

@@ -101,6 +101,11 @@ def ignored(spec: str) -> tuple[str, ...]:
     return found
 
 
+def reader_of(spec: str) -> str:
+    """The name of the format, or the place of the reader, as in the settings of a run."""
+    return _split(spec)[0]
+
+
 def anchored(spec: str) -> str:
     """``spec`` with a path that holds wherever it is opened from.
 

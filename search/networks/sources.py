@@ -13,8 +13,9 @@ from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SearchError
 from auxnas.search.networks.networks import LWRF
 from auxnas.search.networks.searched import Searched
+from auxnas.search.settings.recorded import recorded, refuse_unnamed
 from auxnas.search.settings.resolving import resolve
-from auxnas.search.settings.search import DataSettings
+from auxnas.search.settings.search import DataSettings, Settings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
 from auxnas.search.storage.folders import SEARCH, TRAINING, kinds
@@ -87,7 +88,9 @@ def _of_run(folder: Path, which: str) -> Trial:
     with Journal(folder) as journal:
         meta, trials = journal.meta(), journal.trials()
     if "settings" in meta:
-        search_space(resolve(meta["settings"]).space)  # which adds primitives of the user's own
+        settings = resolve(meta["settings"])
+        refuse_unnamed(meta["settings"], {"space.vocabulary": "--vocabulary "})
+        search_space(settings.space)  # which adds primitives of the user's own
     if which == "best" and best_of(trials):
         return best_of(trials)[0]
     return numbered(folder, trials, which)
@@ -130,11 +133,11 @@ def own_data(folder: Path) -> OwnData:
     if SEARCH in kinds(folder):
         with Journal(folder) as journal:
             meta = journal.meta()
-        settings = resolve(meta.get("settings", {}))
+        settings = recorded(meta.get("settings", {}), Settings, "data.source")
         return OwnData(settings.data, settings.ignored, meta.get("data"))
     if (folder / TRAINING).is_file():
         begun = parse_json(read_text(folder / TRAINING))
-        known = resolve(begun["settings"], kind=TrainingSettings)
+        known = recorded(begun["settings"], TrainingSettings, "data.source")
         return OwnData(known.data, known.task.ignore or (), begun.get("data"))
     raise SearchError(str(folder), "neither a run nor a training", "--data")
 

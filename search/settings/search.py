@@ -19,7 +19,6 @@ from pydantic import (
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.compiler.tasks import DEFAULT as DEFAULT_TASK
-from auxnas.genotype.plugins import name_place
 from auxnas.search.data.spec import TAKES, anchored, ignored, known
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration, seconds
@@ -125,7 +124,7 @@ class DataSettings(Section):
 class TaskSettings(Section):
     """What is asked of a network."""
 
-    name: Annotated[str, AfterValidator(name_place)] = DEFAULT_TASK
+    name: str = DEFAULT_TASK
     """Name of the task, or ``package.module:Class`` of one of your own (paper: segmentation)."""
     ignore: Names | None = None
     """Class or classes that count in no score; none given: background for voc, else nothing."""
@@ -134,7 +133,7 @@ class TaskSettings(Section):
 class ModelSettings(Section):
     """What is built around a genotype."""
 
-    encoder: Annotated[str, AfterValidator(name_place)] = DEFAULT_ENCODER
+    encoder: str = DEFAULT_ENCODER
     """Name of the encoder, or ``package.module:Class`` of one of your own (paper: MobileNet-v2)."""
     width: Annotated[float, Field(ge=0.05, le=4)] = 1.0
     """Width multiplier of the encoder (paper: 1)."""

@@ -76,7 +76,13 @@ def test_files_alone_import_nothing(user, command):
     assert "unknown primitive 'hard_swish'" in found.stderr
     assert "--vocabulary" in found.stderr
     assert anew("nassearch", "status", "run").returncode == 0
-    assert anew("nassearch", "resume", "run", "--trials", "3").returncode == 0
+    words = ["nassearch", "resume", "run", "--trials", "3"]
+    refused = anew(*words)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    named = f"--set space.vocabulary={OWN}"
+    assert f"expected {named}, if that code is to run" in refused.stderr
+    assert anew(*words, *named.split()).returncode == 0
 
 
 def test_it_is_trained_by_torch(user, command):

@@ -1,0 +1,69 @@
+"""Settings out of files that may be somebody else's: no code is run at their word alone.
+
+A setting can name code, ``package.module:attribute``. It is imported where the user's own words
+name it: an option, ``--set``, ``--config``, an argument of the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from auxnas.genotype.errors import cut
+from auxnas.genotype.plugins import may_run, name_place
+from auxnas.search.data.spec import reader_of
+from auxnas.search.errors import SettingsError
+from auxnas.search.settings.resolving import dotted, resolve
+from auxnas.search.settings.search import Section
+
+S = TypeVar("S", bound=Section)
+
+CODE = {
+    "model.encoder": "--set model.encoder=",
+    "search.searcher": "--set search.searcher=",
+    "search.executor": "--set search.executor=",
+    "space.vocabulary": "--set space.vocabulary=",
+    "task.name": "--set task.name=",
+    "data.source": "--data ",
+}
+"""The settings that can name code, and what names it on a command line."""
+
+
+def name_code(values: Mapping[str, Any]) -> None:
+    """Notes that the user named the code that nested ``values`` ask for."""
+    for _, place, _ in _places(values):
+        name_place(place)
+
+
+def refuse_unnamed(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> None:
+    """Finds code that a file alone asks for.
+
+    Args:
+        values: nested settings.
+        uses: those of ``CODE`` whose code is about to run, and what names it.
+
+    Raises:
+        SettingsError: saying how to name it.
+    """
+    for name, place, value in _places(values):
+        if name in uses and not may_run(place):
+            found = f"{cut(place)}, code that a file alone asks for"
+            raise SettingsError(name, found, f"{uses[name]}{value}, if that code is to run")
+
+
+def recorded(values: Mapping[str, Any], kind: type[S], *uses: str) -> S:
+    """The settings that a run or a training keeps, of which those in ``uses`` are about to run.
+
+    Raises:
+        SettingsError: as ``resolve`` and ``refuse_unnamed``.
+    """
+    settings = resolve(values, kind=kind)
+    refuse_unnamed(settings.model_dump(mode="json"), {name: CODE[name] for name in uses})
+    return settings
+
+
+def _places(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Setting, place of the code, and value, of each setting that names any."""
+    for name, value in dotted(values):
+        if name in CODE and isinstance(value, str):
+            yield name, reader_of(value) if name == "data.source" else value, value
