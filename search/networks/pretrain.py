@@ -150,22 +150,21 @@ def pretrained_encoder(
 
 
 def _made(work: Pretraining, shared: Path, display: Display) -> Params:
-    """Newly trained weights, kept; or those of another run that was training the very same."""
-    waited, waiting = False, ExitStack()
+    """Newly trained weights, kept; or those of another run that trained the very same."""
+    waiting, part = ExitStack(), shared.with_suffix(".part")
 
     def say(line: str) -> None:
-        nonlocal waited
-        waited = True
         display.say(line)
         waiting.enter_context(display.task("waiting for an encoder", 1))
 
     make_private(shared.parent)
     with waiting, alone(shared, say):
         waiting.close()
-        kept = _kept(shared, work, display) if waited else None
+        kept = _kept(shared, work, display)
         if kept is None:
-            kept = _train(work, shared.with_suffix(".part"), display)
+            kept = _train(work, part, display)
             _keep(shared, work, kept)
+            part.unlink(missing_ok=True)
             display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {shared}")
     return kept
 
@@ -196,7 +195,8 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
 def _train(work: Pretraining, kept: Path, display: Display) -> Params:
     """Trains to the end, from where a killed process left it; ``kept`` holds how far it is.
 
-    Saves about once a minute: the parts' lengths make no difference to the result.
+    Saves about once a minute, and at the end, since the result is not kept yet: the parts'
+    lengths make no difference to the result.
     """
     begin = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
     epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
@@ -209,13 +209,12 @@ def _train(work: Pretraining, kept: Path, display: Display) -> Params:
             part, started = range(epoch, min(epoch + length, epochs)), monotonic()
             done = work.learner.fit_part(begin, work.train, recipe, seed, part, state, progress)
             (program, state), epoch = done, part.stop
+            make_private(kept.parent)
+            save_kept(kept, state, {"epoch": epoch})
             if epoch == epochs:
-                kept.unlink(missing_ok=True)
                 return program.params
             pace = (monotonic() - started) / len(part)
             length = max(1, int(_BETWEEN_SAVES / max(pace, 1e-9)))
-            make_private(kept.parent)
-            save_kept(kept, state, {"epoch": epoch})
             progress.foretell(epoch / epochs)
 
 

@@ -96,6 +96,48 @@ def test_two_runs_that_share_a_cache_train_it_once(place_of, tmp_path, monkeypat
     assert [path.suffix for path in (place.cache / "encoders").iterdir()] == [".safetensors"]
 
 
+def test_what_is_trained_is_there_until_it_is_kept(place_of, tmp_path, monkeypatch):
+    """Where the result cannot be kept, the next process does not train again."""
+    tell(monkeypatch)
+    alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
+
+    def full(path, *args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(auxnas.search.networks.pretrain, "_keep", full)
+        with pytest.raises(OSError, match="No space"):
+            encoder(fresh(place_of(**EPOCHS), tmp_path, "cut"))
+    from tests.search.training import Storyteller
+
+    trained, inner = [], Storyteller.fit_part
+
+    def noting(self, *args):
+        trained.extend(args[4])
+        return inner(self, *args)
+
+    monkeypatch.setattr(Storyteller, "fit_part", noting)
+    again = fresh(place_of(**EPOCHS), tmp_path, "cut")
+    assert encoder(again) == alone
+    assert trained == []
+    assert [path.suffix for path in (again.cache / "encoders").iterdir()] == [".safetensors"]
+
+
+def test_one_that_another_finishes_before_the_lock_is_had_is_taken(place_of, tmp_path, monkeypatch):
+    module, trained = auxnas.search.networks.pretrain, []
+    train, alone = module._train, module.alone
+
+    def other_first(target, say):
+        monkeypatch.setattr(module, "alone", alone)
+        encoder(replace(place_of(), folder=tmp_path / "other", cache=tmp_path / "cache"))
+        return alone(target, say)
+
+    monkeypatch.setattr(module, "_train", lambda *args: trained.append(0) or train(*args))
+    monkeypatch.setattr(module, "alone", other_first)
+    encoder(replace(place_of(), folder=tmp_path / "mine", cache=tmp_path / "cache"))
+    assert len(trained) == 1
+
+
 def test_a_damaged_state_is_left_aside(place_of, tmp_path, monkeypatch):
     tell(monkeypatch)
     alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
