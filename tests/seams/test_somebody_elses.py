@@ -21,11 +21,10 @@ THEIRS = {
     "search.searcher": "searcher:HillClimbing",
     "search.executor": "executor:Pools",
     "space.vocabulary": "operation:VOCABULARY",
-    "task.name": "task:Regression",
     "data.source": "python:dataset:Discs:24",
 }
 SETS = [word for name, value in THEIRS.items() for word in ("--set", f"{name}={value}")]
-MODULES = {"encoder", "searcher", "executor", "operation", "task", "dataset"}
+MODULES = {"encoder", "searcher", "executor", "operation", "dataset"}
 
 
 def forget():
