@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from auxnas.search.evaluation.two_stages import StageProgress, silent
-from auxnas.search.executors.base import Evaluate
+from auxnas.search.executors.base import Evaluate, idle
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Job, Outcome, lost
 
@@ -36,6 +36,8 @@ class Pools:
 
     def next(self) -> tuple[int, Outcome]:
         """Waits for a job to end."""
+        if not self._busy:
+            raise idle()
         future = wait(self._busy, return_when=FIRST_COMPLETED).done.pop()
         number, pool = self._busy.pop(future)
         try:

@@ -5,13 +5,14 @@ One of your own is found by its place; see ``search.seams``, and ``examples/exec
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, Protocol
 
-from auxnas.search.errors import SettingsError
+from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.settings.search import Settings
-from auxnas.search.trials.records import Job, Outcome
+from auxnas.search.trials.records import FAILED, LOST, SCORED, Failure, Job, Outcome, Stage
 
 Evaluate = Callable[[Job, StageProgress], Outcome]
 
@@ -41,12 +42,57 @@ class Executor(Protocol):
         """Waits for a job to end, whichever is first: its number and how it ended.
 
         Raises:
-            SearchError: when nothing can be evaluated any more, or for an error that is a bug
-                rather than a trial's failure.
+            SearchError: when no job is under way, when nothing can be evaluated any more, or
+                for an error that is a bug rather than a trial's failure.
         """
 
     def close(self) -> None:
         """Ends what is under way and frees what is held; called once, whatever happened."""
+
+
+def idle() -> SearchError:
+    """The error of ``next`` where no job is under way."""
+    return SearchError("search.executor", "no job is under way", "next() after submit()")
+
+
+def malformed(outcome: Any) -> str | None:
+    """What is wrong with the end of a job, which a user's code may have made; None if nothing.
+
+    A reward may be infinite or NaN: the trial fails then.
+    """
+    if not isinstance(outcome, Outcome):
+        return f"{type(outcome).__name__}, expected Outcome"
+    if outcome.state not in (*SCORED, FAILED, LOST):
+        return f"state {outcome.state!r:.40}, expected {', '.join((*SCORED, FAILED, LOST))}"
+    if outcome.state in SCORED and not outcome.stages:
+        return f"{outcome.state} without a stage, expected one at least"
+    failure = outcome.failure
+    if failure is None and outcome.state == FAILED:
+        return "failed without a failure, expected one"
+    if failure is not None and not _typed(failure, Failure, kind=str, detail=str):
+        return f"failure {failure!r:.80}, expected Failure with text"
+    for stage in outcome.stages:
+        if not _is_stage(stage):
+            return f"stage {stage!r:.80}, expected Stage with numbers, and finite seconds"
+    return None
+
+
+def _typed(value: Any, kind: type, /, **fields: type) -> bool:
+    return isinstance(value, kind) and all(
+        isinstance(getattr(value, name), expected) for name, expected in fields.items()
+    )
+
+
+def _is_stage(stage: Any) -> bool:
+    if not _typed(stage, Stage, metrics=Mapping):
+        return False
+    numbers = [stage.reward, stage.seconds, stage.batch_size or 0, *stage.metrics.values()]
+    return all(map(_is_number, numbers)) and isfinite(stage.seconds)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether JSON and SQLite have the value as a number: numpy's float32 is none, for one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def executor_name(settings: Settings) -> str:

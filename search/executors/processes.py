@@ -25,7 +25,7 @@ from auxnas.backends.base import Step
 from auxnas.genotype.errors import describe
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.executors.base import Evaluate
+from auxnas.search.executors.base import Evaluate, idle
 from auxnas.search.settings.durations import duration
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import FAILED, Failure, Job, Outcome, Stage, lost
@@ -136,6 +136,8 @@ class Workers:
         """Waits for a job to end."""
         while not self._ended:
             busy: dict[Any, _Worker] = {w.pipe: w for w in self._workers if w.job is not None}
+            if not busy:
+                raise idle()
             for pipe in wait(busy, self._patience()):
                 self._receive_all(busy[pipe])
             self._stop_overdue()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from math import isfinite
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from auxnas.compiler import Program
 from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import proceed_probability
-from auxnas.search.executors.base import Executor
+from auxnas.search.executors.base import Executor, malformed
 from auxnas.search.loop.bounds import Clock, Until
 from auxnas.search.loop.proposals import Measure, draw
 from auxnas.search.loop.watching import Watcher
@@ -117,6 +118,9 @@ class Driver:
             if number not in under_way:
                 found = f"trial {number + 1} ended, which is not under way"
                 raise SearchError("search.executor", found, "each job that was submitted, once")
+            fault = malformed(outcome)
+            if fault is not None:
+                raise SearchError("search.executor", f"trial {number + 1} ended as {fault}")
             under_way.remove(number)
             if outcome.state == LOST:
                 outcome = self._lost(number, outcome)
@@ -220,10 +224,14 @@ class Driver:
         return None
 
     def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
-        """``trial`` as it ended; its network is kept before the journal knows of it."""
+        """``trial`` as it ended; its network is kept before the journal knows of it.
+
+        A failed one has the stages before the first without a finite reward.
+        """
         ended = replace(trial, state=outcome.state, stages=outcome.stages, failure=outcome.failure)
         if outcome.state == FAILED:
-            return ended
+            scored = takewhile(lambda stage: isfinite(stage.reward), outcome.stages)
+            return replace(ended, stages=tuple(scored))
         rewards = [stage.reward for stage in outcome.stages]
         if not all(map(isfinite, rewards)):
             failure = Failure("nan", f"rewards {', '.join(map(str, rewards))}")

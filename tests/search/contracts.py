@@ -18,7 +18,9 @@ import pytest
 
 from auxnas.backends.base import Step
 from auxnas.genotype import SearchSpace
+from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.executors.base import malformed
 from auxnas.search.loop.bounds import Until
 from auxnas.search.seams import EXECUTORS
 from auxnas.search.searchers import make_searcher
@@ -210,6 +212,21 @@ class ExecutorContract:
                 ended[number] = outcome
         assert ended.pop(1).failure == Failure("nan", "loss nan")
         assert ended == {n: scored(n) for n in (0, 2, 3, 4, 5, 6)}
+
+    def test_every_end_is_well_formed(self, make):
+        with make(Troubled({0: "nan"})) as executor:
+            for number in range(2):
+                executor.submit(job(number), silent)
+                assert malformed(executor.next()[1]) is None
+
+    def test_next_with_nothing_under_way_is_an_error(self, make):
+        with make(Troubled()) as executor:
+            with pytest.raises(SearchError, match="no job is under way"):
+                executor.next()
+            executor.submit(job(0), silent)
+            assert executor.next() == (0, scored(0))
+            with pytest.raises(SearchError, match="no job is under way"):
+                executor.next()
 
     def test_a_bug_is_an_error_and_no_outcome(self, make):
         with make(Troubled({0: "bug"})) as executor:

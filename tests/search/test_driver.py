@@ -1,11 +1,13 @@
 """The loop: the same journal however it is cut, failures apart, duplicates shared."""
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
 
 from auxnas.genotype import SearchSpace
+from auxnas.search.errors import SearchError
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.driver import mean_first_reward
 from auxnas.search.searchers import RandomSearcher
@@ -214,6 +216,50 @@ def test_a_reward_that_is_no_number_is_a_failure(tmp_path, driver_of, outcome_of
         assert journal.trials() == trials
     assert trials[1].failure == Failure("nan", f"rewards {reward}, 0.5")
     assert [trial.reward is None for trial in trials] == [False, True, False]
+
+
+FINE, GONE = Stage(0.5, {}), Failure("crash", "gone")
+MALFORMED = {
+    "NoneType, expected Outcome": None,
+    "state 'done'": Outcome("done", (FINE,)),
+    "state 'pending'": Outcome(PENDING, (FINE,)),
+    "state 'reused'": Outcome(REUSED, (FINE,)),
+    "complete without a stage": Outcome(COMPLETE),
+    "failed without a failure": Outcome(FAILED),
+    "failure Failure(kind=None": Outcome(FAILED, (), Failure(None, "gone")),
+    "stage 0.5, expected Stage": Outcome(COMPLETE, (0.5,)),
+    "stage Stage(reward=None": Outcome(COMPLETE, (Stage(None, {}),)),
+    "stage Stage(reward=0.5, metrics={'miou': True}": Outcome(
+        COMPLETE, (Stage(0.5, {"miou": True}),)
+    ),
+    "stage Stage(reward=0.5, metrics={}, seconds=nan": Outcome(
+        FAILED, (Stage(0.5, {}, float("nan")),), GONE
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_an_end_that_no_journal_can_have_is_refused_and_the_run_goes_on(
+    tmp_path, driver_of, outcome_of, fault
+):
+    with Journal(tmp_path, write=True) as journal:
+        match = re.escape(f"search.executor: trial 1 ended as {fault}")
+        with pytest.raises(SearchError, match=match):
+            driver_of(journal, lambda job, progress: MALFORMED[fault]).run(Until(2))
+        assert {trial.state for trial in journal.trials()} == {PENDING}
+        trials = driver_of(journal, outcome_of).run(Until(2))
+        assert journal.trials() == trials
+
+
+@pytest.mark.parametrize("reward", [float("inf"), float("nan")])
+def test_a_failed_trial_keeps_the_stages_before_the_one_without_a_number(
+    tmp_path, driver_of, reward
+):
+    ended = Outcome(FAILED, (FINE, Stage(reward, {}), FINE), GONE)
+    with Journal(tmp_path, write=True) as journal:
+        trials = driver_of(journal, lambda job, progress: ended).run(Until(1))
+        assert journal.trials() == trials
+    assert (trials[0].stages, trials[0].failure) == ((FINE,), GONE)
 
 
 class Repeating(RandomSearcher):
