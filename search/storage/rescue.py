@@ -42,6 +42,8 @@ def mend(folder: Path) -> str | None:
         lost = fault_of(backup)
         if lost in (None, "missing"):
             return None
+        if not backup.is_file():
+            raise JournalError(str(backup), lost, "a file, or nothing: move it away")
         remove_sides(backup)
         backup.unlink()
         return f"{backup}: {lost}; made again from the journal"
@@ -92,7 +94,8 @@ def _fault_beside(path: Path, backup: Path) -> str | None:
     """
     kept = _transactions(backup)
     fault = fault_of(path)
-    if fault is None and kept > (there := _transactions(path)):
+    there = _transactions(path)
+    if fault is None and kept > there and fault_of(backup) is None:
         return f"damaged: it lacks the last {kept - there} of {kept} transactions"
     return fault
 

@@ -3,10 +3,12 @@
 import os
 import random
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -259,3 +261,25 @@ def test_a_folder_that_cannot_be_written_is_read_and_refused(runs, public, name)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"error: {folder}/lock: Permission denied"
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == before
+
+
+def test_a_damaged_backup_that_claims_more_does_not_stop_a_sound_journal(tmp_path):
+    with Journal(tmp_path, write=True) as journal:
+        journal.set_meta({"data": "1"})
+    before = (tmp_path / NAME).read_bytes()
+    with Journal(tmp_path, write=True) as journal:
+        journal.set_meta({"encoder": "1"})
+    (tmp_path / NAME).write_bytes(before)
+    with closing(sqlite3.connect(tmp_path / BACKUP)) as backup, backup:
+        backup.execute("UPDATE meta SET value = '2' WHERE name = 'data'")
+    assert mend(tmp_path).endswith("made again from the journal")
+    with Journal(tmp_path, write=True) as journal:
+        assert journal.meta() == {"data": "1"}
+
+
+def test_a_folder_in_place_of_the_backup_is_refused_in_one_line(tmp_path):
+    Journal(tmp_path, write=True).close()
+    (tmp_path / BACKUP).unlink()
+    (tmp_path / BACKUP).mkdir()
+    with pytest.raises(JournalError, match="no file, expected a file, or nothing: move it away"):
+        mend(tmp_path)
