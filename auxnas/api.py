@@ -54,6 +54,7 @@ def compile(
         GenotypeError: for what is no genotype.
         CompilerError: for weights that do not fit, options out of range, or an artefact that
             errs by more than the tolerance.
+        PluginError: for an encoder, target, task or vocabulary that there is not.
         OptionError: for options that do not go together, or an output that would replace input.
         DataError: for images that cannot be used.
         BackendUnavailable: when the target's library is not installed.
