@@ -14,16 +14,15 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from auxnas.backends.progress import clock
 from auxnas.compiler.drawing.genotype_drawing import draw
 from auxnas.compiler.files import atomic_write
 from auxnas.drawing import svg
-from auxnas.html import charts, costs, diagnostics, tables, words
+from auxnas.html import charts, costs, diagnostics, left, tables, words
 from auxnas.html.predictions import predictions
 from auxnas.html.runs import Run, incomparable, read_run, told_apart
 from auxnas.html.tables import Table
 
-TOP = 3
+TOP = 4
 """Number of architectures drawn."""
 
 
@@ -125,6 +124,8 @@ def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
         _costs(runs),
         _architectures(runs[0]),
         _predictions(runs[0], cache),
+        _classes(runs[0]),
+        _pretraining(runs[0]),
         _times(runs[0]),
         _controller(runs[0]),
         _trouble(runs[0]),
@@ -151,7 +152,9 @@ def _summary(runs: Sequence[Run]) -> Section:
     run = runs[0]
     state = f"Running: {run.writer}." if run.writer else "Not running now."
     folds = _folds(("All trials that have ended", tables.trials(run)))
-    return Section("summary", "Summary", state, _tiles(run), tables.summary(runs), folds=folds)
+    if len(runs) > 1:
+        return Section("summary", "Summary", state, table=tables.summary(runs), folds=folds)
+    return Section("summary", "Summary", state, tables.facts(run), folds=folds)
 
 
 def _next(run: Run) -> Section | None:
@@ -179,17 +182,6 @@ def _next(run: Run) -> Section | None:
 def _folds(*found: tuple[str, Table]) -> list[Fold]:
     """The tables in which something stands."""
     return [Fold(title, table) for title, table in found if table.rows]
-
-
-def _tiles(run: Run) -> list[tuple[str, str]]:
-    """The run in four numbers."""
-    best = run.best[0] if run.best else None
-    return [
-        ("best reward", words.score(best.reward) if best else "none"),
-        ("its mIoU", words.score(best.metrics.get("miou")) if best else "none"),
-        ("trials ended", f"{len(run.ended):,}"),
-        ("time", clock(run.seconds)),
-    ]
 
 
 def _search(runs: Sequence[Run]) -> Section:
@@ -239,6 +231,26 @@ def _predictions(run: Run, cache: Path) -> Section | None:
     body = Markup('<img src="{}" alt="{}">').format(uri, alt)
     picture = Picture(f"Validation images, trial {number}", body, kind="wide")
     return Section("predictions", "Predictions", pictures=[picture])
+
+
+def _classes(run: Run) -> Section | None:
+    table = left.classes(run)
+    if table is None:
+        return None
+    said = f"The network of trial {run.best[0].number + 1}, measured over all of meta-val."
+    return Section("classes", "Classes", said, table=table)
+
+
+def _pretraining(run: Run) -> Section | None:
+    origin, facts, curve = (
+        left.encoder_origin(run),
+        left.pretraining_facts(run),
+        left.pretraining_curve(run),
+    )
+    if not (origin or facts):
+        return None
+    pictures = [_picture(curve)] if curve else []
+    return Section("pretraining", "Pre-training", origin, facts, pictures=pictures)
 
 
 def _times(run: Run) -> Section:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auxnas.backends.progress import clock
@@ -27,30 +27,32 @@ class Table:
         heads: names of the columns.
         rows: as many cells each.
         texts: the columns that hold no numbers.
+        bars: the columns of percentages that are shown as bars too.
     """
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     texts: Sequence[str] = ()
+    bars: Sequence[str] = ()
 
     def filled(self) -> Table:
         """The table without columns in which nothing stands."""
         kept = [n for n in range(len(self.heads)) if any(row[n] for row in self.rows)]
         rows = [[row[n] for n in kept] for row in self.rows]
-        return Table([self.heads[n] for n in kept], rows, self.texts)
+        return replace(self, heads=[self.heads[n] for n in kept], rows=rows)
 
 
 def summary(runs: Sequence[Run]) -> Table:
     """Where each run stands."""
-    facts = [_facts(run) for run in runs]
-    names = list(dict.fromkeys(name for found in facts for name in found))
-    rows = [[name, *(found.get(name, "") for found in facts)] for name in names]
+    found = [dict(facts(run)) for run in runs]
+    names = list(dict.fromkeys(name for known in found for name in known))
+    rows = [[name, *(known.get(name, "") for known in found)] for name in names]
     return Table(["", *(run.label for run in runs)], rows, [""])
 
 
-def _facts(run: Run) -> dict[str, str]:
-    """A run in a few numbers."""
-    found = {"best reward": "", "its mIoU": "", "its trial": ""}
+def facts(run: Run) -> list[tuple[str, str]]:
+    """A run in a few numbers and their names."""
+    found = {"best reward": "none"}
     if run.best:
         best = run.best[0]
         found["best reward"] = words.score(best.reward)
@@ -72,8 +74,8 @@ def _facts(run: Run) -> dict[str, str]:
     found |= {f"rejected: {limit}": f"{count:,}" for limit, count in sorted(over.items())}
     found["time"] = clock(run.seconds)
     if run.seconds:
-        found["trials per hour"] = f"{3600 * len(run.ended) / run.seconds:.1f}"
-    return found
+        found["trials per hour"] = f"{3600 * len(run.ended) / run.seconds:,.1f}"
+    return list(found.items())
 
 
 def pareto(run: Run, cost: str) -> Table:

@@ -23,6 +23,9 @@ table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-size: 13px }
 th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid #e1e5e9; white-space: pre-wrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.tables { display: flex; flex-wrap: wrap; gap: 0 4rem }
+section { min-width: 0; max-width: 100%; overflow-x: auto }
+h2 { margin: .8rem 0 .3rem }
 summary h2 { display: inline }
 figure { margin: 0; overflow-x: auto; border: 1px solid #e1e5e9 }
 figure svg { display: block; width: 100%; min-width: 44rem; height: auto }
@@ -42,12 +45,14 @@ def page(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>",
         f"<style>{_STYLE}</style>\n<h1>{escape(request.output.name)}</h1>",
+        '<div class="tables">',
         *_section("Summary", ("", ""), summary),
         *_section("Passes", *_passes(document)),
         *_section("Cost", *_totals(document)),
         *_section("Cost of what is written, by place", *_by_place(report)),
         *_section("Checks", *_checks(document)),
         *_section("Versions", ("package", "version"), document["versions"].items()),
+        "</div>",
         f"<h2>Network</h2>\n<figure>{svg(scene)}</figure>",
         f"<details><summary><h2>Nodes</h2></summary>{_table(*_nodes(report))}</details>",
     ]
@@ -57,8 +62,8 @@ def page(report: Report) -> str:
 def _section(title: str, heads: Sequence[str], body: Iterable[Row]) -> Iterator[str]:
     found = list(body)
     if found:
-        yield f"<h2>{escape(title)}</h2>"
-        yield _table(heads, found)
+        yield f"<section><h2>{escape(title)}</h2>"
+        yield f"{_table(heads, found)}</section>"
 
 
 def _table(heads: Sequence[str], body: Iterable[Row]) -> str:

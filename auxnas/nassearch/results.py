@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import Any
 
 from rich.table import Table
 
+from auxnas.compiler import Program
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import main_metric
 from auxnas.pictures import draw, predictions
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.storage.export import document, write_document
+from auxnas.search.storage.folders import CLASSES
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.terminal import Terminal
 
 LESS = ("stages", "multiply-adds", "parameters", "latency", "mIoU")
 """Columns of the table that go first where a terminal is narrow."""
+_BATCH = 16
+"""Images of meta-val at a time."""
 
 
 def table(shown: list[Trial], title: str) -> Table:
@@ -57,7 +63,8 @@ def print_best(trials: list[Trial], count: int = 10) -> None:
 def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
     """Writes ``best.json``, ``best.safetensors`` and ``predictions.png``; their paths by kind.
 
-    Nothing is written when no trial has a reward.
+    ``best.classes.json`` beside them is for the report. Nothing is written when no trial has a
+    reward.
     """
     best = best_of(trials)
     if not best:
@@ -73,4 +80,13 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
     write_document(paths["genotype"], document(best[0], f"{run}-best", run, place.meta()))
     with atomic_write(paths["predictions"]) as path:
         draw(predictions(place, best[0]), place.task, place.dataset.palette, path)
+    write_document(place.folder / CLASSES, json.dumps(by_class(place, best[0], program), indent=2))
     return {kind: str(path) for kind, path in paths.items()}
+
+
+def by_class(place: Workplace, trial: Trial, program: Program) -> dict[str, Any]:
+    """The network of ``trial`` measured once over all of meta-val: its task's table, as data."""
+    images = place.val_images()
+    found = place.task.table(place.learner.measure(program, images, place.task, _BATCH))
+    rows = [*found.rows, *([found.total] if found.total else [])]
+    return {"trial": trial.number + 1, "columns": found.columns, "rows": rows}

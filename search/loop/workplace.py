@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,6 +28,7 @@ from auxnas.compiler import (
     split,
 )
 from auxnas.compiler.encoders import PREFIX, Normalisation
+from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.data import Augment, Dataset, open_dataset
@@ -53,6 +55,7 @@ from auxnas.search.networks.pretrain import (
 from auxnas.search.networks.teachers import read_teacher
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.spaces import search_space
+from auxnas.search.storage.folders import PRETRAINED
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.store import Store
 from auxnas.search.storage.weights import RunWeights
@@ -218,7 +221,13 @@ class Workplace:
             self.display.say(f"encoder: from {path}{self._without(given.teacher)}")
             return given
         own = self.folder / "encoder.safetensors"
-        return pretrained_encoder(self.pretraining, own, self.cache, self.display)
+        work = replace(self.pretraining, record=self._record_pretraining)
+        return pretrained_encoder(work, own, self.cache, self.display)
+
+    def _record_pretraining(self, found: Mapping[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.folder / PRETRAINED) as path:
+            path.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
     def _without(self, teacher: Program | None) -> str:
         """What there is to say of an encoder's file that brings no teacher."""

@@ -18,9 +18,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from auxnas.backends.artefacts.metadata import decoded
-from auxnas.backends.base import Learner, Optimiser, Recipe, State, Step
+from auxnas.backends.base import Learner, Optimiser, Recipe, State
 from auxnas.backends.caching import make_private
-from auxnas.backends.progress import Advance, Display
+from auxnas.backends.progress import Display
 from auxnas.backends.weights import read_arrays
 from auxnas.compiler import (
     CompilerError,
@@ -34,6 +34,7 @@ from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.tasks import DEFAULT, Score, Task
 from auxnas.compiler.weights import fit, initial
 from auxnas.search.examples.images import ImageExamples, unusual
+from auxnas.search.networks.course import PARTS, Course, Told
 from auxnas.search.networks.networks import Network
 from auxnas.search.settings.search import PretrainSettings
 from auxnas.search.storage.cache import digest, load_kept, save_kept
@@ -43,10 +44,6 @@ Params = Mapping[str, NDArray[Any]]
 _VALIDATION_BATCH = 16
 _BETWEEN_SAVES = 60.0
 """Seconds of training after which its state is saved, roughly."""
-_BETWEEN_FORECASTS = 10.0
-"""Seconds of training after which is told how long it will take; and after each part."""
-_PARTS = 1000
-"""Units of progress of a training."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,7 @@ class Pretraining:
         data_key: names the images.
         task: scores the result, for the message.
         forecast: is told now and then about how many seconds of training are left.
+        record: is told at the end, as plain data, how training went or where the result is from.
     """
 
     learner: Learner
@@ -87,6 +85,7 @@ class Pretraining:
     data_key: str
     task: Task
     forecast: Callable[[float], None] = lambda seconds: None
+    record: Callable[[Mapping[str, Any]], None] = lambda found: None
 
     @property
     def graph(self) -> Graph:
@@ -144,7 +143,7 @@ def pretrained_encoder(
     shared = cache / "encoders" / f"{work.key}.safetensors"
     kept = _kept(own, work, display)
     if kept is None:
-        kept = _kept(shared, work, display) or _made(work, shared, display)
+        kept = _taken(shared, work, display) or _made(work, shared, display)
         _keep(own, work, kept)
     return PretrainedEncoder(kept, Program(work.graph, kept, "refinenet"))
 
@@ -160,12 +159,23 @@ def _made(work: Pretraining, shared: Path, display: Display) -> Params:
     make_private(shared.parent)
     with waiting, alone(shared, say):
         waiting.close()
-        kept = _kept(shared, work, display)
+        kept = _taken(shared, work, display)
         if kept is None:
-            kept = _train(work, part, display)
+            kept, course = _train(work, part, display)
             _keep(shared, work, kept)
             part.unlink(missing_ok=True)
-            display.say(f"encoder: pre-trained, {_quality(work, kept)}, kept as {shared}")
+            found, (name, metric) = work.score(kept).metrics, next(iter(work.task.metrics.items()))
+            quality = f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
+            display.say(f"encoder: pre-trained, {quality}, kept as {shared}")
+            row = {"epochs": work.settings.epochs, "metric": metric.title, "value": found[name]}
+            work.record({**course.row(), **row})
+    return kept
+
+
+def _taken(shared: Path, work: Pretraining, display: Display) -> Params | None:
+    kept = _kept(shared, work, display)
+    if kept is not None:
+        work.record({"source": str(shared)})
     return kept
 
 
@@ -192,7 +202,7 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
     return params
 
 
-def _train(work: Pretraining, kept: Path, display: Display) -> Params:
+def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Course]:
     """Trains to the end, from where a killed process left it; ``kept`` holds how far it is.
 
     Saves about once a minute, and at the end, since the result is not kept yet: the parts'
@@ -200,72 +210,39 @@ def _train(work: Pretraining, kept: Path, display: Display) -> Params:
     """
     begin = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
     epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
-    epoch, state = _state(kept, display)
-    begun = epoch * _PARTS // max(epochs, 1)
-    with display.task("pre-training the encoder", _PARTS, begun) as advance:
-        progress = _Told(work, advance)
+    epoch, state, course = _state(kept, display)
+    begun = epoch * PARTS // max(epochs, 1)
+    with display.task("pre-training the encoder", PARTS, begun) as advance:
+        progress = Told(epochs, work.forecast, advance)
         length = 1
         while True:
             part, started = range(epoch, min(epoch + length, epochs)), monotonic()
             done = work.learner.fit_part(begin, work.train, recipe, seed, part, state, progress)
             (program, state), epoch = done, part.stop
+            spent = monotonic() - started
+            course = Course(course.seconds + spent, course.losses + progress.take_losses())
             make_private(kept.parent)
-            save_kept(kept, state, {"epoch": epoch})
+            save_kept(kept, state, {"epoch": epoch, **course.row()})
             if epoch == epochs:
-                return program.params
-            pace = (monotonic() - started) / len(part)
-            length = max(1, int(_BETWEEN_SAVES / max(pace, 1e-9)))
+                return program.params, course
+            length = max(1, int(_BETWEEN_SAVES / max(spent / len(part), 1e-9)))
             progress.foretell(epoch / epochs)
 
 
-class _Told:
-    """Shows how far a pre-training is, and tells how long it will still take.
-
-    The pace is that of this process, after its first step, which is slower than others.
-
-    Args:
-        work: the pre-training.
-        advance: shows.
-    """
-
-    def __init__(self, work: Pretraining, advance: Advance) -> None:
-        self._work, self._advance, self._epochs = work, advance, work.settings.epochs
-        self._first: tuple[float, float] | None = None
-        self._foretold = monotonic()
-
-    def __call__(self, step: Step) -> None:
-        epoch = -(-step.step * self._epochs // step.steps)
-        text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"
-        self._advance(_PARTS * step.step // step.steps, text)
-        self._first = self._first or (step.step / step.steps, monotonic())
-        if monotonic() - self._foretold >= _BETWEEN_FORECASTS:
-            self.foretell(step.step / step.steps)
-
-    def foretell(self, share: float) -> None:
-        """Tells how long the rest takes when ``share`` is done."""
-        if self._first is not None and share > self._first[0]:
-            begun, start = self._first
-            self._foretold = monotonic()
-            self._work.forecast((self._foretold - start) / (share - begun) * (1 - share))
-
-
-def _state(kept: Path, display: Display) -> tuple[int, State | None]:
-    """How many epochs are behind, and what to go on from."""
+def _state(kept: Path, display: Display) -> tuple[int, State | None, Course]:
+    """How many epochs are behind, what to go on from, and how those went."""
     if not kept.exists():
-        return 0, None
+        return 0, None, Course()
     try:
         state, known = load_kept(kept)
         epoch = int(known["epoch"])
+        losses = [(int(number), float(loss)) for number, loss in known.get("losses", ())]
+        course = Course(float(known.get("seconds", 0)), losses)
     except (CompilerError, KeyError, TypeError, ValueError) as error:
         display.say(f"encoder: its checkpoint is damaged ({error}): training from the beginning")
-        return 0, None
+        return 0, None, Course()
     display.say(f"encoder: going on after epoch {epoch}")
-    return epoch, state
-
-
-def _quality(work: Pretraining, params: Params) -> str:
-    found, (name, metric) = work.score(params).metrics, next(iter(work.task.metrics.items()))
-    return f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
+    return epoch, state, course
 
 
 def _taught_in(

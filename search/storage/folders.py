@@ -9,6 +9,8 @@ from auxnas.search.storage.rescue import BACKUP, NAME
 
 TRAINING, ABLATION = "training.json", "ablation.settings.json"
 """What a training or an ablation was begun as, in its folder."""
+PRETRAINED, CLASSES = "pretraining.json", "best.classes.json"
+"""In a search's folder: the course of its pre-training, and its best network by class."""
 SEARCH = "a search"
 
 _MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABLATION,)}
@@ -24,7 +26,9 @@ _OUTPUTS = {
     SEARCH: (
         "settings.toml",
         "encoder.safetensors",
+        PRETRAINED,
         "best.json",
+        CLASSES,
         "best.safetensors",
         "predictions.png",
     ),

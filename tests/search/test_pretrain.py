@@ -59,6 +59,22 @@ def test_killed_it_comes_to_the_same(place_of, tmp_path, monkeypatch, moment, af
     assert len(left_over) == (moment > 1)
     assert encoder(again) == alone
     assert not list((again.cache / "encoders").glob("*.part"))
+    course = json.loads((again.folder / "pretraining.json").read_text())
+    if moment == 5:  # all was done but for the run's own copy
+        assert course["losses"] == [[epoch, 1 / epoch] for epoch in range(1, 6)]
+    else:
+        whole = json.loads((tmp_path / "alone" / "pretraining.json").read_text())
+        assert {**course, "seconds": 0} == {**whole, "seconds": 0}
+        assert [epoch for epoch, _ in course["losses"]] == [1, 2, 3, 4, 5]
+
+
+def test_a_run_that_takes_its_encoder_from_another_says_so(place_of, tmp_path):
+    place = fresh(place_of(**EPOCHS), tmp_path, "first")
+    encoder(place)
+    encoder(replace(place, folder=tmp_path / "second"))
+    found = json.loads((tmp_path / "second" / "pretraining.json").read_text())
+    (kept,) = (place.cache / "encoders").iterdir()
+    assert found == {"source": str(kept)}
 
 
 def test_two_runs_that_share_a_cache_train_it_once(place_of, tmp_path, monkeypatch):

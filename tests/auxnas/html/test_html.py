@@ -397,6 +397,47 @@ def test_a_real_run_is_shown_with_its_predictions_under_way_and_after(place_of, 
     assert "There is no picture" in text_of(output.read_text(encoding="utf-8"))
 
 
+COURSE = {"seconds": 75.0, "epochs": 3, "metric": "mIoU", "value": 0.25}
+COURSE["losses"] = [[1, 2.5], [2, 1.5], [3, 1.25]]
+TABLE = {"columns": ["class", "IoU"], "rows": [["<road>", "50.00 %"], ["tree", "-"]]}
+
+
+def test_the_pretraining_and_the_best_network_by_class_are_shown(run_of):
+    folder = run_of(ALL_KINDS)
+    best = read_run(folder).best[0].number + 1
+    assert not {"classes", "pretraining"} & Checker(written(folder)).ids.keys()
+    (folder / "pretraining.json").write_text(json.dumps(COURSE))
+    (folder / "best.classes.json").write_text(json.dumps({"trial": best, **TABLE}))
+    found = Checker(written(folder))
+    assert {"classes", "pretraining"} <= found.ids.keys()
+    text = " ".join(found.words.split())
+    assert f"The network of trial {best}, measured over all of meta-val." in text
+    assert "class IoU <road> 50.00 % tree - " in text
+    assert "time 1:15 epochs 3 mIoU with its own decoder 0.2500" in text
+    assert "Pre-training loss: 2.500 in epoch 1, 1.250 in 3." in written(folder)
+    (folder / "best.classes.json").write_text(json.dumps({"trial": best + 1, **TABLE}))
+    (folder / "pretraining.json").write_text(json.dumps({"source": "a/b.safetensors"}))
+    html = written(folder)
+    assert "classes" not in Checker(html).ids
+    assert "An earlier run had pre-trained the encoder: a/b.safetensors." in text_of(html)
+
+
+NONSENSE = ["", "[]", "{", '{"losses": 1, "seconds": "x"}', '{"losses": [[1], [2, "x"], [NaN, 1]]}']
+NONSENSE += [
+    '{"classes": {}}',
+    '{"trial": 5, "columns": ["a"], "rows": [["b", "c"], 1]}',
+    '{"source": 1, "value": true}',
+]
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_a_damaged_file_of_a_run_is_left_out(run_of, text):
+    folder = run_of(ALL_KINDS)
+    for name in ("pretraining.json", "best.classes.json"):
+        (folder / name).write_text(text)
+    assert not {"classes", "pretraining"} & Checker(written(folder)).ids.keys()
+
+
 def test_the_picture_that_a_run_left_is_taken_only_if_it_is_of_the_best(run_of):
     folder = run_of([scored(0, 0.5, 0.25), scored(1, 0.5, 0.75)])
     (folder / "predictions.png").write_bytes(b"picture")

@@ -45,6 +45,7 @@ def test_run_prints_a_table_and_leaves_its_files(finished):
     assert "trial 4/4: reward" in result.stderr
     names = {path.name for path in folder.iterdir()}
     assert {"best.json", "best.safetensors", "predictions.png", "journal.sqlite"} <= names
+    assert {"best.classes.json", "pretraining.json"} <= names
     assert not [name for name in names if "part" in name or name.startswith(".")]
 
 

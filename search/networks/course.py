@@ -1,0 +1,75 @@
+"""The course of a pre-training: how far it is, how long it will take, how its losses went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import fmean
+from time import monotonic
+from typing import Any
+
+from auxnas.backends.base import Step
+from auxnas.backends.progress import Advance
+
+PARTS = 1000
+"""Units of progress of a training."""
+_BETWEEN_FORECASTS = 10.0
+"""Seconds of training after which is told how long it will take; and after each part."""
+
+
+@dataclass
+class Course:
+    """The course of a training, over all processes that went on with it.
+
+    Attributes:
+        seconds: spent.
+        losses: (epoch from 1, mean loss), of those that are known.
+    """
+
+    seconds: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"seconds": self.seconds, "losses": self.losses}
+
+
+class Told:
+    """Shows how far a pre-training is, and tells how long it will still take.
+
+    The pace is that of this process, after its first step, which is slower than others.
+
+    Args:
+        epochs: of the whole training.
+        forecast: is told how many seconds are left.
+        advance: shows.
+    """
+
+    def __init__(self, epochs: int, forecast: Callable[[float], None], advance: Advance) -> None:
+        self._epochs, self._forecast, self._advance = epochs, forecast, advance
+        self._first: tuple[float, float] | None = None
+        self._foretold = monotonic()
+        self._losses: dict[int, list[float]] = {}
+
+    def __call__(self, step: Step) -> None:
+        """Takes in a step."""
+        epoch = -(-step.step * self._epochs // step.steps)
+        text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"
+        self._advance(PARTS * step.step // step.steps, text)
+        self._losses.setdefault(epoch, []).append(step.loss)
+        self._first = self._first or (step.step / step.steps, monotonic())
+        if monotonic() - self._foretold >= _BETWEEN_FORECASTS:
+            self.foretell(step.step / step.steps)
+
+    def take_losses(self) -> list[tuple[int, float]]:
+        """(epoch, mean of its steps' losses) since the last call."""
+        found = [(epoch, fmean(losses)) for epoch, losses in self._losses.items()]
+        self._losses.clear()
+        return found
+
+    def foretell(self, share: float) -> None:
+        """Tells how long the rest takes when ``share`` is done."""
+        if self._first is not None and share > self._first[0]:
+            begun, start = self._first
+            self._foretold = monotonic()
+            self._forecast((self._foretold - start) / (share - begun) * (1 - share))
