@@ -116,7 +116,7 @@ class Examples(Protocol):
     """A set of labelled examples."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of examples."""
 
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them; randomly transformed for training where ``rng`` is given."""
@@ -124,7 +124,7 @@ class Examples(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Optimiser:
-    """How one group of parameters is updated.
+    """Rule by which one group of parameters is updated.
 
     Attributes:
         prefix: start of the names of its parameters; a parameter belongs to the first
@@ -159,7 +159,7 @@ class Optimiser:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a program is trained.
+    """Settings of one training of a program.
 
     Attributes:
         epochs: passes over the examples.
@@ -213,7 +213,7 @@ State = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a training stands: after ``step`` of ``steps``, with the last loss."""
+    """Progress of a training: after ``step`` of ``steps``, with the last loss."""
 
     step: int
     steps: int
@@ -301,7 +301,7 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PolicyStep:
-    """How far a policy goes in one update.
+    """Bounds of one update of a policy.
 
     Attributes:
         rate: Adam's learning rate (paper: 1e-4).
@@ -323,7 +323,7 @@ class PolicyStep:
 
 @dataclass(frozen=True, slots=True)
 class Ascent:
-    """What an update of a policy saw.
+    """Diagnostics of an update of a policy.
 
     Attributes:
         norm: of the gradient, before it was cut.

@@ -93,7 +93,7 @@ class Artefact:
             raise CompilerError(f"{self.path}: genotype", str(error)) from None
 
     def interface(self) -> Interface:
-        """What goes in and comes out.
+        """Inputs and outputs.
 
         Raises:
             CompilerError: naming what the file does not say, or says wrongly.

@@ -1,4 +1,4 @@
-"""How long an artefact takes: warm-up, then many runs, each timed by itself."""
+"""Timing of an artefact: warm-up, then many runs, each timed by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What running an ONNX model takes, from its file alone."""
+"""Memory that running an ONNX model takes, from its file alone."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _STRIP = 1 << 23
 
 @dataclass(frozen=True)
 class Classes:
-    """What labels mean.
+    """Meaning of labels.
 
     Attributes:
         names: by label.

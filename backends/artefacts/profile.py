@@ -1,4 +1,4 @@
-"""Where the time goes: onnxruntime's profile of an artefact, by the genotype's operations."""
+"""Time by operation: onnxruntime's profile of an artefact, by the genotype's operations."""
 
 from __future__ import annotations
 

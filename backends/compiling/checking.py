@@ -32,7 +32,7 @@ Opener = Callable[[Path], Runner]
 
 @dataclass(frozen=True)
 class Check:
-    """What running the artefact showed.
+    """Findings of running the artefact.
 
     Attributes:
         differences: against the float64 reference, by image size.

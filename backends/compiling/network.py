@@ -39,7 +39,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Effect:
-    """What the network cost before and after a change.
+    """Cost of the network before and after a change.
 
     Attributes:
         name: the pass.

@@ -1,4 +1,4 @@
-"""What a compile made, as lines for people and as plain data."""
+"""Result of a compile, as lines for people and as plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be compiled, into what, and how it is written down."""
+"""Request to compile: from what, into what, under which metadata."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """Where the weights are from."""
+        """Origin of the weights."""
         return self.weights.source if self.weights else f"random, seed {self.seed}"
 
     def params(self, graph: Graph) -> dict[str, Any]:

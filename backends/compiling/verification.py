@@ -21,12 +21,12 @@ for int8, of the float network that it is made from."""
 LABELS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-3}
 """Largest share of changed labels allowed by default, where labels are all there is to compare."""
 OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48), (72, 45))
-"""What is checked besides the requested size: the first two that are others."""
+"""Sizes that are checked besides the requested one: the first two that are others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far outputs are from the expected ones.
+    """Distance of outputs from the expected ones.
 
     Attributes:
         max_absolute: largest absolute error; None where labels are compared.

@@ -1,4 +1,4 @@
-"""Which layers are quantised, and whether the result is worth shipping."""
+"""Choice of the layers to quantise, and of whether the result ships."""
 
 from __future__ import annotations
 

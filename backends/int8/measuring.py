@@ -1,4 +1,4 @@
-"""How far an int8 network is from its float model, and how fast it is."""
+"""Distance of an int8 network from its float model, and its speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What int8 is asked to be."""
+"""Options of int8."""
 
 from __future__ import annotations
 

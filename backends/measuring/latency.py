@@ -1,4 +1,4 @@
-"""How long a network takes once it is compiled."""
+"""Latency of a compiled network."""
 
 from __future__ import annotations
 

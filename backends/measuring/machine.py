@@ -1,4 +1,4 @@
-"""What a measured time depends on besides the network."""
+"""Machine facts that a measured time depends on besides the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast networks are: the one measurement behind every latency.
+"""Measurement of speed: the one behind every latency.
 
 What else a machine does only ever makes a run slower, so the truth is the lower end. Runs come
 in rounds; the median of a round bears single outliers, the lowest of the rounds' medians bears

@@ -1,4 +1,4 @@
-"""What is needed to build a TensorRT engine elsewhere, in one archive.
+"""Archive of all that is needed to build a TensorRT engine elsewhere.
 
 ``model.onnx``, the command lines of ``trtexec`` for TensorRT 10 and 11 as shell scripts,
 and ``manifest.json``: hashes, sizes, the operators' source, the metadata.

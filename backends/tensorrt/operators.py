@@ -1,4 +1,4 @@
-"""What onnx-tensorrt publishes of the operators that we emit.
+"""Support that onnx-tensorrt publishes of the operators that we emit.
 
 Source: docs/operators.md of https://github.com/onnx/onnx-tensorrt, as published with
 TensorRT 10.15 (opset 9 to 24): a row's types and restrictions, for the operators of our

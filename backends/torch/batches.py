@@ -1,4 +1,4 @@
-"""Which examples a step sees: orders and random states that depend on the seed alone."""
+"""Examples of each step: orders and random states that depend on the seed alone."""
 
 from __future__ import annotations
 

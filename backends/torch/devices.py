@@ -1,4 +1,4 @@
-"""Where tensors live, and the way there and back."""
+"""Devices of tensors, and the way there and back."""
 
 from __future__ import annotations
 

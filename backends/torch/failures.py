@@ -1,4 +1,4 @@
-"""Which of torch's errors are a trial's failure rather than a bug."""
+"""Errors of torch's that are a trial's failure rather than a bug."""
 
 from __future__ import annotations
 

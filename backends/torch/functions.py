@@ -1,4 +1,4 @@
-"""What each primitive is in torch: a module where it has weights, a function otherwise.
+"""Primitives in torch: each a module where it has weights, a function otherwise.
 
 A function takes the operands in order and the node's attributes by name. Maps are
 (N, C, H, W).

@@ -47,7 +47,7 @@ from auxnas.compiler import Graph, Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
 
 _KEPT_OPEN = 2
-"""How many programs ``infer`` keeps open."""
+"""Number of programs that ``infer`` keeps open."""
 
 
 class TorchLearner:

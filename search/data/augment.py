@@ -1,4 +1,4 @@
-"""What happens to an image on its way into training (paper, section 7.1)."""
+"""Augmentation of an image on its way into training (paper, section 7.1)."""
 
 from __future__ import annotations
 

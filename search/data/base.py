@@ -1,4 +1,4 @@
-"""What a segmentation dataset is, and views of one: parts, splits, fixed sizes."""
+"""Interface of segmentation datasets, and views of one: parts, splits, fixed sizes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Dataset(Protocol):
         """Colours to draw the classes with, uint8 ``(classes, 3)``."""
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Number of images."""
 
     def fingerprint(self) -> str:
         """A hash (hex) of everything that the images and labels depend on."""

@@ -57,7 +57,7 @@ class Pair:
     line: str
 
     def place(self, path: Path) -> str:
-        """How errors name one of the two files."""
+        """Words by which errors name one of the two files."""
         return f"{path} ({self.line})"
 
 

@@ -1,4 +1,4 @@
-"""How good a trained network is on labelled images: scores, class by class."""
+"""Score of a trained network on labelled images: scores, class by class."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def silent(stage: int, step: Step, before: Stage | None = None) -> None:
 
 @dataclass(frozen=True)
 class Material:
-    """What one stage trains and validates on."""
+    """Examples that one stage trains and validates on."""
 
     train: Examples
     val: Examples

@@ -22,7 +22,7 @@ _CHUNK = 16
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """What stored encoder outputs are made from.
+    """Sources of stored encoder outputs.
 
     Attributes:
         learner: who computes.

@@ -55,7 +55,7 @@ class ImageExamples:
     task: Task = field(default_factory=Segmentation)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of examples."""
         return len(self.indices)
 
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
@@ -104,7 +104,7 @@ class FeatureExamples:
     task: Task = field(default_factory=Segmentation)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of examples."""
         return len(self.rows)
 
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:

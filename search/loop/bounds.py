@@ -1,4 +1,4 @@
-"""How long a run has been going on, and where it ends."""
+"""Time that a run has been going on, and its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic
 
 @dataclass(frozen=True)
 class Until:
-    """Where a run ends, at the first of these bounds; None is no bound.
+    """End of a run, at the first of these bounds; None is no bound.
 
     Attributes:
         trials: how many have ended.
@@ -28,7 +28,7 @@ class Until:
 
 @dataclass(frozen=True)
 class Clock:
-    """How long a run has been going on.
+    """Time that a run has been going on.
 
     Attributes:
         before: seconds of its earlier sessions.

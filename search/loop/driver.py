@@ -57,7 +57,7 @@ class WeightKeeper(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """How a run decides.
+    """Rules by which a run decides.
 
     Attributes:
         seed: everything random derives from it.

@@ -1,4 +1,4 @@
-"""What a run's results depend on besides its settings and data."""
+"""Environment that a run's results depend on besides its settings and data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is doing, kept in a file for other processes while it does it."""
+"""Phase of a run, kept in a file for other processes while it does it."""
 
 from __future__ import annotations
 

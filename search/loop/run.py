@@ -217,7 +217,7 @@ def _store(
 
 
 def _introduction(place: Workplace) -> Iterator[str]:
-    """What is about to happen, in lines."""
+    """Announcement of a run, in lines."""
     dataset, settings = place.dataset, place.settings
     height, width = settings.data.size
     bounds = [f"{settings.trials} trials"] if settings.trials else []

@@ -96,7 +96,7 @@ class Taught:
     teacher: Callable[[dict[str, Array]], dict[str, Array]]
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of examples."""
         return len(self.examples)
 
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
