@@ -343,10 +343,10 @@ def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, 
     def trial(self, *args):
         now[0] += 500
         if failing:
-            monkeypatch.setattr(Journal, "_commit", unwritable)
+            monkeypatch.setattr(Journal, "_write", unwritable)
         raise Ended
 
-    def unwritable(self, *given):
+    def unwritable(self, *rows, check=None):
         raise JournalError("journal", "cannot be written", "room")
 
     now = [0.0]

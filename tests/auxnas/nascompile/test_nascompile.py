@@ -304,7 +304,7 @@ def mixing(path: Path):
 def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
     args = ("arch0", *SMALL_NET, "--batch", batch)
     assert compile_(*args, "--output", "good.onnx").exit_code == 0
-    monkeypatch.setattr("auxnas.backends.compiling.compile.backend", lambda role, name: mixing)
+    monkeypatch.setattr("auxnas.backends.target.OwnedTarget.opener", lambda *_: mixing)
     result = compile_(*args, "--output", "bad.onnx")
     if batch == "1":
         assert result.exit_code == 0
@@ -372,7 +372,7 @@ def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
     for number in range(2):
         _shaded((64, 48), 100 + 100 * number).save(f"photographs/{number}.png")
 
-    def compare(runner, reference, inputs):
+    def compare(runner, reference, inputs, task):
         return Difference(1.0, 1.0, float(inputs["image"].max() == 200), 0.0)
 
     monkeypatch.setattr("auxnas.backends.compiling.checking.compare", compare)

@@ -168,7 +168,8 @@ def test_stopped_ones_take_part_and_classes_left_out_are_the_searchs(run, place_
         assert (row["stage2"] is None) == (row["trial"] in stopped)
         own = place.folder / "correlate" / f"trial-{row['trial']:05}"
         assert json.loads((own / "training.json").read_text())["settings"]["task"] == {
-            "ignore": ["road"]
+            "name": "segmentation",
+            "ignore": ["road"],
         }
     counts = {(row["first"], row["second"]): row["count"] for row in found["correlations"]}
     assert counts["stage1", "full"] == len(found["architectures"])
