@@ -35,9 +35,10 @@ def initial(graph: Graph, seed: int) -> dict[str, Array]:
     convolution's weights are made smaller, so that the mean square of its output is about
     1 (``Primitive.moment``): a network of C classes begins with a loss of about ln C.
 
-    In networks with batch norm throughout, a parameter's values depend on the seed and its
-    name alone, so two graphs that share a parameter start it equally. Batch norm starts as
-    the identity, biases at 0.
+    Where batch norm follows every convolution but the last, as in the paper's networks, a
+    parameter's values depend on the seed and its name alone, so two graphs that share a
+    parameter start it equally. Auxiliary heads of the kind ``classifier``, which read sums, and
+    operations of one's own may be scaled. Batch norm starts as the identity, biases at 0.
     """
     scales = _scales(graph)
     values = {}

@@ -24,7 +24,7 @@ from auxnas.compiler import (
 from auxnas.compiler import weights as weights_module
 from auxnas.compiler.weights import initial
 from auxnas.genotype import zoo
-from tests.strategies import genotypes
+from tests.strategies import FIVE, PAPER, SMALL, genotypes
 
 SPEC = ModelSpec(classes=11, width=0.35, agg_size=16, sep_repeats=1)
 RIVALS = {
@@ -64,7 +64,7 @@ def test_without_scales_the_loss_is_forty_times_that(monkeypatch):
     assert first_loss(RIVALS["lwrf-64"], 0) > 10
 
 
-@given(genotypes())
+@given(genotypes(PAPER, SMALL, FIVE))
 def test_networks_with_batch_norm_begin_as_the_paper_says(genotype):
     graph = lower(genotype, SPEC)
     values = initial(graph, 3)
