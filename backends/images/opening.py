@@ -159,5 +159,5 @@ def header(data: bytes) -> Header:
             tagged = image.format != "PNG" or any(mark in data for mark in _PNG_METADATA)
             small = image.width * image.height <= MOST_PIXELS
             return Header(image.format or "", stored, orientation(image) if tagged and small else 1)
-    except FAULTS:
+    except (*FAULTS, Image.DecompressionBombError):
         return Header()

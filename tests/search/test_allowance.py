@@ -32,7 +32,7 @@ class Time:
 
     def __init__(self, monkeypatch):
         self.now, self.seen = 0.0, []
-        for module in ("networks.pretrain", "loop.run", "loop.phases"):
+        for module in ("networks.course", "networks.pretrain", "loop.run", "loop.phases"):
             monkeypatch.setattr(f"auxnas.search.{module}.monotonic", lambda: self.now)
         monkeypatch.setattr("auxnas.search.loop.bounds.Clock.session", property(lambda _: self.now))
         inner = NullLearner.fit_part
