@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test test-lowest lint types clean
+.PHONY: demo test explore test-lowest lint types clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nassearch run --data synthetic --preset demo --out $(DEMO)
@@ -12,6 +12,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest -n 2
+
+# The suite's laws on examples that were never drawn before.
+explore: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile=explore
 
 # The lower bounds of pyproject.toml, each installed exactly, under the core of the suite.
 LOWEST := .venv-lowest

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auxnas.compiler import Graph, make_node
@@ -24,11 +24,16 @@ from auxnas.compiler.drawing.network_drawing import draw
 from auxnas.compiler.drawing.scene import Scene
 from auxnas.compiler.passes import INFERENCE, run
 from auxnas.drawing import svg
-from auxnas.genotype import Genotype, zoo
+from auxnas.genotype import Cell, Genotype, SearchSpace, zoo
 from tests.compiler.drawing.scenes import faults
 from tests.strategies import SMALL, genotypes, program
 
 ARCH0 = zoo.load("arch0").genotype
+WITHOUT_CELLS = Genotype(
+    connections=((0, 0), (0, 0), (0, 0)),
+    cell=Cell(10, ((0, 1, 10, 0), (0, 0, 0, 0), (7, 1, 10, 0))),
+    space=SearchSpace.cvpr2019(),
+)
 
 
 def network(genotype: Genotype, optimised: bool) -> Graph:
@@ -86,6 +91,7 @@ def test_every_node_of_the_decoder_is_in_one_box_and_every_edge_is_drawn(genotyp
 
 @settings(max_examples=6)
 @given(genotype=genotypes(), optimised=st.booleans())
+@example(genotype=WITHOUT_CELLS, optimised=True)
 def test_every_box_is_drawn_or_stands_in_a_cell_that_is(genotype, optimised):
     graph = network(genotype, optimised)
     blocks = diagram(graph, genotype)
@@ -99,7 +105,7 @@ def test_every_box_is_drawn_or_stands_in_a_cell_that_is(genotype, optimised):
     assert all(source in names for block in whole for source in block.sources)
     parts = [whole, *cells(blocks)]
     said = [_said(part) for part in parts[1:]]
-    assert said
+    assert bool(said) == bool(lanes)
     assert len({str(each) for each in said}) == len(said)
     for lane in lanes:
         assert _said([block for block in blocks if block.lane == lane]) in said
