@@ -207,12 +207,12 @@ class Recipe:
             check_type(f"recipe.{name}", getattr(self, name), bool)
 
 
-State = Mapping[str, Array]
+TrainingState = Mapping[str, Array]
 """What a training that is to be continued depends on; only its learner knows the names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrainingStep:
     """Progress of a training: after ``step`` of ``steps``, with the last loss."""
 
     step: int
@@ -220,10 +220,10 @@ class Step:
     loss: float
 
 
-Progress = Callable[[Step], None]
+Progress = Callable[[TrainingStep], None]
 
 
-def silent(step: Step) -> None:
+def silent(step: TrainingStep) -> None:
     """A progress callback that says nothing."""
 
 
@@ -262,9 +262,9 @@ class Learner(Protocol):
         recipe: Recipe,
         seed: int,
         part: range,
-        state: State | None = None,
+        state: TrainingState | None = None,
         progress: Progress = silent,
-    ) -> tuple[Program, State]:
+    ) -> tuple[Program, TrainingState]:
         """The epochs ``part`` of a training: the program then, and how to go on from there.
 
         Parts that follow one another come to what ``fit`` comes to, to the last bit,

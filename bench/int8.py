@@ -30,7 +30,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import fed, read_photograph
 from auxnas.backends.int8 import Ends, Int8Options, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
-from auxnas.backends.int8.choosing import Outcome
+from auxnas.backends.int8.choosing import QuantisationResult
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import Size
 from auxnas.compiler.interface import Interface
@@ -89,7 +89,7 @@ def speeds(times: dict[str, Times]) -> dict[str, Any]:
     }
 
 
-def labels_of(found: Outcome) -> dict[str, Any]:
+def labels_of(found: QuantisationResult) -> dict[str, Any]:
     """What int8 does to labels, and what it is made of."""
     kept = ("label_agreement", "miou", "layers", "layers_in_float", "calibration", "bytes")
     facts = found.to_dict()

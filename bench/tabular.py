@@ -27,7 +27,7 @@ from auxnas.progress import display_on_stderr
 from auxnas.search.loop.environment import versions
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.resolving import nested, resolve
-from auxnas.search.tabular import TABLE, Table, tabular_space
+from auxnas.search.tabular import TABLE, RewardTable, tabular_space
 from auxnas.search.trials.records import Job, trial_seed
 
 SETTINGS = {
@@ -67,7 +67,7 @@ def main(work: Path, output: Path) -> None:
             lines.flush()
             advance(number + 1, f"reward {rewards[-1]:.3f}")
     made = {"settings": SETTINGS, "versions": versions()}
-    Table(tabular_space(), np.array(rewards), made).save(output)
+    RewardTable(tabular_space(), np.array(rewards), made).save(output)
     display.say(f"{output}: {len(rewards)} rewards, {output.stat().st_size} bytes")
 
 

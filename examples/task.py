@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from auxnas.compiler.tasks import Disagreement, Head, Metric, Score, ScoreTable, Sums, Target
+from auxnas.compiler.tasks import Disagreement, Head, Metric, Score, ScoreTable, Sums, TargetFormat
 
 Array = np.ndarray[Any, Any]
 
@@ -32,7 +32,7 @@ class Regression:
 
     name: ClassVar[str] = "distance"
     outputs: ClassVar[int] = 1
-    target: ClassVar[Target] = Target("float32", np.nan, linear=True)
+    target: ClassVar[TargetFormat] = TargetFormat("float32", np.nan, linear=True)
     heads: ClassVar[Mapping[str, Head]] = {"logits": Head(), "positive": Head(("relu",), True)}
     measured: ClassVar[str] = "logits"
     metrics: ClassVar[Mapping[str, Metric]] = {"error": Metric("mean error", higher=False)}

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Node = tuple[int, int]
+BagNode = tuple[int, int]
 """Label and bag."""
 
 Tagged = tuple[int, int]
@@ -34,7 +34,7 @@ Terms = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class BagGraph:
     """A graph over bags.
 
     Attributes:
@@ -43,7 +43,7 @@ class Graph:
         width: bits of a digit.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[BagNode, ...]
     tagged: tuple[Tagged, ...]
     width: int
 
@@ -69,7 +69,7 @@ def renamed(bag: int, names: Sequence[int], width: int) -> int:
     return sum(count << (names[number] * width) for number, count in terms(bag, width))
 
 
-def reachable(graph: Graph) -> Graph:
+def reachable(graph: BagGraph) -> BagGraph:
     """The graph without the nodes that no tagged bag needs; the others keep their order."""
     needed: list[int] = []
     seen = functools.reduce(operator.or_, (bag for _, bag in graph.tagged), 0)
@@ -82,7 +82,7 @@ def reachable(graph: Graph) -> Graph:
     return renumbered(graph, needed[::-1])
 
 
-def renumbered(graph: Graph, order: Sequence[int]) -> Graph:
+def renumbered(graph: BagGraph, order: Sequence[int]) -> BagGraph:
     """The graph of the nodes in ``order``, tagged bags sorted."""
     names = [0] * (len(graph.nodes) + 1)
     for position, index in enumerate(order):
@@ -92,14 +92,14 @@ def renumbered(graph: Graph, order: Sequence[int]) -> Graph:
         for label, bag in (graph.nodes[index] for index in order)
     )
     tagged = sorted((tag, renamed(bag, names, graph.width)) for tag, bag in graph.tagged)
-    return Graph(nodes, tuple(tagged), graph.width)
+    return BagGraph(nodes, tuple(tagged), graph.width)
 
 
-Classes = tuple[tuple[int, ...], ...]
+TwinClasses = tuple[tuple[int, ...], ...]
 """Indices of nodes, twins together."""
 
 
-def canonical(graph: Graph) -> tuple[Graph, list[Classes]]:
+def canonical(graph: BagGraph) -> tuple[BagGraph, list[TwinClasses]]:
     """The graph's canonical numbering, and all orders of twin classes that give it.
 
     Colours that do not depend on the numbering are refined until they are stable; while
@@ -112,8 +112,8 @@ def canonical(graph: Graph) -> tuple[Graph, list[Classes]]:
         The canonical graph, whose nodes come after what they use, and the orders of
         the twin classes of ``graph`` which lead to it.
     """
-    best: Graph | None = None
-    orders: list[Classes] = []
+    best: BagGraph | None = None
+    orders: list[TwinClasses] = []
     for classes in _leaves(graph):
         found = renumbered(graph, [index for twins in classes for index in twins])
         if best is None or (found.nodes, found.tagged) < (best.nodes, best.tagged):
@@ -123,19 +123,19 @@ def canonical(graph: Graph) -> tuple[Graph, list[Classes]]:
     return best or graph, orders
 
 
-def blanked(graph: Graph) -> Graph:
+def blanked(graph: BagGraph) -> BagGraph:
     """The canonical graph with all labels 0."""
     nodes = tuple((0, bag) for _, bag in graph.nodes)
-    return canonical(Graph(nodes, graph.tagged, graph.width))[0]
+    return canonical(BagGraph(nodes, graph.tagged, graph.width))[0]
 
 
-def automorphisms(graph: Graph) -> int:
+def automorphisms(graph: BagGraph) -> int:
     """The number of permutations of the nodes that leave the graph as it is."""
     _, orders = canonical(graph)
     return len(orders) * math.prod(math.factorial(len(twins)) for twins in orders[0])
 
 
-def _leaves(graph: Graph) -> Iterator[Classes]:
+def _leaves(graph: BagGraph) -> Iterator[TwinClasses]:
     """Orders of the twin classes, told apart by colours in every way that colours leave open."""
     relations = _Relations(graph)
     yield from relations.leaves(relations.refined(relations.first_colours()))
@@ -144,7 +144,7 @@ def _leaves(graph: Graph) -> Iterator[Classes]:
 class _Relations:
     """The uses among the twin classes of a graph; one number a class."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: BagGraph) -> None:
         self._graph = graph
         width, nodes = graph.width, graph.nodes
         inputs = [terms(bag, width) for _, bag in nodes]
@@ -191,7 +191,7 @@ class _Relations:
                 return finer
             colours = finer
 
-    def leaves(self, colours: list[int]) -> Iterator[Classes]:
+    def leaves(self, colours: list[int]) -> Iterator[TwinClasses]:
         """All orders of the classes that individualising leads to from these colours."""
         order = sorted(range(len(colours)), key=colours.__getitem__)
         shared = [colours[i] for i, j in itertools.pairwise(order) if colours[i] == colours[j]]
@@ -205,7 +205,7 @@ class _Relations:
                 yield from self.leaves(self.refined(_ranked(told)))
 
 
-def _twins(graph: Graph, inputs: list[Terms], tagged: list[tuple[int, Terms]]) -> Classes:
+def _twins(graph: BagGraph, inputs: list[Terms], tagged: list[tuple[int, Terms]]) -> TwinClasses:
     """The nodes' indices by class of twins, ordered by first member."""
     seen: list[list[tuple[int, int]]] = [[] for _ in graph.nodes]
     for place, held in enumerate([*inputs, *(held for _, held in tagged)]):

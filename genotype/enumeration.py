@@ -30,7 +30,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from auxnas.genotype import bags, symmetry
-from auxnas.genotype.bags import Graph
+from auxnas.genotype.bags import BagGraph
 from auxnas.genotype.functional import Kind, of_kind
 from auxnas.genotype.genotype import Cell, Connections
 from auxnas.genotype.identity import Level, canonical_branches
@@ -56,7 +56,7 @@ class Family:
     cell: Callable[[tuple[int, ...]], Cell]
 
 
-class Classes:
+class CellClasses:
     """All classes of a space at a level below ``raw``, in order.
 
     Attributes:
@@ -100,17 +100,17 @@ class Classes:
             within = 0
 
 
-def wiring_classes(space: SearchSpace, level: Level) -> Classes:
+def wiring_classes(space: SearchSpace, level: Level) -> CellClasses:
     """The classes at ``swap`` or ``isomorphism``."""
     families = _skeleton_families(space.branches, len(space.vocabulary), level)
-    return Classes(_connections(space, level), families)
+    return CellClasses(_connections(space, level), families)
 
 
-def functional_classes(space: SearchSpace, shapes: Iterable[Graph]) -> Classes:
+def functional_classes(space: SearchSpace, shapes: Iterable[BagGraph]) -> CellClasses:
     """The classes at ``functional``, given the shapes of cells."""
     ordered = sorted(shapes, key=lambda shape: (len(shape.nodes), shape.nodes, shape.tagged))
     families = _shape_families(ordered, space.branches, space.vocabulary)
-    return Classes(_connections(space, "functional"), families)
+    return CellClasses(_connections(space, "functional"), families)
 
 
 def _connections(space: SearchSpace, level: Level) -> Iterator[Connections]:
@@ -144,7 +144,7 @@ class _SkeletonCell:
 
 
 def _shape_families(
-    shapes: Iterable[Graph], branches: int, vocabulary: Vocabulary
+    shapes: Iterable[BagGraph], branches: int, vocabulary: Vocabulary
 ) -> Iterator[Family]:
     weighted = of_kind(vocabulary, Kind.WEIGHTED)
     for shape in shapes:
@@ -152,7 +152,7 @@ def _shape_families(
         yield Family(labellings, _ShapeCell(shape, classes, weighted, branches, vocabulary))
 
 
-def _shape_labellings(shape: Graph, labels: int) -> tuple[bags.Classes, Labellings]:
+def _shape_labellings(shape: BagGraph, labels: int) -> tuple[bags.TwinClasses, Labellings]:
     """A shape's classes of twins, and how they can be labelled.
 
     Twins can be exchanged freely, so a class of them is labelled by a multiset; the
@@ -172,8 +172,8 @@ def _shape_labellings(shape: Graph, labels: int) -> tuple[bags.Classes, Labellin
 class _ShapeCell:
     """From multisets of operations, one a class of twins, to the representative."""
 
-    shape: Graph
-    classes: bags.Classes
+    shape: BagGraph
+    classes: bags.TwinClasses
     weighted: tuple[int, ...]
     branches: int
     vocabulary: Vocabulary
@@ -187,6 +187,6 @@ class _ShapeCell:
         nodes = tuple(
             (label, bag) for label, (_, bag) in zip(labels, self.shape.nodes, strict=True)
         )
-        labelled = Graph(nodes, self.shape.tagged, self.shape.width)
+        labelled = BagGraph(nodes, self.shape.tagged, self.shape.width)
         form = bags.canonical(labelled)[0]
         return Cell(*realise(form, self.branches, self.vocabulary))

@@ -21,7 +21,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from auxnas.genotype import bags
-from auxnas.genotype.bags import Graph, term
+from auxnas.genotype.bags import BagGraph, term
 
 if TYPE_CHECKING:
     from auxnas.genotype.genotype import Branch, Cell
@@ -68,11 +68,11 @@ def digit_width(branches: int) -> int:
     return branches + 1
 
 
-def graph(cell: Cell, vocabulary: Vocabulary) -> Graph:
+def graph(cell: Cell, vocabulary: Vocabulary) -> BagGraph:
     """The nodes of a cell and its output, unreachable nodes left out, as numbered in the cell."""
     width = digit_width(len(cell.branches))
     row_kinds = [kind(operation) for operation in vocabulary]
-    nodes: list[bags.Node] = []
+    nodes: list[bags.BagNode] = []
 
     def applied(operation: int, bag: int) -> int:
         if row_kinds[operation] is Kind.WEIGHTED:
@@ -86,7 +86,7 @@ def graph(cell: Cell, vocabulary: Vocabulary) -> Graph:
         results = applied(operation, values[left]), applied(other, values[right])
         values += (*results, sum(results))
     output = sum(values[location] for location in loose_ends(cell.branches))
-    return bags.reachable(Graph(tuple(nodes), ((0, output),), width))
+    return bags.reachable(BagGraph(tuple(nodes), ((0, output),), width))
 
 
 def loose_ends(branches: Iterable[Branch]) -> list[int]:
@@ -97,12 +97,12 @@ def loose_ends(branches: Iterable[Branch]) -> list[int]:
     return [location for location in ends if location not in sampled]
 
 
-def normal_form(cell: Cell, vocabulary: Vocabulary) -> Graph:
+def normal_form(cell: Cell, vocabulary: Vocabulary) -> BagGraph:
     """The canonical graph of a cell: equal for two exactly when they compute the same."""
     return bags.canonical(graph(cell, vocabulary))[0]
 
 
-def written(form: Graph) -> str:
+def written(form: BagGraph) -> str:
     """A form as text, one to one: ``3a.3aab3.-bc`` is a node ``3(a)``, ``b``; a node
     ``3(a + a + 3b)``; and the output ``b + c``."""
     parts = [f"{label}{_bag_written(bag, form.width)}" for label, bag in form.nodes]
@@ -116,7 +116,7 @@ def _bag_written(bag: int, width: int) -> str:
     )
 
 
-def orbit_size(cell: Cell, vocabulary: Vocabulary, shapes: Mapping[Graph, int]) -> int:
+def orbit_size(cell: Cell, vocabulary: Vocabulary, shapes: Mapping[BagGraph, int]) -> int:
     """The number of cells that compute the same as ``cell``.
 
     ``shapes`` counts the cells of each shape for one choice of operations at its nodes.

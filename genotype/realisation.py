@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from auxnas.genotype.bags import Graph, term
+from auxnas.genotype.bags import BagGraph, term
 from auxnas.genotype.functional import Kind, of_kind
 from auxnas.genotype.vocabulary import Vocabulary
 
@@ -48,7 +48,9 @@ class _State:
         return len(self.values), frozenset(self.values), loose, self.open
 
 
-def realise(form: Graph, branches: int, vocabulary: Vocabulary) -> tuple[int, tuple[Branch, ...]]:
+def realise(
+    form: BagGraph, branches: int, vocabulary: Vocabulary
+) -> tuple[int, tuple[Branch, ...]]:
     """The first operation and branches of the first cell found whose normal form is ``form``.
 
     Raises:
@@ -59,7 +61,7 @@ def realise(form: Graph, branches: int, vocabulary: Vocabulary) -> tuple[int, tu
 
 @dataclass
 class _Search:
-    form: Graph
+    form: BagGraph
     branches: int
     vocabulary: Vocabulary
     _failed: set[tuple[object, ...]] = field(default_factory=set)

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from auxnas.genotype import bags
-from auxnas.genotype.bags import Graph, Node, term
+from auxnas.genotype.bags import BagGraph, BagNode, term
 from auxnas.genotype.functional import Kind, Kinds, digit_width
 
 LOOSE = 0
@@ -33,11 +33,11 @@ LOOSE = 0
 OUTPUT = 0
 """Tag of a form's output."""
 
-Reached = tuple[Graph, int]
+Reached = tuple[BagGraph, int]
 """A state or a result, and the number of ways to it."""
 
 
-def shapes(branches: int, kinds: Kinds) -> dict[Graph, int]:
+def shapes(branches: int, kinds: Kinds) -> dict[BagGraph, int]:
     """Every shape, and the number of cells for each choice of operations at its nodes."""
     states = _merged(_firsts(digit_width(branches), kinds))
     for _ in range(branches - 1):
@@ -53,14 +53,14 @@ def shapes(branches: int, kinds: Kinds) -> dict[Graph, int]:
     )
 
 
-def _merged(found: Iterable[Reached]) -> dict[Graph, int]:
+def _merged(found: Iterable[Reached]) -> dict[BagGraph, int]:
     """One of each isomorphism class, ways added up."""
     equal = _added(found)
     return _added((bags.canonical(graph)[0], ways) for graph, ways in equal.items())
 
 
-def _added(found: Iterable[Reached]) -> dict[Graph, int]:
-    total: defaultdict[Graph, int] = defaultdict(int)
+def _added(found: Iterable[Reached]) -> dict[BagGraph, int]:
+    total: defaultdict[BagGraph, int] = defaultdict(int)
     for graph, ways in found:
         total[graph] += ways
     return dict(total)
@@ -71,11 +71,11 @@ def _firsts(width: int, kinds: Kinds) -> Iterator[Reached]:
     bag = term(0, width)
     source = (1, bag)
     if kinds.weighted:
-        yield Graph(((0, bag),), ((LOOSE, term(1, width)), source), width), 1
+        yield BagGraph(((0, bag),), ((LOOSE, term(1, width)), source), width), 1
     if kinds.identity:
-        yield Graph((), ((LOOSE, bag), source), width), kinds.identity
+        yield BagGraph((), ((LOOSE, bag), source), width), kinds.identity
     if kinds.zero:
-        yield Graph((), ((LOOSE, 0), source), width), kinds.zero
+        yield BagGraph((), ((LOOSE, 0), source), width), kinds.zero
 
 
 class _Side(NamedTuple):
@@ -87,7 +87,7 @@ class _Side(NamedTuple):
     ways: int
 
 
-def _sides(state: Graph, kinds: Kinds) -> Iterator[_Side]:
+def _sides(state: BagGraph, kinds: Kinds) -> Iterator[_Side]:
     """All different sides; zero does the same on all locations that are not loose."""
     held = [(bag, -1, tag) for tag, bag in state.tagged if tag != LOOSE]
     loose = [bag for tag, bag in state.tagged if tag == LOOSE]
@@ -106,15 +106,15 @@ def _sides(state: Graph, kinds: Kinds) -> Iterator[_Side]:
 class _Branch(NamedTuple):
     """A branch on a state: all nodes, its two results, the bags it samples and leaves loose."""
 
-    state: Graph
-    nodes: tuple[Node, ...]
+    state: BagGraph
+    nodes: tuple[BagNode, ...]
     results: tuple[int, ...]
     sampled: tuple[int, ...]
     loose: tuple[int, ...]
     ways: int
 
 
-def _branches(state: Graph, kinds: Kinds) -> Iterator[_Branch]:
+def _branches(state: BagGraph, kinds: Kinds) -> Iterator[_Branch]:
     """All different branches; sides are unordered, hence the factor 2."""
     loose = [bag for tag, bag in state.tagged if tag == LOOSE]
     for one, other in itertools.combinations_with_replacement(tuple(_sides(state, kinds)), 2):
@@ -136,19 +136,19 @@ def _branches(state: Graph, kinds: Kinds) -> Iterator[_Branch]:
         )
 
 
-def _next_state(branch: _Branch) -> Graph:
+def _next_state(branch: _Branch) -> BagGraph:
     held = defaultdict(int, {bag: tag for tag, bag in branch.state.tagged if tag != LOOSE})
     for bag in branch.results + branch.sampled:
         held[bag] += 1
     loose = (*branch.loose, sum(branch.results))
     tagged = [(LOOSE, bag) for bag in loose] + [(count, bag) for bag, count in held.items()]
-    return Graph(branch.nodes, tuple(sorted(tagged)), branch.state.width)
+    return BagGraph(branch.nodes, tuple(sorted(tagged)), branch.state.width)
 
 
 def _result(branch: _Branch, ways: int, kinds: Kinds) -> Reached:
     """The form of a finished cell; each node dropped could have had any weighted operation."""
     output = sum(branch.loose) + sum(branch.results)
-    whole = Graph(branch.nodes, ((OUTPUT, output),), branch.state.width)
+    whole = BagGraph(branch.nodes, ((OUTPUT, output),), branch.state.width)
     form = bags.reachable(whole)
     dropped = len(whole.nodes) - len(form.nodes)
     return form, ways * branch.ways * kinds.weighted**dropped

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from auxnas.genotype import counting, enumeration, functional, identity, sampling
-from auxnas.genotype.bags import Graph
+from auxnas.genotype.bags import BagGraph
 from auxnas.genotype.counting import Counts
-from auxnas.genotype.enumeration import Classes
+from auxnas.genotype.enumeration import CellClasses
 from auxnas.genotype.errors import GenotypeError, shown
 from auxnas.genotype.genotype import Cell, Genotype
 from auxnas.genotype.identity import Level
@@ -240,14 +240,14 @@ class SearchSpace:
         return Counts(connections, operations * cells)
 
     @cached_property
-    def _shapes(self) -> dict[Graph, int]:
+    def _shapes(self) -> dict[BagGraph, int]:
         return shapes(self.branches, functional.kinds(self.vocabulary))
 
     @cached_property
-    def _tables(self) -> dict[Level, Classes]:
+    def _tables(self) -> dict[Level, CellClasses]:
         return {}
 
-    def _classes(self, level: Level) -> Classes:
+    def _classes(self, level: Level) -> CellClasses:
         if level not in self._tables:
             self._tables[level] = (
                 enumeration.functional_classes(self, self._shapes)

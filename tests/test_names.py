@@ -1,67 +1,58 @@
-"""The one import name: nothing generic is left where a user's own modules are looked for."""
+"""Two things never share a public name."""
 
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
-ROOMS = ("genotype", "compiler", "backends", "search")
-SOURCES = sorted(
-    path for top in (*ROOMS, "auxnas", "bench", "tests") for path in (ROOT / top).rglob("*.py")
-)
+FOLDERS = ("genotype", "compiler", "backends", "search", "auxnas")
 
 
-def bare_imports(source: str) -> list[str]:
-    """Modules of ours that ``source`` imports by a name other than ``auxnas``."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            found.append(node.module or "")
-        elif isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-    return [name for name in found if name.partition(".")[0] in ROOMS]
-
-
-def test_no_source_imports_by_a_bare_name():
-    assert {str(path): bare_imports(path.read_text("utf-8")) for path in SOURCES} == {
-        str(path): [] for path in SOURCES
+def sources() -> dict[str, str]:
+    """Text of each file of the package, by its path: of a link's target once."""
+    files = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for path in {path.resolve(): path for path in reversed(files)}.values()
     }
 
 
-@pytest.mark.parametrize(
-    "line", ["import search.data", "from compiler import lower", "import genotype"]
-)
-def test_the_check_sees_a_bare_import(line):
-    assert bare_imports(f"def f():\n    {line}\n")
+def types(source: str) -> Iterator[tuple[str, bool]]:
+    """The public classes and aliases of types in a module: name, and whether it is a class."""
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name):
+                yield name, True
+            case ast.Assign(targets=[ast.Name(id=name)]) if (
+                name[0].isupper() and not name.isupper()
+            ):
+                yield name, False
 
 
-def test_every_room_is_reached_through_the_package():
-    linked = {path.name for path in (ROOT / "auxnas").iterdir() if path.is_symlink()}
-    assert linked == set(ROOMS)
-    assert all((ROOT / "auxnas" / room).resolve() == (ROOT / room).resolve() for room in ROOMS)
+def shared_names(modules: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names of classes that another module gives to a class or a type of its own."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    classes = set()
+    for place, source in modules.items():
+        for name, is_class in types(source):
+            if not name.startswith("_"):
+                homes[name].append(place)
+                classes |= {name} if is_class else set()
+    return {name: homes[name] for name in sorted(classes) if len(homes[name]) > 1}
 
 
-@pytest.mark.parametrize("command", ["nasspace", "nascompile", "nasrun", "nassearch"])
-@pytest.mark.parametrize("shape", ["{}.py", "{}/__init__.py"])
-def test_users_modules_of_the_same_names_hide_nothing(command, shape, tmp_path):
-    for name in ROOMS:
-        path = tmp_path / shape.format(name)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text('raise SystemExit("imported")\n')
-    code = f"import sys, auxnas.scripts as s; sys.argv = [{command!r}, '--help']; s.{command}()"
-    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", ""), str(ROOT)])
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("Usage: ")
+def test_no_class_shares_its_name():
+    found = sources()
+    assert len(found) > 150
+    assert shared_names(found) == {}
+
+
+def test_a_name_given_twice_is_found():
+    one, other = "class Trial:\n    pass\nArray = list[int]\n", "Array = list[int]\n"
+    assert shared_names({"a": one, "b": other}) == {}
+    assert shared_names({"a": one, "b": "class Trial:\n    pass\n"}) == {"Trial": ["a", "b"]}
+    assert shared_names({"a": one, "b": "Trial = list[int]\n"}) == {"Trial": ["a", "b"]}
+    assert shared_names({"a": one, "b": "class _Trial:\n    class Trial:\n        pass\n"}) == {}

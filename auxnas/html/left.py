@@ -16,7 +16,7 @@ from auxnas.html import words
 from auxnas.html.charts import Chart
 from auxnas.html.runs import Run
 from auxnas.html.svg import FIRST, chart
-from auxnas.html.tables import Table
+from auxnas.html.tables import PageTable
 from auxnas.search.storage.folders import CLASSES, PRETRAINED
 
 _PERCENT = re.compile(r"[0-9.]+ %")
@@ -90,7 +90,7 @@ def pretraining_curve(run: Run) -> Chart | None:
 # Classes ---------------------------------------------------------------------------------
 
 
-def classes(run: Run) -> Table | None:
+def classes(run: Run) -> PageTable | None:
     """The best network's classes, as counted over meta-val; None where it was not counted."""
     known = _read(run.folder / CLASSES)
     heads, rows = known.get("columns"), known.get("rows")
@@ -102,7 +102,7 @@ def classes(run: Run) -> Table | None:
         return None
     measured = [row[1] for row in rows if len(row) > 1]
     bars = heads[1:2] if any(map(_PERCENT.fullmatch, measured)) else []
-    return Table(heads, rows, heads[:1], bars)
+    return PageTable(heads, rows, heads[:1], bars)
 
 
 def _texts(value: object) -> TypeGuard[list[str]]:

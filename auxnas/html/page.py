@@ -20,7 +20,7 @@ from auxnas.drawing import svg
 from auxnas.html import charts, costs, diagnostics, left, tables, words
 from auxnas.html.predictions import predictions
 from auxnas.html.runs import Run, incomparable, read_run, told_apart
-from auxnas.html.tables import Table
+from auxnas.html.tables import PageTable
 
 TOP = 4
 """Number of architectures drawn."""
@@ -54,11 +54,11 @@ class Fold:
     """
 
     title: str
-    table: Table
+    table: PageTable
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A part of the page.
 
     Attributes:
@@ -76,7 +76,7 @@ class Section:
     title: str
     text: str = ""
     tiles: Sequence[tuple[str, str]] = ()
-    table: Table | None = None
+    table: PageTable | None = None
     pictures: Sequence[Picture] = ()
     folds: Sequence[Fold] = ()
     commands: Sequence[tuple[str, str]] = ()
@@ -148,16 +148,16 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(run.folder) for run in runs]
 
 
-def _summary(runs: Sequence[Run]) -> Section:
+def _summary(runs: Sequence[Run]) -> PageSection:
     run = runs[0]
     state = f"Running: {run.writer}." if run.writer else "Not running now."
     folds = _folds(("All trials that have ended", tables.trials(run)))
     if len(runs) > 1:
-        return Section("summary", "Summary", state, table=tables.summary(runs), folds=folds)
-    return Section("summary", "Summary", state, tables.facts(run), folds=folds)
+        return PageSection("summary", "Summary", state, table=tables.summary(runs), folds=folds)
+    return PageSection("summary", "Summary", state, tables.facts(run), folds=folds)
 
 
-def _next(run: Run) -> Section | None:
+def _next(run: Run) -> PageSection | None:
     """Commands to go on with, ready to be copied."""
     if not run.best:
         return None
@@ -176,34 +176,34 @@ def _next(run: Run) -> Section | None:
             *("--output", str(folder / "best.onnx")),
         )
     commands = [(what, shlex.join(command)) for what, command in words.items()]
-    return Section("next", "What next", commands=commands)
+    return PageSection("next", "What next", commands=commands)
 
 
-def _folds(*found: tuple[str, Table]) -> list[Fold]:
+def _folds(*found: tuple[str, PageTable]) -> list[Fold]:
     """The tables in which something stands."""
     return [Fold(title, table) for title, table in found if table.rows]
 
 
-def _search(runs: Sequence[Run]) -> Section:
+def _search(runs: Sequence[Run]) -> PageSection:
     found = [_picture(chart) for chart in charts.search_charts(runs)]
     said = "" if found else "No trial has a reward yet."
-    return Section("search", "Rewards", said, pictures=found)
+    return PageSection("search", "Rewards", said, pictures=found)
 
 
 def _picture(chart: charts.Chart) -> Picture:
     return Picture(chart.title, Markup(chart.svg), chart.note)
 
 
-def _costs(runs: Sequence[Run]) -> Section | None:
+def _costs(runs: Sequence[Run]) -> PageSection | None:
     found = costs.pareto_charts(runs)
     if not found:
         return None
     named = {"madds": "multiply-adds", "latency": "latency"}
     folds = _folds(*((f"Front by {named[key]}", tables.pareto(runs[0], key)) for key in named))
-    return Section("costs", "Rewards and costs", pictures=[*map(_picture, found)], folds=folds)
+    return PageSection("costs", "Rewards and costs", pictures=[*map(_picture, found)], folds=folds)
 
 
-def _architectures(run: Run) -> Section | None:
+def _architectures(run: Run) -> PageSection | None:
     best = run.best[:TOP]
     if not best:
         return None
@@ -216,32 +216,32 @@ def _architectures(run: Run) -> Section | None:
         )
         for trial in best
     ]
-    return Section("architectures", "Best architectures", pictures=pictures)
+    return PageSection("architectures", "Best architectures", pictures=pictures)
 
 
-def _predictions(run: Run, cache: Path) -> Section | None:
+def _predictions(run: Run, cache: Path) -> PageSection | None:
     if not run.best:
         return None
     data, reason = predictions(run, cache)
     number = run.best[0].number + 1
     if not data:
-        return Section("predictions", "Predictions", f"There is no picture: {reason}.")
+        return PageSection("predictions", "Predictions", f"There is no picture: {reason}.")
     uri = f"data:image/png;base64,{b64encode(data).decode()}"
     alt = f"Validation images, their labels, and what the network of trial {number} makes of them"
     body = Markup('<img src="{}" alt="{}">').format(uri, alt)
     picture = Picture(f"Validation images, trial {number}", body, kind="wide")
-    return Section("predictions", "Predictions", pictures=[picture])
+    return PageSection("predictions", "Predictions", pictures=[picture])
 
 
-def _classes(run: Run) -> Section | None:
+def _classes(run: Run) -> PageSection | None:
     table = left.classes(run)
     if table is None:
         return None
     said = f"The network of trial {run.best[0].number + 1}, measured over all of meta-val."
-    return Section("classes", "Classes", said, table=table)
+    return PageSection("classes", "Classes", said, table=table)
 
 
-def _pretraining(run: Run) -> Section | None:
+def _pretraining(run: Run) -> PageSection | None:
     origin, facts, curve = (
         left.encoder_origin(run),
         left.pretraining_facts(run),
@@ -250,27 +250,27 @@ def _pretraining(run: Run) -> Section | None:
     if not (origin or facts):
         return None
     pictures = [_picture(curve)] if curve else []
-    return Section("pretraining", "Pre-training", origin, facts, pictures=pictures)
+    return PageSection("pretraining", "Pre-training", origin, facts, pictures=pictures)
 
 
-def _times(run: Run) -> Section:
+def _times(run: Run) -> PageSection:
     found = [_picture(diagnostics.seconds(run))] if run.scored else []
-    return Section("times", "Times", table=tables.times(run), pictures=found)
+    return PageSection("times", "Times", table=tables.times(run), pictures=found)
 
 
-def _controller(run: Run) -> Section | None:
+def _controller(run: Run) -> PageSection | None:
     found = [_picture(chart) for chart in diagnostics.controller(run)]
-    return Section("controller", "Controller", pictures=found) if found else None
+    return PageSection("controller", "Controller", pictures=found) if found else None
 
 
-def _trouble(run: Run) -> Section | None:
+def _trouble(run: Run) -> PageSection | None:
     folds = _folds(
         ("Failures", tables.failures(run)), ("Rejected untrained", tables.rejections(run))
     )
     said = "Failed and rejected genotypes are kept apart; the searcher is not told of them."
-    return Section("failures", "Failures and rejections", said, folds=folds) if folds else None
+    return PageSection("failures", "Failures and rejections", said, folds=folds) if folds else None
 
 
-def _settings(runs: Sequence[Run]) -> Section:
+def _settings(runs: Sequence[Run]) -> PageSection:
     folds = _folds(("Settings", tables.settings(runs)), ("Environment", tables.sessions(runs[0])))
-    return Section("settings", "Configuration", folds=folds)
+    return PageSection("settings", "Configuration", folds=folds)

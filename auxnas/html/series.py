@@ -69,7 +69,7 @@ def stopped_share(trials: Sequence[Trial], size: int) -> Points:
 
 
 @dataclass(frozen=True)
-class Times:
+class StageTimes:
     """How long a stage takes, in seconds.
 
     Attributes:
@@ -85,7 +85,7 @@ class Times:
     total: float
 
 
-def stage_times(trials: Iterable[Trial], stage: int) -> Times | None:
+def stage_times(trials: Iterable[Trial], stage: int) -> StageTimes | None:
     """How long ``stage`` (1 or 2) took; None when no trial went through it."""
     spent = [trial.stages[stage - 1].seconds for trial in trials if len(trial.stages) >= stage]
-    return Times(len(spent), mean(spent), median(spent), sum(spent)) if spent else None
+    return StageTimes(len(spent), mean(spent), median(spent), sum(spent)) if spent else None

@@ -20,7 +20,7 @@ from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, STOPPED, Tria
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Rows under heads.
 
     Attributes:
@@ -35,19 +35,19 @@ class Table:
     texts: Sequence[str] = ()
     bars: Sequence[str] = ()
 
-    def filled(self) -> Table:
+    def filled(self) -> PageTable:
         """The table without columns in which nothing stands."""
         kept = [n for n in range(len(self.heads)) if any(row[n] for row in self.rows)]
         rows = [[row[n] for n in kept] for row in self.rows]
         return replace(self, heads=[self.heads[n] for n in kept], rows=rows)
 
 
-def summary(runs: Sequence[Run]) -> Table:
+def summary(runs: Sequence[Run]) -> PageTable:
     """Where each run stands."""
     found = [dict(facts(run)) for run in runs]
     names = list(dict.fromkeys(name for known in found for name in known))
     rows = [[name, *(known.get(name, "") for known in found)] for name in names]
-    return Table(["", *(run.label for run in runs)], rows, [""])
+    return PageTable(["", *(run.label for run in runs)], rows, [""])
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
@@ -78,11 +78,11 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def pareto(run: Run, cost: str) -> Table:
+def pareto(run: Run, cost: str) -> PageTable:
     """The trials that no other one beats in reward and cost, the cheapest first."""
     kept = front(run.scored, COSTS[cost])
     heads = ["trial", "reward", "mIoU", "parameters", "multiply-adds", "latency"]
-    return Table(heads, [_row(trial) for trial in kept]).filled()
+    return PageTable(heads, [_row(trial) for trial in kept]).filled()
 
 
 def _row(trial: Trial) -> list[str]:
@@ -97,7 +97,7 @@ def _row(trial: Trial) -> list[str]:
     ]
 
 
-def times(run: Run) -> Table:
+def times(run: Run) -> PageTable:
     """How long stages took, and what is left of the run's time."""
     rows, spent = [], 0.0
     for stage in (1, 2):
@@ -109,10 +109,10 @@ def times(run: Run) -> Table:
     if run.settings.get("workers", 0) <= 1 and run.seconds > spent:
         rows.append(["all else", "", "", "", clock(run.seconds - spent)])
     rows.append(["the whole run", "", "", "", clock(run.seconds)])
-    return Table(["", "times", "mean", "median", "together"], rows, [""])
+    return PageTable(["", "times", "mean", "median", "together"], rows, [""])
 
 
-def failures(run: Run) -> Table:
+def failures(run: Run) -> PageTable:
     """Failed trials by kind, the commonest first, with the last one's own words."""
     found: dict[str, list[tuple[int, str]]] = {}
     for trial in run.ended:
@@ -122,7 +122,7 @@ def failures(run: Run) -> Table:
     commonest = sorted(found.items(), key=lambda pair: -len(pair[1]))
     rows = [[kind, f"{len(some):,}", _numbers(some), some[-1][1]] for kind, some in commonest]
     heads = ["kind", "trials", "numbers", "the last one"]
-    return Table(heads, rows, [heads[0], *heads[2:]])
+    return PageTable(heads, rows, [heads[0], *heads[2:]])
 
 
 def _numbers(cases: Sequence[tuple[int, str]], most: int = 12) -> str:
@@ -131,20 +131,20 @@ def _numbers(cases: Sequence[tuple[int, str]], most: int = 12) -> str:
     return shown + (", ..." if len(cases) > most else "")
 
 
-def rejections(run: Run) -> Table:
+def rejections(run: Run) -> PageTable:
     """What was over a limit, by limit, with the last one's own words."""
     found: dict[str, list[str]] = {}
     for rejection in run.rejections:
         found.setdefault(rejection.limit, []).append(rejection.detail)
     rows = [[limit, f"{len(some):,}", some[-1]] for limit, some in sorted(found.items())]
-    return Table(["limit", "genotypes", "the last one"], rows, ["limit", "the last one"])
+    return PageTable(["limit", "genotypes", "the last one"], rows, ["limit", "the last one"])
 
 
-def trials(run: Run) -> Table:
+def trials(run: Run) -> PageTable:
     """Every trial that has ended."""
     heads = ["trial", "state", "reward", "stage 1", "stage 2", "mIoU"]
     heads += ["parameters", "multiply-adds", "latency", "seconds", "note"]
-    return Table(heads, [_trial(trial) for trial in run.ended], ["state", "note"]).filled()
+    return PageTable(heads, [_trial(trial) for trial in run.ended], ["state", "note"]).filled()
 
 
 def _trial(trial: Trial) -> list[str]:
@@ -167,7 +167,7 @@ def _trial(trial: Trial) -> list[str]:
     ]
 
 
-def settings(runs: Sequence[Run]) -> Table:
+def settings(runs: Sequence[Run]) -> PageTable:
     """All settings, with the defaults (the paper's, where it gives one) that differ."""
     defaults = dict(dotted(Settings().model_dump(mode="json")))
     values = [dict(dotted(run.settings)) for run in runs]
@@ -178,7 +178,7 @@ def settings(runs: Sequence[Run]) -> Table:
         other = "" if same else _value(default)
         rows.append([name, *(_value(found.get(name, "")) for found in values), other])
     heads = ["setting", *(run.label for run in runs), "default, where another"]
-    return Table(heads, rows, heads).filled()
+    return PageTable(heads, rows, heads).filled()
 
 
 def _value(value: Any) -> str:
@@ -188,11 +188,11 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def sessions(run: Run) -> Table:
+def sessions(run: Run) -> PageTable:
     """Where and with what each process went on with the run."""
     rows = [[str(n), *_session(session)] for n, session in enumerate(run.sessions, 1)]
     heads = ["session", "time", "machine", "device", "versions", "revision"]
-    return Table(heads, rows, heads[2:]).filled()
+    return PageTable(heads, rows, heads[2:]).filled()
 
 
 def _session(session: Session) -> list[str]:

@@ -12,8 +12,8 @@ from auxnas.compiler.drawing.network_drawing import draw
 from auxnas.compiler.places import Places
 from auxnas.drawing import svg
 
-Row = Sequence[object]
-Table = tuple[Sequence[str], Sequence[Row]]
+TableRow = Sequence[object]
+TableData = tuple[Sequence[str], Sequence[TableRow]]
 """Heads, and rows."""
 
 _STYLE = """
@@ -59,20 +59,20 @@ def page(report: Report) -> str:
     return "\n".join(parts) + "\n</html>\n"
 
 
-def _section(title: str, heads: Sequence[str], body: Iterable[Row]) -> Iterator[str]:
+def _section(title: str, heads: Sequence[str], body: Iterable[TableRow]) -> Iterator[str]:
     found = list(body)
     if found:
         yield f"<section><h2>{escape(title)}</h2>"
         yield f"{_table(heads, found)}</section>"
 
 
-def _table(heads: Sequence[str], body: Iterable[Row]) -> str:
+def _table(heads: Sequence[str], body: Iterable[TableRow]) -> str:
     lines = [_line(row, "td") for row in body]
     head = _line(heads, "th") if any(heads) else ""
     return "<table>\n" + "\n".join([head, *lines]) + "\n</table>"
 
 
-def _line(row: Row, tag: str) -> str:
+def _line(row: TableRow, tag: str) -> str:
     return f"<tr>{''.join(_cell(value, tag) for value in row)}</tr>"
 
 
@@ -84,7 +84,7 @@ def _cell(value: object, tag: str) -> str:
     return f"<{tag}>{'' if value is None else escape(str(value))}</{tag}>"
 
 
-def _passes(document: dict[str, Any]) -> Table:
+def _passes(document: dict[str, Any]) -> TableData:
     """Every application of a pass: the numbers after it."""
     names = ("nodes", "parameters", "multiply_adds", "bytes_moved", "peak_bytes")
     found = [(each["name"], *(each[name][1] for name in names)) for each in document["passes"]]
@@ -100,13 +100,13 @@ _TOTALS = {
 }
 
 
-def _totals(document: dict[str, Any]) -> Table:
+def _totals(document: dict[str, Any]) -> TableData:
     after = document["optimised"]
     found = [(label, document[name], after[name]) for name, label in _TOTALS.items()]
     return ("", "as described", "written"), found
 
 
-def _by_place(report: Report) -> Table:
+def _by_place(report: Report) -> TableData:
     places, sums = Places(report.request.genotype), dict[str, list[int]]()
     for node in nodes(report):
         place = places.of(node["name"])
@@ -116,7 +116,7 @@ def _by_place(report: Report) -> Table:
     return ("", *_HEADS), [(name, *total) for name, total in sums.items()]
 
 
-def _checks(document: dict[str, Any]) -> Table:
+def _checks(document: dict[str, Any]) -> TableData:
     checks = document["checks"]
     names = ["labels_changed", *(name for found in checks.values() for name in found)]
     heads = ("size", "largest error", "mean error", "over the output's scale")
@@ -124,7 +124,7 @@ def _checks(document: dict[str, Any]) -> Table:
     return (*heads, names[-1].replace("_", " ")), rows
 
 
-def _nodes(report: Report) -> Table:
+def _nodes(report: Report) -> TableData:
     heads = ("node", "operator", "place", "output", *_HEADS)
     found = [
         (

@@ -14,8 +14,8 @@ from auxnas.options import SizeType
 
 if TYPE_CHECKING:
     from auxnas.backends.artefacts.artefact import Artefact
-    from auxnas.backends.artefacts.predict import Classes
-    from auxnas.nasrun.files import Outcome
+    from auxnas.backends.artefacts.predict import ClassLegend
+    from auxnas.nasrun.files import PredictionResult
 
 Size = tuple[int, int]
 RUNS, WARMUP = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
@@ -248,7 +248,7 @@ def predict(
     return FAILED if any(outcome.error for outcome in outcomes) else DONE
 
 
-def _say(outcome: Outcome, classes: Classes, as_json: bool) -> None:
+def _say(outcome: PredictionResult, classes: ClassLegend, as_json: bool) -> None:
     """A line for an image: what it shows, or on stderr what is wrong with it."""
     if outcome.error is not None:
         note(f"error: {describe(ValueError(outcome.error))}")
@@ -259,7 +259,7 @@ def _say(outcome: Outcome, classes: Classes, as_json: bool) -> None:
 
 
 def _predicted(
-    artefact: Artefact, legend: Path, outcomes: list[Outcome], classes: Classes
+    artefact: Artefact, legend: Path, outcomes: list[PredictionResult], classes: ClassLegend
 ) -> dict[str, Any]:
     done = [outcome for outcome in outcomes if outcome.error is None]
     failed = [outcome for outcome in outcomes if outcome.error is not None]

@@ -12,14 +12,14 @@ import numpy as np
 from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.images import DataError, read_photograph
 from auxnas.compiler import CompilerError
-from auxnas.nasrun.naming import Target
+from auxnas.nasrun.naming import PredictionFiles
 from auxnas.nasrun.pictures import overlaid, write_colours, write_labels, written_here
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PredictionResult:
     """Outcome of one image.
 
     Attributes:
@@ -29,7 +29,7 @@ class Outcome:
         error: why there is no label map; None where there is one.
     """
 
-    target: Target
+    target: PredictionFiles
     size: tuple[int, int] | None = None
     shares: tuple[tuple[int, float], ...] = ()
     error: str | None = None
@@ -37,10 +37,10 @@ class Outcome:
 
 def predict_files(
     predictor: Predictor,
-    targets: Sequence[Target],
+    targets: Sequence[PredictionFiles],
     alpha: float,
     advance: Callable[[int], None] = lambda done: None,
-) -> Iterator[Outcome]:
+) -> Iterator[PredictionResult]:
     """Label maps and overlays of ``targets``, as many at once as the artefact takes.
 
     Raises:
@@ -52,28 +52,32 @@ def predict_files(
         advance(start + len(some))
 
 
-def _together(predictor: Predictor, targets: Sequence[Target], alpha: float) -> Iterator[Outcome]:
-    read: list[tuple[Target, Array]] = []
+def _together(
+    predictor: Predictor, targets: Sequence[PredictionFiles], alpha: float
+) -> Iterator[PredictionResult]:
+    read: list[tuple[PredictionFiles, Array]] = []
     for target in targets:
         try:
             read.append((target, read_photograph(target.image)))
         except DataError as error:
-            yield Outcome(target, error=str(error))
+            yield PredictionResult(target, error=str(error))
     if not read:
         return
     try:
         found = predictor.labels([image for _, image in read])
     except ValueError as error:
-        yield from (Outcome(t, error=f"{t.image}: {error}") for t, _ in read)
+        yield from (PredictionResult(t, error=f"{t.image}: {error}") for t, _ in read)
         return
     for (target, image), labels in zip(read, found, strict=True):
         yield _written(target, image, labels, predictor.classes.palette, alpha)
 
 
-def _written(target: Target, image: Array, labels: Array, palette: Array, alpha: float) -> Outcome:
+def _written(
+    target: PredictionFiles, image: Array, labels: Array, palette: Array, alpha: float
+) -> PredictionResult:
     write_labels(labels, palette, target.labels)
     write_colours(overlaid(image, labels, palette, alpha), target.overlay)
-    return Outcome(target, (labels.shape[0], labels.shape[1]), _shares(labels))
+    return PredictionResult(target, (labels.shape[0], labels.shape[1]), _shares(labels))
 
 
 def _shares(labels: Array) -> tuple[tuple[int, float], ...]:
@@ -82,7 +86,7 @@ def _shares(labels: Array) -> tuple[tuple[int, float], ...]:
     return tuple((int(i), float(counts[i] / labels.size)) for i in order if counts[i])
 
 
-def prepare(output: Path, legend: Path, targets: Sequence[Target]) -> None:
+def prepare(output: Path, legend: Path, targets: Sequence[PredictionFiles]) -> None:
     """Makes the directory for the pictures.
 
     Raises:

@@ -12,7 +12,7 @@ from auxnas.compiler import CompilerError
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PredictionFiles:
     """Files that the pictures of one image go to.
 
     Attributes:
@@ -55,14 +55,14 @@ def _below(folder: Path, output: Path) -> list[Path]:
     return kept
 
 
-def targets(images: Sequence[Path], output: Path) -> list[Target]:
+def targets(images: Sequence[Path], output: Path) -> list[PredictionFiles]:
     """A target for every image; no two share a file, and none is an image that is read.
 
     Raises:
         CompilerError: when a result would replace one of the images.
     """
     made = [
-        Target(image, output / f"{name}_labels.png", output / f"{name}_overlay.png")
+        PredictionFiles(image, output / f"{name}_labels.png", output / f"{name}_overlay.png")
         for image, name in zip(images, unique_names(images), strict=True)
     ]
     read = {os.path.realpath(image) for image in images}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from auxnas.backends.artefacts.artefact import Artefact
-from auxnas.backends.artefacts.profile import Profile, Share
+from auxnas.backends.artefacts.profile import Profile, TimeShare
 from auxnas.backends.compiling.verification import Difference
 from auxnas.compiler import CompilerError
 from auxnas.genotype.errors import cut_middle, inline
@@ -149,7 +149,10 @@ def _difference(found: Any) -> str:
 
 def profile_lines(profile: Profile, top: int) -> list[str]:
     """The profile in tables: by part, by the cell's operations, the slowest kernels."""
-    parts = [*profile.shares(lambda k: k.place.group), Share("between kernels", profile.between, 0)]
+    parts = [
+        *profile.shares(lambda k: k.place.group),
+        TimeShare("between kernels", profile.between, 0),
+    ]
     operations = profile.shares(lambda k: k.place.operation)
     details = profile.shares(lambda k: k.place.label)[:top]
     lines = ["", *_table("part", parts, profile)]
@@ -160,7 +163,7 @@ def profile_lines(profile: Profile, top: int) -> list[str]:
     return lines
 
 
-def _table(title: str, shares: Sequence[Share], profile: Profile) -> Iterator[str]:
+def _table(title: str, shares: Sequence[TimeShare], profile: Profile) -> Iterator[str]:
     names = [inline(share.name) for share in shares]
     width = max(len(title), *map(len, names)) + 2
     yield f"{title:{width}}{'ms':>9}{'%':>7}{'kernels':>9}"
@@ -220,7 +223,7 @@ def profile_json(profile: Profile) -> dict[str, Any]:
     }
 
 
-def _shares(shares: Iterable[Share], profile: Profile) -> list[dict[str, Any]]:
+def _shares(shares: Iterable[TimeShare], profile: Profile) -> list[dict[str, Any]]:
     return [
         {
             "name": share.name,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import Display
 from auxnas.console import OneLineCommand, print_json, say
@@ -30,7 +30,7 @@ from auxnas.search.storage.identity import settle, write_json
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.studies.ablation import (
     COMPONENTS,
-    Row,
+    EvaluationRow,
     Setup,
     evaluate_all,
     genotypes,
@@ -157,13 +157,13 @@ class Bars:
             self._display.task(title, 2 * _PARTS)
         )
 
-        def progress(stage: int, step: Step, before: Stage | None = None) -> None:
+        def progress(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
             done = (stage - 1) * _PARTS + _PARTS * step.step // step.steps
             advance(done, f"stage {stage}, loss {step.loss:.3f}")
 
         return progress
 
-    def finished(self, row: Row) -> None:
+    def finished(self, row: EvaluationRow) -> None:
         """Closes the bar and says how the evaluation ended."""
         self._bar.close()
         rewards = ", ".join(f"{stage['reward']:.3f}" for stage in row["stages"])

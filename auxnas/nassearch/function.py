@@ -14,7 +14,7 @@ from auxnas.nassearch.results import write_best
 from auxnas.nassearch.run import watched
 from auxnas.nassearch.tensorboard import require_tensorboard
 from auxnas.search.errors import SettingsError
-from auxnas.search.loop.phases import Recorded
+from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.presets import DEFAULT, PRESETS
@@ -80,7 +80,7 @@ def search(
         require_tensorboard()
     folder = Path(out)
     shared = cache_dir(None if cache is None else Path(cache))
-    shown = Recorded(display or Silent(), folder)
+    shown = RecordingDisplay(display or Silent(), folder)
     place = Workplace(with_absolute_paths(resolved), folder, shared, shown)
     trials = execute(place, watched)
     files = {kind: Path(file) for kind, file in write_best(place, trials).items()}

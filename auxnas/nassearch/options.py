@@ -18,10 +18,10 @@ from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
 from auxnas.search.settings.recorded import name_code, refuse_unnamed
 from auxnas.search.settings.resolving import dotted, nested, resolve
-from auxnas.search.settings.search import Section
+from auxnas.search.settings.search import SettingsSection
 from auxnas.search.storage.folders import kinds
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=SettingsSection)
 
 
 class AssignmentType(click.ParamType[tuple[str, Any]]):

@@ -9,7 +9,7 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.files import atomic_write
-from auxnas.search.studies.ablation import COMPONENTS, KINDS, Row, mious, rewards
+from auxnas.search.studies.ablation import COMPONENTS, KINDS, EvaluationRow, mious, rewards
 from auxnas.search.studies.correlation import PAIRS, TITLES
 
 _PANEL = (4.2, 3.8)
@@ -96,7 +96,7 @@ def plot_kinds(found: Mapping[str, Any], path: Path) -> None:
     save_figure(figure, path)
 
 
-def _sound(found: Mapping[str, Any]) -> list[Row]:
+def _sound(found: Mapping[str, Any]) -> list[EvaluationRow]:
     failed = {row["number"] for row in found["evaluations"] if row["failure"] is not None}
     return [row for row in found["evaluations"] if row["number"] not in failed]
 

@@ -18,8 +18,8 @@ from auxnas.nassearch.tensorboard import logged, require_tensorboard
 from auxnas.nassearch.watch import Watch
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import JournalError, SettingsError
-from auxnas.search.loop.bounds import Clock, Until
-from auxnas.search.loop.phases import Recorded
+from auxnas.search.loop.bounds import RunClock, Until
+from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.loop.workplace import Workplace
@@ -161,13 +161,13 @@ def resume(
 
 def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
-    display = Recorded(display_on_stderr(), out)
+    display = RecordingDisplay(display_on_stderr(), out)
     place = Workplace(with_absolute_paths(settings), out, cache_dir(cache), display)
     return options.resumable(partial(_report, place, as_json), GOES_ON)
 
 
 @contextmanager
-def watched(place: Workplace, journal: Journal, until: Until, clock: Clock) -> Iterator[Watcher]:
+def watched(place: Workplace, journal: Journal, until: Until, clock: RunClock) -> Iterator[Watcher]:
     """Shows trials on the run's display, and in TensorBoard where the settings ask for it."""
     with (
         Watch(place.display, until, clock) as watch,

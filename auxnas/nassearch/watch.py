@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.backends.progress import Display, clock
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.trials.records import PENDING, STOPPED, Stage, Trial, best_of
 from auxnas.search.trials.rows import ending
 
@@ -55,7 +55,7 @@ class Watch:
         clock: the run's.
     """
 
-    def __init__(self, display: Display, until: Until, clock: Clock) -> None:
+    def __init__(self, display: Display, until: Until, clock: RunClock) -> None:
         self._display, self._until, self._clock = display, until, clock
         self._bars: dict[int, ExitStack] = {}
         self._began: float | None = None
@@ -76,7 +76,7 @@ class Watch:
         bar = self._bars[trial.number] = ExitStack()
         advance = bar.enter_context(self._display.task(self._title(trial), _STAGES * _PARTS))
 
-        def progress(stage: int, step: Step, before: Stage | None = None) -> None:
+        def progress(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
             done = (stage - 1) * _PARTS + _PARTS * step.step // step.steps
             after = "" if before is None else f" after {before.reward:.3f}"
             advance(done, f"stage {stage}{after}, loss {step.loss:.3f}{self._standing}")

@@ -26,7 +26,7 @@ DEFAULT_SIZE: Size = (512, 512)
 
 
 @dataclass(frozen=True)
-class Times:
+class RunTimes:
     """Seconds of the single runs, in order."""
 
     seconds: tuple[float, ...]
@@ -59,7 +59,7 @@ def measure(
     runs: int,
     warmup: int,
     advance: Callable[[int], None] = lambda done: None,
-) -> Times:
+) -> RunTimes:
     """Times ``runs`` runs after ``warmup`` that do not count.
 
     ``advance`` is called between runs with how many are done; its time is not counted.
@@ -70,7 +70,7 @@ def measure(
         runner(inputs)
         seconds.append(perf_counter() - start)
         advance(index + 1)
-    return Times(tuple(seconds[warmup:]))
+    return RunTimes(tuple(seconds[warmup:]))
 
 
 def example(artefact: Artefact, size: Size | None = None, seed: int = 0) -> dict[str, Array]:

@@ -23,7 +23,7 @@ _STRIP = 1 << 23
 
 
 @dataclass(frozen=True)
-class Classes:
+class ClassLegend:
     """Meaning of labels.
 
     Attributes:
@@ -107,7 +107,7 @@ def _check_head(artefact: Artefact, head: str) -> None:
             raise CompilerError(place, str(each), f"{expected}, since the head is {head}")
 
 
-def classes_of(artefact: Artefact) -> Classes:
+def classes_of(artefact: Artefact) -> ClassLegend:
     """Names and colours from the metadata, made up where that says nothing.
 
     Raises:
@@ -121,7 +121,7 @@ def classes_of(artefact: Artefact) -> Classes:
         raise CompilerError(str(artefact.path), found, f"1 to {MOST_LABELS}")
     known = names[:count]
     known += tuple(f"class {index}" for index in range(len(known), count))
-    return Classes(known, _palette(artefact, count))
+    return ClassLegend(known, _palette(artefact, count))
 
 
 def _names(artefact: Artefact) -> tuple[str, ...]:

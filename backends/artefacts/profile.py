@@ -27,7 +27,7 @@ _TIME = "_kernel_time"
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class TimeShare:
     """Time of one thing.
 
     Attributes:
@@ -69,7 +69,7 @@ class Profile:
         """Kernels that could not be attributed."""
         return tuple(kernel for kernel, _ in self.kernels if kernel.place.group == UNMATCHED)
 
-    def shares(self, key: Callable[[Kernel], str | None]) -> list[Share]:
+    def shares(self, key: Callable[[Kernel], str | None]) -> list[TimeShare]:
         """Time by ``key`` of the kernel, the largest first; None is left out."""
         seconds, counts = defaultdict[str, float](float), defaultdict[str, int](int)
         for kernel, time in self.kernels:
@@ -77,7 +77,7 @@ class Profile:
             if name is not None:
                 seconds[name] += time
                 counts[name] += 1
-        found = [Share(name, seconds[name], counts[name]) for name in seconds]
+        found = [TimeShare(name, seconds[name], counts[name]) for name in seconds]
         return sorted(found, key=lambda share: -share.seconds)
 
 

@@ -23,15 +23,14 @@ from auxnas.backends.compiling.verification import (
 from auxnas.backends.measuring.timing import Latency, latency_of
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
+from auxnas.backends.target import Opener
 from auxnas.compiler import Program, Size
 from auxnas.compiler.passes import INFERENCE, Change, run
 from auxnas.genotype.errors import CommandError
 
-Opener = Callable[[Path], Runner]
-
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """Findings of running the artefact.
 
     Attributes:
@@ -70,7 +69,7 @@ class Checker:
         self.display = display
         self.reference: Runner = one_by_one(backend("runner", "reference")(described))
 
-    def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> Check:
+    def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> CheckResult:
         """The errors at the requested size and two others, and the latency.
 
         Raises:
@@ -84,7 +83,7 @@ class Checker:
                 taken = self.request.options.size in (None, size)
                 at = runner if taken else self._sibling(optimised, size)
                 differences[size] = self._compared(at, size, changes, lambda: advance(next(done)))
-        return Check(differences, latency_of(runner, self._timed()))
+        return CheckResult(differences, latency_of(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:
         """The requested one and two others."""

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from auxnas.backends.artefacts.memory import available, refuse_larger
 from auxnas.backends.base import BackendUnavailable
-from auxnas.backends.compiling.checking import Check, Checker, Opener
-from auxnas.backends.compiling.network import Network, network_of
+from auxnas.backends.compiling.checking import Checker, CheckResult
+from auxnas.backends.compiling.network import CompiledNetwork, network_of
 from auxnas.backends.compiling.request import Request, artefact_metadata, export
 from auxnas.backends.compiling.verification import noise
 from auxnas.backends.int8 import Ends
 from auxnas.backends.measuring.timing import Feed
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
+from auxnas.backends.target import Opener
 from auxnas.backends.targets import (
     AUTO,
     Settled,
@@ -31,7 +32,7 @@ from auxnas.compiler import Cost, Size, cost
 from auxnas.compiler.errors import CompilerError
 
 if TYPE_CHECKING:
-    from auxnas.backends.int8.choosing import Outcome
+    from auxnas.backends.int8.choosing import QuantisationResult
 
 __all__ = ["Report", "Request", "compile_artefact", "plan"]
 
@@ -58,12 +59,12 @@ class Report:
     """
 
     request: Request
-    network: Network = field(repr=False)
-    check: Check
+    network: CompiledNetwork = field(repr=False)
+    check: CheckResult
     seconds: float
     made: Settled
     bytes: int | None = None
-    int8: Outcome | None = None
+    int8: QuantisationResult | None = None
 
     @property
     def described(self) -> Cost:
@@ -123,7 +124,7 @@ def plan(request: Request) -> Report:
     made = Settled(AUTO, request.output) if request.target == AUTO else _settle(request, network)
     model_of(made.target, network.optimised, request.options, {})
     request = replace(request, target=made.target, output=made.output)
-    check = Check(unchecked="dry run")
+    check = CheckResult(unchecked="dry run")
     return Report(request, network, check, time.perf_counter() - start, made)
 
 
@@ -137,7 +138,7 @@ def _refuse(request: Request) -> None:
     backend("quantiser", "int8")
 
 
-def _refuse_too_large(request: Request, network: Network) -> None:
+def _refuse_too_large(request: Request, network: CompiledNetwork) -> None:
     """Before what is to be run here is given memory that there is not."""
     if request.verify or request.target == AUTO or request.int8 is not None:
         peak = cost(network.whole.graph, request.size).peak_bytes
@@ -146,7 +147,7 @@ def _refuse_too_large(request: Request, network: Network) -> None:
         refuse_larger(place, needed, "maps", available())
 
 
-def _settle(request: Request, network: Network) -> Settled:
+def _settle(request: Request, network: CompiledNetwork) -> Settled:
     """What will be made: the fastest runtime's where that was asked, else the request's."""
 
     def write(target: str, path: Path) -> None:
@@ -158,20 +159,20 @@ def _settle(request: Request, network: Network) -> Settled:
     return settle(request.target, request.output, write, inputs)
 
 
-def _check(request: Request, network: Network, path: Path, display: Display) -> Check:
+def _check(request: Request, network: CompiledNetwork, path: Path, display: Display) -> CheckResult:
     if not request.verify:
-        return Check(unchecked="switched off")
+        return CheckResult(unchecked="switched off")
     try:
         opener: Opener = target_of(request.target).opener()
     except BackendUnavailable as error:
-        return Check(unchecked=str(error))
+        return CheckResult(unchecked=str(error))
     checker = Checker(request, network.whole, opener, display)
     return checker.check(path, network.optimised, network.changes)
 
 
 def _quantise(
-    request: Request, network: Network, path: Path, check: Check, display: Display
-) -> Outcome | None:
+    request: Request, network: CompiledNetwork, path: Path, check: CheckResult, display: Display
+) -> QuantisationResult | None:
     """Replaces the artefact by an int8 one where that was asked for and is better."""
     if request.options.precision != "int8":
         return None
@@ -179,7 +180,7 @@ def _quantise(
     metadata = artefact_metadata(request, check.differences or None)
     model = model_of(target, network.optimised, request.options, metadata)
     quantise = backend("quantiser", "int8")
-    found: Outcome = quantise(model, request.int8, ends_of(request), display)
+    found: QuantisationResult = quantise(model, request.int8, ends_of(request), display)
     target_of(target).pack(found.model, path)
     return found
 

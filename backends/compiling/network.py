@@ -13,7 +13,7 @@ from auxnas.compiler.passes import INFERENCE, Change, Pass, run
 
 
 @dataclass(frozen=True)
-class Network:
+class CompiledNetwork:
     """A network on its way to an artefact.
 
     Attributes:
@@ -76,7 +76,7 @@ class _Recorded:
         return result
 
 
-def network_of(request: Request) -> Network:
+def network_of(request: Request) -> CompiledNetwork:
     """Lowers and optimises.
 
     Raises:
@@ -89,4 +89,4 @@ def network_of(request: Request) -> Network:
     graphs: list[Graph] = []
     passes = [_Recorded(each, graphs) for each in INFERENCE]
     optimised, changes = run(passes, whole, request.disabled)
-    return Network(graph, whole, optimised, changes, tuple(graphs))
+    return CompiledNetwork(graph, whole, optimised, changes, tuple(graphs))

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from auxnas.backends.int8.choosing import Outcome, Quantiser, outcome, runner_of
-from auxnas.backends.int8.measuring import Judge, View
+from auxnas.backends.int8.choosing import QuantisationResult, Quantiser, outcome, runner_of
+from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.options import Ends, Int8Options
 from auxnas.backends.int8.photographs import feeds, read_labels
 from auxnas.backends.progress import Display, Silent
@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 def shipped(
     original: onnx.ModelProto, options: Int8Options, ends: Ends, display: Display = Silent()
-) -> Outcome:
+) -> QuantisationResult:
     """The outcome of quantising a model of ours, with the better of both as its ``model``.
 
     What was found is in that model's metadata, whichever it is; how the float model did
@@ -47,7 +47,7 @@ def shipped(
 
 def quantise(
     original: onnx.ModelProto, options: Int8Options, ends: Ends, display: Display = Silent()
-) -> Outcome:
+) -> QuantisationResult:
     """The int8 version of our float model, and how it compares.
 
     Raises:
@@ -67,9 +67,9 @@ def quantise(
     return outcome(quantiser, original, options)
 
 
-def _view(model: onnx.ModelProto, paths: tuple[Path, ...], ends: Ends, size: Size) -> View:
+def _view(model: onnx.ModelProto, paths: tuple[Path, ...], ends: Ends, size: Size) -> HeldOutView:
     runner, some = runner_of(model), list(_batches(paths, ends, size))
-    return View(size, some, [runner(feed)[MAIN] for feed in some])
+    return HeldOutView(size, some, [runner(feed)[MAIN] for feed in some])
 
 
 def _batches(paths: tuple[Path, ...], ends: Ends, size: Size) -> Iterator[dict[str, Array]]:

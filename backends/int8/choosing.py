@@ -26,7 +26,7 @@ MOST_FLOAT = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class QuantisationResult:
     """An int8 network, and how it compares with the float one.
 
     Attributes:
@@ -140,7 +140,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Trial:
+class QuantisationTrial:
     """An int8 network under way, with the first ``in_float`` of the ranked layers left out."""
 
     in_float: int
@@ -180,9 +180,9 @@ class Quantiser:
         self.form = TENSORRT if tensorrt else ONNXRUNTIME
         self.layers = layers(self.model, self.form.operators)
 
-    def calibrate(self) -> tuple[str, Any, Trial]:
+    def calibrate(self) -> tuple[str, Any, QuantisationTrial]:
         """The better method on the held-out photographs: its name, ranges, and network."""
-        best: tuple[str, Any, Trial] | None = None
+        best: tuple[str, Any, QuantisationTrial] | None = None
         for method in METHODS:
             with self.display.task(f"calibrating, {method}", self.photographs) as advance:
                 ranges = calibrated(self.model, self.calibration(), method, advance)
@@ -193,10 +193,10 @@ class Quantiser:
             raise ValueError("no method of calibration")
         return best
 
-    def trial(self, ranges: Any, ranked: Sequence[Layer], in_float: int) -> Trial:
+    def trial(self, ranges: Any, ranked: Sequence[Layer], in_float: int) -> QuantisationTrial:
         """All but the first ``in_float`` of ``ranked`` in int8."""
         model = quantised(self.model, ranges, ranked[in_float:], self.form)
-        return Trial(in_float, model, self.judge.drops(runner_of(model)))
+        return QuantisationTrial(in_float, model, self.judge.drops(runner_of(model)))
 
     def rank(self, ranges: Any) -> list[Layer]:
         """The layers, first the one that does most damage where it alone is in int8."""
@@ -208,7 +208,9 @@ class Quantiser:
                 advance(number)
         return sorted(self.layers, key=lambda layer: -damage[layer.name])
 
-    def choose(self, ranges: Any, whole: Trial, max_drop: float) -> tuple[Trial, list[Layer]]:
+    def choose(
+        self, ranges: Any, whole: QuantisationTrial, max_drop: float
+    ) -> tuple[QuantisationTrial, list[Layer]]:
         """As many layers in int8 as keep the drop, and the ranking that chose them.
 
         Where half of the layers in float are not enough, the best that was seen.
@@ -223,12 +225,12 @@ class Quantiser:
 
 
 def fewest(
-    attempt: Callable[[int], Trial],
-    whole: Trial,
+    attempt: Callable[[int], QuantisationTrial],
+    whole: QuantisationTrial,
     most: int,
     max_drop: float,
     advance: Callable[[int], None],
-) -> Trial:
+) -> QuantisationTrial:
     """The trial with the fewest layers in float within ``max_drop``, by bisection.
 
     Args:
@@ -260,14 +262,16 @@ def runner_of(model: onnx.ModelProto) -> OrtRunner:
     return OrtRunner(model.SerializeToString())
 
 
-def outcome(quantiser: Quantiser, original: onnx.ModelProto, options: Int8Options) -> Outcome:
+def outcome(
+    quantiser: Quantiser, original: onnx.ModelProto, options: Int8Options
+) -> QuantisationResult:
     """Calibrates, chooses layers, and measures both networks side by side."""
     judge = quantiser.judge
     method, ranges, whole = quantiser.calibrate()
     trial, ranked = quantiser.choose(ranges, whole, options.max_drop)
     runners = {"fp32": runner_of(original), "int8": runner_of(trial.model)}
     scores = {kind: judge.miou(runner) for kind, runner in runners.items()}
-    return Outcome(
+    return QuantisationResult(
         model=trial.model,
         kept_float=tuple(layer.name for layer in ranked[: trial.in_float]),
         layers=len(quantiser.layers),

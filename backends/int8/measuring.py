@@ -20,7 +20,7 @@ TINY = 1e-30
 
 
 @dataclass(frozen=True)
-class View:
+class HeldOutView:
     """The held-out photographs at one size.
 
     Attributes:
@@ -45,7 +45,7 @@ class Judge:
         task: says how far two outputs are from each other.
     """
 
-    views: Sequence[View]
+    views: Sequence[HeldOutView]
     labels: Sequence[Array]
     classes: int
     task: Task = field(default_factory=Segmentation)

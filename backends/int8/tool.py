@@ -25,7 +25,6 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from auxnas.backends.int8.layers import OPERATORS, Layer
 
 Feed = Mapping[str, np.ndarray[Any, Any]]
-Advance = Callable[[int], None]
 
 METHODS: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
     "minmax": (CalibrationMethod.MinMax, {}),
@@ -85,7 +84,9 @@ class _One(CalibrationDataReader):  # type: ignore[misc]
         return next(self._feeds, None)
 
 
-def calibrated(model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advance: Advance) -> Any:
+def calibrated(
+    model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advance: Callable[[int], None]
+) -> Any:
     """The tool's ranges of all values of a model on photographs.
 
     Args:

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from auxnas.backends.base import Array, Examples, Progress, Recipe, State, Step, silent
+from auxnas.backends.base import (
+    Array,
+    Examples,
+    Progress,
+    Recipe,
+    TrainingState,
+    TrainingStep,
+    silent,
+)
 from auxnas.compiler import Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
 
@@ -37,7 +45,7 @@ class NullLearner:
     ) -> Program:
         """``program`` as it is, after a few progress calls."""
         for step in range(1, STEPS + 1):
-            progress(Step(step, STEPS, 1 / step))
+            progress(TrainingStep(step, STEPS, 1 / step))
         return program
 
     def fit_part(
@@ -47,9 +55,9 @@ class NullLearner:
         recipe: Recipe,
         seed: int,
         part: range,
-        state: State | None = None,
+        state: TrainingState | None = None,
         progress: Progress = silent,
-    ) -> tuple[Program, State]:
+    ) -> tuple[Program, TrainingState]:
         """``program`` as it is; the state is how many epochs are behind it.
 
         Raises:
@@ -59,7 +67,7 @@ class NullLearner:
         if part.start != behind:
             raise ValueError(f"state: after {behind} epochs, expected {part.start}")
         for epoch in part:
-            progress(Step(epoch + 1, recipe.epochs, 1 / (epoch + 1)))
+            progress(TrainingStep(epoch + 1, recipe.epochs, 1 / (epoch + 1)))
         return program, {"epoch": np.array(part.stop)}
 
     def measure(self, program: Program, examples: Examples, task: Task, batch_size: int) -> Sums:

@@ -34,7 +34,7 @@ from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-Profile = dict[str, Shapes]
+ShapeProfile = dict[str, Shapes]
 
 GENERATIONS = (10, 11)
 BATCHES, SIDES = (1, 1, 8), (32, 512, 2048)
@@ -103,7 +103,7 @@ def properties(model: onnx.ModelProto) -> dict[str, str]:
     return {each.key: each.value for each in model.metadata_props}
 
 
-def profile_of(model: onnx.ModelProto) -> Profile:
+def profile_of(model: onnx.ModelProto) -> ShapeProfile:
     """Least, usual and largest shape of each input with dynamic dimensions."""
     found = {value.name: _shapes(value) for value in model.graph.input}
     return {name: shapes for name, shapes in found.items() if len(set(shapes)) > 1}
@@ -118,7 +118,7 @@ def _shapes(value: onnx.ValueInfoProto) -> Shapes:
     return least, opt, most
 
 
-def trtexec(onnx_name: str, engine_name: str, profile: Profile, generation: int) -> list[str]:
+def trtexec(onnx_name: str, engine_name: str, profile: ShapeProfile, generation: int) -> list[str]:
     """The command line that builds the same engine.
 
     ``--stronglyTyped`` is the default in 11, and ``--noTF32`` keeps float32 what it is.
@@ -133,7 +133,7 @@ def trtexec(onnx_name: str, engine_name: str, profile: Profile, generation: int)
     return words
 
 
-def build_engine(trt: Any, model: bytes, profile: Profile) -> bytes:
+def build_engine(trt: Any, model: bytes, profile: ShapeProfile) -> bytes:
     """A serialised engine of an ONNX model.
 
     Raises:
@@ -222,7 +222,7 @@ class TrtExporter:
             json.dumps({"engine": facts, "metadata": metadata}, indent=2) + "\n", "utf-8"
         )
 
-    def facts(self, model: bytes, profile: Profile) -> dict[str, Any]:
+    def facts(self, model: bytes, profile: ShapeProfile) -> dict[str, Any]:
         """All that an engine depends on."""
         return {
             "onnx_sha256": hashlib.sha256(model).hexdigest(),
@@ -233,7 +233,7 @@ class TrtExporter:
             "tf32": False,
         }
 
-    def _engine(self, model: bytes, profile: Profile, facts: Mapping[str, Any]) -> bytes:
+    def _engine(self, model: bytes, profile: ShapeProfile, facts: Mapping[str, Any]) -> bytes:
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         # Without a place to keep it, it is built again: no reason to lose this one.
         with suppress(OSError, CacheError):

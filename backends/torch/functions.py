@@ -126,7 +126,7 @@ def batch_norm(node: Node, channels: Sequence[int]) -> nn.Module:
     return nn.BatchNorm2d(channels[0], eps=BATCH_NORM_EPSILON, device="meta")
 
 
-class Vector(nn.Module):
+class ConstantVector(nn.Module):
     """A constant that is itself the output, (1, C, 1, 1)."""
 
     weight: Tensor
@@ -141,7 +141,7 @@ class Vector(nn.Module):
 
 
 MODULES: Mapping[str, Callable[[Node, Sequence[int]], nn.Module]] = MappingProxyType(
-    {"conv2d": conv2d, "batch_norm": batch_norm, "vector": Vector}
+    {"conv2d": conv2d, "batch_norm": batch_norm, "vector": ConstantVector}
 )
 """The primitives with weights: a module for maps of the operands' channels, without storage."""
 

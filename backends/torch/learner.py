@@ -15,8 +15,8 @@ from auxnas.backends.base import (
     Examples,
     Progress,
     Recipe,
-    State,
-    Step,
+    TrainingState,
+    TrainingStep,
     TrialFailure,
     silent,
 )
@@ -33,14 +33,14 @@ from auxnas.backends.torch.functions import FUNCTIONS, grow
 from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.module import build_module, module_params
 from auxnas.backends.torch.optimisers import (
-    Group,
+    ParameterGroup,
     PolyakAverage,
     clear_gradients,
     make_groups,
     set_rates,
     step_groups,
 )
-from auxnas.backends.torch.recording import Recorded, cuda_graph, side_stream
+from auxnas.backends.torch.recording import RecordedStep, cuda_graph, side_stream
 from auxnas.backends.torch.runner import TorchRunner
 from auxnas.backends.torch.states import TAKEN, load_state, save_state, weights_of
 from auxnas.compiler import Graph, Program, infer_shapes
@@ -99,9 +99,9 @@ class TorchLearner:
         recipe: Recipe,
         seed: int,
         part: range,
-        state: State | None = None,
+        state: TrainingState | None = None,
         progress: Progress = silent,
-    ) -> tuple[Program, State]:
+    ) -> tuple[Program, TrainingState]:
         """The epochs ``part`` of a training; see ``backends.base.Learner``.
 
         Raises:
@@ -175,12 +175,12 @@ class Training:
         self.module = place(build_module(program).train(), device)
         if recipe.frozen:
             freeze_statistics(self.module)
-        self.groups: list[Group] = make_groups(self.module, recipe.optimisers)
+        self.groups: list[ParameterGroup] = make_groups(self.module, recipe.optimisers)
         params = [param for group in self.groups for param in group.params]
         self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
         self.objective = Objective(recipe, self.graph.outputs[0][0])
         self.taken = 0
-        self.recorded = Recorded(cuda_graph) if device.type == "cuda" else None
+        self.recorded = RecordedStep(cuda_graph) if device.type == "cuda" else None
 
     def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
         """One update a draw."""
@@ -189,7 +189,7 @@ class Training:
             with side_stream(self.device), prefetched(examples, draws, task, outputs) as batches:
                 for batch in batches:
                     loss = self.step(batch)
-                    progress(Step(self.taken, self.steps, loss))
+                    progress(TrainingStep(self.taken, self.steps, loss))
         finally:
             self._release()
 
@@ -246,7 +246,7 @@ class Training:
         weights = module_params(self.module, self.graph)
         return save_state(weights, self.module, self.groups, self.average, self.taken)
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: TrainingState) -> None:
         """Goes on from a state whose weights the module has."""
         load_state(state, self.module, self.groups, self.average)
         self.taken = int(state[TAKEN])

@@ -12,7 +12,7 @@ from auxnas.backends.base import Optimiser, Recipe
 
 
 @dataclass(frozen=True)
-class Group:
+class ParameterGroup:
     """Parameters that one optimiser updates."""
 
     settings: Optimiser
@@ -20,7 +20,7 @@ class Group:
     optimiser: torch.optim.Optimizer
 
 
-def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Group]:
+def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[ParameterGroup]:
     """The groups that have parameters; every other parameter is frozen.
 
     Raises:
@@ -33,7 +33,7 @@ def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Grou
         if fits:
             members[fits[0]].append(param)
     pairs = zip(optimisers, members, strict=True)
-    groups = [Group(o, params, _make(o, params)) for o, params in pairs if params]
+    groups = [ParameterGroup(o, params, _make(o, params)) for o, params in pairs if params]
     if not groups:
         prefixes = ", ".join(repr(o.prefix) for o in optimisers) or "none"
         raise ValueError(f"optimisers: no parameter's name starts with any of {prefixes}")
@@ -54,7 +54,7 @@ def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimi
     return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
 
 
-def set_rates(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
+def set_rates(groups: Iterable[ParameterGroup], recipe: Recipe, done: float) -> None:
     """Lets rates fall by ``(1 - done) ** poly``; ``done`` is the share of all steps behind."""
     for group in groups:
         for options in group.optimiser.param_groups:
@@ -62,13 +62,13 @@ def set_rates(groups: Iterable[Group], recipe: Recipe, done: float) -> None:
             options["lr"].copy_(torch.tensor(rate, dtype=torch.float64))  # inf where too large
 
 
-def clear_gradients(groups: Iterable[Group]) -> None:
+def clear_gradients(groups: Iterable[ParameterGroup]) -> None:
     """Leaves none of an earlier step, or of one that failed half-way."""
     for group in groups:
         group.optimiser.zero_grad(set_to_none=True)
 
 
-def step_groups(groups: Iterable[Group], recipe: Recipe) -> None:
+def step_groups(groups: Iterable[ParameterGroup], recipe: Recipe) -> None:
     """One update; the gradient of each group is cut to ``clip_norm``."""
     for group in groups:
         if recipe.clip_norm:

@@ -21,11 +21,11 @@ from auxnas.backends.base import Array, Ascent, PolicyStep, Weigh
 from auxnas.backends.torch.devices import to_tensor
 from auxnas.genotype import SearchSpace
 
-State = tuple[Tensor, Tensor]
+LstmState = tuple[Tensor, Tensor]
 """Hidden and cell state of all layers: (layers, N, hidden) each."""
 
 
-class Groups:
+class ChoiceGroups:
     """Choices by name, so that what all of one name have in common is done once.
 
     Args:
@@ -66,7 +66,7 @@ class Controller(nn.Module):
         self.embeddings = nn.ModuleDict({n: nn.Embedding(s, hidden) for n, s in seen.items()})
         self.heads = nn.ModuleDict({n: nn.Linear(hidden, s) for n, s in sizes.items()})
         self.lstm = nn.LSTM(hidden, hidden, layers)
-        self.seen_by, self.judged_by = Groups(self.names[:-1]), Groups(self.names)
+        self.seen_by, self.judged_by = ChoiceGroups(self.names[:-1]), ChoiceGroups(self.names)
 
     def forward(self, tokens: Tensor) -> list[Tensor]:
         """Log-probabilities of every value of every choice, given (N, choices) tokens.
@@ -92,7 +92,7 @@ class Controller(nn.Module):
         """(N, choices) entropies, given the log-probabilities of all values."""
         return self.judged_by.join([-(some.exp() * some).sum(dim=2) for some in logs]).T
 
-    def step(self, place: int, seen: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def step(self, place: int, seen: Tensor, state: LstmState | None) -> tuple[Tensor, LstmState]:
         """Log-probabilities (N, size) of one choice, from the embedding (N, hidden) before it."""
         output, state = self.lstm(seen[None], state)
         logits = self.heads[self.names[place]](output[0])

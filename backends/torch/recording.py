@@ -17,10 +17,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-Step = Callable[[Sequence[Tensor]], Tensor]
+StepFunction = Callable[[Sequence[Tensor]], Tensor]
 """What gives one tensor for some, and changes others that it keeps: nothing else may make a
 difference to it, and they stay where they are in memory."""
-Record = Callable[[Step, Sequence[Tensor]], tuple[Callable[[], None], Tensor]]
+Record = Callable[[StepFunction, Sequence[Tensor]], tuple[Callable[[], None], Tensor]]
 """Gives what does the step again on the same memory, and the tensor that it then fills.
 
 Recording itself changes nothing.
@@ -37,7 +37,7 @@ class NoRoom(RuntimeError):
     """A recording would take more memory than there is; nothing has been tried."""
 
 
-class Recorded:
+class RecordedStep:
     """Does steps; records them once it has done some on tensors of one form.
 
     Tensors of another form, an epoch's smaller last batch, are done as ever. So is
@@ -59,7 +59,7 @@ class Recorded:
         self._static: list[Tensor] = []
         self._result = torch.empty(0)
 
-    def __call__(self, step: Step, tensors: Sequence[Tensor]) -> Tensor:
+    def __call__(self, step: StepFunction, tensors: Sequence[Tensor]) -> Tensor:
         """The result of ``step``, always the same one; the next call may overwrite it."""
         form = [(tensor.shape, tensor.dtype) for tensor in tensors]
         self._form = self._form or form
@@ -75,7 +75,7 @@ class Recorded:
         self._replay()
         return self._result
 
-    def _begin(self, step: Step, tensors: Sequence[Tensor]) -> None:
+    def _begin(self, step: StepFunction, tensors: Sequence[Tensor]) -> None:
         try:
             self._static = [tensor.clone() for tensor in tensors]
             self._replay, self._result = self._record(step, self._static)
@@ -94,7 +94,7 @@ def _reason(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def cuda_graph(step: Step, tensors: Sequence[Tensor]) -> tuple[Callable[[], None], Tensor]:
+def cuda_graph(step: StepFunction, tensors: Sequence[Tensor]) -> tuple[Callable[[], None], Tensor]:
     """A ``Record`` of CUDA; to be called within ``side_stream``.
 
     Raises:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auxnas.backends.base import State
+from auxnas.backends.base import TrainingState
 from auxnas.backends.torch.devices import Array
-from auxnas.backends.torch.optimisers import Group, PolyakAverage
+from auxnas.backends.torch.optimisers import ParameterGroup, PolyakAverage
 
 _WEIGHTS, _MOMENTS, _AVERAGE = "weights/", "moments/", "average/"
 _AVERAGED = "averaged"
@@ -22,7 +22,7 @@ TAKEN = "taken"
 """Name of the number of steps behind a state."""
 
 
-def weights_of(state: State) -> dict[str, Array]:
+def weights_of(state: TrainingState) -> dict[str, Array]:
     """The network's parameters by name, as they were trained: not averaged."""
     return {n.removeprefix(_WEIGHTS): v for n, v in state.items() if n.startswith(_WEIGHTS)}
 
@@ -30,7 +30,7 @@ def weights_of(state: State) -> dict[str, Array]:
 def save_state(
     weights: Mapping[str, Array],
     module: nn.Module,
-    groups: Sequence[Group],
+    groups: Sequence[ParameterGroup],
     average: PolyakAverage | None,
     taken: int,
 ) -> dict[str, Array]:
@@ -46,7 +46,10 @@ def save_state(
 
 
 def load_state(
-    state: State, module: nn.Module, groups: Sequence[Group], average: PolyakAverage | None
+    state: TrainingState,
+    module: nn.Module,
+    groups: Sequence[ParameterGroup],
+    average: PolyakAverage | None,
 ) -> None:
     """Gives optimisers and average back what they remembered; the weights are there already.
 
@@ -70,7 +73,7 @@ def _names(module: nn.Module) -> dict[Tensor, str]:
     return {param: name for name, param in module.named_parameters()}
 
 
-def _moments(module: nn.Module, groups: Sequence[Group]) -> Iterator[tuple[str, Tensor]]:
+def _moments(module: nn.Module, groups: Sequence[ParameterGroup]) -> Iterator[tuple[str, Tensor]]:
     names = _names(module)
     for group in groups:
         for param, known in group.optimiser.state.items():
@@ -79,7 +82,7 @@ def _moments(module: nn.Module, groups: Sequence[Group]) -> Iterator[tuple[str, 
                     yield f"{names[param]}/{key}", value
 
 
-def _remembered(state: State) -> dict[str, dict[str, Array]]:
+def _remembered(state: TrainingState) -> dict[str, dict[str, Array]]:
     """What optimisers remember: by parameter, then by torch's name."""
     found: dict[str, dict[str, Array]] = {}
     for name, value in state.items():

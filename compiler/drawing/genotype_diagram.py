@@ -15,7 +15,7 @@ PAPER_STRIDES = (4, 8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DiagramNode:
     """A box of the picture.
 
     Attributes:
@@ -41,7 +41,7 @@ class Diagram:
         row: the nodes of the lowest row in their order, where that is given.
     """
 
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, DiagramNode]
     edges: tuple[tuple[str, str], ...]
     row: tuple[str, ...] = ()
 
@@ -72,21 +72,21 @@ def connections_diagram(genotype: Genotype, strides: Sequence[int] | None = None
         GenotypeError: when there are not as many strides as encoder outputs.
     """
     encoder = _encoder_labels(genotype.space.encoder_outputs, strides)
-    nodes = {str(i): Node(label, "encoder", i) for i, label in enumerate(encoder)}
+    nodes = {str(i): DiagramNode(label, "encoder", i) for i, label in enumerate(encoder)}
     row = tuple(nodes)
     edges: list[tuple[str, str]] = []
     for block, pair in enumerate(genotype.connections):
         total = str(len(encoder) + block)
         for side, index in zip("ab", pair, strict=True):
             cell = f"cell {total}{side}"
-            nodes[cell] = Node("cell", "cell")
+            nodes[cell] = DiagramNode("cell", "cell")
             edges += [(str(index), cell), (cell, total)]
-        nodes[total] = Node("", "sum", int(total))
+        nodes[total] = DiagramNode("", "sum", int(total))
     used = {index for pair in genotype.connections for index in pair}
     pool = range(len(encoder), len(encoder) + len(genotype.connections))
     loose = [str(i) for i in pool if i not in used]
     tail = ["concat"] * (len(loose) > 1) + ["conv1x1", "classifier"]
-    nodes |= {name: Node(name, "head") for name in tail}
+    nodes |= {name: DiagramNode(name, "head") for name in tail}
     edges += [(name, tail[0]) for name in loose]
     edges += list(pairwise(tail))
     return _with_life(Diagram(nodes, tuple(edges), row), "classifier")
@@ -111,12 +111,12 @@ def cell_diagram(genotype: Genotype, every_sum: bool = False) -> Diagram:
             part of the output's sum, as in the paper's figures: the result is the same.
     """
     cell, rows = genotype.cell, genotype.space.vocabulary
-    nodes = {"0": Node("input", "io", 0)}
+    nodes = {"0": DiagramNode("input", "io", 0)}
     edges: list[tuple[str, str]] = []
 
     def add_operation(location: int, source: int, operation: int) -> None:
         row = rows[operation]
-        nodes[str(location)] = Node(row.abbreviation, operation_kind(row), location)
+        nodes[str(location)] = DiagramNode(row.abbreviation, operation_kind(row), location)
         edges.append((str(source), str(location)))
 
     add_operation(1, 0, cell.first)
@@ -129,7 +129,7 @@ def cell_diagram(genotype: Genotype, every_sum: bool = False) -> Diagram:
         total = "sum" if base + 2 in merged else str(base + 2)
         edges += [(str(base), total), (str(base + 1), total)]
         if total != "sum":
-            nodes[total] = Node("", "sum", base + 2)
+            nodes[total] = DiagramNode("", "sum", base + 2)
     terms = [str(i) for i in loose if i == 1 or i not in merged]
     return _with_life(_with_output(nodes, edges, terms, len(loose) > 1), "output")
 
@@ -142,14 +142,16 @@ def _loose(genotype: Genotype) -> list[int]:
 
 
 def _with_output(
-    nodes: dict[str, Node], edges: list[tuple[str, str]], terms: list[str], many: bool
+    nodes: dict[str, DiagramNode], edges: list[tuple[str, str]], terms: list[str], many: bool
 ) -> Diagram:
     """The cell with its loose ends summed."""
-    output = {"output": Node("output", "io")}
+    output = {"output": DiagramNode("output", "io")}
     if not many:
         return Diagram(nodes | output, (*edges, (terms[0], "output")))
     sums = [(term, "sum") for term in terms]
-    return Diagram(nodes | {"sum": Node("", "sum")} | output, (*edges, *sums, ("sum", "output")))
+    return Diagram(
+        nodes | {"sum": DiagramNode("", "sum")} | output, (*edges, *sums, ("sum", "output"))
+    )
 
 
 def _with_life(diagram: Diagram, end: str) -> Diagram:

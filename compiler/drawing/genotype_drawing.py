@@ -16,11 +16,11 @@ from itertools import pairwise
 
 from auxnas.compiler.drawing.genotype_diagram import (
     Diagram,
-    Node,
+    DiagramNode,
     cell_diagram,
     connections_diagram,
 )
-from auxnas.compiler.drawing.layout import Graph, Layout, lay_out
+from auxnas.compiler.drawing.layout import LayeredGraph, Layout, lay_out
 from auxnas.compiler.drawing.scene import Box, Path, Scene, Text, straight, text_width
 from auxnas.genotype.genotype import Genotype
 
@@ -116,7 +116,7 @@ class _Panel:
     def of(cls, diagram: Diagram, title: str) -> _Panel:
         """Lays out ``diagram``."""
         widths = {name: _room(node) for name, node in diagram.nodes.items()}
-        return cls(diagram, lay_out(Graph(widths, diagram.edges, diagram.row)), title)
+        return cls(diagram, lay_out(LayeredGraph(widths, diagram.edges, diagram.row)), title)
 
     def stretch_to(self, height: float) -> float:
         """By how much to stretch the gaps to come near ``height``."""
@@ -270,13 +270,13 @@ def _lines(label: str) -> list[str]:
     return [line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…" for line in lines]
 
 
-def _height(node: Node) -> float:
+def _height(node: DiagramNode) -> float:
     if node.kind == "sum":
         return _ROUND
     return _LOW_HEIGHT if node.kind in _LOW else _BOX_HEIGHT
 
 
-def _width(node: Node) -> float:
+def _width(node: DiagramNode) -> float:
     if node.kind == "sum":
         return _ROUND
     text = max(text_width(line, _SIZE) for line in _lines(node.label))
@@ -284,20 +284,20 @@ def _width(node: Node) -> float:
     return width if node.kind in _LOW else max(width, _LEAST)
 
 
-def _index_width(node: Node) -> float:
+def _index_width(node: DiagramNode) -> float:
     return 0.0 if node.index is None else text_width(str(node.index), _SMALL) + 2
 
 
-def _room(node: Node) -> float:
+def _room(node: DiagramNode) -> float:
     """The width that a node takes, the index beside a sum included."""
     return _width(node) + (2 * _index_width(node) if node.kind == "sum" else 0.0)
 
 
-def _box(name: str, node: Node, x: float, y: float) -> Box:
+def _box(name: str, node: DiagramNode, x: float, y: float) -> Box:
     return Box(name, node.kind, x, y, _width(node), _height(node), node.live)
 
 
-def _texts(node: Node, box: Box) -> list[Text]:
+def _texts(node: DiagramNode, box: Box) -> list[Text]:
     """The label's lines in the middle, the index in the upper left corner."""
     lines = [] if box.is_circle else _lines(node.label)
     first = box.y - _LINE * (len(lines) - 1) / 2
@@ -310,6 +310,6 @@ def _texts(node: Node, box: Box) -> list[Text]:
     return [*texts, _index(node, left - 1.5 if box.is_circle else left + 3, box)]
 
 
-def _index(node: Node, x: float, box: Box) -> Text:
+def _index(node: DiagramNode, x: float, box: Box) -> Text:
     anchor, y = ("end", box.y - 4) if box.is_circle else ("start", _top(box) + 2.5 + _SMALL / 2)
     return Text(str(node.index), x, y, _SMALL, "index", anchor, node.live)

@@ -29,7 +29,7 @@ _CANDIDATES = 30
 
 
 @dataclass(frozen=True)
-class Graph:
+class LayeredGraph:
     """A layered graph to be laid out.
 
     Attributes:
@@ -67,7 +67,7 @@ class Layout:
     crossings: int
 
 
-def lay_out(graph: Graph) -> Layout:
+def lay_out(graph: LayeredGraph) -> Layout:
     """The layout with the fewest crossings, then the fewest bends, then the straightest.
 
     Deterministic: the same graph gives the same layout.
@@ -85,7 +85,7 @@ class _Plan:
     apart: frozenset[str] = frozenset()
 
 
-def _of_plan(graph: Graph, plan: _Plan) -> Layout:
+def _of_plan(graph: LayeredGraph, plan: _Plan) -> Layout:
     """The straightest of the layouts with the fewest crossings, for given layers."""
     layers, segments, sources = _with_bends(graph, plan)
     row = frozenset(graph.row)
@@ -99,7 +99,7 @@ def _of_plan(graph: Graph, plan: _Plan) -> Layout:
     return Layout(order, segments, x, sources, crossings(order, segments))
 
 
-def _disorder(graph: Graph, layers: Layers) -> int:
+def _disorder(graph: LayeredGraph, layers: Layers) -> int:
     """The number of pairs of neighbours in another order than in the graph."""
     rank = {name: i for i, name in enumerate(graph.widths)}
     rows = [[rank[name] for name in layer if name in rank] for layer in layers]
@@ -109,11 +109,11 @@ def _disorder(graph: Graph, layers: Layers) -> int:
 # Layers ------------------------------------------------------------------------------
 
 
-Score = tuple[int, int, int]
+PlanScore = tuple[int, int, int]
 """Crossings, layers, bends: the fewer the better."""
 
 
-def _best_plan(graph: Graph) -> _Plan:
+def _best_plan(graph: LayeredGraph) -> _Plan:
     """The plan with the fewest crossings, then the lowest; bends shared, if that is as good."""
     shared = _judged(graph, map(_Plan, _distinct(_levels(graph))))
     best = shared[0]
@@ -135,9 +135,9 @@ def _distinct(found: Iterable[dict[str, int]]) -> Iterator[dict[str, int]]:
             yield levels
 
 
-def _judged(graph: Graph, plans: Iterable[_Plan]) -> list[tuple[Score, _Plan]]:
+def _judged(graph: LayeredGraph, plans: Iterable[_Plan]) -> list[tuple[PlanScore, _Plan]]:
     """Plans with their scores, the best one first; none behind one without crossings."""
-    found: list[tuple[Score, _Plan]] = []
+    found: list[tuple[PlanScore, _Plan]] = []
     for plan in plans:
         layers, segments, sources = _with_bends(graph, plan)
         order = orderings(layers, segments, graph.fixed, starts=_GLANCE)[0]
@@ -147,7 +147,7 @@ def _judged(graph: Graph, plans: Iterable[_Plan]) -> list[tuple[Score, _Plan]]:
     return sorted(found, key=lambda judged: judged[0])
 
 
-def _unshared(graph: Graph, levels: Mapping[str, int]) -> Iterator[frozenset[str]]:
+def _unshared(graph: LayeredGraph, levels: Mapping[str, int]) -> Iterator[frozenset[str]]:
     """The nodes that would share bends: each alone, each two, and all."""
     long = Counter(low for low, high in graph.edges if levels[high] - levels[low] > 1)
     names = [name for name, edges in long.items() if edges > 1]
@@ -155,7 +155,7 @@ def _unshared(graph: Graph, levels: Mapping[str, int]) -> Iterator[frozenset[str
         yield from map(frozenset, combinations(names, number))
 
 
-def _levels(graph: Graph) -> Iterator[dict[str, int]]:
+def _levels(graph: LayeredGraph) -> Iterator[dict[str, int]]:
     """Assignments to layers worth trying: pulled down, pulled up, and taller ones."""
     down = _lowest(graph)
     top = max(down.values())
@@ -170,7 +170,7 @@ def _levels(graph: Graph) -> Iterator[dict[str, int]]:
 
 
 def _raised(
-    graph: Graph, upwards: Sequence[str], raises: Sequence[int], rng: random.Random
+    graph: LayeredGraph, upwards: Sequence[str], raises: Sequence[int], rng: random.Random
 ) -> dict[str, int]:
     """Some nodes with several operands higher than need be; below them, nodes with one."""
     below = {name: [low for low, high in graph.edges if high == name] for name in upwards}
@@ -185,11 +185,11 @@ def _raised(
     return levels
 
 
-def _reversed(graph: Graph) -> Graph:
-    return Graph(graph.widths, tuple((high, low) for low, high in graph.edges))
+def _reversed(graph: LayeredGraph) -> LayeredGraph:
+    return LayeredGraph(graph.widths, tuple((high, low) for low, high in graph.edges))
 
 
-def _lowest(graph: Graph) -> dict[str, int]:
+def _lowest(graph: LayeredGraph) -> dict[str, int]:
     """Each node one above the highest of those it depends on."""
     levels = dict.fromkeys(graph.widths, 0)
     for _ in graph.widths:
@@ -201,7 +201,7 @@ def _lowest(graph: Graph) -> dict[str, int]:
     raise ValueError("the graph has a cycle")
 
 
-def _shortened(graph: Graph, start: Mapping[str, int]) -> dict[str, int]:
+def _shortened(graph: LayeredGraph, start: Mapping[str, int]) -> dict[str, int]:
     """Moves nodes up or down while that leaves fewer bends; the upper of two equals."""
     levels = dict(start)
     top = max(levels.values())
@@ -218,7 +218,7 @@ def _shortened(graph: Graph, start: Mapping[str, int]) -> dict[str, int]:
     return levels
 
 
-def _bends(graph: Graph, levels: Mapping[str, int], name: str, at: int) -> int:
+def _bends(graph: LayeredGraph, levels: Mapping[str, int], name: str, at: int) -> int:
     """The number of bends with ``name`` in layer ``at``."""
     moved = dict(levels)
     moved[name] = at
@@ -228,7 +228,9 @@ def _bends(graph: Graph, levels: Mapping[str, int], name: str, at: int) -> int:
     return sum(reach.values())
 
 
-def _with_bends(graph: Graph, plan: _Plan) -> tuple[Layers, tuple[Edge, ...], dict[str, str]]:
+def _with_bends(
+    graph: LayeredGraph, plan: _Plan
+) -> tuple[Layers, tuple[Edge, ...], dict[str, str]]:
     """Layers with bends in them, segments, and whose output each bend carries."""
     levels = plan.levels
     layers: list[list[str]] = [[] for _ in range(max(levels.values()) + 1)]

@@ -13,7 +13,7 @@ from auxnas.compiler.encoders.base import Array
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 
-Groups = Sequence[tuple[int, int, int, int]]
+ResidualGroups = Sequence[tuple[int, int, int, int]]
 """(expansion factor, channels, blocks, stride) of every group of inverted residuals."""
 
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
@@ -26,7 +26,9 @@ def is_torchvision(names: Mapping[str, Array]) -> bool:
     return any(name.startswith("features.") for name in names)
 
 
-def from_torchvision(values: Mapping[str, Array], groups: Groups, place: str) -> dict[str, Array]:
+def from_torchvision(
+    values: Mapping[str, Array], groups: ResidualGroups, place: str
+) -> dict[str, Array]:
     """The project's names for torchvision's, with the first expansion made an identity.
 
     Raises:
@@ -52,7 +54,7 @@ def _is_beyond(name: str) -> bool:
     return name.startswith(_BEYOND) or name.endswith(".num_batches_tracked")
 
 
-def _pairs(groups: Groups) -> Iterator[tuple[str, str, str]]:
+def _pairs(groups: ResidualGroups) -> Iterator[tuple[str, str, str]]:
     """(our prefix, torchvision's convolution, torchvision's batch norm) in order."""
     yield "encoder.layer1", "features.0.0", "features.0.1"
     number = 0

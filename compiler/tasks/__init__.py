@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums, Task
 from auxnas.compiler.tasks.segmentation import IGNORE, Segmentation
-from auxnas.compiler.tasks.target import Target
+from auxnas.compiler.tasks.target import TargetFormat
 from auxnas.genotype.plugins import find
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "ScoreTable",
     "Segmentation",
     "Sums",
-    "Target",
+    "TargetFormat",
     "Task",
     "find_task",
     "main_metric",

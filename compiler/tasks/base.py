@@ -14,7 +14,7 @@ import numpy as np
 
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.semantics import evaluate
-from auxnas.compiler.tasks.target import Target
+from auxnas.compiler.tasks.target import TargetFormat
 
 Array = np.ndarray[Any, Any]
 
@@ -125,7 +125,7 @@ class Task(Protocol):
         """Classes that count in no score."""
 
     @property
-    def target(self) -> Target:
+    def target(self) -> TargetFormat:
         """The numbers of a target."""
 
     @property

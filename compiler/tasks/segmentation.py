@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums
-from auxnas.compiler.tasks.target import Target
+from auxnas.compiler.tasks.target import TargetFormat
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
@@ -47,7 +47,7 @@ class Segmentation:
     ignore: tuple[str, ...] = ()
 
     name: ClassVar[str] = "segmentation"
-    target: ClassVar[Target] = Target("uint8", IGNORE)
+    target: ClassVar[TargetFormat] = TargetFormat("uint8", IGNORE)
     heads: ClassVar[Mapping[str, Head]] = MappingProxyType(
         {
             "logits": Head(),

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = np.ndarray[Any, Any]
-Places = NDArray[np.float32]
+Coordinates = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetFormat:
     """The numbers of a target.
 
     Attributes:
@@ -36,7 +36,7 @@ class Target:
         )
         return found
 
-    def sample(self, target: Array, rows: Places, columns: Places) -> Array:
+    def sample(self, target: Array, rows: Coordinates, columns: Coordinates) -> Array:
         """One target at other places, as an image that is scaled, cropped or mirrored has it.
 
         Nearest numbers, or means of neighbours that count where the target is linear; a
@@ -54,7 +54,9 @@ class Target:
         result[:, ~inside(columns, width)] = self.unlabelled
         return result
 
-    def _blended(self, target: Array, rows: Places, columns: Places, nearest: Array) -> Array:
+    def _blended(
+        self, target: Array, rows: Coordinates, columns: Coordinates, nearest: Array
+    ) -> Array:
         known = self.known(target)
         values, weights = (
             blend(blend(each.astype(np.float32), rows, 0), columns, 1)
@@ -64,12 +66,12 @@ class Target:
         return np.where(self.known(nearest), means, self.unlabelled).astype(self.dtype)
 
 
-def inside(places: Places, length: int) -> NDArray[np.bool_]:
+def inside(places: Coordinates, length: int) -> NDArray[np.bool_]:
     """Mask of the places within ``length`` pixels, borders included."""
     return (places >= -0.5) & (places < length - 0.5)
 
 
-def blend(pixels: NDArray[np.float32], places: Places, axis: int) -> NDArray[np.float32]:
+def blend(pixels: NDArray[np.float32], places: Coordinates, axis: int) -> NDArray[np.float32]:
     """Linear interpolation along one axis, the border repeated outside."""
     last = pixels.shape[axis] - 1
     clipped = np.clip(places, 0, last)
@@ -82,6 +84,6 @@ def blend(pixels: NDArray[np.float32], places: Places, axis: int) -> NDArray[np.
     return result
 
 
-def _nearest(places: Places, length: int) -> NDArray[np.intp]:
+def _nearest(places: Coordinates, length: int) -> NDArray[np.intp]:
     found: NDArray[np.intp] = np.clip(np.floor(places + 0.5), 0, length - 1).astype(np.intp)
     return found

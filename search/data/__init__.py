@@ -10,10 +10,10 @@ from auxnas.search.data.base import (
     stack,
     subset,
 )
-from auxnas.search.data.check import Progress, Summary, check, list_remark
+from auxnas.search.data.check import CheckProgress, Summary, check, list_remark
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import VOC_CLASSES, FileDataset
-from auxnas.search.data.scenes.draw import Keypoint, Scene
+from auxnas.search.data.scenes.draw import Keypoint, RenderedScene
 from auxnas.search.data.scenes.synthetic import SyntheticDataset, render
 from auxnas.search.data.spec import open_dataset, parts
 
@@ -21,13 +21,13 @@ __all__ = [
     "IGNORE",
     "VOC_CLASSES",
     "Augment",
+    "CheckProgress",
     "DataError",
     "Dataset",
     "FileDataset",
     "Keypoint",
-    "Progress",
+    "RenderedScene",
     "ResizedDataset",
-    "Scene",
     "Subset",
     "Summary",
     "SyntheticDataset",

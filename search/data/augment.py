@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.compiler.encoders import IMAGENET, Normalisation
-from auxnas.compiler.tasks import Segmentation, Target
+from auxnas.compiler.tasks import Segmentation, TargetFormat
 from auxnas.compiler.tasks.target import blend, inside
 from auxnas.search.data.base import Bytes, check_size
 from auxnas.search.data.errors import DataError
@@ -56,7 +56,7 @@ class Augment:
     scale: tuple[float, float] = (0.5, 2.0)
     mirror: float = 0.5
     mean: tuple[float, float, float] = field(default=IMAGENET.mean, repr=False)
-    target: Target = field(default=Segmentation.target, repr=False)
+    target: TargetFormat = field(default=Segmentation.target, repr=False)
 
     def __post_init__(self) -> None:
         check_size(self.size)

@@ -76,7 +76,7 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-class View:
+class DatasetView:
     """A dataset made of another one's items; subclasses say which and how."""
 
     dataset: Dataset
@@ -107,7 +107,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Subset(View):
+class Subset(DatasetView):
     """Some items of a dataset, in the order given.
 
     Attributes:
@@ -148,7 +148,7 @@ class Subset(View):
 
 
 @dataclass(frozen=True)
-class ResizedDataset(View):
+class ResizedDataset(DatasetView):
     """A dataset with every image brought to one size, whatever its proportions.
 
     Attributes:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from auxnas.backends.images import check_sizes
 from auxnas.backends.images.labels import range_reason
-from auxnas.search.data.base import Bytes, Dataset, View
+from auxnas.search.data.base import Bytes, Dataset, DatasetView
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset
 
-Progress = Callable[[int, int], None]
+CheckProgress = Callable[[int, int], None]
 """Called with how many images are done, and of how many."""
 
 
@@ -33,7 +33,7 @@ class Summary:
     unlabelled: int
 
 
-def check(dataset: Dataset, progress: Progress | None = None) -> Summary:
+def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     """Reads every image and label of ``dataset``, as stored, and counts the pixels.
 
     Args:
@@ -69,7 +69,7 @@ def check(dataset: Dataset, progress: Progress | None = None) -> Summary:
 
 def _origin(dataset: Dataset, index: int) -> tuple[Dataset, int]:
     """The dataset and the position behind every view of it."""
-    if isinstance(dataset, View):
+    if isinstance(dataset, DatasetView):
         return _origin(dataset.dataset, dataset.source(index))
     return dataset, index
 

@@ -18,7 +18,7 @@ _MOST_BLANKS = 16
 
 
 @dataclass(frozen=True)
-class Row:
+class ListRow:
     """The two file names of a line (``train.lst line 3``) of a list."""
 
     image: str
@@ -26,7 +26,7 @@ class Row:
     line: str
 
 
-def list_rows(path: Path) -> tuple[tuple[Row, ...], str]:
+def list_rows(path: Path) -> tuple[tuple[ListRow, ...], str]:
     """The rows of a list file, at least one, and a remark about what was not read, or "".
 
     A line is an image and a label with a tab between them. Further columns are ignored.
@@ -44,7 +44,7 @@ def list_rows(path: Path) -> tuple[tuple[Row, ...], str]:
             continue
         place = f"{path} line {number}"
         image, label, *more = _columns(line, path.parent, place)
-        rows.append(Row(image, label, f"{path.name} line {number}"))
+        rows.append(ListRow(image, label, f"{path.name} line {number}"))
         if more:
             wider.append((number, more))
     if not rows:

@@ -14,11 +14,11 @@ from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Bytes
 from auxnas.search.data.errors import DataError
 
-Counts = NDArray[np.int64]
+ValueCounts = NDArray[np.int64]
 VALUES = 256
 
 
-def row_of(image: Bytes, label: Bytes) -> tuple[Counts, Bytes]:
+def row_of(image: Bytes, label: Bytes) -> tuple[ValueCounts, Bytes]:
     """Counts of the label's values, (256,), and the image's hash, (32,) uint8."""
     state = hashlib.sha256(repr(image.shape).encode())
     state.update(np.ascontiguousarray(image).tobytes())
@@ -39,7 +39,7 @@ class Statistics:
 
     classes: tuple[str, ...]
     places: tuple[str, ...]
-    values: Counts
+    values: ValueCounts
     content: Bytes
 
     def __len__(self) -> int:
@@ -53,15 +53,15 @@ class Statistics:
         return Statistics(self.classes, places, self.values[chosen], self.content[chosen])
 
     @property
-    def pixels(self) -> Counts:
+    def pixels(self) -> ValueCounts:
         """(classes,): pixels of each."""
-        found: Counts = self.values[:, : len(self.classes)].sum(axis=0, dtype=np.int64)
+        found: ValueCounts = self.values[:, : len(self.classes)].sum(axis=0, dtype=np.int64)
         return found
 
     @property
-    def images(self) -> Counts:
+    def images(self) -> ValueCounts:
         """(classes,): images that each occurs in."""
-        found: Counts = (self.values[:, : len(self.classes)] > 0).sum(axis=0, dtype=np.int64)
+        found: ValueCounts = (self.values[:, : len(self.classes)] > 0).sum(axis=0, dtype=np.int64)
         return found
 
     @property

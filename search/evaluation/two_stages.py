@@ -10,7 +10,15 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from auxnas.backends.base import Examples, Learner, Optimiser, Progress, Recipe, Step, TrialFailure
+from auxnas.backends.base import (
+    Examples,
+    Learner,
+    Optimiser,
+    Progress,
+    Recipe,
+    TrainingStep,
+    TrialFailure,
+)
 from auxnas.compiler import (
     MAIN,
     CompilerError,
@@ -31,7 +39,7 @@ from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job
 class StageProgress(Protocol):
     """Is told how a trial goes."""
 
-    def __call__(self, stage: int, step: Step, before: Stage | None = None) -> None:
+    def __call__(self, stage: int, step: TrainingStep, before: Stage | None = None) -> None:
         """Training stands at ``step`` of ``stage`` (1 or 2).
 
         ``before`` is how the stage before ended, if there was one.
@@ -45,7 +53,7 @@ DECODER = ("decoder.", "auxiliary")
 """What the names of a decoder's parameters start with."""
 
 
-def silent(stage: int, step: Step, before: Stage | None = None) -> None:
+def silent(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
     """A progress callback that says nothing."""
 
 
@@ -99,7 +107,9 @@ class TwoStages:
         for number, part in ((1, decoder), (2, graph)):
             before = stages[-1] if stages else None
 
-            def told(step: Step, number: int = number, before: Stage | None = before) -> None:
+            def told(
+                step: TrainingStep, number: int = number, before: Stage | None = before
+            ) -> None:
                 progress(number, step, before)
 
             trained, stage = self._stage(number, _with_graph(program, part), job, told)

@@ -22,7 +22,7 @@ from auxnas.search.data import (
     list_remark,
     normalise,
 )
-from auxnas.search.data.base import View
+from auxnas.search.data.base import DatasetView
 from auxnas.search.data.check import image_place
 from auxnas.search.data.statistics import Statistics, refuse_trivial, row_of
 from auxnas.search.storage.cache import digest
@@ -152,7 +152,7 @@ def pixel_key(dataset: Dataset) -> str:
 
 def _say_turned(dataset: Dataset, display: Display) -> None:
     """Tells of photographs that lie otherwise in their files: sizes do not always show it."""
-    while isinstance(dataset, View):
+    while isinstance(dataset, DatasetView):
         dataset = dataset.dataset
     if isinstance(dataset, FileDataset) and dataset.turned:
         first = dataset.pairs[dataset.turned[0]].image

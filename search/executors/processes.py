@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.genotype.errors import describe
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import StageProgress
@@ -290,7 +290,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def _result(pipe: Connection, evaluate: Evaluate, job: Job) -> tuple[int, Any]:
-    def progress(stage: int, step: Step, before: Stage | None = None) -> None:
+    def progress(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
         with suppress(OSError):
             pipe.send((_PROGRESS, (stage, step, before)))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from auxnas.backends.progress import clock as text_of
 from auxnas.search.errors import SettingsError
-from auxnas.search.loop.bounds import Clock
+from auxnas.search.loop.bounds import RunClock
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.durations import duration
 from auxnas.search.storage.journal import Journal
@@ -25,7 +25,7 @@ class Allowance:
 
     place: Workplace
     journal: Journal
-    clock: Clock
+    clock: RunClock
     _said: bool = field(default=False, init=False)
 
     def __call__(self, left: float) -> None:

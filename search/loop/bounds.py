@@ -27,7 +27,7 @@ class Until:
 
 
 @dataclass(frozen=True)
-class Clock:
+class RunClock:
     """Time that a run has been going on.
 
     Attributes:

@@ -21,7 +21,7 @@ from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import proceed_probability
 from auxnas.search.executors.base import Executor, malformed
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.proposals import Measure, draw
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.searchers import Searcher
@@ -91,7 +91,7 @@ class Driver:
     rules: Rules
     weights: WeightKeeper
     watcher: Watcher
-    clock: Clock = field(default_factory=Clock)
+    clock: RunClock = field(default_factory=RunClock)
     say: Callable[[str], None] = Silent().say
     _known: dict[str, Figures | None] = field(default_factory=dict, init=False)
     _losses: Counter[int] = field(default_factory=Counter, init=False)

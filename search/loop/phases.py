@@ -53,7 +53,7 @@ class _Task:
         }
 
 
-class Recorded:
+class RecordingDisplay:
     """A display that also keeps in a file what is under way.
 
     Args:

@@ -11,7 +11,7 @@ from auxnas.compiler.temporaries import discard_temporaries
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.executors.base import Executor, executor_name
 from auxnas.search.loop.allowance import Allowance
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.environment import lines
 from auxnas.search.loop.phases import forget
@@ -33,12 +33,12 @@ SETTINGS = "settings.toml"
 """The run's settings and environment for people; the journal has them too."""
 
 
-Watching = Callable[[Workplace, Journal, Until, Clock], AbstractContextManager[Watcher]]
+Watching = Callable[[Workplace, Journal, Until, RunClock], AbstractContextManager[Watcher]]
 """Opens the watcher of a run: where it runs, its journal, its bounds and its clock."""
 
 
 def unwatched(
-    place: Workplace, journal: Journal, until: Until, clock: Clock
+    place: Workplace, journal: Journal, until: Until, clock: RunClock
 ) -> AbstractContextManager[Watcher]:
     """``Watching`` by nobody."""
     return nullcontext(Unwatched())
@@ -75,7 +75,7 @@ def execute(place: Workplace, watching: Watching = unwatched) -> list[Trial]:
         if remark:
             place.display.say(remark)
         with Journal(place.folder, write=True) as journal:
-            clock = Clock(sum(session.seconds for session in journal.sessions()), start=start)
+            clock = RunClock(sum(session.seconds for session in journal.sessions()), start=start)
             known = _settle(place, journal)
             journal.begin_session(place.environment, clock.session)
             with _time_kept(journal, clock):
@@ -113,7 +113,7 @@ def _settle_encoder(place: Workplace, journal: Journal, known: Mapping[str, Any]
     write_settings(place.folder / SETTINGS, place.resolved, remarks)
 
 
-def _search(place: Workplace, journal: Journal, clock: Clock, watching: Watching) -> list[Trial]:
+def _search(place: Workplace, journal: Journal, clock: RunClock, watching: Watching) -> list[Trial]:
     """Goes on with the trials."""
     until = Until(place.settings.trials, place.settings.budget)
     with watching(place, journal, until, clock) as watcher, _executor(place) as executor:
@@ -121,7 +121,7 @@ def _search(place: Workplace, journal: Journal, clock: Clock, watching: Watching
 
 
 @contextmanager
-def _time_kept(journal: Journal, clock: Clock) -> Iterator[None]:
+def _time_kept(journal: Journal, clock: RunClock) -> Iterator[None]:
     """Notes at the end, whichever it is, how long the session has been going on."""
     try:
         yield
@@ -164,7 +164,7 @@ def _given_teacher(place: Workplace) -> str | None:
 
 
 def _driver(
-    place: Workplace, journal: Journal, executor: Executor, watcher: Watcher, clock: Clock
+    place: Workplace, journal: Journal, executor: Executor, watcher: Watcher, clock: RunClock
 ) -> Driver:
     settings, search = place.settings, place.settings.search
     return Driver(

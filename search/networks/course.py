@@ -8,7 +8,7 @@ from statistics import fmean
 from time import monotonic
 from typing import Any
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.backends.progress import Advance
 
 PARTS = 1000
@@ -51,7 +51,7 @@ class Told:
         self._foretold = monotonic()
         self._losses: dict[int, list[float]] = {}
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: TrainingStep) -> None:
         """Takes in a step."""
         epoch = -(-step.step * self._epochs // step.steps)
         text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"

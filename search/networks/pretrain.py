@@ -18,7 +18,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from auxnas.backends.artefacts.metadata import decoded
-from auxnas.backends.base import Learner, Optimiser, Recipe, State
+from auxnas.backends.base import Learner, Optimiser, Recipe, TrainingState
 from auxnas.backends.caching import make_private
 from auxnas.backends.progress import Display
 from auxnas.backends.weights import read_arrays
@@ -229,7 +229,7 @@ def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Cou
             progress.foretell(epoch / epochs)
 
 
-def _state(kept: Path, display: Display) -> tuple[int, State | None, Course]:
+def _state(kept: Path, display: Display) -> tuple[int, TrainingState | None, Course]:
     """How many epochs are behind, what to go on from, and how those went."""
     if not kept.exists():
         return 0, None, Course()

@@ -25,7 +25,7 @@ from auxnas.search.trials.records import Trial, best_of
 
 
 @dataclass(frozen=True)
-class Source:
+class GenotypeSource:
     """What to train.
 
     Attributes:
@@ -39,7 +39,7 @@ class Source:
     searched: Searched | None = None
 
 
-def find_source(text: str) -> Source:
+def find_source(text: str) -> GenotypeSource:
     """A genotype file, a published name, the list itself, ``lwrf``, or of a run ``RUN:TRIAL``.
 
     TRIAL is a number as nassearch top shows it, or ``best``; ``RUN`` alone is its best.
@@ -49,13 +49,13 @@ def find_source(text: str) -> Source:
         GenotypeError: when it is none of these.
     """
     if text == LWRF:
-        return Source(None)
+        return GenotypeSource(None)
     folder, _, trial = text.rpartition(":")
     for place, which in ((text, "best"), (folder, trial)):
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
-            return Source(_of_run(Path(place), which).genotype, Path(place))
+            return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
     document = zoo.find(text)
-    return Source(document.genotype, None, _described(text, document))
+    return GenotypeSource(document.genotype, None, _described(text, document))
 
 
 def _described(text: str, document: Document) -> Searched | None:

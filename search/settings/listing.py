@@ -8,10 +8,10 @@ from typing import Any
 
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.resolving import dotted, resolve, unknown_setting
-from auxnas.search.settings.search import Section, Settings
+from auxnas.search.settings.search import Settings, SettingsSection
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 
-KINDS: dict[str, type[Section]] = {"run": Settings, "train": TrainingSettings}
+KINDS: dict[str, type[SettingsSection]] = {"run": Settings, "train": TrainingSettings}
 """The settings of each command that has its own."""
 
 _BOUNDS = {
@@ -80,13 +80,13 @@ def _settings_of(command: str, preset: str) -> Iterator[Setting]:
 
 
 def setting_schemas(
-    section: type[Section], prefix: str = ""
+    section: type[SettingsSection], prefix: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The JSON schema of every setting by dotted name."""
     properties = section.model_json_schema()["properties"]
     for name, field in section.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        if isinstance(kind, type) and issubclass(kind, SettingsSection):
             yield from setting_schemas(kind, f"{prefix}{name}.")
         else:
             yield prefix + name, properties[name]

@@ -14,9 +14,9 @@ from auxnas.genotype.plugins import may_run, name_place
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import dotted, resolve
-from auxnas.search.settings.search import Section
+from auxnas.search.settings.search import SettingsSection
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=SettingsSection)
 
 CODE = {
     "model.encoder": "--set model.encoder=",

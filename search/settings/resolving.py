@@ -13,16 +13,16 @@ from pydantic import ValidationError
 
 from auxnas.genotype.errors import shown
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.search import HARMLESS, Section, Settings
+from auxnas.search.settings.search import HARMLESS, Settings, SettingsSection
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=SettingsSection)
 
 
 @overload
 def resolve(*layers: Mapping[str, Any]) -> Settings: ...
 @overload
 def resolve(*layers: Mapping[str, Any], kind: type[S]) -> S: ...
-def resolve(*layers: Mapping[str, Any], kind: type[Section] = Settings) -> Section:
+def resolve(*layers: Mapping[str, Any], kind: type[SettingsSection] = Settings) -> SettingsSection:
     """The settings of nested values, each layer over the ones before, all over the defaults.
 
     A layer that says where a run ends, by a number of trials or a budget, says it all:
@@ -67,7 +67,7 @@ def _check_plain(value: Any, place: str) -> None:
             raise SettingsError(place, shown(value), "text or a path in UTF-8") from None
 
 
-def unknown_setting(name: str, *kinds: type[Section]) -> SettingsError:
+def unknown_setting(name: str, *kinds: type[SettingsSection]) -> SettingsError:
     """The error of a dotted ``name`` that is no setting of any of the ``kinds``.
 
     Groups of one name in several kinds have the same settings.
@@ -120,7 +120,7 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{name}", value
 
 
-def difference(stored: Mapping[str, Any], given: Section) -> str | None:
+def difference(stored: Mapping[str, Any], given: SettingsSection) -> str | None:
     """The first setting in which ``given`` would not continue a run; None if there is none.
 
     A setting that there was not when the run was begun had the meaning of today's default.

@@ -95,7 +95,7 @@ HARMLESS = (
 is compared, not the place."""
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """A group of settings; fields are documented where they stand."""
 
     model_config = ConfigDict(
@@ -103,7 +103,7 @@ class Section(BaseModel):
     )
 
 
-class DataSettings(Section):
+class DataSettings(SettingsSection):
     """Which images, and what happens to them."""
 
     source: Source = "synthetic"
@@ -121,7 +121,7 @@ class DataSettings(Section):
     """Probability of mirroring an image that is trained on (paper: random)."""
 
 
-class TaskSettings(Section):
+class TaskSettings(SettingsSection):
     """What is asked of a network."""
 
     name: str = DEFAULT_TASK
@@ -130,7 +130,7 @@ class TaskSettings(Section):
     """Class or classes that count in no score; none given: background for voc, else nothing."""
 
 
-class ModelSettings(Section):
+class ModelSettings(SettingsSection):
     """What is built around a genotype."""
 
     encoder: str = DEFAULT_ENCODER
@@ -145,7 +145,7 @@ class ModelSettings(Section):
     """Auxiliary heads on the blocks' outputs (paper: cell)."""
 
 
-class ControllerSettings(Section):
+class ControllerSettings(SettingsSection):
     """The recurrent policy of ``ppo`` and ``reinforce``, and how it learns."""
 
     layers: Positive = 2
@@ -181,7 +181,7 @@ class ControllerSettings(Section):
         return value
 
 
-class EvolutionSettings(Section):
+class EvolutionSettings(SettingsSection):
     """Regularised evolution (Real et al., 2019; not in the paper)."""
 
     population: AtLeastTwo = 100
@@ -190,7 +190,7 @@ class EvolutionSettings(Section):
     """How many a parent is the best of (Real et al.: 25)."""
 
 
-class SpaceSettings(Section):
+class SpaceSettings(SettingsSection):
     """The architectures that are searched (paper, section 3.1.1)."""
 
     encoder_outputs: Positive = 4
@@ -206,7 +206,7 @@ class SpaceSettings(Section):
     one; none given: the paper's 11 operations."""
 
 
-class LimitSettings(Section):
+class LimitSettings(SettingsSection):
     """What a network may cost; genotypes over a limit are rejected before training."""
 
     constant: bool = True
@@ -222,7 +222,7 @@ class LimitSettings(Section):
     the paper)."""
 
 
-class LatencySettings(Section):
+class LatencySettings(SettingsSection):
     """How long compiled networks take on this machine, and what that is worth."""
 
     measure: bool = True
@@ -233,7 +233,7 @@ class LatencySettings(Section):
     """What twice the latency costs: -0.07 is 5 % of the reward (MnasNet, Tan et al., 2019)."""
 
 
-class SearchSettings(Section):
+class SearchSettings(SettingsSection):
     """How genotypes are chosen, and how long each is followed."""
 
     searcher: SearcherName = "ppo"
@@ -259,7 +259,7 @@ class SearchSettings(Section):
     """The population of evolution."""
 
 
-class StageSettings(Section):
+class StageSettings(SettingsSection):
     """One of the two stages of training (paper, sections 3.2.1 and 4.1)."""
 
     epochs: Natural
@@ -280,7 +280,7 @@ class StageSettings(Section):
     """Largest norm of a parameter group's gradient; 0 for no limit."""
 
 
-class FeatureSettings(Section):
+class FeatureSettings(SettingsSection):
     """The encoder outputs that stage 1 trains on, computed once."""
 
     images: AtLeastTwo = 4000
@@ -289,7 +289,7 @@ class FeatureSettings(Section):
     """How they are stored."""
 
 
-class PretrainSettings(Section):
+class PretrainSettings(SettingsSection):
     """Training of the encoder under a Light-Weight RefineNet decoder (paper, section 4)."""
 
     channels: Positive = 256
@@ -310,7 +310,7 @@ class PretrainSettings(Section):
     """Seed of the initial weights and of the order of images."""
 
 
-class Settings(Section):
+class Settings(SettingsSection):
     """A whole search."""
 
     seed: Natural = 0

@@ -13,10 +13,10 @@ from auxnas.compiler.files import atomic_write
 from auxnas.genotype.texts import not_text, read_text
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import resolve
-from auxnas.search.settings.search import Section, Settings
+from auxnas.search.settings.search import Settings, SettingsSection
 
 
-def read_settings(path: Path, kind: type[Section] = Settings) -> dict[str, Any]:
+def read_settings(path: Path, kind: type[SettingsSection] = Settings) -> dict[str, Any]:
     """The values in a file, nested, each of them a setting in its range.
 
     Raises:
@@ -64,7 +64,7 @@ def _lines(text: str) -> Iterator[tuple[str, int]]:
             yield section + assignment[1], number
 
 
-def write_settings(path: Path, settings: Section, remarks: Iterable[str] = ()) -> None:
+def write_settings(path: Path, settings: SettingsSection, remarks: Iterable[str] = ()) -> None:
     """Writes all settings that have a value, so that ``read_settings`` gives them again.
 
     Args:

@@ -18,8 +18,8 @@ from auxnas.search.settings.search import (
     Positive,
     PretrainSettings,
     Rate,
-    Section,
     Settings,
+    SettingsSection,
     TaskSettings,
     Threads,
 )
@@ -27,7 +27,7 @@ from auxnas.search.settings.search import (
 Length = Annotated[float, Field(gt=0)]
 
 
-class TrainSettings(Section):
+class TrainSettings(SettingsSection):
     """How a network is trained once its architecture is settled.
 
     The paper goes through three sets of images, and through the last one in two halves;
@@ -97,7 +97,7 @@ class TrainSettings(Section):
         return [min(end, self.epochs - (count - n)) for n, end in enumerate(ends, 1)]
 
 
-class TrainingSettings(Section):
+class TrainingSettings(SettingsSection):
     """A whole long training."""
 
     seed: Natural = 0

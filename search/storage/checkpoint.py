@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.base import State
+from auxnas.backends.base import TrainingState
 from auxnas.backends.progress import Display
 from auxnas.compiler import CompilerError
 from auxnas.compiler.files import atomic_write
@@ -35,7 +35,7 @@ class Checkpoint:
         history: an entry for every part so far.
     """
 
-    state: State | None = None
+    state: TrainingState | None = None
     history: Sequence[Entry] = field(default_factory=tuple)
 
     @property

@@ -12,10 +12,10 @@ from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.environment import versions
 from auxnas.search.settings.resolving import difference
-from auxnas.search.settings.search import Section
+from auxnas.search.settings.search import SettingsSection
 
 
-def settle(path: Path, settings: Section, rest: Mapping[str, Any]) -> None:
+def settle(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> None:
     """Writes ``path`` where it is not there yet, else compares with what it says.
 
     Args:

@@ -27,7 +27,7 @@ from auxnas.search.storage.rescue import (
     open_readable,
     readable,
 )
-from auxnas.search.storage.schema import Row, Session, Snapshot, dump
+from auxnas.search.storage.schema import JournalRow, Session, Snapshot, dump
 from auxnas.search.storage.sealing import Seal, create, seal_of, sealed
 from auxnas.search.trials.records import PENDING, Rejection, Trial
 
@@ -108,7 +108,7 @@ class Journal:
 
     # Writing ------------------------------------------------------------------------
 
-    def _write(self, *rows: Row, check: Callable[[], None] = lambda: None) -> None:
+    def _write(self, *rows: JournalRow, check: Callable[[], None] = lambda: None) -> None:
         """Writes all rows in one transaction, or none; to the journal first.
 
         Each file's own seal is what the rows are added to: whether a transaction that was
@@ -177,11 +177,15 @@ class Journal:
 
     def set_meta(self, values: Mapping[str, Any]) -> None:
         """Stores what is known of the run."""
-        self._write(*(Row("meta", (name, dump(v)), replaces=True) for name, v in values.items()))
+        self._write(
+            *(JournalRow("meta", (name, dump(v)), replaces=True) for name, v in values.items())
+        )
 
     def begin_session(self, environment: Mapping[str, Any], seconds: float) -> None:
         """Notes that a process goes on with the run, ``seconds`` after it was started."""
-        self._write(Row("sessions", (self._count("sessions") + 1, dump(environment), seconds)))
+        self._write(
+            JournalRow("sessions", (self._count("sessions") + 1, dump(environment), seconds))
+        )
 
     def sessions(self) -> list[Session]:
         """Every process's share, in order."""
@@ -243,7 +247,7 @@ class Journal:
             seconds: how long the session has been going on.
         """
         rows = schema.proposed(trials, rejections, self._count("rejections") + 1)
-        rows += [Row("batches", (trials[0].batch, dump(list(asks))))] if trials else []
+        rows += [JournalRow("batches", (trials[0].batch, dump(list(asks))))] if trials else []
         self._write(*rows, *self._spent(seconds))
 
     def finish(
@@ -263,7 +267,7 @@ class Journal:
         """
         rows = schema.finished(trial)
         if update is not None:
-            rows.append(Row("updates", (self._count("updates") + 1, dump(dict(update)))))
+            rows.append(JournalRow("updates", (self._count("updates") + 1, dump(dict(update)))))
         if searcher is not None:
             rows.append(schema.remembered(searcher))
         rows += self._spent(seconds)
@@ -273,12 +277,12 @@ class Journal:
         """Stores how long the session has been going on."""
         self._write(*self._spent(seconds))
 
-    def _spent(self, seconds: float | None) -> list[Row]:
+    def _spent(self, seconds: float | None) -> list[JournalRow]:
         if seconds is None:
             return []
         select = "SELECT number, environment FROM sessions WHERE number = ?"
         latest = self._db.execute(select, (self._count("sessions"),)).fetchone()
-        return [Row("sessions", (*latest, seconds), replaces=True)]
+        return [JournalRow("sessions", (*latest, seconds), replaces=True)]
 
 
 class _Meta(dict[str, Any]):

@@ -9,7 +9,7 @@ from typing import Any
 
 from auxnas.search.storage import schema
 from auxnas.search.storage.reading import RowError, load, read_all
-from auxnas.search.storage.schema import Row, Snapshot, dump
+from auxnas.search.storage.schema import JournalRow, Snapshot, dump
 from auxnas.search.storage.sealing import (
     EMPTY,
     Declared,
@@ -83,7 +83,7 @@ def converted(old: sqlite3.Connection) -> sqlite3.Connection:
     return new
 
 
-def _rows(old: sqlite3.Connection) -> Iterator[Row]:
+def _rows(old: sqlite3.Connection) -> Iterator[JournalRow]:
     """The rows that have stayed as they were."""
     for table in COPIED:
         known = columns_of(old, table)
@@ -91,10 +91,10 @@ def _rows(old: sqlite3.Connection) -> Iterator[Row]:
             fault = ill_typed(known, row)
             if fault is not None:
                 raise RowError(f"table {table}, row {key_of(known, row)}: {fault}")
-            yield Row(table, row)
+            yield JournalRow(table, row)
 
 
-def _searcher(old: sqlite3.Connection) -> Iterator[Row]:
+def _searcher(old: sqlite3.Connection) -> Iterator[JournalRow]:
     """The searcher as it is after the last batch was proposed, or over; and its updates."""
     row = old.execute("SELECT state FROM searcher").fetchone()
     if row is None:
@@ -108,4 +108,4 @@ def _searcher(old: sqlite3.Connection) -> Iterator[Row]:
     told = asked if ended == trials else asked - 1
     yield schema.remembered(Snapshot(asked, told, trials, state))
     for number, figures in enumerate(updates, 1):
-        yield Row("updates", (number, dump(figures)))
+        yield JournalRow("updates", (number, dump(figures)))

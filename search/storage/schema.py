@@ -62,7 +62,7 @@ CREATE TABLE sessions (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JournalRow:
     """A row to be written.
 
     Attributes:
@@ -111,29 +111,31 @@ def dump(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def proposed(trials: Sequence[Trial], rejections: Iterable[Rejection], after: int) -> list[Row]:
+def proposed(
+    trials: Sequence[Trial], rejections: Iterable[Rejection], after: int
+) -> list[JournalRow]:
     """What stores pending trials, and the genotypes that were rejected: from number ``after``."""
     return [
-        *(Row("trials", _values(trial)) for trial in trials),
-        *(Row("latencies", (t.number, t.latency)) for t in trials if t.latency is not None),
+        *(JournalRow("trials", _values(trial)) for trial in trials),
+        *(JournalRow("latencies", (t.number, t.latency)) for t in trials if t.latency is not None),
         *(
-            Row("rejections", (number, to_json(each.genotype), each.limit, each.detail))
+            JournalRow("rejections", (number, to_json(each.genotype), each.limit, each.detail))
             for number, each in enumerate(rejections, after)
         ),
     ]
 
 
-def finished(trial: Trial) -> list[Row]:
+def finished(trial: Trial) -> list[JournalRow]:
     """What stores how a pending trial ended."""
-    rows = [Row("trials", _values(trial), replaces=True)]
+    rows = [JournalRow("trials", _values(trial), replaces=True)]
     for number, stage in enumerate(trial.stages, 1):
         place, metrics = (trial.number, number), dump(dict(stage.metrics))
-        rows.append(Row("stages", (*place, stage.reward, metrics, stage.batch_size)))
-        rows.append(Row("timings", (*place, stage.seconds)))
+        rows.append(JournalRow("stages", (*place, stage.reward, metrics, stage.batch_size)))
+        rows.append(JournalRow("timings", (*place, stage.seconds)))
     return rows
 
 
-def remembered(searcher: Snapshot) -> Row:
+def remembered(searcher: Snapshot) -> JournalRow:
     """What stores a searcher over the one before.
 
     Raises:
@@ -145,7 +147,7 @@ def remembered(searcher: Snapshot) -> Row:
         found = f"its searcher's state cannot be stored ({error})"
         raise SearchError("search.searcher", found, "plain JSON data") from error
     values = (0, searcher.asked, searcher.told, searcher.trials, state)
-    return Row("searcher", values, replaces=True)
+    return JournalRow("searcher", values, replaces=True)
 
 
 def _values(trial: Trial) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from math import isfinite
 from typing import Any
 
 from auxnas.search.storage.reading import RowError
-from auxnas.search.storage.schema import PAGE, SCHEMA, VERSION, Row, dump
+from auxnas.search.storage.schema import PAGE, SCHEMA, VERSION, JournalRow, dump
 
 Statement = tuple[str, Sequence[Any]]
 """SQL with the values of its question marks."""
@@ -65,10 +65,10 @@ class Seal:
     transactions: int
     heads: dict[str, tuple[int, int]]
 
-    def row(self) -> Row:
+    def row(self) -> JournalRow:
         """It as a row."""
         heads = {name: [count, f"{total:032x}"] for name, (count, total) in self.heads.items()}
-        return Row("seal", (0, self.transactions, dump(heads)), replaces=True)
+        return JournalRow("seal", (0, self.transactions, dump(heads)), replaces=True)
 
 
 EMPTY = Seal(0, {})
@@ -149,7 +149,7 @@ def _of_bytes(value: Any) -> str:
     return blake2b(value, digest_size=16).hexdigest()
 
 
-def sealed(database: sqlite3.Connection, seal: Seal, rows: Iterable[Row]) -> Seal:
+def sealed(database: sqlite3.Connection, seal: Seal, rows: Iterable[JournalRow]) -> Seal:
     """Writes rows; the seal that follows. A transaction must be under way.
 
     Raises:
@@ -172,7 +172,7 @@ def sealed(database: sqlite3.Connection, seal: Seal, rows: Iterable[Row]) -> Sea
     return after
 
 
-def _digest_before(database: sqlite3.Connection, row: Row) -> str | None:
+def _digest_before(database: sqlite3.Connection, row: JournalRow) -> str | None:
     found = [(c, v) for c, v in zip(columns()[row.table], row.values, strict=True) if c.key]
     where = " AND ".join(f"{column.name} = ?" for column, _ in found)
     select = f"SELECT digest FROM {row.table} WHERE {where}"
@@ -180,7 +180,7 @@ def _digest_before(database: sqlite3.Connection, row: Row) -> str | None:
     return None if before is None else str(before[0])
 
 
-def _statement(row: Row) -> Statement:
+def _statement(row: JournalRow) -> Statement:
     """What writes a row with its digest."""
     known = columns()[row.table]
     values = [_as_stored(c, v) for c, v in zip(known, row.values, strict=True)]

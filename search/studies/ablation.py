@@ -78,10 +78,10 @@ def genotypes(space: SearchSpace, count: int, seed: int) -> list[Genotype]:
     return [space.sample(rng, "isomorphism") for _ in range(count)]
 
 
-Row = dict[str, Any]
+EvaluationRow = dict[str, Any]
 
 
-def row_of(number: int, genotype: Genotype, setup: Setup, outcome: Outcome) -> Row:
+def row_of(number: int, genotype: Genotype, setup: Setup, outcome: Outcome) -> EvaluationRow:
     """An evaluation as plain data."""
     failure = outcome.failure
     return {
@@ -96,7 +96,7 @@ def row_of(number: int, genotype: Genotype, setup: Setup, outcome: Outcome) -> R
     }
 
 
-def read_rows(folder: Path) -> list[Row]:
+def read_rows(folder: Path) -> list[EvaluationRow]:
     """The evaluations so far; what a killed process left of a line is cut off."""
     path = folder / RESULTS
     if not path.is_file():
@@ -112,7 +112,7 @@ def read_rows(folder: Path) -> list[Row]:
         raise SearchError(str(path), f"a line that is not JSON ({error})", "one a line") from None
 
 
-def append_row(folder: Path, row: Row) -> None:
+def append_row(folder: Path, row: EvaluationRow) -> None:
     """Adds an evaluation, on the disk when this returns."""
     with (folder / RESULTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
@@ -126,8 +126,8 @@ def evaluate_all(
     seed: int,
     folder: Path,
     started: Callable[[int, Setup], StageProgress],
-    finished: Callable[[Row], None],
-) -> list[Row]:
+    finished: Callable[[EvaluationRow], None],
+) -> list[EvaluationRow]:
     """Every genotype in every setup, genotype by genotype; those in the folder are kept.
 
     Args:
@@ -151,7 +151,7 @@ def evaluate_all(
     return [rows[n, setup.name] for n in range(len(chosen)) for setup in SETUPS]
 
 
-def report(rows: Sequence[Row]) -> dict[str, Any]:
+def report(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
     """What was found, as plain data, over the genotypes that failed in no setup.
 
     ``components``: of each setup of Figure 3 and each stage the rewards' summary, the mean
@@ -173,24 +173,24 @@ def report(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def rewards(rows: Sequence[Row], setup: Setup, stage: int) -> list[float]:
+def rewards(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> list[float]:
     """The rewards after a stage, in the order of the genotypes."""
     return [row["stages"][stage - 1]["reward"] for row in rows if row["setup"] == setup.name]
 
 
-def mious(rows: Sequence[Row], setup: Setup) -> list[float]:
+def mious(rows: Sequence[EvaluationRow], setup: Setup) -> list[float]:
     """The mIoU after stage 2, in the order of the genotypes."""
     return [row["stages"][1]["metrics"]["miou"] for row in rows if row["setup"] == setup.name]
 
 
-def _gain(rows: Sequence[Row], setup: Setup, stage: int) -> dict[str, Any]:
+def _gain(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> dict[str, Any]:
     found, base = rewards(rows, setup, stage), rewards(rows, COMPONENTS[0], stage)
     gains = [one - other for one, other in zip(found, base, strict=True)]
     gain = sum(gains) / len(gains) if gains else None
     return {**summary(found), "gain": gain, "gained": sum(gain > 0 for gain in gains)}
 
 
-def _kinds(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _kinds(rows: Sequence[EvaluationRow]) -> list[dict[str, Any]]:
     found = {setup.auxiliary: mious(rows, setup) for setup in KINDS}
     most = [max(values) for values in zip(*found.values(), strict=True)]
     return [

@@ -38,7 +38,7 @@ def keys_digest(keys: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Table:
+class RewardTable:
     """Rewards of all architectures of a space.
 
     Attributes:
@@ -77,14 +77,14 @@ class Table:
             np.savez_compressed(temporary, rewards=rewards, made=np.array(made))
 
 
-def load_table(path: Path = TABLE) -> Table:
+def load_table(path: Path = TABLE) -> RewardTable:
     """The table that is shipped, or another one.
 
     Raises:
         SearchError: for a file of other architectures, or of the same in another order.
     """
     with np.load(path, allow_pickle=False) as stored:
-        table = Table(tabular_space(), stored["rewards"], json.loads(str(stored["made"])))
+        table = RewardTable(tabular_space(), stored["rewards"], json.loads(str(stored["made"])))
     if len(table.rewards) != len(table._places):
         raise SearchError(str(path), f"{len(table.rewards)} rewards", f"{len(table._places)}")
     found, expected = table.made.pop("keys"), keys_digest(table._places)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, Step
+from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, TrainingStep
 from auxnas.backends.progress import Advance, Display, clock
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.tasks import Sums, Task
@@ -183,7 +183,7 @@ class LongTraining:
         return program, self._measured(program)
 
     def _fit(
-        self, part: range, phase: Phase, point: Checkpoint, progress: Callable[[Step], None]
+        self, part: range, phase: Phase, point: Checkpoint, progress: Callable[[TrainingStep], None]
     ) -> tuple[Program, Any]:
         how = recipe(self.settings, phase, self.task)
         return self.learner.fit_part(
@@ -225,7 +225,7 @@ class _Losses:
         self._known = "" if known is None else f", {metric.title} {known:.3f}"
         self._total = self._count = 0.0
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: TrainingStep) -> None:
         self._total, self._count = self._total + step.loss, self._count + 1
         done = step.step * self._epochs / step.steps
         epoch = min(int(done) + 1, self._epochs)

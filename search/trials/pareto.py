@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 from auxnas.search.trials.records import SCORED, Trial
 
-Cost = Callable[[Trial], float | None]
+CostOf = Callable[[Trial], float | None]
 
-COSTS: dict[str, Cost] = {
+COSTS: dict[str, CostOf] = {
     "latency": lambda trial: trial.latency,
     "madds": lambda trial: trial.multiply_adds,
     "params": lambda trial: trial.parameters,
@@ -16,7 +16,7 @@ COSTS: dict[str, Cost] = {
 """What a front may be drawn against, by name: less is better; None where it is not known."""
 
 
-def front(trials: Iterable[Trial], cost: Cost) -> list[Trial]:
+def front(trials: Iterable[Trial], cost: CostOf) -> list[Trial]:
     """The Pareto front of reward against ``cost``, the cheapest first.
 
     One trial beats another with at least its reward at no more than its cost, unless both

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.backends.progress import clock
 from auxnas.genotype import zoo
 from auxnas.nassearch.watch import Pace, Watch
 from auxnas.progress import Live, Plain
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,
@@ -71,12 +71,12 @@ def test_a_run_is_told_trial_by_trial(kind):
     console = Terminal(file=file, width=200, force_terminal=kind is Live)
     trials = [trial(0), trial(1)]
     ticks = iter(range(0, 1000, 60))
-    clock = Clock(now=lambda: next(ticks), start=0)
+    clock = RunClock(now=lambda: next(ticks), start=0)
     with Watch(kind(console), Until(2), clock) as watch:
         for number in range(2):
             progress = watch.started(trials[number])
-            progress(1, Step(1, 2, 0.5))
-            progress(2, Step(2, 2, 0.25))
+            progress(1, TrainingStep(1, 2, 0.5))
+            progress(2, TrainingStep(2, 2, 0.25))
             ended = trial(number, state=COMPLETE, reward=0.4, stages=(STAGE, STAGE))
             trials[number] = ended
             watch.finished(ended, trials)
@@ -109,7 +109,7 @@ def test_pace():
 
 def test_a_line_says_how_the_run_stands():
     file, now = io.StringIO(), [0.0]
-    clock = Clock(before=1000.0, now=lambda: now[0], start=-50.0)  # pre-training took 50 s
+    clock = RunClock(before=1000.0, now=lambda: now[0], start=-50.0)  # pre-training took 50 s
     trials = [trial(n) for n in range(4)]
     with Watch(Plain(Terminal(file=file, width=300)), Until(4), clock) as watch:
         for number, state in enumerate((COMPLETE, STOPPED, FAILED)):
@@ -148,15 +148,15 @@ class Bars:
 
 def test_bars_of_trials_under_way_at_once():
     bars = Bars()
-    with Watch(bars, Until(), Clock()) as watch:
+    with Watch(bars, Until(), RunClock()) as watch:
         one, two = watch.started(trial(0)), watch.started(trial(1))
-        one(1, Step(1, 4, 0.5))
-        two(2, Step(4, 4, 0.25), Stage(0.375, {}))
+        one(1, TrainingStep(1, 4, 0.5))
+        two(2, TrainingStep(4, 4, 0.25), Stage(0.375, {}))
         assert bars.open == ["trial 1", "trial 2"]
         ended = trial(1, state=COMPLETE, reward=0.5, stages=(STAGE, STAGE))
         watch.finished(ended, [trial(0), ended])
         assert bars.open == ["trial 1"]
-        one(1, Step(2, 4, 0.5))
+        one(1, TrainingStep(2, 4, 0.5))
     assert bars.open == []
     assert bars.texts[:2] == [
         ("trial 1", 0.125, "stage 1, loss 0.500"),

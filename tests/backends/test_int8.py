@@ -19,9 +19,9 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Ends, Int8Options, find_photographs
 from auxnas.backends.int8.artefact import quantise, shipped
-from auxnas.backends.int8.choosing import Trial, fewest, runner_of
+from auxnas.backends.int8.choosing import QuantisationTrial, fewest, runner_of
 from auxnas.backends.int8.layers import layers
-from auxnas.backends.int8.measuring import Judge, View, mean_iou
+from auxnas.backends.int8.measuring import HeldOutView, Judge, mean_iou
 from auxnas.backends.int8.photographs import read_labels
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
@@ -213,9 +213,11 @@ def test_a_fixed_batch(folder):
 def test_the_fewest_layers_within_the_drop():
     made: list[int] = []
 
-    def attempt(in_float: int) -> Trial:
+    def attempt(in_float: int) -> QuantisationTrial:
         made.append(in_float)
-        return Trial(in_float, onnx.ModelProto(), {(8, 8): 0.05 if in_float < 11 else 0.01})
+        return QuantisationTrial(
+            in_float, onnx.ModelProto(), {(8, 8): 0.05 if in_float < 11 else 0.01}
+        )
 
     whole = attempt(0)
     assert fewest(attempt, whole, 32, 0.01, lambda done: None).in_float == 11
@@ -235,7 +237,7 @@ def test_mean_iou_by_hand():
 def test_error_grades_what_changes_no_label():
     expected = np.zeros((1, 3, 4, 4), np.float32)
     expected[:, 1] = 10
-    judge = Judge([View((4, 4), [{}], [expected])], [], 3)
+    judge = Judge([HeldOutView((4, 4), [{}], [expected])], [], 3)
     near, far = (lambda feed, by=by: {"main": expected + by} for by in (0.1, 0.2))
     assert judge.drops(near) == judge.drops(far) == {(4, 4): 0}
     assert 0 < judge.error(near, 1) < judge.error(far, 1)

@@ -19,7 +19,7 @@ from auxnas.backends.compiling.compile import ends_of
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.int8 import Ends
 from auxnas.backends.int8.artefact import quantise
-from auxnas.backends.int8.measuring import Judge, View
+from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.tensorrt.bundle import read_bundle
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import ModelSpec
@@ -87,7 +87,7 @@ def test_a_network_for_any_size_is_judged_at_several(folder):
 def test_the_worst_size_decides():
     expected = np.zeros((1, 2, 4, 4), np.float32)
     expected[:, 1] = 1
-    views = [View((n, n), [{"image": np.zeros(n)}], [expected]) for n in (4, 8)]
+    views = [HeldOutView((n, n), [{"image": np.zeros(n)}], [expected]) for n in (4, 8)]
 
     def good_at_4(feed):
         return {"main": expected if feed["image"].size == 4 else -expected}

@@ -19,7 +19,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from auxnas.backends.base import Optimiser
 from auxnas.backends.torch import TorchLearner, recording
 from auxnas.backends.torch import learner as learner_module
-from auxnas.backends.torch.recording import WARM_UP, Recorded
+from auxnas.backends.torch.recording import WARM_UP, RecordedStep
 from tests.backends.test_torch_learner import SHALLOW, Toy, changed, network, recipe
 
 ENCODER = Optimiser("encoder", "sgd", 1e-3)
@@ -79,7 +79,7 @@ def recorder(monkeypatch):
         def __init__(self, *args):
             super().__init__(*args)
             found.training = self
-            self.recorded = Recorded(found)
+            self.recorded = RecordedStep(found)
 
     monkeypatch.setattr(learner_module, "Training", Recording)
     monkeypatch.setattr(recording, "_unable", [])

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import silent
@@ -157,7 +157,7 @@ class Troubled:
         self.trouble = dict(trouble)
 
     def __call__(self, job, progress):
-        progress(1, Step(1, 2, 0.5))
+        progress(1, TrainingStep(1, 2, 0.5))
         kind = self.trouble.get(job.number)
         if kind == "nan":
             return Outcome(FAILED, (), Failure("nan", "loss nan"))

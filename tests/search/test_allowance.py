@@ -13,7 +13,14 @@ from auxnas.backends.progress import Silent
 from auxnas.nassearch.look import status_lines
 from auxnas.progress import Plain
 from auxnas.search.errors import SettingsError
-from auxnas.search.loop.phases import NAME, PRETRAINING, SEARCHING, STORING, Recorded, read_phase
+from auxnas.search.loop.phases import (
+    NAME,
+    PRETRAINING,
+    SEARCHING,
+    STORING,
+    RecordingDisplay,
+    read_phase,
+)
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.status import status
 from auxnas.search.storage.journal import Journal
@@ -34,7 +41,9 @@ class Time:
         self.now, self.seen = 0.0, []
         for module in ("networks.course", "networks.pretrain", "loop.run", "loop.phases"):
             monkeypatch.setattr(f"auxnas.search.{module}.monotonic", lambda: self.now)
-        monkeypatch.setattr("auxnas.search.loop.bounds.Clock.session", property(lambda _: self.now))
+        monkeypatch.setattr(
+            "auxnas.search.loop.bounds.RunClock.session", property(lambda _: self.now)
+        )
         inner = NullLearner.fit_part
 
         def fit_part(learner, *words):
@@ -153,14 +162,14 @@ def test_a_budget_that_is_over_before_the_first_trial_says_so(run, time, tmp_pat
 def test_status_follows_the_phases(run, time, tmp_path):
     found, folder = [], tmp_path / "run"
     time.after = lambda epoch: found.append(status(folder)) if epoch == 4 else None
-    inner = Recorded._write
+    inner = RecordingDisplay._write
 
     def noting(recorded):
         inner(recorded)
         found.append(status(folder)) if folder.exists() else None
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorded, "_write", noting)
+        patch.setattr(RecordingDisplay, "_write", noting)
         words = ("--data", "synthetic:12", *TINY, "--set", f"pretrain.epochs={EPOCHS}")
         result = run("run", *words, "--out", folder, "--cache", tmp_path / "cache")
     assert result.exit_code == 0, result.output

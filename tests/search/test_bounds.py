@@ -2,7 +2,7 @@
 
 import pytest
 
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.run import execute
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import PENDING
@@ -31,7 +31,7 @@ def go(folder, driver_of, outcome_of, until, before=0.0, lasting=10.0):
     with Journal(folder, write=True) as journal:
         spent = sum(session.seconds for session in journal.sessions())
         assert spent == before
-        driver = driver_of(journal, evaluate, clock=Clock(spent, time, start=0.0))
+        driver = driver_of(journal, evaluate, clock=RunClock(spent, time, start=0.0))
         return driver.run(until)
 
 

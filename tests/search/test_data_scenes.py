@@ -19,7 +19,7 @@ SIZE = (40, 56)
 seeds = st.integers(0, 10_000)
 
 
-def composed(seed: int) -> lay.Layout:
+def composed(seed: int) -> lay.SceneLayout:
     return compose(random.Random(seed))
 
 
@@ -162,7 +162,7 @@ def inside(solid: lay.Solid, points: np.ndarray, grow: float) -> np.ndarray:
 @given(seeds)
 def test_depth_ends_on_the_body_it_shows_and_passes_none(seed: int) -> None:
     layout = composed(seed)
-    view, bodies = rays.View.of(layout.camera, SIZE), rays.Bodies.of(layout.solids)
+    view, bodies = rays.CameraView.of(layout.camera, SIZE), rays.Bodies.of(layout.solids)
     depth, seen = rays.trace(view, bodies)
     directions = view.directions.T.astype(float)
     reach = np.where(np.isfinite(depth), depth, 60.0)[:, None]
@@ -180,7 +180,7 @@ def test_depth_ends_on_the_body_it_shows_and_passes_none(seed: int) -> None:
 @given(seeds)
 def test_the_nearer_body_wins(seed: int) -> None:
     layout = composed(seed)
-    view = rays.View.of(layout.camera, SIZE)
+    view = rays.CameraView.of(layout.camera, SIZE)
     depth, seen = rays.trace(view, rays.Bodies.of(layout.solids))
     alone = [rays.trace(view, rays.Bodies.of((solid,)))[0] for solid in layout.solids]
     each = np.stack([*alone, np.full(depth.shape, np.inf, np.float32)])
@@ -193,7 +193,7 @@ def test_the_nearer_body_wins(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(25))
 def test_bounding_boxes_lose_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = composed(seed)
-    view, bodies = rays.View.of(layout.camera, SIZE), rays.Bodies.of(layout.solids)
+    view, bodies = rays.CameraView.of(layout.camera, SIZE), rays.Bodies.of(layout.solids)
     sun = np.array(layout.look.sun, np.float32)
     down = view.directions[1]
     plain = np.where(down < -0.02, -view.origin[1] / np.minimum(down, -0.02), np.inf)
@@ -214,7 +214,7 @@ def test_a_wall_that_reaches_behind_the_camera_is_whole(
     yaw = side * float(np.arctan2(1.2, 5))
     wall = plain_solid(lay.BOX, (0.4 * side, 3.0, -0.5), (0.02, 3.0, 2.57), yaw)
     camera = lay.Camera(height=2.0, pitch=0.1, roll=0.0, focal=0.65)
-    view, bodies = rays.View.of(camera, SIZE), rays.Bodies.of((wall,))
+    view, bodies = rays.CameraView.of(camera, SIZE), rays.Bodies.of((wall,))
     quick = rays.trace(view, bodies)
     whole = np.array([[0], [SIZE[0]], [0], [SIZE[1]]])
     monkeypatch.setattr(rays, "_screen_boxes", lambda view, corners: whole)
@@ -226,7 +226,7 @@ def test_a_wall_that_reaches_behind_the_camera_is_whole(
 @pytest.mark.parametrize("seed", range(5))
 def test_shadows_are_where_the_sun_is_hidden(seed: int) -> None:
     layout = composed(seed)
-    view, bodies = rays.View.of(layout.camera, SIZE), rays.Bodies.of(layout.solids)
+    view, bodies = rays.CameraView.of(layout.camera, SIZE), rays.Bodies.of(layout.solids)
     sun = np.array(layout.look.sun, np.float32)
     down = view.directions[1]
     bare = (down < -0.1) & (rays.trace(view, bodies)[1] == rays.NOTHING)
@@ -250,7 +250,7 @@ def test_shadows_are_where_the_sun_is_hidden(seed: int) -> None:
 def test_labels_and_depth_agree(seed: int) -> None:
     layout = composed(seed)
     scene = draw(layout, SIZE, np.random.default_rng(seed))
-    view = rays.View.of(layout.camera, SIZE)
+    view = rays.CameraView.of(layout.camera, SIZE)
     assert np.array_equal(np.isinf(scene.depth), scene.label == lay.SKY)
     assert scene.depth.min() > rays.NEAR
     flat = np.isin(scene.label, (lay.GROUND, lay.ROAD, lay.PAVEMENT)).ravel()

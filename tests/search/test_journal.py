@@ -14,7 +14,7 @@ from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, NAME, fault_of, mend
-from auxnas.search.storage.schema import VERSION, Row, Session, Snapshot, finished
+from auxnas.search.storage.schema import VERSION, JournalRow, Session, Snapshot, finished
 from auxnas.search.storage.sealing import EMPTY, broken_seal, create, sealed
 from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
@@ -255,5 +255,5 @@ def test_any_number_and_text_is_as_it_was_written(reward, seconds, detail):
             ended(1), stages=(Stage(reward, {"miou": reward}, seconds),), reward=reward,
             failure=Failure("crash", detail),
         )  # fmt: skip
-        sealed(database, EMPTY, [*finished(trial), Row("latencies", (1, seconds))])
+        sealed(database, EMPTY, [*finished(trial), JournalRow("latencies", (1, seconds))])
         assert broken_seal(database) is None

@@ -11,7 +11,7 @@ import pytest
 
 from auxnas.search.errors import SearchError
 from auxnas.search.executors.processes import Workers
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.driver import Rules
 from auxnas.search.loop.run import execute
 from auxnas.search.storage.journal import Journal
@@ -130,7 +130,7 @@ def test_a_job_lost_when_the_budget_is_over_waits_for_the_next_session(tmp_path,
         now[0] = 100.0
         return job.number == 1
 
-    executor, clock = Losing(loses), Clock(now=lambda: now[0], start=0.0)
+    executor, clock = Losing(loses), RunClock(now=lambda: now[0], start=0.0)
     went(tmp_path / "whole", driver_of, count=3)
     (tmp_path / "cut").mkdir()
     with Journal(tmp_path / "cut", write=True) as journal:

@@ -16,7 +16,7 @@ from auxnas.compiler import temporaries
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
-from auxnas.search.loop.bounds import Clock, Until
+from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.run import execute
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.cache import params_digest
@@ -351,7 +351,9 @@ def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, 
 
     now = [0.0]
     monkeypatch.setattr("auxnas.search.loop.run.monotonic", lambda: now[0])
-    monkeypatch.setattr("auxnas.search.loop.bounds.Clock.session", property(lambda clock: now[0]))
+    monkeypatch.setattr(
+        "auxnas.search.loop.bounds.RunClock.session", property(lambda clock: now[0])
+    )
     monkeypatch.setattr("auxnas.search.evaluation.two_stages.TwoStages.__call__", trial)
     with pytest.raises(Ended):
         execute(place_of())
@@ -372,7 +374,7 @@ def test_the_time_before_a_trial_is_counted_though_it_is_killed(tmp_path, driver
         return Figures(1, 1)
 
     found = []
-    clock = Clock(now=lambda: now[0], start=0.0)
+    clock = RunClock(now=lambda: now[0], start=0.0)
     with Journal(tmp_path, write=True) as journal:
         driver = driver_of(journal, killed, measure=slow, clock=clock)
         with pytest.raises(Ended):

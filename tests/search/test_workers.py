@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from auxnas.backends.base import Step
+from auxnas.backends.base import TrainingStep
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import silent
@@ -48,7 +48,7 @@ class Troubled:
         self.trouble = dict(trouble)
 
     def __call__(self, job, progress):
-        progress(1, Step(1, 2, 0.5))
+        progress(1, TrainingStep(1, 2, 0.5))
         kind = self.trouble.get(job.number)
         if kind == "hang":
             threading.Event().wait()
@@ -58,7 +58,7 @@ class Troubled:
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "bug":
             raise ZeroDivisionError("a bug")
-        progress(2, Step(2, 2, 0.25), FIRST)
+        progress(2, TrainingStep(2, 2, 0.25), FIRST)
         if kind == "late":
             threading.Event().wait()
         return scored(job.number)
@@ -85,7 +85,7 @@ def test_jobs_end_as_they_do_here_and_their_progress_is_told():
         assert workers.next() == (2, scored(2))
     for number in range(2):
         mine = [rest for n, *rest in told if n == number]
-        assert mine == [[1, Step(1, 2, 0.5), None], [2, Step(2, 2, 0.25), FIRST]]
+        assert mine == [[1, TrainingStep(1, 2, 0.5), None], [2, TrainingStep(2, 2, 0.25), FIRST]]
 
 
 @pytest.mark.parametrize(

@@ -21,16 +21,16 @@ from auxnas.search.data.scenes.layout import (
     VEHICLE,
     Camera,
     Colour,
-    Layout,
     Look,
     Pattern,
+    SceneLayout,
     Solid,
     Street,
     Vector,
 )
 
 
-def compose(rng: random.Random) -> Layout:
+def compose(rng: random.Random) -> SceneLayout:
     """A random scene."""
     camera = Camera(
         height=rng.uniform(1.6, 4.5),
@@ -48,7 +48,7 @@ def compose(rng: random.Random) -> Layout:
     site = _Site(rng, camera, street)
     site.buildings()
     site.things()
-    return Layout(camera, street, _look(rng), tuple(site.solids))
+    return SceneLayout(camera, street, _look(rng), tuple(site.solids))
 
 
 _NEAREST, _FARTHEST = 4.0, 32.0

@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.search.data.scenes import paint
-from auxnas.search.data.scenes.layout import SKY, Layout
-from auxnas.search.data.scenes.rays import NEAR, NOTHING, Bodies, Floats, Ints, View, shade, trace
+from auxnas.search.data.scenes.layout import SKY, SceneLayout
+from auxnas.search.data.scenes.rays import (
+    NEAR,
+    NOTHING,
+    Bodies,
+    CameraView,
+    Floats,
+    Ints,
+    shade,
+    trace,
+)
 
 Bytes = NDArray[np.uint8]
 
@@ -37,7 +46,7 @@ class Keypoint:
 
 
 @dataclass(frozen=True)
-class Scene:
+class RenderedScene:
     """A rendered scene.
 
     Attributes:
@@ -53,7 +62,7 @@ class Scene:
     keypoints: tuple[Keypoint, ...]
 
 
-def draw(layout: Layout, size: tuple[int, int], rng: np.random.Generator) -> Scene:
+def draw(layout: SceneLayout, size: tuple[int, int], rng: np.random.Generator) -> RenderedScene:
     """A given layout at (height, width); ``rng`` makes its textures and noise."""
     canvas = _Canvas(layout, size, paint.noise_tile(rng))
     canvas.paint_bodies()
@@ -62,7 +71,7 @@ def draw(layout: Layout, size: tuple[int, int], rng: np.random.Generator) -> Sce
     image = paint.develop(layout.look, canvas.colours, size, rng)
     label, depth = canvas.label.astype(np.uint8), np.minimum(canvas.depth, canvas.plain)
     points = _keypoints(layout, canvas.view, canvas.bodies, canvas.seen)
-    return Scene(image, label.reshape(size), depth.reshape(size), points)
+    return RenderedScene(image, label.reshape(size), depth.reshape(size), points)
 
 
 class _Canvas:
@@ -77,9 +86,9 @@ class _Canvas:
         label: class of each pixel, ``(pixels,)``.
     """
 
-    def __init__(self, layout: Layout, size: tuple[int, int], tile: Floats) -> None:
+    def __init__(self, layout: SceneLayout, size: tuple[int, int], tile: Floats) -> None:
         self.layout, self.tile = layout, tile
-        self.view, self.bodies = View.of(layout.camera, size), Bodies.of(layout.solids)
+        self.view, self.bodies = CameraView.of(layout.camera, size), Bodies.of(layout.solids)
         self.depth, self.seen = trace(self.view, self.bodies)
         self.plain = _ground_depth(self.view, self.seen)
         self.colours = np.empty((3, self.depth.size), np.float32)
@@ -124,7 +133,7 @@ class _Canvas:
             channel[where] = values
 
 
-def _ground_depth(view: View, seen: Ints) -> Floats:
+def _ground_depth(view: CameraView, seen: Ints) -> Floats:
     """Depth of the ground plane where nothing stands before it, infinity elsewhere."""
     down = view.directions[1]
     bare = (down < -1e-4) & (seen == NOTHING)
@@ -132,7 +141,9 @@ def _ground_depth(view: View, seen: Ints) -> Floats:
     return np.where(bare, depth, np.float32(np.inf))
 
 
-def _keypoints(layout: Layout, view: View, bodies: Bodies, seen: Ints) -> tuple[Keypoint, ...]:
+def _keypoints(
+    layout: SceneLayout, view: CameraView, bodies: Bodies, seen: Ints
+) -> tuple[Keypoint, ...]:
     lowest = bodies.centre.copy()
     lowest[:, 1] -= bodies.half[:, 1]
     result: list[Keypoint] = []
@@ -148,7 +159,7 @@ def _keypoints(layout: Layout, view: View, bodies: Bodies, seen: Ints) -> tuple[
 
 
 def _visible(
-    view: View, bodies: Bodies, seen: Ints, rows: Floats, columns: Floats, depth: Floats
+    view: CameraView, bodies: Bodies, seen: Ints, rows: Floats, columns: Floats, depth: Floats
 ) -> NDArray[np.bool_]:
     """Whether each body's point falls on a pixel that shows its own thing."""
     height, width = view.size

@@ -158,7 +158,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SceneLayout:
     """A whole scene before it is drawn."""
 
     camera: Camera

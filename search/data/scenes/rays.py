@@ -88,7 +88,7 @@ class Bodies:
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """A pinhole camera and its rays.
 
     Attributes:
@@ -106,7 +106,7 @@ class View:
     directions: Floats
 
     @classmethod
-    def of(cls, camera: Camera, size: tuple[int, int]) -> View:
+    def of(cls, camera: Camera, size: tuple[int, int]) -> CameraView:
         """The view of a camera at an image size."""
         height, width = size
         focal = camera.focal * max(size)
@@ -138,7 +138,7 @@ def _axes(camera: Camera) -> Floats:
     return np.array(axes, np.float32)
 
 
-def trace(view: View, bodies: Bodies) -> tuple[Floats, Ints]:
+def trace(view: CameraView, bodies: Bodies) -> tuple[Floats, Ints]:
     """Depth in metres and number of the body that each pixel sees, ``(pixels,)`` both.
 
     Where there is none: infinity and NOTHING.
@@ -165,7 +165,7 @@ def trace(view: View, bodies: Bodies) -> tuple[Floats, Ints]:
     return depth, seen
 
 
-def shade(view: View, bodies: Bodies, sun: Floats, ground: Floats) -> NDArray[np.bool_]:
+def shade(view: CameraView, bodies: Bodies, sun: Floats, ground: Floats) -> NDArray[np.bool_]:
     """Pixels of bare ground in a body's shadow, ``(pixels,)``.
 
     Args:
@@ -190,7 +190,9 @@ def shade(view: View, bodies: Bodies, sun: Floats, ground: Floats) -> NDArray[np
     return dark
 
 
-def _candidates(view: View, bodies: Bodies, corners: Floats) -> Iterator[tuple[int, Ints, Ints]]:
+def _candidates(
+    view: CameraView, bodies: Bodies, corners: Floats
+) -> Iterator[tuple[int, Ints, Ints]]:
     """For every kind of body: pixels whose ray may hit one, and which one."""
     boxes = _screen_boxes(view, corners)
     for kind in (BOX, SPHERE, CYLINDER):
@@ -211,7 +213,7 @@ def _runs(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     return which, np.arange(len(which), dtype=np.intp) + np.repeat(offset, count)
 
 
-def _screen_boxes(view: View, corners: Floats) -> Ints:
+def _screen_boxes(view: CameraView, corners: Floats) -> Ints:
     """Rows and columns that enclose the bodies of ``corners (n, k, 3)``.
 
     Returns:

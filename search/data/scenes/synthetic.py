@@ -19,7 +19,7 @@ from auxnas.search.data.base import Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
-from auxnas.search.data.scenes.draw import Scene, draw
+from auxnas.search.data.scenes.draw import RenderedScene, draw
 from auxnas.search.data.scenes.layout import CLASSES
 
 _COLOURS = {
@@ -44,7 +44,7 @@ _VAL_START = 1 << 31
 _PROBES = 3
 
 
-def render(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Scene:
+def render(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> RenderedScene:
     """Scene ``index`` of the series ``seed`` at (height, width).
 
     Raises:
@@ -76,7 +76,9 @@ class SyntheticDataset:
     size: tuple[int, int] = (128, 128)
     start: int = 0
     ignore: int = IGNORE
-    _last: dict[int, Scene] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _last: dict[int, RenderedScene] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -127,7 +129,7 @@ class SyntheticDataset:
         """As many scenes of another size and seed."""
         return replace(self, size=size, seed=seed)
 
-    def scene(self, index: int) -> Scene:
+    def scene(self, index: int) -> RenderedScene:
         """The whole scene at ``index``; the last one asked for is kept.
 
         Raises:

@@ -24,7 +24,7 @@ from auxnas.search.loop.run import execute
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import run_lock
-from auxnas.search.storage.schema import Row, dump
+from auxnas.search.storage.schema import JournalRow, dump
 from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,
@@ -194,7 +194,7 @@ def run_of(tmp_path):
                 if trial.state != PENDING:
                     journal.finish(trial, seconds=3600.0)
             for number, update in enumerate(updates, 1):
-                journal._write(Row("updates", (number, dump(update))))
+                journal._write(JournalRow("updates", (number, dump(update))))
         return folder
 
     return make
@@ -557,7 +557,7 @@ def test_the_share_stopped_counts_trained_trials_alone():
 def test_times_are_of_the_trials_that_went_through_the_stage():
     trained = [trial for trial in ALL_KINDS if trial.stages]
     found = series.stage_times(trained, 2)
-    assert found == series.Times(2, 21.0, 21.0, 42.0)
+    assert found == series.StageTimes(2, 21.0, 21.0, 42.0)
     assert series.stage_times([], 1) is None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.artefacts.artefact import Operator
-from auxnas.backends.artefacts.bench import Times, example, measure
+from auxnas.backends.artefacts.bench import RunTimes, example, measure
 from auxnas.backends.artefacts.kernels import Attribution
 from auxnas.backends.artefacts.profile import summarise
 from auxnas.compiler.interface import Interface
@@ -40,13 +40,13 @@ def _in_tmp(tmp_path, monkeypatch):
 
 
 def test_the_statistics_are_those_of_the_timed_runs():
-    times = Times((0.001, 0.002, 0.003, 0.006)).to_dict()
+    times = RunTimes((0.001, 0.002, 0.003, 0.006)).to_dict()
     assert times["mean_ms"] == pytest.approx(3)
     assert times["deviation_ms"] == pytest.approx(np.std([1, 2, 3, 6], ddof=1))
     assert times["median_ms"] == pytest.approx(2.5)
     assert times["p95_ms"] == pytest.approx(np.percentile([1, 2, 3, 6], 95))
     assert times["min_ms"] == pytest.approx(1)
-    assert Times((0.5,)).to_dict()["deviation_ms"] == 0
+    assert RunTimes((0.5,)).to_dict()["deviation_ms"] == 0
 
 
 def test_warm_up_runs_are_run_but_do_not_count():

@@ -9,7 +9,7 @@ import pytest
 
 from auxnas.compiler.drawing.genotype_diagram import Diagram, cell_diagram, connections_diagram
 from auxnas.compiler.drawing.genotype_drawing import draw_connections
-from auxnas.compiler.drawing.layout import Graph, Layout, _Plan, _with_bends, lay_out
+from auxnas.compiler.drawing.layout import LayeredGraph, Layout, _Plan, _with_bends, lay_out
 from auxnas.compiler.drawing.ordering import Layers, Segments, crossings, orderings
 from auxnas.compiler.drawing.scene import text_width
 from auxnas.genotype import SearchSpace, parse
@@ -52,9 +52,9 @@ def signs(layer: tuple[str, ...], orders: list[tuple[str, ...]]) -> np.ndarray:
     return np.sign(places[:, None, :] - places[:, :, None]).astype(float)
 
 
-def graph_of(diagram: Diagram) -> Graph:
+def graph_of(diagram: Diagram) -> LayeredGraph:
     widths = {name: 20 + text_width(node.label, 11.0) for name, node in diagram.nodes.items()}
-    return Graph(widths, diagram.edges, diagram.row)
+    return LayeredGraph(widths, diagram.edges, diagram.row)
 
 
 def test_exhaustive_search_finds_known_minima() -> None:
@@ -109,7 +109,7 @@ def test_edges_are_drawn_apart_where_that_avoids_a_crossing() -> None:
     assert faults(draw_connections(genotype)) == []
 
 
-def fewest_however_bent(graph: Graph, layout: Layout) -> int | None:
+def fewest_however_bent(graph: LayeredGraph, layout: Layout) -> int | None:
     """As ``fewest``, over all choices of nodes whose edges have bends of their own."""
     levels = {name: i for i, layer in enumerate(layout.layers) for name in layer}
     long = [low for low, high in graph.edges if levels[high] - levels[low] > 1]
@@ -148,4 +148,4 @@ def test_a_fixed_layer_keeps_its_order() -> None:
 @pytest.mark.parametrize("edges", [(), (("a", "b"), ("b", "a"))])
 def test_what_cannot_be_laid_out_is_refused(edges: tuple[tuple[str, str], ...]) -> None:
     with pytest.raises(ValueError, match=r"edges|cycle"):
-        lay_out(Graph({"a": 1.0, "b": 1.0}, edges))
+        lay_out(LayeredGraph({"a": 1.0, "b": 1.0}, edges))
