@@ -41,6 +41,8 @@ from auxnas.search.storage.cache import digest, load_kept, save_kept
 from auxnas.search.storage.lock import alone
 
 Params = Mapping[str, NDArray[Any]]
+VERSION = 2
+"""Of how encoders are trained: in version 1 the decoder began with other weights."""
 _VALIDATION_BATCH = 16
 _BETWEEN_SAVES = 60.0
 """Seconds of training after which its state is saved, roughly."""
@@ -103,7 +105,7 @@ class Pretraining:
         """Names the result: a hash of all that it depends on."""
         settings = self.settings.model_dump(mode="json")
         known = (self.label, self.data_key, list(self.train.indices), settings)
-        return digest("pretrained", *known, *self._images, str(self.graph))
+        return digest("pretrained", VERSION, *known, *self._images, str(self.graph))
 
     def recipe(self) -> Recipe:
         """One Adam for everything: nothing here is trained yet."""

@@ -37,8 +37,7 @@ def load_kept(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """What ``save_kept`` wrote.
 
     Raises:
-        CompilerError: when it cannot be read, or was changed since. A file of an older version
-            that has no digest is taken as it is.
+        CompilerError: when it cannot be read, was changed since, or has no digest.
     """
     params, texts = load_weights(path)
     try:
@@ -46,7 +45,10 @@ def load_kept(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise CompilerError(str(path), f"metadata that is no JSON ({error})", "JSON") from None
     sealed = metadata.pop("digest", None)
-    if sealed not in (None, digest(params_digest(params), metadata)):
+    if sealed is None:
+        expected = "one: it was changed, or an older version wrote it"
+        raise CompilerError(str(path), "no digest of its contents", expected)
+    if sealed != digest(params_digest(params), metadata):
         raise CompilerError(str(path), "other contents than were written", "its own")
     return params, metadata
 

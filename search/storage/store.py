@@ -1,9 +1,9 @@
 """Arrays on disk that are computed once: named by content, whole or not there, checked.
 
 A store is a folder with one ``.npy`` file an array (first axis: rows) and a manifest with
-the store's name and each file's size and digest. It is written under a temporary name and
-renamed when it is complete, so an interrupted one is never taken for a finished one. Of
-several processes that want the same one, one computes it while the others wait.
+the store's name, each file's size and digest, and its own digest. It is written under a
+temporary name and renamed when it is complete, so an interrupted one is never taken for a
+finished one. Of several processes that want the same one, one computes it while the others wait.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.caching import PRIVATE, make_private
+from auxnas.search.storage.cache import digest
 from auxnas.search.storage.lock import alone
 
 Array = NDArray[Any]
@@ -29,7 +30,7 @@ Rows = Mapping[str, Array]
 """Some consecutive rows of every array."""
 
 MANIFEST = "manifest.json"
-VERSION = 2
+VERSION = 3
 _CHUNK = 1 << 22
 
 
@@ -140,6 +141,8 @@ def _fault(folder: Path, total: int) -> str | None:
         manifest = json.loads((folder / MANIFEST).read_text())
         if (manifest["version"], manifest["rows"]) != (VERSION, total):
             return "of another version"
+        if manifest.pop("digest") != digest(manifest):
+            return "damaged: its manifest"
         if manifest["key"] != folder.name:
             return "of something else"
         for name, entry in manifest["arrays"].items():
@@ -211,7 +214,7 @@ def _write(
         for name, column in columns.items()
     }
     manifest = {"version": VERSION, "key": key, "rows": total, "arrays": entries}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "digest": digest(manifest)}))
 
 
 def _items(chunks: Iterable[Rows]) -> Iterator[tuple[str, Array]]:

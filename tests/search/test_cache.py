@@ -1,5 +1,6 @@
 """Cached files carry digests of their contents, in folders that only their owner enters."""
 
+import json
 import shutil
 import stat
 
@@ -13,7 +14,7 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler import CompilerError
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.storage.cache import load_kept, save_kept, shared_with
-from auxnas.search.storage.store import open_store
+from auxnas.search.storage.store import MANIFEST, open_store
 
 PARAMS = {"a": np.arange(4, dtype=np.float32), "b": np.ones((2, 2), np.float32)}
 
@@ -47,16 +48,27 @@ def test_what_is_kept_comes_back(tmp_path):
         lambda values, metadata: values.update(a=values["a"].astype(np.float64)),
         lambda values, metadata: values.update(a=values["a"].reshape(2, 2)),
         lambda values, metadata: metadata.update(key="[" * 99999),
+        lambda values, metadata: metadata.pop("digest"),
     ],
 )
 def test_what_was_changed_is_refused(tmp_path, change):
     save_kept(tmp_path / "x", PARAMS, {"key": "k"})
     exchange(tmp_path / "x", change)
-    with pytest.raises(CompilerError, match=r"other contents than were written|no JSON"):
+    with pytest.raises(CompilerError, match=r"other contents than were written|no JSON|no digest"):
         load_kept(tmp_path / "x")
 
 
-def test_a_cached_encoder_with_other_values_is_said_and_made_again(place_of, tmp_path):
+def without_digest(values, metadata):
+    one_value(values, metadata)
+    del metadata["digest"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(one_value, "other contents"), (without_digest, "no digest")]
+)
+def test_a_cached_encoder_with_other_values_is_said_and_made_again(
+    place_of, tmp_path, change, words
+):
     said = []
 
     class Heard(Silent):
@@ -70,9 +82,9 @@ def test_a_cached_encoder_with_other_values_is_said_and_made_again(place_of, tmp
 
     first = encoder("one")
     (kept,) = (tmp_path / "cache" / "encoders").glob("*.safetensors")
-    exchange(kept, one_value)
+    exchange(kept, change)
     again = encoder("two")
-    assert [line for line in said if "is damaged" in line and "other contents" in line]
+    assert [line for line in said if "is damaged" in line and words in line]
     assert all(np.array_equal(again[name], first[name]) for name in first)
     (other,) = (tmp_path / "cache" / "encoders").glob("*.safetensors")
     save_kept(other, PARAMS, {"key": "another"})
@@ -99,6 +111,18 @@ def test_an_array_of_the_same_size_is_noticed(tmp_path):
         opened(tmp_path / name, np.arange(3) + (name == "t"))
     shutil.copyfile(tmp_path / "t" / "a.npy", tmp_path / "s" / "a.npy")
     assert opened(tmp_path / "s", np.arange(3)).rebuilt == "damaged: a.npy"
+
+
+def test_an_array_whose_digest_is_gone_is_noticed(tmp_path):
+    """With its file exchanged, the manifest of one array less would be of what is there."""
+    opened(tmp_path / "s", np.arange(3))
+    manifest = json.loads((tmp_path / "s" / MANIFEST).read_text())
+    for changed in ({"arrays": {}}, {"arrays": {}, "digest": None}):
+        (tmp_path / "s" / MANIFEST).write_text(json.dumps({**manifest, **changed}))
+        np.save(tmp_path / "s" / "a.npy", np.arange(3) + 1)
+        store = opened(tmp_path / "s", np.arange(3))
+        assert store.rebuilt == "damaged: its manifest"
+        assert store.read("a", [0, 1, 2]).tolist() == [0, 1, 2]
 
 
 def test_folders_are_their_owners(place_of, tmp_path):
