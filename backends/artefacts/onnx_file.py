@@ -35,6 +35,7 @@ def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
         model = onnx.load_model_from_string(content)
         if not model.graph.node or not model.graph.output:
             raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
+        _refuse_hidden(path, model)
         _refuse_larger_than_file(path, model, len(content))
         return _artefact(path, model, kind)
     except (DecodeError, UnicodeDecodeError):
@@ -60,6 +61,24 @@ def _artefact(path: Path, model: onnx.ModelProto, kind: str) -> Artefact:
         f"{_text(model.producer_name)} {_text(model.producer_version)}".strip() or "unknown",
         model=model,
     )
+
+
+def _refuse_hidden(path: Path, model: onnx.ModelProto) -> None:
+    """Refuses what runs, or is unpacked, without being a node or an array of the graph itself.
+
+    Its memory is not judged; ``onnx_memory`` sees one plain graph, as all of ours are.
+
+    Raises:
+        CompilerError: naming the first.
+    """
+    found = next((f"a function, {_text(each.name)!r:.60}" for each in model.functions), None)
+    if model.graph.sparse_initializer:
+        found = "a sparse array"
+    for node in model.graph.node:
+        if any(a.HasField("g") or a.graphs or a.HasField("sparse_tensor") for a in node.attribute):
+            found = f"{_text(node.op_type):.60}, a node with a graph or a sparse array of its own"
+    if found is not None:
+        raise CompilerError(str(path), found, "one plain graph, as nascompile writes")
 
 
 def _refuse_larger_than_file(path: Path, model: onnx.ModelProto, most: int) -> None:

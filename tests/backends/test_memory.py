@@ -106,6 +106,42 @@ def test_impossible_shapes_are_named(tmp_path, made, message):
     assert f"m.onnx: {message}" in str(caught.value)
 
 
+def hiding():
+    """Models of which the part that takes memory is no node or array of their graph."""
+    body = helper.make_graph(
+        [helper.make_node("ConstantOfShape", ["s"], ["z"])],
+        "body",
+        [],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
+    )
+    giant = [numbers("s", 10**5, 10**5), numbers("c", True, kind=bool)]
+    branches = {"then_branch": body, "else_branch": body}
+    yield "If", model([("If", ["c"], "big", branches), SUM], giant)
+    yield "Loop", model([("Loop", ["", "c"], "big", {"body": body}), SUM], giant)
+    yield "Bodies", model([("Bodies", ["x"], "y", {"bodies": [body]})])
+    called = model([("Call", ["s"], "big", {"domain": "own"}), SUM], giant)
+    opset = helper.make_opsetid("", 18)
+    called.functions.append(helper.make_function("own", "Call", ["s"], ["z"], body.node, [opset]))
+    yield "a function, 'Call'", called
+    one = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    at = helper.make_tensor("i", TensorProto.INT64, [1], [3])
+    sparse = helper.make_sparse_tensor(one, at, [10**5, 10**5])
+    yield "Constant", model([("Constant", [], "big", {"sparse_value": sparse}), SUM])
+    stored = model([("ReduceSum", ["w"], "y", {"keepdims": 0})])
+    stored.graph.sparse_initializer.append(sparse)
+    yield "a sparse array", stored
+
+
+HIDING = dict(hiding())
+
+
+@pytest.mark.parametrize("found", HIDING)
+def test_what_would_run_unjudged_is_refused_at_opening(tmp_path, found):
+    (tmp_path / "m.onnx").write_bytes(HIDING[found].SerializeToString())
+    with pytest.raises(CompilerError, match=rf"m\.onnx: {found}.*, expected one plain graph"):
+        open_artefact(tmp_path / "m.onnx")
+
+
 def test_an_open_size_is_judged_as_it_is_asked_for(tmp_path):
     made = model([("Tile", ["x", "s"], "y")], [numbers("s", 1, 1, 4, 4)], (1, 3, "H", "W"))
     (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
