@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from auxnas.genotype.plugins import name_place
+from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
 
 
@@ -16,7 +16,7 @@ def named_by_user(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
     """The option's value; code of the user's own that it names may be run."""
-    return None if value is None else name_place(value)
+    return None if value is None else trust_place(value)
 
 
 def _import_vocabulary(
@@ -24,7 +24,7 @@ def _import_vocabulary(
 ) -> str | None:
     """The option's value; the vocabulary is imported, which adds its primitives."""
     if value is not None:
-        find_vocabulary(name_place(value))
+        find_vocabulary(trust_place(value))
     return value
 
 

@@ -20,8 +20,8 @@ from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
 from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
-from auxnas.genotype.errors import cut, shown
-from auxnas.genotype.plugins import PluginError, find
+from auxnas.genotype.errors import short_repr, truncate
+from auxnas.genotype.plugins import PluginError, find_plugin
 
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
@@ -74,13 +74,13 @@ def target_of(name: str) -> Target:
     """
     if name in TARGETS:
         return TARGETS[name]
-    found = find("targets", name, dict.fromkeys([*TARGETS, AUTO], ""))
+    found = find_plugin("targets", name, dict.fromkeys([*TARGETS, AUTO], ""))
     made: Target | None = found() if isinstance(found, type) and issubclass(found, Target) else None
     if made is None or not made.suffix.startswith(".") or not made.runtime:
         expected = "a subclass of auxnas.backends.target.Target with a runtime and a .suffix"
-        raise PluginError("targets", f"{cut(name)} is {shown(found)}", expected)
+        raise PluginError("targets", f"{truncate(name)} is {short_repr(found)}", expected)
     if not made.precisions or not set(made.precisions) <= set(_ALL):
-        wrong = f"{cut(name)}: precisions {shown(made.precisions)}"
+        wrong = f"{truncate(name)}: precisions {short_repr(made.precisions)}"
         raise PluginError("targets", wrong, f"some of {', '.join(_ALL)}")
     return made
 

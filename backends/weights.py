@@ -14,7 +14,7 @@ from auxnas.compiler import CompilerError, Graph
 from auxnas.compiler.encoders import Encoder
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.published import from_published, is_published
-from auxnas.compiler.weights import fit, load_weights
+from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import Genotype, GenotypeError, parse
 
 
@@ -43,7 +43,7 @@ class Weights:
         try:
             if is_published(values):
                 values = from_published(values, graph, self.source)
-            return fit(graph, values, self.source)
+            return fit_params(graph, values, self.source)
         except CompilerError as error:
             if not error.found.startswith(("missing", "shape", "unexpected")):
                 raise

@@ -36,8 +36,8 @@ from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import ModelSpec, Program, Size, lower
-from auxnas.compiler.passes import INFERENCE, Pass, run
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.passes import INFERENCE, Pass, run_passes
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import Genotype, SearchSpace
 
 EXACT = 1e-9
@@ -76,7 +76,7 @@ class Case:
 
 def shipped(program: Program, sizes: list[Size]) -> Iterator[float | None]:
     """The errors of the artefact at each size."""
-    optimised, _ = run(INFERENCE, program)
+    optimised, _ = run_passes(INFERENCE, program)
     model = build(optimised, ExportOptions(None, None), {}).SerializeToString()
     runner, reference = OrtRunner(model, threads=1), ReferenceRunner(program)
     for size in sizes:
@@ -87,7 +87,7 @@ def reordered(program: Program, passes: list[Pass], sizes: list[Size]) -> Iterat
     """The errors of what some passes make, everything in float64."""
     exact = {name: value.astype(np.float64) for name, value in program.params.items()}
     program = replace(program, params=exact)
-    runners = [ReferenceRunner(each) for each in (run(passes, program)[0], program)]
+    runners = [ReferenceRunner(each) for each in (run_passes(passes, program)[0], program)]
     for size in sizes:
         yield compare(*runners, noise(program, size, 0)).max_relative
 
@@ -108,7 +108,7 @@ def drawn(space: SearchSpace, number: int, rng: random.Random) -> Genotype:
 def cases(genotype: Genotype, dead: bool, rng: random.Random) -> Iterator[Case]:
     """All comparisons of one genotype; where ``dead``, with maps that are constant."""
     graph = lower(genotype, ModelSpec())
-    params = randomised(graph, rng.randrange(1 << 30))
+    params = random_params(graph, rng.randrange(1 << 30))
     if dead:
         biases = [name for name in params if name.endswith("bias")]
         params = {**params, **{name: params[name] - 9 for name in biases[::2]}}

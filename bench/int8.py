@@ -34,7 +34,7 @@ from auxnas.backends.int8.choosing import QuantisationResult
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import Size
 from auxnas.compiler.interface import Interface
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import zoo
 from auxnas.options import SizeType
 
@@ -55,7 +55,7 @@ def measure(
     source: str, size: Size, photographs: Photographs, max_drop: float, threads: int, rounds: int
 ) -> dict[str, Any]:
     program, spec = program_of(source)
-    model = build(run(INFERENCE, program)[0], ExportOptions(size), {})
+    model = build(run_passes(INFERENCE, program)[0], ExportOptions(size), {})
     wish = Int8Options(photographs, max_drop, forced=True, timer=lambda runners, feed: {})
     found = quantise(model, wish, Ends(size, Interface(), spec.classes))
     with tempfile.TemporaryDirectory() as temporary:

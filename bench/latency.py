@@ -29,7 +29,7 @@ from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import difference
 from auxnas.backends.onnx.build import build
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 
 
 def contenders(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
@@ -55,7 +55,7 @@ def ablations(name: str, image: Path, folder: Path, threads: int) -> Iterator[Ro
 def compiled(name: str, image: Path, folder: Path, off: tuple[str, ...]) -> Path:
     """Our file, without some passes."""
     height, width = np.load(image).shape[2:]
-    program, _ = run(INFERENCE, program_of(name)[0], off)
+    program, _ = run_passes(INFERENCE, program_of(name)[0], off)
     path = folder / f"{name}-ours-{len(off)}-{'-'.join(off[:1])}.onnx"
     path.write_bytes(build(program, ExportOptions((height, width)), {}).SerializeToString())
     return path

@@ -15,7 +15,7 @@ import numpy as np
 from contenders import Array, Call, Contender
 
 from auxnas.compiler import MAIN, ModelSpec, Program, lower
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 from auxnas.search.networks.networks import read_network
 
@@ -27,8 +27,8 @@ def program_of(source: str) -> tuple[Program, ModelSpec]:
     """The network as described, and what is around its genotype."""
     if source in zoo.NAMES:
         spec = ModelSpec()
-        graph = lower(zoo.load(source).genotype, spec)
-        return Program(graph, randomised(graph, 0), source), spec
+        graph = lower(zoo.load_published(source).genotype, spec)
+        return Program(graph, random_params(graph, 0), source), spec
     trained = read_network(Path(source))
     return trained.program, trained.network.spec
 

@@ -35,8 +35,8 @@ from auxnas.backends.base import Batch, Recipe
 from auxnas.backends.torch import build_module
 from auxnas.backends.torch.learner import Training, repeatable
 from auxnas.backends.torch.recording import WARM_UP, side_stream
-from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split
-from auxnas.compiler.weights import initial
+from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split_graph
+from auxnas.compiler.weights import initial_params
 from auxnas.genotype import SearchSpace
 from auxnas.search.evaluation.two_stages import recipe
 from auxnas.search.settings.search import StageSettings
@@ -113,7 +113,7 @@ def _heads(graph: Graph) -> list[tuple[str, Graph]]:
         alone = graph.select([name])
         own = {node.name for node in alone.nodes if node.name.startswith("auxiliary")}
         (start,) = {i for n in own for i in alone[n].inputs if i not in own}
-        found.append((start, split(alone, [start])[1]))
+        found.append((start, split_graph(alone, [start])[1]))
     return found
 
 
@@ -133,9 +133,9 @@ def material(graph: Graph) -> Batch:
 
 def measure(graph: Graph, steps: int, device: torch.device) -> dict[str, object]:
     """Seconds a step of both, in turn."""
-    decoder = split(graph, encoder_outputs(graph))[1]
+    decoder = split_graph(graph, encoder_outputs(graph))[1]
     program, batch, settings = (
-        Program(decoder, initial(graph, 0), "x"),
+        Program(decoder, initial_params(graph, 0), "x"),
         material(decoder),
         recipe(STAGE),
     )

@@ -9,7 +9,7 @@ from auxnas.compiler.lowering import MAIN, encoder_outputs, lower
 from auxnas.compiler.primitives import PRIMITIVES, Primitive, Shape
 from auxnas.compiler.shapes import Size, graph_weights, infer_shapes
 from auxnas.compiler.spec import ModelSpec
-from auxnas.compiler.split import split
+from auxnas.compiler.split import split_graph
 from auxnas.compiler.wellformed import verify, verify_graph
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "lower_resnet_refinenet",
     "make_node",
     "parse_graph",
-    "split",
+    "split_graph",
     "verify",
     "verify_graph",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
-from auxnas.genotype.errors import InputError, shown
+from auxnas.genotype.errors import InputError, short_repr
 
 
 class CompilerError(InputError):
@@ -30,7 +30,7 @@ def check_integer(place: str, value: object, least: int = 0, most: int | None = 
     """
     if type(value) is not int or value < least or (most is not None and value > most):
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise CompilerError(place, shown(value), f"an integer {bounds}")
+        raise CompilerError(place, short_repr(value), f"an integer {bounds}")
 
 
 def check_number(
@@ -50,7 +50,7 @@ def check_number(
     ):
         bounds = f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
         less = f", less than {most:g}" if below else ""
-        raise CompilerError(place, shown(value), f"a number {bounds}{less}")
+        raise CompilerError(place, short_repr(value), f"a number {bounds}{less}")
 
 
 def check_choice(place: str, value: object, known: Collection[str]) -> None:
@@ -60,7 +60,7 @@ def check_choice(place: str, value: object, known: Collection[str]) -> None:
         CompilerError: naming ``place``.
     """
     if not isinstance(value, str) or value not in known:
-        raise CompilerError(place, shown(value), f"one of {', '.join(known)}")
+        raise CompilerError(place, short_repr(value), f"one of {', '.join(known)}")
 
 
 def check_type(place: str, value: object, wanted: type) -> None:
@@ -71,4 +71,4 @@ def check_type(place: str, value: object, wanted: type) -> None:
     """
     if not isinstance(value, wanted):
         article = "an" if wanted.__name__[0] in "AEIOUaeiou" else "a"
-        raise CompilerError(place, shown(value), f"{article} {wanted.__name__}")
+        raise CompilerError(place, short_repr(value), f"{article} {wanted.__name__}")

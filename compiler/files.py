@@ -31,7 +31,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         with _named(target, path):
             yield target
         return
-    _refuse_hopeless(target, path)
+    _check_writable(target, path)
     with suppress(OSError):  # a folder that may be written, but not read
         discard_once(target.parent)
     temporary = target.with_name(temporary_name(target.name))
@@ -62,7 +62,7 @@ def _named(temporary: Path, path: str | Path) -> Iterator[None]:
         raise
 
 
-def _refuse_hopeless(target: Path, path: str | Path) -> None:
+def _check_writable(target: Path, path: str | Path) -> None:
     """Fails before the work, rather than after it."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a directory, expected a file name", str(path))

@@ -18,7 +18,7 @@ from auxnas.compiler.ir import Graph, Node, Program, make_node
 from auxnas.compiler.semantics import MOST_LABELS
 from auxnas.compiler.shapes import infer_shapes
 from auxnas.compiler.tasks import Head, Segmentation, Task
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 
 FORMATS = ("nchw-float", "nhwc-uint8")
 NEAR, FAR = 1e-6, 1e6
@@ -56,7 +56,7 @@ class Interface:
         check_type("resize", self.resize, bool)
         for name, values, least in (("mean", self.mean, -FAR), ("deviation", self.deviation, NEAR)):
             if not isinstance(values, tuple | list) or len(values) != 3:
-                raise CompilerError(name, shown(values), "3 numbers")
+                raise CompilerError(name, short_repr(values), "3 numbers")
             for channel, value in enumerate(values):
                 check_number(f"{name}[{channel}]", value, least, FAR)
 
@@ -82,7 +82,7 @@ def parse_normalisation(value: Any, place: str) -> Normalisation:
         return Normalisation((a, b, c), (d, e, f))
     except (KeyError, TypeError, ValueError, OverflowError):
         expected = "mean and deviation, 3 numbers each"
-        raise CompilerError(f"{place}: normalisation", shown(value), expected) from None
+        raise CompilerError(f"{place}: normalisation", short_repr(value), expected) from None
 
 
 def with_interface(program: Program, interface: Interface) -> Program:
@@ -92,14 +92,14 @@ def with_interface(program: Program, interface: Interface) -> Program:
         CompilerError: for labels of more classes than a byte tells apart.
     """
     if interface.end.bytes:
-        _refuse_more_than_bytes(program.graph, interface.head)
+        _check_label_range(program.graph, interface.head)
     graph, params = _output(program.graph, interface), program.params
     if interface.format == "nhwc-uint8":
         graph, params = _bytes(graph, params, interface)
     return replace(program, graph=graph, params=params)
 
 
-def _refuse_more_than_bytes(graph: Graph, head: str) -> None:
+def _check_label_range(graph: Graph, head: str) -> None:
     classes = infer_shapes(graph, (64, 64))[graph.outputs[0][1]][0]
     if classes > MOST_LABELS:
         expected = f"at most {MOST_LABELS}, as a label is a byte, or another head"

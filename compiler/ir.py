@@ -20,8 +20,8 @@ import networkx as nx
 
 from auxnas.compiler.errors import CompilerError, check_type
 from auxnas.compiler.primitives import Primitive, primitive
-from auxnas.genotype.errors import shown
-from auxnas.genotype.plugins import remade
+from auxnas.genotype.errors import short_repr
+from auxnas.genotype.plugins import rebuild_with_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ class Node:
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
-            raise CompilerError("node.name", shown(self.name), _NAMES)
+            raise CompilerError("node.name", short_repr(self.name), _NAMES)
         primitive(self.op, self.name)
         for place, value, fits in (
             ("inputs", self.inputs, _is_name),
@@ -72,14 +72,14 @@ class Node:
         ):
             if type(value) is not tuple or not all(map(fits, value)):
                 expected = "a tuple of names" if place == "inputs" else "(name, integer) pairs"
-                raise CompilerError(f"{self.name}.{place}", shown(value), expected)
+                raise CompilerError(f"{self.name}.{place}", short_repr(value), expected)
         if self.param is not None and not _is_name(self.param):
-            raise CompilerError(f"{self.name}.param", shown(self.param), _NAMES)
+            raise CompilerError(f"{self.name}.param", short_repr(self.param), _NAMES)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Itself, made anew where it is unpickled, once its primitive is known there."""
         values = (self.name, self.op, self.inputs, self.attrs, self.param)
-        return remade, (self.record.home, Node, *values)
+        return rebuild_with_home, (self.record.home, Node, *values)
 
     @property
     def record(self) -> Primitive:
@@ -135,9 +135,11 @@ class Graph:
 
     def __post_init__(self) -> None:
         if type(self.nodes) is not tuple or not all(type(node) is Node for node in self.nodes):
-            raise CompilerError("graph.nodes", shown(self.nodes), "a tuple of Nodes")
+            raise CompilerError("graph.nodes", short_repr(self.nodes), "a tuple of Nodes")
         if type(self.outputs) is not tuple or not all(map(_is_output, self.outputs)):
-            raise CompilerError("graph.outputs", shown(self.outputs), "(name, node's name) pairs")
+            raise CompilerError(
+                "graph.outputs", short_repr(self.outputs), "(name, node's name) pairs"
+            )
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -205,7 +207,7 @@ class Graph:
 
     def live(self) -> Graph:
         """The graph without nodes that no output needs. Inputs stay."""
-        needed = reaching(self.dag, (name for _, name in self.outputs))
+        needed = with_ancestors(self.dag, (name for _, name in self.outputs))
         needed |= {node.name for node in self.inputs}
         if len(needed) == len(self.nodes):
             return self
@@ -231,7 +233,7 @@ class Graph:
         return Graph(rewired, tuple((name, final(node)) for name, node in self.outputs))
 
 
-def reaching(dag: nx.DiGraph, names: Iterable[str]) -> set[str]:
+def with_ancestors(dag: nx.DiGraph, names: Iterable[str]) -> set[str]:
     """``names``, and every node of ``dag`` from which a path leads to one of them."""
     found: set[str] = set()
     for name in names:
@@ -262,7 +264,7 @@ def parse_graph(text: str) -> Graph:
         operands = [operand.strip() for operand in inputs.split(",") if operand.strip()]
         pairs = _pairs(attrs or "", f"line {number}")
         if not all(re.fullmatch(r"-?\d{1,18}", value) for _, value in pairs):
-            raise CompilerError(f"line {number}", shown(attrs), "attribute=integer, ...")
+            raise CompilerError(f"line {number}", short_repr(attrs), "attribute=integer, ...")
         values = {key: int(value) for key, value in pairs}
         nodes.append(make_node(name, op, operands, param, **values))
     raise CompilerError("graph", "no return line", "return name=node, ...")
@@ -277,7 +279,7 @@ def _pairs(text: str, place: str) -> list[tuple[str, str]]:
     found = [tuple(part.strip().split("=")) for part in text.split(",") if part.strip()]
     pairs = [(pair[0], pair[1]) for pair in found if len(pair) == 2]
     if len(pairs) < len(found):
-        raise CompilerError(place, shown(text), "name=value, ...")
+        raise CompilerError(place, short_repr(text), "name=value, ...")
     return pairs
 
 

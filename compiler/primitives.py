@@ -21,7 +21,7 @@ from typing import Any
 
 from auxnas.compiler import semantics
 from auxnas.compiler.errors import CompilerError
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.genotype.vocabulary import add_step
 
 Shape = tuple[int, int, int]
@@ -431,9 +431,11 @@ def add(record: Primitive) -> None:
         CompilerError: for a record that is none, or of a name that means something else.
     """
     if not isinstance(record, Primitive) or record.compute is None:
-        raise CompilerError("primitive", shown(record), "a Primitive with compute, in numpy")
+        raise CompilerError("primitive", short_repr(record), "a Primitive with compute, in numpy")
     if re.fullmatch(r"[A-Za-z]\w*", record.name) is None:
-        raise CompilerError("primitive.name", shown(record.name), "letters, digits, underscores")
+        raise CompilerError(
+            "primitive.name", short_repr(record.name), "letters, digits, underscores"
+        )
     full = replace(record, home=sys._getframe(1).f_globals["__name__"])
     known = _known.setdefault(full.name, full)
     for each in fields(Primitive):

@@ -104,10 +104,10 @@ def from_published(values: Mapping[str, Array], graph: Graph, place: str) -> dic
         CompilerError: naming the first parameter that is missing, unexpected or of
             another shape, as those of another architecture are.
     """
-    return renamed(values, published_names(graph), graph, place)
+    return rename_params(values, published_names(graph), graph, place)
 
 
-def renamed(
+def rename_params(
     values: Mapping[str, Array], names: Mapping[str, str], graph: Graph, place: str
 ) -> dict[str, Array]:
     """The parameters of ``graph`` out of arrays under other names.

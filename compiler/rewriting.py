@@ -19,7 +19,7 @@ class Replacement:
     result: str
 
 
-def unused(name: str, taken: Container[str]) -> str:
+def unused_name(name: str, taken: Container[str]) -> str:
     """``name``, or with the first number behind it that makes it one not yet taken."""
     found, number = name, 2
     while found in taken:
@@ -29,10 +29,10 @@ def unused(name: str, taken: Container[str]) -> str:
 
 def fresh_param(name: str, params: Iterable[str]) -> str:
     """A prefix for a new parameter: ``name``, or one like it that no parameter has."""
-    return unused(name, {key.rpartition(".")[0] for key in params})
+    return unused_name(name, {key.rpartition(".")[0] for key in params})
 
 
-class Seen(dict[str, Node]):
+class RewriteContext(dict[str, Node]):
     """The nodes so far by name, as a rule gets them, and what is known of them.
 
     Args:
@@ -62,12 +62,12 @@ class Seen(dict[str, Node]):
 
     def fresh(self, name: str) -> str:
         """A name for a new node: ``name``, or one like it."""
-        found = unused(name, self._taken)
+        found = unused_name(name, self._taken)
         self._taken.add(found)
         return found
 
 
-Rule = Callable[[Node, Seen], Replacement | None]
+Rule = Callable[[Node, RewriteContext], Replacement | None]
 
 
 def rewrite(graph: Graph, rule: Rule) -> Graph:
@@ -81,7 +81,7 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
     Raises:
         CompilerError: when a new node has the name of another.
     """
-    seen = Seen(graph)
+    seen = RewriteContext(graph)
     renamed: dict[str, str] = {}
     applied = False
     for node in graph.nodes:

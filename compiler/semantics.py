@@ -28,7 +28,7 @@ MOST_LABELS = 256
 """Largest number of classes that a label of one byte tells apart."""
 
 
-def evaluate(node: Node, operands: Operands, params: Params) -> Array:
+def evaluate_node(node: Node, operands: Operands, params: Params) -> Array:
     """The result of ``node`` on (N, C, H, W) operands, in their precision.
 
     Args:

@@ -10,7 +10,7 @@ from auxnas.compiler.encoders import DEFAULT, Encoder, find_encoder
 from auxnas.compiler.errors import CompilerError, check_choice, check_integer, check_number
 from auxnas.compiler.tasks import DEFAULT as SEGMENTATION
 from auxnas.compiler.tasks import Task, find_task
-from auxnas.genotype.errors import cut, shown
+from auxnas.genotype.errors import short_repr, truncate
 from auxnas.genotype.plugins import may_run
 
 AUXILIARY = ("none", "classifier", "cell")
@@ -56,7 +56,7 @@ class ModelSpec:
         check_number("width", self.width, 0.05, 4)
         for name in _PLUGINS:
             if not isinstance(getattr(self, name), str):
-                raise CompilerError(name, shown(getattr(self, name)), "a name")
+                raise CompilerError(name, short_repr(getattr(self, name)), "a name")
 
     def find_encoder(self) -> Encoder:
         """The encoder itself.
@@ -95,5 +95,7 @@ class ModelSpec:
             asked = values.get(name, default)
             if isinstance(asked, str) and not may_run(asked):
                 expected = f"--{name} {asked}, if that code of yours is to run"
-                raise CompilerError(f"{place}.{name}", f"{cut(asked)}, which is no name", expected)
+                raise CompilerError(
+                    f"{place}.{name}", f"{truncate(asked)}, which is no name", expected
+                )
         return cls(**values)

@@ -8,7 +8,7 @@ from auxnas.compiler.ir import Graph, make_node
 from auxnas.compiler.shapes import infer_shapes
 
 
-def split(graph: Graph, at: Sequence[str]) -> tuple[Graph, Graph]:
+def split_graph(graph: Graph, at: Sequence[str]) -> tuple[Graph, Graph]:
     """The graph up to the nodes ``at``, and the rest with those nodes as inputs.
 
     Node and parameter names stay, so values of one graph's parameters fit both halves.

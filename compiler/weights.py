@@ -27,7 +27,7 @@ _KINDS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", 
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
-def initial(graph: Graph, seed: int) -> dict[str, Array]:
+def initial_params(graph: Graph, seed: int) -> dict[str, Array]:
     """Values to start training from: Xavier-uniform convolutions (paper, section 4).
 
     Where no batch norm follows, as in Light-Weight RefineNet, sums and poolings would make
@@ -75,7 +75,7 @@ def _scales(graph: Graph) -> dict[str, float]:
     return scales
 
 
-def randomised(graph: Graph, seed: int) -> dict[str, Array]:
+def random_params(graph: Graph, seed: int) -> dict[str, Array]:
     """Random values everywhere, batch norm's statistics too: for checks.
 
     On fresh batch norm, leaving it out altogether would hardly be seen. The scale of the
@@ -116,7 +116,7 @@ def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def fit(graph: Graph, params: Params, place: str, prefix: str = "") -> dict[str, Array]:
+def fit_params(graph: Graph, params: Params, place: str, prefix: str = "") -> dict[str, Array]:
     """The parameters that ``graph`` needs, as finite float32 in the right shapes.
 
     Args:
@@ -155,7 +155,7 @@ def _finite(value: Array, place: str) -> Array:
 def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays and metadata of a safetensors file, the metadata as stored: JSON texts.
 
-    bfloat16, which numpy lacks, comes as float32. Names are ``unwrapped``.
+    bfloat16, which numpy lacks, comes as float32. Names pass ``unwrap_names``.
 
     Raises:
         CompilerError: when the file cannot be read or is damaged.
@@ -167,14 +167,14 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
         with safe_open(str(path), framework="numpy") as file:
             start, header = _header(path)
             kinds = {name: header[name]["dtype"] for name in file.keys()}  # noqa: SIM118
-            _refuse_kinds(path, kinds)
+            _check_kinds(path, kinds)
             values = {
                 name: _bfloat16(path, start, header[name])
                 if kind == "BF16"
                 else file.get_tensor(name)
                 for name, kind in kinds.items()
             }
-            return unwrapped(values, str(path)), dict(file.metadata() or {})
+            return unwrap_names(values, str(path)), dict(file.metadata() or {})
     except FileNotFoundError:
         raise CompilerError(str(path), "no such file", "a file of weights") from None
     except IsADirectoryError:
@@ -192,7 +192,7 @@ def _header(path: str | Path) -> tuple[int, dict[str, Any]]:
         return 8 + length, json.loads(file.read(length))
 
 
-def _refuse_kinds(path: str | Path, kinds: Mapping[str, str]) -> None:
+def _check_kinds(path: str | Path, kinds: Mapping[str, str]) -> None:
     for name, kind in kinds.items():
         if kind not in _KINDS:
             expected = "float16, bfloat16, float32 or float64"
@@ -206,7 +206,7 @@ def _bfloat16(path: str | Path, start: int, entry: Mapping[str, Any]) -> Array:
     return (halves.astype("<u4") << 16).view("<f4").reshape(entry["shape"])
 
 
-def unwrapped(values: Mapping[str, Array], place: str) -> dict[str, Array]:
+def unwrap_names(values: Mapping[str, Array], place: str) -> dict[str, Array]:
     """``values`` under their names without what wrappers of a network put into them.
 
     ``torch.compile`` adds ``_orig_mod.``, ``DataParallel`` and its like ``module.``, at the

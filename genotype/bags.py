@@ -64,12 +64,12 @@ def terms(bag: int, width: int) -> Terms:
     return found
 
 
-def renamed(bag: int, names: Sequence[int], width: int) -> int:
+def rename_terms(bag: int, names: Sequence[int], width: int) -> int:
     """The bag with term ``t`` called ``names[t]``."""
     return sum(count << (names[number] * width) for number, count in terms(bag, width))
 
 
-def reachable(graph: BagGraph) -> BagGraph:
+def drop_unreachable(graph: BagGraph) -> BagGraph:
     """The graph without the nodes that no tagged bag needs; the others keep their order."""
     needed: list[int] = []
     seen = functools.reduce(operator.or_, (bag for _, bag in graph.tagged), 0)
@@ -79,19 +79,19 @@ def reachable(graph: BagGraph) -> BagGraph:
             seen |= graph.nodes[index][1]
     if len(needed) == len(graph.nodes):
         return graph
-    return renumbered(graph, needed[::-1])
+    return renumber(graph, needed[::-1])
 
 
-def renumbered(graph: BagGraph, order: Sequence[int]) -> BagGraph:
+def renumber(graph: BagGraph, order: Sequence[int]) -> BagGraph:
     """The graph of the nodes in ``order``, tagged bags sorted."""
     names = [0] * (len(graph.nodes) + 1)
     for position, index in enumerate(order):
         names[index + 1] = position + 1
     nodes = tuple(
-        (label, renamed(bag, names, graph.width))
+        (label, rename_terms(bag, names, graph.width))
         for label, bag in (graph.nodes[index] for index in order)
     )
-    tagged = sorted((tag, renamed(bag, names, graph.width)) for tag, bag in graph.tagged)
+    tagged = sorted((tag, rename_terms(bag, names, graph.width)) for tag, bag in graph.tagged)
     return BagGraph(nodes, tuple(tagged), graph.width)
 
 
@@ -99,7 +99,7 @@ TwinClasses = tuple[tuple[int, ...], ...]
 """Indices of nodes, twins together."""
 
 
-def canonical(graph: BagGraph) -> tuple[BagGraph, list[TwinClasses]]:
+def canonical_numbering(graph: BagGraph) -> tuple[BagGraph, list[TwinClasses]]:
     """The graph's canonical numbering, and all orders of twin classes that give it.
 
     Colours that do not depend on the numbering are refined until they are stable; while
@@ -115,7 +115,7 @@ def canonical(graph: BagGraph) -> tuple[BagGraph, list[TwinClasses]]:
     best: BagGraph | None = None
     orders: list[TwinClasses] = []
     for classes in _leaves(graph):
-        found = renumbered(graph, [index for twins in classes for index in twins])
+        found = renumber(graph, [index for twins in classes for index in twins])
         if best is None or (found.nodes, found.tagged) < (best.nodes, best.tagged):
             best, orders = found, []
         if found == best:
@@ -123,15 +123,15 @@ def canonical(graph: BagGraph) -> tuple[BagGraph, list[TwinClasses]]:
     return best or graph, orders
 
 
-def blanked(graph: BagGraph) -> BagGraph:
+def blank_labels(graph: BagGraph) -> BagGraph:
     """The canonical graph with all labels 0."""
     nodes = tuple((0, bag) for _, bag in graph.nodes)
-    return canonical(BagGraph(nodes, graph.tagged, graph.width))[0]
+    return canonical_numbering(BagGraph(nodes, graph.tagged, graph.width))[0]
 
 
-def automorphisms(graph: BagGraph) -> int:
+def count_automorphisms(graph: BagGraph) -> int:
     """The number of permutations of the nodes that leave the graph as it is."""
-    _, orders = canonical(graph)
+    _, orders = canonical_numbering(graph)
     return len(orders) * math.prod(math.factorial(len(twins)) for twins in orders[0])
 
 

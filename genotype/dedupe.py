@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, short_repr
 from auxnas.genotype.genotype import Genotype
 from auxnas.genotype.identity import Level, check_level
 
@@ -51,7 +51,7 @@ def dedupe(genotypes: Iterable[Genotype], level: Level = "isomorphism") -> Dedup
     same_as: list[int] = []
     for place, genotype in enumerate(genotypes):
         if not isinstance(genotype, Genotype):
-            raise GenotypeError(f"genotypes[{place}]", shown(genotype), "a Genotype")
+            raise GenotypeError(f"genotypes[{place}]", short_repr(genotype), "a Genotype")
         key = genotype.key(level)
         if key not in first:
             first[key] = place

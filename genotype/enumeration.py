@@ -158,7 +158,7 @@ def _shape_labellings(shape: BagGraph, labels: int) -> tuple[bags.TwinClasses, L
     Twins can be exchanged freely, so a class of them is labelled by a multiset; the
     group left permutes the classes.
     """
-    _, orders = bags.canonical(shape)
+    _, orders = bags.canonical_numbering(shape)
     classes = orders[0]
     number = {twins: place for place, twins in enumerate(classes)}
     group: tuple[Permutation, ...] = tuple(
@@ -188,5 +188,5 @@ class _ShapeCell:
             (label, bag) for label, (_, bag) in zip(labels, self.shape.nodes, strict=True)
         )
         labelled = BagGraph(nodes, self.shape.tagged, self.shape.width)
-        form = bags.canonical(labelled)[0]
+        form = bags.canonical_numbering(labelled)[0]
         return Cell(*realise(form, self.branches, self.vocabulary))

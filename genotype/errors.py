@@ -10,22 +10,22 @@ _LONG_INTEGER = 128
 """Bits above which an integer is described, since writing it out takes long or fails."""
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """``value`` as a message repeats it: its repr, cut; never fails."""
     if type(value) is int and value.bit_length() > _LONG_INTEGER:
         return f"an integer of {value.bit_length()} bits"
     try:
-        return cut(repr(value))
+        return truncate(repr(value))
     except Exception:
         return f"a {type(value).__name__} that cannot be printed"
 
 
-def cut(text: str) -> str:
+def truncate(text: str) -> str:
     """The start of ``text``, as much as a message repeats."""
     return text if len(text) <= _ECHOED else f"{text[: _ECHOED - 3]}..."
 
 
-def cut_middle(text: str, most: int) -> str:
+def truncate_middle(text: str, most: int) -> str:
     """Both ends of ``text`` where it has more than ``most`` characters."""
     half = most // 2
     return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
@@ -44,7 +44,7 @@ def printable(text: str) -> str:
 
 def inline(text: str, most: int = 120) -> str:
     """``text`` in one line of a terminal: white space collapsed, printable, cut in the middle."""
-    return printable(cut_middle(" ".join(text[: 50 * most].split()), most))
+    return printable(truncate_middle(" ".join(text[: 50 * most].split()), most))
 
 
 def _escape(character: str) -> str:
@@ -99,5 +99,5 @@ def message_of(error: BaseException) -> str:
 
 def one_line(text: str) -> str:
     """``text`` with white space collapsed, control characters escaped, long words cut."""
-    words = " ".join(cut_middle(word, _LONGEST_WORD) for word in text.split())
-    return printable(cut_middle(words, _LONGEST_ERROR))
+    words = " ".join(truncate_middle(word, _LONGEST_WORD) for word in text.split())
+    return printable(truncate_middle(words, _LONGEST_ERROR))

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, short_repr
 from auxnas.genotype.nested import from_nested
 from auxnas.genotype.notation import Document, as_list, from_value, load_json
 from auxnas.genotype.space import SearchSpace
-from auxnas.genotype.texts import ENCODING, not_text
+from auxnas.genotype.texts import ENCODING, encoding_fault
 
 LONGEST = 1 << 20
 """Characters in one genotype at most: a longer text is refused unread."""
@@ -44,7 +44,7 @@ def parse(text: str, space: SearchSpace | None = None) -> Document:
         GenotypeError: naming the place, what was found and what was expected.
     """
     if not isinstance(text, str):
-        raise GenotypeError("text", shown(text), "a string")
+        raise GenotypeError("text", short_repr(text), "a string")
     if len(text) > LONGEST:
         raise GenotypeError("text", f"{len(text)} characters", f"at most {LONGEST}")
     stripped = text.strip()
@@ -52,7 +52,9 @@ def parse(text: str, space: SearchSpace | None = None) -> Document:
         return from_nested(stripped, space)
     match = _LOG_LINE.search(stripped)
     if match is None:
-        raise GenotypeError("text", shown(stripped), "a JSON document, a nested list or a log line")
+        raise GenotypeError(
+            "text", short_repr(stripped), "a JSON document, a nested list or a log line"
+        )
     found = from_nested(match.group(1), space)
     fields = {k: _number(v) for k, v in _LOG_FIELD.findall(stripped[: match.start()])}
     return Document(found.genotype, "log", fields)
@@ -89,7 +91,7 @@ def _take(file: IO[str], place: object, size: int) -> str:
 
 
 def _unreadable(place: str, error: OSError | UnicodeDecodeError) -> GenotypeError:
-    found = not_text(error) if isinstance(error, UnicodeDecodeError) else str(error)
+    found = encoding_fault(error) if isinstance(error, UnicodeDecodeError) else str(error)
     return GenotypeError(place, found, "UTF-8 text")
 
 

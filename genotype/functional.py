@@ -57,7 +57,7 @@ class Kinds:
     zero: int
 
 
-def kinds(vocabulary: Vocabulary) -> Kinds:
+def count_kinds(vocabulary: Vocabulary) -> Kinds:
     """The numbers of operations of each kind in ``vocabulary``."""
     return Kinds(*(len(of_kind(vocabulary, wanted)) for wanted in Kind))
 
@@ -86,7 +86,7 @@ def graph(cell: Cell, vocabulary: Vocabulary) -> BagGraph:
         results = applied(operation, values[left]), applied(other, values[right])
         values += (*results, sum(results))
     output = sum(values[location] for location in loose_ends(cell.branches))
-    return bags.reachable(BagGraph(tuple(nodes), ((0, output),), width))
+    return bags.drop_unreachable(BagGraph(tuple(nodes), ((0, output),), width))
 
 
 def loose_ends(branches: Iterable[Branch]) -> list[int]:
@@ -99,10 +99,10 @@ def loose_ends(branches: Iterable[Branch]) -> list[int]:
 
 def normal_form(cell: Cell, vocabulary: Vocabulary) -> BagGraph:
     """The canonical graph of a cell: equal for two exactly when they compute the same."""
-    return bags.canonical(graph(cell, vocabulary))[0]
+    return bags.canonical_numbering(graph(cell, vocabulary))[0]
 
 
-def written(form: BagGraph) -> str:
+def form_text(form: BagGraph) -> str:
     """A form as text, one to one: ``3a.3aab3.-bc`` is a node ``3(a)``, ``b``; a node
     ``3(a + a + 3b)``; and the output ``b + c``."""
     parts = [f"{label}{_bag_written(bag, form.width)}" for label, bag in form.nodes]
@@ -124,5 +124,5 @@ def orbit_size(cell: Cell, vocabulary: Vocabulary, shapes: Mapping[BagGraph, int
     carry one of them to: automorphisms of the shape over those of the form.
     """
     form = normal_form(cell, vocabulary)
-    shape = bags.blanked(form)
-    return shapes[shape] * bags.automorphisms(shape) // bags.automorphisms(form)
+    shape = bags.blank_labels(form)
+    return shapes[shape] * bags.count_automorphisms(shape) // bags.count_automorphisms(form)

@@ -7,7 +7,7 @@ from operator import lt
 from typing import TYPE_CHECKING
 
 from auxnas.genotype import identity
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, short_repr
 
 if TYPE_CHECKING:
     from auxnas.genotype.space import SearchSpace
@@ -77,9 +77,9 @@ class Genotype:
 
         space, cell = self.space, self.cell
         if not isinstance(space, SearchSpace):
-            raise GenotypeError("space", shown(space), "a SearchSpace")
+            raise GenotypeError("space", short_repr(space), "a SearchSpace")
         if not isinstance(cell, Cell):
-            raise GenotypeError("cell", shown(cell), "a Cell")
+            raise GenotypeError("cell", short_repr(cell), "a Cell")
         _check_rows("connections", self.connections, 2, space.blocks)
         _check_length("cell.branches", cell.branches, space.branches)
         tokens = self.tokens
@@ -139,10 +139,10 @@ def _check_index(place: str, value: object, size: int | None = None) -> None:
         GenotypeError: naming ``place``.
     """
     if type(value) is not int:
-        raise GenotypeError(place, f"{shown(value)} is not an integer")
+        raise GenotypeError(place, f"{short_repr(value)} is not an integer")
     if value < 0 or (size is not None and value >= size):
         wrong = "is negative" if size is None else f"is not in 0..{size - 1}"
-        raise GenotypeError(place, f"{shown(value)} {wrong}")
+        raise GenotypeError(place, f"{short_repr(value)} {wrong}")
 
 
 def _check_rows(place: str, rows: object, width: int, length: int | None = None) -> None:
@@ -164,6 +164,6 @@ def _check_length(place: str, value: object, length: int | None) -> None:
         GenotypeError: naming ``place``.
     """
     if not isinstance(value, tuple):
-        raise GenotypeError(place, shown(value), f"{length or 'a tuple of'} items")
+        raise GenotypeError(place, short_repr(value), f"{length or 'a tuple of'} items")
     if length is not None and len(value) != length:
         raise GenotypeError(place, f"{len(value)} items", f"{length} items")

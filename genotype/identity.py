@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from auxnas.genotype import functional, symmetry
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, short_repr
 from auxnas.genotype.realisation import realise
 from auxnas.genotype.symmetry import CELL, Item, connections_frame
 
@@ -44,7 +44,7 @@ def check_level(level: str) -> None:
         GenotypeError: when ``level`` is not one of ``LEVELS``.
     """
     if level not in LEVELS:
-        raise GenotypeError("level", shown(level), f"one of {', '.join(LEVELS)}")
+        raise GenotypeError("level", short_repr(level), f"one of {', '.join(LEVELS)}")
 
 
 def connection_items(connections: Connections) -> tuple[Item, ...]:
@@ -101,7 +101,7 @@ def key(genotype: Genotype, level: Level) -> str:
         return f"{head}-{space.rank(canonical(genotype, level)):x}"
     pairs = canonical_connections(genotype.connections, space.encoder_outputs, level)
     form = functional.normal_form(genotype.cell, space.vocabulary)
-    return f"{head}-{'_'.join(str(i) for pair in pairs for i in pair)}-{functional.written(form)}"
+    return f"{head}-{'_'.join(str(i) for pair in pairs for i in pair)}-{functional.form_text(form)}"
 
 
 def wiring_orbit(genotype: Genotype, inputs: int, level: Level) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, short_repr
 from auxnas.genotype.genotype import Cell, Genotype
 from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.texts import parse_json
@@ -56,7 +56,7 @@ def to_json(genotype: Genotype, **extra: Any) -> str:
         ValueError: when an extra key is one of the document's own.
     """
     if not isinstance(genotype, Genotype):
-        raise GenotypeError("genotype", shown(genotype), "a Genotype")
+        raise GenotypeError("genotype", short_repr(genotype), "a Genotype")
     names = genotype.space.vocabulary.names
     cell = {
         "first": names[genotype.cell.first],
@@ -108,7 +108,7 @@ def _row_from_json(value: object, place: str) -> Operation:
         if value not in CVPR2019.names:
             known = ", ".join(CVPR2019.names)
             raise GenotypeError(
-                place, f"unknown operation {shown(value)}", f"one of {known}, or a row"
+                place, f"unknown operation {short_repr(value)}", f"one of {known}, or a row"
             )
         return CVPR2019[CVPR2019.names.index(value)]
     row = _mapping(value, place, ("name", "steps"))
@@ -125,7 +125,7 @@ def _row_from_json(value: object, place: str) -> Operation:
     name = _string(row["name"], f"{place}.name")
     repeated = row.get("repeated", False)
     if not isinstance(repeated, bool):
-        raise GenotypeError(f"{place}.repeated", shown(repeated), "true or false")
+        raise GenotypeError(f"{place}.repeated", short_repr(repeated), "true or false")
     abbreviation = _string(row.get("abbreviation", name), f"{place}.abbreviation")
     description = row.get("description", name)
     try:
@@ -137,9 +137,9 @@ def _row_from_json(value: object, place: str) -> Operation:
 def _document(value: Mapping[str, Any], wanted: SearchSpace | None) -> Document:
     _mapping(value, "document", ("format", "version", "space", "connections", "cell"))
     if value["format"] != FORMAT:
-        raise GenotypeError("format", shown(value["format"]), repr(FORMAT))
+        raise GenotypeError("format", short_repr(value["format"]), repr(FORMAT))
     if value["version"] != VERSION or isinstance(value["version"], bool):
-        raise GenotypeError("version", shown(value["version"]), str(VERSION))
+        raise GenotypeError("version", short_repr(value["version"]), str(VERSION))
     space = _space(value["space"])
     if wanted is not None and space != wanted:
         raise GenotypeError("space", "another space than the one asked for")
@@ -181,7 +181,7 @@ def _operation(value: object, place: str, space: SearchSpace) -> int:
     names = space.vocabulary.names
     if not isinstance(value, str) or value not in names:
         raise GenotypeError(
-            place, f"unknown operation {shown(value)}", f"one of {', '.join(names)}"
+            place, f"unknown operation {short_repr(value)}", f"one of {', '.join(names)}"
         )
     return names.index(value)
 
@@ -193,7 +193,7 @@ def _nested(value: object, wanted: SearchSpace | None) -> Document:
     if heads[0] == heads[1]:
         raise GenotypeError(
             "genotype",
-            shown(value),
+            short_repr(value),
             "[[[i, j], ...], [first, [location, location, op, op], ...]] or its two parts swapped",
         )
     cell_first = heads[0]
@@ -233,7 +233,7 @@ def as_list(value: object, place: str, length: int | None = None) -> list[Any]:
     """
     expected = "a list" if length is None else f"a list of {length}"
     if not isinstance(value, list):
-        raise GenotypeError(place, shown(value), expected)
+        raise GenotypeError(place, short_repr(value), expected)
     if length is not None and len(value) != length:
         raise GenotypeError(place, f"a list of {len(value)}", expected)
     return value
@@ -241,7 +241,7 @@ def as_list(value: object, place: str, length: int | None = None) -> list[Any]:
 
 def _mapping(value: object, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise GenotypeError(place, shown(value), "an object")
+        raise GenotypeError(place, short_repr(value), "an object")
     missing = [key for key in keys if key not in value]
     if missing:
         raise GenotypeError(place, f"no {missing[0]!r}", f"the keys {', '.join(keys)}")
@@ -254,13 +254,13 @@ def _is_number(value: object) -> bool:
 
 def _integer(value: object, place: str) -> int:
     if type(value) is not int:
-        raise GenotypeError(place, f"{shown(value)} is not an integer")
+        raise GenotypeError(place, f"{short_repr(value)} is not an integer")
     return value
 
 
 def _string(value: object, place: str) -> str:
     if not isinstance(value, str) or not value:
-        raise GenotypeError(place, shown(value), "a non-empty string")
+        raise GenotypeError(place, short_repr(value), "a non-empty string")
     return value
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from auxnas.genotype.errors import InputError, cut
+from auxnas.genotype.errors import InputError, truncate
 
 GROUP = "auxnas."
 """Start of the entry point groups: ``auxnas.encoders``, ``auxnas.tasks``, ..."""
@@ -21,7 +21,7 @@ _IMPORT = (ImportError, AttributeError, ValueError)
 _named_by_user: set[str] = set()
 
 
-def name_place(place: str) -> str:
+def trust_place(place: str) -> str:
     """Notes that the user named the code at ``place``, so that files may ask for it too.
 
     A file alone, which may be somebody else's, must not choose the code that is run.
@@ -49,7 +49,7 @@ class PluginError(InputError):
         super().__init__(f"{seam}: {found}" + (f", expected {expected}" if expected else ""))
 
 
-def find(seam: str, name: str, table: Mapping[str, str]) -> Any:
+def find_plugin(seam: str, name: str, table: Mapping[str, str]) -> Any:
     """The object called ``name``: of our own table, of an entry point, or at a place.
 
     Args:
@@ -66,7 +66,7 @@ def find(seam: str, name: str, table: Mapping[str, str]) -> Any:
 
 
 def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
-    """The place, ``package.module:attribute``, of what ``find`` would import.
+    """The place, ``package.module:attribute``, of what ``find_plugin`` would import.
 
     Raises:
         PluginError: for a name that is neither known nor a place, naming the nearest known.
@@ -82,10 +82,10 @@ def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"perhaps {near[0]}, or " if near else ""
     expected = f"{hint}one of {', '.join(known)}, or package.module:attribute"
-    raise PluginError(seam, f"no {cut(name)!r}", expected)
+    raise PluginError(seam, f"no {truncate(name)!r}", expected)
 
 
-def remade(home: str, make: Callable[..., Any], *fields: Any) -> Any:
+def rebuild_with_home(home: str, make: Callable[..., Any], *fields: Any) -> Any:
     """``make(*fields)`` in another process, where ``home``, a user's module, is imported first.
 
     A pickle of a part that means something by what such a module has added refers to this.
@@ -108,5 +108,5 @@ def _load(seam: str, place: str, own: bool = False) -> Any:
         if not own:
             raise
         said = error if isinstance(error, _IMPORT) else f"{type(error).__name__}: {error}"
-        raise PluginError(seam, f"{cut(place)!r} cannot be imported ({said})") from error
+        raise PluginError(seam, f"{truncate(place)!r} cannot be imported ({said})") from error
     return found

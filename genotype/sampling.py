@@ -13,7 +13,7 @@ from auxnas.genotype import symmetry
 from auxnas.genotype.symmetry import Frame, Item
 
 
-def drawn(
+def draw_wiring(
     frame: Frame, length: int, labels: int, reorder: bool, rng: random.Random
 ) -> tuple[Item, ...]:
     """The smallest wiring of a class drawn uniformly.

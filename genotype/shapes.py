@@ -56,7 +56,7 @@ def shapes(branches: int, kinds: Kinds) -> dict[BagGraph, int]:
 def _merged(found: Iterable[Reached]) -> dict[BagGraph, int]:
     """One of each isomorphism class, ways added up."""
     equal = _added(found)
-    return _added((bags.canonical(graph)[0], ways) for graph, ways in equal.items())
+    return _added((bags.canonical_numbering(graph)[0], ways) for graph, ways in equal.items())
 
 
 def _added(found: Iterable[Reached]) -> dict[BagGraph, int]:
@@ -149,6 +149,6 @@ def _result(branch: _Branch, ways: int, kinds: Kinds) -> Reached:
     """The form of a finished cell; each node dropped could have had any weighted operation."""
     output = sum(branch.loose) + sum(branch.results)
     whole = BagGraph(branch.nodes, ((OUTPUT, output),), branch.state.width)
-    form = bags.reachable(whole)
+    form = bags.drop_unreachable(whole)
     dropped = len(whole.nodes) - len(form.nodes)
     return form, ways * branch.ways * kinds.weighted**dropped

@@ -13,7 +13,7 @@ from auxnas.genotype import counting, enumeration, functional, identity, samplin
 from auxnas.genotype.bags import BagGraph
 from auxnas.genotype.counting import Counts
 from auxnas.genotype.enumeration import CellClasses
-from auxnas.genotype.errors import GenotypeError, shown
+from auxnas.genotype.errors import GenotypeError, short_repr
 from auxnas.genotype.genotype import Cell, Genotype
 from auxnas.genotype.identity import Level
 from auxnas.genotype.shapes import shapes
@@ -59,9 +59,9 @@ class SearchSpace:
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= LARGEST:
                 expected = f"a positive integer, at most {LARGEST}"
-                raise GenotypeError(f"space.{name}", shown(value), expected)
+                raise GenotypeError(f"space.{name}", short_repr(value), expected)
         if not isinstance(self.vocabulary, Vocabulary):
-            raise GenotypeError("space.vocabulary", shown(self.vocabulary), "a Vocabulary")
+            raise GenotypeError("space.vocabulary", short_repr(self.vocabulary), "a Vocabulary")
 
     @classmethod
     def cvpr2019(cls) -> SearchSpace:
@@ -98,7 +98,7 @@ class SearchSpace:
             GenotypeError: when the number of tokens or one of them does not fit.
         """
         if not isinstance(tokens, Sequence):
-            raise GenotypeError("tokens", shown(tokens), f"{len(self.layout)} integers")
+            raise GenotypeError("tokens", short_repr(tokens), f"{len(self.layout)} integers")
         if len(tokens) != len(self.layout):
             raise GenotypeError("tokens", f"{len(tokens)} of them", f"{len(self.layout)}")
         return self._genotype(tokens)
@@ -128,7 +128,7 @@ class SearchSpace:
 
     def _error(self, genotype: object) -> GenotypeError | None:
         if not isinstance(genotype, Genotype):
-            return GenotypeError("genotype", shown(genotype), "a Genotype")
+            return GenotypeError("genotype", short_repr(genotype), "a Genotype")
         if genotype.space is not self and not self._is(genotype.space):
             return GenotypeError("space", "another space than this one")
         return None
@@ -171,7 +171,7 @@ class SearchSpace:
         found = next(self.enumerate(level, position), None)
         if found is None:
             expected = f"0..{self.count(level).total - 1}"
-            raise GenotypeError("position", shown(position), expected)
+            raise GenotypeError("position", short_repr(position), expected)
         return found
 
     def enumerate(self, level: Level, start: int = 0) -> Iterator[Genotype]:
@@ -190,7 +190,7 @@ class SearchSpace:
         """
         identity.check_level(level)
         if type(start) is not int or start < 0:
-            raise GenotypeError("start", shown(start), "an integer, 0 or more")
+            raise GenotypeError("start", short_repr(start), "an integer, 0 or more")
         if level == "raw":
             return map(self._at, range(start, self.count("raw").total))
         pairs = self._classes(level).starting(start)
@@ -241,7 +241,7 @@ class SearchSpace:
 
     @cached_property
     def _shapes(self) -> dict[BagGraph, int]:
-        return shapes(self.branches, functional.kinds(self.vocabulary))
+        return shapes(self.branches, functional.count_kinds(self.vocabulary))
 
     @cached_property
     def _tables(self) -> dict[Level, CellClasses]:
@@ -279,7 +279,7 @@ class SearchSpace:
         if self._is_listed(level):
             return self.unrank(rng.randrange(self._classes(level).total), level)
         frame, reorder = connections_frame(self.encoder_outputs), level != "swap"
-        blocks = sampling.drawn(frame, self.blocks, 1, reorder, rng)
+        blocks = sampling.draw_wiring(frame, self.blocks, 1, reorder, rng)
         connections = tuple((left, right) for left, right, _, _ in blocks)
         return Genotype(connections, self._sampled_cell(rng, level), self)
 
@@ -288,7 +288,7 @@ class SearchSpace:
             classes = self._classes(level)
             return classes.cell(rng.randrange(classes.cells))
         operations = len(self.vocabulary)
-        branches = sampling.drawn(CELL, self.branches, operations, level != "swap", rng)
+        branches = sampling.draw_wiring(CELL, self.branches, operations, level != "swap", rng)
         return Cell(rng.randrange(operations), branches)
 
     def _is_listed(self, level: Level) -> bool:

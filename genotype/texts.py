@@ -26,12 +26,12 @@ def read_text(path: Path) -> str:
 
     Raises:
         OSError: when it cannot be read.
-        UnicodeDecodeError: when it is not UTF-8; ``not_text`` says it in words.
+        UnicodeDecodeError: when it is not UTF-8; ``encoding_fault`` says it in words.
     """
     return path.read_text(encoding=ENCODING)
 
 
-def not_text(error: UnicodeDecodeError) -> str:
+def encoding_fault(error: UnicodeDecodeError) -> str:
     """Words for bytes that are no UTF-8: the encoding that they begin with, or the first byte."""
     for mark, name in _MARKS.items():
         if error.start == 0 and error.object.startswith(mark):

@@ -15,8 +15,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from auxnas.genotype.errors import GenotypeError, cut, shown
-from auxnas.genotype.plugins import find, remade
+from auxnas.genotype.errors import GenotypeError, short_repr, truncate
+from auxnas.genotype.plugins import find_plugin, rebuild_with_home
 
 _WINDOW = {"kernel": 1, "stride": 1}
 
@@ -61,26 +61,26 @@ class Step:
 
     def __post_init__(self) -> None:
         if not isinstance(self.op, str) or self.op not in STEPS:
-            raise GenotypeError("step.op", shown(self.op), f"one of {', '.join(STEPS)}")
+            raise GenotypeError("step.op", short_repr(self.op), f"one of {', '.join(STEPS)}")
         if not _are_attributes(self.attrs):
             expected = "sorted pairs of a name and an integer"
-            raise GenotypeError("step.attrs", shown(self.attrs), expected)
+            raise GenotypeError("step.attrs", short_repr(self.attrs), expected)
         known = STEPS[self.op]
         if "kernel" in known and "kernel" not in dict(self.attrs):
-            raise GenotypeError("step.attrs", shown(self.attrs), "a kernel")
+            raise GenotypeError("step.attrs", short_repr(self.attrs), "a kernel")
         for name, value in self.attrs:
             if name not in known:
                 expected = f"one of {', '.join(known)}" if known else f"none for {self.op}"
-                raise GenotypeError("step.attrs", shown(name), expected)
+                raise GenotypeError("step.attrs", short_repr(name), expected)
             if value < known[name]:
                 expected = f"an integer of at least {known[name]}"
-                raise GenotypeError(f"step.{name}", shown(value), expected)
+                raise GenotypeError(f"step.{name}", short_repr(value), expected)
             if name == "kernel" and value % 2 == 0:
-                raise GenotypeError("step.kernel", shown(value), "an odd number")
+                raise GenotypeError("step.kernel", short_repr(value), "an odd number")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Itself, made anew where it is unpickled, once its primitive is known there."""
-        return remade, (_homes.get(self.op, ""), step_of_file, self.op, self.attrs)
+        return rebuild_with_home, (_homes.get(self.op, ""), step_of_file, self.op, self.attrs)
 
 
 def step_of_file(op: str, attrs: tuple[tuple[str, int], ...]) -> Step:
@@ -117,11 +117,11 @@ def _check_text(place: str, value: object) -> None:
         GenotypeError: naming ``place``.
     """
     if not isinstance(value, str):
-        raise GenotypeError(place, shown(value), "text")
+        raise GenotypeError(place, short_repr(value), "text")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise GenotypeError(place, shown(value), "text that UTF-8 can hold") from None
+        raise GenotypeError(place, short_repr(value), "text that UTF-8 can hold") from None
 
 
 def conv(kernel: int, rate: int = 1) -> Step:
@@ -169,12 +169,12 @@ class Operation:
             if not value and field != "description":
                 raise GenotypeError(f"operation.{field}", "''", "a word")
         if not isinstance(self.steps, tuple):
-            raise GenotypeError("operation.steps", shown(self.steps), "a tuple of Steps")
+            raise GenotypeError("operation.steps", short_repr(self.steps), "a tuple of Steps")
         for number, step in enumerate(self.steps):
             if not isinstance(step, Step):
-                raise GenotypeError(f"operation.steps[{number}]", shown(step), "a Step")
+                raise GenotypeError(f"operation.steps[{number}]", short_repr(step), "a Step")
         if type(self.repeated) is not bool:
-            raise GenotypeError("operation.repeated", shown(self.repeated), "True or False")
+            raise GenotypeError("operation.repeated", short_repr(self.repeated), "True or False")
 
     @property
     def is_identity(self) -> bool:
@@ -200,22 +200,22 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if not isinstance(self.operations, tuple):
-            raise GenotypeError("operations", shown(self.operations), "a tuple of Operations")
+            raise GenotypeError("operations", short_repr(self.operations), "a tuple of Operations")
         if not self.operations:
             raise GenotypeError("operations", "empty", "at least one operation")
         seen: set[str] = set()
         for position, operation in enumerate(self.operations):
             place = f"operations[{position}]"
             if not isinstance(operation, Operation):
-                raise GenotypeError(place, shown(operation), "an Operation")
+                raise GenotypeError(place, short_repr(operation), "an Operation")
             if operation.name in seen:
-                found = f"{shown(operation.name)} again"
+                found = f"{short_repr(operation.name)} again"
                 raise GenotypeError(f"{place}.name", found, "distinct names")
             seen.add(operation.name)
 
     def __repr__(self) -> str:
         """The names alone, as many as fit: defaults in ``help`` show this."""
-        return f"<Vocabulary of {len(self)}: {cut(', '.join(self.names))}>"
+        return f"<Vocabulary of {len(self)}: {truncate(', '.join(self.names))}>"
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -280,7 +280,9 @@ def find_vocabulary(name: str) -> Vocabulary:
         PluginError: when there is none of this name.
         GenotypeError: when what is there is none.
     """
-    found = find("vocabularies", name, {"cvpr2019": "auxnas.genotype:CVPR2019"})
+    found = find_plugin("vocabularies", name, {"cvpr2019": "auxnas.genotype:CVPR2019"})
     if not isinstance(found, Vocabulary):
-        raise GenotypeError("vocabulary", f"{cut(name)} is {shown(found)}", "a Vocabulary")
+        raise GenotypeError(
+            "vocabulary", f"{truncate(name)} is {short_repr(found)}", "a Vocabulary"
+        )
     return found

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auxnas.genotype.errors import shown
-from auxnas.genotype.plugins import PluginError, find, locate
+from auxnas.genotype.errors import short_repr
+from auxnas.genotype.plugins import PluginError, find_plugin, locate
 from auxnas.search.errors import SettingsError
 
 
@@ -60,12 +60,12 @@ class Seam:
             SettingsError: when there is none, or it does not take the arguments.
         """
         try:
-            found = find(self.plural, name, self.table)
+            found = find_plugin(self.plural, name, self.table)
         except PluginError as error:
             raise SettingsError(self.setting, error.found, error.expected) from error
         expected = f"a class or function of ({', '.join(self.arguments)})"
         if not callable(found):
-            raise SettingsError(self.setting, f"{name} is {shown(found)}", expected)
+            raise SettingsError(self.setting, f"{name} is {short_repr(found)}", expected)
         try:
             inspect.signature(found).bind(*self.arguments)
         except TypeError as error:

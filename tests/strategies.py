@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from auxnas.compiler import Graph, ModelSpec, Program, lower
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
 from auxnas.genotype.space import Token
 from auxnas.genotype.vocabulary import BN, GLOBAL_MEAN, RELU, conv, depthwise
@@ -59,7 +59,7 @@ def program(
     Where ``dead``, about half of the biases are so low that the ReLUs behind give 0.
     """
     graph: Graph = lower(genotype, spec)
-    params = randomised(graph, seed)
+    params = random_params(graph, seed)
     if dead:
         biases = [name for name in params if name.endswith("bias")]
         params = {**params, **{name: params[name] - 9 for name in biases[::2]}}

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from auxnas.compiler.drawing.genotype_drawing import draw
+from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.compiler.files import atomic_write
 from auxnas.drawing import svg
 from auxnas.html import charts, costs, diagnostics, left, tables, words
@@ -210,7 +210,7 @@ def _architectures(run: Run) -> PageSection | None:
     pictures = [
         Picture(
             f"Trial {trial.number + 1}, reward {words.score(trial.reward)}",
-            Markup(svg(draw(trial.genotype))),
+            Markup(svg(draw_genotype(trial.genotype))),
             f"{words.costs(trial)}. {trial.genotype}",
             "sheet",
         )

@@ -10,7 +10,7 @@ from auxnas.compiler import CompilerError
 from auxnas.compiler.errors import check_choice, check_integer, check_type
 from auxnas.compiler.interface import FORMATS
 from auxnas.compiler.passes import INFERENCE
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.nascompile.options import MOST_CLASSES, OPSETS, PRECISIONS, RESIZES, OptionError
 
 STRIDE = 32
@@ -61,7 +61,7 @@ def _refuse_size(size: Any) -> None:
     if size is None or size == "dynamic":
         return
     if not (isinstance(size, tuple) and [type(side) for side in size] == [int, int]):
-        raise CompilerError("input_size", shown(size), "(height, width) or 'dynamic'")
+        raise CompilerError("input_size", short_repr(size), "(height, width) or 'dynamic'")
     if min(size) < STRIDE:
         found, least = f"{size[0]}x{size[1]}", f"{STRIDE}x{STRIDE}"
         raise OptionError(f"--input-size: {found}, expected {least} or more")

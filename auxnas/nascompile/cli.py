@@ -181,10 +181,13 @@ def _whole(path: Path | None) -> AbstractContextManager[Path | None]:
 
 
 def _draw(report: Report, path: Path) -> None:
-    from auxnas.compiler.drawing.network_drawing import draw
+    from auxnas.compiler.drawing.network_drawing import draw_network
     from auxnas.drawing import save
 
-    save(draw(report.network.optimised.graph, report.request.size, report.request.genotype), path)
+    save(
+        draw_network(report.network.optimised.graph, report.request.size, report.request.genotype),
+        path,
+    )
 
 
 def _write(report: Report, path: Path) -> None:

@@ -19,8 +19,8 @@ from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.genotype import Document, Genotype, zoo
-from auxnas.genotype.errors import shown
-from auxnas.genotype.plugins import name_place
+from auxnas.genotype.errors import short_repr
+from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
 from auxnas.nascompile.checks import STRIDE, refuse_wrong_use
 from auxnas.nascompile.options import DEFAULTS, OPSETS, OptionError
@@ -96,7 +96,7 @@ def _found(
     if isinstance(genotype, Genotype):
         return None, Document(genotype, "json")
     source = _path("genotype", genotype)
-    document = zoo.find(source)
+    document = zoo.find_genotype(source)
     if vocabulary is not None and document.format != "json":
         found = f"a genotype as {document.format} writes it, which does not name its operations"
         raise OptionError(f"--vocabulary: {found}, expected our JSON document")
@@ -114,7 +114,7 @@ def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
     given["disable_pass"] = (passes,) if isinstance(passes, str) else tuple(passes)
     for name in ("encoder", "task"):
         if isinstance(given[name], str):
-            name_place(given[name])
+            trust_place(given[name])
     if given["vocabulary"] is not None:
         find_vocabulary(given["vocabulary"])  # its module may add primitives
     return given
@@ -122,7 +122,7 @@ def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _path(name: str, value: Any) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise CompilerError(name, shown(value), "a path")
+        raise CompilerError(name, short_repr(value), "a path")
     return os.fspath(value)
 
 
@@ -167,7 +167,7 @@ def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
     """Facts on the network in a document, or in a file's metadata."""
     model = source.get("model", {})
     if not isinstance(model, dict):
-        raise CompilerError(f"{place}: model", shown(model), "an object")
+        raise CompilerError(f"{place}: model", short_repr(model), "an object")
     try:
         return ModelSpec.from_dict(model).to_dict() if model else {}
     except CompilerError as error:
@@ -184,7 +184,7 @@ def _size(document: Document, weights: Weights | None, wanted: Size | str | None
             if max(own) > LARGEST_SIDE:
                 place = weights.source if weights and source is weights.metadata else "genotype"
                 expected = f"sides of at most {LARGEST_SIDE} pixels"
-                raise CompilerError(f"{place}: size", shown(own), expected)
+                raise CompilerError(f"{place}: size", short_repr(own), expected)
             return max(own[0], STRIDE), max(own[1], STRIDE)
     return 512, 512
 

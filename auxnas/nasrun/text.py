@@ -9,7 +9,7 @@ from auxnas.backends.artefacts.artefact import Artefact
 from auxnas.backends.artefacts.profile import Profile, TimeShare
 from auxnas.backends.compiling.verification import Difference
 from auxnas.compiler import CompilerError
-from auxnas.genotype.errors import cut_middle, inline
+from auxnas.genotype.errors import inline, truncate_middle
 from auxnas.listing import sections
 
 _SHOWN = (
@@ -26,7 +26,7 @@ _LONGEST = 8000
 
 def rows(values: Mapping[str, str]) -> list[str]:
     """``name   value`` lines; further lines of a value stand below its first."""
-    shown = {inline(name): cut_middle(value, _LONGEST) for name, value in values.items()}
+    shown = {inline(name): truncate_middle(value, _LONGEST) for name, value in values.items()}
     width = max(map(len, shown)) + 2
     indent = "\n" + " " * width
     return [f"{name:{width}}{value.replace(chr(10), indent)}" for name, value in shown.items()]

@@ -288,7 +288,7 @@ def show(
     is equal for architectures that are the same at its level; the orbit is how many
     sequences of numbers are.
     """
-    document = zoo.find(genotype)
+    document = zoo.find_genotype(genotype)
     if picture is not None:
         _draw(document.genotype, picture, every_sum)
     with _busy("counting the orbits ...", None if all_orbits else "raw"):
@@ -317,12 +317,12 @@ def _identity(genotype: Genotype, all_orbits: bool) -> dict[str, dict[str, Any]]
 
 
 def _draw(genotype: Genotype, picture: str, every_sum: bool) -> None:
-    from auxnas.compiler.drawing.genotype_drawing import draw
+    from auxnas.compiler.drawing.genotype_drawing import draw_genotype
     from auxnas.drawing import SUFFIXES, save
 
     if not picture.lower().endswith(SUFFIXES):
         raise click.BadParameter(
             f"{picture!r}, expected a name in {' or '.join(SUFFIXES)}", param_hint="--picture"
         )
-    save(draw(genotype, every_sum=every_sum), picture)
+    save(draw_genotype(genotype, every_sum=every_sum), picture)
     note(f"wrote {picture}")

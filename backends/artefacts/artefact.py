@@ -18,7 +18,7 @@ from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.tasks import DEFAULT, Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, parse
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import may_run
 
 _NEEDED = ("input_format", "head", "normalisation")
@@ -117,7 +117,7 @@ class Artefact:
         name = model.get("task", DEFAULT) if isinstance(model, dict) else DEFAULT
         if not isinstance(name, str) or not may_run(name):
             expected = f"--task {name}, if that code of yours is to run"
-            raise CompilerError("model.task", f"{shown(name)}, which is no name", expected)
+            raise CompilerError("model.task", f"{short_repr(name)}, which is no name", expected)
         return find_task(name)
 
     def refuse_larger(self, inputs: Mapping[str, tuple[int, ...]]) -> None:

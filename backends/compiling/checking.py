@@ -25,7 +25,7 @@ from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.target import Opener
 from auxnas.compiler import Program, Size
-from auxnas.compiler.passes import INFERENCE, Change, run
+from auxnas.compiler.passes import INFERENCE, Change, run_passes
 from auxnas.genotype.errors import CommandError
 
 
@@ -117,7 +117,7 @@ class Checker:
         task = request.interface.task
 
         def breaks(limit: int) -> bool:
-            program, _ = run(INFERENCE, self.described, request.disabled, limit)
+            program, _ = run_passes(INFERENCE, self.described, request.disabled, limit)
             runner = self._sibling(program, size)
             return not compare(runner, lambda _: expected, inputs, task).within(request.allowed)
 

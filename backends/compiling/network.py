@@ -9,7 +9,7 @@ from itertools import pairwise
 from auxnas.backends.compiling.request import Request
 from auxnas.compiler import Cost, Graph, Program, Size, cost, lower
 from auxnas.compiler.interface import with_interface
-from auxnas.compiler.passes import INFERENCE, Change, Pass, run
+from auxnas.compiler.passes import INFERENCE, Change, Pass, run_passes
 
 
 @dataclass(frozen=True)
@@ -88,5 +88,5 @@ def network_of(request: Request) -> CompiledNetwork:
     whole = with_interface(described, request.interface)
     graphs: list[Graph] = []
     passes = [_Recorded(each, graphs) for each in INFERENCE]
-    optimised, changes = run(passes, whole, request.disabled)
+    optimised, changes = run_passes(passes, whole, request.disabled)
     return CompiledNetwork(graph, whole, optimised, changes, tuple(graphs))

@@ -20,7 +20,7 @@ from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, Size
 from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.passes import INFERENCE
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import Genotype, to_json
 
 Array = np.ndarray[Any, Any]
@@ -114,7 +114,7 @@ class Request:
         Raises:
             CompilerError: naming the first parameter that does not fit.
         """
-        return randomised(graph, self.seed) if self.weights is None else self.weights.of(graph)
+        return random_params(graph, self.seed) if self.weights is None else self.weights.of(graph)
 
 
 def export(

@@ -10,8 +10,8 @@ from auxnas.backends.compiling.verification import noise
 from auxnas.backends.measuring.timing import Latency, latency_of
 from auxnas.backends.registry import backend
 from auxnas.compiler import Graph, Program, Size
-from auxnas.compiler.passes import INFERENCE, run
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.compiler.weights import random_params
 
 
 def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> Latency:
@@ -26,7 +26,7 @@ def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> La
         BackendUnavailable: when onnxruntime is not installed.
     """
     runner, exporter = backend("runner", "ort"), backend("exporter", "onnx")()
-    program, _ = run(INFERENCE, Program(graph, randomised(graph, 0), "latency"))
+    program, _ = run_passes(INFERENCE, Program(graph, random_params(graph, 0), "latency"))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         exporter.export(program, path, ExportOptions(size=size), {})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler import Program
-from auxnas.compiler.semantics import evaluate
+from auxnas.compiler.semantics import evaluate_node
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +35,7 @@ class ReferenceRunner:
                 values[node.name] = value.transpose(0, 3, 1, 2) if node["bytes"] else value
                 continue
             operands = [values[name] for name in node.inputs]
-            values[node.name] = evaluate(node, operands, self.program.params)
+            values[node.name] = evaluate_node(node, operands, self.program.params)
             for name in set(node.inputs) - kept:
                 if last[name] == node.name:
                     del values[name]

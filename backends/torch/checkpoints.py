@@ -16,7 +16,7 @@ from torch import Tensor
 
 from auxnas.backends.artefacts.archives import archive_of
 from auxnas.compiler import CompilerError
-from auxnas.compiler.weights import unwrapped
+from auxnas.compiler.weights import unwrap_names
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +34,7 @@ _REFUSED = re.compile(r"GLOBAL (\S+)")
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:
-    """The tensors of a state dict, float32 by ``unwrapped`` name, without running code.
+    """The tensors of a state dict, float32 under ``unwrap_names``, without running code.
 
     In a checkpoint of more, the state dict is the one under ``state_dict``, ``model_state_dict``
     or ``model``, or the only one.
@@ -48,7 +48,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
     if count > _MOST_NUMBERS:
         raise CompilerError(str(path), f"tensors of {count:,} numbers", f"at most {_MOST_NUMBERS}")
     arrays = {str(name): _array(value, f"{path}: {name}") for name, value in state.items()}
-    return unwrapped(arrays, str(path))
+    return unwrap_names(arrays, str(path))
 
 
 def _loaded(path: Path) -> Any:

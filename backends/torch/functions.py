@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from auxnas.compiler import CompilerError, Node
 from auxnas.compiler.semantics import BATCH_NORM_EPSILON
-from auxnas.genotype.plugins import PluginError, find
+from auxnas.genotype.plugins import PluginError, find_plugin
 
 
 def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -155,7 +155,7 @@ def form_of(node: Node) -> Callable[..., Any]:
     own = node.record.torch
     if isinstance(own, str):
         try:
-            own = find("torch", own, {})
+            own = find_plugin("torch", own, {})
         except PluginError as error:
             raise CompilerError(node.name, str(error)) from None
     found = own or FUNCTIONS.get(node.op) or MODULES.get(node.op)

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 
 from auxnas.backends.torch.functions import form_of, from_bytes
 from auxnas.compiler import CompilerError, Graph, Node, Program, graph_weights, infer_shapes
-from auxnas.compiler.weights import fit
+from auxnas.compiler.weights import fit_params
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +34,7 @@ def build_module(program: Program) -> fx.GraphModule:
             missing or does not fit, or two nodes that cannot share a parameter.
     """
     graph = program.graph
-    values = fit(graph, program.params, program.name or "program")
+    values = fit_params(graph, program.params, program.name or "program")
     modules = _modules(graph)
     for param, module in modules.items():
         _load(param, module, values)

@@ -22,7 +22,7 @@ from auxnas.compiler.encoders.resnet import BLOCKS, torchvision_name
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph, Program
 from auxnas.compiler.lowering import MAIN
-from auxnas.compiler.published import renamed
+from auxnas.compiler.published import rename_params
 from auxnas.compiler.shapes import graph_weights
 
 _COARSEST = 512
@@ -120,7 +120,7 @@ def from_published(values: Mapping[str, np.ndarray[Any, Any]], place: str) -> Pr
             another shape.
     """
     graph = lower_resnet_refinenet(_depth(values, place), len(values[_CLASSIFIER]))
-    params = renamed(values, published_names(graph), graph, place)
+    params = rename_params(values, published_names(graph), graph, place)
     return Program(graph, params, "refinenet")
 
 

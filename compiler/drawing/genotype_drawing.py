@@ -5,7 +5,7 @@ sum, and what no block sampled into the classifier. Right the cell: its operatio
 their abbreviations and their sums. Everything flows upwards; the small numbers are the
 indices of the genotype; what the result does not depend on is pale, its lines dashed.
 
-``draw`` gives a ``Scene``; ``genotype.pictures.save`` writes it as .svg or .png.
+``draw_genotype`` gives a ``Scene``; ``auxnas.drawing.save`` writes it as .svg or .png.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LONGEST = 24
 """Letters in a line of a label at most."""
 
 
-def draw(
+def draw_genotype(
     genotype: Genotype, strides: Sequence[int] | None = None, every_sum: bool = False
 ) -> Scene:
     """The decoder's connections and the cell, side by side.
@@ -67,13 +67,13 @@ def draw(
 
 
 def draw_connections(genotype: Genotype, strides: Sequence[int] | None = None) -> Scene:
-    """The decoder's connections alone; see ``draw``."""
+    """The decoder's connections alone; see ``draw_genotype``."""
     scene = _Panel.of(connections_diagram(genotype, strides), "").scene()
     return _framed([scene], str(genotype))
 
 
 def draw_cell(genotype: Genotype, every_sum: bool = False) -> Scene:
-    """The cell alone; see ``draw``."""
+    """The cell alone; see ``draw_genotype``."""
     return _framed([_Panel.of(cell_diagram(genotype, every_sum), "").scene()], str(genotype))
 
 

@@ -49,7 +49,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """Kind of block, which chooses the colours, as in ``genotype.scene``."""
+        """Kind of block, which chooses the colours, as in ``compiler.drawing.scene``."""
         if self.whole:
             return self.whole
         if self.lane == ENCODER:
@@ -73,11 +73,11 @@ class Block:
             if node.op in _ACTIVATIONS and found:
                 found[-1] += f", {node.op}"
             elif not node.name.startswith(ENCODER) and node.op != "add":
-                found.append(describe(node))
+                found.append(node_text(node))
         return found
 
 
-def describe(node: Node) -> str:
+def node_text(node: Node) -> str:
     """A node in a few words: ``depthwise 5x5, rate 6``."""
     if node.op != "conv2d":
         return node.op.replace("_", " ")

@@ -7,7 +7,7 @@ Within a lane the boxes are laid out in columns, which all lanes share, so that 
 flows to the right. An edge that passes columns has a bend in each of them, which takes
 room as a box does: no line runs behind a box.
 
-``draw`` gives a ``genotype.scene.Scene``; ``genotype.pictures.save`` writes it.
+``draw_network`` gives a ``compiler.drawing.scene.Scene``; ``auxnas.drawing.save`` writes it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FRAME, _BETWEEN, _MARGIN = 9.0, 12.0, 12.0
 _STARTS = 6
 
 
-def draw(graph: Graph, size: Size, genotype: Genotype) -> Scene:
+def draw_network(graph: Graph, size: Size, genotype: Genotype) -> Scene:
     """A network that ``compiler.lowering`` made, optimised or not.
 
     Args:

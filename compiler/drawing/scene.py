@@ -139,7 +139,7 @@ def _letter(letter: str) -> float:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture. Anything may be read off it; ``genotype.pictures`` writes it down.
+    """Picture as data, which ``auxnas.drawing`` writes to a file.
 
     Attributes:
         width: full width.

@@ -18,7 +18,7 @@ from auxnas.compiler.encoders.base import (
     preferred,
     scaled,
 )
-from auxnas.genotype.plugins import find
+from auxnas.genotype.plugins import find_plugin
 
 __all__ = [
     "DEFAULT",
@@ -53,5 +53,5 @@ def find_encoder(name: str, width: float = 1.0) -> Encoder:
     Raises:
         PluginError: when there is none of this name.
     """
-    encoder: Encoder = find("encoders", name, ENCODERS)(width)
+    encoder: Encoder = find_plugin("encoders", name, ENCODERS)(width)
     return encoder

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from auxnas.compiler.encoders.base import PREFIX, Array, Encoder
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph
-from auxnas.compiler.weights import fit
+from auxnas.compiler.weights import fit_params
 
 
 def fit_encoder(
@@ -28,7 +28,7 @@ def fit_encoder(
     """
     published = encoder.from_published(values, place)
     found = {name: value for name, value in published.items() if name.startswith(PREFIX)}
-    fitted = fit(graph, found, place, PREFIX)
+    fitted = fit_params(graph, found, place, PREFIX)
     for name in found:
         if name not in fitted and not name.endswith(".num_batches_tracked"):
             raise CompilerError(f"{place}: {name}", "unexpected", "no such parameter")

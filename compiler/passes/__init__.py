@@ -1,7 +1,7 @@
 """Rewrites of programs that keep what they compute, and the pipelines made of them."""
 
 from auxnas.compiler.passes.folding import FoldBatchNorm
-from auxnas.compiler.passes.pipeline import Change, Pass, run
+from auxnas.compiler.passes.pipeline import Change, Pass, run_passes
 from auxnas.compiler.passes.removal import BorrowSize, RemoveIdentity, StripAuxiliary
 from auxnas.compiler.passes.spreading import BroadcastSum, FoldConstant, SinkSpread
 from auxnas.compiler.passes.sums import FlattenSum, LowerConv, MergeResize, RemoveRelu, SplitConv
@@ -38,5 +38,5 @@ __all__ = [
     "SinkSpread",
     "SplitConv",
     "StripAuxiliary",
-    "run",
+    "run_passes",
 ]

@@ -40,7 +40,7 @@ class Change:
     after: int
 
 
-def run(
+def run_passes(
     passes: Sequence[Pass],
     program: Program,
     disabled: Collection[str] = (),

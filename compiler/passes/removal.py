@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from auxnas.compiler.ir import Node, Program, reaching
-from auxnas.compiler.rewriting import Replacement, Seen, Sizes, rewrite
+from auxnas.compiler.ir import Node, Program, with_ancestors
+from auxnas.compiler.rewriting import Replacement, RewriteContext, Sizes, rewrite
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RemoveIdentity:
 
     def __call__(self, program: Program) -> Program:
         """Users of such a node read its operand."""
-        graph, sizes, seen = program.graph, Sizes(program.graph), Seen(program.graph)
+        graph, sizes, seen = program.graph, Sizes(program.graph), RewriteContext(program.graph)
         for node in graph.nodes:
             seen.add(node)
         new = {
@@ -66,7 +66,7 @@ class BorrowSize:
         """Without what is computed for its size alone."""
         graph = program.graph
         # Nodes that an output needs for more than their size.
-        used = reaching(graph.values, (name for _, name in graph.outputs))
+        used = with_ancestors(graph.values, (name for _, name in graph.outputs))
         spare = {node.inputs[1] for node in graph.nodes if node.record.size_from == 1}.difference(
             used
         )
@@ -74,7 +74,7 @@ class BorrowSize:
             return program
         sizes = Sizes(graph)
 
-        def rule(node: Node, seen: Seen) -> Replacement | None:
+        def rule(node: Node, seen: RewriteContext) -> Replacement | None:
             if node.record.size_from != 1 or node.inputs[1] not in spare - seen.constants:
                 return None
             x, like = node.inputs
@@ -85,6 +85,6 @@ class BorrowSize:
         return replace(program, graph=rewrite(graph, rule))
 
 
-def _may_lend(node: Node, seen: Seen) -> bool:
+def _may_lend(node: Node, seen: RewriteContext) -> bool:
     """Not what runtimes fuse with the ReLU behind it: only while nobody else reads it."""
     return node.op not in ("conv2d", "batch_norm") and node.name not in seen.constants

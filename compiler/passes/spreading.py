@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.ir import Node, Program, make_node
-from auxnas.compiler.rewriting import Replacement, Seen, fresh_param, rewrite
-from auxnas.compiler.semantics import evaluate
+from auxnas.compiler.rewriting import Replacement, RewriteContext, fresh_param, rewrite
+from auxnas.compiler.semantics import evaluate_node
 
 Array = np.ndarray[Any, Any]
 
@@ -47,7 +47,7 @@ class SinkSpread:
         """Spreads move towards the outputs."""
         return replace(program, graph=rewrite(program.graph, self._rule))
 
-    def _rule(self, node: Node, seen: Seen) -> Replacement | None:
+    def _rule(self, node: Node, seen: RewriteContext) -> Replacement | None:
         spreads = [seen[name] for name in node.inputs if seen[name].op == "spread"]
         if not spreads or (node.record.size_from == 1 and seen[node.inputs[0]].op != "spread"):
             return None
@@ -63,7 +63,7 @@ class SinkSpread:
             return self._sum(node, spreads, seen)
         return self._before(node, first, seen) if _is_same_at_every_pixel(node) else None
 
-    def _mean(self, node: Node, spread: Node, seen: Seen) -> Replacement | None:
+    def _mean(self, node: Node, spread: Node, seen: RewriteContext) -> Replacement | None:
         point, like = spread.inputs
         if point not in seen.constants:
             return Replacement((), point)
@@ -74,13 +74,13 @@ class SinkSpread:
             (size, replace(spread, name=node.name, inputs=(point, size.name))), node.name
         )
 
-    def _before(self, node: Node, spread: Node, seen: Seen) -> Replacement:
+    def _before(self, node: Node, spread: Node, seen: RewriteContext) -> Replacement:
         point = replace(node, inputs=(spread.inputs[0],))
         name = seen.fresh(f"{node.name}.spread")
         after = make_node(name, "spread", (node.name, spread.inputs[1]))
         return Replacement((point, after), after.name)
 
-    def _sum(self, node: Node, spreads: list[Node], seen: Seen) -> Replacement | None:
+    def _sum(self, node: Node, spreads: list[Node], seen: RewriteContext) -> Replacement | None:
         point = {spread.name: spread.inputs[0] for spread in spreads}
         rest = tuple(name for name in node.inputs if name not in point)
         if seen.points.issuperset(rest):
@@ -119,7 +119,9 @@ class FoldConstant:
         graph = rewrite(program.graph, lambda node, seen: self._rule(node, seen, params))
         return program if graph is program.graph else replace(program, graph=graph, params=params)
 
-    def _rule(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement | None:
+    def _rule(
+        self, node: Node, seen: RewriteContext, params: dict[str, Array]
+    ) -> Replacement | None:
         if node.op == "zero":
             return self._zero(node, seen, params)
         if node.op == "add":
@@ -135,11 +137,11 @@ class FoldConstant:
         if foldable and _gives_numbers(node):
             values = [params[f"{operand.param}.weight"] for operand in operands]
             return Replacement(
-                (_vector(node.name, evaluate(node, values, params), params),), node.name
+                (_vector(node.name, evaluate_node(node, values, params), params),), node.name
             )
         return None
 
-    def _zero(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement:
+    def _zero(self, node: Node, seen: RewriteContext, params: dict[str, Array]) -> Replacement:
         channels = _channels(node.inputs[0], seen)
         name = seen.fresh(f"{node.name}.point")
         point = _vector(name, np.zeros((1, channels, 1, 1)), params)
@@ -147,7 +149,9 @@ class FoldConstant:
             (point, make_node(node.name, "spread", (point.name, node.inputs[0]))), node.name
         )
 
-    def _bias(self, node: Node, seen: Seen, params: dict[str, Array]) -> Replacement | None:
+    def _bias(
+        self, node: Node, seen: RewriteContext, params: dict[str, Array]
+    ) -> Replacement | None:
         if node["stride"] != 1:
             return None
         value = params[f"{node.param}.bias"] if node["bias"] else np.zeros(node["out"])
@@ -160,7 +164,7 @@ class FoldConstant:
         )
 
 
-def _channels(name: str, seen: Seen) -> int:
+def _channels(name: str, seen: RewriteContext) -> int:
     """Channels of a node, followed back to where they are said."""
     node = seen[name]
     for attribute in ("out", "channels"):
@@ -179,7 +183,7 @@ def _vector(name: str, value: Array, params: dict[str, Array]) -> Node:
     return make_node(name, "vector", (), param, channels=value.size)
 
 
-def _is_zero(node: Node, seen: Seen, params: Mapping[str, Array]) -> bool:
+def _is_zero(node: Node, seen: RewriteContext, params: Mapping[str, Array]) -> bool:
     if node.op == "spread":
         node = seen[node.inputs[0]]
     return node.op == "vector" and not params[f"{node.param}.weight"].any()
@@ -197,7 +201,7 @@ class BroadcastSum:
     def __call__(self, program: Program) -> Program:
         """Sums read 1x1 maps."""
 
-        def rule(node: Node, seen: Seen) -> Replacement | None:
+        def rule(node: Node, seen: RewriteContext) -> Replacement | None:
             if node.op != "add":
                 return None
             spread = [seen[name].op == "spread" for name in node.inputs]

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.ir import Node, Program, make_node
-from auxnas.compiler.rewriting import Replacement, Seen, Sizes, fresh_param, rewrite, single_user
+from auxnas.compiler.rewriting import (
+    Replacement,
+    RewriteContext,
+    Sizes,
+    fresh_param,
+    rewrite,
+    single_user,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -24,7 +31,7 @@ class FlattenSum:
         """Nested sums become one with all terms."""
         graph, sizes = program.graph, Sizes(program.graph)
 
-        def rule(node: Node, seen: Seen) -> Replacement | None:
+        def rule(node: Node, seen: RewriteContext) -> Replacement | None:
             inner = [
                 name
                 for name in node.inputs
@@ -85,7 +92,7 @@ class SplitConv:
         graph, params = program.graph, dict(program.params)
         sizes = Sizes(graph)
 
-        def rule(node: Node, seen: Seen) -> Replacement | None:
+        def rule(node: Node, seen: RewriteContext) -> Replacement | None:
             if not _is_mixing(node):
                 return None
             source = seen[node.inputs[0]]
@@ -103,7 +110,12 @@ class SplitConv:
         return program if rewritten is graph else replace(program, graph=rewritten, params=params)
 
     def _split(
-        self, node: Node, source: Node, widths: list[int], params: dict[str, Array], seen: Seen
+        self,
+        node: Node,
+        source: Node,
+        widths: list[int],
+        params: dict[str, Array],
+        seen: RewriteContext,
     ) -> Replacement:
         weight = params[f"{node.param}.weight"]
         parts, start = [], 0
@@ -136,7 +148,7 @@ class LowerConv:
         """Such convolutions run at the lower resolution."""
         graph, sizes = program.graph, Sizes(program.graph)
 
-        def rule(node: Node, seen: Seen) -> Replacement | None:
+        def rule(node: Node, seen: RewriteContext) -> Replacement | None:
             if not _is_mixing(node):
                 return None
             source = seen[node.inputs[0]]
@@ -162,7 +174,7 @@ class MergeResize:
         """Such summands are added before they grow."""
         graph, sizes = program.graph, Sizes(program.graph)
 
-        def rule(node: Node, seen: Seen) -> Replacement | None:
+        def rule(node: Node, seen: RewriteContext) -> Replacement | None:
             if node.op != "add":
                 return None
             grown = [n for n in node.inputs if seen[n].op == "resize" and single_user(graph, n)]
@@ -174,7 +186,7 @@ class MergeResize:
 
         return replace(program, graph=rewrite(graph, rule))
 
-    def _merge(self, node: Node, like: list[str], seen: Seen) -> Replacement:
+    def _merge(self, node: Node, like: list[str], seen: RewriteContext) -> Replacement:
         small = make_node(
             seen.fresh(f"{like[0]}.sum"), "add", [seen[name].inputs[0] for name in like]
         )

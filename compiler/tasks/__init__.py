@@ -11,7 +11,7 @@ from collections.abc import Collection
 from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums, Task
 from auxnas.compiler.tasks.segmentation import IGNORE, Segmentation
 from auxnas.compiler.tasks.target import TargetFormat
-from auxnas.genotype.plugins import find
+from auxnas.genotype.plugins import find_plugin
 
 __all__ = [
     "DEFAULT",
@@ -49,7 +49,7 @@ def find_task(name: str, classes: tuple[str, ...] = (), ignore: tuple[str, ...] 
         PluginError: when there is none of this name.
         CompilerError: for a class to ignore that there is not.
     """
-    task: Task = find("tasks", name, TASKS)(classes, ignore)
+    task: Task = find_plugin("tasks", name, TASKS)(classes, ignore)
     return task
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from auxnas.compiler.ir import make_node
-from auxnas.compiler.semantics import evaluate
+from auxnas.compiler.semantics import evaluate_node
 from auxnas.compiler.tasks.target import TargetFormat
 
 Array = np.ndarray[Any, Any]
@@ -80,7 +80,7 @@ class Head:
     def of(self, output: Array) -> Array:
         """The head's output, of a main output (N, channels, H, W) that has the right size."""
         for op in self.ops:
-            output = evaluate(make_node("head", op, ("output",)), [output], {})
+            output = evaluate_node(make_node("head", op, ("output",)), [output], {})
         return output.astype(np.uint8) if self.bytes else output
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from auxnas.genotype.errors import GenotypeError, cut, shown
+from auxnas.genotype.errors import GenotypeError, short_repr, truncate
 from auxnas.genotype.formats import parse, read
 from auxnas.genotype.notation import Document
 
@@ -14,18 +14,18 @@ NAMES = ("arch0", "arch1", "arch2")
 _EXPECTED = f"a genotype file or one of {', '.join(NAMES)}"
 
 
-def load(name: str) -> Document:
+def load_published(name: str) -> Document:
     """The published architecture ``arch0``, ``arch1`` or ``arch2``.
 
     Raises:
         GenotypeError: for any other name.
     """
     if name not in NAMES:
-        raise GenotypeError("zoo", shown(name), f"one of {', '.join(NAMES)}")
+        raise GenotypeError("zoo", short_repr(name), f"one of {', '.join(NAMES)}")
     return parse(resources.files("auxnas.genotype.zoo").joinpath(f"{name}.json").read_text("utf-8"))
 
 
-def find(source: str) -> Document:
+def find_genotype(source: str) -> Document:
     """Find a genotype as a command line names it: a file, a published name, or the text itself.
 
     A file of the given name comes before the published architecture of that name;
@@ -42,8 +42,8 @@ def find(source: str) -> Document:
         return read(source)
     stem = source.removesuffix(".json")
     if stem in NAMES:
-        return load(stem)
-    raise GenotypeError(cut(source), "no such file", _EXPECTED)
+        return load_published(stem)
+    raise GenotypeError(truncate(source), "no such file", _EXPECTED)
 
 
 def _exists(source: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from auxnas.genotype.texts import not_text, read_text
+from auxnas.genotype.texts import encoding_fault, read_text
 from auxnas.search.data.errors import DataError
 
 LONGEST_NAME = 100
@@ -164,6 +164,8 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise DataError(str(path), "no such file") from None
     except UnicodeDecodeError as error:
-        raise DataError(str(path), f"not a text file ({not_text(error)})", "UTF-8 text") from None
+        raise DataError(
+            str(path), f"not a text file ({encoding_fault(error)})", "UTF-8 text"
+        ) from None
     except OSError as error:
         raise DataError(str(path), error.strerror or str(error)) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Dataset, ResizedDataset, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import VOC_LISTS_FOLDER, same_classes
@@ -90,7 +90,7 @@ def parts(spec: str) -> tuple[str, ...]:
     own = getattr(DATASETS.find(name), "parts", None)
     found = PARTS[:1] if own is None else tuple(own(rest))
     if not found or not set(found) <= set(PARTS):
-        raise DataError(f"data {spec!r}", f"parts {shown(found)}", " and ".join(PARTS))
+        raise DataError(f"data {spec!r}", f"parts {short_repr(found)}", " and ".join(PARTS))
     return found
 
 

@@ -27,10 +27,10 @@ from auxnas.compiler import (
     Program,
     encoder_outputs,
     lower,
-    split,
+    split_graph,
 )
 from auxnas.compiler.tasks import Task
-from auxnas.compiler.weights import initial
+from auxnas.compiler.weights import initial_params
 from auxnas.genotype import GenotypeError
 from auxnas.search.settings.search import StageSettings
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
@@ -101,8 +101,8 @@ class TwoStages:
     def _run(self, job: Job, stages: list[Stage], progress: StageProgress) -> Outcome:
         """Both stages in turn; each that ends is added to ``stages``."""
         graph = _lowered(job, self.spec)
-        _, decoder = split(graph, encoder_outputs(graph))
-        params = {**initial(graph, job.seed), **self.encoder}
+        _, decoder = split_graph(graph, encoder_outputs(graph))
+        params = {**initial_params(graph, job.seed), **self.encoder}
         program = Program(graph, params, job.genotype.key())
         for number, part in ((1, decoder), (2, graph)):
             before = stages[-1] if stages else None

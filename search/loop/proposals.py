@@ -7,7 +7,7 @@ from typing import Protocol
 
 from auxnas.backends.progress import Display, Silent
 from auxnas.genotype import Genotype
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.search.errors import SearchError
 from auxnas.search.settings.search import LimitSettings
 from auxnas.search.trials.limits import excess, least
@@ -87,7 +87,7 @@ def _asked(searcher: Proposer, count: int) -> list[Genotype]:
         raise SearchError("search.searcher", f"proposed {len(found)} genotypes", f"{count} at most")
     for each in found:
         if not isinstance(each, Genotype):
-            raise SearchError("search.searcher", f"proposed {shown(each)}", "genotypes")
+            raise SearchError("search.searcher", f"proposed {short_repr(each)}", "genotypes")
     return found
 
 

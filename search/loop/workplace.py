@@ -25,7 +25,7 @@ from auxnas.compiler import (
     cost,
     encoder_outputs,
     lower,
-    split,
+    split_graph,
 )
 from auxnas.compiler.encoders import PREFIX, Normalisation
 from auxnas.compiler.files import atomic_write
@@ -191,7 +191,7 @@ class Workplace:
         """From an image to the encoder outputs, which are the same for every genotype."""
         any_genotype = self.space.genotype([0] * len(self.space.layout))
         graph = lower(any_genotype, self.spec)
-        return split(graph, encoder_outputs(graph))[0]
+        return split_graph(graph, encoder_outputs(graph))[0]
 
     @property
     def pretraining(self) -> Pretraining:

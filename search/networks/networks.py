@@ -12,9 +12,9 @@ from auxnas.backends.artefacts.metadata import decoded
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
 from auxnas.compiler.decoders.refinenet import CHANNELS
 from auxnas.compiler.shapes import LARGEST_SIDE
-from auxnas.compiler.weights import fit, load_weights, save_weights
+from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype import Genotype, parse, to_json
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.search.storage.folders import SEARCH, kinds
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.weights import shipped, usage, weights_file
@@ -106,7 +106,7 @@ def save_network(
     kept = network.shipped()
     normalisation = kept.spec.find_encoder().normalisation
     metadata = {**kept.describe(), **usage(classes, palette, size, normalisation)}
-    save_weights(path, fit(kept.graph(), params, str(path)), metadata)
+    save_weights(path, fit_params(kept.graph(), params, str(path)), metadata)
 
 
 def read_network(place: Path) -> Trained:
@@ -128,7 +128,7 @@ def read_network(place: Path) -> Trained:
         raise CompilerError(str(path), f"no description of a network ({error})", expected) from None
     _check_usage(known, str(path))
     graph = network.graph()
-    program = Program(graph, fit(graph, params, str(path)), network.name)
+    program = Program(graph, fit_params(graph, params, str(path)), network.name)
     return Trained(network, program, known, path)
 
 
@@ -140,11 +140,11 @@ def _check_usage(known: Mapping[str, Any], place: str) -> None:
     """
     names, size = known.get("classes", []), known.get("size", [1, 1])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CompilerError(f"{place}: classes", shown(names), "a list of names")
+        raise CompilerError(f"{place}: classes", short_repr(names), "a list of names")
     sides = size if isinstance(size, list) else []
     if len(sides) != 2 or not all(type(s) is int and 0 < s <= LARGEST_SIDE for s in sides):
         raise CompilerError(
-            f"{place}: size", shown(size), f"two sides of 1 to {LARGEST_SIDE} pixels"
+            f"{place}: size", short_repr(size), f"two sides of 1 to {LARGEST_SIDE} pixels"
         )
 
 

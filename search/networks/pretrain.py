@@ -32,7 +32,7 @@ from auxnas.compiler import (
 from auxnas.compiler.encoders import EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.tasks import DEFAULT, Score, Task
-from auxnas.compiler.weights import fit, initial
+from auxnas.compiler.weights import fit_params, initial_params
 from auxnas.search.examples.images import ImageExamples, unusual
 from auxnas.search.networks.course import PARTS, Course, Told
 from auxnas.search.networks.networks import Network
@@ -196,7 +196,7 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
         if known.get("key") != work.key:
             display.say(f"encoder: {path} is of another pre-training: training again")
             return None
-        params = fit(work.graph, values, str(path))
+        params = fit_params(work.graph, values, str(path))
     except CompilerError as error:
         display.say(f"encoder: the stored one is damaged ({error}): training again")
         return None
@@ -210,7 +210,7 @@ def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Cou
     Saves about once a minute, and at the end, since the result is not kept yet: the parts'
     lengths make no difference to the result.
     """
-    begin = Program(work.graph, initial(work.graph, work.settings.seed), "refinenet")
+    begin = Program(work.graph, initial_params(work.graph, work.settings.seed), "refinenet")
     epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
     epoch, state, course = _state(kept, display)
     begun = epoch * PARTS // max(epochs, 1)
@@ -261,7 +261,7 @@ def _taught_in(
     if (network.spec.classes, network.spec.task) != (spec.classes, spec.task):
         return None
     graph = network.graph()
-    return Program(graph, fit(graph, params, path), "refinenet")
+    return Program(graph, fit_params(graph, params, path), "refinenet")
 
 
 def given_encoder(path: str, graph: Graph, spec: ModelSpec) -> PretrainedEncoder:

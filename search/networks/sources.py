@@ -54,7 +54,7 @@ def find_source(text: str) -> GenotypeSource:
     for place, which in ((text, "best"), (folder, trial)):
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
             return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
-    document = zoo.find(text)
+    document = zoo.find_genotype(text)
     return GenotypeSource(document.genotype, None, _described(text, document))
 
 

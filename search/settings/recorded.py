@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from auxnas.genotype.errors import cut
-from auxnas.genotype.plugins import may_run, name_place
+from auxnas.genotype.errors import truncate
+from auxnas.genotype.plugins import may_run, trust_place
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import dotted, resolve
@@ -32,7 +32,7 @@ CODE = {
 def name_code(values: Mapping[str, Any]) -> None:
     """Notes that the user named the code that nested ``values`` ask for."""
     for _, place, _ in _places(values):
-        name_place(place)
+        trust_place(place)
 
 
 def refuse_unnamed(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> None:
@@ -47,7 +47,7 @@ def refuse_unnamed(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) ->
     """
     for name, place, value in _places(values):
         if name in uses and not may_run(place):
-            found = f"{cut(place)}, code that a file alone asks for"
+            found = f"{truncate(place)}, code that a file alone asks for"
             raise SettingsError(name, found, f"{uses[name]}{value}, if that code is to run")
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from pydantic import ValidationError
 
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.search import HARMLESS, Settings, SettingsSection
 
@@ -59,12 +59,12 @@ def _check_plain(value: Any, place: str) -> None:
         for inner in value:
             _check_plain(inner, place)
     elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise SettingsError(place, shown(value), "an integer of 64 bits at most")
+        raise SettingsError(place, short_repr(value), "an integer of 64 bits at most")
     elif isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise SettingsError(place, shown(value), "text or a path in UTF-8") from None
+            raise SettingsError(place, short_repr(value), "text or a path in UTF-8") from None
 
 
 def unknown_setting(name: str, *kinds: type[SettingsSection]) -> SettingsError:

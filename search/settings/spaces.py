@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, Vocabulary
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import PluginError
 from auxnas.genotype.vocabulary import find_vocabulary
 from auxnas.search.errors import SettingsError
@@ -41,7 +41,7 @@ def _chosen(vocabulary: Vocabulary, names: tuple[str, ...] | None) -> Vocabulary
     for name in names:
         if name not in rows:
             expected = f"some of {', '.join(rows)}"
-            raise SettingsError("space.operations", f"no {shown(name)}", expected)
+            raise SettingsError("space.operations", f"no {short_repr(name)}", expected)
     try:
         return Vocabulary(tuple(rows[name] for name in names))
     except GenotypeError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.compiler.files import atomic_write
-from auxnas.genotype.texts import not_text, read_text
+from auxnas.genotype.texts import encoding_fault, read_text
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.search import Settings, SettingsSection
@@ -27,7 +27,7 @@ def read_settings(path: Path, kind: type[SettingsSection] = Settings) -> dict[st
         text = read_text(path)
         values = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise SettingsError(str(path), not_text(error), "TOML in UTF-8") from None
+        raise SettingsError(str(path), encoding_fault(error), "TOML in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).partition(" (at ")
         place = f"{path}, {where.rstrip(')')}" if where else str(path)

@@ -12,7 +12,7 @@ from typing import Any
 
 from auxnas.compiler import Graph, ModelSpec, Program, lower
 from auxnas.compiler.encoders import Normalisation
-from auxnas.compiler.weights import fit, load_weights, save_weights
+from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype import Genotype, to_json
 from auxnas.search.trials.records import Trial, best_of
 
@@ -53,7 +53,7 @@ class RunWeights:
             "model": shipped(self.spec).to_dict(),
             **usage(self.classes, self.palette, self.size, self.spec.find_encoder().normalisation),
         }
-        save_weights(path, fit(self.graph(genotype), params, str(path)), metadata)
+        save_weights(path, fit_params(self.graph(genotype), params, str(path)), metadata)
 
     def graph(self, genotype: Genotype) -> Graph:
         """The network without auxiliary heads."""
@@ -66,7 +66,7 @@ class RunWeights:
             CompilerError: when its file is missing or damaged.
         """
         path, graph = self.path(trial), self.graph(trial.genotype)
-        return Program(graph, fit(graph, load_weights(path)[0], str(path)), trial.key)
+        return Program(graph, fit_params(graph, load_weights(path)[0], str(path)), trial.key)
 
     def prune(self, trials: list[Trial]) -> None:
         """Drops the files of trials but the best; nothing else, and nothing behind a link."""

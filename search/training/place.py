@@ -16,7 +16,7 @@ from auxnas.compiler import Program
 from auxnas.compiler.decoders.refinenet import CHANNELS
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import Sums, Task
-from auxnas.compiler.weights import initial
+from auxnas.compiler.weights import initial_params
 from auxnas.genotype import Genotype, to_json
 from auxnas.search.data import Dataset, open_dataset, parts
 from auxnas.search.data.statistics import leaked_remark, missing_remarks, repeated_remark
@@ -190,7 +190,7 @@ class TrainingPlace:
     def start(self) -> Program:
         """The network before training: the encoder as given, the rest from the seed."""
         graph = self.network.graph()
-        params = {**initial(graph, self.seed), **self.search.encoder_params}
+        params = {**initial_params(graph, self.seed), **self.search.encoder_params}
         return Program(graph, params, self.network.name)
 
     def identity(self) -> dict[str, Any]:

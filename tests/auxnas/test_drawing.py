@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from auxnas.compiler.drawing.genotype_drawing import draw
+from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.compiler.drawing.scene import Point, Scene, Text
 from auxnas.drawing import dashes, render, save, svg
 from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
-from auxnas.genotype.zoo import load
+from auxnas.genotype.zoo import load_published
 from tests.compiler.drawing.scenes import faults
 
 
@@ -29,25 +29,25 @@ def odd_genotype() -> Genotype:
 
 
 def test_an_svg_is_well_formed_and_can_stand_twice_in_a_page() -> None:
-    for genotype in (load("arch1").genotype, odd_genotype()):
-        text = svg(draw(genotype))
+    for genotype in (load_published("arch1").genotype, odd_genotype()):
+        text = svg(draw_genotype(genotype))
         root = ET.fromstring(text)
         tags = [element.tag.rpartition("}")[2] for element in root.iter()]
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert tags.count("text") == len(draw(genotype).texts)
+        assert tags.count("text") == len(draw_genotype(genotype).texts)
         assert " id=" not in text
         assert "url(" not in text
         assert str(genotype) in text
 
 
 def test_odd_names_are_drawn_without_fault(tmp_path: File) -> None:
-    scene = draw(odd_genotype())
+    scene = draw_genotype(odd_genotype())
     assert faults(scene) == []
     save(scene, tmp_path / "odd.png")
 
 
 def test_a_png_is_the_same_every_time_and_shows_the_colours(tmp_path: File) -> None:
-    scene = draw(load("arch0").genotype)
+    scene = draw_genotype(load_published("arch0").genotype)
     save(scene, tmp_path / "a.png")
     save(scene, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -69,7 +69,7 @@ def test_a_huge_picture_is_drawn_smaller() -> None:
 @pytest.mark.parametrize("name", ["a.pdf", "a"])
 def test_another_suffix_is_refused(tmp_path: File, name: str) -> None:
     with pytest.raises(ValueError, match=r"expected \.svg or \.png"):
-        save(draw(load("arch0").genotype), tmp_path / name)
+        save(draw_genotype(load_published("arch0").genotype), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -27,7 +27,7 @@ from auxnas.terminal import Terminal
 
 
 def trial(number=0, **changes):
-    genotype = zoo.load("arch0").genotype
+    genotype = zoo.load_published("arch0").genotype
     return Trial(number, 0, genotype, genotype.key(), 1, **changes)
 
 

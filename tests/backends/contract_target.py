@@ -10,7 +10,7 @@ from auxnas.backends.compiling.verification import noise
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.targets import files_of, placed, renamed, settle, size_of, target_of
 from auxnas.compiler.interface import Interface, with_interface
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import zoo
 from tests.strategies import program
 
@@ -37,8 +37,8 @@ class TargetContract:
 
     @pytest.fixture
     def network(self):
-        described = program(zoo.load("arch0").genotype)
-        return run(INFERENCE, with_interface(described, Interface("logits", True)))[0]
+        described = program(zoo.load_published("arch0").genotype)
+        return run_passes(INFERENCE, with_interface(described, Interface("logits", True)))[0]
 
     def made(self, target, network, folder, options):
         path = folder / "made" / f"net{target.suffix}"

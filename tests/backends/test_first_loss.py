@@ -22,7 +22,7 @@ from auxnas.compiler import (
     lower_resnet_refinenet,
 )
 from auxnas.compiler import weights as weights_module
-from auxnas.compiler.weights import initial
+from auxnas.compiler.weights import initial_params
 from auxnas.genotype import zoo
 from tests.strategies import FIVE, PAPER, SMALL, genotypes
 
@@ -37,7 +37,7 @@ RIVALS = {
 
 def first_loss(graph: Graph, seed: int) -> float:
     """Cross-entropy on random labels before the first step, over the logarithm of the classes."""
-    module = build_module(Program(graph, initial(graph, seed), "x")).train()
+    module = build_module(Program(graph, initial_params(graph, seed), "x")).train()
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(4, 3, 96, 96, generator=generator)
     image = interpolate(4 * avg_pool2d(noise, 8), size=(96, 96), mode="bilinear") + 0.3 * noise
@@ -56,7 +56,7 @@ def test_a_rival_begins_at_the_loss_of_a_guess(name, seed):
 
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_a_found_network_begins_at_the_loss_of_a_guess(name):
-    assert 1 <= first_loss(lower(zoo.load(name).genotype, SPEC), 0) < 1.25
+    assert 1 <= first_loss(lower(zoo.load_published(name).genotype, SPEC), 0) < 1.25
 
 
 def test_without_scales_the_loss_is_forty_times_that(monkeypatch):
@@ -67,7 +67,7 @@ def test_without_scales_the_loss_is_forty_times_that(monkeypatch):
 @given(genotypes(PAPER, SMALL, FIVE))
 def test_networks_with_batch_norm_begin_as_the_paper_says(genotype):
     graph = lower(genotype, SPEC)
-    values = initial(graph, 3)
+    values = initial_params(graph, 3)
     for name, weight in graph_weights(graph).items():
         if len(weight.shape) == 4:
             generator = np.random.default_rng([3, crc32(name.encode())])

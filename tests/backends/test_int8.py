@@ -30,7 +30,7 @@ from auxnas.compiler import CompilerError, Graph, Program
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.tasks import Segmentation
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.nascompile.cli import main
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
@@ -89,7 +89,7 @@ def chain(channels: int = 16, **scales: float) -> Program:
         make_node("clf", "conv2d", ("sum",), "clf", out=5, kernel=3, bias=1),
     ]
     graph = Graph(tuple(nodes), (("main", "clf"),))
-    params = dict(randomised(graph, 3))
+    params = dict(random_params(graph, 3))
     for name, scale in scales.items():
         after = f"conv{int(name[-1]) + 1}.weight"
         for key in (f"{name}.weight", f"{name}.bias"):

@@ -99,7 +99,7 @@ def test_the_worst_size_decides():
 @pytest.mark.parametrize("size", [(64, 96), None])
 def test_only_where_the_size_is_open_are_there_several(size):
     options = ExportOptions(size, None)
-    request = Request(zoo.load("arch0").genotype, ModelSpec(), Path("a"), options=options)
+    request = Request(zoo.load_published("arch0").genotype, ModelSpec(), Path("a"), options=options)
     ends = ends_of(request)
     assert ends.size == (size or (512, 512))
     assert ends.others == (() if size else ((256, 256), (768, 768)))

@@ -11,7 +11,8 @@ from auxnas.compiler import ModelSpec, lower
 from auxnas.genotype import zoo
 
 GRAPH = lower(
-    zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8, auxiliary="none")
+    zoo.load_published("arch0").genotype,
+    ModelSpec(classes=3, width=0.1, agg_size=8, auxiliary="none"),
 )
 
 

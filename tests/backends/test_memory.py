@@ -15,7 +15,7 @@ from auxnas.backends.artefacts.onnx_memory import needed
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import CompilerError, ModelSpec, Program, cost, lower
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 
 
@@ -157,8 +157,8 @@ def test_devices_are_no_models():
 
 
 def test_our_own_networks_need_what_their_cost_says():
-    graph = lower(zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8))
-    made = build(Program(graph, randomised(graph, 0)), ExportOptions((64, 64)), {})
+    graph = lower(zoo.load_published("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8))
+    made = build(Program(graph, random_params(graph, 0)), ExportOptions((64, 64)), {})
     weights = sum(each.ByteSize() for each in made.graph.initializer)
     found = needed(onnx.ModelProto.FromString(made.SerializeToString()), {}, "m")
     assert found == pytest.approx(cost(graph, (64, 64)).peak_bytes + weights, rel=0.5)

@@ -8,7 +8,7 @@ import pytest
 from auxnas.backends.base import Recipe
 from auxnas.backends.null.learner import STEPS, NullLearner
 from auxnas.backends.registry import backend
-from auxnas.compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split
+from auxnas.compiler import ModelSpec, Program, encoder_outputs, infer_shapes, lower, split_graph
 from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import zoo
 
@@ -16,7 +16,7 @@ RECIPE = Recipe(epochs=1, batch_size=2, optimisers=())
 
 
 def program(name="arch0"):
-    graph = lower(zoo.load(name).genotype, ModelSpec(classes=5, agg_size=8, width=0.1))
+    graph = lower(zoo.load_published(name).genotype, ModelSpec(classes=5, agg_size=8, width=0.1))
     return Program(graph, {}, name)
 
 
@@ -54,7 +54,7 @@ def test_statistics_depend_on_the_name_alone(classes):
 
 def test_qualities_spread_and_images_do_better_than_features():
     whole = program()
-    decoder = split(whole.graph, encoder_outputs(whole.graph))[1]
+    decoder = split_graph(whole.graph, encoder_outputs(whole.graph))[1]
 
     def accuracy(graph, name):
         counts = NullLearner().measure(Program(graph, {}, name), [], segmentation(5), 2)[
@@ -71,7 +71,7 @@ def test_qualities_spread_and_images_do_better_than_features():
 @pytest.mark.parametrize("size", [(32, 32), (33, 47)])
 def test_infer_gives_zeros_in_the_right_shapes(size):
     graph = program().graph
-    head, tail = split(graph, encoder_outputs(graph))
+    head, tail = split_graph(graph, encoder_outputs(graph))
     shapes = infer_shapes(graph, size)
     maps = NullLearner().infer(Program(head, {}), {"image": np.ones((3, 3, *size))})
     assert {name: value.shape for name, value in maps.items()} == {

@@ -19,9 +19,9 @@ from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import ModelSpec, Program, lower, parse_graph
 from auxnas.compiler.interface import FORMATS, Interface, with_interface
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.tasks import Segmentation
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import Genotype, zoo
 from tests.strategies import PAPER, SPACES, TINY, genotypes, program
 
@@ -52,7 +52,7 @@ def zero_and_skip() -> list[Genotype]:
 def test_unoptimised_and_optimised_agree_with_the_oracle(genotype, size, dead):
     described = program(genotype, dead=dead)
     reference, inputs = ReferenceRunner(described), noise(described, size, 0)
-    for source in (described, run(INFERENCE, described)[0]):
+    for source in (described, run_passes(INFERENCE, described)[0]):
         assert compare(onnx_runner(source, size), reference, inputs).within(1e-4)
 
 
@@ -63,7 +63,7 @@ def test_unoptimised_and_optimised_agree_with_the_oracle(genotype, size, dead):
 @given(genotype=genotypes(), head=st.sampled_from([*Segmentation.heads]), resize=st.booleans())
 def test_any_size_batch_and_ends(size, batch, form, genotype, head, resize):
     described = with_interface(program(genotype), Interface(head, resize, form))
-    optimised = run(INFERENCE, described)[0]
+    optimised = run_passes(INFERENCE, described)[0]
     model = build(optimised, ExportOptions(size, batch), {}).SerializeToString()
     one, other = noise(described, (41, 67), 0), noise(described, (41, 67), 1)
     inputs = {name: np.concatenate([one[name], other[name]]) for name in one}
@@ -98,8 +98,8 @@ def test_maps_grow_by_factors_and_to_sizes(op, size):
 
 
 def test_half_precision_stays_within_its_tolerance():
-    source = program(zoo.load("arch0").genotype, SHIPPED)
-    optimised, inputs = run(INFERENCE, source)[0], noise(source, (64, 96), 0)
+    source = program(zoo.load_published("arch0").genotype, SHIPPED)
+    optimised, inputs = run_passes(INFERENCE, source)[0], noise(source, (64, 96), 0)
     model = build(optimised, ExportOptions((64, 96), precision="fp16"), {})
     found = compare(OrtRunner(model.SerializeToString(), 1), ReferenceRunner(source), inputs)
     assert found.within(TOLERANCES["fp16"])
@@ -119,24 +119,24 @@ def agrees_with_torch(source: Program, size: tuple[int, int], shipped: Program) 
 
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_published_architectures_agree_with_torch(name):
-    source = program(zoo.load(name).genotype, ModelSpec())
-    assert agrees_with_torch(source, (97, 131), run(INFERENCE, source)[0])
+    source = program(zoo.load_published(name).genotype, ModelSpec())
+    assert agrees_with_torch(source, (97, 131), run_passes(INFERENCE, source)[0])
 
 
 def test_a_hundred_random_genotypes_agree_with_torch():
     for number, genotype in enumerate(zero_and_skip()):
         source = program(genotype, SHIPPED, seed=number)
         size = SIZES[number % len(SIZES)]
-        assert agrees_with_torch(source, size, run(INFERENCE, source)[0]), (genotype, size)
+        assert agrees_with_torch(source, size, run_passes(INFERENCE, source)[0]), (genotype, size)
 
 
 @pytest.mark.parametrize("suffix", ["running_mean", "running_var", "weight", "bias"])
 def test_the_check_finds_a_batch_norm_that_forgets(suffix):
-    source = program(zoo.load("arch0").genotype, SHIPPED)
+    source = program(zoo.load_published("arch0").genotype, SHIPPED)
     name = f"decoder.pre_clf.bn.{suffix}"
     wrong = replace(source, params=dict(source.params) | {name: np.ones_like(source.params[name])})
-    assert agrees_with_torch(source, (97, 131), run(INFERENCE, source)[0])
-    assert not agrees_with_torch(source, (97, 131), run(INFERENCE, wrong)[0])
+    assert agrees_with_torch(source, (97, 131), run_passes(INFERENCE, source)[0])
+    assert not agrees_with_torch(source, (97, 131), run_passes(INFERENCE, wrong)[0])
 
 
 def test_the_model_is_valid_and_says_what_it_is():
@@ -152,7 +152,7 @@ def test_the_model_is_valid_and_says_what_it_is():
 
 def test_a_damaged_model_is_refused_in_one_line():
     data = build(
-        program(zoo.load("arch2").genotype), ExportOptions((32, 32)), {}
+        program(zoo.load_published("arch2").genotype), ExportOptions((32, 32)), {}
     ).SerializeToString()
     for damaged in (data[: len(data) // 2], b"", b"not a model"):
         with pytest.raises(ValueError, match=r"onnxruntime: ") as error:
@@ -169,8 +169,8 @@ def test_a_damaged_model_is_refused_in_one_line():
     ],
 )
 def test_open_axes_have_names_that_say_which_are_equal(ends, expected):
-    graph = lower(zoo.load("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8))
-    program = with_interface(Program(graph, randomised(graph, 0)), ends)
+    graph = lower(zoo.load_published("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8))
+    program = with_interface(Program(graph, random_params(graph, 0)), ends)
     model = build(program, ExportOptions(None, None), {})
 
     def axes(value):

@@ -112,7 +112,7 @@ class TestPolicy:
 
     @pytest.mark.parametrize("name", ["arch0", "arch1", "arch2"])
     def test_published_architectures_can_be_emitted(self, make, name):
-        logs = make(PAPER).log_prob(np.array([zoo.load(name).genotype.tokens]))
+        logs = make(PAPER).log_prob(np.array([zoo.load_published(name).genotype.tokens]))
         assert np.isfinite(logs).all()
         sizes = [token.size for token in PAPER.layout]
         np.testing.assert_allclose(logs[0], -np.log(sizes), atol=0.3)  # nearly uniform at first

@@ -42,7 +42,7 @@ def test_a_checkpoint_compiles_to_what_it_holds(tmp_path, prefix):
     output = tmp_path / "a.onnx"
     result = compile_("arch2", "--weights", str(tmp_path / "a.pth"), "--output", str(output))
     assert result.exit_code == 0, result.output
-    graph = lower(zoo.load("arch2").genotype, ModelSpec())
+    graph = lower(zoo.load_published("arch2").genotype, ModelSpec())
     arrays = {key: value.numpy() for key, value in values.items()}
     params = from_published(arrays, graph, "a.pth")
     image = {"image": np.random.default_rng(1).normal(size=(1, 3, 64, 96)).astype(np.float32)}

@@ -7,14 +7,14 @@ import pytest
 
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import PRIMITIVES, CompilerError, Program, parse_graph
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 
 RNG = np.random.default_rng(0)
 
 
 def run(text: str, x: np.ndarray):
     graph = parse_graph(f"x = input(; channels={x.shape[1]})\n{text}\nreturn y=y")
-    program = Program(graph, randomised(graph, 0))
+    program = Program(graph, random_params(graph, 0))
     return ReferenceRunner(program)({"x": x})["y"], program.params
 
 

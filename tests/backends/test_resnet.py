@@ -17,7 +17,7 @@ from auxnas.compiler.decoders.resnet_refinenet import (
     lower_resnet_refinenet,
     published_names,
 )
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 
 State = dict[str, Tensor]
 
@@ -73,7 +73,7 @@ def network(p: State, x: Tensor, blocks: tuple[int, ...]) -> Tensor:
 def checkpoint() -> dict[str, np.ndarray]:
     graph = lower_resnet_refinenet(50, 3)
     names = published_names(graph)
-    return {names[ours]: value for ours, value in randomised(graph, 0).items()}
+    return {names[ours]: value for ours, value in random_params(graph, 0).items()}
 
 
 @pytest.fixture(scope="module")

@@ -35,8 +35,8 @@ from auxnas.backends.targets import TARGETS, placed, renamed, settle
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
 from auxnas.compiler.interface import Interface, with_interface
-from auxnas.compiler.passes import INFERENCE, run
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 from auxnas.nascompile.cli import main
 from auxnas.nasrun.cli import main as nasrun
@@ -62,14 +62,14 @@ def _in_tmp(tmp_path, monkeypatch):
 
 
 def network(ends: Interface | None = None) -> Program:
-    graph = lower(zoo.load("arch2").genotype, SPEC)
-    return with_interface(Program(graph, randomised(graph, 0), "arch2"), ends or Interface())
+    graph = lower(zoo.load_published("arch2").genotype, SPEC)
+    return with_interface(Program(graph, random_params(graph, 0), "arch2"), ends or Interface())
 
 
 def made(target: str, program: Program, options: ExportOptions):
     """A runner of ``program`` as an artefact of ``target``."""
     path = Path(f"net{TARGETS[target].suffix}")
-    backend("exporter", target)().export(run(INFERENCE, program)[0], path, options, METADATA)
+    backend("exporter", target)().export(run_passes(INFERENCE, program)[0], path, options, METADATA)
     return backend("runner", TARGETS[target].runner)(path)
 
 

@@ -35,9 +35,9 @@ from auxnas.backends.tensorrt.operators import OPERATORS, violation
 from auxnas.backends.tensorrt.runner import TrtRunner
 from auxnas.compiler import CompilerError, ModelSpec, Program, lower
 from auxnas.compiler.interface import Interface, with_interface
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.primitives import PRIMITIVES
-from auxnas.compiler.weights import initial
+from auxnas.compiler.weights import initial_params
 from auxnas.genotype import zoo
 from auxnas.nascompile.cli import main
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
@@ -55,13 +55,13 @@ def _in_tmp(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def described() -> Program:
-    graph = lower(zoo.load("arch1").genotype, SPEC)
-    return Program(graph, initial(graph, 0), "arch1")
+    graph = lower(zoo.load_published("arch1").genotype, SPEC)
+    return Program(graph, initial_params(graph, 0), "arch1")
 
 
 @pytest.fixture(scope="module")
 def small(described) -> Program:
-    return run(INFERENCE, described)[0]
+    return run_passes(INFERENCE, described)[0]
 
 
 # Operators
@@ -76,10 +76,10 @@ def random_model(rng: random.Random) -> onnx.ModelProto:
         rng.random() < 0.5,
         rng.choice(["nchw-float", "nhwc-uint8"]),
     )
-    program = with_interface(Program(graph, initial(graph, 0), ""), ends)
+    program = with_interface(Program(graph, initial_params(graph, 0), ""), ends)
     disabled = tuple(each.name for each in INFERENCE if rng.random() < 0.2)
     if rng.random() < 0.8:
-        program, _ = run(INFERENCE, program, disabled)
+        program, _ = run_passes(INFERENCE, program, disabled)
     options = ExportOptions(
         rng.choice([(64, 96), (97, 131), None]),
         rng.choice([1, 2, None]),

@@ -22,9 +22,9 @@ from auxnas.backends.torch.batches import (
 from auxnas.backends.torch.failures import failures
 from auxnas.backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
 from auxnas.backends.torch.optimisers import make_groups
-from auxnas.compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split
+from auxnas.compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split_graph
 from auxnas.compiler.tasks import Segmentation
-from auxnas.compiler.weights import initial, randomised
+from auxnas.compiler.weights import initial_params, random_params
 from auxnas.genotype import SearchSpace
 
 CLASSES = 3
@@ -74,12 +74,12 @@ class Toy:
 
 def network(seed=0, genotype=GENOTYPE) -> Program:
     graph = lower(genotype, SPEC)
-    return Program(graph, initial(graph, seed), "toy")
+    return Program(graph, initial_params(graph, seed), "toy")
 
 
 def line() -> Program:
     graph = parse_graph(LINE)
-    return Program(graph, initial(graph, 0), "line")
+    return Program(graph, initial_params(graph, 0), "line")
 
 
 def recipe(**changes) -> Recipe:
@@ -138,7 +138,7 @@ def test_frozen_parameters_cost_no_gradient():
 
 def test_a_decoder_trains_alone_and_the_rest_passes_through():
     whole = network()
-    head, tail = split(whole.graph, encoder_outputs(whole.graph))
+    head, tail = split_graph(whole.graph, encoder_outputs(whole.graph))
 
     class Features(Toy):
         def batch(self, indices, rng) -> Batch:
@@ -295,7 +295,7 @@ def confusion_by_hand(program: Program, toy: Toy) -> np.ndarray:
 
 
 def test_confusion_counts_every_labelled_pixel_of_every_example():
-    program = replace(network(), params=randomised(network().graph, 3))
+    program = replace(network(), params=random_params(network().graph, 3))
     toy = Toy(count=5, size=31)
     toy.y[2, 3:9] = 255
     found = LEARNER.measure(program, toy, TASK, 2)["confusion"]

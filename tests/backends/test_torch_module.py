@@ -25,9 +25,9 @@ from auxnas.compiler import (
     lower_refinenet,
     make_node,
     parse_graph,
-    split,
+    split_graph,
 )
-from auxnas.compiler.weights import initial, randomised
+from auxnas.compiler.weights import initial_params, random_params
 from auxnas.genotype import SearchSpace
 from tests.strategies import PAPER, TINY, genotypes, program
 
@@ -57,7 +57,7 @@ LINES = {
 
 def made(text: str) -> Program:
     graph = parse_graph(text)
-    return Program(graph, randomised(graph, 0), "test")
+    return Program(graph, random_params(graph, 0), "test")
 
 
 def images(graph: Graph, size=(33, 47), count=2, seed=0) -> dict[str, np.ndarray]:
@@ -125,10 +125,10 @@ def test_batch_norm_statistics_matter():
 
 def test_refinenet_and_both_halves_of_a_split():
     whole = lower_refinenet(TINY, channels=8)
-    subject = Program(whole, randomised(whole, 0))
+    subject = Program(whole, random_params(whole, 0))
     assert error(subject, TorchRunner(subject, "cpu")) < 1e-4
     subject = program(ARCH0)
-    for half in split(subject.graph, encoder_outputs(subject.graph)):
+    for half in split_graph(subject.graph, encoder_outputs(subject.graph)):
         part = replace(subject, graph=half)
         assert error(part, TorchRunner(part, "cpu"), (64, 96)) < 1e-4
 
@@ -136,7 +136,7 @@ def test_refinenet_and_both_halves_of_a_split():
 @pytest.mark.parametrize(("auxiliary", "count"), [("none", 2_629_909), ("cell", 3_034_516)])
 def test_published_parameter_counts(auxiliary, count):
     graph = lower(ARCH0, ModelSpec(auxiliary=auxiliary))
-    module = build_module(Program(graph, initial(graph, 0)))
+    module = build_module(Program(graph, initial_params(graph, 0)))
     assert sum(p.numel() for p in module.parameters()) == count
     encoder = [p.numel() for n, p in module.named_parameters() if n.startswith("encoder.")]
     assert sum(encoder) == 1_812_800

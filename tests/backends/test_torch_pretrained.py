@@ -14,7 +14,7 @@ from auxnas.backends.torch import TorchRunner, build_module
 from auxnas.backends.weights import load_encoder
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
 from auxnas.compiler.encoders import EncoderWidthError, find_encoder
-from auxnas.compiler.weights import initial, save_weights
+from auxnas.compiler.weights import initial_params, save_weights
 from auxnas.genotype import SearchSpace
 
 GENOTYPE = SearchSpace.cvpr2019().genotype(
@@ -151,7 +151,7 @@ def test_in_training_the_identity_hardly_disturbs(theirs, checkpoint):
 
 
 def test_our_own_file_and_a_whole_networks(tmp_path):
-    params = initial(WHOLE, 7)
+    params = initial_params(WHOLE, 7)
     only = {n: v for n, v in params.items() if n.startswith("encoder.")}
     for values in (params, only):
         save_weights(tmp_path / "w.safetensors", values, {})
@@ -173,7 +173,7 @@ def test_our_own_file_and_a_whole_networks(tmp_path):
     ],
 )
 def test_faults_of_our_file_are_named(tmp_path, change, message):
-    params = {n: v for n, v in (initial(WHOLE, 0) | change).items() if v is not None}
+    params = {n: v for n, v in (initial_params(WHOLE, 0) | change).items() if v is not None}
     save_weights(tmp_path / "w.safetensors", params, {})
     with pytest.raises(CompilerError, match=message):
         load_encoder(tmp_path / "w.safetensors", WHOLE, ENCODER)

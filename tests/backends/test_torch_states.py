@@ -15,7 +15,7 @@ from auxnas.backends.base import Batch, Optimiser, Recipe
 from auxnas.backends.torch import TorchLearner
 from auxnas.backends.torch.states import TAKEN
 from auxnas.compiler import Program, parse_graph
-from auxnas.compiler.weights import initial
+from auxnas.compiler.weights import initial_params
 
 EPOCHS = 4
 GRAPH = parse_graph("""
@@ -50,7 +50,7 @@ class Noise:
 
 
 def program() -> Program:
-    return Program(GRAPH, initial(GRAPH, 1), "small")
+    return Program(GRAPH, initial_params(GRAPH, 1), "small")
 
 
 def stored(state):

@@ -19,7 +19,7 @@ from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.encoders.resnet import torchvision_name
 from auxnas.compiler.wellformed import verify_graph
 from auxnas.genotype import SearchSpace, zoo
-from auxnas.genotype.plugins import PluginError, name_place
+from auxnas.genotype.plugins import PluginError, trust_place
 
 WIDTHS = (1.0, 0.75, 0.5, 0.35, 0.25, 0.05, 1.4, 4.0)
 
@@ -137,7 +137,7 @@ def test_a_file_s_word_alone_runs_no_code():
     values = ModelSpec(encoder="os:getcwd").to_dict()
     with pytest.raises(CompilerError, match=r"model.encoder: os:getcwd, which is no name"):
         ModelSpec.from_dict(values)
-    name_place("os:getcwd")
+    trust_place("os:getcwd")
     assert ModelSpec.from_dict(values).encoder == "os:getcwd"
 
 
@@ -145,7 +145,7 @@ def test_a_file_s_word_alone_runs_no_code():
 
 
 def shapes(width: float) -> dict[str, tuple[int, ...]]:
-    graph = lower(zoo.load("arch0").genotype, ModelSpec(width=width))
+    graph = lower(zoo.load_published("arch0").genotype, ModelSpec(width=width))
     return {name: weight.shape for name, weight in graph_weights(graph).items()}
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import Graph, ModelSpec, Program, lower
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
 
 OPERATIONS = Vocabulary((CVPR2019[0], CVPR2019[1], *CVPR2019.operations[9:]))
@@ -53,9 +53,9 @@ def deals(left: Genotype, right: Genotype) -> Iterator[dict[str, str]]:
 
 def same_function(left: Genotype, right: Genotype) -> bool:
     graphs = lower(left, SPEC), lower(right, SPEC)
-    params = randomised(graphs[0], 0)
+    params = random_params(graphs[0], 0)
     expected = output(graphs[0], params)
-    own = randomised(graphs[1], 99)
+    own = random_params(graphs[1], 99)
     shared = {name: value for name, value in params.items() if ".first." not in name}
     shared = {name: value for name, value in shared.items() if ".branch" not in name}
     for deal in deals(left, right):

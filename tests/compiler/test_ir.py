@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import CompilerError, Graph, Program, lower, make_node, parse_graph, verify
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.compiler.wellformed import verify_graph
 from tests.strategies import PAPER, TINY, genotypes, program
 
@@ -95,7 +95,7 @@ def test_shapes_that_agree_at_one_size_only_are_found():
 
 def test_a_program_needs_all_its_parameters():
     graph = parse_graph(GRAPH)
-    params = randomised(graph, 0)
+    params = random_params(graph, 0)
     verify(Program(graph, params))
     for name in params:
         rest = {key: value for key, value in params.items() if key != name}

@@ -14,7 +14,7 @@ from auxnas.compiler import (
     encoder_outputs,
     infer_shapes,
     lower,
-    split,
+    split_graph,
 )
 from auxnas.compiler.encoders import find_encoder
 from auxnas.compiler.lowering import loose_ends
@@ -25,7 +25,7 @@ from tests.strategies import CUSTOM, FIVE, PAPER, SMALL, TINY, genotypes
 
 
 def published(name: str, auxiliary: str = "none"):
-    return lower(zoo.load(name).genotype, ModelSpec(auxiliary=auxiliary))
+    return lower(zoo.load_published(name).genotype, ModelSpec(auxiliary=auxiliary))
 
 
 def test_encoder_has_the_published_number_of_parameters():
@@ -60,7 +60,7 @@ def test_encoder_outputs_are_layers_2_3_6_8_of_the_paper():
 
 def test_an_unused_encoder_output_keeps_its_adapter_as_described():
     graph = published("arch0")
-    assert all(1 not in pair for pair in zoo.load("arch0").genotype.connections)
+    assert all(1 not in pair for pair in zoo.load_published("arch0").genotype.connections)
     assert "decoder.adapt1.conv" in graph.by_name
 
 
@@ -129,7 +129,7 @@ def test_loose_ends_of_a_cell(branches, ends):
 
 
 def test_width_multiplier_scales_to_multiples_of_8():
-    graph = lower(zoo.load("arch0").genotype, ModelSpec(width=0.35))
+    graph = lower(zoo.load_published("arch0").genotype, ModelSpec(width=0.35))
     shapes = infer_shapes(graph, (64, 64))
     assert [shapes[name][0] for name in encoder_outputs(graph)] == [8, 16, 32, 112]
 
@@ -138,7 +138,7 @@ def test_width_multiplier_scales_to_multiples_of_8():
 def test_split_halves_share_names_and_cover_the_whole(genotype):
     graph = lower(genotype, TINY)
     names = encoder_outputs(graph)
-    head, tail = split(graph, names)
+    head, tail = split_graph(graph, names)
     verify_graph(head)
     verify_graph(tail)
     assert {n.name for n in tail.inputs} == set(names) == {n for n, _ in head.outputs}

@@ -22,10 +22,10 @@ from auxnas.compiler import (
     verify,
 )
 from auxnas.compiler.interface import Interface, with_interface
-from auxnas.compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run
+from auxnas.compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run_passes
 from auxnas.compiler.rewriting import Replacement, rewrite
 from auxnas.compiler.tasks import Segmentation
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import parse
 from tests.strategies import POINTS, SPACES, genotypes, program
 
@@ -200,7 +200,7 @@ EXAMPLES = {
 
 def example(text: str) -> Program:
     graph = parse_graph(HEAD + text)
-    return Program(graph, randomised(graph, 1))
+    return Program(graph, random_params(graph, 1))
 
 
 @pytest.mark.parametrize("each", INFERENCE, ids=lambda p: p.name)
@@ -261,13 +261,13 @@ def test_laws(each, network):
 @settings(max_examples=40)
 @given(network=networks())
 def test_laws_of_the_whole_pipeline(network):
-    check_laws(lambda p: run(INFERENCE, p)[0], network)
+    check_laws(lambda p: run_passes(INFERENCE, p)[0], network)
 
 
 @settings(max_examples=20)
 @given(network=networks(), order=st.permutations(INFERENCE), count=st.integers(1, len(INFERENCE)))
 def test_any_passes_in_any_order_keep_the_result(network, order, count):
-    check_laws(lambda p: run(order[:count], p)[0], network)
+    check_laws(lambda p: run_passes(order[:count], p)[0], network)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ POINTS_ALONE = [
 
 @pytest.mark.parametrize("text", ONCE_BROKEN)
 def test_a_sum_may_get_spread_terms_twice(text):
-    check_laws(lambda p: run(INFERENCE, p)[0], program(parse(text).genotype))
+    check_laws(lambda p: run_passes(INFERENCE, p)[0], program(parse(text).genotype))
 
 
 def test_convolutions_that_share_weights_fold_each_its_own_norm():
@@ -361,9 +361,9 @@ def test_labels_of_a_constant_keep_type_and_batch():
               l = argmax(m)
               return main=l"""
     before = example(text)
-    after = run(INFERENCE, before)[0]
+    after = run_passes(INFERENCE, before)[0]
     assert outputs(after)["main"].dtype == outputs(before)["main"].dtype == np.uint8
-    check_laws(lambda p: run(INFERENCE, p)[0], before)
+    check_laws(lambda p: run_passes(INFERENCE, p)[0], before)
 
 
 def test_a_zero_that_gives_a_sum_its_size_stays():
@@ -434,7 +434,7 @@ def test_laws_find_mutants(mutant):
     from auxnas.genotype import zoo
 
     with pytest.raises((AssertionError, CompilerError)):
-        check_laws(mutant, program(zoo.load("arch0").genotype))
+        check_laws(mutant, program(zoo.load_published("arch0").genotype))
 
 
 @settings(max_examples=40)
@@ -442,7 +442,7 @@ def test_laws_find_mutants(mutant):
 @example_of(genotype=parse(POINTS_ALONE[1]).genotype)
 @given(genotype=genotypes())
 def test_inference_graphs_hold_no_leftovers(genotype):
-    graph = run(INFERENCE, program(genotype))[0].graph
+    graph = run_passes(INFERENCE, program(genotype))[0].graph
     assert [name for name, _ in graph.outputs] == ["main"]
     assert not {n.op for n in graph.nodes} & {"identity", "zero"}
     assert not any(n.op == "batch_norm" and graph[n.inputs[0]].op == "conv2d" for n in graph.nodes)
@@ -475,19 +475,19 @@ class Breaks:
 
 def test_a_pipeline_that_does_not_end_is_named():
     with pytest.raises(CompilerError, match="restless still change"):
-        run([Restless()], example("a = relu(image)\nreturn main=a"))
+        run_passes([Restless()], example("a = relu(image)\nreturn main=a"))
 
 
 def test_a_pass_that_breaks_the_graph_is_named_with_those_before_it():
     text = "a = identity(image)\nb = relu(a)\nreturn main=b"
     with pytest.raises(CompilerError, match=r"pass breaks \(after remove-identity\)"):
-        run([*INFERENCE[:2], Breaks()], example(text))
+        run_passes([*INFERENCE[:2], Breaks()], example(text))
 
 
 def test_disabled_passes_are_left_out_and_unknown_ones_refused():
     text = "a = identity(image)\nb = relu(a)\nreturn main=b"
-    kept, changes = run(INFERENCE, example(text), ["remove-identity"])
+    kept, changes = run_passes(INFERENCE, example(text), ["remove-identity"])
     assert "a" in kept.graph.by_name
     assert changes == ()
     with pytest.raises(CompilerError, match="no pass 'fold'"):
-        run(INFERENCE, example(text), ["fold"])
+        run_passes(INFERENCE, example(text), ["fold"])

@@ -20,7 +20,7 @@ from auxnas.compiler import (
     primitives,
 )
 from auxnas.compiler.primitives import OnnxOp, Primitive, add
-from auxnas.compiler.weights import initial, randomised
+from auxnas.compiler.weights import initial_params, random_params
 from auxnas.genotype import GenotypeError, Step, vocabulary
 from auxnas.genotype.vocabulary import STEPS, step_of_file
 
@@ -37,7 +37,7 @@ class PrimitiveContract:
     @pytest.fixture
     def program(self, line):
         graph = parse_graph(f"x = input(; channels=4)\n{line}\nreturn out=y")
-        return Program(graph, randomised(graph, 0))
+        return Program(graph, random_params(graph, 0))
 
     @staticmethod
     def maps(seed=0):
@@ -64,7 +64,7 @@ class PrimitiveContract:
         assert changed.any() != record.constant
 
     def test_values_to_start_from_are_finite(self, program):
-        found = initial(program.graph, 0)
+        found = initial_params(program.graph, 0)
         assert all(np.isfinite(value).all() for value in found.values())
 
     def test_torch_means_the_same(self, program):
@@ -147,7 +147,7 @@ class TestOwn(PrimitiveContract):
         return "y = own_scale(x) @p"
 
     def test_weights_start_as_the_record_says(self, program):
-        assert (initial(program.graph, 0)["p.alpha"] == 0.25).all()
+        assert (initial_params(program.graph, 0)["p.alpha"] == 0.25).all()
 
 
 CONTRACT = PrimitiveContract()
@@ -181,7 +181,7 @@ def test_the_contract_finds_a_wrong_record(own, wrong, check):
     primitives._known[own] = replace(SCALE, **wrong)
     graph = parse_graph("x = input(; channels=4)\ny = own_scale(x) @p\nreturn out=y")
     with pytest.raises(AssertionError):
-        check(Program(graph, randomised(graph, 0)))
+        check(Program(graph, random_params(graph, 0)))
 
 
 def test_the_same_again_does_nothing_and_another_is_refused(own):
@@ -244,7 +244,7 @@ def written_as(operator, opset=18):
     add(replace(SCALE, name="odd", onnx=lambda attrs: OnnxOp(operator, ("0", "alpha"))))
     try:
         graph = parse_graph("x = input(; channels=4)\ny = odd(x) @p\nreturn out=y")
-        program, options = Program(graph, randomised(graph, 0)), ExportOptions(opset=opset)
+        program, options = Program(graph, random_params(graph, 0)), ExportOptions(opset=opset)
         return backend("exporter", "onnx")(), program, options
     except CompilerError:
         raise AssertionError from None

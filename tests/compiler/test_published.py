@@ -26,7 +26,7 @@ def tensors(name: str) -> dict[str, np.ndarray]:
 
 
 def graph(name: str, auxiliary: str = "cell"):
-    return lower(zoo.load(name).genotype, ModelSpec(auxiliary=auxiliary))
+    return lower(zoo.load_published(name).genotype, ModelSpec(auxiliary=auxiliary))
 
 
 @needs_lists
@@ -85,7 +85,7 @@ def test_another_shape_or_a_stranger_is_refused():
 
 
 def test_what_the_published_networks_lack_is_named():
-    genotype = zoo.load("arch0").genotype
+    genotype = zoo.load_published("arch0").genotype
     names = published_names(lower(genotype, ModelSpec(sep_repeats=1)))
     assert names["decoder.block0.left.first.depthwise.weight"] == (
         "decoder.cells.0.op_1._ops.0.op.sep_0.0.weight"

@@ -8,15 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.compiler import CompilerError, ModelSpec, graph_weights, lower
-from auxnas.compiler.weights import fit, initial, load_weights, randomised, save_weights
+from auxnas.compiler.weights import (
+    fit_params,
+    initial_params,
+    load_weights,
+    random_params,
+    save_weights,
+)
 from auxnas.genotype import zoo
-from auxnas.genotype.errors import shown
+from auxnas.genotype.errors import short_repr
 from tests.strategies import TINY
 
-GRAPH = lower(zoo.load("arch0").genotype, TINY)
+GRAPH = lower(zoo.load_published("arch0").genotype, TINY)
 
 
-@pytest.mark.parametrize("make", [initial, randomised])
+@pytest.mark.parametrize("make", [initial_params, random_params])
 def test_values_depend_on_seed_and_name_alone(make):
     first, again, other = make(GRAPH, 1), make(GRAPH, 1), make(GRAPH, 2)
     assert first.keys() == graph_weights(GRAPH).keys()
@@ -27,13 +33,15 @@ def test_values_depend_on_seed_and_name_alone(make):
 
 
 def test_initial_convolutions_are_xavier():
-    value = initial(lower(zoo.load("arch0").genotype, ModelSpec()), 0)["decoder.adapt3.conv.weight"]
+    value = initial_params(lower(zoo.load_published("arch0").genotype, ModelSpec()), 0)[
+        "decoder.adapt3.conv.weight"
+    ]
     bound = np.sqrt(6 / (320 + 64))
     assert 0.95 * bound < np.abs(value).max() <= bound
 
 
 def test_files_round_trip(tmp_path):
-    params = randomised(GRAPH, 0)
+    params = random_params(GRAPH, 0)
     path = tmp_path / "w.safetensors"
     save_weights(path, params, {"model": TINY.to_dict(), "name": "arch0"})
     values, metadata = load_weights(path)
@@ -55,19 +63,19 @@ def test_a_damaged_file_is_one_clear_line(tmp_path, damage):
 
 
 def test_fit_names_the_first_parameter_that_does_not_fit():
-    params = randomised(GRAPH, 0)
+    params = random_params(GRAPH, 0)
     name = next(iter(params))
-    assert fit(GRAPH, params | {"spare": np.zeros(3)}, "f").keys() == params.keys()
+    assert fit_params(GRAPH, params | {"spare": np.zeros(3)}, "f").keys() == params.keys()
     for value, message in [
         (np.zeros(3), "shape"),
         (np.full_like(params[name], np.nan), "NaN or infinity"),
         (np.full_like(params[name], np.inf), "NaN or infinity"),
     ]:
         with pytest.raises(CompilerError, match=f"f: {name}: {message}"):
-            fit(GRAPH, params | {name: value}, "f")
+            fit_params(GRAPH, params | {name: value}, "f")
     del params[name]
     with pytest.raises(CompilerError, match=f"f: {name}: missing"):
-        fit(GRAPH, params, "f")
+        fit_params(GRAPH, params, "f")
 
 
 @settings(max_examples=20, deadline=None)
@@ -114,7 +122,7 @@ def test_bfloat16_is_read_exactly(tmp_path_factory, numbers):
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.module."])
 def test_what_wrappers_put_before_names_is_taken_off(tmp_path, prefix):
-    params = randomised(GRAPH, 0)
+    params = random_params(GRAPH, 0)
     save_weights(tmp_path / "w", {prefix + name: value for name, value in params.items()}, {})
     found, _ = load_weights(tmp_path / "w")
     assert found.keys() == params.keys()
@@ -146,7 +154,9 @@ def test_files_that_no_library_writes_are_one_line(tmp_path, header, data, lengt
 
 
 @pytest.mark.parametrize("field", ["classes", "agg_size", "sep_repeats", "width"])
-@pytest.mark.parametrize("value", [2**63, 1 << 10**5, -1, 0, float("nan"), True, "1"], ids=shown)
+@pytest.mark.parametrize(
+    "value", [2**63, 1 << 10**5, -1, 0, float("nan"), True, "1"], ids=short_repr
+)
 def test_a_model_out_of_range_is_refused_before_it_is_built(field, value):
     if (field, value) != ("width", True):
         with pytest.raises(CompilerError, match=f"{field}: .*, expected a"):
@@ -155,8 +165,8 @@ def test_a_model_out_of_range_is_refused_before_it_is_built(field, value):
 
 def test_more_parameters_than_memory_holds_are_refused_before_they_are_made(monkeypatch):
     spec = ModelSpec(agg_size=4096, sep_repeats=64)
-    graph = lower(zoo.load("arch0").genotype, spec)
+    graph = lower(zoo.load_published("arch0").genotype, spec)
     monkeypatch.setattr(np.random, "default_rng", lambda *_: pytest.fail("made"))
-    for make in (initial, randomised):
+    for make in (initial_params, random_params):
         with pytest.raises(CompilerError, match=r"network: [\d,]+ parameters, expected at most"):
             make(graph, 0)

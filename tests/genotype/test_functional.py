@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.genotype import Cell, Genotype, SearchSpace, Vocabulary
-from auxnas.genotype.functional import loose_ends, normal_form, written
+from auxnas.genotype.functional import form_text, loose_ends, normal_form
 from auxnas.genotype.realisation import realise
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, all_cells, members, vocabulary
 
@@ -102,7 +102,7 @@ def computes_the_same(one: Cell, other: Cell, rows: Vocabulary) -> bool:
 
 
 def form(cell: Cell, rows: Vocabulary) -> str:
-    return written(normal_form(cell, rows))
+    return form_text(normal_form(cell, rows))
 
 
 def disagreements(
@@ -190,7 +190,7 @@ def unshared(cell: Cell, rows: Vocabulary) -> object:
 
 def once_each(cell: Cell, rows: Vocabulary) -> object:
     """The form with how often a term occurs left out."""
-    return "".join(c for c in written(normal_form(cell, rows)).partition("-")[2] if c.isalpha())
+    return "".join(c for c in form_text(normal_form(cell, rows)).partition("-")[2] if c.isalpha())
 
 
 @pytest.mark.parametrize("key", [as_written, unshared, once_each])

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from auxnas.genotype import GenotypeError, SearchSpace
 from auxnas.genotype.formats import read, read_many
 from auxnas.genotype.notation import to_json
-from auxnas.genotype.texts import not_text, parse_json, read_text
-from auxnas.genotype.zoo import load
+from auxnas.genotype.texts import encoding_fault, parse_json, read_text
+from auxnas.genotype.zoo import load_published
 from auxnas.nasspace.cli import main
 
 LIST = "[[[3, 3], [3, 2], [3, 0]], [8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]]"
@@ -52,7 +52,7 @@ def test_the_first_byte_that_is_no_text_is_named(tmp_path):
     path.write_bytes(b"abc\xff")
     with pytest.raises(UnicodeDecodeError) as caught:
         read_text(path)
-    assert not_text(caught.value) == "byte 3 is not UTF-8"
+    assert encoding_fault(caught.value) == "byte 3 is not UTF-8"
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "nothing"])
@@ -71,7 +71,7 @@ def test_a_lone_surrogate_is_carried_and_printed_as_an_escape(tmp_path):
 
 
 def _arch0() -> str:
-    return to_json(load("arch0").genotype)
+    return to_json(load_published("arch0").genotype)
 
 
 @pytest.mark.parametrize("size", [1001, 2**64, 2**70])

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import SearchSpace
 from auxnas.genotype.vocabulary import find_vocabulary
 from auxnas.nascompile.cli import main as nascompile
@@ -49,7 +49,7 @@ def test_every_pass_keeps_its_laws(vocabulary):
         assert "hard_swish" in {node.op for node in network.graph.nodes}
         for each in INFERENCE:
             check_laws(each, network)
-        check_laws(lambda p: run(INFERENCE, p)[0], network)
+        check_laws(lambda p: run_passes(INFERENCE, p)[0], network)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

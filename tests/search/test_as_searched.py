@@ -11,7 +11,7 @@ from auxnas.search.networks.searched import SIZES, Searched, compare, comparison
 from auxnas.search.storage.export import document, write_document
 from auxnas.search.trials.records import best_of
 
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 SIZE = (32, 64)
 COMMON = ("--preset", "small", "--epochs", "4", "--json")
 

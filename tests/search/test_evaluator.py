@@ -13,7 +13,7 @@ from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.evaluation.two_stages import goes_on, proceed_probability, recipe
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Job
 
-GENOTYPE = zoo.load("arch0").genotype
+GENOTYPE = zoo.load_published("arch0").genotype
 
 
 class Recorder(NullLearner):

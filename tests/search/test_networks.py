@@ -12,7 +12,7 @@ from auxnas.search.networks.networks import read_network
 
 KNOWN = {
     "model": ModelSpec(classes=2, agg_size=4, width=0.05).to_dict(),
-    "genotype": json.loads(to_json(zoo.load("arch0").genotype)),
+    "genotype": json.loads(to_json(zoo.load_published("arch0").genotype)),
     "classes": ["a", "b"],
     "size": [32, 32],
 }

@@ -7,7 +7,7 @@ from auxnas.genotype import zoo
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, STOPPED, Stage, Trial
 
-GENOTYPE = zoo.load("arch0").genotype
+GENOTYPE = zoo.load_published("arch0").genotype
 few = st.integers(0, 4)
 states = st.sampled_from([COMPLETE, COMPLETE, STOPPED, REUSED, FAILED])
 

@@ -178,9 +178,9 @@ def test_parts_grow_with_the_speed_of_training(place_of, tmp_path, monkeypatch):
 
 def test_no_epochs_are_no_training(place_of, tmp_path):
     place = fresh(place_of(pretrain__epochs=0), tmp_path, "none")
-    from auxnas.compiler.weights import initial
+    from auxnas.compiler.weights import initial_params
 
-    start = initial(place.pretraining.graph, 0)
+    start = initial_params(place.pretraining.graph, 0)
     assert all(np.array_equal(place.encoder.params[name], start[name]) for name in start)
 
 

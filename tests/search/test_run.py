@@ -312,7 +312,7 @@ def test_figures_are_the_papers_without_auxiliary_heads(place_of):
         model__agg_size=64,
         model__sep_repeats=2,
     )
-    genotype = zoo.load("arch0").genotype
+    genotype = zoo.load_published("arch0").genotype
     classes = len(place.dataset.classes)
     assert place.figures(genotype).parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)
 

@@ -8,7 +8,7 @@ import pytest
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError, Program, graph_weights, lower_resnet_refinenet
 from auxnas.compiler.decoders.resnet_refinenet import published_names
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.loop.run import execute
@@ -40,7 +40,7 @@ def teacher_of(place_of, tmp_path):
         space = SearchSpace.cvpr2019()
         found = space.genotype([0] * len(space.layout)) if genotype else None
         network = Network(spec, found, 8)
-        params = randomised(network.graph(), seed)
+        params = random_params(network.graph(), seed)
         path = tmp_path / f"teacher{seed}.safetensors"
         save_network(path, network, params, ("a",) * wanted, [], (32, 32))
         return path, Program(network.graph(), params)

@@ -30,7 +30,7 @@ TINY: dict[str, Any] = {
     "train.channels": 8,
 }
 
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 
 
 def tiny(**changes: Any) -> TrainingSettings:

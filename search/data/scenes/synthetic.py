@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from auxnas.compiler.tasks import IGNORE
-from auxnas.genotype.errors import inline, shown
+from auxnas.genotype.errors import inline, short_repr
 from auxnas.search.data.base import Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
@@ -154,7 +154,7 @@ def open_synthetic(rest: str, classes: int | None, part: str) -> SyntheticDatase
     fits = rest.isascii() and rest.isdigit() and len(rest) <= len(str(MOST_SCENES))
     if rest and not (fits and 1 <= int(rest) <= MOST_SCENES):
         expected = f"a number of images from 1 to {MOST_SCENES:,}"
-        raise DataError(f"data 'synthetic:{inline(rest)}'", shown(rest), expected)
+        raise DataError(f"data 'synthetic:{inline(rest)}'", short_repr(rest), expected)
     same_classes(CLASSES, classes, "the synthetic scenes")
     count = int(rest or DEFAULT_COUNT)
     if part == "train":

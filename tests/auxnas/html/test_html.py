@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.compiler.drawing.genotype_drawing import draw
+from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.genotype import zoo
 from auxnas.nassearch import report as command
 from auxnas.search.loop.run import execute
@@ -46,9 +46,9 @@ from auxnas.html import charts, costs, diagnostics, series, svg, write_report
 from auxnas.html.page import page
 from auxnas.html.runs import Run, read_run, told_apart
 
-GENOTYPES = [zoo.load(name).genotype for name in zoo.NAMES]
+GENOTYPES = [zoo.load_published(name).genotype for name in zoo.NAMES]
 VOID = {"meta", "link", "img", "br", "hr", "input"}
-DRAWN = cache(draw)
+DRAWN = cache(draw_genotype)
 PLAIN = {"settings": Settings().model_dump(mode="json")}
 NOW = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from auxnas.backends.images import batches
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import CompilerError, ModelSpec, lower
 from auxnas.compiler.interface import Interface
-from auxnas.compiler.weights import initial, save_weights
+from auxnas.compiler.weights import initial_params, save_weights
 from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
 from auxnas.nasrun.cli import main as nasrun
@@ -31,7 +31,7 @@ from auxnas.options import SizeType
 from tests.strategies import CUSTOM, FIVE, SMALL
 
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 
 
 def compile_(*args: str):
@@ -45,7 +45,7 @@ def _in_tmp(tmp_path, monkeypatch):
 
 def weights(path: str, **metadata) -> str:
     spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
-    save_weights(path, initial(lower(ARCH0, spec), 0), {"model": spec.to_dict()} | metadata)
+    save_weights(path, initial_params(lower(ARCH0, spec), 0), {"model": spec.to_dict()} | metadata)
     return path
 
 
@@ -195,7 +195,7 @@ def test_damaged_weights_leave_the_old_artefact(damage):
 )
 def test_bad_values_in_weights_leave_the_old_artefact(name, value, message):
     spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
-    params = initial(lower(ARCH0, spec), 0)
+    params = initial_params(lower(ARCH0, spec), 0)
     params[name] = np.full(params[name].shape, value, np.float64)
     save_weights("w.safetensors", params, {"model": spec.to_dict()})
     keeps_the_old_artefact("w.safetensors", f"w.safetensors: {name}: {message}")
@@ -553,7 +553,7 @@ def test_the_installed_command_runs():
 def test_weights_of_other_sizes_than_the_genotypes_file_says_are_told(tmp_path):
     """As after a training at another size than that of the search."""
     own, described = ModelSpec(classes=2, width=0.1, agg_size=8), {"agg_size": 4, "sep_repeats": 1}
-    save_weights("w.safetensors", initial(lower(ARCH0, own), 0), {"model": own.to_dict()})
+    save_weights("w.safetensors", initial_params(lower(ARCH0, own), 0), {"model": own.to_dict()})
     Path("g.json").write_text(to_json(ARCH0, model=own.to_dict() | described))
     words = ["--weights", "w.safetensors", "--dry-run", "--output", "g.onnx"]
     result = CliRunner().invoke(main, ["g.json", *words])

@@ -11,12 +11,12 @@ from PIL import Image
 
 from auxnas.backends.targets import CPU_TARGETS, TARGETS, files_of, settle
 from auxnas.compiler import ModelSpec, lower
-from auxnas.compiler.weights import initial, save_weights
+from auxnas.compiler.weights import initial_params, save_weights
 from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
 from tests.auxnas.nasrun.artefacts import photograph
 
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 WEIGHTS = ("w.safetensors", "w.bin", "w.xml", "w.trt.zip", "w.engine.json", "same.safetensors")
 
 
@@ -26,7 +26,7 @@ def _in_tmp(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("net.json").write_text(to_json(ARCH0))
     spec = ModelSpec(classes=5, agg_size=8, sep_repeats=1, width=0.25)
-    save_weights(WEIGHTS[0], initial(lower(ARCH0, spec), 0), {"model": spec.to_dict()})
+    save_weights(WEIGHTS[0], initial_params(lower(ARCH0, spec), 0), {"model": spec.to_dict()})
     for name in WEIGHTS[1:-1]:
         Path(name).write_bytes(Path(WEIGHTS[0]).read_bytes())
     Path(WEIGHTS[-1]).symlink_to(WEIGHTS[0])

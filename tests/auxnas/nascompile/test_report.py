@@ -21,13 +21,13 @@ from auxnas.backends.compiling.network import network_of
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.tensorrt.operators import OPERATORS
 from auxnas.compiler import ModelSpec, cost
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
 from tests.strategies import SMALL
 
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 
 
 def compile_(*args: str, name: str = "arch0"):
@@ -50,7 +50,7 @@ def test_each_change_is_costed_before_and_after():
     assert effects[0].before == cost(network.whole.graph, (64, 48))
     assert effects[-1].after == cost(network.optimised.graph, (64, 48))
     for limit, effect in enumerate(effects, 1):
-        program, changes = run(INFERENCE, network.whole, limit=limit)
+        program, changes = run_passes(INFERENCE, network.whole, limit=limit)
         assert changes[-1].name == effect.name
         assert effect.after == cost(program.graph, (64, 48))
 

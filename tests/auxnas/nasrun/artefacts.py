@@ -16,11 +16,11 @@ from auxnas.backends import Request, Weights, compile_artefact
 from auxnas.backends.base import ExportOptions
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.interface import Interface
-from auxnas.compiler.weights import randomised
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 from auxnas.nasrun.cli import main
 
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 SPEC = ModelSpec(classes=5, agg_size=8, width=0.25)
 NAMES = ["sky", "road", "tree", "car", "person"]
 COLOURS = [[10, 20, 30], [200, 0, 0], [0, 200, 0], [0, 0, 200], [250, 250, 0]]
@@ -31,7 +31,7 @@ def artefact(
 ) -> Path:
     """An artefact of arch0 for 64x64 images, with class names and colours."""
     weights = Weights(
-        randomised(lower(ARCH0, SPEC), 1), "random", {"classes": NAMES, "palette": COLOURS}
+        random_params(lower(ARCH0, SPEC), 1), "random", {"classes": NAMES, "palette": COLOURS}
     )
     request = Request(ARCH0, SPEC, path, weights, verify=False, target=target)
     if interface is not None:

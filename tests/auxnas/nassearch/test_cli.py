@@ -18,7 +18,7 @@ from auxnas.backends.caching import cache_dir
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
-from auxnas.compiler.weights import fit, load_weights
+from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import read
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import finished as rows_of
@@ -54,7 +54,7 @@ def test_the_best_files_fit_together(finished):
     document = read(folder / "best.json")
     spec = ModelSpec.from_dict(document.extra["model"])
     params, metadata = load_weights(folder / "best.safetensors")
-    fit(lower(document.genotype, spec), params, "best")
+    fit_params(lower(document.genotype, spec), params, "best")
     assert spec.auxiliary == "none"
     assert len(document.extra["classes"]) == spec.classes
     assert (

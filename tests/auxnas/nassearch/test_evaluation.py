@@ -63,7 +63,7 @@ COMMON = ("--data", "synthetic:12", "--learner", "null")
 def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, genotype):
     from auxnas.genotype import zoo
 
-    known = zoo.load(genotype).genotype if genotype else None
+    known = zoo.load_published(genotype).genotype if genotype else None
     result = train(training(tmp_path / "t", cache, known))
     found = run("eval", tmp_path / "t", *COMMON, "--json")
     assert found.exit_code == 0, found.output

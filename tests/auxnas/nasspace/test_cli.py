@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auxnas.genotype import LEVELS, SearchSpace, parse, to_json
-from auxnas.genotype.zoo import NAMES, load
+from auxnas.genotype.zoo import NAMES, load_published
 from auxnas.nasspace.cli import main
 
 TINY = ["--blocks", "1", "--branches", "1", "--operations", "3"]
@@ -167,9 +167,9 @@ def files(tmp_path: Path) -> Sequence[str]:
     cell_first = "[[8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]], [[3, 3], [3, 2], [3, 0]]]"
     log.write_text(f"starting\nreward: 0.5, epoch: 1, genotype: {cell_first}\n")
     lines = tmp_path / "lines"
-    lines.write_text(f"{ARCH0_AGAIN}\n{load('arch1').genotype}\n")
+    lines.write_text(f"{ARCH0_AGAIN}\n{load_published('arch1').genotype}\n")
     ours = tmp_path / "arch0.json"
-    ours.write_text(to_json(load("arch0").genotype))
+    ours.write_text(to_json(load_published("arch0").genotype))
     return [str(log), str(lines), str(ours)]
 
 
@@ -178,7 +178,7 @@ def test_dedupe_reads_every_notation_and_says_what_is_the_same(files: Sequence[s
     result = done("dedupe", *files)
     first, second = (line.split("\t") for line in result.stdout.splitlines())
     assert first == ["3", ARCH0, f"{log}:2 = {lines}:1 = {ours}"]
-    assert second == ["1", str(load("arch1").genotype), f"{lines}:2"]
+    assert second == ["1", str(load_published("arch1").genotype), f"{lines}:2"]
     assert "4 genotypes, 2 distinct at level isomorphism" in result.stderr
 
 
@@ -241,7 +241,7 @@ def test_dedupe_takes_the_sizes_of_notations_without(tmp_path: Path) -> None:
 
 def test_show_explains_arch0() -> None:
     lines = done("show", "arch0").stdout.splitlines()
-    genotype = load("arch0").genotype
+    genotype = load_published("arch0").genotype
     for line in (
         f"genotype  {ARCH0}",
         "  2  encoder stride 16",
@@ -269,7 +269,7 @@ def test_show_names_what_has_no_part_and_a_single_loose_end() -> None:
 def test_show_as_json_reads_back(name: str) -> None:
     result = done("show", name, "--json")
     found = json.loads(result.stdout)
-    assert parse(result.stdout).genotype == load(name).genotype
+    assert parse(result.stdout).genotype == load_published(name).genotype
     assert found["read_as"] == "json"
     assert list(found["levels"]) == list(LEVELS)
     assert found["levels"]["raw"]["orbit"] == 1

@@ -11,13 +11,13 @@ from auxnas.compiler.drawing.genotype_diagram import (
     connections_diagram,
     operation_kind,
 )
-from auxnas.compiler.drawing.genotype_drawing import draw, draw_cell, draw_connections
+from auxnas.compiler.drawing.genotype_drawing import draw_cell, draw_connections, draw_genotype
 from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, parse
-from auxnas.genotype.zoo import load
+from auxnas.genotype.zoo import load_published
 
 
 def test_the_cell_of_arch0_is_the_papers() -> None:
-    diagram = cell_diagram(load("arch0").genotype)
+    diagram = cell_diagram(load_published("arch0").genotype)
     labels = {name: node.label for name, node in diagram.nodes.items()}
     assert labels == {
         "0": "input",
@@ -40,13 +40,13 @@ def test_the_cell_of_arch0_is_the_papers() -> None:
 
 
 def test_every_sum_shows_those_that_only_the_output_uses() -> None:
-    diagram = cell_diagram(load("arch0").genotype, every_sum=True)
+    diagram = cell_diagram(load_published("arch0").genotype, every_sum=True)
     assert [low for low, high in diagram.edges if high == "sum"] == ["1", "4", "7", "10"]
     assert [low for low, high in diagram.edges if high == "7"] == ["5", "6"]
 
 
 def test_the_decoder_of_arch2_is_the_papers() -> None:
-    diagram = connections_diagram(load("arch2").genotype)
+    diagram = connections_diagram(load_published("arch2").genotype)
     assert [diagram.nodes[str(i)].label for i in range(4)] == [
         "stride 4", "stride 8", "stride 16", "stride 32",
     ]  # fmt: skip
@@ -117,10 +117,12 @@ def test_strides_are_given_numbered_or_refused() -> None:
     texts = {text.text for text in draw_connections(genotype, (2, 4, 8, 16, 32)).texts}
     assert {"stride 2", "stride 32"} <= texts
     with pytest.raises(GenotypeError, match="strides: 1 of them, expected 5"):
-        draw(genotype, (4,))
+        draw_genotype(genotype, (4,))
 
 
 def test_a_genotype_outside_its_space_is_refused() -> None:
-    for function in (draw, draw_cell, draw_connections):
+    for function in (draw_genotype, draw_cell, draw_connections):
         with pytest.raises(GenotypeError, match="9 is not in"):
-            function(replace(load("arch0").genotype, connections=((0, 9), (0, 0), (0, 0))))
+            function(
+                replace(load_published("arch0").genotype, connections=((0, 9), (0, 0), (0, 0)))
+            )

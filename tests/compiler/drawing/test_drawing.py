@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.compiler.drawing.genotype_diagram import cell_diagram, connections_diagram
-from auxnas.compiler.drawing.genotype_drawing import draw, draw_cell, draw_connections
+from auxnas.compiler.drawing.genotype_drawing import draw_cell, draw_connections, draw_genotype
 from auxnas.compiler.drawing.scene import Box, Point, Scene, straight
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
-from auxnas.genotype.zoo import NAMES, load
+from auxnas.genotype.zoo import NAMES, load_published
 from tests.compiler.drawing.scenes import crossed, faults, rectangle
 
 SPACES = (
@@ -34,7 +34,7 @@ def genotypes(draw_from: st.DrawFn) -> Genotype:
 
 @pytest.fixture(scope="module")
 def arch0() -> Scene:
-    return draw(load("arch0").genotype)
+    return draw_genotype(load_published("arch0").genotype)
 
 
 def changed_box(scene: Scene, name: str, **changes: float) -> Scene:
@@ -78,14 +78,14 @@ def test_the_checker_counts_a_crossing(arch0: Scene) -> None:
 @pytest.mark.parametrize("every_sum", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_published_architectures_are_drawn_without_fault(name: str, every_sum: bool) -> None:
-    scene = draw(load(name).genotype, every_sum=every_sum)
+    scene = draw_genotype(load_published(name).genotype, every_sum=every_sum)
     assert faults(scene) == []
 
 
 @settings(max_examples=12, deadline=None)
 @given(genotypes(), st.booleans())
 def test_any_genotype_is_drawn_without_fault(genotype: Genotype, every_sum: bool) -> None:
-    scene = draw(genotype, every_sum=every_sum)
+    scene = draw_genotype(genotype, every_sum=every_sum)
     assert faults(scene) == []
     shown = [connections_diagram(genotype), cell_diagram(genotype, every_sum)]
     assert edges_of(scene) == sorted(
@@ -121,7 +121,7 @@ def touches(point: Point, box: Box) -> bool:
 
 def test_a_large_architecture_is_drawn_without_fault_and_soon() -> None:
     genotype = SearchSpace(6, 8, 8).sample(random.Random(0))
-    assert faults(draw(genotype)) == []
+    assert faults(draw_genotype(genotype)) == []
 
 
 def test_the_same_genotype_gives_the_same_picture_in_every_process() -> None:
@@ -146,7 +146,7 @@ def test_the_same_genotype_gives_the_same_picture_in_every_process() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_crossings_seen_are_the_crossings_counted(name: str) -> None:
-    genotype = load(name).genotype
+    genotype = load_published(name).genotype
     assert crossed(draw_connections(genotype)) == 1
     assert crossed(draw_cell(genotype)) == 0
-    assert crossed(draw(genotype)) == 1
+    assert crossed(draw_genotype(genotype)) == 1

@@ -13,7 +13,7 @@ from auxnas.compiler.drawing.layout import LayeredGraph, Layout, _Plan, _with_be
 from auxnas.compiler.drawing.ordering import Layers, Segments, crossings, orderings
 from auxnas.compiler.drawing.scene import text_width
 from auxnas.genotype import SearchSpace, parse
-from auxnas.genotype.zoo import load
+from auxnas.genotype.zoo import load_published
 from tests.compiler.drawing.scenes import faults
 
 
@@ -78,7 +78,7 @@ def test_crossings_of_the_published_architectures_are_the_fewest(
     encoder outputs and the row below them enclose an output between the two, whose line
     to the classifier, high above, has to get out.
     """
-    genotype = load(name).genotype
+    genotype = load_published(name).genotype
     for diagram, expected in (
         (connections_diagram(genotype), decoder),
         (cell_diagram(genotype), cell),

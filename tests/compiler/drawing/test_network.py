@@ -14,21 +14,21 @@ from auxnas.compiler import Graph, make_node
 from auxnas.compiler.drawing.network_diagram import (
     ENCODER,
     cells,
-    describe,
     diagram,
     is_cell,
+    node_text,
     operands,
     overview,
 )
-from auxnas.compiler.drawing.network_drawing import draw
+from auxnas.compiler.drawing.network_drawing import draw_network
 from auxnas.compiler.drawing.scene import Scene
-from auxnas.compiler.passes import INFERENCE, run
+from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.drawing import svg
 from auxnas.genotype import Cell, Genotype, SearchSpace, zoo
 from tests.compiler.drawing.scenes import faults
 from tests.strategies import SMALL, genotypes, program
 
-ARCH0 = zoo.load("arch0").genotype
+ARCH0 = zoo.load_published("arch0").genotype
 WITHOUT_CELLS = Genotype(
     connections=((0, 0), (0, 0), (0, 0)),
     cell=Cell(10, ((0, 1, 10, 0), (0, 0, 0, 0), (7, 1, 10, 0))),
@@ -38,7 +38,7 @@ WITHOUT_CELLS = Genotype(
 
 def network(genotype: Genotype, optimised: bool) -> Graph:
     whole = program(genotype)
-    return run(INFERENCE, whole)[0].graph if optimised else whole.graph
+    return run_passes(INFERENCE, whole)[0].graph if optimised else whole.graph
 
 
 def without_frames(scene: Scene) -> Scene:
@@ -48,7 +48,7 @@ def without_frames(scene: Scene) -> Scene:
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_stands_on_anything_else(seed):
     genotype = ARCH0 if seed == 0 else SMALL.sample(random.Random(seed))
-    scene = draw(network(genotype, seed % 2 == 0), (96, 64), genotype)
+    scene = draw_network(network(genotype, seed % 2 == 0), (96, 64), genotype)
     assert faults(without_frames(scene)) == []
     frames = [box for box in scene.boxes if box.is_frame]
     assert faults(replace(scene, boxes=tuple(frames), paths=(), texts=())) == []
@@ -65,7 +65,7 @@ def _inside(box, frame) -> bool:
 
 def test_the_check_finds_boxes_that_overlap_and_lines_behind_them():
     genotype = SMALL.sample(random.Random(0))
-    scene = without_frames(draw(network(genotype, True), (96, 64), genotype))
+    scene = without_frames(draw_network(network(genotype, True), (96, 64), genotype))
     squeezed = (replace(box, y=box.y / 2 + 30) for box in scene.boxes)
     found = faults(replace(scene, boxes=tuple(squeezed)))
     assert any("overlap" in fault for fault in found)
@@ -109,7 +109,7 @@ def test_every_box_is_drawn_or_stands_in_a_cell_that_is(genotype, optimised):
     assert len({str(each) for each in said}) == len(said)
     for lane in lanes:
         assert _said([block for block in blocks if block.lane == lane]) in said
-    scene = draw(graph, (64, 64), genotype)
+    scene = draw_network(graph, (64, 64), genotype)
     drawn = Counter(path.target for path in scene.paths if path.target)
     for number, part in enumerate(parts):
         prefix = f"cell{number}/" if number else ""
@@ -130,8 +130,8 @@ def _said(blocks):
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_a_picture_fits_a_page(name):
     """The same cell was drawn for each side of each block, over 3,500 points high."""
-    genotype = zoo.load(name).genotype
-    scene = draw(network(genotype, True), (96, 64), genotype)
+    genotype = zoo.load_published(name).genotype
+    scene = draw_network(network(genotype, True), (96, 64), genotype)
     assert scene.height < 1300
     assert scene.width < 1100
     assert sum(text.text.startswith("branch1.op1") for text in scene.texts) == 1
@@ -139,7 +139,7 @@ def test_a_picture_fits_a_page(name):
 
 def test_boxes_say_what_is_in_them_and_how_large_it_is():
     graph = network(ARCH0, True)
-    scene = draw(graph, (64, 96), ARCH0)
+    scene = draw_network(graph, (64, 96), ARCH0)
     texts = [text.text for text in scene.texts]
     for text in (
         "sep5x5 rate 6",
@@ -160,7 +160,7 @@ def test_boxes_say_what_is_in_them_and_how_large_it_is():
 
 
 def test_everything_flows_to_the_right():
-    scene = draw(network(ARCH0, True), (96, 64), ARCH0)
+    scene = draw_network(network(ARCH0, True), (96, 64), ARCH0)
     for path in scene.paths:
         xs = [x for x, _ in path.polyline()]
         assert xs == sorted(xs)
@@ -175,4 +175,4 @@ def test_everything_flows_to_the_right():
     ],
 )
 def test_a_convolution_in_words(attrs, words):
-    assert describe(make_node("c", "conv2d", ["x"], "c", **attrs)) == words
+    assert node_text(make_node("c", "conv2d", ["x"], "c", **attrs)) == words
