@@ -9,6 +9,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from auxnas.backends.measuring import timing
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Importing OpenVINO otherwise reports that over the network.
@@ -21,6 +23,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with the longest test, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: "test_the_demo_prints" not in item.name)
+
+
+@pytest.fixture(autouse=True)
+def brief_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latencies are of few rounds: steady ones take seconds wherever tests run side by side."""
+    monkeypatch.setattr(timing, "MOST", timing.AGREEING)
+    monkeypatch.setattr(timing, "PAUSE", 0)
 
 
 # The same examples everywhere, so that what is green is green again; ``make explore`` draws others.
