@@ -14,7 +14,6 @@ from auxnas.search.errors import SearchError
 from auxnas.search.networks.networks import LWRF
 from auxnas.search.networks.searched import Searched
 from auxnas.search.settings.recorded import recorded, refuse_unnamed
-from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.search import DataSettings, Settings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
@@ -78,7 +77,7 @@ def searched_in(run: Path) -> Searched | None:
         meta = journal.meta()
     if "model" not in meta:
         return None
-    settings = resolve(meta["settings"])
+    settings = recorded(meta["settings"], Settings)
     spec = ModelSpec.from_dict(meta["model"])
     known = (meta.get("data"), meta.get("encoder"))
     return Searched(str(run), spec, settings.data.size, settings.limits, *known)
@@ -88,7 +87,7 @@ def _of_run(folder: Path, which: str) -> Trial:
     with Journal(folder) as journal:
         meta, trials = journal.meta(), journal.trials()
     if "settings" in meta:
-        settings = resolve(meta["settings"])
+        settings = recorded(meta["settings"], Settings)
         refuse_unnamed(meta["settings"], {"space.vocabulary": "--vocabulary "})
         search_space(settings.space)  # which adds primitives of the user's own
     if which == "best" and best_of(trials):
@@ -149,7 +148,7 @@ def layer_of(run: Path) -> dict[str, Any]:
         JournalError: when there is no run.
     """
     with Journal(run) as journal:
-        layer = like_search(journal.meta()["settings"])
+        layer = like_search(recorded(journal.meta()["settings"], Settings).model_dump(mode="json"))
     own = run / "encoder.safetensors"
     if own.is_file():
         layer["encoder_weights"] = str(own)

@@ -13,7 +13,7 @@ from auxnas.genotype.errors import truncate
 from auxnas.genotype.plugins import may_run, trust_place
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.resolving import dotted, resolve
+from auxnas.search.settings.resolving import before, dotted, resolve
 from auxnas.search.settings.search import SettingsSection
 
 S = TypeVar("S", bound=SettingsSection)
@@ -57,7 +57,7 @@ def recorded(values: Mapping[str, Any], kind: type[S], *uses: str) -> S:
     Raises:
         SettingsError: as ``resolve`` and ``refuse_unnamed``.
     """
-    settings = resolve(values, kind=kind)
+    settings = resolve(before(kind), values, kind=kind)
     refuse_unnamed(settings.model_dump(mode="json"), {name: CODE[name] for name in uses})
     return settings
 

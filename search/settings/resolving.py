@@ -120,17 +120,37 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{name}", value
 
 
-def difference(stored: Mapping[str, Any], given: SettingsSection) -> str | None:
-    """The first setting in which ``given`` would not continue a run; None if there is none.
+BEFORE: Mapping[str, Any] = {
+    "task.name": "segmentation",
+    "model.encoder": "mobilenet_v2",
+    "space.encoder_outputs": 4,
+    "space.blocks": 3,
+    "space.branches": 3,
+    "space.operations": None,
+    "space.vocabulary": None,
+    "search.executor": None,
+    "search.retries": 0,
+    "limits.constant": False,
+}
+"""Settings that 0.1.0 had not, each with the value that does what was done before it existed:
+whatever their defaults are, runs recorded without them are continued so."""
 
-    A setting that there was not when the run was begun had the meaning of today's default.
-    """
-    defaults = type(given)().model_dump(mode="json")
-    before = dict(dotted(defaults)) | dict(dotted(stored))
+
+def before(kind: type[SettingsSection]) -> dict[str, Any]:
+    """The layer of ``BEFORE`` that goes under the settings of ``kind`` that a folder keeps."""
+    known = dict(dotted(kind().model_dump(mode="json")))
+    return nested({name: value for name, value in BEFORE.items() if name in known})
+
+
+def difference(stored: Mapping[str, Any], given: SettingsSection) -> str | None:
+    """The first setting in which ``given`` would not continue a run; None if there is none."""
+    then = dict(dotted(before(type(given)))) | dict(dotted(stored))
     now = dict(dotted(given.model_dump(mode="json")))
-    for name in sorted(before.keys() | now.keys()):
-        if name not in HARMLESS and before.get(name) != now.get(name):
-            return f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+    for name in sorted((then.keys() | now.keys()) - set(HARMLESS)):
+        if name not in then:
+            return f"{name} was not recorded and is {now[name]!r}"
+        if name not in now or then[name] != now[name]:
+            return f"{name} was {then[name]!r} and is {now.get(name)!r}"
     return None
 
 

@@ -8,8 +8,10 @@ from pydantic import BaseModel
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.durations import duration, seconds
 from auxnas.search.settings.presets import DEFAULT, PRESETS
-from auxnas.search.settings.resolving import difference, dotted, nested, resolve
-from auxnas.search.settings.search import Settings
+from auxnas.search.settings.recorded import recorded
+from auxnas.search.settings.resolving import BEFORE, difference, dotted, nested, resolve
+from auxnas.search.settings.search import HARMLESS, Settings
+from auxnas.search.settings.training import TrainingSettings
 
 
 def sections(model=Settings):
@@ -143,6 +145,56 @@ def test_difference_names_setting_stored_and_given():
     assert difference(stored, resolve({"trials": 7})) is None
     found = difference(stored, resolve(nested({"stage1.epochs": 2})))
     assert found == "stage1.epochs was 5 and is 2"
+
+
+IN_0_1_0 = """
+budget encoder_weights keep learner seed teacher tensorboard threads trial_timeout trials workers
+data: classes meta_train mirror scale size source
+features: dtype images
+latency: exponent measure target_ms
+limits: latency_ms madds params
+model: agg_size auxiliary sep_repeats width
+pretrain: batch_size channels epochs poly polyak rate scale seed
+search: batch proceed proceed_half_life reuse searcher
+search.controller: baseline_decay clip_coef ent_coef hidden layers max_grad_norm minibatches
+search.controller: norm_adv rate spread update_epochs update_every
+search.evolution: population sample
+stage1: auxiliary batch_size clip_norm decoder_rate distillation encoder_rate epochs polyak
+stage2: auxiliary batch_size clip_norm decoder_rate distillation encoder_rate epochs polyak
+task: ignore
+train: auxiliary batch_size beta2 channels checkpoint clip_norm decoder_rate distillation
+train: encoder_rate epochs epsilon frozen phases poly polyak schedule teacher validate_every
+"""
+KINDS = (Settings, TrainingSettings)
+
+
+def in_0_1_0():
+    for line in IN_0_1_0.strip().splitlines():
+        group, _, names = line.rpartition(":")
+        yield from (f"{group}.{name}" if group else name for name in names.split())
+
+
+def test_a_setting_that_is_added_says_what_was_done_before_it_existed():
+    now = {name for kind in KINDS for name, _ in dotted(kind().model_dump(mode="json"))}
+    assert now == {*in_0_1_0(), *BEFORE}
+    assert not set(in_0_1_0()) & set(BEFORE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_begun_without_a_setting_goes_on_as_before_or_is_refused(kind):
+    whole = dict(dotted(kind().model_dump(mode="json")))
+    for name in whole:
+        stored = nested({other: value for other, value in whole.items() if other != name})
+        if name in BEFORE:
+            found = recorded(stored, kind)
+            assert dict(dotted(found.model_dump(mode="json"))) == {**whole, name: BEFORE[name]}
+            assert difference(stored, found) is None
+            if BEFORE[name] != whole[name] and name not in HARMLESS:
+                expected = f"{name} was {BEFORE[name]!r} and is {whole[name]!r}"
+                assert difference(stored, kind()) == expected
+        elif name not in HARMLESS:
+            expected = f"{name} was not recorded and is {whole[name]!r}"
+            assert difference(stored, kind()) == expected
 
 
 @given(st.floats(min_value=1e-12, max_value=1e9) | st.integers(1, 10**6).map(float))

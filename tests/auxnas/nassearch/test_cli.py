@@ -1,6 +1,7 @@
 """``nassearch``: what it prints where, its files, its exit statuses."""
 
 import errno
+import importlib
 import json
 import re
 import shlex
@@ -20,6 +21,7 @@ from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import read
+from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import finished as rows_of
 from auxnas.search.trials.records import PENDING
@@ -264,6 +266,17 @@ def test_resume_goes_on_with_the_runs_own_settings(run, finished):
     found = json.loads(run("status", folder, "--json").stdout)
     assert (found["asked"], found["ended"], found["sessions"]) == (6, 6, 2)
     assert found["settings"]["model"]["width"] == 0.1
+
+
+def test_a_run_from_before_a_setting_existed_is_resumed_as_it_was_begun(run, tmp_path, monkeypatch):
+    module, found = importlib.import_module("auxnas.nassearch.run"), []
+    monkeypatch.setattr(module, "_search", lambda settings, *rest: found.append(settings))
+    stored = Settings().model_dump(mode="json")
+    del stored["limits"]["constant"]
+    with Journal(tmp_path, write=True) as journal:
+        journal.set_meta({"settings": stored})
+    run("resume", tmp_path, "--trials", 6)
+    assert [(each.limits.constant, each.trials) for each in found] == [(False, 6)]
 
 
 def test_resume_refuses_what_is_no_run_and_what_would_change_it(run, finished, tmp_path):
