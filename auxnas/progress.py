@@ -8,7 +8,7 @@ from time import monotonic
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from auxnas.backends.progress import Advance, clock, time_left
+from auxnas.backends.progress import Advance, format_duration, time_left
 from auxnas.terminal import Terminal
 
 _EVERY = 0.25
@@ -38,12 +38,12 @@ class Plain:
                 return
             last, spoken = now, True
             left = time_left(now - started, done - begun, total - done)
-            rest = "" if left is None else f", {clock(left)} left"
+            rest = "" if left is None else f", {format_duration(left)} left"
             self.say(f"{title}: {100 * done // total} %{text and ', ' + text}{rest}")
 
         yield advance
         if spoken and ended:
-            self.say(f"{title}: done in {clock(monotonic() - started)}")
+            self.say(f"{title}: done in {format_duration(monotonic() - started)}")
 
     @contextmanager
     def aside(self) -> Iterator[None]:

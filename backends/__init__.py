@@ -16,7 +16,7 @@ from auxnas.backends.base import (
     TrainingStep,
     TrialFailure,
     Weigh,
-    silent,
+    ignore_step,
 )
 from auxnas.backends.compiling.compile import Report, Request, compile_artefact
 from auxnas.backends.registry import backend
@@ -45,6 +45,6 @@ __all__ = [
     "Weights",
     "backend",
     "compile_artefact",
+    "ignore_step",
     "read_weights",
-    "silent",
 ]

@@ -223,7 +223,7 @@ class TrainingStep:
 Progress = Callable[[TrainingStep], None]
 
 
-def silent(step: TrainingStep) -> None:
+def ignore_step(step: TrainingStep) -> None:
     """A progress callback that says nothing."""
 
 
@@ -243,7 +243,7 @@ class Learner(Protocol):
         examples: Examples,
         recipe: Recipe,
         seed: int,
-        progress: Progress = silent,
+        progress: Progress = ignore_step,
     ) -> Program:
         """``program`` with trained parameters (batch-norm statistics updated too).
 
@@ -263,7 +263,7 @@ class Learner(Protocol):
         seed: int,
         part: range,
         state: TrainingState | None = None,
-        progress: Progress = silent,
+        progress: Progress = ignore_step,
     ) -> tuple[Program, TrainingState]:
         """The epochs ``part`` of a training: the program then, and how to go on from there.
 

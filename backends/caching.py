@@ -65,12 +65,12 @@ def _owner(path: Path) -> str:
         return f"user {path.stat().st_uid}"
 
 
-def sealed(name: str, data: bytes) -> bytes:
+def seal(name: str, data: bytes) -> bytes:
     """``data`` behind a digest of itself and of the name that it is kept under."""
     return _DIGEST(name.encode() + data).digest() + data
 
 
-def unsealed(name: str, kept: bytes) -> bytes | None:
-    """The data that ``sealed`` was given; None where they, or the name, are others now."""
+def unseal(name: str, kept: bytes) -> bytes | None:
+    """The data that ``seal`` was given; None where they or the name have changed since."""
     data = kept[_DIGEST().digest_size :]
-    return data if sealed(name, data) == kept else None
+    return data if seal(name, data) == kept else None

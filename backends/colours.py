@@ -52,7 +52,7 @@ Oliveira and Fernandes 2009, "A Physiologically-based Model for Simulation of Co
 Deficiency", severity 1)."""
 
 
-def lab(colours: Bytes) -> _Floats:
+def cielab(colours: Bytes) -> _Floats:
     """CIE L*a*b* of sRGB colours ``(n, 3)`` in each kind of sight, ``(4, n, 3)``."""
     part = colours / 255
     linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
@@ -71,9 +71,9 @@ def _chosen() -> Bytes:
     Far is what is far in every kind of sight; where two are equal the first is taken.
     """
     grid = np.array(list(itertools.product(_LEVELS, repeat=3)), np.uint8)
-    light = lab(grid)[0, :, 0]
+    light = cielab(grid)[0, :, 0]
     grid = grid[(light >= _LIGHTNESS[0]) & (light <= _LIGHTNESS[1])]
-    places, fixed = lab(grid), lab(np.array([[0, 0, 0], [255, 255, 255]], np.uint8))
+    places, fixed = cielab(grid), cielab(np.array([[0, 0, 0], [255, 255, 255]], np.uint8))
     away = np.minimum(*(_distance(places, fixed[:, [n]]) for n in (0, 1)))
     order = []
     for _ in range(256):
@@ -87,7 +87,7 @@ def _distance(places: _Floats, one: _Floats) -> Any:
     return np.linalg.norm(places - one, axis=-1).min(0)
 
 
-def distinct(count: int) -> Bytes:
+def distinct_colours(count: int) -> Bytes:
     """``count`` colours that are easy to tell apart, uint8 ``(count, 3)``, at most 256.
 
     The first ones are the same for any count, and the farthest apart.
@@ -95,15 +95,15 @@ def distinct(count: int) -> Bytes:
     return _chosen()[:count].copy()
 
 
-def named(classes: Sequence[str]) -> Bytes:
+def class_colours(classes: Sequence[str]) -> Bytes:
     """Colours of classes by their names: black where a name says so, else distinct ones."""
     black = np.array([name.strip().lower() in BLACK for name in classes], bool)
     colours = np.zeros((len(classes), 3), np.uint8)
-    colours[~black] = distinct(int((~black).sum()))
+    colours[~black] = distinct_colours(int((~black).sum()))
     return colours
 
 
-def pascal(count: int) -> Bytes:
+def pascal_colours(count: int) -> Bytes:
     """The PASCAL VOC colours, uint8 ``(count, 3)``, as its label files have them.
 
     Bits 0, 3, 6 of the class become the top bits of red, 1, 4, 7 of green, 2, 5 of blue.

@@ -45,7 +45,7 @@ def time_left(seconds: float, done: int, rest: int) -> float | None:
     return seconds / done * rest if done > 0 else None
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration for people: ``42 s``, ``3:07``, ``2:05:09``."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60

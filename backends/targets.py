@@ -31,7 +31,7 @@ INCOMPLETE = 3
 
 _ALL = ("fp32", "fp16", "int8")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
-_TRT = "auxnas.backends.tensorrt.exporter:model_of"
+_TRT = "auxnas.backends.tensorrt.exporter:tensorrt_model"
 
 _ROWS = (
     OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL),
@@ -134,24 +134,24 @@ def settle(
         BackendUnavailable: when ``auto`` finds no runtime.
     """
     if target == AUTO:
-        timings = measure(CPU_TARGETS, export, inputs())
+        timings = time_targets(CPU_TARGETS, export, inputs())
         best = min(timings, key=lambda name: timings[name])
-        return Settled(best, renamed(output, best), timings)
+        return Settled(best, with_target_suffix(output, best), timings)
     row = target_of(target)
     missing = row.missing()
     if missing is not None and row.fallback is not None:
-        _refuse_name(output, row, target_of(row.fallback))
-        return Settled(row.fallback, renamed(output, row.fallback), missing=missing)
+        _check_name(output, row, target_of(row.fallback))
+        return Settled(row.fallback, with_target_suffix(output, row.fallback), missing=missing)
     if missing is not None:
         raise TargetUnavailable(target, missing)
-    _refuse_name(output, row)
+    _check_name(output, row)
     if runner_of(output.name, row) != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return Settled(target, output)
 
 
-def _refuse_name(output: Path, *rows: Target) -> None:
-    """Refuses a name that tells another kind of file than each of ``rows``.
+def _check_name(output: Path, *rows: Target) -> None:
+    """Checks that no suffix of ``output`` belongs to another target than ``rows``.
 
     Raises:
         CompilerError: naming the suffix of the first.
@@ -181,8 +181,8 @@ def model_of(
     return target_of(CPU_TARGETS[0] if target == AUTO else target).model(program, options, metadata)
 
 
-def refuse_precision(target: str, precision: str) -> None:
-    """Refuses a precision that a target, or one that ``auto`` may choose, is not made in.
+def check_precision(target: str, precision: str) -> None:
+    """Checks that the target, or each that ``auto`` may choose, can be made in ``precision``.
 
     Raises:
         CompilerError: naming the targets that are.
@@ -195,7 +195,7 @@ def refuse_precision(target: str, precision: str) -> None:
     raise CompilerError(f"precision {precision}", found, f"target {' or '.join(fit)}")
 
 
-def renamed(output: Path, target: str) -> Path:
+def with_target_suffix(output: Path, target: str) -> Path:
     """``output`` with the suffix of ``target`` in place of another target's."""
     row = target_of(target)
     own = Path(row.suffix).suffix  # a plain .zip for .trt.zip
@@ -204,7 +204,7 @@ def renamed(output: Path, target: str) -> Path:
     return output.with_name(output.name.removesuffix(next(fitting, "")) + row.suffix)
 
 
-def files_of(target: str, output: Path) -> list[Path]:
+def artefact_files(target: str, output: Path) -> list[Path]:
     """All files of which some are written for an output that was asked for.
 
     Which ones, ``settle`` decides.
@@ -212,7 +212,7 @@ def files_of(target: str, output: Path) -> list[Path]:
     names = CPU_TARGETS if target == AUTO else (target, target_of(target).fallback)
     found = []
     for name in filter(None, names):
-        main = output if name == target else renamed(output, name)
+        main = output if name == target else with_target_suffix(output, name)
         found.append(main)
         row = target_of(name)
         if main.name.endswith(row.suffix):
@@ -220,13 +220,13 @@ def files_of(target: str, output: Path) -> list[Path]:
     return found
 
 
-def size_of(output: Path, target: str) -> int:
+def artefact_size(output: Path, target: str) -> int:
     """Bytes of an artefact, with what is beside it."""
     beside = [output.with_suffix(suffix) for suffix in target_of(target).beside]
     return sum(path.stat().st_size for path in (output, *beside))
 
 
-def measure(
+def time_targets(
     names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Feed
 ) -> dict[str, Latency]:
     """Seconds of one run, by target: those whose runtime is installed.
@@ -254,7 +254,7 @@ def measure(
 
 
 @contextmanager
-def placed(path: Path, target: str) -> Iterator[Path]:
+def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
     """``atomic_write`` for an artefact of more than one file.
 
     The block writes to the temporary name it is given, and what belongs beside it under

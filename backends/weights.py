@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
 from auxnas.compiler.encoders import Encoder
@@ -61,7 +61,7 @@ def read_weights(path: str, genotype: Genotype) -> Weights:
         BackendUnavailable: for a state dict, when torch is not installed.
     """
     params, texts = read_arrays(path)
-    known = decoded(texts)
+    known = decode_metadata(texts)
     if "genotype" in known:
         _same_genotype(path, known["genotype"], genotype)
     return Weights(params, path, known)

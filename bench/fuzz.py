@@ -31,7 +31,7 @@ import click
 import numpy as np
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.verification import TOLERANCES, compare, noise
+from auxnas.backends.compiling.verification import TOLERANCES, compare_runners, noise_inputs
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
@@ -80,7 +80,7 @@ def shipped(program: Program, sizes: list[Size]) -> Iterator[float | None]:
     model = build(optimised, ExportOptions(None, None), {}).SerializeToString()
     runner, reference = OrtRunner(model, threads=1), ReferenceRunner(program)
     for size in sizes:
-        yield compare(runner, reference, noise(program, size, 0)).max_relative
+        yield compare_runners(runner, reference, noise_inputs(program, size, 0)).max_relative
 
 
 def reordered(program: Program, passes: list[Pass], sizes: list[Size]) -> Iterator[float | None]:
@@ -89,7 +89,7 @@ def reordered(program: Program, passes: list[Pass], sizes: list[Size]) -> Iterat
     program = replace(program, params=exact)
     runners = [ReferenceRunner(each) for each in (run_passes(passes, program)[0], program)]
     for size in sizes:
-        yield compare(*runners, noise(program, size, 0)).max_relative
+        yield compare_runners(*runners, noise_inputs(program, size, 0)).max_relative
 
 
 def drawn(space: SearchSpace, number: int, rng: random.Random) -> Genotype:

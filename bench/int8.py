@@ -27,8 +27,8 @@ from contenders import Contender, Times, race, speedup
 from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.images import fed, read_photograph
-from auxnas.backends.int8 import Ends, Int8Options, Photographs, find_photographs
+from auxnas.backends.images import network_input, read_photograph
+from auxnas.backends.int8 import Int8Options, NetworkEnds, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.choosing import QuantisationResult
 from auxnas.backends.onnx.build import build
@@ -57,11 +57,14 @@ def measure(
     program, spec = program_of(source)
     model = build(run_passes(INFERENCE, program)[0], ExportOptions(size), {})
     wish = Int8Options(photographs, max_drop, forced=True, timer=lambda runners, feed: {})
-    found = quantise(model, wish, Ends(size, Interface(), spec.classes))
+    found = quantise(model, wish, NetworkEnds(size, Interface(), spec.classes))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         image = folder / "image.npy"
-        np.save(image, fed(read_photograph(photographs.held_out[0]), size, Interface())["image"])
+        np.save(
+            image,
+            network_input(read_photograph(photographs.held_out[0]), size, Interface())["image"],
+        )
         rows = ours(found.model, "int8", folder / "int8.onnx", image, threads)
         rows += ours(model, "fp32", folder / "fp32.onnx", image, threads)
         rows += rivals(source, image, folder, threads)

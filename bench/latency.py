@@ -27,7 +27,7 @@ from contenders import Contender, race, speedup
 from rivals import PACKAGES, Row, onnxruntime, openvino, program_of, rivals
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.verification import difference
+from auxnas.backends.compiling.verification import output_difference
 from auxnas.backends.onnx.build import build
 from auxnas.compiler.passes import INFERENCE, run_passes
 
@@ -73,7 +73,8 @@ def measure(
     return {
         "milliseconds": {label: found.summary for label, found in times.items()},
         "max_relative_error_to_eager": {
-            label: difference(found.output, expected).max_relative for label, found in times.items()
+            label: output_difference(found.output, expected).max_relative
+            for label, found in times.items()
         },
         "best_of_ours": ours,
         "best_rival": rival,

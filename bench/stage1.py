@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 from auxnas.backends.base import Batch, Recipe
 from auxnas.backends.torch import build_module
-from auxnas.backends.torch.learner import Training, repeatable
+from auxnas.backends.torch.learner import Training, use_deterministic_algorithms
 from auxnas.backends.torch.recording import WARM_UP, side_stream
 from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split_graph
 from auxnas.compiler.weights import initial_params
@@ -145,7 +145,7 @@ def measure(graph: Graph, steps: int, device: torch.device) -> dict[str, object]
         "ours": lambda: training.step(batch),
     }
     times: dict[str, list[float]] = {name: [] for name in calls}
-    with repeatable(device), side_stream(device):
+    with use_deterministic_algorithms(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
         if abs(first["plain"] - first["ours"]) > 1e-3 * first["plain"]:
             raise SystemExit(f"the two do not compute the same: {first}")

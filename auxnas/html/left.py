@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from matplotlib.ticker import MaxNLocator
 
-from auxnas.backends.progress import clock
+from auxnas.backends.progress import format_duration
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.html import words
 from auxnas.html.charts import Chart
@@ -52,7 +52,7 @@ def pretraining_facts(run: Run) -> list[tuple[str, str]]:
     known = _read(run.folder / PRETRAINED)
     seconds, epochs, value = (_number(known.get(name)) for name in ("seconds", "epochs", "value"))
     found = {
-        "time": "" if seconds is None else clock(seconds),
+        "time": "" if seconds is None else format_duration(seconds),
         "epochs": "" if epochs is None else f"{epochs:,.0f}",
         f"{known.get('metric')} with its own decoder": words.score(value),
     }

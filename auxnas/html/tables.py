@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auxnas.backends.progress import clock
+from auxnas.backends.progress import format_duration
 from auxnas.html import words
 from auxnas.html.runs import Run
 from auxnas.html.series import stage_times
@@ -72,7 +72,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     found |= {f"failed: {kind}": f"{count:,}" for kind, count in sorted(kinds.items())}
     over = Counter(rejection.limit for rejection in run.rejections)
     found |= {f"rejected: {limit}": f"{count:,}" for limit, count in sorted(over.items())}
-    found["time"] = clock(run.seconds)
+    found["time"] = format_duration(run.seconds)
     if run.seconds:
         found["trials per hour"] = f"{3600 * len(run.ended) / run.seconds:,.1f}"
     return list(found.items())
@@ -104,11 +104,11 @@ def times(run: Run) -> PageTable:
         found = stage_times(run.scored, stage)
         if found is not None:
             spent += found.total
-            each = [f"{found.mean:.1f} s", f"{found.median:.1f} s", clock(found.total)]
+            each = [f"{found.mean:.1f} s", f"{found.median:.1f} s", format_duration(found.total)]
             rows.append([f"stage {stage}", f"{found.count:,}", *each])
     if run.settings.get("workers", 0) <= 1 and run.seconds > spent:
-        rows.append(["all else", "", "", "", clock(run.seconds - spent)])
-    rows.append(["the whole run", "", "", "", clock(run.seconds)])
+        rows.append(["all else", "", "", "", format_duration(run.seconds - spent)])
+    rows.append(["the whole run", "", "", "", format_duration(run.seconds)])
     return PageTable(["", "times", "mean", "median", "together"], rows, [""])
 
 
@@ -202,4 +202,4 @@ def _session(session: Session) -> list[str]:
     device = [found["device"], f"{found.get('threads') or 'all'} threads"] if found else []
     versions = [f"{name} {value}" for name, value in found.get("versions", {}).items()]
     texts = [", ".join(part) for part in (machine, device, versions)]
-    return [clock(session.seconds), *texts, str(found.get("revision") or "")]
+    return [format_duration(session.seconds), *texts, str(found.get("revision") or "")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auxnas.backends.targets import AUTO, refuse_precision, target_of
+from auxnas.backends.targets import AUTO, check_precision, target_of
 from auxnas.compiler import CompilerError
 from auxnas.compiler.errors import check_choice, check_integer, check_type
 from auxnas.compiler.interface import FORMATS
@@ -27,7 +27,7 @@ def refuse_wrong_use(options: Mapping[str, Any]) -> None:
     _refuse_unknown(options)
     _refuse_size(options["input_size"])
     try:
-        refuse_precision(options["target"], options["precision"])
+        check_precision(options["target"], options["precision"])
     except CompilerError as error:
         raise OptionError(f"--{error}") from None
     for name in ("tolerance", "max_drop"):

@@ -153,7 +153,7 @@ def main(
     nested list itself. Without --weights the weights are random, from --seed.
     """
     from auxnas.backends.compiling.compile import compile_artefact, plan
-    from auxnas.backends.compiling.report import lines, to_dict
+    from auxnas.backends.compiling.report import report_lines, to_dict
     from auxnas.nascompile.requested import request_of
     from auxnas.progress import display_on_stderr
 
@@ -171,7 +171,7 @@ def main(
     if as_json:
         print_json(to_dict(found))
     else:
-        say("\n".join(lines(found)))
+        say("\n".join(report_lines(found)))
     return _status(found)
 
 

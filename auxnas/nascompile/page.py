@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from auxnas.backends.compiling.compile import Report
-from auxnas.backends.compiling.report import nodes, rows, to_dict
+from auxnas.backends.compiling.report import nodes, report_rows, to_dict
 from auxnas.compiler.drawing.network_drawing import draw_network
 from auxnas.compiler.places import Places
 from auxnas.drawing import svg
@@ -39,7 +39,7 @@ def page(report: Report) -> str:
     request, document = report.request, to_dict(report)
     title = escape(f"{request.output.name}: {request.genotype}")
     scene = draw_network(report.network.optimised.graph, request.size, request.genotype)
-    summary = [(name, value) for name, value in rows(report).items() if name != "passes"]
+    summary = [(name, value) for name, value in report_rows(report).items() if name != "passes"]
     parts = [
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -11,9 +11,9 @@ from typing import Any
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
-from auxnas.backends.images import find_images, judge, read_photograph
+from auxnas.backends.images import find_images, judge_photographs, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
-from auxnas.backends.targets import AUTO, TARGETS, files_of, target_of
+from auxnas.backends.targets import AUTO, TARGETS, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
@@ -79,7 +79,7 @@ def request_of(
         target=options["target"],
         int8=int8,
     )
-    written = {"--output": files_of(request.target, request.output)}
+    written = {"--output": artefact_files(request.target, request.output)}
     written |= {option: [path] for option, path in others.items()}
     folders = {f"--{name}": options[name] for name in ("images", "labels")}
     refuse_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
@@ -205,7 +205,7 @@ def _images(folder: str | None) -> list[Any]:
     if folder is None:
         return []
     found = find_images(folder, 8)
-    judge(found).at_least(1, folder, "to check on")
+    judge_photographs(found).at_least(1, folder, "to check on")
     return [read_photograph(path) for path in found]
 
 

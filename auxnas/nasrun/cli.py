@@ -97,22 +97,22 @@ def bench(
     the lowest median of rounds of 5 runs, which has a spread.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
-    from auxnas.backends.artefacts.bench import PAPER_RUNS, example, measure
-    from auxnas.backends.measuring.timing import of_runs
+    from auxnas.backends.artefacts.bench import PAPER_RUNS, example_inputs, time_runs
+    from auxnas.backends.measuring.timing import latency_of_runs
     from auxnas.progress import display_on_stderr
 
     opened = open_artefact(artefact)
-    inputs = example(opened, input_size)
+    inputs = example_inputs(opened, input_size)
     runner = opened.runner(threads)
     with display_on_stderr().task("timing", warmup + runs) as advance:
-        times = measure(runner, inputs, runs, warmup, advance)
+        times = time_runs(runner, inputs, runs, warmup, advance)
     result = _measured(opened, inputs, threads, runner.devices)
     result |= {"runs": runs, "warmup": warmup}
     result |= times.to_dict()
     if as_json:
         print_json(result)
     else:
-        _print_bench(result | {"latency": str(of_runs(times.seconds))})
+        _print_bench(result | {"latency": str(latency_of_runs(times.seconds))})
     if runs < PAPER_RUNS:
         note(f"note: {runs} runs; the paper's protocol has {PAPER_RUNS} or more")
 
@@ -122,7 +122,7 @@ def _measured(
 ) -> dict[str, Any]:
     """Facts on a measurement: artefact, inputs, machine, versions."""
     from auxnas.backends.artefacts.bench import image_axis
-    from auxnas.backends.measuring.machine import environment
+    from auxnas.backends.measuring.machine import timing_environment
 
     first = artefact.inputs[0]
     shape, axis = inputs[first.name].shape, image_axis(artefact, first)
@@ -130,7 +130,7 @@ def _measured(
         "artefact": str(artefact.path),
         "inputs": {name: list(value.shape) for name, value in inputs.items()},
         "input_size": list(shape[axis : axis + 2]) if len(shape) == 4 else None,
-        **environment(artefact.kind, threads, devices),
+        **timing_environment(artefact.kind, threads, devices),
     }
 
 
@@ -182,13 +182,13 @@ def profile(
     Blocks count from 1: block 3 is decoder.block2 in names of nodes.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
-    from auxnas.backends.artefacts.bench import example
-    from auxnas.backends.artefacts.profile import profile as profiled
+    from auxnas.backends.artefacts.bench import example_inputs
+    from auxnas.backends.artefacts.profile import profile_artefact as profiled
     from auxnas.nasrun.text import profile_json, profile_lines, rows
     from auxnas.progress import display_on_stderr
 
     opened = open_artefact(artefact)
-    inputs = example(opened, input_size)
+    inputs = example_inputs(opened, input_size)
     with display_on_stderr().task("profiling", warmup + runs) as advance:
         found = profiled(opened, inputs, runs, warmup, threads, advance)
     result = _measured(opened, inputs, threads, found.devices)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from auxnas.backends.progress import clock
+from auxnas.backends.progress import format_duration
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
@@ -50,7 +50,9 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     if found["seconds"]:
         pace = 3600 * found["ended"] / found["seconds"]
         sessions = f"{found['sessions']} session{'s' * (found['sessions'] != 1)}"
-        lines.append(f"time: {clock(found['seconds'])} in {sessions}, {pace:.1f} trials/h")
+        lines.append(
+            f"time: {format_duration(found['seconds'])} in {sessions}, {pace:.1f} trials/h"
+        )
     best = found["best"]
     if best:
         lines.append(f"best: trial {best['trial']}, {best['ending']}")
@@ -64,7 +66,7 @@ def _task(task: Mapping[str, Any]) -> str:
     parts = (
         f"{task['task']}, {int(100 * task['share'])} %",
         task["text"],
-        left and f"{clock(left)} left",
+        left and f"{format_duration(left)} left",
     )
     return ", ".join(part for part in parts if part)
 

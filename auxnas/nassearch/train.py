@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from auxnas.backends.caching import cache_dir
-from auxnas.backends.progress import clock
+from auxnas.backends.progress import format_duration
 from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
@@ -131,7 +131,7 @@ def _print(result: Mapping[str, Any], task: Task) -> None:
     """The result for people, and what to do with it."""
     scores = ", ".join(f"{m.title} {result[name]:.4f}" for name, m in task.metrics.items())
     height, width = result["size"]
-    say(f"{scores} on {result['images']['val']} images, {clock(result['seconds'])}")
+    say(f"{scores} on {result['images']['val']} images, {format_duration(result['seconds'])}")
     say(
         f"{result['parameters'] / 1e6:.3f} M parameters, "
         f"{result['multiply_adds'] / 1e6:.1f} M multiply-adds at {height}x{width}"

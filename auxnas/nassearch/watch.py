@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from auxnas.backends.base import TrainingStep
-from auxnas.backends.progress import Display, clock
+from auxnas.backends.progress import Display, format_duration
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.trials.records import PENDING, STOPPED, Stage, Trial, best_of
@@ -110,6 +110,6 @@ class Watch:
             f"best {best[0].reward:.3f}" if best else "",
             str(pace),
             f"{stopped} stopped after stage 1" if stopped else "",
-            f"whole run {clock(left)} left" if left else "",
+            f"whole run {format_duration(left)} left" if left else "",
         ]
         return "".join(f", {part}" for part in parts if part)

@@ -25,7 +25,7 @@ DAMAGED = (
 
 
 @contextmanager
-def archive_of(
+def open_archive(
     file: Path | BinaryIO,
     place: str,
     expected: str,
@@ -45,7 +45,7 @@ def archive_of(
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            _refuse_bomb(archive, place, expected)
+            _check_unpacked_size(archive, place, expected)
             yield archive
     except CompilerError:
         raise
@@ -53,7 +53,7 @@ def archive_of(
         raise CompilerError(place, f"{damaged}: {error}", expected) from None
 
 
-def _refuse_bomb(archive: zipfile.ZipFile, place: str, expected: str) -> None:
+def _check_unpacked_size(archive: zipfile.ZipFile, place: str, expected: str) -> None:
     entries = archive.infolist()
     for each in entries:
         if each.flag_bits & 1:

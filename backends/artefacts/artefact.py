@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.artefacts.memory import refuse_larger
-from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.artefacts.memory import check_memory
+from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.registry import backend
 from auxnas.backends.targets import runner_of
 from auxnas.backends.tensors import Tensor
@@ -120,7 +120,7 @@ class Artefact:
             raise CompilerError("model.task", f"{short_repr(name)}, which is no name", expected)
         return find_task(name)
 
-    def refuse_larger(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
+    def check_memory(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
         """Refuses to run what takes more memory than a network may, before it is tried.
 
         Args:
@@ -131,10 +131,10 @@ class Artefact:
         """
         if self.model is None:
             return
-        from auxnas.backends.artefacts.onnx_memory import needed
+        from auxnas.backends.artefacts.onnx_memory import needed_bytes
 
         place = str(self.path)
-        refuse_larger(place, needed(self.model, inputs, place), "values")
+        check_memory(place, needed_bytes(self.model, inputs, place), "values")
 
     def runner(self, threads: int | None = None, **settings: Any) -> Any:
         """Opens it with its runtime.
@@ -152,7 +152,7 @@ class Artefact:
         """
         if self.opened is not None and threads is None:
             return self.opened
-        self.refuse_larger({})
+        self.check_memory({})
         return backend("runner", self.kind)(self.path, threads, **settings)
 
 
@@ -177,7 +177,7 @@ def open_artefact(path: str | Path) -> Artefact:
     opener = backend("runner", kind)
     with path.open("rb"):
         runner = opener(path)
-    metadata = decoded(runner.metadata)
+    metadata = decode_metadata(runner.metadata)
     return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.artefacts.artefact import Artefact
-from auxnas.backends.artefacts.memory import bytes_of, refuse_larger
+from auxnas.backends.artefacts.memory import bytes_of, check_memory
 from auxnas.backends.base import Runner
-from auxnas.backends.measuring.timing import of_runs
+from auxnas.backends.measuring.timing import latency_of_runs
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Size
 
@@ -48,12 +48,12 @@ class RunTimes:
             "p95": self.p95,
             "min": min(self.seconds),
         }
-        latency = of_runs(self.seconds)
+        latency = latency_of_runs(self.seconds)
         found = {f"{name}_ms": 1e3 * value for name, value in values.items()}
         return found | {"latency_ms": 1e3 * latency, "latency_spread": latency.spread}
 
 
-def measure(
+def time_runs(
     runner: Runner,
     inputs: Mapping[str, Array],
     runs: int,
@@ -73,7 +73,7 @@ def measure(
     return RunTimes(tuple(seconds[warmup:]))
 
 
-def example(artefact: Artefact, size: Size | None = None, seed: int = 0) -> dict[str, Array]:
+def example_inputs(artefact: Artefact, size: Size | None = None, seed: int = 0) -> dict[str, Array]:
     """Random inputs: normal numbers or bytes, one image where any number goes.
 
     Args:
@@ -86,10 +86,10 @@ def example(artefact: Artefact, size: Size | None = None, seed: int = 0) -> dict
             axes could be filled, or it would take too much memory.
     """
     rng = np.random.default_rng(seed)
-    shapes = {each.name: concrete(artefact, each, size) for each in artefact.inputs}
+    shapes = {each.name: concrete_shape(artefact, each, size) for each in artefact.inputs}
     for name, shape in shapes.items():
-        refuse_larger(f"{artefact.path}: {name}", bytes_of(shape, 8), f"{_sides(shape)} numbers")
-    artefact.refuse_larger(shapes)
+        check_memory(f"{artefact.path}: {name}", bytes_of(shape, 8), f"{_sides(shape)} numbers")
+    artefact.check_memory(shapes)
     return {each.name: _noise(each, shapes[each.name], rng) for each in artefact.inputs}
 
 
@@ -97,11 +97,11 @@ def _sides(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def concrete(artefact: Artefact, tensor: Tensor, size: Size | None) -> tuple[int, ...]:
+def concrete_shape(artefact: Artefact, tensor: Tensor, size: Size | None) -> tuple[int, ...]:
     """The shape of an input with its open axes filled.
 
     Raises:
-        CompilerError: as for ``example``.
+        CompilerError: as for ``example_inputs``.
     """
     place, found = f"{artefact.path}: {tensor.name}", tensor.shape
     if len(found) != 4:

@@ -15,7 +15,7 @@ MOST_AXES = 32
 _MEMINFO = Path("/proc/meminfo")
 
 
-def available() -> int:
+def available_bytes() -> int:
     """Bytes that this machine can give away now; ``MOST`` where it does not tell."""
     try:
         lines = _MEMINFO.read_text().splitlines()
@@ -25,7 +25,7 @@ def available() -> int:
     return 1024 * int(found[0]) if found else MOST
 
 
-def refuse_larger(place: str, needed: int, of: str, limit: int | None = None) -> None:
+def check_memory(place: str, needed: int, of: str, limit: int | None = None) -> None:
     """Refuses what would need more memory than there is, or than it may.
 
     Args:
@@ -37,13 +37,13 @@ def refuse_larger(place: str, needed: int, of: str, limit: int | None = None) ->
     Raises:
         CompilerError: at ``place``.
     """
-    most = min(MOST if limit is None else limit, available())
+    most = min(MOST if limit is None else limit, available_bytes())
     if needed > most:
         expected = f"at most {most / 1e9:.1f} GB of memory"
         raise CompilerError(place, f"{of} that take {needed / 1e9:,.1f} GB", expected)
 
 
-def refuse_impossible(place: str, shape: Sequence[int | str]) -> None:
+def check_array_shape(place: str, shape: Sequence[int | str]) -> None:
     """Refuses a shape that no array has.
 
     Raises:
@@ -56,7 +56,9 @@ def refuse_impossible(place: str, shape: Sequence[int | str]) -> None:
         raise CompilerError(place, f"{len(shape)} axes", f"at most {MOST_AXES}")
 
 
-def peak(steps: Iterable[tuple[Iterable[str], Iterable[str]]], sizes: Mapping[str, int]) -> int:
+def peak_bytes(
+    steps: Iterable[tuple[Iterable[str], Iterable[str]]], sizes: Mapping[str, int]
+) -> int:
     """Bytes of the values that are alive at once, at the most, in the order of ``steps``.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def decoded(texts: Mapping[str, str]) -> dict[str, Any]:
+def decode_metadata(texts: Mapping[str, str]) -> dict[str, Any]:
     """Metadata as values; a text that is no JSON stays what it is."""
     return {key: _decoded(text) for key, text in texts.items()}
 

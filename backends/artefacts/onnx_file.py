@@ -10,8 +10,8 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from auxnas.backends.artefacts.artefact import Artefact, Operator
-from auxnas.backends.artefacts.memory import refuse_impossible
-from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.artefacts.memory import check_array_shape
+from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
 
@@ -36,7 +36,7 @@ def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
         if not model.graph.node or not model.graph.output:
             raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
         _refuse_hidden(path, model)
-        _refuse_larger_than_file(path, model, len(content))
+        _check_array_sizes(path, model, len(content))
         return _artefact(path, model, kind)
     except (DecodeError, UnicodeDecodeError):
         found = "no ONNX model, or a damaged or truncated one"
@@ -48,7 +48,7 @@ def _artefact(path: Path, model: onnx.ModelProto, kind: str) -> Artefact:
     texts = {_text(each.key): _text(each.value) for each in model.metadata_props}
     return Artefact(
         path,
-        decoded(texts),
+        decode_metadata(texts),
         tuple(_tensor(path, each) for each in model.graph.input if each.name not in weights),
         tuple(_tensor(path, each) for each in model.graph.output),
         kind,
@@ -81,14 +81,14 @@ def _refuse_hidden(path: Path, model: onnx.ModelProto) -> None:
         raise CompilerError(str(path), found, "one plain graph, as nascompile writes")
 
 
-def _refuse_larger_than_file(path: Path, model: onnx.ModelProto, most: int) -> None:
+def _check_array_sizes(path: Path, model: onnx.ModelProto, most: int) -> None:
     """Refuses arrays that cannot be in a file of ``most`` bytes; none is of less than 4 bits.
 
     Raises:
         CompilerError: naming the first.
     """
     for each in model.graph.initializer:
-        refuse_impossible(f"{path}: {each.name}", each.dims)
+        check_array_shape(f"{path}: {each.name}", each.dims)
         if prod(each.dims) > 2 * most:
             found = f"an array of {'x'.join(map(str, each.dims))}"
             raise CompilerError(f"{path}: {each.name}", found, f"one that {most:,} bytes hold")
@@ -110,7 +110,7 @@ def _tensor(path: Path, value: onnx.ValueInfoProto) -> Tensor:
     axes = kind.shape.dim
     shape = (d.dim_value if d.HasField("dim_value") else _text(d.dim_param) for d in axes)
     tensor = Tensor(_text(value.name), dtype, tuple(shape))
-    refuse_impossible(f"{path}: {value.name}", tensor.shape)
+    check_array_shape(f"{path}: {value.name}", tensor.shape)
     return tensor
 
 

@@ -8,14 +8,14 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import shape_inference
 
-from auxnas.backends.artefacts.memory import bytes_of, peak
+from auxnas.backends.artefacts.memory import bytes_of, peak_bytes
 from auxnas.compiler import CompilerError
 
 SMALL = 4096
 """Bytes of an array that may be a shape; what is larger is none."""
 
 
-def needed(model: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], place: str) -> int:
+def needed_bytes(model: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], place: str) -> int:
     """Bytes that are alive at once when it runs; open sides and unknown shapes take none.
 
     Args:
@@ -66,7 +66,7 @@ def _peak(graph: onnx.GraphProto) -> int:
     values = [*graph.input, *graph.value_info, *graph.output]
     sizes = {value.name: _bytes(value) for value in values}
     sizes |= {each.name: each.ByteSize() for each in graph.initializer}
-    return peak(((node.input, node.output) for node in graph.node), sizes)
+    return peak_bytes(((node.input, node.output) for node in graph.node), sizes)
 
 
 def _bytes(value: onnx.ValueInfoProto) -> int:

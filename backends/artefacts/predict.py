@@ -11,8 +11,8 @@ import numpy as np
 from auxnas.backends.artefacts.artefact import Artefact
 from auxnas.backends.artefacts.bench import image_axis
 from auxnas.backends.base import Runner
-from auxnas.backends.colours import distinct
-from auxnas.backends.images import fed
+from auxnas.backends.colours import distinct_colours
+from auxnas.backends.images import network_input
 from auxnas.compiler import MAIN, CompilerError, Size
 from auxnas.compiler.semantics import MOST_LABELS
 
@@ -49,7 +49,7 @@ class Predictor:
     def __init__(self, artefact: Artefact, runner: Runner) -> None:
         self.interface = artefact.interface()
         self.runner = runner
-        self.classes = classes_of(artefact)
+        self.classes = class_legend(artefact)
         first, *others = artefact.inputs
         if others or first.name != "image" or len(first.shape) != 4:
             found = ", ".join(map(str, artefact.inputs))
@@ -72,7 +72,9 @@ class Predictor:
         if self.fixed is None and len({_size(image) for image in images}) > 1:
             return [labels for image in images for labels in self.labels([image])]
         filled = [*images, *[images[-1]] * (self.batch - len(images))]
-        fed_images = [fed(each, self.fixed or _size(each), self.interface) for each in filled]
+        fed_images = [
+            network_input(each, self.fixed or _size(each), self.interface) for each in filled
+        ]
         inputs = {"image": np.concatenate([each["image"] for each in fed_images])}
         pairs = zip(self._run(inputs), images, strict=False)
         return [self._grown(scores, _size(image)) for scores, image in pairs]
@@ -88,7 +90,9 @@ class Predictor:
     def _grown(self, scores: Array, size: Size) -> Array:
         """One image's output, as labels of ``size``."""
         return (
-            nearest(scores[0], size) if self.interface.head == "labels" else classify(scores, size)
+            resize_nearest(scores[0], size)
+            if self.interface.head == "labels"
+            else classify(scores, size)
         )
 
 
@@ -107,7 +111,7 @@ def _check_head(artefact: Artefact, head: str) -> None:
             raise CompilerError(place, str(each), f"{expected}, since the head is {head}")
 
 
-def classes_of(artefact: Artefact) -> ClassLegend:
+def class_legend(artefact: Artefact) -> ClassLegend:
     """Names and colours from the metadata, made up where that says nothing.
 
     Raises:
@@ -143,7 +147,7 @@ def _count(artefact: Artefact) -> int:
 
 def _palette(artefact: Artefact, count: int) -> Array:
     """(256, 3) uint8: the metadata's colours, then made-up ones."""
-    palette = distinct(MOST_LABELS)
+    palette = distinct_colours(MOST_LABELS)
     own = artefact.metadata.get("palette")
     if own is None:
         return palette
@@ -189,7 +193,7 @@ def _samples(length: int, wanted: int) -> tuple[Array, Array, Array]:
     return low, np.minimum(low + 1, length - 1), (places - low).astype(np.float32)
 
 
-def nearest(labels: Array, size: Size) -> Array:
+def resize_nearest(labels: Array, size: Size) -> Array:
     """(h, w) labels at ``size``: those of the nearest pixel."""
     rows, columns = (
         ((np.arange(wanted) + 0.5) * length / wanted).astype(np.intp)

@@ -81,7 +81,7 @@ class Profile:
         return sorted(found, key=lambda share: -share.seconds)
 
 
-def profile(
+def profile_artefact(
     artefact: Artefact,
     inputs: Mapping[str, Array],
     runs: int,

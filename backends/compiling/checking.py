@@ -10,15 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from auxnas.backends.base import Runner
-from auxnas.backends.compiling.request import Array, Request, export
+from auxnas.backends.compiling.request import Array, Request, export_program
 from auxnas.backends.compiling.verification import (
     OTHER_SIZES,
     Difference,
-    compare,
+    compare_runners,
     first_break,
-    noise,
-    one_by_one,
-    worst,
+    noise_inputs,
+    run_one_by_one,
+    worst_difference,
 )
 from auxnas.backends.measuring.timing import Latency, latency_of
 from auxnas.backends.progress import Display, Silent
@@ -47,7 +47,7 @@ class CheckResult:
     @property
     def difference(self) -> Difference | None:
         """The worst of all sizes."""
-        return worst(list(self.differences.values())) if self.differences else None
+        return worst_difference(list(self.differences.values())) if self.differences else None
 
 
 class Checker:
@@ -67,7 +67,7 @@ class Checker:
     ) -> None:
         self.request, self.described, self.opener = request, described, opener
         self.display = display
-        self.reference: Runner = one_by_one(backend("runner", "reference")(described))
+        self.reference: Runner = run_one_by_one(backend("runner", "reference")(described))
 
     def check(self, path: Path, optimised: Program, changes: Sequence[Change]) -> CheckResult:
         """The errors at the requested size and two others, and the latency.
@@ -96,17 +96,19 @@ class Checker:
         """The worst over all inputs; the first that is past the tolerance ends it."""
         found: list[Difference] = []
         for inputs in self._inputs(size):
-            found.append(compare(runner, self.reference, inputs, self.request.interface.task))
+            found.append(
+                compare_runners(runner, self.reference, inputs, self.request.interface.task)
+            )
             if not found[-1].within(self.request.allowed):
                 raise self._failure(found[-1], inputs, size, changes)
             advance()
-        return worst(found)
+        return worst_difference(found)
 
     def _sibling(self, program: Program, size: Size) -> Runner:
         """A runner of ``program`` made for another size."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / self.request.output.name
-            export(self.request, program, path, size=size)
+            export_program(self.request, program, path, size=size)
             return self.opener(path)
 
     def _failure(
@@ -119,7 +121,9 @@ class Checker:
         def breaks(limit: int) -> bool:
             program, _ = run_passes(INFERENCE, self.described, request.disabled, limit)
             runner = self._sibling(program, size)
-            return not compare(runner, lambda _: expected, inputs, task).within(request.allowed)
+            return not compare_runners(runner, lambda _: expected, inputs, task).within(
+                request.allowed
+            )
 
         first = first_break(len(changes), breaks)
         if first is None:
@@ -136,10 +140,10 @@ class Checker:
         """What to run on: batches of the images at ``size``, or of noise."""
         request, count = self.request, self.request.batch
         if not request.images:
-            return [noise(self.described, size, request.seed, count)]
-        from auxnas.backends.images import batches
+            return [noise_inputs(self.described, size, request.seed, count)]
+        from auxnas.backends.images import input_batches
 
-        return list(batches(request.images, count, size, request.interface))
+        return list(input_batches(request.images, count, size, request.interface))
 
     def _timed(self) -> dict[str, Array]:
         """What is timed: a batch, or one image where any number goes."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auxnas.backends.artefacts.memory import available, refuse_larger
+from auxnas.backends.artefacts.memory import available_bytes, check_memory
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.compiling.checking import Checker, CheckResult
 from auxnas.backends.compiling.network import CompiledNetwork, network_of
-from auxnas.backends.compiling.request import Request, artefact_metadata, export
-from auxnas.backends.compiling.verification import noise
-from auxnas.backends.int8 import Ends
+from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
+from auxnas.backends.compiling.verification import noise_inputs
+from auxnas.backends.int8 import NetworkEnds
 from auxnas.backends.measuring.timing import Feed
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
@@ -21,11 +21,11 @@ from auxnas.backends.target import Opener
 from auxnas.backends.targets import (
     AUTO,
     Settled,
+    artefact_size,
+    atomic_write_set,
+    check_precision,
     model_of,
-    placed,
-    refuse_precision,
     settle,
-    size_of,
     target_of,
 )
 from auxnas.compiler import Cost, Size, cost
@@ -94,20 +94,20 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
         OSError: when the artefact cannot be written.
     """
     start = time.perf_counter()
-    _refuse(request)
+    _check_request(request)
     network = network_of(request)
-    _refuse_too_large(request, network)
+    _check_memory(request, network)
     made = _settle(request, network)
     request = replace(request, target=made.target, output=made.output)
-    with placed(made.output, made.target) as temporary:
-        export(request, network.optimised, temporary)
+    with atomic_write_set(made.output, made.target) as temporary:
+        export_program(request, network.optimised, temporary)
         check = _check(request, network, temporary, display)
         if check.differences:
-            export(request, network.optimised, temporary, check.differences)
+            export_program(request, network.optimised, temporary, check.differences)
         int8 = _quantise(request, network, temporary, check, display)
     if int8 is not None and int8.ships:
         check = replace(check, latency=int8.times.get("int8"))
-    size, seconds = size_of(made.output, made.target), time.perf_counter() - start
+    size, seconds = artefact_size(made.output, made.target), time.perf_counter() - start
     return Report(request, network, check, seconds, made, size, int8)
 
 
@@ -119,7 +119,7 @@ def plan(request: Request) -> Report:
         CompilerError: for weights that do not fit, or what the target cannot take.
     """
     start = time.perf_counter()
-    _refuse(request)
+    _check_request(request)
     network = network_of(request)
     made = Settled(AUTO, request.output) if request.target == AUTO else _settle(request, network)
     model_of(made.target, network.optimised, request.options, {})
@@ -128,9 +128,9 @@ def plan(request: Request) -> Report:
     return Report(request, network, check, time.perf_counter() - start, made)
 
 
-def _refuse(request: Request) -> None:
+def _check_request(request: Request) -> None:
     """Before the work, rather than after it."""
-    refuse_precision(request.target, request.options.precision)
+    check_precision(request.target, request.options.precision)
     if request.options.precision != "int8":
         return
     if request.int8 is None:
@@ -138,23 +138,23 @@ def _refuse(request: Request) -> None:
     backend("quantiser", "int8")
 
 
-def _refuse_too_large(request: Request, network: CompiledNetwork) -> None:
+def _check_memory(request: Request, network: CompiledNetwork) -> None:
     """Before what is to be run here is given memory that there is not."""
     if request.verify or request.target == AUTO or request.int8 is not None:
         peak = cost(network.whole.graph, request.size).peak_bytes
         needed = (request.batch + REFERENCE) * peak
         place = "input size {}x{} (a smaller --input-size, or --no-verify)".format(*request.size)
-        refuse_larger(place, needed, "maps", available())
+        check_memory(place, needed, "maps", available_bytes())
 
 
 def _settle(request: Request, network: CompiledNetwork) -> Settled:
     """What will be made: the fastest runtime's where that was asked, else the request's."""
 
     def write(target: str, path: Path) -> None:
-        export(replace(request, target=target), network.optimised, path)
+        export_program(replace(request, target=target), network.optimised, path)
 
     def inputs() -> Feed:
-        return noise(network.whole, request.size, request.seed, request.options.batch or 1)
+        return noise_inputs(network.whole, request.size, request.seed, request.options.batch or 1)
 
     return settle(request.target, request.output, write, inputs)
 
@@ -180,13 +180,13 @@ def _quantise(
     metadata = artefact_metadata(request, check.differences or None)
     model = model_of(target, network.optimised, request.options, metadata)
     quantise = backend("quantiser", "int8")
-    found: QuantisationResult = quantise(model, request.int8, ends_of(request), display)
+    found: QuantisationResult = quantise(model, request.int8, quantisation_ends(request), display)
     target_of(target).pack(found.model, path)
     return found
 
 
-def ends_of(request: Request) -> Ends:
+def quantisation_ends(request: Request) -> NetworkEnds:
     """How an int8 network is fed and read; one for any size is judged at several."""
     options = request.options
     others = () if options.size else INT8_SIZES
-    return Ends(request.size, request.interface, request.spec.classes, options.batch, others)
+    return NetworkEnds(request.size, request.interface, request.spec.classes, options.batch, others)

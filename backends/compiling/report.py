@@ -9,7 +9,7 @@ from typing import Any
 from auxnas.backends.compiling.compile import Report
 from auxnas.backends.compiling.network import Effect
 from auxnas.backends.compiling.request import Request
-from auxnas.backends.measuring.machine import cores, cores_text, versions
+from auxnas.backends.measuring.machine import cores, cores_text, runtime_versions
 from auxnas.backends.targets import TARGETS, target_of
 from auxnas.compiler import Cost, infer_shapes
 from auxnas.compiler.places import Places
@@ -49,7 +49,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "latency_ms": None if check.latency is None else 1e3 * check.latency,
         "latency_spread": None if check.latency is None else check.latency.spread,
         "seconds": report.seconds,
-        "versions": versions(*PACKAGES),
+        "versions": runtime_versions(*PACKAGES),
     }
 
 
@@ -86,13 +86,13 @@ def _effect(effect: Effect) -> dict[str, Any]:
     return {"name": effect.name} | {n: [before, after] for n, before, after in effect.numbers()}
 
 
-def lines(report: Report) -> Iterator[str]:
+def report_lines(report: Report) -> Iterator[str]:
     """``name   value`` lines; further lines of a value stand below its first."""
-    for name, value in rows(report).items():
+    for name, value in report_rows(report).items():
         yield f"{name:13}{value.replace(chr(10), chr(10) + ' ' * 13)}"
 
 
-def rows(report: Report) -> dict[str, str]:
+def report_rows(report: Report) -> dict[str, str]:
     """What there is to say, by what it is about."""
     request, check, int8 = report.request, report.check, report.int8
     found = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.verification import Difference, tolerance
+from auxnas.backends.compiling.verification import Difference, default_tolerance
 from auxnas.backends.int8 import Int8Options
 from auxnas.backends.targets import target_of
 from auxnas.backends.weights import Weights
@@ -101,7 +101,7 @@ class Request:
         """The tolerance in force."""
         if self.tolerance is not None:
             return self.tolerance
-        return tolerance(self.options.precision, self.interface.end)
+        return default_tolerance(self.options.precision, self.interface.end)
 
     @property
     def origin(self) -> str:
@@ -117,7 +117,7 @@ class Request:
         return random_params(graph, self.seed) if self.weights is None else self.weights.of(graph)
 
 
-def export(
+def export_program(
     request: Request,
     program: Program,
     path: Path,

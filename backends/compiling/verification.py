@@ -86,12 +86,12 @@ class Difference:
         return f"largest error {self.max_relative:.1e} of the output's scale, {labels}"
 
 
-def tolerance(precision: str, end: Head) -> float:
+def default_tolerance(precision: str, end: Head) -> float:
     """What is allowed by default of an output in ``precision``, for ``Difference.within``."""
     return (LABELS if end.bytes else TOLERANCES)[precision]
 
 
-def difference(found: Array, expected: Array, task: Task = SEGMENTATION) -> Difference:
+def output_difference(found: Array, expected: Array, task: Task = SEGMENTATION) -> Difference:
     """Compares outputs (N, C, H, W) of floats, or labels (N, 1, H, W) of bytes.
 
     Raises:
@@ -115,7 +115,7 @@ def difference(found: Array, expected: Array, task: Task = SEGMENTATION) -> Diff
     )
 
 
-def worst(differences: list[Difference]) -> Difference:
+def worst_difference(differences: list[Difference]) -> Difference:
     """The largest of every number (the mean of the means)."""
 
     def largest(name: str) -> float | None:
@@ -129,7 +129,7 @@ def worst(differences: list[Difference]) -> Difference:
     return Difference(*errors, last, differences[0].disagrees)
 
 
-def noise(program: Program, size: Size, seed: int, batch: int = 1) -> dict[str, Array]:
+def noise_inputs(program: Program, size: Size, seed: int, batch: int = 1) -> dict[str, Array]:
     """Random inputs of a program for ``batch`` images of ``size``: normal numbers, or bytes."""
     rng, inputs = np.random.default_rng(seed), {}
     for node in program.graph.inputs:
@@ -143,7 +143,7 @@ def noise(program: Program, size: Size, seed: int, batch: int = 1) -> dict[str, 
     return inputs
 
 
-def one_by_one(runner: Runner) -> Runner:
+def run_one_by_one(runner: Runner) -> Runner:
     """``runner`` on every image of a batch by itself, so that none can touch another."""
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -154,11 +154,11 @@ def one_by_one(runner: Runner) -> Runner:
     return run
 
 
-def compare(
+def compare_runners(
     runner: Runner, reference: Runner, inputs: Mapping[str, Array], task: Task = SEGMENTATION
 ) -> Difference:
     """The main outputs of both on the same inputs."""
-    return difference(runner(inputs)[MAIN], reference(inputs)[MAIN], task)
+    return output_difference(runner(inputs)[MAIN], reference(inputs)[MAIN], task)
 
 
 def first_break(changes: int, breaks: Callable[[int], bool]) -> int | None:

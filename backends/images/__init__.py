@@ -1,15 +1,15 @@
 """Pictures on disk: the one reader of photographs, of label images, and of folders of them."""
 
 from auxnas.backends.images.errors import DataError
-from auxnas.backends.images.feeding import batches, fed
-from auxnas.backends.images.folders import SUFFIXES, find_images, labels_of
-from auxnas.backends.images.informative import Judged, judge
+from auxnas.backends.images.feeding import input_batches, network_input
+from auxnas.backends.images.folders import SUFFIXES, find_images, find_label_images
+from auxnas.backends.images.informative import JudgedPhotographs, judge_photographs
 from auxnas.backends.images.opening import Header, header
 from auxnas.backends.images.reading import (
     check_sizes,
-    manner,
     read_label,
     read_photograph,
+    reading_manner,
     resize_indices,
     resize_rgb,
 )
@@ -18,17 +18,17 @@ __all__ = [
     "SUFFIXES",
     "DataError",
     "Header",
-    "Judged",
-    "batches",
+    "JudgedPhotographs",
     "check_sizes",
-    "fed",
     "find_images",
+    "find_label_images",
     "header",
-    "judge",
-    "labels_of",
-    "manner",
+    "input_batches",
+    "judge_photographs",
+    "network_input",
     "read_label",
     "read_photograph",
+    "reading_manner",
     "resize_indices",
     "resize_rgb",
 ]

@@ -14,7 +14,7 @@ from auxnas.compiler.interface import Interface
 Array = np.ndarray[Any, Any]
 
 
-def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
+def network_input(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
     """The input ``image`` of a network with these ends, one image of ``size``."""
     pixels = resize_rgb(image, size)[None]
     if interface.format == "nhwc-uint8":
@@ -24,10 +24,14 @@ def fed(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
     return {"image": np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)}
 
 
-def batches(
+def input_batches(
     images: Sequence[Array], count: int, size: Size, interface: Interface
 ) -> Iterator[dict[str, Array]]:
     """The inputs of ``count`` images at a time; the first ones fill up the last batch."""
     for start in range(0, len(images), count):
         some = (images[index % len(images)] for index in range(start, start + count))
-        yield {"image": np.concatenate([fed(each, size, interface)["image"] for each in some])}
+        yield {
+            "image": np.concatenate(
+                [network_input(each, size, interface)["image"] for each in some]
+            )
+        }

@@ -95,7 +95,7 @@ def _listed(folder: Path) -> list[Path]:
         raise DataError(str(folder), f"cannot be listed ({words})", "a readable folder") from error
 
 
-def labels_of(
+def find_label_images(
     photographs: Sequence[Path], images: str | Path, labels: str | Path
 ) -> tuple[Path, ...]:
     """The label image of each photograph: at the same place below ``labels``, suffixes aside.

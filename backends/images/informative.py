@@ -20,7 +20,7 @@ _SAMPLES = 256
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPhotographs:
     """Photographs that were looked at.
 
     Attributes:
@@ -58,7 +58,7 @@ class Judged:
         return self.kept
 
 
-def judge(paths: Sequence[Path]) -> Judged:
+def judge_photographs(paths: Sequence[Path]) -> JudgedPhotographs:
     """Which of ``paths`` say something; each is read once.
 
     Raises:
@@ -72,7 +72,7 @@ def judge(paths: Sequence[Path]) -> Judged:
         kind = plain if is_plain(pixels) else repeated if content in seen else kept
         kind.append(path)
         seen.add(content)
-    return Judged(tuple(kept), tuple(plain), tuple(repeated))
+    return JudgedPhotographs(tuple(kept), tuple(plain), tuple(repeated))
 
 
 def is_plain(pixels: NDArray[np.uint8]) -> bool:

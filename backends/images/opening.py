@@ -46,14 +46,14 @@ _PNG_METADATA = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 
 
 @contextmanager
-def opened(path: Path, place: str) -> Iterator[Any]:
+def open_picture(path: Path, place: str) -> Iterator[Any]:
     """The picture in ``path``, header read; what fails in the block is an error of the file.
 
     Raises:
         DataError: naming ``place``, when it is missing, no regular file, no picture, too
             large, or damaged.
     """
-    _refuse_other_than_file(path, place)
+    _check_regular_file(path, place)
     try:
         # Of a path Pillow maps the file, and mistakes rows for columns in a TIFF that is turned.
         with _quiet(), path.open("rb") as file, Image.open(file) as image:
@@ -78,7 +78,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _refuse_other_than_file(path: Path, place: str) -> None:
+def _check_regular_file(path: Path, place: str) -> None:
     """Finds what is missing, a broken link, a folder, or a pipe that would be waited for."""
     try:
         mode = path.stat().st_mode
@@ -118,7 +118,7 @@ def orientation(image: Any) -> int:
     return value if type(value) is int and 1 <= value <= 8 else 1
 
 
-def turned(pixels: NDArray[Any], tag: int) -> NDArray[Any]:
+def turn_upright(pixels: NDArray[Any], tag: int) -> NDArray[Any]:
     """Pixels (height, width, ...) as stored, upright as the EXIF orientation says."""
     if tag in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

@@ -20,10 +20,10 @@ from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.opening import (
     Header,
     header,
-    opened,
+    open_picture,
     orientation,
     raw_mode,
-    turned,
+    turn_upright,
 )
 
 Bytes = NDArray[np.uint8]
@@ -49,10 +49,10 @@ def read_photograph(path: str | Path, place: str | None = None) -> Bytes:
         DataError: when it is missing, damaged, too large, or of more than 16 bits a channel.
     """
     place = place or str(path)
-    with opened(Path(path), place) as image:
+    with open_picture(Path(path), place) as image:
         stored = raw_mode(image)
         image.load()
-        return turned(_rgb(image, stored, place), orientation(image))
+        return turn_upright(_rgb(image, stored, place), orientation(image))
 
 
 def _rgb(image: Any, stored: str, place: str) -> Bytes:
@@ -87,7 +87,7 @@ def read_label(path: str | Path, place: str | None = None) -> Bytes:
             in a format that alters values.
     """
     place = place or str(path)
-    with opened(Path(path), place) as image:
+    with open_picture(Path(path), place) as image:
         if image.format in _LOSSY:
             lossless = "a lossless format such as PNG"
             raise DataError(place, "a JPEG, which alters label values", lossless)
@@ -100,10 +100,12 @@ def read_label(path: str | Path, place: str | None = None) -> Bytes:
             )
         widened = _WIDENED.get(raw_mode(image)[:3], 1)
         image.load()
-        return turned(np.array(image, dtype=np.uint8) // np.uint8(widened), orientation(image))
+        return turn_upright(
+            np.array(image, dtype=np.uint8) // np.uint8(widened), orientation(image)
+        )
 
 
-def manner(found: Header, label: bool = False) -> str:
+def reading_manner(found: Header, label: bool = False) -> str:
     """A word on how the pixels of a file are taken, where not simply as stored; else empty.
 
     Part of the names of what is kept of the pixels: those read in another manner are others.

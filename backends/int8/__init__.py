@@ -5,7 +5,7 @@ some of those are kept apart to judge the result by. ``backends.int8.artefact`` 
 work and needs onnxruntime; what is here says what is wanted.
 """
 
-from auxnas.backends.int8.options import MAX_DROP, Ends, Int8Options
+from auxnas.backends.int8.options import MAX_DROP, Int8Options, NetworkEnds
 from auxnas.backends.int8.photographs import Photographs, find_photographs
 
-__all__ = ["MAX_DROP", "Ends", "Int8Options", "Photographs", "find_photographs"]
+__all__ = ["MAX_DROP", "Int8Options", "NetworkEnds", "Photographs", "find_photographs"]

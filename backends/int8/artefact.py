@@ -12,18 +12,23 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from auxnas.backends.int8.choosing import QuantisationResult, Quantiser, outcome, runner_of
+from auxnas.backends.int8.choosing import (
+    QuantisationResult,
+    Quantiser,
+    open_model,
+    quantisation_result,
+)
 from auxnas.backends.int8.measuring import HeldOutView, Judge
-from auxnas.backends.int8.options import Ends, Int8Options
-from auxnas.backends.int8.photographs import feeds, read_labels
+from auxnas.backends.int8.options import Int8Options, NetworkEnds
+from auxnas.backends.int8.photographs import read_inputs, read_labels
 from auxnas.backends.progress import Display, Silent
 from auxnas.compiler import MAIN, Size
 
 Array = np.ndarray[Any, Any]
 
 
-def shipped(
-    original: onnx.ModelProto, options: Int8Options, ends: Ends, display: Display = Silent()
+def quantise_if_better(
+    original: onnx.ModelProto, options: Int8Options, ends: NetworkEnds, display: Display = Silent()
 ) -> QuantisationResult:
     """The outcome of quantising a model of ours, with the better of both as its ``model``.
 
@@ -46,7 +51,7 @@ def shipped(
 
 
 def quantise(
-    original: onnx.ModelProto, options: Int8Options, ends: Ends, display: Display = Silent()
+    original: onnx.ModelProto, options: Int8Options, ends: NetworkEnds, display: Display = Silent()
 ) -> QuantisationResult:
     """The int8 version of our float model, and how it compares.
 
@@ -64,15 +69,17 @@ def quantise(
         options.tensorrt,
         display,
     )
-    return outcome(quantiser, original, options)
+    return quantisation_result(quantiser, original, options)
 
 
-def _view(model: onnx.ModelProto, paths: tuple[Path, ...], ends: Ends, size: Size) -> HeldOutView:
-    runner, some = runner_of(model), list(_batches(paths, ends, size))
+def _view(
+    model: onnx.ModelProto, paths: tuple[Path, ...], ends: NetworkEnds, size: Size
+) -> HeldOutView:
+    runner, some = open_model(model), list(_batches(paths, ends, size))
     return HeldOutView(size, some, [runner(feed)[MAIN] for feed in some])
 
 
-def _batches(paths: tuple[Path, ...], ends: Ends, size: Size) -> Iterator[dict[str, Array]]:
+def _batches(paths: tuple[Path, ...], ends: NetworkEnds, size: Size) -> Iterator[dict[str, Array]]:
     """Each photograph, as often as a network of a fixed batch wants it."""
-    for feed in feeds(paths, size, ends.interface):
+    for feed in read_inputs(paths, size, ends.interface):
         yield {name: np.repeat(value, ends.batch or 1, axis=0) for name, value in feed.items()}

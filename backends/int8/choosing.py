@@ -10,10 +10,16 @@ from typing import Any
 import onnx
 
 from auxnas.backends.images.labels import some_names
-from auxnas.backends.int8.layers import Layer, layers
+from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
-from auxnas.backends.int8.tool import METHODS, ONNXRUNTIME, TENSORRT, calibrated, quantised
+from auxnas.backends.int8.tool import (
+    METHODS,
+    ONNXRUNTIME,
+    TENSORRT,
+    calibrate_ranges,
+    insert_quantisation,
+)
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.runtimes.ort import OrtRunner
@@ -178,14 +184,14 @@ class Quantiser:
         self.calibration, self.photographs = calibration, photographs
         self.display = display
         self.form = TENSORRT if tensorrt else ONNXRUNTIME
-        self.layers = layers(self.model, self.form.operators)
+        self.layers = quantisable_layers(self.model, self.form.operators)
 
     def calibrate(self) -> tuple[str, Any, QuantisationTrial]:
         """The better method on the held-out photographs: its name, ranges, and network."""
         best: tuple[str, Any, QuantisationTrial] | None = None
         for method in METHODS:
             with self.display.task(f"calibrating, {method}", self.photographs) as advance:
-                ranges = calibrated(self.model, self.calibration(), method, advance)
+                ranges = calibrate_ranges(self.model, self.calibration(), method, advance)
             trial = self.trial(ranges, self.layers, 0)
             if best is None or trial.drop < best[2].drop:
                 best = method, ranges, trial
@@ -195,15 +201,15 @@ class Quantiser:
 
     def trial(self, ranges: Any, ranked: Sequence[Layer], in_float: int) -> QuantisationTrial:
         """All but the first ``in_float`` of ``ranked`` in int8."""
-        model = quantised(self.model, ranges, ranked[in_float:], self.form)
-        return QuantisationTrial(in_float, model, self.judge.drops(runner_of(model)))
+        model = insert_quantisation(self.model, ranges, ranked[in_float:], self.form)
+        return QuantisationTrial(in_float, model, self.judge.drops(open_model(model)))
 
     def rank(self, ranges: Any) -> list[Layer]:
         """The layers, first the one that does most damage where it alone is in int8."""
         damage: dict[str, float] = {}
         with self.display.task("error of each layer", len(self.layers)) as advance:
             for number, layer in enumerate(self.layers, 1):
-                alone = runner_of(quantised(self.model, ranges, [layer], self.form))
+                alone = open_model(insert_quantisation(self.model, ranges, [layer], self.form))
                 damage[layer.name] = self.judge.error(alone, RANKED_ON)
                 advance(number)
         return sorted(self.layers, key=lambda layer: -damage[layer.name])
@@ -221,10 +227,10 @@ class Quantiser:
         most = int(len(ranked) * MOST_FLOAT)
         attempt = partial(self.trial, ranges, ranked)
         with self.display.task("layers back to float", most.bit_length() + 1) as advance:
-            return fewest(attempt, whole, most, max_drop, advance), ranked
+            return fewest_in_float(attempt, whole, most, max_drop, advance), ranked
 
 
-def fewest(
+def fewest_in_float(
     attempt: Callable[[int], QuantisationTrial],
     whole: QuantisationTrial,
     most: int,
@@ -257,19 +263,19 @@ def fewest(
     return good
 
 
-def runner_of(model: onnx.ModelProto) -> OrtRunner:
+def open_model(model: onnx.ModelProto) -> OrtRunner:
     """A session on a model in memory."""
     return OrtRunner(model.SerializeToString())
 
 
-def outcome(
+def quantisation_result(
     quantiser: Quantiser, original: onnx.ModelProto, options: Int8Options
 ) -> QuantisationResult:
     """Calibrates, chooses layers, and measures both networks side by side."""
     judge = quantiser.judge
     method, ranges, whole = quantiser.calibrate()
     trial, ranked = quantiser.choose(ranges, whole, options.max_drop)
-    runners = {"fp32": runner_of(original), "int8": runner_of(trial.model)}
+    runners = {"fp32": open_model(original), "int8": open_model(trial.model)}
     scores = {kind: judge.miou(runner) for kind, runner in runners.items()}
     return QuantisationResult(
         model=trial.model,

@@ -34,7 +34,7 @@ class Layer:
     nodes: tuple[str, ...]
 
 
-def layers(model: onnx.ModelProto, operators: Sequence[str] = OPERATORS) -> list[Layer]:
+def quantisable_layers(model: onnx.ModelProto, operators: Sequence[str] = OPERATORS) -> list[Layer]:
     """What can be quantised of a model, in order.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.artefacts.predict import classify, nearest
+from auxnas.backends.artefacts.predict import classify, resize_nearest
 from auxnas.backends.base import Runner
 from auxnas.compiler import MAIN, Size
 from auxnas.compiler.tasks import IGNORE, Segmentation, Task
@@ -108,4 +108,8 @@ def mean_iou(outputs: Sequence[Array], labels: Sequence[Array], classes: int) ->
 
 def _at_size(output: Array, label: Array) -> Array:
     size = (label.shape[0], label.shape[1])
-    return nearest(output[0, 0], size) if output.dtype == np.uint8 else classify(output[0], size)
+    return (
+        resize_nearest(output[0, 0], size)
+        if output.dtype == np.uint8
+        else classify(output[0], size)
+    )

@@ -47,7 +47,7 @@ class Int8Options:
 
 
 @dataclass(frozen=True)
-class Ends:
+class NetworkEnds:
     """How the network to be quantised is fed and read.
 
     Attributes:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.images import (
-    Judged,
+    JudgedPhotographs,
     check_sizes,
-    fed,
     find_images,
-    judge,
-    labels_of,
+    find_label_images,
+    judge_photographs,
+    network_input,
     read_label,
     read_photograph,
 )
@@ -46,7 +46,7 @@ class Photographs:
     calibration: tuple[Path, ...]
     held_out: tuple[Path, ...]
     labels: tuple[Path, ...] = ()
-    judged: Judged | None = None
+    judged: JudgedPhotographs | None = None
 
 
 def find_photographs(images: str | Path | None, labels: str | Path | None = None) -> Photographs:
@@ -63,22 +63,24 @@ def find_photographs(images: str | Path | None, labels: str | Path | None = None
     """
     if images is None:
         raise CompilerError("int8", "no photographs to calibrate on", "--images DIR")
-    judged = judge(find_images(images, MOST))
+    judged = judge_photographs(find_images(images, MOST))
     found = judged.at_least(LEAST, str(images), "to calibrate on")
     held_out = found[HELD_OUT - 1 :: HELD_OUT]
     calibration = tuple(path for path in found if path not in held_out)
-    paired = () if labels is None else labels_of(held_out, images, labels)
+    paired = () if labels is None else find_label_images(held_out, images, labels)
     return Photographs(calibration, held_out, paired, judged)
 
 
-def feeds(paths: Sequence[Path], size: Size, interface: Interface) -> Iterator[dict[str, Array]]:
+def read_inputs(
+    paths: Sequence[Path], size: Size, interface: Interface
+) -> Iterator[dict[str, Array]]:
     """The network's inputs, one photograph each, read when asked for.
 
     Raises:
         DataError: for an unreadable file.
     """
     for path in paths:
-        yield fed(read_photograph(path), size, interface)
+        yield network_input(read_photograph(path), size, interface)
 
 
 def read_labels(photographs: Photographs, classes: int) -> list[Array]:
@@ -100,11 +102,11 @@ def read_labels(photographs: Photographs, classes: int) -> list[Array]:
         if worst >= classes:
             raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")
         found.append(label)
-    _refuse_one_class(photographs, found, classes)
+    _check_label_variety(photographs, found, classes)
     return found
 
 
-def _refuse_one_class(photographs: Photographs, labels: Sequence[Array], classes: int) -> None:
+def _check_label_variety(photographs: Photographs, labels: Sequence[Array], classes: int) -> None:
     """Finds labels that a constant answer gets right, where that is likely a mistake."""
     counts = sum(np.bincount(label.ravel(), minlength=IGNORE + 1) for label in labels)
     if not labels:

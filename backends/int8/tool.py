@@ -34,7 +34,7 @@ METHODS: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class Form:
+class QuantisationForm:
     """How a runtime wants int8. Weights are int8 and symmetric, with a scale a channel.
 
     Attributes:
@@ -48,11 +48,11 @@ class Form:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-ONNXRUNTIME = Form(OPERATORS, QuantType.QUInt8)
+ONNXRUNTIME = QuantisationForm(OPERATORS, QuantType.QUInt8)
 """uint8 activations: on x86, onnxruntime's kernels for int8 ones ran slower than float.
 Processors without VNNI add pairs of products in 16 bits, which can saturate: what was
 measured holds for processors like the one that measured."""
-TENSORRT = Form(
+TENSORRT = QuantisationForm(
     ("Conv",),
     QuantType.QInt8,
     {
@@ -84,7 +84,7 @@ class _One(CalibrationDataReader):  # type: ignore[misc]
         return next(self._feeds, None)
 
 
-def calibrated(
+def calibrate_ranges(
     model: onnx.ModelProto, feeds: Iterable[Feed], method: str, advance: Callable[[int], None]
 ) -> Any:
     """The tool's ranges of all values of a model on photographs.
@@ -114,14 +114,17 @@ def calibrated(
         return tool.compute_data()
 
 
-def quantised(
-    model: onnx.ModelProto, ranges: Any, layers: Sequence[Layer], form: Form = ONNXRUNTIME
+def insert_quantisation(
+    model: onnx.ModelProto,
+    ranges: Any,
+    layers: Sequence[Layer],
+    form: QuantisationForm = ONNXRUNTIME,
 ) -> onnx.ModelProto:
     """A model with Q/DQ nodes around some layers.
 
     Args:
         model: with the shapes of its values.
-        ranges: of ``calibrated``.
+        ranges: of ``calibrate_ranges``.
         layers: what is quantised; none leaves the model as it is.
         form: of the numbers.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.verification import noise
+from auxnas.backends.compiling.verification import noise_inputs
 from auxnas.backends.measuring.timing import Latency, latency_of
 from auxnas.backends.registry import backend
 from auxnas.compiler import Graph, Program, Size
@@ -30,4 +30,4 @@ def compiled_latency(graph: Graph, size: Size, threads: int | None = None) -> La
     with TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         exporter.export(program, path, ExportOptions(size=size), {})
-        return latency_of(runner(path, threads), noise(program, size, 0))
+        return latency_of(runner(path, threads), noise_inputs(program, size, 0))

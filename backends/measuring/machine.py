@@ -20,7 +20,7 @@ _RUNTIMES = {
 """The packages that a runner may be of, by its name in the registry."""
 
 
-def environment(runner: str, threads: int | None, devices: Iterable[str]) -> dict[str, Any]:
+def timing_environment(runner: str, threads: int | None, devices: Iterable[str]) -> dict[str, Any]:
     """Machine, libraries and threads, as they stand beside times.
 
     Args:
@@ -35,7 +35,7 @@ def environment(runner: str, threads: int | None, devices: Iterable[str]) -> dic
         "threads": threads,
         "devices": list(devices),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version()} | versions(*packages),
+        "versions": {"python": platform.python_version()} | runtime_versions(*packages),
     }
 
 
@@ -68,7 +68,7 @@ def cores_text(count: int) -> str:
     return f"{count} core{'s' * (count != 1)}"
 
 
-def versions(*packages: str) -> dict[str, str]:
+def runtime_versions(*packages: str) -> dict[str, str]:
     """The versions of those that are installed."""
     found = {}
     for name in packages:

@@ -101,7 +101,7 @@ def side_by_side(
             return found
 
 
-def of_runs(seconds: Sequence[float]) -> Latency:
+def latency_of_runs(seconds: Sequence[float]) -> Latency:
     """The latency of runs that were timed already, in their order, as rounds of ``RUNS``."""
     whole = range(0, max(1, len(seconds) - RUNS + 1), RUNS)
     return Latency([median(seconds[start : start + RUNS]) for start in whole])

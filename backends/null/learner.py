@@ -18,7 +18,7 @@ from auxnas.backends.base import (
     Recipe,
     TrainingState,
     TrainingStep,
-    silent,
+    ignore_step,
 )
 from auxnas.compiler import Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
@@ -41,7 +41,7 @@ class NullLearner:
         examples: Examples,
         recipe: Recipe,
         seed: int,
-        progress: Progress = silent,
+        progress: Progress = ignore_step,
     ) -> Program:
         """``program`` as it is, after a few progress calls."""
         for step in range(1, STEPS + 1):
@@ -56,7 +56,7 @@ class NullLearner:
         seed: int,
         part: range,
         state: TrainingState | None = None,
-        progress: Progress = silent,
+        progress: Progress = ignore_step,
     ) -> tuple[Program, TrainingState]:
         """``program`` as it is; the state is how many epochs are behind it.
 

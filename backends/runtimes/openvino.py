@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.artefacts.memory import bytes_of, peak, refuse_larger
+from auxnas.backends.artefacts.memory import bytes_of, check_memory, peak_bytes
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.onnx.build import build
 from auxnas.backends.tensors import Tensor
@@ -112,13 +112,13 @@ class OpenvinoRunner:
     def __init__(self, model: str | Path, threads: int | None = None) -> None:
         path = Path(model)
         config = CONFIG | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
-        _refuse_damaged(path)
+        _check_files(path)
         try:
             core = ov.Core()
             found = core.read_model(str(path))
             self.metadata = _metadata(found)
             self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
-            refuse_larger(str(path), _needed(found), "values")
+            check_memory(str(path), _needed(found), "values")
             self._model = core.compile_model(found, "CPU", config)
         except RuntimeError as error:
             raise CompilerError(str(path), f"openvino: {_reason(error)}") from error
@@ -140,7 +140,7 @@ class OpenvinoRunner:
         return {each.name: x for each, x in zip(self.outputs, found.values(), strict=True)}
 
 
-def _refuse_damaged(path: Path) -> None:
+def _check_files(path: Path) -> None:
     """Before OpenVINO, which tries what is no IR as models of other kinds, and prints that.
 
     Raises:
@@ -165,7 +165,7 @@ def _needed(model: Any) -> int:
         sources = (value.get_source_output() for value in node.inputs())
         read = [f"{each.get_node().get_friendly_name()}:{each.get_index()}" for each in sources]
         steps.append((read, names))
-    return peak(steps, sizes)
+    return peak_bytes(steps, sizes)
 
 
 def _bytes(port: Any) -> int:

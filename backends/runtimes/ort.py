@@ -32,7 +32,7 @@ SILENT = 4
 
 
 @contextmanager
-def failures(place: str = "onnxruntime") -> Iterator[None]:
+def convert_errors(place: str = "onnxruntime") -> Iterator[None]:
     """Turns what the runtime raises into one line.
 
     Raises:
@@ -81,7 +81,9 @@ class OrtRunner:
         if threads is not None:
             options.intra_op_num_threads = threads
         source = str(model) if isinstance(model, Path) else model
-        with failures("onnxruntime" if isinstance(source, bytes) else f"{source}: onnxruntime"):
+        with convert_errors(
+            "onnxruntime" if isinstance(source, bytes) else f"{source}: onnxruntime"
+        ):
             self.session = ort.InferenceSession(source, options, on or providers())
 
     @property
@@ -98,5 +100,5 @@ class OrtRunner:
         """
         names = [output.name for output in self.session.get_outputs()]
         feed = {name: np.ascontiguousarray(x) for name, x in inputs.items()}
-        with failures():
+        with convert_errors():
             return dict(zip(names, self.session.run(names, feed), strict=True))

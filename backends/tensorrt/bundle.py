@@ -16,10 +16,16 @@ from typing import Any
 
 import onnx
 
-from auxnas.backends.artefacts.archives import DAMAGED, archive_of
+from auxnas.backends.artefacts.archives import DAMAGED, open_archive
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.onnx.build import build
-from auxnas.backends.tensorrt.exporter import GENERATIONS, profile_of, properties, trtexec, within
+from auxnas.backends.tensorrt.exporter import (
+    GENERATIONS,
+    check_operators,
+    profile_of,
+    properties,
+    trtexec,
+)
 from auxnas.backends.tensorrt.operators import SOURCE, VERSION
 from auxnas.compiler import CompilerError, Program
 
@@ -48,7 +54,7 @@ class BundleExporter:
             CompilerError: for a node that TensorRT is not published to support.
             OSError: when it cannot be written.
         """
-        profile = profile_of(within(model))
+        profile = profile_of(check_operators(model))
         lines = {f"{n}": trtexec(MODEL, ENGINE, profile, n) for n in GENERATIONS}
         files = {MODEL: model.SerializeToString(deterministic=True)}
         for generation, words in lines.items():
@@ -97,7 +103,7 @@ def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     """
     expected = "a bundle that nascompile wrote"
     damaged = "not a whole bundle"
-    with archive_of(Path(path), str(path), expected, damaged) as archive:
+    with open_archive(Path(path), str(path), expected, damaged) as archive:
         try:
             manifest = json.loads(archive.read(MANIFEST))
             files, metadata = manifest["files"], manifest["metadata"]

@@ -26,7 +26,7 @@ from typing import Any
 import onnx
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.caching import CacheError, cache_dir, make_private, sealed, unsealed
+from auxnas.backends.caching import CacheError, cache_dir, make_private, seal, unseal
 from auxnas.backends.onnx.build import BATCH, build
 from auxnas.backends.tensorrt.cuda import Cuda, CudaError
 from auxnas.backends.tensorrt.operators import violation
@@ -77,16 +77,16 @@ def _missing_device(device: Callable[[], Cuda]) -> str | None:
     return None
 
 
-def model_of(program: Program, options: ExportOptions, metadata: Mapping[str, str]) -> Any:
+def tensorrt_model(program: Program, options: ExportOptions, metadata: Mapping[str, str]) -> Any:
     """The program as ONNX that is within what TensorRT's parser is published to read.
 
     Raises:
         CompilerError: naming the first node that is not.
     """
-    return within(build(program, options, metadata))
+    return check_operators(build(program, options, metadata))
 
 
-def within(model: onnx.ModelProto) -> onnx.ModelProto:
+def check_operators(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model``, which is within what TensorRT's parser is published to read.
 
     Raises:
@@ -212,7 +212,7 @@ class TrtExporter:
             CompilerError: for a node outside the published support, or a failed build.
             OSError: when a file cannot be written.
         """
-        metadata, bare = properties(within(model)), onnx.ModelProto()
+        metadata, bare = properties(check_operators(model)), onnx.ModelProto()
         bare.CopyFrom(model)
         del bare.metadata_props[:]
         data, profile = bare.SerializeToString(deterministic=True), profile_of(bare)
@@ -237,14 +237,14 @@ class TrtExporter:
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         # Without a place to keep it, it is built again: no reason to lose this one.
         with suppress(OSError, CacheError):
-            found = unsealed(key, self._kept(key).read_bytes())
+            found = unseal(key, self._kept(key).read_bytes())
             if found is not None:
                 return found
         engine = build_engine(self.trt, model, profile)
         with suppress(OSError, CacheError):
             make_private(self._kept(key).parent)
             with atomic_write(self._kept(key)) as temporary:
-                temporary.write_bytes(sealed(key, engine))
+                temporary.write_bytes(seal(key, engine))
         return engine
 
     def _kept(self, key: str) -> Path:

@@ -65,7 +65,7 @@ def _chunks(items: S, size: int) -> list[S]:
 
 
 @contextmanager
-def prefetched(
+def prefetch(
     examples: Examples, draws: Iterable[Draw], task: Task, outputs: int
 ) -> Iterator[Iterator[Batch]]:
     """The batches in order, the next one being made in a thread while one is used.

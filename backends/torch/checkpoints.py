@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auxnas.backends.artefacts.archives import archive_of
+from auxnas.backends.artefacts.archives import open_archive
 from auxnas.compiler import CompilerError
 from auxnas.compiler.weights import unwrap_names
 
@@ -53,7 +53,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 
 def _loaded(path: Path) -> Any:
     """What torch's restricted unpickler makes of the file."""
-    _refuse_archive(path)
+    _check_archive(path)
     try:
         with (
             warnings.catch_warnings(action="ignore"),
@@ -84,7 +84,7 @@ def _numpy_scalars() -> list[Any]:
     return [*((scalar, name) for name in names), np.dtype, *kinds]
 
 
-def _refuse_archive(path: Path) -> None:
+def _check_archive(path: Path) -> None:
     """Looks into an archive first: at its sizes, and whether it is one of another kind.
 
     Raises:
@@ -92,7 +92,7 @@ def _refuse_archive(path: Path) -> None:
     """
     if not zipfile.is_zipfile(path):
         return
-    with archive_of(path, str(path), _EXPECTED) as archive:
+    with open_archive(path, str(path), _EXPECTED) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in names:
         raise CompilerError(str(path), "a TorchScript archive", _SAVE)

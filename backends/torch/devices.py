@@ -26,7 +26,7 @@ def to_tensor(array: Array, dtype: type[np.generic] | np.dtype[Any] = np.float32
     return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
 
 
-def place(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
+def place_module(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
     """The module on ``device``, weights channels last: a third less time a step on a CPU."""
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module

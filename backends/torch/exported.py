@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from auxnas.backends.artefacts.archives import archive_of
-from auxnas.backends.artefacts.memory import bytes_of, peak, refuse_larger
+from auxnas.backends.artefacts.archives import open_archive
+from auxnas.backends.artefacts.memory import bytes_of, check_memory, peak_bytes
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.tensors import Tensor
 from auxnas.backends.torch.devices import Array, to_tensor
@@ -108,11 +108,11 @@ class Pt2Runner:
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         extra = {METADATA: ""}
-        _refuse_damaged(Path(path))
+        _check_archive(Path(path))
         try:
             with Path(path).open("rb") as file:
                 program = torch.export.load(file, extra_files=extra)
-            refuse_larger(str(path), _needed(program.graph), "values")
+            check_memory(str(path), _needed(program.graph), "values")
             self._module = program.module()
             self.metadata: dict[str, str] = json.loads(extra[METADATA])
             self.inputs, self.outputs = _ends(program, json.loads(self.metadata["inputs"]))
@@ -140,14 +140,14 @@ class Pt2Runner:
         return {name: tensor.numpy() for name, tensor in found.items()}
 
 
-def _refuse_damaged(path: Path) -> None:
+def _check_archive(path: Path) -> None:
     """Reads the archive first, since torch prints pages of log about a damaged one.
 
     Raises:
         CompilerError: when it is none, is damaged, or is not nascompile's.
     """
     expected = "a .pt2 file that nascompile wrote"
-    with path.open("rb") as file, archive_of(file, str(path), expected) as archive:
+    with path.open("rb") as file, open_archive(file, str(path), expected) as archive:
         names, damaged = archive.namelist(), archive.testzip()
     if damaged is not None:
         raise CompilerError(str(path), f"{damaged} in it is damaged", expected)
@@ -159,7 +159,7 @@ def _needed(graph: fx.Graph) -> int:
     """Bytes of the values that are alive at once; open sides take none."""
     sizes = {node.name: _bytes(node.meta.get("val")) for node in graph.nodes}
     steps = (([each.name for each in n.all_input_nodes], [n.name]) for n in graph.nodes)
-    return peak(steps, sizes)
+    return peak_bytes(steps, sizes)
 
 
 def _bytes(value: Any) -> int:

@@ -21,7 +21,7 @@ _MEMORY = (
 
 
 @contextmanager
-def failures() -> Iterator[None]:
+def convert_memory_errors() -> Iterator[None]:
     """Turns lack of memory into ``TrialFailure("oom")``; everything else passes."""
     try:
         yield

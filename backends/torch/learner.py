@@ -18,17 +18,23 @@ from auxnas.backends.base import (
     TrainingState,
     TrainingStep,
     TrialFailure,
-    silent,
+    ignore_step,
 )
 from auxnas.backends.torch.batches import (
     Draw,
-    prefetched,
+    prefetch,
     scoring_draws,
     steps_an_epoch,
     training_draws,
 )
-from auxnas.backends.torch.devices import Array, choose_device, input_tensors, place, to_tensor
-from auxnas.backends.torch.failures import check_finite, failures
+from auxnas.backends.torch.devices import (
+    Array,
+    choose_device,
+    input_tensors,
+    place_module,
+    to_tensor,
+)
+from auxnas.backends.torch.failures import check_finite, convert_memory_errors
 from auxnas.backends.torch.functions import FUNCTIONS, grow
 from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.module import build_module, module_params
@@ -81,7 +87,7 @@ class TorchLearner:
         examples: Examples,
         recipe: Recipe,
         seed: int,
-        progress: Progress = silent,
+        progress: Progress = ignore_step,
     ) -> Program:
         """``program`` with trained parameters and batch-norm statistics.
 
@@ -100,7 +106,7 @@ class TorchLearner:
         seed: int,
         part: range,
         state: TrainingState | None = None,
-        progress: Progress = silent,
+        progress: Progress = ignore_step,
     ) -> tuple[Program, TrainingState]:
         """The epochs ``part`` of a training; see ``backends.base.Learner``.
 
@@ -115,7 +121,7 @@ class TorchLearner:
         draws = training_draws(len(examples), part, recipe.batch_size, seed)
         program = replace(program, params={**program.params, **weights_of(before)})
         graph = program.graph if recipe.auxiliary else _main_only(program.graph)
-        with failures(), repeatable(self.device):
+        with convert_memory_errors(), use_deterministic_algorithms(self.device):
             steps = recipe.epochs * each
             training = Training(replace(program, graph=graph), recipe, steps, self.device)
             training.restore(before)
@@ -137,12 +143,12 @@ class TorchLearner:
             raise ValueError(f"program: {outputs} output channels, expected {task.outputs}")
         draws = scoring_draws(len(examples), batch_size)
         sums: dict[str, Array] = {}
-        with failures(), torch.inference_mode():
-            module = place(build_module(replace(program, graph=graph)).eval(), self.device)
-            with prefetched(examples, draws, task, outputs) as batches:
+        with convert_memory_errors(), torch.inference_mode():
+            module = place_module(build_module(replace(program, graph=graph)).eval(), self.device)
+            with prefetch(examples, draws, task, outputs) as batches:
                 for batch in batches:
                     (logits,) = module(*input_tensors(graph, batch.inputs, self.device)).values()
-                    for name, value in measured(logits, batch.labels, task).items():
+                    for name, value in measure_batch(logits, batch.labels, task).items():
                         sums[name] = sums[name] + value if name in sums else value
         return sums
 
@@ -152,7 +158,7 @@ class TorchLearner:
         Raises:
             TrialFailure: ``oom``.
         """
-        with failures():
+        with convert_memory_errors():
             return self._runner(program)(inputs)
 
     def _runner(self, program: Program) -> TorchRunner:
@@ -172,7 +178,7 @@ class Training:
 
     def __init__(self, program: Program, recipe: Recipe, steps: int, device: torch.device) -> None:
         self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
-        self.module = place(build_module(program).train(), device)
+        self.module = place_module(build_module(program).train(), device)
         if recipe.frozen:
             freeze_statistics(self.module)
         self.groups: list[ParameterGroup] = make_groups(self.module, recipe.optimisers)
@@ -186,7 +192,7 @@ class Training:
         """One update a draw."""
         task, outputs = self.recipe.task, main_channels(self.graph)
         try:
-            with side_stream(self.device), prefetched(examples, draws, task, outputs) as batches:
+            with side_stream(self.device), prefetch(examples, draws, task, outputs) as batches:
                 for batch in batches:
                     loss = self.step(batch)
                     progress(TrainingStep(self.taken, self.steps, loss))
@@ -280,7 +286,7 @@ def _main_only(graph: Graph) -> Graph:
     return graph.select([graph.outputs[0][0]])
 
 
-def measured(logits: Tensor, targets: Array, task: Task) -> Sums:
+def measure_batch(logits: Tensor, targets: Array, task: Task) -> Sums:
     """The task's statistics of a batch.
 
     Args:
@@ -299,7 +305,7 @@ def measured(logits: Tensor, targets: Array, task: Task) -> Sums:
 
 
 @contextmanager
-def repeatable(device: torch.device) -> Iterator[None]:
+def use_deterministic_algorithms(device: torch.device) -> Iterator[None]:
     """Chooses deterministic algorithms on a GPU; on a CPU all of ours are."""
     if device.type != "cuda":
         yield

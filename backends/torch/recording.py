@@ -101,7 +101,7 @@ def cuda_graph(step: StepFunction, tensors: Sequence[Tensor]) -> tuple[Callable[
         NoRoom: when there is too little memory.
         RuntimeError: when the step waits for a value, or there is too little memory after all.
     """
-    _refuse_without_room(tensors[0].device)
+    _check_room(tensors[0].device)
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     collecting = gc.isenabled()
     gc.collect()
@@ -115,7 +115,7 @@ def cuda_graph(step: StepFunction, tensors: Sequence[Tensor]) -> tuple[Callable[
     return graph.replay, result
 
 
-def _refuse_without_room(device: torch.device) -> None:
+def _check_room(device: torch.device) -> None:
     """A graph has memory of its own, which steps of another form cannot use."""
     used, held = torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device)
     needed = 2 * (torch.cuda.max_memory_allocated(device) - used)

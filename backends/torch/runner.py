@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from auxnas.backends.torch.devices import Array, choose_device, input_tensors, place
+from auxnas.backends.torch.devices import Array, choose_device, input_tensors, place_module
 from auxnas.backends.torch.module import build_module
 from auxnas.compiler import Program
 
@@ -24,7 +24,7 @@ class TorchRunner:
     def __init__(self, program: Program, device: str | torch.device | None = None) -> None:
         self.device = choose_device(device)
         self.graph = program.graph
-        self.module = place(build_module(program).eval(), self.device)
+        self.module = place_module(build_module(program).eval(), self.device)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, (N, C, H, W) float32.

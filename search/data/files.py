@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from auxnas.backends.colours import named, pascal
-from auxnas.backends.images import header, manner, read_label, read_photograph
+from auxnas.backends.colours import class_colours, pascal_colours
+from auxnas.backends.images import header, read_label, read_photograph, reading_manner
 from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Bytes, Reader
 from auxnas.search.data.errors import DataError
@@ -85,7 +85,7 @@ class FileDataset:
     @property
     def palette(self) -> Bytes:
         """Colours of the classes, uint8 ``(classes, 3)``."""
-        return np.array(self.colours, np.uint8) if self.colours else named(self.classes)
+        return np.array(self.colours, np.uint8) if self.colours else class_colours(self.classes)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -121,7 +121,7 @@ class FileDataset:
                 content = _content(path, pair.place(path))
                 state.update(hashlib.sha256(content).digest())
                 found = header(content)
-                state.update(manner(found, label=path == pair.label).encode())
+                state.update(reading_manner(found, label=path == pair.label).encode())
                 orientations.append(found.orientation)
             if orientations[0] != 1 == orientations[1]:
                 turned.append(index)
@@ -250,7 +250,7 @@ def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
     if part not in lists:
         raise DataError(f"voc:{where}", f"no {part} part", " or ".join(_VOC_LISTS[part]))
     pairs = tuple(_voc_pairs(root, lists[part]))
-    colours = tuple(map(tuple, pascal(len(VOC_CLASSES)).tolist()))
+    colours = tuple(map(tuple, pascal_colours(len(VOC_CLASSES)).tolist()))
     return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, colours)
 
 

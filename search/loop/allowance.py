@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from auxnas.backends.progress import clock as text_of
+from auxnas.backends.progress import format_duration as text_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.bounds import RunClock
 from auxnas.search.loop.workplace import Workplace

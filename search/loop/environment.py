@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.backends.measuring.machine import cores, cpu_model
-from auxnas.backends.measuring.machine import versions as installed
+from auxnas.backends.measuring.machine import runtime_versions as installed
 
 PACKAGES = ("auxnas", "numpy", "torch", "onnx", "onnxruntime", "onnxruntime-gpu")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
 from auxnas.compiler.decoders.refinenet import CHANNELS
 from auxnas.compiler.shapes import LARGEST_SIDE
@@ -120,7 +120,7 @@ def read_network(place: Path) -> Trained:
     """
     path = _file(place)
     params, texts = load_weights(path)
-    known = decoded(texts)
+    known = decode_metadata(texts)
     try:
         network = Network.of(known).shipped()
     except (KeyError, TypeError, ValueError, AttributeError) as error:

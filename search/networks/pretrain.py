@@ -17,7 +17,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from auxnas.backends.artefacts.metadata import decoded
+from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.base import Learner, Optimiser, Recipe, TrainingState
 from auxnas.backends.caching import make_private
 from auxnas.backends.progress import Display
@@ -254,7 +254,7 @@ def _taught_in(
     if "pretrain" not in known:
         return None
     try:
-        network = Network.of(decoded(known))
+        network = Network.of(decode_metadata(known))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         found = f"no description of a network ({error})"
         raise CompilerError(path, found, "weights that nassearch wrote") from None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, TrainingStep
-from auxnas.backends.progress import Advance, Display, clock
+from auxnas.backends.progress import Advance, Display, format_duration
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.tasks import Sums, Task
 from auxnas.search.settings.training import TrainSettings
@@ -211,8 +211,10 @@ class LongTraining:
         scores = ", ".join(f"{title} {entry[name]:.3f}" for name, title in known.items())
         end = self.settings.epochs
         left = entry["seconds"] / entry["epoch"] * (end - entry["epoch"])
-        rest = f", about {clock(left)} left" if entry["epoch"] < end else ""
-        self.display.say(f"epoch {entry['epoch']}/{end}: {scores}, {clock(entry['seconds'])}{rest}")
+        rest = f", about {format_duration(left)} left" if entry["epoch"] < end else ""
+        self.display.say(
+            f"epoch {entry['epoch']}/{end}: {scores}, {format_duration(entry['seconds'])}{rest}"
+        )
 
 
 class _Losses:

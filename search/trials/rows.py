@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from auxnas.backends.progress import clock
+from auxnas.backends.progress import format_duration
 from auxnas.search.trials.records import COMPLETE, FAILED, PENDING, REUSED, Trial
 
 
@@ -39,4 +39,4 @@ def ending(trial: Trial) -> str:
         return trial.state
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in trial.metrics.items())
     how = "two stages" if trial.state == COMPLETE else "stopped after stage 1"
-    return f"reward {trial.reward:.3f} ({metrics}), {how}, {clock(trial.seconds)}"
+    return f"reward {trial.reward:.3f} ({metrics}), {how}, {format_duration(trial.seconds)}"

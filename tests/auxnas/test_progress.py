@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from auxnas.backends.base import TrainingStep
-from auxnas.backends.progress import clock
+from auxnas.backends.progress import format_duration
 from auxnas.genotype import zoo
 from auxnas.nassearch.watch import Pace, Watch
 from auxnas.progress import Live, Plain
@@ -39,7 +39,7 @@ STAGE = Stage(0.4, {"miou": 0.25, "accuracy": 0.5}, 61.0)
     [(0.2, "0 s"), (59.4, "59 s"), (60, "1:00"), (187, "3:07"), (7509, "2:05:09")],
 )
 def test_clock(seconds, text):
-    assert clock(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(

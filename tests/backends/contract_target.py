@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.compiling.verification import noise
+from auxnas.backends.compiling.verification import noise_inputs
 from auxnas.backends.runtimes.reference import ReferenceRunner
-from auxnas.backends.targets import files_of, placed, renamed, settle, size_of, target_of
+from auxnas.backends.targets import (
+    artefact_files,
+    artefact_size,
+    atomic_write_set,
+    settle,
+    target_of,
+    with_target_suffix,
+)
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import zoo
@@ -43,12 +50,12 @@ class TargetContract:
     def made(self, target, network, folder, options):
         path = folder / "made" / f"net{target.suffix}"
         path.parent.mkdir(exist_ok=True)
-        with placed(path, self.name) as temporary:
+        with atomic_write_set(path, self.name) as temporary:
             target.export(network, temporary, options, METADATA)
         return path
 
     def test_it_means_what_the_reference_does(self, target, network, tmp_path):
-        inputs = noise(network, SIZE, 0, 1)
+        inputs = noise_inputs(network, SIZE, 0, 1)
         expected = ReferenceRunner(network)(inputs)
         for precision in set(target.precisions) & TOLERANCE.keys():
             options = ExportOptions(SIZE, 1, precision)
@@ -64,10 +71,10 @@ class TargetContract:
         path = self.made(target, network, tmp_path, ExportOptions(SIZE))
         own = {path, *(path.with_suffix(suffix) for suffix in target.beside)}
         assert set(path.parent.iterdir()) == own
-        assert set(files_of(self.name, path)) >= own
-        assert size_of(path, self.name) == sum(each.stat().st_size for each in own)
+        assert set(artefact_files(self.name, path)) >= own
+        assert artefact_size(path, self.name) == sum(each.stat().st_size for each in own)
 
     def test_a_file_is_called_by_its_suffix(self, target, tmp_path):
         output = tmp_path / f"net{target.suffix}"
         assert settle(self.name, output, print, dict).output == output
-        assert renamed(tmp_path / "net.onnx", self.name) == output
+        assert with_target_suffix(tmp_path / "net.onnx", self.name) == output

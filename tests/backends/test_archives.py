@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from auxnas.backends.artefacts.archives import MOST_RATIO, SPARE, archive_of
+from auxnas.backends.artefacts.archives import MOST_RATIO, SPARE, open_archive
 from auxnas.backends.tensorrt.bundle import MANIFEST, read_bundle
 from auxnas.compiler import CompilerError
 
@@ -61,7 +61,7 @@ def test_what_is_not_far_larger_than_its_file_is_opened(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("text", b"abcdefgh" * (SPARE // 8))
-    with archive_of(path, "a.zip", "one") as archive:
+    with open_archive(path, "a.zip", "one") as archive:
         assert len(archive.read("text")) == SPARE
     assert MOST_RATIO > 1
 

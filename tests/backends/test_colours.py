@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from auxnas.backends.colours import BLACK, distinct, lab, named, pascal
+from auxnas.backends.colours import BLACK, cielab, class_colours, distinct_colours, pascal_colours
 from auxnas.search.data.scenes.synthetic import SyntheticDataset
 
 BOUND = {12: 20.0, 20: 12.0, 30: 10.0}
@@ -50,7 +50,7 @@ def least(colours, sight):
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_classes_are_apart_in_any_kind_of_sight(sight):
     for count, bound in BOUND.items():
-        assert least(distinct(count), sight) >= bound * SHARE[sight], count
+        assert least(distinct_colours(count), sight) >= bound * SHARE[sight], count
     assert least(SyntheticDataset(1).palette, sight) >= 20 * SHARE[sight]
 
 
@@ -61,20 +61,20 @@ def test_the_measure_finds_a_palette_that_is_not_safe():
 
 
 def test_the_models_own_measure_is_the_tests():
-    seen = lab(distinct(30))
+    seen = cielab(distinct_colours(30))
     for index, sight in ((0, "full"), (3, "tritanopia")):
-        other = np.array([place(colour, sight) for colour in distinct(30)])
+        other = np.array([place(colour, sight) for colour in distinct_colours(30)])
         assert np.abs(seen[index] - other).max() < 0.5
 
 
 def test_few_classes_have_the_first_colours_of_many():
-    assert len({tuple(colour) for colour in distinct(256).tolist()}) == 256
-    assert (distinct(5) == distinct(256)[:5]).all()
+    assert len({tuple(colour) for colour in distinct_colours(256).tolist()}) == 256
+    assert (distinct_colours(5) == distinct_colours(256)[:5]).all()
 
 
 def test_background_is_black_and_nothing_else_is():
-    found = named(["Void", "road", *BLACK, "sky"])
-    assert found[[1, -1]].tolist() == distinct(2).tolist()
+    found = class_colours(["Void", "road", *BLACK, "sky"])
+    assert found[[1, -1]].tolist() == distinct_colours(2).tolist()
     assert not found[[0, *range(2, 2 + len(BLACK))]].any()
-    assert named([]).shape == (0, 3)
-    assert pascal(2).tolist() == [[0, 0, 0], [128, 0, 0]]
+    assert class_colours([]).shape == (0, 3)
+    assert pascal_colours(2).tolist() == [[0, 0, 0], [128, 0, 0]]

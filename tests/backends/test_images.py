@@ -18,12 +18,12 @@ from PIL import Image, ImageOps, PngImagePlugin
 from auxnas.backends.images import (
     DataError,
     find_images,
+    find_label_images,
     header,
-    judge,
-    labels_of,
-    manner,
+    judge_photographs,
     read_label,
     read_photograph,
+    reading_manner,
 )
 from auxnas.backends.images.opening import MOST_PIXELS
 
@@ -89,7 +89,7 @@ def test_a_tag_behind_the_pixels_of_a_png_counts(tmp_path):
     data = stream.getvalue()[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + chunk(b"IEND", b"")
     (tmp_path / "a.png").write_bytes(data)
     assert np.array_equal(read_photograph(tmp_path / "a.png"), np.rot90(RGB, -1))
-    assert manner(header(data)) == "turned 6"
+    assert reading_manner(header(data)) == "turned 6"
 
 
 @pytest.mark.parametrize("tag", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"\0" * 40])
@@ -101,8 +101,8 @@ def test_a_tag_that_cannot_be_made_out_turns_nothing(tmp_path, tag):
 def test_no_tag_no_other_name():
     stream = io.BytesIO()
     Image.fromarray(RGB).save(stream, "PNG")
-    assert manner(header(stream.getvalue())) == ""
-    assert manner(header(b"no picture")) == ""
+    assert reading_manner(header(stream.getvalue())) == ""
+    assert reading_manner(header(b"no picture")) == ""
 
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
@@ -171,7 +171,9 @@ def test_labels_are_values_as_stored(tmp_path, bits, mode):
     path = tmp_path / "a.png"
     path.write_bytes(grey_png(values, bits)) if mode == "L" else image.save(path, bits=bits)
     assert np.array_equal(read_label(path), values)
-    assert (manner(header(path.read_bytes()), label=True) != "") == (mode == "L" and bits in (2, 4))
+    assert (reading_manner(header(path.read_bytes()), label=True) != "") == (
+        mode == "L" and bits in (2, 4)
+    )
 
 
 def grey_png(values: np.ndarray, bits: int) -> bytes:
@@ -233,7 +235,7 @@ def test_damaged_files_are_read_or_named(tmp_path_factory, seed, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "fuzzed"
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    assert isinstance(manner(header(bytes(content)), label=True), str)
+    assert isinstance(reading_manner(header(bytes(content)), label=True), str)
     for read in (read_photograph, read_label):
         found = outcome(read, path)
         assert found == "read" or str(path) in found
@@ -294,20 +296,20 @@ def test_labels_lie_where_their_photographs_do(tmp_path):
     images, labels = tmp_path / "images", tmp_path / "labels"
     found = [photograph(images / f"{city}/0.x.jpg") for city in ("a", "b")]
     expected = [photograph(labels / "a/0.x.png"), photograph(labels / "b/0.x.TIF")]
-    assert list(labels_of(found, images, labels)) == expected
+    assert list(find_label_images(found, images, labels)) == expected
     (labels / "c").symlink_to("a")
     third = photograph(images / "c/0.x.jpg")
-    assert labels_of([third], images, labels) == (labels / "c/0.x.png",)
+    assert find_label_images([third], images, labels) == (labels / "c/0.x.png",)
     photograph(labels / "b/0.x.bmp")
-    assert "0.x.TIF and 0.x.bmp, expected one" in refusal(labels_of, found, images, labels)
+    assert "0.x.TIF and 0.x.bmp, expected one" in refusal(find_label_images, found, images, labels)
     lonely = [photograph(images / "d/9.jpg")]
-    assert "labels/d: no label image 9.png" in refusal(labels_of, lonely, images, labels)
+    assert "labels/d: no label image 9.png" in refusal(find_label_images, lonely, images, labels)
     twice = [photograph(images / "a/1.jpg"), photograph(images / "a/1.png")]
     photograph(labels / "a/1.png")
     for path, other in (twice, twice[::-1]):
-        message = refusal(labels_of, [path], images, labels)
+        message = refusal(find_label_images, [path], images, labels)
         assert f"{path}: {other.name} beside it, and one label image for both" in message
-    assert "no such directory" in refusal(labels_of, found, images, tmp_path / "no")
+    assert "no such directory" in refusal(find_label_images, found, images, tmp_path / "no")
 
 
 def test_photographs_that_say_nothing(tmp_path):
@@ -317,7 +319,7 @@ def test_photographs_that_say_nothing(tmp_path):
         Image.new("RGB", (90, 60), (colour, 0, 9)).save(tmp_path / name)
     noise = np.random.default_rng(0).integers(0, 3, (60, 90, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "7.png")
-    judged = judge(find_images(tmp_path))
+    judged = judge_photographs(find_images(tmp_path))
     assert judged.kept == tuple(files)
     assert [path.name for path in judged.plain] == ["5.png", "6.png", "7.png"]
     assert [path.name for path in judged.repeated] == ["4.bmp"]

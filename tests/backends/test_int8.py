@@ -17,10 +17,10 @@ from PIL import Image
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import DataError
-from auxnas.backends.int8 import Ends, Int8Options, find_photographs
-from auxnas.backends.int8.artefact import quantise, shipped
-from auxnas.backends.int8.choosing import QuantisationTrial, fewest, runner_of
-from auxnas.backends.int8.layers import layers
+from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
+from auxnas.backends.int8.artefact import quantise, quantise_if_better
+from auxnas.backends.int8.choosing import QuantisationTrial, fewest_in_float, open_model
+from auxnas.backends.int8.layers import quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge, mean_iou
 from auxnas.backends.int8.photographs import read_labels
 from auxnas.backends.measuring.timing import Latency
@@ -104,7 +104,7 @@ def balanced(program: Program) -> Program:
     """With biases at the end that let every class win somewhere."""
     pixels = np.asarray(photograph(1, 64, 64)) / 255
     image = ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)[None].astype(np.float32)
-    logits = runner_of(model_of(program))({"image": image})["main"]
+    logits = open_model(model_of(program))({"image": image})["main"]
     params = dict(program.params)
     params["clf.bias"] = params["clf.bias"] - logits.mean((0, 2, 3))
     return replace(program, params=params)
@@ -114,7 +114,7 @@ def model_of(program: Program, size=(64, 64), batch=1) -> onnx.ModelProto:
     return build(program, ExportOptions(size, batch), {})
 
 
-ENDS = Ends((64, 64), Interface(), 5)
+ENDS = NetworkEnds((64, 64), Interface(), 5)
 
 
 def ops(model: onnx.ModelProto) -> list[str]:
@@ -122,7 +122,7 @@ def ops(model: onnx.ModelProto) -> list[str]:
 
 
 def test_layers_are_our_nodes_with_their_activations():
-    found = {layer.name: layer.nodes for layer in layers(model_of(chain()))}
+    found = {layer.name: layer.nodes for layer in quantisable_layers(model_of(chain()))}
     assert list(found) == ["conv1", "conv2", "conv3", "conv4", "up", "point", "up3", "sum", "clf"]
     assert found["conv2"] == ("conv2", "relu2")
     assert found["sum"] == ("sum.partial1", "sum")
@@ -145,7 +145,7 @@ def test_the_agreement_is_what_anyone_would_find(folder):
     found = quantise(model_of(program), options(folder, max_drop=1), ENDS)
     held_out = [folder / "3.png", folder / "7.png"]
     labels = [
-        np.stack([runner_of(model)(fed(path))["main"].argmax(1) for path in held_out])
+        np.stack([open_model(model)(fed(path))["main"].argmax(1) for path in held_out])
         for model in (found.model, model_of(program))
     ]
     assert found.held_out == 2
@@ -176,7 +176,9 @@ def test_no_drop_at_all_keeps_float(folder):
 def test_what_ships_is_float_where_int8_is_not_faster(folder):
     for forced in (False, True):
         original = build(chain(), ExportOptions((64, 64)), {"genotype": "[]"})
-        found = shipped(original, options(folder, SLOWER, max_drop=1, forced=forced), ENDS)
+        found = quantise_if_better(
+            original, options(folder, SLOWER, max_drop=1, forced=forced), ENDS
+        )
         model = found.model
         known = {entry.key: entry.value for entry in model.metadata_props}
         assert "not faster" in found.against
@@ -195,16 +197,16 @@ def test_any_size_and_batch_of_bytes(folder, head):
     ends = Interface(head, True, "nhwc-uint8")
     program = with_interface(chain(), ends)
     original = model_of(program, None, None)
-    wanted = Ends((64, 80), ends, 5, None)
+    wanted = NetworkEnds((64, 80), ends, 5, None)
     found = quantise(original, options(folder, max_drop=1), wanted)
     images = np.stack([np.asarray(photograph(number, 96, 112)) for number in range(3)])
-    outputs = [runner_of(m)({"image": images})["main"] for m in (found.model, original)]
+    outputs = [open_model(m)({"image": images})["main"] for m in (found.model, original)]
     assert outputs[0].shape == outputs[1].shape
     assert Segmentation().disagreement(outputs[0], outputs[1]) < 0.1
 
 
 def test_a_fixed_batch(folder):
-    ends = Ends((64, 64), Interface(), 5, 2)
+    ends = NetworkEnds((64, 64), Interface(), 5, 2)
     found = quantise(model_of(chain(), batch=2), options(folder, max_drop=1), ends)
     one = quantise(model_of(chain()), options(folder, max_drop=1), ENDS)
     assert found.drop == pytest.approx(one.drop)
@@ -220,9 +222,9 @@ def test_the_fewest_layers_within_the_drop():
         )
 
     whole = attempt(0)
-    assert fewest(attempt, whole, 32, 0.01, lambda done: None).in_float == 11
+    assert fewest_in_float(attempt, whole, 32, 0.01, lambda done: None).in_float == 11
     assert len(made) <= 8
-    assert fewest(attempt, whole, 8, 0.01, lambda done: None).drop == 0.05
+    assert fewest_in_float(attempt, whole, 8, 0.01, lambda done: None).drop == 0.05
 
 
 def test_mean_iou_by_hand():

@@ -15,9 +15,9 @@ from onnx import numpy_helper
 
 from auxnas.backends.artefacts.onnx_file import read_onnx
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.compile import ends_of
+from auxnas.backends.compiling.compile import quantisation_ends
 from auxnas.backends.compiling.request import Request
-from auxnas.backends.int8 import Ends
+from auxnas.backends.int8 import NetworkEnds
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.tensorrt.bundle import read_bundle
@@ -76,7 +76,7 @@ def test_what_is_made_for_onnxruntime_is_outside_tensorrts_table(folder):
 
 
 def test_a_network_for_any_size_is_judged_at_several(folder):
-    wanted = Ends((64, 64), Interface(), 5, None, ((32, 48), (96, 96)))
+    wanted = NetworkEnds((64, 64), Interface(), 5, None, ((32, 48), (96, 96)))
     found = quantise(model_of(chain(), None, None), options(folder, max_drop=1), wanted)
     assert list(found.drops) == [(64, 64), (32, 48), (96, 96)]
     assert found.drop == max(found.drops.values()) > 0
@@ -100,7 +100,7 @@ def test_the_worst_size_decides():
 def test_only_where_the_size_is_open_are_there_several(size):
     options = ExportOptions(size, None)
     request = Request(zoo.load_published("arch0").genotype, ModelSpec(), Path("a"), options=options)
-    ends = ends_of(request)
+    ends = quantisation_ends(request)
     assert ends.size == (size or (512, 512))
     assert ends.others == (() if size else ((256, 256), (768, 768)))
     assert ends.batch is None

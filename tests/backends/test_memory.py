@@ -9,9 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from auxnas.backends.artefacts import memory
 from auxnas.backends.artefacts.artefact import open_artefact
-from auxnas.backends.artefacts.bench import example
-from auxnas.backends.artefacts.memory import peak
-from auxnas.backends.artefacts.onnx_memory import needed
+from auxnas.backends.artefacts.bench import example_inputs
+from auxnas.backends.artefacts.memory import peak_bytes
+from auxnas.backends.artefacts.onnx_memory import needed_bytes
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import CompilerError, ModelSpec, Program, cost, lower
@@ -81,7 +81,7 @@ def test_giants_are_refused_without_being_made(tmp_path, name):
     opened = open_artefact(path)
     tracemalloc.start()
     with pytest.raises(CompilerError, match=r"m\.onnx: .*GB, expected at most .*GB"):
-        example(opened)
+        example_inputs(opened)
     if name != "input":
         with pytest.raises(CompilerError, match=r"m\.onnx: values that take .*GB"):
             opened.runner()
@@ -146,9 +146,9 @@ def test_an_open_size_is_judged_as_it_is_asked_for(tmp_path):
     made = model([("Tile", ["x", "s"], "y")], [numbers("s", 1, 1, 4, 4)], (1, 3, "H", "W"))
     (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
     opened = open_artefact(tmp_path / "m.onnx")
-    assert example(opened, (64, 64))["x"].shape == (1, 3, 64, 64)
+    assert example_inputs(opened, (64, 64))["x"].shape == (1, 3, 64, 64)
     with pytest.raises(CompilerError, match="values that take"):
-        example(opened, (9000, 9000))
+        example_inputs(opened, (9000, 9000))
 
 
 def test_devices_are_no_models():
@@ -160,23 +160,23 @@ def test_our_own_networks_need_what_their_cost_says():
     graph = lower(zoo.load_published("arch0").genotype, ModelSpec(classes=3, width=0.1, agg_size=8))
     made = build(Program(graph, random_params(graph, 0)), ExportOptions((64, 64)), {})
     weights = sum(each.ByteSize() for each in made.graph.initializer)
-    found = needed(onnx.ModelProto.FromString(made.SerializeToString()), {}, "m")
+    found = needed_bytes(onnx.ModelProto.FromString(made.SerializeToString()), {}, "m")
     assert found == pytest.approx(cost(graph, (64, 64)).peak_bytes + weights, rel=0.5)
 
 
 def test_the_peak_is_of_what_lives_together():
     steps = [(["x"], ["a"]), (["a"], ["b"]), (["b"], ["y"])]
     sizes = {"x": 1, "a": 100, "b": 10, "y": 1000, "w": 10_000}
-    assert peak(steps, sizes) == 10_000 + 1010
-    assert peak([*steps, (["a"], ["z"])], sizes) == 10_000 + 1110
-    assert peak([], {}) == 0
+    assert peak_bytes(steps, sizes) == 10_000 + 1010
+    assert peak_bytes([*steps, (["a"], ["z"])], sizes) == 10_000 + 1110
+    assert peak_bytes([], {}) == 0
 
 
 def test_there_may_be_less_than_the_most(monkeypatch, tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:   2048 kB\n")
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    assert memory.available() == 2 << 20
+    assert memory.available_bytes() == 2 << 20
     with pytest.raises(CompilerError, match=r"at most 0\.0 GB"):
-        memory.refuse_larger("f", 3 << 20, "maps")
+        memory.check_memory("f", 3 << 20, "maps")
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "absent")
-    assert memory.available() == memory.MOST
+    assert memory.available_bytes() == memory.MOST

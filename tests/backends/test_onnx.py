@@ -12,8 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.verification import TOLERANCES, compare, difference, noise
-from auxnas.backends.images import fed
+from auxnas.backends.compiling.verification import (
+    TOLERANCES,
+    compare_runners,
+    noise_inputs,
+    output_difference,
+)
+from auxnas.backends.images import network_input
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
@@ -51,9 +56,9 @@ def zero_and_skip() -> list[Genotype]:
 @given(genotype=genotypes(), size=st.sampled_from(SIZES), dead=st.booleans())
 def test_unoptimised_and_optimised_agree_with_the_oracle(genotype, size, dead):
     described = program(genotype, dead=dead)
-    reference, inputs = ReferenceRunner(described), noise(described, size, 0)
+    reference, inputs = ReferenceRunner(described), noise_inputs(described, size, 0)
     for source in (described, run_passes(INFERENCE, described)[0]):
-        assert compare(onnx_runner(source, size), reference, inputs).within(1e-4)
+        assert compare_runners(onnx_runner(source, size), reference, inputs).within(1e-4)
 
 
 @pytest.mark.parametrize("size", [None, (41, 67)])
@@ -65,11 +70,11 @@ def test_any_size_batch_and_ends(size, batch, form, genotype, head, resize):
     described = with_interface(program(genotype), Interface(head, resize, form))
     optimised = run_passes(INFERENCE, described)[0]
     model = build(optimised, ExportOptions(size, batch), {}).SerializeToString()
-    one, other = noise(described, (41, 67), 0), noise(described, (41, 67), 1)
+    one, other = noise_inputs(described, (41, 67), 0), noise_inputs(described, (41, 67), 1)
     inputs = {name: np.concatenate([one[name], other[name]]) for name in one}
     found, expected = OrtRunner(model, threads=1)(inputs), ReferenceRunner(described)(inputs)
     assert found["main"].dtype == (np.uint8 if head == "labels" else np.float32)
-    assert difference(found["main"], expected["main"]).within(1e-4)
+    assert output_difference(found["main"], expected["main"]).within(1e-4)
 
 
 @given(genotype=genotypes(SPACES[0]))
@@ -77,11 +82,11 @@ def test_any_size_batch_and_ends(size, batch, form, genotype, head, resize):
 def test_bytes_are_normalised_as_floats_are_outside(genotype):
     plain = program(genotype)
     inside = with_interface(plain, Interface(format="nhwc-uint8"))
-    inputs = noise(inside, (41, 67), 0)
-    outside = fed(inputs["image"][0], (41, 67), Interface())
+    inputs = noise_inputs(inside, (41, 67), 0)
+    outside = network_input(inputs["image"][0], (41, 67), Interface())
     expected = ReferenceRunner(plain)(outside)["main"]
     found = ReferenceRunner(inside)(inputs)["main"]
-    assert difference(found, expected).within(1e-5)
+    assert output_difference(found, expected).within(1e-5)
 
 
 @pytest.mark.parametrize("size", [*SIZES, (9, 12)])
@@ -93,15 +98,17 @@ def test_maps_grow_by_factors_and_to_sizes(op, size):
         y = {op}(small, image)
         return main=y""")
     source = Program(graph, {})
-    inputs = noise(source, size, 0)
-    assert compare(onnx_runner(source, size), ReferenceRunner(source), inputs).within(1e-5)
+    inputs = noise_inputs(source, size, 0)
+    assert compare_runners(onnx_runner(source, size), ReferenceRunner(source), inputs).within(1e-5)
 
 
 def test_half_precision_stays_within_its_tolerance():
     source = program(zoo.load_published("arch0").genotype, SHIPPED)
-    optimised, inputs = run_passes(INFERENCE, source)[0], noise(source, (64, 96), 0)
+    optimised, inputs = run_passes(INFERENCE, source)[0], noise_inputs(source, (64, 96), 0)
     model = build(optimised, ExportOptions((64, 96), precision="fp16"), {})
-    found = compare(OrtRunner(model.SerializeToString(), 1), ReferenceRunner(source), inputs)
+    found = compare_runners(
+        OrtRunner(model.SerializeToString(), 1), ReferenceRunner(source), inputs
+    )
     assert found.within(TOLERANCES["fp16"])
     assert not found.within(1e-6)
 
@@ -110,11 +117,13 @@ def agrees_with_torch(source: Program, size: tuple[int, int], shipped: Program) 
     """Whether ``shipped`` as ONNX and ``source`` in torch give the same, not constant, output."""
     from auxnas.backends.torch import TorchRunner
 
-    inputs = noise(source, size, 1)
+    inputs = noise_inputs(source, size, 1)
     expected = TorchRunner(source)(inputs)["main"]
     if size[0] * size[1] > 1000:
         assert (expected.std(axis=(0, 2, 3)) > 1e-3 * np.abs(expected).max()).all()
-    return compare(onnx_runner(shipped, size), lambda _: {"main": expected}, inputs).within(1e-4)
+    return compare_runners(onnx_runner(shipped, size), lambda _: {"main": expected}, inputs).within(
+        1e-4
+    )
 
 
 @pytest.mark.parametrize("name", zoo.NAMES)

@@ -22,7 +22,13 @@ from PIL import Image
 from auxnas.backends import target as target_room
 from auxnas.backends import targets
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.compiling.verification import LABELS, compare, difference, noise, tolerance
+from auxnas.backends.compiling.verification import (
+    LABELS,
+    compare_runners,
+    default_tolerance,
+    noise_inputs,
+    output_difference,
+)
 from auxnas.backends.int8 import Int8Options, Photographs
 from auxnas.backends.measuring import timing
 from auxnas.backends.measuring.timing import Latency
@@ -31,7 +37,7 @@ from auxnas.backends.registry import backend
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.target import OwnedTarget
-from auxnas.backends.targets import TARGETS, placed, renamed, settle
+from auxnas.backends.targets import TARGETS, atomic_write_set, settle, with_target_suffix
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
 from auxnas.compiler.interface import Interface, with_interface
@@ -88,9 +94,9 @@ def test_any_size_and_batch_computes_the_network(target, ends, precision):
     runner, reference = made(target, program, ExportOptions(None, None, precision)), None
     reference = ReferenceRunner(program)
     for size in SIZES:
-        one = noise(program, size, 0)
-        found = compare(runner, reference, one)
-        assert found.within(tolerance(precision, ends.end))
+        one = noise_inputs(program, size, 0)
+        found = compare_runners(runner, reference, one)
+        assert found.within(default_tolerance(precision, ends.end))
         two = {name: np.concatenate([x, x[:, ::-1].copy()]) for name, x in one.items()}
         again = runner(two)["main"]
         assert again.shape[0] == 2
@@ -102,9 +108,9 @@ def test_torch_computes_the_network_at_any_size_and_loads_without_this_project()
     program = network(Interface("labels", True, "nhwc-uint8"))
     runner = made("torch", program, ExportOptions(None, None))
     for size in SIZES:
-        assert compare(runner, ReferenceRunner(program), noise(program, size, 0)).within(
-            LABELS["fp32"]
-        )
+        assert compare_runners(
+            runner, ReferenceRunner(program), noise_inputs(program, size, 0)
+        ).within(LABELS["fp32"])
     assert runner.metadata == METADATA | {"inputs": '["image"]'}
     code = (
         "import sys, torch\n"
@@ -293,7 +299,7 @@ def test_nascompile_makes_and_checks(target):
     assert 0 < found["max_relative_error"] < 1e-4
     names = {f"arch0{suffix}" for suffix in (row.suffix, *row.beside)}
     assert {p.name for p in Path().iterdir()} == names
-    assert targets.size_of(Path(found["output"]), target) == sum(
+    assert targets.artefact_size(Path(found["output"]), target) == sum(
         path.stat().st_size for path in Path().iterdir()
     )
 
@@ -332,7 +338,9 @@ def test_auto_measures_and_picks_the_fastest():
 
 def test_auto_prints_a_table(monkeypatch):
     monkeypatch.setattr(
-        targets, "measure", lambda *args: {"onnx": Latency([0.002]), "openvino": Latency([0.001])}
+        targets,
+        "time_targets",
+        lambda *args: {"onnx": Latency([0.002]), "openvino": Latency([0.001])},
     )
     pytest.importorskip("openvino", reason="needs openvino")
     printed = compile_("--target", "auto", "--no-verify").stdout
@@ -344,7 +352,7 @@ def test_auto_prints_a_table(monkeypatch):
 @pytest.mark.parametrize("fast", ["onnx", "openvino"])
 def test_the_fastest_wins_whichever_it_is(fast, monkeypatch):
     times = {"onnx": 2.0, "openvino": 2.0} | {fast: 1.0}
-    monkeypatch.setattr(targets, "measure", lambda names, export, inputs: times)
+    monkeypatch.setattr(targets, "time_targets", lambda names, export, inputs: times)
     found = settle("auto", Path("dir/net"), lambda target, path: None, dict)
     assert found == targets.Settled(fast, Path(f"dir/net{TARGETS[fast].suffix}"), times)
 
@@ -406,7 +414,7 @@ def test_a_target_that_is_not_installed_names_the_extra(monkeypatch):
 
 def write(both: bool) -> None:
     """New files in place of a.xml and a.bin, in vain: the check fails, or one is not made."""
-    with placed(Path("a.xml"), "openvino") as temporary:
+    with atomic_write_set(Path("a.xml"), "openvino") as temporary:
         temporary.write_text("new")
         if both:
             temporary.with_suffix(".bin").write_text("new")
@@ -414,7 +422,7 @@ def write(both: bool) -> None:
 
 
 def test_files_beside_appear_with_the_artefact_or_not_at_all():
-    with placed(Path("a.xml"), "openvino") as temporary:
+    with atomic_write_set(Path("a.xml"), "openvino") as temporary:
         temporary.write_text("xml")
         temporary.with_suffix(".bin").write_text("bin")
         assert not Path("a.xml").exists()
@@ -438,7 +446,7 @@ def test_files_beside_appear_with_the_artefact_or_not_at_all():
     ],
 )
 def test_a_chosen_target_gives_its_suffix(given, target, expected):
-    assert renamed(Path(given), target) == Path(expected)
+    assert with_target_suffix(Path(given), target) == Path(expected)
 
 
 def test_a_size_that_follows_bytes_is_taken_from_numbers():
@@ -452,7 +460,7 @@ def test_a_size_that_follows_bytes_is_taken_from_numbers():
     image = np.random.default_rng(0).integers(0, 256, (2, 97, 131, 3), np.uint8)
     expected = ReferenceRunner(program)({"image": image})["main"]
     found = OrtRunner(model.SerializeToString())({"image": image})["main"]
-    assert difference(found, expected).within(LABELS["fp32"])
+    assert output_difference(found, expected).within(LABELS["fp32"])
 
 
 class TestOnnx(TargetContract):

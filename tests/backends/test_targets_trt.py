@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.compiling.verification import compare, noise
+from auxnas.backends.compiling.verification import compare_runners, noise_inputs
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.tensorrt import cuda
@@ -214,7 +214,9 @@ def test_an_engine_is_strongly_typed_and_computes_the_network(described, small, 
     assert trt.configs[0].profiles == []
     device = FakeDriver()
     runner = TrtRunner("a.engine", None, trt, Cuda(device))
-    found = compare(runner, ReferenceRunner(described), noise(described, (64, 48), 0))
+    found = compare_runners(
+        runner, ReferenceRunner(described), noise_inputs(described, (64, 48), 0)
+    )
     assert found.within({"fp32": 1e-4, "fp16": 2e-2}[precision])
     assert device.memory == {}
     beside = json.loads(Path("a.engine.json").read_text())
@@ -229,9 +231,9 @@ def test_dynamic_dimensions_get_a_profile(small):
     expected = ((1, 3, 32, 32), (1, 3, 512, 512), (8, 3, 2048, 2048))
     assert trt.configs[0].profiles[0].shapes == {"image": expected}
     runner = TrtRunner("a.engine", None, trt, Cuda(FakeDriver()))
-    assert runner(noise(small, (64, 48), 0))["main"].shape == (1, 5, 8, 6)
+    assert runner(noise_inputs(small, (64, 48), 0))["main"].shape == (1, 5, 8, 6)
     with pytest.raises(ValueError, match=r"input 'image': \(1, 3, 16, 16\) is outside"):
-        runner(noise(small, (16, 16), 0))
+        runner(noise_inputs(small, (16, 16), 0))
 
 
 def test_the_cache_knows_content_version_and_device(small):

@@ -17,7 +17,7 @@ from auxnas.backends.measuring.timing import (
     SHORTEST,
     STEADY,
     Latency,
-    of_runs,
+    latency_of_runs,
 )
 
 
@@ -145,13 +145,13 @@ def test_several_take_turns_until_each_is_steady(monkeypatch):
 
 @given(st.lists(st.floats(1e-6, 10), min_size=1, max_size=60))
 def test_runs_that_were_timed_already_are_judged_alike(seconds):
-    found = of_runs(seconds)
+    found = latency_of_runs(seconds)
     assert min(seconds) <= found <= max(seconds)
     assert found.rounds == max(1, len(seconds) // RUNS)
     assert (found.spread is None) == (found.rounds < AGREEING)
     spoilt = [x * 50 if index < RUNS else x for index, x in enumerate(seconds)]
     if found.rounds > 1:
-        assert of_runs(spoilt) <= max(median(seconds[at : at + RUNS]) for at in (RUNS,))
+        assert latency_of_runs(spoilt) <= max(median(seconds[at : at + RUNS]) for at in (RUNS,))
 
 
 def test_a_latency_is_a_number():

@@ -14,12 +14,12 @@ from auxnas.backends.base import Batch, Optimiser, Recipe, TrialFailure
 from auxnas.backends.torch import TorchLearner, build_module
 from auxnas.backends.torch.batches import (
     Draw,
-    prefetched,
+    prefetch,
     scoring_draws,
     steps_an_epoch,
     training_draws,
 )
-from auxnas.backends.torch.failures import failures
+from auxnas.backends.torch.failures import convert_memory_errors
 from auxnas.backends.torch.losses import Objective, cross_entropy, distillation, shrink_labels
 from auxnas.backends.torch.optimisers import make_groups
 from auxnas.compiler import ModelSpec, Program, encoder_outputs, lower, parse_graph, split_graph
@@ -336,13 +336,13 @@ def test_prefetching_keeps_the_order_and_hands_on_errors():
     toy, firsts = Failing(), []
     with (
         pytest.raises(OSError, match="image 4"),
-        prefetched(toy, scoring_draws(6, 1), TASK, CLASSES) as batches,
+        prefetch(toy, scoring_draws(6, 1), TASK, CLASSES) as batches,
     ):
         firsts.extend(batch.inputs["x"][0, 0, 0, 0] for batch in batches)
     assert firsts == toy.x[:4, 0, 0, 0].astype(np.float32).tolist()
     assert toy.seen[:4] == [(0,), (1,), (2,), (3,)]
     draws = [Draw([0], (0,))] * 100
-    with prefetched(toy, draws, TASK, CLASSES) as batches:
+    with prefetch(toy, draws, TASK, CLASSES) as batches:
         next(batches)
     assert len(toy.seen) < 10, "what is not wanted any more is not made"
 
@@ -373,20 +373,20 @@ def test_parameters_that_run_away_are_a_failed_trial():
     ],
 )
 def test_lack_of_memory_is_a_failed_trial(error):
-    with pytest.raises(TrialFailure) as caught, failures():
+    with pytest.raises(TrialFailure) as caught, convert_memory_errors():
         raise error
     assert caught.value.kind == "oom"
     assert "\n" not in str(caught.value)
 
 
 def test_real_lack_of_memory_is_recognised():
-    with pytest.raises(TrialFailure, match="oom"), failures():
+    with pytest.raises(TrialFailure, match="oom"), convert_memory_errors():
         torch.empty(1 << 60, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), KeyError("x"), ValueError("y")])
 def test_every_other_error_passes(error):
-    with pytest.raises(type(error)) as caught, failures():
+    with pytest.raises(type(error)) as caught, convert_memory_errors():
         raise error
     assert caught.value is error
 

@@ -10,7 +10,7 @@ from hypothesis import example as example_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auxnas.backends.compiling.verification import noise
+from auxnas.backends.compiling.verification import noise_inputs
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import (
     CompilerError,
@@ -212,7 +212,7 @@ def test_example(each):
 def outputs(which: Program, names=None):
     """In float64, as are the parameters."""
     params = {name: value.astype(np.float64) for name, value in which.params.items()}
-    one, other = noise(which, SIZE, 3), noise(which, SIZE, 4)
+    one, other = noise_inputs(which, SIZE, 3), noise_inputs(which, SIZE, 4)
     both = {name: np.concatenate([one[name], other[name]]) for name in one}
     return ReferenceRunner(replace(which, params=params))(both)
 

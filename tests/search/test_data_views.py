@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auxnas.backends.colours import distinct, pascal
+from auxnas.backends.colours import distinct_colours, pascal_colours
 from auxnas.compiler.encoders import IMAGENET
 from auxnas.search.data import (
     Augment,
@@ -167,7 +167,7 @@ def test_augment_refuses(kwargs: dict[str, object]) -> None:
         Augment(**{"size": (4, 4), **kwargs})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("colours", [distinct, pascal])
+@pytest.mark.parametrize("colours", [distinct_colours, pascal_colours])
 def test_palettes_have_no_colour_twice(colours: object) -> None:
     rows = colours(64)  # type: ignore[operator]
     assert rows.shape == (64, 3)

@@ -19,7 +19,7 @@ from PIL import Image
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import Difference
-from auxnas.backends.images import batches
+from auxnas.backends.images import input_batches
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import CompilerError, ModelSpec, lower
 from auxnas.compiler.interface import Interface
@@ -387,7 +387,7 @@ def test_the_first_photographs_fill_up_the_last_batch():
     images = [np.full((40, 32, 3), value, np.uint8) for value in (1, 2, 3)]
     bytes_ = Interface(format="nhwc-uint8")
     for count, expected in {1: [[1], [2], [3]], 2: [[1, 2], [3, 1]], 5: [[1, 2, 3, 1, 2]]}.items():
-        found = [each["image"] for each in batches(images, count, (40, 32), bytes_)]
+        found = [each["image"] for each in input_batches(images, count, (40, 32), bytes_)]
         assert [each[:, 0, 0, 0].tolist() for each in found] == expected
 
 

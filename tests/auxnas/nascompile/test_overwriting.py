@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from auxnas.backends.targets import CPU_TARGETS, TARGETS, files_of, settle
+from auxnas.backends.targets import CPU_TARGETS, TARGETS, artefact_files, settle
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import initial_params, save_weights
 from auxnas.genotype import to_json, zoo
@@ -106,8 +106,10 @@ def test_other_names_are_free(line, made):
 def test_whatever_is_settled_on_is_among_the_files(target, monkeypatch):
     rows = TARGETS
     for fast in CPU_TARGETS:
-        monkeypatch.setattr("auxnas.backends.targets.measure", lambda *args, fast=fast: {fast: 1.0})
+        monkeypatch.setattr(
+            "auxnas.backends.targets.time_targets", lambda *args, fast=fast: {fast: 1.0}
+        )
         output = Path("d/a" + ("" if target == "auto" else rows[target].suffix))
         made = settle(target, output, lambda *args: None, dict)
         beside = [made.output.with_suffix(suffix) for suffix in rows[made.target].beside]
-        assert {made.output, *beside} <= {*files_of(target, output)}
+        assert {made.output, *beside} <= {*artefact_files(target, output)}

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from auxnas.backends.artefacts import open_artefact
-from auxnas.backends.artefacts.predict import Predictor, classify, nearest
-from auxnas.backends.colours import distinct
+from auxnas.backends.artefacts.predict import Predictor, classify, resize_nearest
+from auxnas.backends.colours import distinct_colours
 from auxnas.backends.images import read_photograph
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler.encoders import IMAGENET
@@ -148,8 +148,8 @@ def test_without_names_and_colours_there_are_made_up_ones(made):
     opened = open_artefact("plain.onnx")
     classes = Predictor(opened, opened.runner()).classes
     assert classes.names == ("class 0", "class 1", "class 2", "class 3", "class 4")
-    assert (classes.palette == distinct(256)).all()
-    assert len({tuple(colour) for colour in distinct(256).tolist()}) == 256
+    assert (classes.palette == distinct_colours(256)).all()
+    assert len({tuple(colour) for colour in distinct_colours(256).tolist()}) == 256
     named = open_artefact(made["labels"])
     assert Predictor(named, named.runner()).classes.names == tuple(NAMES)
 
@@ -320,8 +320,8 @@ def test_strips_make_no_difference(monkeypatch):
 
 def test_nearest_and_contours():
     labels = np.array([[1, 2], [1, 1]], np.uint8)
-    assert nearest(labels, (2, 4)).tolist() == [[1, 1, 2, 2], [1, 1, 1, 1]]
-    assert nearest(labels, (1, 1)).tolist() == [[1]]
+    assert resize_nearest(labels, (2, 4)).tolist() == [[1, 1, 2, 2], [1, 1, 1, 1]]
+    assert resize_nearest(labels, (1, 1)).tolist() == [[1]]
     assert contours(labels).tolist() == [[True, True], [False, False]]
     palette = np.zeros((256, 3), np.uint8)
     image = np.full((2, 2, 3), 7, np.uint8)
@@ -330,7 +330,7 @@ def test_nearest_and_contours():
 
 def test_a_legend_holds_many_and_long_names():
     names = [f"class number {index} of very many" for index in range(150)]
-    write_legend(names, distinct(256), Path("legend.png"))
+    write_legend(names, distinct_colours(256), Path("legend.png"))
     with Image.open("legend.png") as picture:
         assert picture.height < 500
 

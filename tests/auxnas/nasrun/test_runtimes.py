@@ -11,7 +11,7 @@ import pytest
 
 from auxnas.backends.artefacts import Artefact, open_artefact
 from auxnas.backends.artefacts.predict import Predictor
-from auxnas.backends.artefacts.profile import profile
+from auxnas.backends.artefacts.profile import profile_artefact
 from auxnas.backends.images import read_photograph
 from auxnas.backends.targets import TARGETS
 from auxnas.compiler import CompilerError
@@ -89,7 +89,7 @@ def test_it_says_what_the_onnx_file_says(target, made):
 @pytest.mark.parametrize("target", PACKAGES)
 def test_profile_is_for_onnx_files(target, made):
     with pytest.raises(CompilerError, match=r"another runtime's artefact, expected an \.onnx file"):
-        profile(made[target], {}, 1, 0)
+        profile_artefact(made[target], {}, 1, 0)
 
 
 def test_an_axis_that_is_open_is_told_and_anyones_model_is_timed():

@@ -13,7 +13,7 @@ import pytest
 
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.artefacts.artefact import Operator
-from auxnas.backends.artefacts.bench import RunTimes, example, measure
+from auxnas.backends.artefacts.bench import RunTimes, example_inputs, time_runs
 from auxnas.backends.artefacts.kernels import Attribution
 from auxnas.backends.artefacts.profile import summarise
 from auxnas.compiler.interface import Interface
@@ -51,7 +51,7 @@ def test_the_statistics_are_those_of_the_timed_runs():
 
 def test_warm_up_runs_are_run_but_do_not_count():
     calls, heard = [], []
-    times = measure(lambda x: calls.append(x) or {}, {}, runs=7, warmup=3, advance=heard.append)
+    times = time_runs(lambda x: calls.append(x) or {}, {}, runs=7, warmup=3, advance=heard.append)
     assert len(calls) == 10
     assert len(times.seconds) == 7
     assert heard == list(range(1, 11))
@@ -94,7 +94,7 @@ def test_a_dynamic_artefact_takes_the_size_asked_for(made):
     found = json.loads(run(*args).stdout)
     assert found["inputs"] == {"image": [1, 40, 56, 3]}
     assert found["input_size"] == [40, 56]
-    assert example(open_artefact(made["bytes"]))["image"].shape == (1, 512, 512, 3)
+    assert example_inputs(open_artefact(made["bytes"]))["image"].shape == (1, 512, 512, 3)
 
 
 @pytest.mark.parametrize("command", ["bench", "profile"])
@@ -106,7 +106,7 @@ def test_another_size_than_the_fixed_one_is_refused(command, made):
 def test_any_onnx_model_is_timed():
     assert run("bench", foreign("f.onnx")).exit_code == 0
     last = open_artefact(foreign("l.onnx", axes=["N", "H", "W", 3]))
-    assert example(last, (5, 7))["x"].shape == (1, 5, 7, 3)
+    assert example_inputs(last, (5, 7))["x"].shape == (1, 5, 7, 3)
     fails(run("bench", foreign("o.onnx", axes=["N", 4])), "open axes")
 
 
