@@ -191,7 +191,7 @@ def pictured(make):
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """Layouts of the same few architectures, and charts of the same runs, are kept."""
-    monkeypatch.setattr("auxnas.html.page.draw", DRAWN)
+    monkeypatch.setattr("auxnas.html.page.draw_genotype", DRAWN)
     for module, name in CHARTS:
         monkeypatch.setattr(module, name, pictured(getattr(module, name)))
 
