@@ -29,7 +29,7 @@ import numpy as np
 
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.loop.environment import versions
+from auxnas.search.loop.environment import package_versions
 from auxnas.search.searchers import Searcher, make_searcher
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.tabular import load_table
@@ -191,7 +191,7 @@ def main(landscape: str, seeds: int, evaluations: int, output: Path) -> None:
         "evaluations": evaluations,
         "settings": CONTENDERS,
         "contenders": results,
-        "versions": versions(),
+        "versions": package_versions(),
     }
     with atomic_write(output) as temporary:
         temporary.write_text(json.dumps(found) + "\n")

@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 import click
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.loop.environment import environment
+from auxnas.search.loop.environment import run_environment
 from auxnas.search.searchers import make_searcher
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.trials.records import COMPLETE, Trial
@@ -49,7 +49,7 @@ def main(sequences: int, updates: int, output: Path) -> None:
         "wall_s": {"fastest": min(wall), "median": statistics.median(wall)},
         "processor_s": {"fastest": min(processor), "median": statistics.median(processor)},
         "load": os.getloadavg()[0],
-        "environment": environment("cpu", 1),
+        "environment": run_environment("cpu", 1),
     }
     output.write_text(json.dumps(result, indent=2) + "\n")
     click.echo(json.dumps({name: result[name] for name in ("wall_s", "processor_s", "load")}))

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import click
 
-from auxnas.search.data import render
+from auxnas.search.data import render_scene
 
 
 def rate(first: int, count: int, size: tuple[int, int]) -> float:
     start = time.process_time()
     for index in range(first, first + count):
-        render(0, index, size)
+        render_scene(0, index, size)
     return count / (time.process_time() - start)
 
 

@@ -38,7 +38,7 @@ from auxnas.backends.torch.recording import WARM_UP, side_stream
 from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split_graph
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import SearchSpace
-from auxnas.search.evaluation.two_stages import recipe
+from auxnas.search.evaluation.two_stages import stage_recipe
 from auxnas.search.settings.search import StageSettings
 
 SPEC = ModelSpec(classes=21, agg_size=48, sep_repeats=1, auxiliary="cell")
@@ -137,7 +137,7 @@ def measure(graph: Graph, steps: int, device: torch.device) -> dict[str, object]
     program, batch, settings = (
         Program(decoder, initial_params(graph, 0), "x"),
         material(decoder),
-        recipe(STAGE),
+        stage_recipe(STAGE),
     )
     training = Training(program, settings, WARM_UP + 1 + steps, device)
     calls: dict[str, Step] = {

@@ -24,9 +24,9 @@ import numpy as np
 
 from auxnas.genotype import Genotype
 from auxnas.progress import display_on_stderr
-from auxnas.search.loop.environment import versions
+from auxnas.search.loop.environment import package_versions
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.tabular import TABLE, RewardTable, tabular_space
 from auxnas.search.trials.records import Job, trial_seed
 
@@ -54,7 +54,7 @@ SETTINGS = {
 def main(work: Path, output: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     display = display_on_stderr()
-    place = Workplace(resolve(nested(SETTINGS)), work, work / "cache", display)
+    place = Workplace(resolve(nest(SETTINGS)), work, work / "cache", display)
     genotypes = list(tabular_space().enumerate("functional"))
     rewards = known(work / "rewards.jsonl")
     with (
@@ -66,7 +66,7 @@ def main(work: Path, output: Path) -> None:
             lines.write(f"{rewards[-1]!r}\n")
             lines.flush()
             advance(number + 1, f"reward {rewards[-1]:.3f}")
-    made = {"settings": SETTINGS, "versions": versions()}
+    made = {"settings": SETTINGS, "versions": package_versions()}
     RewardTable(tabular_space(), np.array(rewards), made).save(output)
     display.say(f"{output}: {len(rewards)} rewards, {output.stat().st_size} bytes")
 

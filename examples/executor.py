@@ -11,8 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
-from auxnas.search.evaluation.two_stages import StageProgress, silent
-from auxnas.search.executors.base import Evaluate, idle
+from auxnas.search.evaluation.two_stages import StageProgress, ignore_progress
+from auxnas.search.executors.base import Evaluate, no_job_error
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Job, Outcome, lost
 
@@ -30,14 +30,14 @@ class Pools:
         """Hands the job to a pool that is idle, or to a new one."""
         pool = self._idle.pop() if self._idle else ProcessPoolExecutor(1, get_context("spawn"))
         try:
-            self._busy[pool.submit(self._evaluate, job, silent)] = job.number, pool
+            self._busy[pool.submit(self._evaluate, job, ignore_progress)] = job.number, pool
         except BrokenProcessPool:  # its process died as it was idle
             self.submit(job, progress)
 
     def next(self) -> tuple[int, Outcome]:
         """Waits for a job to end."""
         if not self._busy:
-            raise idle()
+            raise no_job_error()
         future = wait(self._busy, return_when=FIRST_COMPLETED).done.pop()
         number, pool = self._busy.pop(future)
         try:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from random import Random
 
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.searchers.base import State, rewarded
+from auxnas.search.searchers.base import State, reward_of
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.trials.records import Trial
 
@@ -41,8 +41,8 @@ class HillClimbing:
     def tell(self, trials: Sequence[Trial]) -> None:
         """Remembers the best."""
         for trial in trials:
-            if not self._best or rewarded(trial) > self._reward:
-                self._best, self._reward = list(trial.genotype.tokens), rewarded(trial)
+            if not self._best or reward_of(trial) > self._reward:
+                self._best, self._reward = list(trial.genotype.tokens), reward_of(trial)
 
     def state(self) -> State:
         """All that the next proposals depend on, as JSON data."""

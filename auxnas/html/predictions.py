@@ -12,7 +12,7 @@ from auxnas.html.runs import Run
 from auxnas.pictures import draw
 from auxnas.pictures import predictions as found
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.settings.recorded import CODE, recorded
+from auxnas.search.settings.recorded import CODE, recorded_settings
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Trial
 
@@ -45,7 +45,7 @@ def _left(run: Run, best: Trial) -> bytes | None:
 
 def _made(run: Run, best: Trial, cache: Path) -> bytes:
     """A new picture; reads a few images and nothing more."""
-    place = Workplace(recorded(run.settings, Settings, *CODE), run.folder, cache, Silent())
+    place = Workplace(recorded_settings(run.settings, Settings, *CODE), run.folder, cache, Silent())
     with TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.png"
         draw(found(place, best), place.task, place.dataset.palette, path)

@@ -10,7 +10,7 @@ from typing import Any
 from auxnas.genotype.plugins import may_run
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.recorded import recorded
+from auxnas.search.settings.recorded import recorded_settings
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import holder
@@ -108,7 +108,7 @@ def incomparable(run: Run, other: Run) -> list[str]:
     Data are compared by content, whatever they are called.
     """
     try:
-        first, second = (recorded(each.settings, Settings) for each in (run, other))
+        first, second = (recorded_settings(each.settings, Settings) for each in (run, other))
     except SettingsError as error:
         return [f"settings of another version ({error})"]
     reasons = []

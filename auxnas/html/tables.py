@@ -12,7 +12,7 @@ from auxnas.backends.progress import format_duration
 from auxnas.html import words
 from auxnas.html.runs import Run
 from auxnas.html.series import stage_times
-from auxnas.search.settings.resolving import dotted
+from auxnas.search.settings.resolving import flatten
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.schema import Session
 from auxnas.search.trials.pareto import COSTS, front
@@ -169,8 +169,8 @@ def _trial(trial: Trial) -> list[str]:
 
 def settings(runs: Sequence[Run]) -> PageTable:
     """All settings, with the defaults (the paper's, where it gives one) that differ."""
-    defaults = dict(dotted(Settings().model_dump(mode="json")))
-    values = [dict(dotted(run.settings)) for run in runs]
+    defaults = dict(flatten(Settings().model_dump(mode="json")))
+    values = [dict(flatten(run.settings)) for run in runs]
     rows = []
     for name in dict.fromkeys(name for found in values for name in found):
         default = defaults.get(name, "")

@@ -25,17 +25,17 @@ from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.cache import params_digest
-from auxnas.search.storage.folders import ABLATION, refuse_other_kind
+from auxnas.search.storage.folders import ABLATION, check_folder_kind
 from auxnas.search.storage.identity import settle, write_json
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.studies.ablation import (
     COMPONENTS,
     EvaluationRow,
     Setup,
+    ablation_report,
+    check_components,
     evaluate_all,
     genotypes,
-    refuse_incomplete,
-    report,
 )
 from auxnas.search.trials.records import Stage
 from auxnas.terminal import Terminal
@@ -83,7 +83,7 @@ def ablate(
     layers = [PRESETS[options.known_preset(preset)]]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     try:
-        refuse_incomplete(settings)
+        check_components(settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
@@ -98,9 +98,9 @@ def ablate(
 
 def _execute(place: Workplace, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
-    refuse_other_kind(place.folder, "an ablation")
+    check_folder_kind(place.folder, "an ablation")
     _ = place.learner
-    place.refuse_thin()
+    place.check_enough_data()
     if place.settings.encoder_weights is not None:
         _ = place.encoder, place.teacher
     place.folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def _execute(place: Workplace, count: int) -> dict[str, Any]:
         with Bars(place.display, count) as bars:
             seed = place.settings.seed
             rows = evaluate_all(whole, chosen, seed, place.folder, bars.started, bars.finished)
-        return _written(place.folder, report(rows))
+        return _written(place.folder, ablation_report(rows))
 
 
 def _written(folder: Path, found: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, laye
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.networks.sources import searched_in
-from auxnas.search.settings.recorded import recorded
+from auxnas.search.settings.recorded import recorded_settings
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import TrainingSettings
-from auxnas.search.storage.folders import refuse_other_kind
+from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
-from auxnas.search.studies.correlation import choose, report, train_all
+from auxnas.search.studies.correlation import choose_trials, correlation_report, train_all
 from auxnas.search.training.place import TrainingPlace
 from auxnas.search.trials.records import Trial
 from auxnas.terminal import Terminal
@@ -66,8 +66,11 @@ def correlate(
     require_matplotlib()
     with Journal(folder) as journal:
         trials, meta = journal.trials(), journal.meta()
-    chosen = choose(trials, count)
-    rewarded_alike = ("task.ignore", recorded(meta["settings"], Settings, "data.source").ignored)
+    chosen = choose_trials(trials, count)
+    rewarded_alike = (
+        "task.ignore",
+        recorded_settings(meta["settings"], Settings, "data.source").ignored,
+    )
     searched = searched_in(folder)
     layers = layers_like(preset, folder, searched if as_searched else None)
     sets = (rewarded_alike, *sets)
@@ -75,7 +78,7 @@ def correlate(
     if as_searched:
         check_as_searched(settings, searched)
     out = out or folder / "correlate"
-    refuse_other_kind(out, "a correlation")
+    check_folder_kind(out, "a correlation")
     display = display_on_stderr()
 
     def place_of(trial: Trial) -> TrainingPlace:
@@ -83,7 +86,7 @@ def correlate(
         return TrainingPlace(settings, trial.genotype, own, cache_dir(cache), display, searched)
 
     def work() -> int:
-        found = report(trials, train_all(chosen, place_of, display.say))
+        found = correlation_report(trials, train_all(chosen, place_of, display.say))
         found["full_scored_on"] = place_of(chosen[0]).judges
         found["ignored"] = list(settings.task.ignore or ())
         found["model"] = {

@@ -22,7 +22,7 @@ from auxnas.options import SizeType, named_by_user
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
-from auxnas.search.evaluation.scoring import Evaluation, figures, scores
+from auxnas.search.evaluation.scoring import Evaluation, network_figures, scores
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
@@ -97,7 +97,7 @@ def evaluate(
         "part": work.part,
         "images": images,
         **scores(work.task, sums),
-        **figures(work.trained.network, work.size),
+        **network_figures(work.trained.network, work.size),
         "picture": str(picture) if counts is not None else None,
     }
     if latency:

@@ -18,8 +18,8 @@ from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.presets import DEFAULT, PRESETS
-from auxnas.search.settings.recorded import name_code
-from auxnas.search.settings.resolving import dotted, nested, resolve
+from auxnas.search.settings.recorded import trust_code
+from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.settings.search import with_absolute_paths
 from auxnas.search.trials.records import Trial, best_of
 
@@ -73,9 +73,9 @@ def search(
     if preset not in PRESETS:
         raise SettingsError("preset", repr(preset), f"one of {', '.join(PRESETS)}")
     source = {"source": data} if isinstance(data, str) else data
-    given = nested(dict(dotted({"data": source, **settings})))
+    given = nest(dict(flatten({"data": source, **settings})))
     resolved = resolve(PRESETS[preset], given)
-    name_code(given)
+    trust_code(given)
     if resolved.tensorboard:
         require_tensorboard()
     folder = Path(out)

@@ -14,13 +14,13 @@ from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
 from auxnas.search.errors import SearchError
-from auxnas.search.loop.status import status as status_of
-from auxnas.search.networks.sources import numbered
+from auxnas.search.loop.status import run_status as status_of
+from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import PENDING, Trial, best_of
-from auxnas.search.trials.rows import row
+from auxnas.search.trials.rows import trial_row
 
 
 @click.command(cls=OneLineCommand)
@@ -97,7 +97,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     else:
         shown, title = best_of(trials)[:count], "best"
     if as_json:
-        print_json([row(trial) for trial in shown])
+        print_json([trial_row(trial) for trial in shown])
     else:
         print_trials(shown, title, trials)
 
@@ -151,7 +151,7 @@ def export(folder: Path, trial: int | None, best: int | None, output: Path, as_j
 
 
 def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:
-    trial = numbered(folder, trials, str(number))
+    trial = trial_by_number(folder, trials, str(number))
     if trial.state == PENDING:
         raise SearchError(f"{folder}:{number}", "a trial that has not ended", "one that has")
     return [trial]

@@ -16,10 +16,10 @@ from auxnas.options import SizeType
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
-from auxnas.search.settings.recorded import name_code, refuse_unnamed
-from auxnas.search.settings.resolving import dotted, nested, resolve
+from auxnas.search.settings.recorded import check_trusted, trust_code
+from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.settings.search import SettingsSection
-from auxnas.search.storage.folders import kinds
+from auxnas.search.storage.folders import folder_kinds
 
 S = TypeVar("S", bound=SettingsSection)
 
@@ -69,14 +69,14 @@ SETTINGS = {
 
 def code_in_data(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """The value of --data; code of the user's own that it names may be run."""
-    name_code({"data.source": value})
+    trust_code({"data.source": value})
     return value
 
 
 def _code_in_sets(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """The values of --set; code of the user's own that they name may be run."""
     for name, one in value:
-        name_code({name: one})
+        trust_code({name: one})
     return value
 
 
@@ -138,10 +138,10 @@ def require_data(
     Raises:
         UsageError: saying what to give.
     """
-    said = [*layers, nested(dict(sets))]
-    if any(name == "data.source" for each in said for name, _ in dotted(each)):
+    said = [*layers, nest(dict(sets))]
+    if any(name == "data.source" for each in said for name, _ in flatten(each)):
         return
-    if named.get("data") is not None or kinds(out):
+    if named.get("data") is not None or folder_kinds(out):
         return
     if click.get_current_context().get_parameter_source("preset") is ParameterSource.DEFAULT:
         found = "--data: not given, which would take rendered scenes; expected "
@@ -169,10 +169,10 @@ def settings_of(
         sets: of ``--set``.
     """
     given = {table[name]: value for name, value in named.items() if value is not None}
-    name_code(given)
+    trust_code(given)
     try:
-        settings = resolve(*layers, nested(given), nested(dict(sets)), kind=kind)
-        refuse_unnamed(settings.model_dump(mode="json"))
+        settings = resolve(*layers, nest(given), nest(dict(sets)), kind=kind)
+        check_trusted(settings.model_dump(mode="json"))
         return settings
     except SettingsError as error:
         raise click.UsageError(str(error)) from None

@@ -9,7 +9,13 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.files import atomic_write
-from auxnas.search.studies.ablation import COMPONENTS, KINDS, EvaluationRow, mious, rewards
+from auxnas.search.studies.ablation import (
+    COMPONENTS,
+    KINDS,
+    EvaluationRow,
+    setup_mious,
+    setup_rewards,
+)
 from auxnas.search.studies.correlation import PAIRS, TITLES
 
 _PANEL = (4.2, 3.8)
@@ -73,7 +79,7 @@ def plot_components(found: Mapping[str, Any], path: Path) -> None:
     figure, panels = new_figure([1.3, 1.3])
     rows = _sound(found)
     for stage, panel in enumerate(panels, 1):
-        groups = [(setup.name, rewards(rows, setup, stage)) for setup in COMPONENTS]
+        groups = [(setup.name, setup_rewards(rows, setup, stage)) for setup in COMPONENTS]
         boxes(panel, groups, f"reward after stage {stage}")
         panel.set_title(f"{found['genotypes']} random architectures", fontsize=10)
     save_figure(figure, path)
@@ -83,7 +89,7 @@ def plot_kinds(found: Mapping[str, Any], path: Path) -> None:
     """mIoU by kind of auxiliary head: architecture by architecture, and all (paper, Figure 4)."""
     figure, (each, together) = new_figure([2, 1])
     rows = _sound(found)
-    values = {setup.auxiliary: mious(rows, setup) for setup in KINDS}
+    values = {setup.auxiliary: setup_mious(rows, setup) for setup in KINDS}
     order = sorted(range(found["genotypes"]), key=lambda n: -values["cell"][n])
     for (kind, scores), mark in zip(values.items(), ("o", "s", "^"), strict=True):
         heights = [scores[n] for n in order]

@@ -58,7 +58,7 @@ def pretrain(
     place = Workplace(settings, out.parent, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
-        place.refuse_thin()
+        place.check_enough_data()
         job = place.pretraining
         encoder = pretrained_encoder(job, out, place.cache, place.display)
         score = job.score(encoder.params)

@@ -13,7 +13,7 @@ from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import main_metric
 from auxnas.pictures import draw, predictions
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.storage.export import document, write_document
+from auxnas.search.storage.export import trial_document, write_document
 from auxnas.search.storage.folders import CLASSES
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.terminal import Terminal
@@ -77,7 +77,7 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
     program = place.weights.program(best[0])
     place.weights.save(paths["weights"], best[0].genotype, program.params)
     run = place.folder.resolve().name
-    write_document(paths["genotype"], document(best[0], f"{run}-best", run, place.meta()))
+    write_document(paths["genotype"], trial_document(best[0], f"{run}-best", run, place.meta()))
     with atomic_write(paths["predictions"]) as path:
         draw(predictions(place, best[0]), place.task, place.dataset.palette, path)
     write_document(place.folder / CLASSES, json.dumps(by_class(place, best[0], program), indent=2))

@@ -24,15 +24,15 @@ from auxnas.search.loop.run import execute
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.seams import EXECUTORS, SEARCHERS
-from auxnas.search.settings.durations import duration
+from auxnas.search.settings.durations import duration_text
 from auxnas.search.settings.presets import PRESETS
-from auxnas.search.settings.recorded import name_code
+from auxnas.search.settings.recorded import trust_code
 from auxnas.search.settings.resolving import before
 from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import PENDING, Trial, best_of
-from auxnas.search.trials.rows import row
+from auxnas.search.trials.rows import trial_row
 
 OPTIONS = options.SETTINGS | {
     "trials": "trials",
@@ -124,7 +124,7 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     for layer in layers:
-        name_code(layer)
+        trust_code(layer)
     return layers
 
 
@@ -183,7 +183,7 @@ def _report(place: Workplace, as_json: bool) -> int:
     trials = execute(place, watched)
     files = write_best(place, trials)
     if as_json:
-        best = [row(trial) for trial in best_of(trials)]
+        best = [trial_row(trial) for trial in best_of(trials)]
         print_json({"run": str(place.folder), "trials": len(trials), "best": best, "files": files})
     else:
         print_best(trials)
@@ -198,6 +198,6 @@ def _nothing(place: Workplace, trials: list[Trial]) -> str:
     """Reason that there is no best trial, and what to do."""
     if any(trial.state != PENDING for trial in trials) or place.settings.budget is None:
         return "no trial has a reward, see nassearch status"
-    spent = f"the budget of {duration(place.settings.budget)} was over before the first trial"
-    more = duration(2 * place.settings.budget)
+    spent = f"the budget of {duration_text(place.settings.budget)} was over before the first trial"
+    more = duration_text(2 * place.settings.budget)
     return f"{spent}; to go on: nassearch resume {place.folder} --budget {more}"

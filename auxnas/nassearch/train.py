@@ -19,7 +19,7 @@ from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import find_source, layer_of, searched_in
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.training.place import TrainingPlace
-from auxnas.search.training.place import train as execute
+from auxnas.search.training.place import train_network as execute
 
 OPTIONS = options.SETTINGS | {
     "epochs": "train.epochs",

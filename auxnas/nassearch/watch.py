@@ -10,7 +10,7 @@ from auxnas.backends.progress import Display, format_duration
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.trials.records import PENDING, STOPPED, Stage, Trial, best_of
-from auxnas.search.trials.rows import ending
+from auxnas.search.trials.rows import ending_text
 
 _STAGES = 2
 _PARTS = 1000
@@ -89,7 +89,7 @@ class Watch:
         self._bars.pop(trial.number, ExitStack()).close()
         self._ended += 1
         self._standing = self._summary(trials)
-        self._display.say(f"{self._title(trial)}: {ending(trial)}{self._standing}")
+        self._display.say(f"{self._title(trial)}: {ending_text(trial)}{self._standing}")
 
     def _note_start(self) -> None:
         if self._began is None:

@@ -6,7 +6,7 @@ from auxnas.search.data.base import (
     Dataset,
     ResizedDataset,
     Subset,
-    split,
+    split_dataset,
     stack,
     subset,
 )
@@ -14,7 +14,7 @@ from auxnas.search.data.check import CheckProgress, Summary, check, list_remark
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import VOC_CLASSES, FileDataset
 from auxnas.search.data.scenes.draw import Keypoint, RenderedScene
-from auxnas.search.data.scenes.synthetic import SyntheticDataset, render
+from auxnas.search.data.scenes.synthetic import SyntheticDataset, render_scene
 from auxnas.search.data.spec import open_dataset, parts
 
 __all__ = [
@@ -36,8 +36,8 @@ __all__ = [
     "normalise",
     "open_dataset",
     "parts",
-    "render",
-    "split",
+    "render_scene",
+    "split_dataset",
     "stack",
     "subset",
 ]

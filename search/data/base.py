@@ -71,7 +71,7 @@ class Reader:
         return self.open(rest, classes, part)
 
 
-def digest(*parts: object) -> str:
+def text_digest(*parts: object) -> str:
     """A hash (hex) of the parts' text forms, each apart from the next."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -132,7 +132,7 @@ class Subset(DatasetView):
 
     def fingerprint(self) -> str:
         """A hash of the dataset's content and of which items these are."""
-        return digest("subset", self.dataset.fingerprint(), self.indices)
+        return text_digest("subset", self.dataset.fingerprint(), self.indices)
 
     def image(self, index: int) -> Bytes:
         """The image at ``index`` of this part."""
@@ -170,7 +170,7 @@ class ResizedDataset(DatasetView):
 
     def fingerprint(self) -> str:
         """A hash of the dataset's content and of the size."""
-        return digest("resized", self.dataset.fingerprint(), tuple(self.size))
+        return text_digest("resized", self.dataset.fingerprint(), tuple(self.size))
 
     def image(self, index: int) -> Bytes:
         """The image, resized bilinearly and without aliasing."""
@@ -197,7 +197,7 @@ def subset(dataset: Dataset, indices: Iterable[int]) -> Subset:
     return Subset(dataset, tuple(int(index) for index in indices))
 
 
-def split(
+def split_dataset(
     dataset: Dataset, fraction: float = 0.9, seed: int = 0, firsts: Sequence[int] = ()
 ) -> tuple[Subset, Subset]:
     """Two disjoint parts that cover ``dataset``: meta-train and meta-val (paper: 90 to 10).

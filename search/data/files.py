@@ -15,7 +15,7 @@ from auxnas.backends.images import header, read_label, read_photograph, reading_
 from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Bytes, Reader
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.lists import lines, list_rows, read_colours, read_names
+from auxnas.search.data.lists import list_rows, numbered_lines, read_colours, read_names
 
 VOC_CLASSES = (
     "background",
@@ -276,7 +276,7 @@ def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
 
 def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
     """The pairs that a VOC image set names, at least one."""
-    names = [(number, line.strip()) for number, line in lines(path)]
+    names = [(number, line.strip()) for number, line in numbered_lines(path)]
     if not any(name for _, name in names):
         raise DataError(str(path), "an empty list", "one image name a line")
     for number, name in names:

@@ -38,7 +38,7 @@ def list_rows(path: Path) -> tuple[tuple[ListRow, ...], str]:
         DataError: naming the line that is none of these; or for an empty list.
     """
     rows, wider = [], []
-    for number, line in lines(path):
+    for number, line in numbered_lines(path):
         line = line.strip()
         if not line or _is_comment(line, path.parent):
             continue
@@ -98,7 +98,7 @@ def read_names(path: Path) -> tuple[str, ...]:
         DataError: naming the line of a name that is empty, too long or there twice.
     """
     found: dict[str, int] = {}
-    rows = [(n, line.strip()) for n, line in lines(path) if not line.startswith("#")]
+    rows = [(n, line.strip()) for n, line in numbered_lines(path) if not line.startswith("#")]
     while rows and not rows[-1][1]:
         rows.pop()
     for number, name in rows:
@@ -126,7 +126,7 @@ def read_colours(path: Path, classes: int) -> tuple[tuple[int, ...], ...]:
     """
     if not path.is_file():
         return ()
-    rows = [(n, text.strip()) for n, text in lines(path) if not text.startswith("# ")]
+    rows = [(n, text.strip()) for n, text in numbered_lines(path) if not text.startswith("# ")]
     found = tuple(_colour(text, f"{path} line {n}") for n, text in rows if text)
     if len(found) != classes:
         expected = f"{classes}, one for each class"
@@ -145,7 +145,7 @@ def _colour(text: str, place: str) -> tuple[int, ...]:
     raise DataError(place, repr(text[:60]), "red, green and blue from 0 to 255, or #rrggbb")
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The numbered lines of a text file in UTF-8, with a byte-order mark or without.
 
     Raises:

@@ -32,7 +32,7 @@ _OWN = re.compile(r"python:[^:]+:[^:]+")
 _OURS = re.compile(r"synthetic(:\d+)?|(list|voc):.+")
 
 
-def known(source: str) -> str:
+def check_source(source: str) -> str:
     """``source`` itself where its form is right; nothing is opened or imported.
 
     Raises:
@@ -94,7 +94,7 @@ def parts(spec: str) -> tuple[str, ...]:
     return found
 
 
-def ignored(spec: str) -> tuple[str, ...]:
+def unscored_classes(spec: str) -> tuple[str, ...]:
     """Classes that count in no score of this data where no setting names any."""
     name, _ = _split(spec)
     found: tuple[str, ...] = getattr(DATASETS.find(name), "unscored", ())
@@ -106,7 +106,7 @@ def reader_of(spec: str) -> str:
     return _split(spec)[0]
 
 
-def anchored(spec: str) -> str:
+def with_absolute_path(spec: str) -> str:
     """``spec`` with a path that holds wherever it is opened from.
 
     What a reader of the user's own is to read is taken for a path where there is such a one.

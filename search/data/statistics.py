@@ -18,7 +18,7 @@ ValueCounts = NDArray[np.int64]
 VALUES = 256
 
 
-def row_of(image: Bytes, label: Bytes) -> tuple[ValueCounts, Bytes]:
+def image_counts(image: Bytes, label: Bytes) -> tuple[ValueCounts, Bytes]:
     """Counts of the label's values, (256,), and the image's hash, (32,) uint8."""
     state = hashlib.sha256(repr(image.shape).encode())
     state.update(np.ascontiguousarray(image).tobytes())
@@ -87,7 +87,7 @@ class Statistics:
         return tuple(seen.setdefault(row.tobytes(), n) for n, row in enumerate(self.content))
 
 
-def refuse_trivial(where: str, found: Statistics, whole: Statistics) -> None:
+def check_variety(where: str, found: Statistics, whole: Statistics) -> None:
     """Finds images of one class alone, which a constant answer gets right.
 
     Args:
@@ -108,14 +108,14 @@ def refuse_trivial(where: str, found: Statistics, whole: Statistics) -> None:
         )
 
 
-def refuse_mask(where: str, found: Statistics) -> None:
+def check_not_mask(where: str, found: Statistics) -> None:
     """Finds labels of one class alone where that is likely a mistake.
 
     Raises:
         DataError: naming ``where``, the class and the likely reason.
     """
     if found.reason:
-        refuse_trivial(where, found, found)
+        check_variety(where, found, found)
 
 
 def missing_remarks(

@@ -11,11 +11,11 @@ from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
 from auxnas.compiler import cost
 from auxnas.compiler.tasks import Sums, Task
-from auxnas.search.data import DataError, Dataset, open_dataset, parts, split
+from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.statistics import (
     Statistics,
+    check_not_mask,
     missing_remark,
-    refuse_mask,
     repeated_remark,
 )
 from auxnas.search.errors import SearchError
@@ -33,7 +33,7 @@ def scores(task: Task, sums: Sums) -> dict[str, Any]:
     return {"reward": score.reward, **score.metrics, **task.details(sums)}
 
 
-def figures(network: Network, size: tuple[int, int]) -> dict[str, Any]:
+def network_figures(network: Network, size: tuple[int, int]) -> dict[str, Any]:
     """Parameters and multiply-adds of a network as described, without auxiliary heads."""
     found = cost(network.shipped().graph(), size)
     return {
@@ -119,7 +119,7 @@ class Evaluation:
             ImageExamples(pixels, indices, None, normalisation, self.task),
             whole.of(indices),
         )
-        refuse_mask(f"{self.dataset.name}: images to score", found)
+        check_not_mask(f"{self.dataset.name}: images to score", found)
         which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
         images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
         display.say(f"scoring {self.trained.path} on {images_of}")
@@ -133,7 +133,7 @@ class Evaluation:
         """Positions of the images, among those of the dataset."""
         if self.part != META_VAL or self.meta_train is None:
             return tuple(range(len(whole)))
-        return split(self.dataset, self.meta_train, firsts=whole.firsts)[1].indices
+        return split_dataset(self.dataset, self.meta_train, firsts=whole.firsts)[1].indices
 
 
 def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:

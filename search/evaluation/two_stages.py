@@ -53,7 +53,7 @@ DECODER = ("decoder.", "auxiliary")
 """What the names of a decoder's parameters start with."""
 
 
-def silent(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
+def ignore_progress(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
     """A progress callback that says nothing."""
 
 
@@ -89,7 +89,7 @@ class TwoStages:
     stage1: StageSettings
     stage2: StageSettings
 
-    def __call__(self, job: Job, progress: StageProgress = silent) -> Outcome:
+    def __call__(self, job: Job, progress: StageProgress = ignore_progress) -> Outcome:
         """How ``job`` ends; a failure that is data becomes an outcome, a bug is raised."""
         stages: list[Stage] = []
         try:
@@ -115,7 +115,7 @@ class TwoStages:
             trained, stage = self._stage(number, _with_graph(program, part), job, told)
             program = _with_graph(trained, graph)
             stages.append(stage)
-            if number == 1 and not goes_on(job, stage.reward):
+            if number == 1 and not continues_to_stage2(job, stage.reward):
                 return Outcome(STOPPED, tuple(stages), program=program)
         return Outcome(COMPLETE, tuple(stages), program=program)
 
@@ -139,7 +139,7 @@ class TwoStages:
         material = self.first if number == 1 else self.second
         started = monotonic()
         trained = self.learner.fit(
-            program, material.train, recipe(settings, self.task), job.seed + number, progress
+            program, material.train, stage_recipe(settings, self.task), job.seed + number, progress
         )
         main = _with_graph(trained, trained.graph.select([MAIN]))
         size = settings.batch_size
@@ -159,7 +159,7 @@ def _lowered(job: Job, spec: ModelSpec) -> Graph:
         raise TrialFailure("invalid", str(error)) from error
 
 
-def goes_on(job: Job, reward: float) -> bool:
+def continues_to_stage2(job: Job, reward: float) -> bool:
     """Whether a second stage follows a first one with ``reward``.
 
     It does above the mean reward of the earlier batches' first stages (or where there is
@@ -179,7 +179,7 @@ def proceed_probability(start: float, half_life: float, number: int) -> float:
     return start * float(0.5 ** (number / half_life))
 
 
-def recipe(settings: StageSettings, task: Task) -> Recipe:
+def stage_recipe(settings: StageSettings, task: Task) -> Recipe:
     """How a learner is to train a stage.
 
     The encoder's group is empty in stage 1, whose graph has no encoder.

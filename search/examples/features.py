@@ -13,8 +13,8 @@ from auxnas.compiler import MAIN, Program
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.search.data import normalise
-from auxnas.search.examples.images import IMAGE, TEACHER, FeatureExamples, unusual
-from auxnas.search.storage.cache import digest, params_digest
+from auxnas.search.examples.images import IMAGE, TEACHER, FeatureExamples, normalisation_key
+from auxnas.search.storage.cache import json_digest, params_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
 
 _CHUNK = 16
@@ -56,7 +56,7 @@ class FeatureSource:
         programs = [p for p in (self.encoder, self.teacher) if p is not None]
         names = [(str(p.graph), params_digest(p.params)) for p in programs]
         known = (self.label, self.pixel_key, self.dtype, list(indices), names)
-        return digest("features", *known, *unusual(self.normalisation))
+        return json_digest("features", *known, *normalisation_key(self.normalisation))
 
     def chunk(self, indices: Sequence[int]) -> Rows:
         """Encoder outputs and logits of some images."""
@@ -106,7 +106,7 @@ def feature_examples(
     return part(0, train, source.teacher is not None), part(len(train), val, False)
 
 
-def some_of(indices: Sequence[int], count: int) -> tuple[int, ...]:
+def subsample(indices: Sequence[int], count: int) -> tuple[int, ...]:
     """At most ``count`` of ``indices``, always the same ones, in order."""
     if len(indices) <= count:
         return tuple(indices)

@@ -24,8 +24,8 @@ from auxnas.search.data import (
 )
 from auxnas.search.data.base import DatasetView
 from auxnas.search.data.check import image_place
-from auxnas.search.data.statistics import Statistics, refuse_trivial, row_of
-from auxnas.search.storage.cache import digest
+from auxnas.search.data.statistics import Statistics, check_variety, image_counts
+from auxnas.search.storage.cache import json_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
 
 IMAGE, LABEL, TEACHER = "image", "label", "teacher"
@@ -62,7 +62,7 @@ class ImageExamples:
         """Some of them, normalised; randomly transformed where ``rng`` is given."""
         rows = [self.indices[index] for index in indices]
         images = self.pixels.read(IMAGE, rows)
-        labels = targets(self.task, self.pixels, rows)
+        labels = read_targets(self.task, self.pixels, rows)
         if rng is not None and self.augment is not None:
             pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
             images = np.stack([image for image, _ in pairs])
@@ -70,7 +70,7 @@ class ImageExamples:
         return Batch({IMAGE: normalise(images, self.normalisation)}, labels)
 
 
-def targets(task: Task, pixels: Store, rows: Sequence[int]) -> Array:
+def read_targets(task: Task, pixels: Store, rows: Sequence[int]) -> Array:
     """The targets of some images of a store; the images are read where the task looks at them."""
 
     def image(row: int) -> Array:
@@ -110,7 +110,7 @@ class FeatureExamples:
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them; what is stored cannot be transformed any more."""
         rows = [self.rows[index] for index in indices]
-        labels = targets(self.task, self.pixels, [self.indices[index] for index in indices])
+        labels = read_targets(self.task, self.pixels, [self.indices[index] for index in indices])
         maps = {name: self._read(name, rows) for name in self.outputs}
         return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
 
@@ -118,7 +118,9 @@ class FeatureExamples:
         return self.features.read(name, rows).astype(np.float32, copy=False)
 
 
-def refuse_thin(where: str, found: Statistics, whole: Statistics, least: int, task: Task) -> None:
+def check_enough_data(
+    where: str, found: Statistics, whole: Statistics, least: int, task: Task
+) -> None:
     """Finds too few images, or labels that nothing can be learned from or told by.
 
     Args:
@@ -137,17 +139,17 @@ def refuse_thin(where: str, found: Statistics, whole: Statistics, least: int, ta
         return
     if not set(task.classes) - set(task.ignore) - set(found.missing):
         raise DataError(where, "no labelled pixel of a class that counts", "some")
-    refuse_trivial(where, found, whole)
+    check_variety(where, found, whole)
 
 
-def unusual(normalisation: Normalisation) -> tuple[str, ...]:
+def normalisation_key(normalisation: Normalisation) -> tuple[str, ...]:
     """The part of a key that tells a normalisation; nothing for the usual one, ImageNet's."""
     return () if normalisation == IMAGENET else (repr(normalisation),)
 
 
 def pixel_key(dataset: Dataset) -> str:
     """Names the pixels of ``dataset``: its content and its size."""
-    return digest("pixels", dataset.fingerprint())
+    return json_digest("pixels", dataset.fingerprint())
 
 
 def _say_turned(dataset: Dataset, display: Display) -> None:
@@ -201,7 +203,7 @@ def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display
     def compute() -> Iterator[Rows]:
         with display.task("counting the classes", len(dataset)) as advance:
             for place in range(len(dataset)):
-                found = row_of(pixels.read(IMAGE, [place])[0], pixels.read(LABEL, [place])[0])
+                found = image_counts(pixels.read(IMAGE, [place])[0], pixels.read(LABEL, [place])[0])
                 yield {VALUES: found[0][None], CONTENT: found[1][None]}
                 advance(place + 1, "")
 

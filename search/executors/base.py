@@ -50,12 +50,12 @@ class Executor(Protocol):
         """Ends what is under way and frees what is held; called once, whatever happened."""
 
 
-def idle() -> SearchError:
+def no_job_error() -> SearchError:
     """The error of ``next`` where no job is under way."""
     return SearchError("search.executor", "no job is under way", "next() after submit()")
 
 
-def malformed(outcome: Any) -> str | None:
+def outcome_fault(outcome: Any) -> str | None:
     """What is wrong with the end of a job, which a user's code may have made; None if nothing.
 
     A reward may be infinite or NaN: the trial fails then.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.executors.base import Evaluate, idle
+from auxnas.search.executors.base import Evaluate, no_job_error
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Job, Outcome
 
@@ -29,7 +29,7 @@ class Inline:
     def next(self) -> tuple[int, Outcome]:
         """Evaluates the job."""
         if not self._waiting:
-            raise idle()
+            raise no_job_error()
         job, progress = self._waiting.pop(0)
         return job.number, self._evaluate(job, progress)
 

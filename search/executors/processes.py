@@ -25,8 +25,8 @@ from auxnas.backends.base import TrainingStep
 from auxnas.genotype.errors import describe
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.executors.base import Evaluate, idle
-from auxnas.search.settings.durations import duration
+from auxnas.search.executors.base import Evaluate, no_job_error
+from auxnas.search.settings.durations import duration_text
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import FAILED, Failure, Job, Outcome, Stage, lost
 
@@ -137,7 +137,7 @@ class Workers:
         while not self._ended:
             busy: dict[Any, _Worker] = {w.pipe: w for w in self._workers if w.job is not None}
             if not busy:
-                raise idle()
+                raise no_job_error()
             for pipe in wait(busy, self._patience()):
                 self._receive_all(busy[pipe])
             self._stop_overdue()
@@ -222,8 +222,8 @@ class Workers:
 
     def _stop_overdue(self) -> None:
         """Ends the workers whose job takes too long, or that take too long to begin it."""
-        now, limit = self._clock(), duration(self._timeout or 0)
-        unready = f"not ready {duration(_START)} beyond the trial timeout of {limit},"
+        now, limit = self._clock(), duration_text(self._timeout or 0)
+        unready = f"not ready {duration_text(_START)} beyond the trial timeout of {limit},"
         for worker in list(self._workers):
             if worker.deadline is not None and worker.deadline <= now:
                 failure = Failure("timeout", f"stopped after {limit}")

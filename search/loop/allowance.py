@@ -8,7 +8,7 @@ from auxnas.backends.progress import format_duration as text_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.bounds import RunClock
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.settings.durations import duration
+from auxnas.search.settings.durations import duration_text
 from auxnas.search.storage.journal import Journal
 
 _SHARE = 0.5
@@ -40,17 +40,17 @@ class Allowance:
             return
         end = self.clock.total + left
         if end >= budget:
-            found = f"{duration(budget)}, but pre-training ends after about {text_of(end)}"
+            found = f"{duration_text(budget)}, but pre-training ends after about {text_of(end)}"
             raise SettingsError("budget", found, self._advice(end, budget))
         if not self._said:
             self._said = True
             share = "warning: " if end > _SHARE * budget else ""
             words = f"pre-training ends after about {text_of(end)} of the budget of"
-            self.place.display.say(f"{share}{words} {duration(budget)}")
+            self.place.display.say(f"{share}{words} {duration_text(budget)}")
 
     def _advice(self, end: float, budget: float) -> str:
         """What to change, so that pre-training takes half of the budget at most."""
         epochs = int(self.place.settings.pretrain.epochs * _SHARE * budget / end)
         fewer = [f"--set pretrain.epochs={epochs}"] if epochs else []
-        more = f"a --budget of {duration(60 * -(-end / _SHARE // 60))} or more"
+        more = f"a --budget of {duration_text(60 * -(-end / _SHARE // 60))} or more"
         return ", ".join([more, *fewer, "a smaller --size or --encoder-weights FILE"])

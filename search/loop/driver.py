@@ -20,16 +20,22 @@ from auxnas.compiler import Program
 from auxnas.genotype import Genotype
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import proceed_probability
-from auxnas.search.executors.base import Executor, malformed
+from auxnas.search.executors.base import Executor, outcome_fault
 from auxnas.search.loop.bounds import RunClock, Until
-from auxnas.search.loop.proposals import Measure, draw
+from auxnas.search.loop.proposals import Measure, draw_proposals
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.searchers import Searcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.replay import Asked, due, is_over, restore, tell
+from auxnas.search.storage.replay import (
+    AskRecorder,
+    due_snapshot,
+    is_over,
+    restore_searcher,
+    tell_searcher,
+)
 from auxnas.search.storage.schema import Snapshot
-from auxnas.search.trials.limits import weighted
+from auxnas.search.trials.limits import weighted_reward
 from auxnas.search.trials.records import (
     FAILED,
     LOST,
@@ -107,7 +113,7 @@ class Driver:
             JournalError: when the journal cannot be written.
         """
         trials = self.journal.trials()
-        restore(self.searcher, self.journal, trials, self.say)
+        restore_searcher(self.searcher, self.journal, trials, self.say)
         self.weights.prune(trials)
         under_way: set[int] = set()
         while True:
@@ -118,7 +124,7 @@ class Driver:
             if number not in under_way:
                 found = f"trial {number + 1} ended, which is not under way"
                 raise SearchError("search.executor", found, "each job that was submitted, once")
-            fault = malformed(outcome)
+            fault = outcome_fault(outcome)
             if fault is not None:
                 raise SearchError("search.executor", f"trial {number + 1} ended as {fault}")
             under_way.remove(number)
@@ -175,8 +181,8 @@ class Driver:
         batch = trials[-1].batch + 1 if trials else 0
         self._known.update({trial.key: _figures(trial) for trial in trials})
         rules = self.rules
-        asked = Asked(self.searcher)
-        drawn, rejected = draw(asked, rules.batch, self._figures, rules.limits, self.say)
+        asked = AskRecorder(self.searcher)
+        drawn, rejected = draw_proposals(asked, rules.batch, self._figures, rules.limits, self.say)
         if not drawn:
             self.say(f"search.searcher: no more proposals after {len(trials)} trials")
             return []
@@ -236,7 +242,7 @@ class Driver:
         if not all(map(isfinite, rewards)):
             failure = Failure("nan", f"rewards {', '.join(map(str, rewards))}")
             return replace(trial, state=FAILED, failure=failure)
-        reward = weighted(rewards[-1], trial.latency, self.rules.latency)
+        reward = weighted_reward(rewards[-1], trial.latency, self.rules.latency)
         ended = replace(ended, reward=reward)
         if outcome.program is not None:
             self.weights.keep(ended, outcome.program)
@@ -256,8 +262,8 @@ class Driver:
         members = [trial for trial in trials if trial.batch == batch]
         if not is_over(members):
             return None, None
-        update = tell(self.searcher, members)
-        return update, due(self.journal, self.searcher, batch, len(trials))
+        update = tell_searcher(self.searcher, members)
+        return update, due_snapshot(self.journal, self.searcher, batch, len(trials))
 
 
 def _figures(trial: Trial) -> Figures | None:

@@ -15,12 +15,12 @@ from auxnas.backends.measuring.machine import runtime_versions as installed
 PACKAGES = ("auxnas", "numpy", "torch", "onnx", "onnxruntime", "onnxruntime-gpu")
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of what takes part, by name."""
     return {"python": platform.python_version(), **installed(*PACKAGES)}
 
 
-def environment(device: str, threads: int | None) -> dict[str, Any]:
+def run_environment(device: str, threads: int | None) -> dict[str, Any]:
     """Machine, versions and revision.
 
     Args:
@@ -34,7 +34,7 @@ def environment(device: str, threads: int | None) -> dict[str, Any]:
         "cores": cores(),
         "device": device,
         "threads": threads,
-        "versions": versions(),
+        "versions": package_versions(),
         "revision": revision(Path(__file__)),
     }
 
@@ -59,7 +59,7 @@ def _git(file: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def environment_lines(found: Mapping[str, Any]) -> list[str]:
     """The same for people."""
     packages = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     threads = f"{found['threads'] or 'all'} thread{'s' * (found['threads'] != 1)}"

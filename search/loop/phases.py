@@ -100,7 +100,7 @@ class RecordingDisplay:
                 path.write_text(json.dumps(value) + "\n", encoding="utf-8")
 
 
-def forget(folder: Path) -> None:
+def remove_phase(folder: Path) -> None:
     """Removes the file of a run that has ended."""
     (folder / NAME).unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ from auxnas.genotype import Genotype
 from auxnas.genotype.errors import short_repr
 from auxnas.search.errors import SearchError
 from auxnas.search.settings.search import LimitSettings
-from auxnas.search.trials.limits import excess, least
+from auxnas.search.trials.limits import first_excess, least_seen
 from auxnas.search.trials.records import Figures, Rejection
 
 
@@ -34,7 +34,7 @@ _SAID_FIRST = 20
 """Rejections of a batch that are first told of; then twice as many, and so on."""
 
 
-def draw(
+def draw_proposals(
     searcher: Proposer,
     count: int,
     measure: Measure,
@@ -68,7 +68,7 @@ def draw(
             break
         for genotype in asked:
             figures = measure(genotype)
-            over = excess(limits, figures) if figures else None
+            over = first_excess(limits, figures) if figures else None
             if over is None:
                 drawn.append((genotype, figures))
                 continue
@@ -120,12 +120,12 @@ def look_ahead(
     with display.task("limits: looking for a network within them", LOOKED_AT_TIMED) as advance:
         for genotype in genotypes:
             figures = measure(genotype)
-            if figures is None or excess(limits, figures) is None:
+            if figures is None or first_excess(limits, figures) is None:
                 return
             seen.append(figures)
             timed += figures.latency is not None
             advance(max(timed, len(seen) * LOOKED_AT_TIMED // LOOKED_AT), "")
             if timed == LOOKED_AT_TIMED or len(seen) == LOOKED_AT:
                 break
-    found = f"none of {len(seen)} random networks is within them ({least(limits, seen)})"
+    found = f"none of {len(seen)} random networks is within them ({least_seen(limits, seen)})"
     raise SearchError("limits", found, "looser ones")

@@ -13,20 +13,20 @@ from auxnas.search.executors.base import Executor, executor_name
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.driver import Driver, Rules
-from auxnas.search.loop.environment import lines
-from auxnas.search.loop.phases import forget
+from auxnas.search.loop.environment import environment_lines
+from auxnas.search.loop.phases import remove_phase
 from auxnas.search.loop.watching import Unwatched, Watcher
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.searchers import make_searcher
-from auxnas.search.settings.durations import duration
-from auxnas.search.settings.resolving import difference
+from auxnas.search.settings.durations import duration_text
+from auxnas.search.settings.resolving import first_difference
 from auxnas.search.settings.toml_file import write_settings
-from auxnas.search.storage.cache import params_digest, shared_with
-from auxnas.search.storage.folders import SEARCH, refuse_other_kind
+from auxnas.search.storage.cache import other_writers, params_digest
+from auxnas.search.storage.folders import SEARCH, check_folder_kind
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import run_lock
-from auxnas.search.storage.rescue import NAME, mend
+from auxnas.search.storage.rescue import NAME, restore_from_backup
 from auxnas.search.trials.records import PENDING, Trial
 
 SETTINGS = "settings.toml"
@@ -62,7 +62,7 @@ def execute(place: Workplace, watching: Watching = unwatched) -> list[Trial]:
         SearchError: when no genotype is within the limits, or a worker cannot work.
     """
     start = monotonic()
-    refuse_other_kind(place.folder, SEARCH)
+    check_folder_kind(place.folder, SEARCH)
     EXECUTORS.find(executor_name(place.settings))
     SEARCHERS.find(place.settings.search.searcher)
     if not (place.folder / NAME).exists():
@@ -70,8 +70,8 @@ def execute(place: Workplace, watching: Watching = unwatched) -> list[Trial]:
     place.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(place.folder):
         discard_temporaries(place.folder)
-        forget(place.folder)
-        remark = mend(place.folder)
+        remove_phase(place.folder)
+        remark = restore_from_backup(place.folder)
         if remark:
             place.display.say(remark)
         with Journal(place.folder, write=True) as journal:
@@ -82,7 +82,7 @@ def execute(place: Workplace, watching: Watching = unwatched) -> list[Trial]:
                 place.forecasts.append(Allowance(place, journal, clock))
                 _settle_encoder(place, journal, known)
                 trials = _search(place, journal, clock, watching)
-        forget(place.folder)
+        remove_phase(place.folder)
         return trials
 
 
@@ -107,7 +107,7 @@ def _settle_encoder(place: Workplace, journal: Journal, known: Mapping[str, Any]
     _store(place, journal, known, {"teacher": _given_teacher(place)})
     remarks = [
         "nassearch run --preset paper --config with this file is the same search again",
-        *lines(place.environment),
+        *environment_lines(place.environment),
         f"data {place.meta()['data']}",
     ]
     write_settings(place.folder / SETTINGS, place.resolved, remarks)
@@ -150,7 +150,7 @@ def _look_ahead(place: Workplace) -> None:
     _ = place.learner, place.task, place.encoder_graph, place.times_networks
     place.refuse_hopeless()
     _ = place.pixels
-    place.refuse_thin()
+    place.check_enough_data()
     if place.settings.encoder_weights is not None:
         _ = place.encoder
     _ = _given_teacher(place)
@@ -190,7 +190,7 @@ def _driver(
 
 
 def _refuse_other_settings(place: Workplace, known: Mapping[str, Any]) -> None:
-    found = difference(known["settings"], place.resolved) if known else None
+    found = first_difference(known["settings"], place.resolved) if known else None
     if found is not None:
         expected = "the run's own settings, or another --out"
         raise SettingsError(str(place.folder), f"begun with other settings: {found}", expected)
@@ -221,13 +221,13 @@ def _introduction(place: Workplace) -> Iterator[str]:
     dataset, settings = place.dataset, place.settings
     height, width = settings.data.size
     bounds = [f"{settings.trials} trials"] if settings.trials else []
-    bounds += [duration(settings.budget)] if settings.budget else []
+    bounds += [duration_text(settings.budget)] if settings.budget else []
     yield (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
         f"{len(dataset.classes)} classes, {' or '.join(bounds)}, "
         f"trained on {place.learner.where}"
     )
-    others = shared_with(place.cache)
+    others = other_writers(place.cache)
     if others:
         yield f"cache: {place.cache}: {others}, so what is kept there is only as good as they are"
     workers, batch = settings.workers, settings.search.batch

@@ -10,10 +10,10 @@ from auxnas.search.loop.phases import read_phase
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import holder
 from auxnas.search.trials.records import PENDING, best_of
-from auxnas.search.trials.rows import row
+from auxnas.search.trials.rows import trial_row
 
 
-def status(folder: Path) -> dict[str, Any]:
+def run_status(folder: Path) -> dict[str, Any]:
     """State of a run as plain data; the run may be under way."""
     with Journal(folder) as journal, journal.snapshot():
         meta, trials, sessions = journal.meta(), journal.trials(), journal.sessions()
@@ -35,7 +35,7 @@ def status(folder: Path) -> dict[str, Any]:
         "rejected": dict(Counter(rejection.limit for rejection in rejections)),
         "seconds": sum(session.seconds for session in sessions),
         "sessions": len(sessions),
-        "best": row(best[0]) if best else None,
+        "best": trial_row(best[0]) if best else None,
         "salvaged": salvaged,
         "settings": settings,
         "environment": environment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from auxnas.search.evaluation.two_stages import StageProgress, silent
+from auxnas.search.evaluation.two_stages import StageProgress, ignore_progress
 from auxnas.search.trials.records import Trial
 
 
@@ -23,7 +23,7 @@ class Unwatched:
 
     def started(self, trial: Trial) -> StageProgress:
         """Nothing."""
-        return silent
+        return ignore_progress
 
     def finished(self, trial: Trial, trials: list[Trial]) -> None:
         """Nothing."""

@@ -32,19 +32,19 @@ from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.data import Augment, Dataset, open_dataset
-from auxnas.search.data import split as split_data
+from auxnas.search.data import split_dataset as split_data
 from auxnas.search.data.statistics import Statistics, missing_remarks, repeated_remark
 from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.evaluation.two_stages import Material, TwoStages
-from auxnas.search.examples.features import FeatureSource, feature_examples, some_of
+from auxnas.search.examples.features import FeatureSource, feature_examples, subsample
 from auxnas.search.examples.images import (
     ImageExamples,
+    check_enough_data,
     pixel_key,
     pixel_store,
-    refuse_thin,
     statistics_of,
 )
-from auxnas.search.loop.environment import environment
+from auxnas.search.loop.environment import run_environment
 from auxnas.search.loop.proposals import look_ahead
 from auxnas.search.networks.pretrain import (
     PretrainedEncoder,
@@ -59,7 +59,7 @@ from auxnas.search.storage.folders import PRETRAINED
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.store import Store
 from auxnas.search.storage.weights import RunWeights
-from auxnas.search.trials.limits import LIMITED, excess
+from auxnas.search.trials.limits import LIMITED, first_excess
 from auxnas.search.trials.records import Figures
 
 
@@ -156,7 +156,7 @@ class Workplace:
         """What is asked of a network."""
         return find_task(self.settings.task.name, self.dataset.classes, self.settings.ignored)
 
-    def refuse_thin(self) -> None:
+    def check_enough_data(self) -> None:
         """Finds meta-train and meta-val that nothing can be trained or judged on.
 
         Says which classes are missing in them, and which images are there twice.
@@ -165,8 +165,8 @@ class Workplace:
             DataError: naming the part.
         """
         name, (train, val) = self.dataset.name, map(self.statistics.of, self.parts)
-        refuse_thin(f"{name}: meta-train", train, self.statistics, 2, self.task)
-        refuse_thin(f"{name}: meta-val", val, self.statistics, 1, self.task)
+        check_enough_data(f"{name}: meta-train", train, self.statistics, 2, self.task)
+        check_enough_data(f"{name}: meta-val", val, self.statistics, 1, self.task)
         for line in (
             *missing_remarks(name, ("meta-train", train), ("meta-val", val)),
             *repeated_remark(name, self.statistics),
@@ -270,7 +270,7 @@ class Workplace:
             task=self.task,
         )
         train, val = self.parts
-        some = some_of(train, settings.features.images)
+        some = subsample(train, settings.features.images)
         first = Material(*feature_examples(source, some, val, self.cache, self.display))
         return TwoStages(
             learner=self.learner,
@@ -328,7 +328,7 @@ class Workplace:
             outside = f"a genotype that was proposed is none of the run's space: {violation}"
             raise SearchError("search.searcher", outside)
         found = self.counted(genotype)
-        if found is None or not self.times_networks or excess(self.settings.limits, found):
+        if found is None or not self.times_networks or first_excess(self.settings.limits, found):
             return found
         graph = self.weights.graph(genotype)
         measured = compiled_latency(graph, self.settings.data.size, self.threads)
@@ -362,7 +362,7 @@ class Workplace:
     @property
     def environment(self) -> dict[str, Any]:
         """Where trials are trained."""
-        return environment(self.learner.where, self.threads)
+        return run_environment(self.learner.where, self.threads)
 
     def meta(self) -> dict[str, Any]:
         """What the journal is to know of the run, the encoder apart."""

@@ -34,7 +34,7 @@ class Course:
         return {"seconds": self.seconds, "losses": self.losses}
 
 
-class Told:
+class CourseProgress:
     """Shows how far a pre-training is, and tells how long it will still take.
 
     The pace is that of this process, after its first step, which is slower than others.

@@ -15,9 +15,9 @@ from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype import Genotype, parse, to_json
 from auxnas.genotype.errors import short_repr
-from auxnas.search.storage.folders import SEARCH, kinds
+from auxnas.search.storage.folders import SEARCH, folder_kinds
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.weights import shipped, usage, weights_file
+from auxnas.search.storage.weights import usage_metadata, weights_file, without_auxiliary
 from auxnas.search.trials.records import best_of
 
 LWRF = "lwrf"
@@ -53,7 +53,7 @@ class Network:
 
     def shipped(self) -> Network:
         """The network without auxiliary heads."""
-        return replace(self, spec=shipped(self.spec))
+        return replace(self, spec=without_auxiliary(self.spec))
 
     def describe(self) -> dict[str, Any]:
         """The network as plain data; ``of`` reads it."""
@@ -105,7 +105,7 @@ def save_network(
     """Writes a network's weights, auxiliary heads apart, with all it takes to use them."""
     kept = network.shipped()
     normalisation = kept.spec.find_encoder().normalisation
-    metadata = {**kept.describe(), **usage(classes, palette, size, normalisation)}
+    metadata = {**kept.describe(), **usage_metadata(classes, palette, size, normalisation)}
     save_weights(path, fit_params(kept.graph(), params, str(path)), metadata)
 
 
@@ -152,7 +152,7 @@ def _file(place: Path) -> Path:
     """The weights in a folder: of the best trial of a run, or of a training; or the file itself."""
     if not place.is_dir():
         return place
-    if SEARCH in kinds(place):
+    if SEARCH in folder_kinds(place):
         with Journal(place) as journal:
             best = best_of(journal.trials())
         if not best:

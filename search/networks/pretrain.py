@@ -33,12 +33,12 @@ from auxnas.compiler.encoders import EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.tasks import DEFAULT, Score, Task
 from auxnas.compiler.weights import fit_params, initial_params
-from auxnas.search.examples.images import ImageExamples, unusual
-from auxnas.search.networks.course import PARTS, Course, Told
+from auxnas.search.examples.images import ImageExamples, normalisation_key
+from auxnas.search.networks.course import PARTS, Course, CourseProgress
 from auxnas.search.networks.networks import Network
 from auxnas.search.settings.search import PretrainSettings
-from auxnas.search.storage.cache import digest, load_kept, save_kept
-from auxnas.search.storage.lock import alone
+from auxnas.search.storage.cache import json_digest, load_kept, save_kept
+from auxnas.search.storage.lock import exclusive_lock
 
 Params = Mapping[str, NDArray[Any]]
 VERSION = 2
@@ -98,14 +98,14 @@ class Pretraining:
     def _images(self) -> tuple[str, ...]:
         """What happens to images and labels on their way, for the key."""
         task = () if self.spec.task == DEFAULT else (self.spec.task,)
-        return repr(self.train.augment), *unusual(self.train.normalisation), *task
+        return repr(self.train.augment), *normalisation_key(self.train.normalisation), *task
 
     @property
     def key(self) -> str:
         """Names the result: a hash of all that it depends on."""
         settings = self.settings.model_dump(mode="json")
         known = (self.label, self.data_key, list(self.train.indices), settings)
-        return digest("pretrained", VERSION, *known, *self._images, str(self.graph))
+        return json_digest("pretrained", VERSION, *known, *self._images, str(self.graph))
 
     def recipe(self) -> Recipe:
         """One Adam for everything: nothing here is trained yet."""
@@ -159,7 +159,7 @@ def _made(work: Pretraining, shared: Path, display: Display) -> Params:
         waiting.enter_context(display.task("waiting for an encoder", 1))
 
     make_private(shared.parent)
-    with waiting, alone(shared, say):
+    with waiting, exclusive_lock(shared, say):
         waiting.close()
         kept = _taken(shared, work, display)
         if kept is None:
@@ -215,7 +215,7 @@ def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Cou
     epoch, state, course = _state(kept, display)
     begun = epoch * PARTS // max(epochs, 1)
     with display.task("pre-training the encoder", PARTS, begun) as advance:
-        progress = Told(epochs, work.forecast, advance)
+        progress = CourseProgress(epochs, work.forecast, advance)
         length = 1
         while True:
             part, started = range(epoch, min(epoch + length, epochs)), monotonic()

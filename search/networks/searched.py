@@ -11,7 +11,7 @@ from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.compiler import ModelSpec, cost, lower
 from auxnas.genotype import Genotype
 from auxnas.search.settings.search import LimitSettings, ModelSettings
-from auxnas.search.storage.weights import shipped
+from auxnas.search.storage.weights import without_auxiliary
 from auxnas.search.trials.limits import excesses
 from auxnas.search.trials.records import Figures
 
@@ -46,7 +46,7 @@ class Searched:
         return {"model": {name: getattr(self.spec, name) for name in sorted(names)}}
 
 
-def compare(
+def compare_with_search(
     searched: Searched, genotype: Genotype, spec: ModelSpec, size: tuple[int, int], threads: int
 ) -> dict[str, Any]:
     """``genotype`` as searched and as it is to be trained, as plain data.
@@ -54,7 +54,7 @@ def compare(
     ``over`` has a line for each limit of the search that the network to be trained is over;
     its latency is measured where that is limited.
     """
-    graph = lower(genotype, shipped(spec))
+    graph = lower(genotype, without_auxiliary(spec))
     counted, latency, unmeasured = cost(graph, size), None, []
     if searched.limits.latency_ms is not None:
         try:
@@ -72,7 +72,7 @@ def compare(
 
 
 def _row(genotype: Genotype, spec: ModelSpec, size: tuple[int, int]) -> dict[str, Any]:
-    counted = cost(lower(genotype, shipped(spec)), size)
+    counted = cost(lower(genotype, without_auxiliary(spec)), size)
     return {
         "parameters": counted.parameters,
         "multiply_adds": counted.multiply_adds,

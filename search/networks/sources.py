@@ -13,11 +13,11 @@ from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SearchError
 from auxnas.search.networks.networks import LWRF
 from auxnas.search.networks.searched import Searched
-from auxnas.search.settings.recorded import recorded, refuse_unnamed
+from auxnas.search.settings.recorded import check_trusted, recorded_settings
 from auxnas.search.settings.search import DataSettings, Settings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
-from auxnas.search.storage.folders import SEARCH, TRAINING, kinds
+from auxnas.search.storage.folders import SEARCH, TRAINING, folder_kinds
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import NAME
 from auxnas.search.trials.records import Trial, best_of
@@ -77,7 +77,7 @@ def searched_in(run: Path) -> Searched | None:
         meta = journal.meta()
     if "model" not in meta:
         return None
-    settings = recorded(meta["settings"], Settings)
+    settings = recorded_settings(meta["settings"], Settings)
     spec = ModelSpec.from_dict(meta["model"])
     known = (meta.get("data"), meta.get("encoder"))
     return Searched(str(run), spec, settings.data.size, settings.limits, *known)
@@ -87,15 +87,15 @@ def _of_run(folder: Path, which: str) -> Trial:
     with Journal(folder) as journal:
         meta, trials = journal.meta(), journal.trials()
     if "settings" in meta:
-        settings = recorded(meta["settings"], Settings)
-        refuse_unnamed(meta["settings"], {"space.vocabulary": "--vocabulary "})
+        settings = recorded_settings(meta["settings"], Settings)
+        check_trusted(meta["settings"], {"space.vocabulary": "--vocabulary "})
         search_space(settings.space)  # which adds primitives of the user's own
     if which == "best" and best_of(trials):
         return best_of(trials)[0]
-    return numbered(folder, trials, which)
+    return trial_by_number(folder, trials, which)
 
 
-def numbered(folder: Path, trials: Sequence[Trial], number: str) -> Trial:
+def trial_by_number(folder: Path, trials: Sequence[Trial], number: str) -> Trial:
     """The trial that ``nassearch top`` gives this number.
 
     Raises:
@@ -129,14 +129,14 @@ def own_data(folder: Path) -> OwnData:
         JournalError: when a run's journal cannot be read.
         SettingsError: when the settings in it are none of ours.
     """
-    if SEARCH in kinds(folder):
+    if SEARCH in folder_kinds(folder):
         with Journal(folder) as journal:
             meta = journal.meta()
-        settings = recorded(meta.get("settings", {}), Settings, "data.source")
+        settings = recorded_settings(meta.get("settings", {}), Settings, "data.source")
         return OwnData(settings.data, settings.ignored, meta.get("data"))
     if (folder / TRAINING).is_file():
         begun = parse_json(read_text(folder / TRAINING))
-        known = recorded(begun["settings"], TrainingSettings, "data.source")
+        known = recorded_settings(begun["settings"], TrainingSettings, "data.source")
         return OwnData(known.data, known.task.ignore or (), begun.get("data"))
     raise SearchError(str(folder), "neither a run nor a training", "--data")
 
@@ -148,7 +148,9 @@ def layer_of(run: Path) -> dict[str, Any]:
         JournalError: when there is no run.
     """
     with Journal(run) as journal:
-        layer = like_search(recorded(journal.meta()["settings"], Settings).model_dump(mode="json"))
+        layer = like_search(
+            recorded_settings(journal.meta()["settings"], Settings).model_dump(mode="json")
+        )
     own = run / "encoder.safetensors"
     if own.is_file():
         layer["encoder_weights"] = str(own)

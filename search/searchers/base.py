@@ -42,19 +42,19 @@ class Searcher(Protocol):
         """Returns to a state."""
 
 
-def packed(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+def pack_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     """An array as plain JSON data: type, shape, and the bytes in base64."""
     data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
 
 
-def unpacked(stored: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    """The array that ``packed`` was given."""
+def unpack_array(stored: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """The array that ``pack_array`` was given."""
     flat = np.frombuffer(base64.b64decode(stored["data"]), stored["dtype"])
     return flat.reshape(stored["shape"]).copy()
 
 
-def rewarded(trial: Trial) -> float:
+def reward_of(trial: Trial) -> float:
     """The reward of a trial that has one.
 
     Raises:

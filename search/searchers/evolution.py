@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.searchers.base import State, rewarded
+from auxnas.search.searchers.base import State, reward_of
 from auxnas.search.searchers.uniform import rng_state, set_rng_state
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.trials.records import Trial
@@ -61,7 +61,7 @@ class EvolutionSearcher:
     def tell(self, trials: Sequence[Trial]) -> None:
         """Takes a batch's trials into the population, the oldest members leave it."""
         for trial in trials:
-            self._living.append(Member(trial.genotype.tokens, rewarded(trial)))
+            self._living.append(Member(trial.genotype.tokens, reward_of(trial)))
 
     def state(self) -> State:
         """The population, oldest first, and the generator's state."""

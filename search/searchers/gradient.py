@@ -12,7 +12,7 @@ import numpy as np
 from auxnas.backends.base import Array, Ascent, Policy, PolicyStep, Weigh
 from auxnas.backends.registry import backend
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.searchers.base import State, packed, rewarded, unpacked
+from auxnas.search.searchers.base import State, pack_array, reward_of, unpack_array
 from auxnas.search.settings.search import ControllerSettings, SearchSettings
 from auxnas.search.trials.records import Trial
 
@@ -83,7 +83,7 @@ class PolicySearcher(ABC):
             diagnostics, among them the entropy of a sequence in nats.
         """
         for trial in trials:
-            reward = rewarded(trial)
+            reward = reward_of(trial)
             self._baseline.add(reward)
             self._gathered.append((trial.genotype.tokens, reward))
         self._told += len(trials)
@@ -114,7 +114,7 @@ class PolicySearcher(ABC):
     def state(self) -> State:
         """Policy with its optimiser, generator, baseline, and what waits for an update."""
         return {
-            "policy": {name: packed(value) for name, value in self._policy.state().items()},
+            "policy": {name: pack_array(value) for name, value in self._policy.state().items()},
             "rng": self._rng.bit_generator.state,
             "baseline": [self._baseline.mean, self._baseline.weight],
             "gathered": [[list(tokens), reward] for tokens, reward in self._gathered],
@@ -123,7 +123,7 @@ class PolicySearcher(ABC):
 
     def restore(self, state: State) -> None:
         """Returns to a state."""
-        self._policy.restore({name: unpacked(value) for name, value in state["policy"].items()})
+        self._policy.restore({name: unpack_array(value) for name, value in state["policy"].items()})
         self._rng.bit_generator.state = state["rng"]
         self._baseline.mean, self._baseline.weight = state["baseline"]
         self._gathered = [(tuple(tokens), reward) for tokens, reward in state["gathered"]]

@@ -9,7 +9,7 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 _PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
-def seconds(text: str) -> float:
+def parse_duration(text: str) -> float:
     """The seconds of ``text``: hours, minutes, seconds, in this order, each at most once.
 
     Raises:
@@ -28,8 +28,8 @@ def _sum(text: str) -> float:
     return sum(float(n) * _UNITS[unit] for n, unit in zip(parts, _UNITS, strict=False) if n)
 
 
-def duration(value: float) -> str:
-    """``value`` seconds as the shortest text that ``seconds`` reads back exactly."""
+def duration_text(value: float) -> str:
+    """``value`` seconds as the shortest text that ``parse_duration`` reads back exactly."""
     whole = int(value)
     hours, minutes = whole // 3600, whole // 60 % 60
     rest = _plain(round(value - hours * 3600 - minutes * 60, 6))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auxnas.search.settings.presets import PRESETS
-from auxnas.search.settings.resolving import dotted, resolve, unknown_setting
+from auxnas.search.settings.resolving import flatten, resolve, unknown_setting
 from auxnas.search.settings.search import Settings, SettingsSection
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 
@@ -72,8 +72,8 @@ def settings_list(name: str, command: str | None, preset: str) -> list[Setting]:
 def _settings_of(command: str, preset: str) -> Iterator[Setting]:
     kind = KINDS[command]
     layers = [PRESETS[preset]] if kind is Settings else preset_layers(preset)
-    under = dict(dotted(resolve(*layers, kind=kind).model_dump(mode="json")))
-    defaults = dict(dotted(kind().model_dump(mode="json")))
+    under = dict(flatten(resolve(*layers, kind=kind).model_dump(mode="json")))
+    defaults = dict(flatten(kind().model_dump(mode="json")))
     for name, schema in setting_schemas(kind):
         takes, description = range_in_words(schema), " ".join(schema["description"].split())
         yield Setting(command, name, defaults[name], under[name], takes, description)

@@ -13,7 +13,7 @@ from auxnas.genotype.errors import truncate
 from auxnas.genotype.plugins import may_run, trust_place
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.resolving import before, dotted, resolve
+from auxnas.search.settings.resolving import before, flatten, resolve
 from auxnas.search.settings.search import SettingsSection
 
 S = TypeVar("S", bound=SettingsSection)
@@ -29,13 +29,13 @@ CODE = {
 """The settings that can name code, and what names it on a command line."""
 
 
-def name_code(values: Mapping[str, Any]) -> None:
+def trust_code(values: Mapping[str, Any]) -> None:
     """Notes that the user named the code that nested ``values`` ask for."""
     for _, place, _ in _places(values):
         trust_place(place)
 
 
-def refuse_unnamed(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> None:
+def check_trusted(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> None:
     """Finds code that a file alone asks for.
 
     Args:
@@ -51,19 +51,19 @@ def refuse_unnamed(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) ->
             raise SettingsError(name, found, f"{uses[name]}{value}, if that code is to run")
 
 
-def recorded(values: Mapping[str, Any], kind: type[S], *uses: str) -> S:
+def recorded_settings(values: Mapping[str, Any], kind: type[S], *uses: str) -> S:
     """The settings that a run or a training keeps, of which those in ``uses`` are about to run.
 
     Raises:
-        SettingsError: as ``resolve`` and ``refuse_unnamed``.
+        SettingsError: as ``resolve`` and ``check_trusted``.
     """
     settings = resolve(before(kind), values, kind=kind)
-    refuse_unnamed(settings.model_dump(mode="json"), {name: CODE[name] for name in uses})
+    check_trusted(settings.model_dump(mode="json"), {name: CODE[name] for name in uses})
     return settings
 
 
 def _places(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Setting, place of the code, and value, of each setting that names any."""
-    for name, value in dotted(values):
+    for name, value in flatten(values):
         if name in CODE and isinstance(value, str):
             yield name, reader_of(value) if name == "data.source" else value, value

@@ -75,9 +75,9 @@ def unknown_setting(name: str, *kinds: type[SettingsSection]) -> SettingsError:
     values: dict[str, Any] = {}
     for kind in kinds:
         values |= kind().model_dump(mode="json")
-    near = [known for known, _ in dotted(values) if name.startswith(f"{known}.")]
+    near = [known for known, _ in flatten(values) if name.startswith(f"{known}.")]
     try:
-        _overlay(values, nested({name: {}}), "", _by_last_part(values))
+        _overlay(values, nest({name: {}}), "", _by_last_part(values))
     except SettingsError as error:
         return error
     return SettingsError(name, "no such setting", f"perhaps {' or '.join(near)}")
@@ -86,7 +86,7 @@ def unknown_setting(name: str, *kinds: type[SettingsSection]) -> SettingsError:
 def _by_last_part(values: Mapping[str, Any]) -> dict[str, list[str]]:
     """The dotted names of nested values, by their last part."""
     known: dict[str, list[str]] = {}
-    for name, _ in dotted(values):
+    for name, _ in flatten(values):
         known.setdefault(name.rpartition(".")[2], []).append(name)
     return known
 
@@ -97,7 +97,7 @@ def _lifted(layer: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Non
     return dict.fromkeys(ends) if any(layer.get(name) is not None for name in ends) else {}
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+def nest(values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested values of dotted ones: ``{"data.size": x}`` is ``{"data": {"size": x}}``."""
     result: dict[str, Any] = {}
     for name, value in values.items():
@@ -111,11 +111,11 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The leaves of nested values by dotted name."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from dotted(value, f"{prefix}{name}.")
+            yield from flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
@@ -138,14 +138,14 @@ whatever their defaults are, runs recorded without them are continued so."""
 
 def before(kind: type[SettingsSection]) -> dict[str, Any]:
     """The layer of ``BEFORE`` that goes under the settings of ``kind`` that a folder keeps."""
-    known = dict(dotted(kind().model_dump(mode="json")))
-    return nested({name: value for name, value in BEFORE.items() if name in known})
+    known = dict(flatten(kind().model_dump(mode="json")))
+    return nest({name: value for name, value in BEFORE.items() if name in known})
 
 
-def difference(stored: Mapping[str, Any], given: SettingsSection) -> str | None:
+def first_difference(stored: Mapping[str, Any], given: SettingsSection) -> str | None:
     """The first setting in which ``given`` would not continue a run; None if there is none."""
-    then = dict(dotted(before(type(given)))) | dict(dotted(stored))
-    now = dict(dotted(given.model_dump(mode="json")))
+    then = dict(flatten(before(type(given)))) | dict(flatten(stored))
+    now = dict(flatten(given.model_dump(mode="json")))
     for name in sorted((then.keys() | now.keys()) - set(HARMLESS)):
         if name not in then:
             return f"{name} was not recorded and is {now[name]!r}"

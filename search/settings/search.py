@@ -19,9 +19,9 @@ from pydantic import (
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.compiler.tasks import DEFAULT as DEFAULT_TASK
-from auxnas.search.data.spec import TAKES, anchored, ignored, known
+from auxnas.search.data.spec import TAKES, check_source, unscored_classes, with_absolute_path
 from auxnas.search.seams import EXECUTORS, SEARCHERS
-from auxnas.search.settings.durations import duration, seconds
+from auxnas.search.settings.durations import duration_text, parse_duration
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -68,14 +68,14 @@ Names = Annotated[
 Size = Annotated[
     tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
 ]
-Source = Annotated[str, AfterValidator(known), _takes(TAKES)]
+Source = Annotated[str, AfterValidator(check_source), _takes(TAKES)]
 SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
 ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
 Duration = Annotated[
     float,
-    BeforeValidator(lambda value: seconds(value) if isinstance(value, str) else value),
+    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
     Field(gt=0, le=1e9, allow_inf_nan=False),
-    PlainSerializer(duration, when_used="json-unless-none"),
+    PlainSerializer(duration_text, when_used="json-unless-none"),
     _takes("a duration like 4h, 30m, 90s or 1h30m, or seconds"),
 ]
 """Seconds; written as ``4h``, ``30m``, ``90s`` or ``1h30m``."""
@@ -369,7 +369,7 @@ class Settings(SettingsSection):
         """Classes that count in no score: ``task.ignore``, or what that stands for."""
         if self.task.ignore is not None:
             return self.task.ignore
-        return ignored(self.data.source)
+        return unscored_classes(self.data.source)
 
     @field_validator("budget")
     @classmethod
@@ -381,7 +381,7 @@ class Settings(SettingsSection):
 
 def with_absolute_paths(settings: Settings) -> Settings:
     """The same, with paths that hold wherever the run is continued from."""
-    data = settings.data.model_copy(update={"source": anchored(settings.data.source)})
+    data = settings.data.model_copy(update={"source": with_absolute_path(settings.data.source)})
     given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
     where = {name: str(Path(path).absolute()) for name, path in given.items() if path is not None}
     return settings.model_copy(update={"data": data, **where})

@@ -16,7 +16,7 @@ from auxnas.compiler import CompilerError
 from auxnas.compiler.weights import load_weights, save_weights
 
 
-def shared_with(folder: Path) -> str | None:
+def other_writers(folder: Path) -> str | None:
     """Who else may write into a cache, in words; None when nobody."""
     try:
         found = folder.stat()
@@ -29,7 +29,7 @@ def shared_with(folder: Path) -> str | None:
 
 def save_kept(path: Path, params: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
     """Writes arrays to a safetensors file, with a digest of all that is in it."""
-    sealed = digest(params_digest(params), metadata)
+    sealed = json_digest(params_digest(params), metadata)
     save_weights(path, params, {**metadata, "digest": sealed})
 
 
@@ -48,12 +48,12 @@ def load_kept(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     if sealed is None:
         expected = "one: it was changed, or an older version wrote it"
         raise CompilerError(str(path), "no digest of its contents", expected)
-    if sealed != digest(params_digest(params), metadata):
+    if sealed != json_digest(params_digest(params), metadata):
         raise CompilerError(str(path), "other contents than were written", "its own")
     return params, metadata
 
 
-def digest(*parts: Any) -> str:
+def json_digest(*parts: Any) -> str:
     """A name (32 hexadecimal digits) for JSON data."""
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -10,12 +10,12 @@ from typing import Any
 from auxnas.compiler import ModelSpec
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import to_json
-from auxnas.search.storage.weights import shipped, weights_file
+from auxnas.search.storage.weights import weights_file, without_auxiliary
 from auxnas.search.trials.records import Trial
-from auxnas.search.trials.rows import row
+from auxnas.search.trials.rows import trial_row
 
 
-def document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -> str:
+def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -> str:
     """A trial's genotype as our JSON, with the model around it and what it came to.
 
     Args:
@@ -24,12 +24,12 @@ def document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -> str:
         run: name of the run that found it.
         meta: what the run's journal knows of it.
     """
-    found = row(trial)
+    found = trial_row(trial)
     kept = ("trial", "reward", "metrics", "parameters", "multiply_adds", "latency_ms", "key")
     return to_json(
         trial.genotype,
         name=name,
-        model=shipped(ModelSpec.from_dict(meta["model"])).to_dict(),
+        model=without_auxiliary(ModelSpec.from_dict(meta["model"])).to_dict(),
         classes=list(meta["classes"]),
         size=list(meta["settings"]["data"]["size"]),
         result={name: found[name] for name in kept} | {"run": run},
@@ -56,7 +56,7 @@ def export_trial(
     stem = f"trial-{trial.number + 1:04}"
     genotype, weights = output / f"{stem}.json", output / f"{stem}.safetensors"
     name = f"{folder.resolve().name}-{stem}"
-    write_document(genotype, document(trial, name, folder.resolve().name, meta))
+    write_document(genotype, trial_document(trial, name, folder.resolve().name, meta))
     source = weights_file(folder, trial.number)
     has_weights = source.is_file()
     if has_weights:

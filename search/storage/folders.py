@@ -17,7 +17,7 @@ _MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABL
 """Files that tell what a folder holds; nothing else has their names."""
 
 
-def kinds(folder: Path) -> list[str]:
+def folder_kinds(folder: Path) -> list[str]:
     """What the folder holds, in words."""
     return [kind for kind, names in _MARKS.items() if any((folder / n).is_file() for n in names)]
 
@@ -43,13 +43,13 @@ _OUTPUTS = {
 """What is written over in a folder of its own."""
 
 
-def refuse_other_kind(folder: Path, kind: str) -> None:
+def check_folder_kind(folder: Path, kind: str) -> None:
     """Finds a folder that holds something else than ``kind``; where that was begun too, it goes on.
 
     Raises:
         SettingsError: naming the folder and what is in it.
     """
-    found = kinds(folder)
+    found = folder_kinds(folder)
     if found and kind not in found:
         raise SettingsError(str(folder), f"holds {found[0]}", f"another --out for {kind}")
     theirs = [name for name in _OUTPUTS.get(kind, ()) if (folder / name).exists()]

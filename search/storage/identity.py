@@ -10,8 +10,8 @@ from typing import Any
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SettingsError
-from auxnas.search.loop.environment import versions
-from auxnas.search.settings.resolving import difference
+from auxnas.search.loop.environment import package_versions
+from auxnas.search.settings.resolving import first_difference
 from auxnas.search.settings.search import SettingsSection
 
 
@@ -27,11 +27,15 @@ def settle(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> No
         SettingsError: naming the first setting or thing that differs.
     """
     if not path.is_file():
-        known = {"settings": settings.model_dump(mode="json"), **rest, "versions": versions()}
+        known = {
+            "settings": settings.model_dump(mode="json"),
+            **rest,
+            "versions": package_versions(),
+        }
         write_json(path, known)
         return
     known = parse_json(read_text(path))
-    other = difference(known["settings"], settings)
+    other = first_difference(known["settings"], settings)
     other = other or next((f"the {n} changed" for n in rest if known.get(n) != rest[n]), None)
     if other is not None:
         expected = "what it was begun with, or another --out"

@@ -21,14 +21,14 @@ from auxnas.search.storage.reading import RowError
 from auxnas.search.storage.rescue import (
     BACKUP,
     NAME,
-    copy,
+    connect_readable,
+    copy_database,
     fault_of,
-    hopeless,
     open_readable,
-    readable,
+    unreadable_journal,
 )
 from auxnas.search.storage.schema import JournalRow, Session, Snapshot, dump
-from auxnas.search.storage.sealing import Seal, create, seal_of, sealed
+from auxnas.search.storage.sealing import Seal, create_tables, seal_of, write_sealed
 from auxnas.search.trials.records import PENDING, Rejection, Trial
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -54,7 +54,7 @@ class Journal:
             return
         fault = fault_of(self.path)
         if fault not in (None, "missing", "empty"):
-            raise hopeless(self.path, fault)
+            raise unreadable_journal(self.path, fault)
         self._db = self._open()
         try:
             self._second = self._open_second()
@@ -68,11 +68,11 @@ class Journal:
             database = _connected(self.path, "FULL")
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                create(database)
+                create_tables(database)
             elif version == old_journal.VERSION:
                 database.close()  # which leaves nothing beside the file
-                with closing(readable(self.path)) as converted:
-                    copy(converted, self.path)
+                with closing(connect_readable(self.path)) as converted:
+                    copy_database(converted, self.path)
                 database = _connected(self.path, "FULL")
         except sqlite3.Error as error:
             raise JournalError(str(self.path), f"unreadable ({error})", "a journal") from None
@@ -82,7 +82,7 @@ class Journal:
         """The second file, made anew where it is not like the journal."""
         path = self.path.with_name(BACKUP)
         if _seal_in(path) != seal_of(self._db):
-            copy(self._db, path)
+            copy_database(self._db, path)
         return _connected(path, "NORMAL")
 
     def close(self) -> None:
@@ -121,12 +121,12 @@ class Journal:
         with self._transaction(self._db):
             check()
             before = seal_of(self._db)
-            sealed(self._db, before, rows)
+            write_sealed(self._db, before, rows)
         if self._second is None:
             return
         with self._transaction(self._second):
             if seal_of(self._second) == before:
-                sealed(self._second, before, rows)
+                write_sealed(self._second, before, rows)
 
     @contextmanager
     def _transaction(self, database: sqlite3.Connection) -> Iterator[None]:
@@ -154,7 +154,7 @@ class Journal:
         expected += ": what has ended is kept, and nassearch resume goes on from it"
         return JournalError(str(self.path), f"cannot be written ({error})", expected)
 
-    def _refuse_ended(self, number: int) -> None:
+    def _check_pending(self, number: int) -> None:
         select = "SELECT state FROM trials WHERE number = ?"
         if self._db.execute(select, (number,)).fetchone() != (PENDING,):
             raise JournalError(str(self.path), "a trial that has ended", "a pending one")
@@ -229,7 +229,7 @@ class Journal:
 
     def remember(self, searcher: Snapshot) -> None:
         """Stores the searcher as it is."""
-        self._write(schema.remembered(searcher))
+        self._write(schema.snapshot_row(searcher))
 
     def propose(
         self,
@@ -246,7 +246,7 @@ class Journal:
             rejections: what was proposed on the way and is over a limit.
             seconds: how long the session has been going on.
         """
-        rows = schema.proposed(trials, rejections, self._count("rejections") + 1)
+        rows = schema.proposal_rows(trials, rejections, self._count("rejections") + 1)
         rows += [JournalRow("batches", (trials[0].batch, dump(list(asks))))] if trials else []
         self._write(*rows, *self._spent(seconds))
 
@@ -265,13 +265,13 @@ class Journal:
             seconds: how long the session has been going on.
             update: how the searcher's update went, if it made one.
         """
-        rows = schema.finished(trial)
+        rows = schema.result_rows(trial)
         if update is not None:
             rows.append(JournalRow("updates", (self._count("updates") + 1, dump(dict(update)))))
         if searcher is not None:
-            rows.append(schema.remembered(searcher))
+            rows.append(schema.snapshot_row(searcher))
         rows += self._spent(seconds)
-        self._write(*rows, check=lambda: self._refuse_ended(trial.number))
+        self._write(*rows, check=lambda: self._check_pending(trial.number))
 
     def spend(self, seconds: float) -> None:
         """Stores how long the session has been going on."""

@@ -42,7 +42,7 @@ def run_lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(target: Path, say: Callable[[str], None]) -> Iterator[None]:
+def exclusive_lock(target: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Nobody else is in here for the same ``target`` meanwhile; waits until that is so.
 
     Args:

@@ -8,17 +8,17 @@ from functools import cache
 from typing import Any
 
 from auxnas.search.storage import schema
-from auxnas.search.storage.reading import RowError, load, read_all
+from auxnas.search.storage.reading import RowError, load_cell, read_all
 from auxnas.search.storage.schema import JournalRow, Snapshot, dump
 from auxnas.search.storage.sealing import (
     EMPTY,
     Declared,
     columns_of,
-    create,
+    create_tables,
     declared,
-    ill_typed,
     key_of,
-    sealed,
+    type_fault,
+    write_sealed,
 )
 from auxnas.search.trials.records import PENDING
 
@@ -58,12 +58,12 @@ COPIED = ("meta", "trials", "stages", "rejections", "timings", "latencies", "ses
 
 
 @cache
-def tables() -> Declared:
+def old_tables() -> Declared:
     """What a journal of this version declares."""
     return declared(SCHEMA)
 
 
-def converted(old: sqlite3.Connection) -> sqlite3.Connection:
+def convert_journal(old: sqlite3.Connection) -> sqlite3.Connection:
     """The same journal in memory, in the present version.
 
     Raises:
@@ -72,9 +72,9 @@ def converted(old: sqlite3.Connection) -> sqlite3.Connection:
     """
     new = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        create(new)
+        create_tables(new)
         new.execute("BEGIN")
-        sealed(new, EMPTY, [*_rows(old), *_searcher(old)])
+        write_sealed(new, EMPTY, [*_rows(old), *_searcher(old)])
         new.execute("COMMIT")
         read_all(new)
     except BaseException:
@@ -88,7 +88,7 @@ def _rows(old: sqlite3.Connection) -> Iterator[JournalRow]:
     for table in COPIED:
         known = columns_of(old, table)
         for row in old.execute(f"SELECT * FROM {table} ORDER BY 1"):
-            fault = ill_typed(known, row)
+            fault = type_fault(known, row)
             if fault is not None:
                 raise RowError(f"table {table}, row {key_of(known, row)}: {fault}")
             yield JournalRow(table, row)
@@ -99,13 +99,13 @@ def _searcher(old: sqlite3.Connection) -> Iterator[JournalRow]:
     row = old.execute("SELECT state FROM searcher").fetchone()
     if row is None:
         return
-    state: dict[str, Any] = load("table searcher, row 0: state", row[0])
+    state: dict[str, Any] = load_cell("table searcher, row 0: state", row[0])
     updates = state.pop("updates", [])
     if not isinstance(updates, list):
         raise RowError("table searcher, row 0: updates are no list")
     counts = "SELECT count(*), coalesce(max(batch) + 1, 0), count(nullif(state, ?)) FROM trials"
     trials, asked, ended = old.execute(counts, (PENDING,)).fetchone()
     told = asked if ended == trials else asked - 1
-    yield schema.remembered(Snapshot(asked, told, trials, state))
+    yield schema.snapshot_row(Snapshot(asked, told, trials, state))
     for number, figures in enumerate(updates, 1):
         yield JournalRow("updates", (number, dump(figures)))

@@ -21,7 +21,7 @@ class RowError(ValueError):
     """A row of a journal says what no journal says; the message names it."""
 
 
-def load(place: str, text: str, kind: type = dict) -> Any:
+def load_cell(place: str, text: str, kind: type = dict) -> Any:
     """The JSON in a row.
 
     Raises:
@@ -43,7 +43,7 @@ _KINDS = {"settings": dict, "model": dict, "classes": list, "palette": list}
 def read_meta(database: sqlite3.Connection) -> dict[str, Any]:
     """What is known of the run."""
     rows = database.execute("SELECT name, value FROM meta")
-    found = {name: load(f"table meta, row {name}", text, object) for name, text in rows}
+    found = {name: load_cell(f"table meta, row {name}", text, object) for name, text in rows}
     for name, kind in _KINDS.items():
         if not isinstance(found.get(name, kind()), kind):
             raise RowError(f"table meta, row {name}: no {kind.__name__}")
@@ -58,7 +58,7 @@ def read_sessions(database: sqlite3.Connection) -> list[Session]:
     """Every process's share, in order."""
     rows = database.execute("SELECT number, environment, seconds FROM sessions ORDER BY number")
     return [
-        Session(load(f"table sessions, row {number}: environment", text), seconds)
+        Session(load_cell(f"table sessions, row {number}: environment", text), seconds)
         for number, text, seconds in rows
     ]
 
@@ -77,7 +77,7 @@ def read_rejections(database: sqlite3.Connection) -> list[Rejection]:
 def read_asks(database: sqlite3.Connection, first: int = 0) -> dict[int, list[int]]:
     """How many genotypes were asked for, by batch from ``first`` on."""
     rows = database.execute("SELECT number, asks FROM batches WHERE number >= ?", (first,))
-    return {number: load(f"table batches, row {number}", text, list) for number, text in rows}
+    return {number: load_cell(f"table batches, row {number}", text, list) for number, text in rows}
 
 
 def read_updates(database: sqlite3.Connection, after: int = 0) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def read_searcher(database: sqlite3.Connection) -> Snapshot | None:
         text = inflate.decompress(packed, _LARGEST_STATE).decode()
     except (zlib.error, UnicodeError) as error:
         raise RowError(f"table searcher, row 0: state: {error}") from None
-    return Snapshot(asked, told, trials, load("table searcher, row 0: state", text))
+    return Snapshot(asked, told, trials, load_cell("table searcher, row 0: state", text))
 
 
 def read_trials(database: sqlite3.Connection) -> list[Trial]:
@@ -136,7 +136,7 @@ def _figures(place: str, text: str) -> Any:
     Raises:
         RowError: naming ``place``, when it has something else.
     """
-    found = load(place, text)
+    found = load_cell(place, text)
     for name, value in found.items():
         if type(value) not in (int, float):
             raise RowError(f"{place}: {name} is {value!r:.40}, expected a number")

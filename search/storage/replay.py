@@ -24,7 +24,7 @@ BYTES_A_TRIAL = 1_000
 
 
 @dataclass
-class Asked:
+class AskRecorder:
     """A searcher that notes how many genotypes it is asked for, each time."""
 
     searcher: Searcher
@@ -36,7 +36,7 @@ class Asked:
         return self.searcher.ask(count)
 
 
-def restore(
+def restore_searcher(
     searcher: Searcher, journal: Journal, trials: Sequence[Trial], say: Callable[[str], None]
 ) -> None:
     """Brings a searcher to where the journal's left off; stores it where the journal has none.
@@ -63,7 +63,7 @@ def restore(
             drawn = [each for count in asks.get(batch, ()) for each in searcher.ask(count)]
             same = same and all(trial.genotype in drawn for trial in members)
         if is_over(members):
-            tell(searcher, members)
+            tell_searcher(searcher, members)
     if not same:
         say("the searcher proposes otherwise than it did: another machine, or other versions?")
 
@@ -81,7 +81,7 @@ def is_over(members: Sequence[Trial]) -> bool:
     return all(trial.state != PENDING for trial in members)
 
 
-def tell(searcher: Searcher, members: Sequence[Trial]) -> dict[str, float] | None:
+def tell_searcher(searcher: Searcher, members: Sequence[Trial]) -> dict[str, float] | None:
     """Tells of a batch; how the update went that the searcher made, if it made one.
 
     Failed trials are not told: a failure says nothing of how good a genotype is.
@@ -90,7 +90,7 @@ def tell(searcher: Searcher, members: Sequence[Trial]) -> dict[str, float] | Non
     return None if update is None else dict(update)
 
 
-def due(journal: Journal, searcher: Searcher, batch: int, trials: int) -> Snapshot | None:
+def due_snapshot(journal: Journal, searcher: Searcher, batch: int, trials: int) -> Snapshot | None:
     """The searcher behind ``batch``, when it is to be stored: seldom where it is large.
 
     Args:

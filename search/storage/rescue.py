@@ -19,7 +19,7 @@ from auxnas.search.errors import JournalError
 from auxnas.search.storage import old_journal
 from auxnas.search.storage.reading import RowError
 from auxnas.search.storage.schema import VERSION
-from auxnas.search.storage.sealing import Declared, broken_seal, seal_of, tables, tables_of
+from auxnas.search.storage.sealing import Declared, journal_tables, seal_fault, seal_of, tables_of
 
 NAME = "journal.sqlite"
 BACKUP = "journal.backup.sqlite"
@@ -28,7 +28,7 @@ SIDES = ("-wal", "-shm")
 _UNREADABLE = (sqlite3.Error, UnicodeError, RowError)
 
 
-def mend(folder: Path) -> str | None:
+def restore_from_backup(folder: Path) -> str | None:
     """Puts the backup in the place of a damaged journal; what there is to say of it.
 
     What is left of the damaged one is kept under another name. The run's lock must be held.
@@ -48,13 +48,13 @@ def mend(folder: Path) -> str | None:
         backup.unlink()
         return f"{backup}: {lost}; made again from the journal"
     if fault_of(backup) is not None:
-        raise hopeless(path, fault)
+        raise unreadable_journal(path, fault)
     remove_sides(path)
     if path.exists():
         os.replace(path, folder / DAMAGED)
     try:
         with closing(_connect(backup)) as database:
-            copy(database, path)
+            copy_database(database, path)
     except sqlite3.Error as error:
         raise JournalError(str(path), f"cannot be written ({error})", "room to write") from None
     return f"{path}: {fault}; going on from its backup, what that lacks is done again"
@@ -72,15 +72,15 @@ def open_readable(folder: Path) -> tuple[sqlite3.Connection, str]:
     path, backup = folder / NAME, folder / BACKUP
     fault = _fault_beside(path, backup)
     if fault is None:
-        return readable(path), ""
+        return connect_readable(path), ""
     if fault_of(backup) is None:
-        return readable(backup), f"{path}: {fault}; this is from its backup"
+        return connect_readable(backup), f"{path}: {fault}; this is from its backup"
     if fault in ("missing", "empty"):
         raise JournalError(str(folder), "no run here", "a folder that nassearch run made")
-    raise hopeless(path, fault)
+    raise unreadable_journal(path, fault)
 
 
-def hopeless(path: Path, fault: str) -> JournalError:
+def unreadable_journal(path: Path, fault: str) -> JournalError:
     """What there is to say of a journal that cannot be read, nor its backup."""
     expected = f"a journal, or a sound backup as {BACKUP}"
     return JournalError(str(path), f"unreadable ({fault})", expected)
@@ -128,7 +128,7 @@ def _fault(database: sqlite3.Connection, size: int) -> str | None:
     if not found:
         return "empty"
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    expected = old_journal.tables() if version == old_journal.VERSION else tables()
+    expected = old_journal.old_tables() if version == old_journal.VERSION else journal_tables()
     if version not in (VERSION, old_journal.VERSION) and "trials" in found:
         age = "a newer" if version > VERSION else "an older"
         return f"journal version {version}, expected {VERSION}: {age} auxnas wrote it, or damaged"
@@ -141,9 +141,9 @@ def _fault(database: sqlite3.Connection, size: int) -> str | None:
     if size % page:
         return "damaged: it ends within a page"  # which SQLite reads as zeros
     if version == old_journal.VERSION:
-        old_journal.converted(database).close()
+        old_journal.convert_journal(database).close()
         return None
-    broken = broken_seal(database)
+    broken = seal_fault(database)
     return None if broken is None else f"damaged: {broken}"
 
 
@@ -156,7 +156,7 @@ def _foreign(found: Declared, expected: Declared) -> str:
     return "no journal"
 
 
-def readable(path: Path) -> sqlite3.Connection:
+def connect_readable(path: Path) -> sqlite3.Connection:
     """A connection for reading, to a journal of this version: an older one is converted in memory.
 
     Raises:
@@ -168,7 +168,7 @@ def readable(path: Path) -> sqlite3.Connection:
     if version != old_journal.VERSION:
         return database
     with closing(database):
-        return old_journal.converted(database)
+        return old_journal.convert_journal(database)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -213,7 +213,7 @@ def _in_memory(path: Path) -> sqlite3.Connection:
     return memory
 
 
-def copy(database: sqlite3.Connection, path: Path) -> None:
+def copy_database(database: sqlite3.Connection, path: Path) -> None:
     """Writes a database to ``path``, which changes from what it was to the whole copy.
 
     Raises:

@@ -111,7 +111,7 @@ def dump(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def proposed(
+def proposal_rows(
     trials: Sequence[Trial], rejections: Iterable[Rejection], after: int
 ) -> list[JournalRow]:
     """What stores pending trials, and the genotypes that were rejected: from number ``after``."""
@@ -125,7 +125,7 @@ def proposed(
     ]
 
 
-def finished(trial: Trial) -> list[JournalRow]:
+def result_rows(trial: Trial) -> list[JournalRow]:
     """What stores how a pending trial ended."""
     rows = [JournalRow("trials", _values(trial), replaces=True)]
     for number, stage in enumerate(trial.stages, 1):
@@ -135,7 +135,7 @@ def finished(trial: Trial) -> list[JournalRow]:
     return rows
 
 
-def remembered(searcher: Snapshot) -> JournalRow:
+def snapshot_row(searcher: Snapshot) -> JournalRow:
     """What stores a searcher over the one before.
 
     Raises:

@@ -74,7 +74,7 @@ class Seal:
 EMPTY = Seal(0, {})
 
 
-def create(database: sqlite3.Connection) -> None:
+def create_tables(database: sqlite3.Connection) -> None:
     """Makes the tables in an empty database."""
     database.execute(f"PRAGMA page_size = {PAGE}")
     statements = [text.strip() for text in SCHEMA.split(";") if text.strip()]
@@ -99,7 +99,7 @@ def declared(schema: str) -> Declared:
 
 
 @cache
-def tables() -> Declared:
+def journal_tables() -> Declared:
     """What a journal declares."""
     return declared(SCHEMA)
 
@@ -129,7 +129,7 @@ def seal_of(database: sqlite3.Connection) -> Seal:
         RowError: when it is damaged.
     """
     row = database.execute("SELECT * FROM seal").fetchone()
-    if row is None or digest("seal", row[:-1]) != row[-1]:
+    if row is None or row_digest("seal", row[:-1]) != row[-1]:
         raise RowError("table seal, row 0: its digest is of other values")
     try:
         found = json.loads(row[2]).items()
@@ -139,7 +139,7 @@ def seal_of(database: sqlite3.Connection) -> Seal:
     return Seal(row[1], heads)
 
 
-def digest(table: str, values: Sequence[Any]) -> str:
+def row_digest(table: str, values: Sequence[Any]) -> str:
     """The digest of a row."""
     text = json.dumps([table, *values], default=_of_bytes)
     return blake2b(text.encode(), digest_size=16).hexdigest()
@@ -149,7 +149,7 @@ def _of_bytes(value: Any) -> str:
     return blake2b(value, digest_size=16).hexdigest()
 
 
-def sealed(database: sqlite3.Connection, seal: Seal, rows: Iterable[JournalRow]) -> Seal:
+def write_sealed(database: sqlite3.Connection, seal: Seal, rows: Iterable[JournalRow]) -> Seal:
     """Writes rows; the seal that follows. A transaction must be under way.
 
     Raises:
@@ -190,7 +190,7 @@ def _statement(row: JournalRow) -> Statement:
         names = [*(column.name for column in known if not column.key), "digest"]
         changes = ", ".join(f"{name} = excluded.{name}" for name in names)
         insert += f" ON CONFLICT ({keys}) DO UPDATE SET {changes}"
-    return insert, [*values, digest(row.table, values)]
+    return insert, [*values, row_digest(row.table, values)]
 
 
 def _as_stored(column: Column, value: Any) -> Any:
@@ -203,7 +203,7 @@ def _as_stored(column: Column, value: Any) -> Any:
     return plain + 0.0 if isinstance(plain, float) else plain  # -0.0 is stored as 0
 
 
-def broken_seal(database: sqlite3.Connection) -> str | None:
+def seal_fault(database: sqlite3.Connection) -> str | None:
     """The first row that is not as it was written, or what is wrong otherwise; None if nothing."""
     try:
         seal = seal_of(database)
@@ -220,8 +220,8 @@ def broken_seal(database: sqlite3.Connection) -> str | None:
 def _broken_table(database: sqlite3.Connection, table: str, head: tuple[int, int]) -> str | None:
     count = total = 0
     for row in database.execute(f"SELECT * FROM {table}"):
-        fault = ill_typed(columns()[table], row)
-        if fault is None and digest(table, row[:-1]) != row[-1]:
+        fault = type_fault(columns()[table], row)
+        if fault is None and row_digest(table, row[:-1]) != row[-1]:
             fault = "its digest is of other values"
         if fault is not None:
             return f", row {key_of(columns()[table], row)}: {fault}"
@@ -231,7 +231,7 @@ def _broken_table(database: sqlite3.Connection, table: str, head: tuple[int, int
     return None if total == head[1] else ": not the rows that were written last"
 
 
-def ill_typed(known: Sequence[Column], row: Sequence[Any]) -> str | None:
+def type_fault(known: Sequence[Column], row: Sequence[Any]) -> str | None:
     """The first value of a row that its column cannot have."""
     for column, value in zip(known, row, strict=False):
         if value is None and not column.required:

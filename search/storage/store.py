@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.caching import PRIVATE, make_private
-from auxnas.search.storage.cache import digest
-from auxnas.search.storage.lock import alone
+from auxnas.search.storage.cache import json_digest
+from auxnas.search.storage.lock import exclusive_lock
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]
@@ -82,7 +82,7 @@ def open_store(
     if fault is None:
         return Store(folder, total)
     make_private(folder.parent)
-    with alone(folder, say):
+    with exclusive_lock(folder, say):
         fault = _fault(folder, total)
         if fault is None:  # made by the process that we waited for
             return Store(folder, total)
@@ -141,7 +141,7 @@ def _fault(folder: Path, total: int) -> str | None:
         manifest = json.loads((folder / MANIFEST).read_text())
         if (manifest["version"], manifest["rows"]) != (VERSION, total):
             return "of another version"
-        if manifest.pop("digest") != digest(manifest):
+        if manifest.pop("digest") != json_digest(manifest):
             return "damaged: its manifest"
         if manifest["key"] != folder.name:
             return "of something else"
@@ -214,7 +214,7 @@ def _write(
         for name, column in columns.items()
     }
     manifest = {"version": VERSION, "key": key, "rows": total, "arrays": entries}
-    (folder / MANIFEST).write_text(json.dumps({**manifest, "digest": digest(manifest)}))
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "digest": json_digest(manifest)}))
 
 
 def _items(chunks: Iterable[Rows]) -> Iterator[tuple[str, Array]]:

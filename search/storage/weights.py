@@ -50,14 +50,16 @@ class RunWeights:
         """Writes a network's weights with all it takes to use them."""
         metadata = {
             "genotype": json.loads(to_json(genotype)),
-            "model": shipped(self.spec).to_dict(),
-            **usage(self.classes, self.palette, self.size, self.spec.find_encoder().normalisation),
+            "model": without_auxiliary(self.spec).to_dict(),
+            **usage_metadata(
+                self.classes, self.palette, self.size, self.spec.find_encoder().normalisation
+            ),
         }
         save_weights(path, fit_params(self.graph(genotype), params, str(path)), metadata)
 
     def graph(self, genotype: Genotype) -> Graph:
         """The network without auxiliary heads."""
-        return lower(genotype, shipped(self.spec))
+        return lower(genotype, without_auxiliary(self.spec))
 
     def program(self, trial: Trial) -> Program:
         """The network that ``trial`` ended with.
@@ -90,12 +92,12 @@ def weights_file(run: Path, number: int) -> Path:
     return run / FOLDER / f"trial-{number:05}.safetensors"
 
 
-def shipped(spec: ModelSpec) -> ModelSpec:
+def without_auxiliary(spec: ModelSpec) -> ModelSpec:
     """The model as it is used once trained: without auxiliary heads."""
     return replace(spec, auxiliary="none")
 
 
-def usage(
+def usage_metadata(
     classes: Sequence[str], palette: Any, size: tuple[int, int], by: Normalisation
 ) -> dict[str, Any]:
     """What a file of weights says beside its network: how images go in and classes come out."""

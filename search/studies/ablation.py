@@ -19,7 +19,7 @@ from auxnas.genotype import Genotype, SearchSpace
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
 from auxnas.search.settings.search import Settings, StageSettings
-from auxnas.search.studies.ranks import summary
+from auxnas.search.studies.ranks import box_summary
 from auxnas.search.trials.records import Job, Outcome, trial_seed
 
 RESULTS = "ablation.jsonl"
@@ -81,7 +81,9 @@ def genotypes(space: SearchSpace, count: int, seed: int) -> list[Genotype]:
 EvaluationRow = dict[str, Any]
 
 
-def row_of(number: int, genotype: Genotype, setup: Setup, outcome: Outcome) -> EvaluationRow:
+def evaluation_row(
+    number: int, genotype: Genotype, setup: Setup, outcome: Outcome
+) -> EvaluationRow:
     """An evaluation as plain data."""
     failure = outcome.failure
     return {
@@ -144,14 +146,14 @@ def evaluate_all(
         for setup in SETUPS:
             if (number, setup.name) not in rows:
                 outcome = setup.of(whole)(job, started(number, setup))
-                row = row_of(number, genotype, setup, outcome)
+                row = evaluation_row(number, genotype, setup, outcome)
                 append_row(folder, row)
                 rows[number, setup.name] = row
                 finished(row)
     return [rows[n, setup.name] for n in range(len(chosen)) for setup in SETUPS]
 
 
-def report(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
+def ablation_report(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
     """What was found, as plain data, over the genotypes that failed in no setup.
 
     ``components``: of each setup of Figure 3 and each stage the rewards' summary, the mean
@@ -173,37 +175,37 @@ def report(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
     }
 
 
-def rewards(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> list[float]:
+def setup_rewards(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> list[float]:
     """The rewards after a stage, in the order of the genotypes."""
     return [row["stages"][stage - 1]["reward"] for row in rows if row["setup"] == setup.name]
 
 
-def mious(rows: Sequence[EvaluationRow], setup: Setup) -> list[float]:
+def setup_mious(rows: Sequence[EvaluationRow], setup: Setup) -> list[float]:
     """The mIoU after stage 2, in the order of the genotypes."""
     return [row["stages"][1]["metrics"]["miou"] for row in rows if row["setup"] == setup.name]
 
 
 def _gain(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> dict[str, Any]:
-    found, base = rewards(rows, setup, stage), rewards(rows, COMPONENTS[0], stage)
+    found, base = setup_rewards(rows, setup, stage), setup_rewards(rows, COMPONENTS[0], stage)
     gains = [one - other for one, other in zip(found, base, strict=True)]
     gain = sum(gains) / len(gains) if gains else None
-    return {**summary(found), "gain": gain, "gained": sum(gain > 0 for gain in gains)}
+    return {**box_summary(found), "gain": gain, "gained": sum(gain > 0 for gain in gains)}
 
 
 def _kinds(rows: Sequence[EvaluationRow]) -> list[dict[str, Any]]:
-    found = {setup.auxiliary: mious(rows, setup) for setup in KINDS}
+    found = {setup.auxiliary: setup_mious(rows, setup) for setup in KINDS}
     most = [max(values) for values in zip(*found.values(), strict=True)]
     return [
         {
             "auxiliary": kind,
-            **summary(values),
+            **box_summary(values),
             "best": sum(value == top for value, top in zip(values, most, strict=True)),
         }
         for kind, values in found.items()
     ]
 
 
-def refuse_incomplete(settings: Settings) -> None:
+def check_components(settings: Settings) -> None:
     """Finds settings under which a component would not differ from its absence.
 
     Raises:

@@ -12,8 +12,8 @@ from typing import Any
 
 from auxnas.backends.base import TrialFailure
 from auxnas.search.errors import SearchError
-from auxnas.search.studies.ranks import chance, spearman
-from auxnas.search.training.place import TrainingPlace, train
+from auxnas.search.studies.ranks import p_value, spearman
+from auxnas.search.training.place import TrainingPlace, train_network
 from auxnas.search.trials.records import COMPLETE, SCORED, Trial
 
 STAGES = ("stage1", "stage2", "full")
@@ -60,7 +60,7 @@ class Sampled:
         }
 
 
-def choose(trials: Sequence[Trial], count: int) -> list[Trial]:
+def choose_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
     """At most ``count`` trials, spread evenly over the ranks of their last stages' rewards.
 
     The best and the worst are among them (paper: 10 poor, 10 medium and 10 good ones), and so
@@ -96,7 +96,7 @@ def train_all(
         rewards = ", ".join(f"{stage.reward:.3f}" for stage in trial.stages)
         say(f"architecture {number}/{len(trials)}: trial {trial.number + 1}, rewards {rewards}")
         try:
-            found.append(Sampled(trial, train(place_of(trial))))
+            found.append(Sampled(trial, train_network(place_of(trial))))
         except TrialFailure as failure:
             say(f"trial {trial.number + 1}: failed ({failure})")
             found.append(Sampled(trial, None, str(failure)))
@@ -110,11 +110,11 @@ def correlations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         both = [row for row in rows if row[first] is not None and row[second] is not None]
         one, other = [row[first] for row in both], [row[second] for row in both]
         known = {"first": first, "second": second, "count": len(both)}
-        result.append({**known, "spearman": spearman(one, other), "chance": chance(one, other)})
+        result.append({**known, "spearman": spearman(one, other), "chance": p_value(one, other)})
     return result
 
 
-def report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any]:
+def correlation_report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any]:
     """What was found, as plain data.
 
     ``stages`` compares the two stages over all trials that went through both.
@@ -128,6 +128,6 @@ def report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any
         "stages": {
             "count": len(both),
             "spearman": spearman(first, second),
-            "chance": chance(first, second),
+            "chance": p_value(first, second),
         },
     }

@@ -31,7 +31,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
     return float(one @ other) / scale if scale else None
 
 
-def chance(first: Sequence[float], second: Sequence[float]) -> float | None:
+def p_value(first: Sequence[float], second: Sequence[float]) -> float | None:
     """How likely chance alone gives a rank correlation so far from 0, in either direction.
 
     The share of 10,000 random pairings, always the same ones, that come as far; the
@@ -51,7 +51,7 @@ def _centred(values: Floats) -> Floats:
     return values - values.mean() if len(values) else values
 
 
-def summary(values: Sequence[float]) -> dict[str, Any]:
+def box_summary(values: Sequence[float]) -> dict[str, Any]:
     """Count, mean, and the five numbers of a box plot; None for each where there is none."""
     names = ("least", "lower_quartile", "median", "upper_quartile", "most")
     if not values:

@@ -20,26 +20,26 @@ from auxnas.compiler.weights import initial_params
 from auxnas.genotype import Genotype, to_json
 from auxnas.search.data import Dataset, open_dataset, parts
 from auxnas.search.data.statistics import leaked_remark, missing_remarks, repeated_remark
-from auxnas.search.evaluation.scoring import figures, scores
+from auxnas.search.evaluation.scoring import network_figures, scores
 from auxnas.search.examples.images import (
     ImageExamples,
+    check_enough_data,
     pixel_key,
     pixel_store,
-    refuse_thin,
     statistics_of,
 )
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.networks.networks import WEIGHTS, Network, save_network
-from auxnas.search.networks.searched import Searched, compare, comparison_lines
+from auxnas.search.networks.searched import Searched, compare_with_search, comparison_lines
 from auxnas.search.networks.teachers import read_teacher
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.checkpoint import Checkpoint, Entry
-from auxnas.search.storage.folders import TRAINING, refuse_other_kind
+from auxnas.search.storage.folders import TRAINING, check_folder_kind
 from auxnas.search.storage.identity import settle, write_json
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.storage.store import Store
-from auxnas.search.training.training import LongTraining, taught
+from auxnas.search.training.training import LongTraining, with_teacher
 
 RESULT, GENOTYPE = "result.json", "genotype.json"
 """What came out of a training, and its genotype; in its folder."""
@@ -116,7 +116,7 @@ class TrainingPlace:
         images = replace(whole, indices=self.indices[0])
         if self.teacher is None:
             return images
-        return taught(images, self.search.learner, self.teacher)
+        return with_teacher(images, self.search.learner, self.teacher)
 
     def val_images(self) -> ImageExamples:
         """Images to validate on, as they are."""
@@ -124,7 +124,7 @@ class TrainingPlace:
             self.val_pixels, self.indices[1], None, self.search.normalisation, self.task
         )
 
-    def refuse_thin(self) -> None:
+    def check_enough_data(self) -> None:
         """Finds data that nothing can be trained or judged on.
 
         Raises:
@@ -135,8 +135,8 @@ class TrainingPlace:
         if self.val_dataset is not None:
             judged = statistics_of(self.val_dataset, self.val_pixels, self.cache, self.display)
         train, val = whole.of(self.indices[0]), judged.of(self.indices[1])
-        refuse_thin(f"{name}: images to train on", train, whole, 2, self.task)
-        refuse_thin(f"{name}: images to validate on", val, judged, 1, self.task)
+        check_enough_data(f"{name}: images to train on", train, whole, 2, self.task)
+        check_enough_data(f"{name}: images to validate on", val, judged, 1, self.task)
         parts = ("the training part", train), ("what is validated on", val)
         for line in (
             *missing_remarks(name, *parts),
@@ -174,7 +174,7 @@ class TrainingPlace:
         if self.searched is None or self.genotype is None:
             return None
         spec, size = self.search.spec, self.settings.data.size
-        return compare(self.searched, self.genotype, spec, size, self.search.threads)
+        return compare_with_search(self.searched, self.genotype, spec, size, self.search.threads)
 
     def changes(self) -> Iterator[str]:
         """In words, what beside the network is not as it was in the search."""
@@ -205,7 +205,7 @@ class TrainingPlace:
         }
 
 
-def train(place: TrainingPlace) -> dict[str, Any]:
+def train_network(place: TrainingPlace) -> dict[str, Any]:
     """Trains to the end, or goes on with the training in the folder; what came out, as data.
 
     A finished training is not repeated.
@@ -216,7 +216,7 @@ def train(place: TrainingPlace) -> dict[str, Any]:
             else is in the folder.
         TrialFailure: when training fails.
     """
-    refuse_other_kind(place.folder, "a training")
+    check_folder_kind(place.folder, "a training")
     if not place.folder.exists():
         _look_ahead(place)
     place.folder.mkdir(parents=True, exist_ok=True)
@@ -237,7 +237,7 @@ def train(place: TrainingPlace) -> dict[str, Any]:
 def _look_ahead(place: TrainingPlace) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
     _ = place.search.learner, place.teacher, place.network.graph()
-    place.refuse_thin()
+    place.check_enough_data()
     if place.settings.encoder_weights is not None:
         _ = place.search.encoder
 
@@ -275,7 +275,7 @@ def _finish(
     files = {"weights": folder / WEIGHTS}
     look = (dataset.classes, dataset.palette.tolist(), size)
     save_network(files["weights"], place.network, program.params, *look)
-    result = summary(place, sums) | {
+    result = training_summary(place, sums) | {
         "epochs": place.settings.train.epochs,
         "seed": place.settings.seed,
         "seconds": history[-1]["seconds"],
@@ -293,10 +293,10 @@ def _finish(
     return result
 
 
-def summary(place: TrainingPlace, sums: Sums) -> dict[str, Any]:
+def training_summary(place: TrainingPlace, sums: Sums) -> dict[str, Any]:
     """Scores and figures of the network whose statistics are ``sums``."""
     size = place.settings.data.size
-    return {**figures(place.network, size), **scores(place.task, sums)}
+    return {**network_figures(place.network, size), **scores(place.task, sums)}
 
 
 def _document(place: TrainingPlace, genotype: Genotype, result: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ def phases(settings: TrainSettings) -> list[Phase]:
     ]
 
 
-def recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
+def phase_recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
     """How a learner is to train in ``phase``."""
     rates = settings.encoder_rate * phase.factor, settings.decoder_rate * phase.factor
     adam = {"beta2": settings.beta2, "epsilon": settings.epsilon}
@@ -84,7 +84,7 @@ def stops(settings: TrainSettings) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Taught:
+class TaughtExamples:
     """Examples with a teacher's logits for each batch, whatever its transforms made of it.
 
     Attributes:
@@ -105,9 +105,9 @@ class Taught:
         return Batch(found.inputs, found.labels, self.teacher(dict(found.inputs))[MAIN])
 
 
-def taught(examples: Examples, learner: Learner, teacher: Program) -> Taught:
+def with_teacher(examples: Examples, learner: Learner, teacher: Program) -> TaughtExamples:
     """``examples`` with the logits of ``teacher``."""
-    return Taught(examples, partial(learner.infer, teacher))
+    return TaughtExamples(examples, partial(learner.infer, teacher))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class LongTraining:
     def _fit(
         self, part: range, phase: Phase, point: Checkpoint, progress: Callable[[TrainingStep], None]
     ) -> tuple[Program, Any]:
-        how = recipe(self.settings, phase, self.task)
+        how = phase_recipe(self.settings, phase, self.task)
         return self.learner.fit_part(
             self.program, self.train, how, self.seed, part, point.state, progress
         )

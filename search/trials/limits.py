@@ -11,7 +11,7 @@ LIMITED = ("params", "madds", "latency_ms")
 """Limits of figures, by the setting's name."""
 
 
-def excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
+def first_excess(limits: LimitSettings, figures: Figures) -> tuple[str, str] | None:
     """The first limit that ``figures`` are over, and a line on it; None when there is none."""
     return next(excesses(limits, figures), None)
 
@@ -26,7 +26,7 @@ def excesses(limits: LimitSettings, figures: Figures) -> Iterator[tuple[str, str
             yield name, f"{name} {_text(value)}, at most {_text(most)}"
 
 
-def least(limits: LimitSettings, seen: Sequence[Figures]) -> str:
+def least_seen(limits: LimitSettings, seen: Sequence[Figures]) -> str:
     """In words, the least that was seen of each figure that is limited, and its limit."""
     if limits.constant and all(figures.constant for figures in seen):
         return "no output depends on the image"
@@ -49,7 +49,7 @@ def _text(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
-def weighted(reward: float, latency: float | None, settings: LatencySettings) -> float:
+def weighted_reward(reward: float, latency: float | None, settings: LatencySettings) -> float:
     """``reward x (latency / target) ^ exponent`` (MnasNet, Tan et al., CVPR 2019, section 3).
 
     The one exponent, -0.07, on both sides of the target makes of it a soft aim: twice the

@@ -9,12 +9,12 @@ from auxnas.backends.progress import format_duration
 from auxnas.search.trials.records import COMPLETE, FAILED, PENDING, REUSED, Trial
 
 
-def row(trial: Trial) -> dict[str, Any]:
+def trial_row(trial: Trial) -> dict[str, Any]:
     """A trial as plain data."""
     return {
         "trial": trial.number + 1,
         "state": trial.state,
-        "ending": ending(trial),
+        "ending": ending_text(trial),
         "reward": trial.reward,
         "metrics": dict(trial.metrics),
         "stages": [
@@ -29,7 +29,7 @@ def row(trial: Trial) -> dict[str, Any]:
     }
 
 
-def ending(trial: Trial) -> str:
+def ending_text(trial: Trial) -> str:
     """End of a trial in a few words."""
     if trial.failure is not None:
         return f"failed ({trial.failure.kind}: {trial.failure.detail})"

@@ -22,7 +22,7 @@ from auxnas.search.trials.records import (
     Stage,
     Trial,
 )
-from auxnas.search.trials.rows import ending
+from auxnas.search.trials.rows import ending_text
 from auxnas.terminal import Terminal
 
 
@@ -62,7 +62,7 @@ def test_clock(seconds, text):
     ],
 )
 def test_ending(found, text):
-    assert ending(found) == text
+    assert ending_text(found) == text
 
 
 @pytest.mark.parametrize("kind", [Plain, Live])

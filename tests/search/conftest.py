@@ -16,7 +16,7 @@ from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.watching import Unwatched
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.searchers import RandomSearcher, Searcher
-from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import COMPLETE, STOPPED, Figures, Job, Outcome, Stage, Trial
@@ -98,7 +98,7 @@ def outcome_of() -> Evaluate:
 @pytest.fixture
 def settings_of() -> Callable[..., Settings]:
     def make(changes: Mapping[str, Any] | None = None) -> Settings:
-        return resolve(nested({**TINY, **(changes or {})}))
+        return resolve(nest({**TINY, **(changes or {})}))
 
     return make
 

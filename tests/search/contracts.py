@@ -19,8 +19,8 @@ import pytest
 from auxnas.backends.base import TrainingStep
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
-from auxnas.search.evaluation.two_stages import silent
-from auxnas.search.executors.base import malformed
+from auxnas.search.evaluation.two_stages import ignore_progress
+from auxnas.search.executors.base import outcome_fault
 from auxnas.search.loop.bounds import Until
 from auxnas.search.seams import EXECUTORS
 from auxnas.search.searchers import make_searcher
@@ -200,7 +200,7 @@ class ExecutorContract:
             under_way = 0
             while waiting or under_way:
                 while waiting and under_way < executor.places:
-                    executor.submit(waiting.pop(0), silent)
+                    executor.submit(waiting.pop(0), ignore_progress)
                     under_way += 1
                 assert under_way > 0
                 number, outcome = executor.next()
@@ -216,21 +216,21 @@ class ExecutorContract:
     def test_every_end_is_well_formed(self, make):
         with make(Troubled({0: "nan"})) as executor:
             for number in range(2):
-                executor.submit(job(number), silent)
-                assert malformed(executor.next()[1]) is None
+                executor.submit(job(number), ignore_progress)
+                assert outcome_fault(executor.next()[1]) is None
 
     def test_next_with_nothing_under_way_is_an_error(self, make):
         with make(Troubled()) as executor:
             with pytest.raises(SearchError, match="no job is under way"):
                 executor.next()
-            executor.submit(job(0), silent)
+            executor.submit(job(0), ignore_progress)
             assert executor.next() == (0, scored(0))
             with pytest.raises(SearchError, match="no job is under way"):
                 executor.next()
 
     def test_a_bug_is_an_error_and_no_outcome(self, make):
         with make(Troubled({0: "bug"})) as executor:
-            executor.submit(job(0), silent)
+            executor.submit(job(0), ignore_progress)
             with pytest.raises(Exception, match="a bug"):
                 executor.next()
 
@@ -238,7 +238,7 @@ class ExecutorContract:
         with make(Troubled()):
             pass
         with make(Troubled()) as executor:
-            executor.submit(job(0), silent)
+            executor.submit(job(0), ignore_progress)
 
     def test_a_run_has_the_journal_of_any_other_executor(self, make, tmp_path, driver_of):
         found = []

@@ -22,9 +22,9 @@ from auxnas.search.loop.phases import (
     read_phase,
 )
 from auxnas.search.loop.run import execute
-from auxnas.search.loop.status import status
+from auxnas.search.loop.status import run_status
 from auxnas.search.storage.journal import Journal
-from auxnas.search.training.place import train
+from auxnas.search.training.place import train_network
 from tests.search.training import training
 
 TINY = [
@@ -161,12 +161,12 @@ def test_a_budget_that_is_over_before_the_first_trial_says_so(run, time, tmp_pat
 
 def test_status_follows_the_phases(run, time, tmp_path):
     found, folder = [], tmp_path / "run"
-    time.after = lambda epoch: found.append(status(folder)) if epoch == 4 else None
+    time.after = lambda epoch: found.append(run_status(folder)) if epoch == 4 else None
     inner = RecordingDisplay._write
 
     def noting(recorded):
         inner(recorded)
-        found.append(status(folder)) if folder.exists() else None
+        found.append(run_status(folder)) if folder.exists() else None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RecordingDisplay, "_write", noting)
@@ -184,7 +184,7 @@ def test_status_follows_the_phases(run, time, tmp_path):
     line = f"now: pre-training the encoder, 40 %, epoch 4/{EPOCHS}, loss 0.250, 6:00 left"
     assert line in status_lines(third)
     assert not (folder / NAME).exists()
-    assert status(folder)["phase"] is None
+    assert run_status(folder)["phase"] is None
     assert "now: " not in run("status", folder).stdout
 
 
@@ -231,9 +231,9 @@ def test_a_resumed_training_counts_from_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(NullLearner, "fit_part", interrupting)
     with pytest.raises(KeyboardInterrupt):
-        train(training(tmp_path / "t", cache))
+        train_network(training(tmp_path / "t", cache))
     place = replace(training(tmp_path / "t", cache), display=Heard())
-    train(place)
+    train_network(place)
     assert ("training", 8000, 2000) in place.display.tasks
 
 

@@ -7,8 +7,8 @@ import pytest
 from auxnas.compiler import ModelSpec, cost, lower
 from auxnas.genotype import zoo
 from auxnas.search.loop.run import execute
-from auxnas.search.networks.searched import SIZES, Searched, compare, comparison_lines
-from auxnas.search.storage.export import document, write_document
+from auxnas.search.networks.searched import SIZES, Searched, compare_with_search, comparison_lines
+from auxnas.search.storage.export import trial_document, write_document
 from auxnas.search.trials.records import best_of
 
 ARCH0 = zoo.load_published("arch0").genotype
@@ -30,7 +30,7 @@ def figures(genotype, spec, size=SIZE):
 
 def test_costs_by_the_compilers_count():
     small, large = ModelSpec(width=0.1, agg_size=8, sep_repeats=1), ModelSpec(width=0.1)
-    found = compare(Searched("run", small, SIZE), ARCH0, large, SIZE, 1)
+    found = compare_with_search(Searched("run", small, SIZE), ARCH0, large, SIZE, 1)
     for name, spec in (("searched", small), ("trained", large)):
         row = found[name]
         assert (row["parameters"], row["multiply_adds"]) == figures(ARCH0, spec)
@@ -40,7 +40,7 @@ def test_costs_by_the_compilers_count():
     assert one.startswith("searched: 0.")
     assert one.endswith("(width 0.1, agg_size 8, sep_repeats 1)")
     assert "(width 0.1, agg_size 64, sep_repeats 2); --as-searched" in other
-    same = compare(Searched("run", small, SIZE), ARCH0, small, SIZE, 1)
+    same = compare_with_search(Searched("run", small, SIZE), ARCH0, small, SIZE, 1)
     (line,) = comparison_lines(same)
     assert line.startswith("trained as searched: ")
 
@@ -48,7 +48,9 @@ def test_costs_by_the_compilers_count():
 def test_every_limit_that_is_broken_is_named(place_of, monkeypatch):
     monkeypatch.setattr("auxnas.search.networks.searched.compiled_latency", lambda *_: 0.02)
     limits = place_of(limits__params=9, limits__madds=8, limits__latency_ms=7).settings.limits
-    found = compare(Searched("run", ModelSpec(), SIZE, limits), ARCH0, ModelSpec(), SIZE, 1)
+    found = compare_with_search(
+        Searched("run", ModelSpec(), SIZE, limits), ARCH0, ModelSpec(), SIZE, 1
+    )
     names = [line.split()[0] for line in found["over"]]
     assert names == ["params", "madds", "latency_ms"]
     warnings = [line for line in comparison_lines(found) if line.startswith("warning: ")]
@@ -80,7 +82,7 @@ def test_a_training_says_what_it_makes_of_what_was_searched(run, searched, tmp_p
 def test_a_file_of_a_run_knows_its_sizes_too(run, searched, tmp_path):
     place, best = searched
     file = tmp_path / "best.json"
-    write_document(file, document(best, "best", "run", place.meta()))
+    write_document(file, trial_document(best, "best", "run", place.meta()))
     data = ("--data", "synthetic:30", "--size", "32x32", "--learner", "null")
     words = ("train", *COMMON, *data, "--genotype", file, "--set", "pretrain.channels=8")
     result = run(*words, "--as-searched", "--out", tmp_path / "t")

@@ -13,7 +13,7 @@ from auxnas.backends.caching import make_private
 from auxnas.backends.progress import Silent
 from auxnas.compiler import CompilerError
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.storage.cache import load_kept, save_kept, shared_with
+from auxnas.search.storage.cache import load_kept, other_writers, save_kept
 from auxnas.search.storage.store import MANIFEST, open_store
 
 PARAMS = {"a": np.arange(4, dtype=np.float32), "b": np.ones((2, 2), np.float32)}
@@ -135,8 +135,8 @@ def test_folders_are_their_owners(place_of, tmp_path):
 
 
 def test_a_cache_that_others_write_is_said(tmp_path):
-    assert shared_with(tmp_path / "missing") is None
+    assert other_writers(tmp_path / "missing") is None
     make_private(tmp_path / "mine")
-    assert shared_with(tmp_path / "mine") is None
+    assert other_writers(tmp_path / "mine") is None
     (tmp_path / "mine").chmod(0o777)
-    assert shared_with(tmp_path / "mine") == "others may write into it"
+    assert other_writers(tmp_path / "mine") == "others may write into it"

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.durations import duration, seconds
+from auxnas.search.settings.durations import duration_text, parse_duration
 from auxnas.search.settings.presets import DEFAULT, PRESETS
-from auxnas.search.settings.recorded import recorded
-from auxnas.search.settings.resolving import BEFORE, difference, dotted, nested, resolve
+from auxnas.search.settings.recorded import recorded_settings
+from auxnas.search.settings.resolving import BEFORE, first_difference, flatten, nest, resolve
 from auxnas.search.settings.search import HARMLESS, Settings
 from auxnas.search.settings.training import TrainingSettings
 
@@ -28,7 +28,7 @@ def test_every_field_is_documented():
 
 
 def test_defaults_are_the_papers():
-    found = dict(dotted(resolve().model_dump(mode="json")))
+    found = dict(flatten(resolve().model_dump(mode="json")))
     expected = {
         "model.agg_size": 48,
         "model.sep_repeats": 1,
@@ -67,7 +67,7 @@ def test_presets_resolve_and_survive_storage(name):
     settings = resolve(PRESETS[name])
     stored = settings.model_dump(mode="json")
     assert resolve(stored) == settings
-    assert difference(stored, settings) is None
+    assert first_difference(stored, settings) is None
 
 
 def test_the_default_preset_exists_and_paper_changes_nothing():
@@ -76,7 +76,7 @@ def test_the_default_preset_exists_and_paper_changes_nothing():
 
 
 def test_later_layers_win_and_leave_the_rest():
-    found = resolve({"stage1": {"epochs": 2}}, nested({"stage1.epochs": 3, "seed": 4}))
+    found = resolve({"stage1": {"epochs": 2}}, nest({"stage1.epochs": 3, "seed": 4}))
     assert (found.stage1.epochs, found.stage1.batch_size, found.seed) == (3, 64, 4)
 
 
@@ -96,7 +96,7 @@ def test_later_layers_win_and_leave_the_rest():
 def test_an_unknown_setting_names_the_nearest(name, near):
     place = name.split(".")[0] if name.startswith("stage3") else name
     with pytest.raises(SettingsError, match=rf"^{place}: no such setting, .*perhaps {near}"):
-        resolve(nested({name: 1}))
+        resolve(nest({name: 1}))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_unknown_setting_names_the_nearest(name, near):
 )
 def test_a_value_out_of_range_is_one_line_with_its_place(name, value, place):
     with pytest.raises(SettingsError) as caught:
-        resolve(nested({name: value}))
+        resolve(nest({name: value}))
     assert str(caught.value).startswith(place)
     assert "expected" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -135,15 +135,15 @@ def test_a_value_out_of_range_is_one_line_with_its_place(name, value, place):
 
 def test_names_that_json_or_a_list_would_have_otherwise():
     assert resolve({"learner": None}).learner == "null"
-    assert resolve(nested({"task.ignore": "background"})).task.ignore == ("background",)
-    assert resolve(nested({"task.ignore": ["a", "b"]})).task.ignore == ("a", "b")
-    assert resolve(nested({"task.ignore": None})).task.ignore is None
+    assert resolve(nest({"task.ignore": "background"})).task.ignore == ("background",)
+    assert resolve(nest({"task.ignore": ["a", "b"]})).task.ignore == ("a", "b")
+    assert resolve(nest({"task.ignore": None})).task.ignore is None
 
 
 def test_difference_names_setting_stored_and_given():
     stored = resolve().model_dump(mode="json")
-    assert difference(stored, resolve({"trials": 7})) is None
-    found = difference(stored, resolve(nested({"stage1.epochs": 2})))
+    assert first_difference(stored, resolve({"trials": 7})) is None
+    found = first_difference(stored, resolve(nest({"stage1.epochs": 2})))
     assert found == "stage1.epochs was 5 and is 2"
 
 
@@ -175,31 +175,31 @@ def in_0_1_0():
 
 
 def test_a_setting_that_is_added_says_what_was_done_before_it_existed():
-    now = {name for kind in KINDS for name, _ in dotted(kind().model_dump(mode="json"))}
+    now = {name for kind in KINDS for name, _ in flatten(kind().model_dump(mode="json"))}
     assert now == {*in_0_1_0(), *BEFORE}
     assert not set(in_0_1_0()) & set(BEFORE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_begun_without_a_setting_goes_on_as_before_or_is_refused(kind):
-    whole = dict(dotted(kind().model_dump(mode="json")))
+    whole = dict(flatten(kind().model_dump(mode="json")))
     for name in whole:
-        stored = nested({other: value for other, value in whole.items() if other != name})
+        stored = nest({other: value for other, value in whole.items() if other != name})
         if name in BEFORE:
-            found = recorded(stored, kind)
-            assert dict(dotted(found.model_dump(mode="json"))) == {**whole, name: BEFORE[name]}
-            assert difference(stored, found) is None
+            found = recorded_settings(stored, kind)
+            assert dict(flatten(found.model_dump(mode="json"))) == {**whole, name: BEFORE[name]}
+            assert first_difference(stored, found) is None
             if BEFORE[name] != whole[name] and name not in HARMLESS:
                 expected = f"{name} was {BEFORE[name]!r} and is {whole[name]!r}"
-                assert difference(stored, kind()) == expected
+                assert first_difference(stored, kind()) == expected
         elif name not in HARMLESS:
             expected = f"{name} was not recorded and is {whole[name]!r}"
-            assert difference(stored, kind()) == expected
+            assert first_difference(stored, kind()) == expected
 
 
 @given(st.floats(min_value=1e-12, max_value=1e9) | st.integers(1, 10**6).map(float))
 def test_a_duration_is_read_back_exactly(value):
-    assert seconds(duration(value)) == value
+    assert parse_duration(duration_text(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_duration_is_read_back_exactly(value):
     [("4h", 14400), ("30m", 1800), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("2m0.5s", 120.5)],
 )
 def test_durations(text, value):
-    assert seconds(text) == value
+    assert parse_duration(text) == value
     assert resolve({"budget": text}).budget == value
 
 

@@ -11,7 +11,7 @@ import pytest
 from auxnas.search.errors import JournalError
 from auxnas.search.storage import rescue
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, fault_of, mend
+from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, fault_of, restore_from_backup
 from auxnas.search.storage.sealing import columns
 from tests.search.damaging import TABLES, all_of, go_on
 
@@ -73,7 +73,7 @@ def test_the_check_is_what_sees_them(finished, copy_of, tmp_path, monkeypatch):
     """A reader without digests takes some for sound: the test above can fail."""
     expected, _ = all_of(finished)
     copy_of(backup=False)
-    monkeypatch.setattr(rescue, "broken_seal", lambda database: None)
+    monkeypatch.setattr(rescue, "seal_fault", lambda database: None)
     found = []
     for seed in range(60):
         shutil.copyfile(finished / NAME, tmp_path / "run" / NAME)
@@ -94,7 +94,7 @@ def test_damage_in_both_files_is_refused(finished, copy_of):
             database.execute("UPDATE trials SET reward = reward + 1 WHERE number = 2")
     assert outcome(folder, expected) == "refused"
     with pytest.raises(JournalError, match="table trials, row 2: its digest is of other values"):
-        mend(folder)
+        restore_from_backup(folder)
 
 
 CELLS = [(table, column.name) for table in TABLES for column in columns()[table]]
@@ -153,7 +153,7 @@ def test_an_older_journal_beside_its_backup_is_brought_up_to_date(copy_of, tmp_p
     said, salvaged = all_of(late)
     assert said == all_of(finished)[0]
     assert re.search(r"lacks the last \d+ of \d+ transactions; this is from its backup", salvaged)
-    assert "lacks the last" in mend(late)
+    assert "lacks the last" in restore_from_backup(late)
     assert all_of(late) == (said, "")
 
 
@@ -161,7 +161,10 @@ def test_damage_is_mended_and_the_run_goes_on(copy_of, tmp_path):
     folder, whole = copy_of(), go_on(tmp_path / "whole", 15)
     with closing(sqlite3.connect(folder / NAME)) as database, database:
         database.execute("UPDATE stages SET metrics = '{}' WHERE trial = 1")
-    assert "row 1, 1: its digest is of other values; going on from its backup" in mend(folder)
+    assert (
+        "row 1, 1: its digest is of other values; going on from its backup"
+        in restore_from_backup(folder)
+    )
     assert fault_of(folder / DAMAGED)
     go_on(folder, 15)
     assert all_of(folder)[0]["trials"] == all_of(whole)[0]["trials"]
@@ -171,7 +174,9 @@ def test_a_damaged_backup_is_said_and_made_again(copy_of, finished):
     folder = copy_of()
     with closing(sqlite3.connect(folder / BACKUP)) as database, database:
         database.execute("DELETE FROM stages WHERE trial = 1")
-    assert re.search(r"backup\.sqlite: damaged: table stages: .*made again", mend(folder))
+    assert re.search(
+        r"backup\.sqlite: damaged: table stages: .*made again", restore_from_backup(folder)
+    )
     Journal(folder, write=True).close()
     assert fault_of(folder / BACKUP) is None
     (folder / NAME).unlink()

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, render
+from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, render_scene
 from auxnas.search.data.scenes import layout as lay
 from auxnas.search.data.scenes import rays
 from auxnas.search.data.scenes.compose import compose
-from auxnas.search.data.scenes.draw import draw
+from auxnas.search.data.scenes.draw import draw_scene
 
 SIZE = (40, 56)
 seeds = st.integers(0, 10_000)
@@ -29,10 +29,10 @@ def plain_solid(kind: int, centre: lay.Vector, half: lay.Vector, yaw: float) -> 
 
 
 def test_same_scene_whatever_was_asked_before() -> None:
-    alone = render(5, 17, SIZE)
+    alone = render_scene(5, 17, SIZE)
     for index in (3, 16, 18):
-        render(5, index, SIZE)
-    again = render(5, 17, SIZE)
+        render_scene(5, index, SIZE)
+    again = render_scene(5, 17, SIZE)
     assert alone.keypoints == again.keypoints
     for name in ("image", "label", "depth"):
         assert getattr(alone, name).tobytes() == getattr(again, name).tobytes()
@@ -43,7 +43,7 @@ def test_dataset_is_the_series_in_any_order() -> None:
     backward = SyntheticDataset(6, seed=2, size=SIZE)
     images = [forward.image(index) for index in range(6)]
     for index in reversed(range(6)):
-        assert np.array_equal(backward.label(index), render(2, index, SIZE).label)
+        assert np.array_equal(backward.label(index), render_scene(2, index, SIZE).label)
         assert np.array_equal(backward.image(index), images[index])
     shifted = SyntheticDataset(2, seed=2, size=SIZE, start=4)
     assert np.array_equal(shifted.image(1), images[5])
@@ -70,7 +70,7 @@ def test_other_seeds_and_parts_are_other_scenes() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (97, 131), (128, 128)])
 def test_any_size(size: tuple[int, int]) -> None:
-    scene = render(0, 0, size)
+    scene = render_scene(0, 0, size)
     assert scene.image.shape == (*size, 3)
     assert scene.label.shape == scene.depth.shape == size
     assert scene.image.dtype == scene.label.dtype == np.uint8
@@ -81,7 +81,7 @@ def test_any_size(size: tuple[int, int]) -> None:
 def test_refusals() -> None:
     for seed, index, size in ((-1, 0, SIZE), (0, -1, SIZE), (0, 0, (0, 4))):
         with pytest.raises(DataError):
-            render(seed, index, size)
+            render_scene(seed, index, size)
     with pytest.raises(DataError):
         SyntheticDataset(0)
     with pytest.raises(IndexError):
@@ -249,7 +249,7 @@ def test_shadows_are_where_the_sun_is_hidden(seed: int) -> None:
 @given(seeds)
 def test_labels_and_depth_agree(seed: int) -> None:
     layout = composed(seed)
-    scene = draw(layout, SIZE, np.random.default_rng(seed))
+    scene = draw_scene(layout, SIZE, np.random.default_rng(seed))
     view = rays.CameraView.of(layout.camera, SIZE)
     assert np.array_equal(np.isinf(scene.depth), scene.label == lay.SKY)
     assert scene.depth.min() > rays.NEAR
@@ -267,7 +267,7 @@ def test_labels_and_depth_agree(seed: int) -> None:
 @given(seeds)
 def test_keypoints_mark_what_is_seen(seed: int) -> None:
     layout = composed(seed)
-    scene = draw(layout, SIZE, np.random.default_rng(seed))
+    scene = draw_scene(layout, SIZE, np.random.default_rng(seed))
     assert len(scene.keypoints) == 2 * len(layout.solids)
     labels = {}
     for solid in layout.solids:
@@ -282,7 +282,7 @@ def test_keypoints_mark_what_is_seen(seed: int) -> None:
 def test_keypoint_of_a_lone_ball() -> None:
     layout = composed(0)
     ball = plain_solid(lay.SPHERE, (0.5, 1, 9), (1, 1, 1), 0)
-    scene = draw(replace(layout, solids=(ball,)), (128, 128), np.random.default_rng(0))
+    scene = draw_scene(replace(layout, solids=(ball,)), (128, 128), np.random.default_rng(0))
     rows, columns = np.nonzero(scene.label == lay.BALL)
     centre, base = scene.keypoints
     assert (centre.part, base.part, centre.visible, base.visible) == ("centre", "base", True, True)
@@ -293,6 +293,6 @@ def test_keypoint_of_a_lone_ball() -> None:
 
 
 def test_an_empty_scene() -> None:
-    scene = draw(replace(composed(0), solids=()), SIZE, np.random.default_rng(0))
+    scene = draw_scene(replace(composed(0), solids=()), SIZE, np.random.default_rng(0))
     assert scene.keypoints == ()
     assert scene.label.max() <= lay.PAVEMENT

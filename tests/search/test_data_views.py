@@ -13,7 +13,7 @@ from auxnas.search.data import (
     ResizedDataset,
     SyntheticDataset,
     normalise,
-    split,
+    split_dataset,
     stack,
     subset,
 )
@@ -24,23 +24,23 @@ SMALL = SyntheticDataset(7, seed=3, size=(12, 16))
 @given(st.integers(2, 300), st.floats(0.01, 0.99), st.integers(0, 5))
 def test_split_is_disjoint_covering_and_repeatable(count: int, fraction: float, seed: int) -> None:
     data = SyntheticDataset(count, size=(4, 4))
-    first, second = split(data, fraction, seed)
+    first, second = split_dataset(data, fraction, seed)
     assert sorted(first.indices + second.indices) == list(range(count))
     assert len(first) == min(max(round(count * fraction), 1), count - 1)
-    assert split(data, fraction, seed) == (first, second)
+    assert split_dataset(data, fraction, seed) == (first, second)
 
 
 def test_split_depends_on_the_seed_alone() -> None:
     one, other = SyntheticDataset(50, seed=1, size=(4, 4)), SyntheticDataset(50, seed=2)
-    assert split(one, seed=4)[0].indices == split(other, seed=4)[0].indices
-    assert split(one, seed=4)[0].indices != split(one, seed=5)[0].indices
-    assert split(one, seed=0)[1].indices == (15, 16, 23, 31, 40)
+    assert split_dataset(one, seed=4)[0].indices == split_dataset(other, seed=4)[0].indices
+    assert split_dataset(one, seed=4)[0].indices != split_dataset(one, seed=5)[0].indices
+    assert split_dataset(one, seed=0)[1].indices == (15, 16, 23, 31, 40)
 
 
 @pytest.mark.parametrize(("count", "fraction"), [(1, 0.5), (5, 0.0), (5, 1.0), (5, 2.0)])
 def test_split_refuses(count: int, fraction: float) -> None:
     with pytest.raises(DataError):
-        split(SyntheticDataset(count), fraction)
+        split_dataset(SyntheticDataset(count), fraction)
 
 
 def test_subset_shows_the_items_it_names() -> None:

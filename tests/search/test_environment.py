@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from auxnas.search.loop.environment import PACKAGES, environment, revision, versions
+from auxnas.search.loop.environment import PACKAGES, package_versions, revision, run_environment
 
 
 @pytest.fixture
@@ -41,5 +41,5 @@ def test_without_git_there_is_none(repository, monkeypatch):
 
 
 def test_versions_are_of_what_is_installed():
-    assert {"python", "numpy"} <= versions().keys() <= {"python", *PACKAGES}
-    assert environment("cpu", 2)["threads"] == 2
+    assert {"python", "numpy"} <= package_versions().keys() <= {"python", *PACKAGES}
+    assert run_environment("cpu", 2)["threads"] == 2

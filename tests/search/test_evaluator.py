@@ -10,7 +10,11 @@ from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import SearchSpace, zoo
-from auxnas.search.evaluation.two_stages import goes_on, proceed_probability, recipe
+from auxnas.search.evaluation.two_stages import (
+    continues_to_stage2,
+    proceed_probability,
+    stage_recipe,
+)
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Job
 
 GENOTYPE = zoo.load_published("arch0").genotype
@@ -199,16 +203,20 @@ def test_a_bug_is_not_a_failure(evaluator_of):
 
 
 def test_goes_on_above_the_mean_only_unless_lucky():
-    assert goes_on(job(baseline=None, proceed=0.0), 0.0)
-    assert goes_on(job(baseline=0.5, proceed=0.0), 0.51)
-    assert not goes_on(job(baseline=0.5, proceed=0.0), 0.5)
-    assert goes_on(job(baseline=0.5, proceed=1.0), 0.1)
+    assert continues_to_stage2(job(baseline=None, proceed=0.0), 0.0)
+    assert continues_to_stage2(job(baseline=0.5, proceed=0.0), 0.51)
+    assert not continues_to_stage2(job(baseline=0.5, proceed=0.0), 0.5)
+    assert continues_to_stage2(job(baseline=0.5, proceed=1.0), 0.1)
 
 
 @pytest.mark.parametrize("proceed", [0.1, 0.5, 0.9])
 def test_luck_comes_from_the_seed_with_the_right_probability(proceed):
-    lucky = [goes_on(job(seed=s, baseline=1.0, proceed=proceed), 0.5) for s in range(4000)]
-    again = [goes_on(job(seed=s, baseline=1.0, proceed=proceed), 0.4) for s in range(4000)]
+    lucky = [
+        continues_to_stage2(job(seed=s, baseline=1.0, proceed=proceed), 0.5) for s in range(4000)
+    ]
+    again = [
+        continues_to_stage2(job(seed=s, baseline=1.0, proceed=proceed), 0.4) for s in range(4000)
+    ]
     assert lucky == again
     assert np.mean(lucky) == pytest.approx(proceed, abs=0.03)
 
@@ -222,7 +230,7 @@ def test_each_parameter_has_the_papers_optimiser(place_of):
     settings = place_of().settings
     groups = {
         group.prefix: (group.kind, group.rate)
-        for group in recipe(settings.stage2, Segmentation()).optimisers
+        for group in stage_recipe(settings.stage2, Segmentation()).optimisers
     }
     assert groups == {
         "decoder.": ("adam", 3e-3),

@@ -7,7 +7,7 @@ from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
 from auxnas.compiler import Program
 from auxnas.search.data import normalise
-from auxnas.search.examples.features import FeatureSource, feature_examples, some_of
+from auxnas.search.examples.features import FeatureSource, feature_examples, subsample
 from auxnas.search.examples.images import IMAGE, LABEL
 
 
@@ -99,8 +99,8 @@ def test_images_are_transformed_in_training_only(place_of):
 
 
 def test_some_of_is_a_fixed_choice():
-    assert some_of([5, 3, 9], 3) == (5, 3, 9)
-    chosen = some_of(range(100), 10)
-    assert chosen == some_of(range(100), 10)
+    assert subsample([5, 3, 9], 3) == (5, 3, 9)
+    chosen = subsample(range(100), 10)
+    assert chosen == subsample(range(100), 10)
     assert len(set(chosen)) == 10
     assert list(chosen) == sorted(chosen)

@@ -12,7 +12,7 @@ from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, NAME
-from auxnas.search.training.place import train
+from auxnas.search.training.place import train_network
 from auxnas.search.trials.records import best_of
 from tests.search.training import training
 
@@ -72,7 +72,7 @@ def test_the_network_of_a_run_is_that_of_its_best_trial(place_of, run, tmp_path,
     """Not of whatever lies beside it, and of a run under way too."""
     place = place_of("run", data__source="synthetic:30")
     best = best_of(execute(place))[0]
-    train(training(tmp_path / "other", cache))
+    train_network(training(tmp_path / "other", cache))
     copyfile(tmp_path / "other" / "model.safetensors", place.folder / "model.safetensors")
     (place.folder / "best.safetensors").write_bytes(b"of an earlier session")
     found = read_network(place.folder)
@@ -93,7 +93,7 @@ def test_a_folder_knows_its_data(run, place_of, tmp_path, cache):
     assert f"data: synthetic:30, those of {place.folder}" in result.stderr
     assert "on 6 images of synthetic:6, part val" in result.stderr
     assert "sky (not counted)" in result.stdout
-    train(training(tmp_path / "t", cache, data__source="synthetic:20"))
+    train_network(training(tmp_path / "t", cache, data__source="synthetic:20"))
     result = run("eval", tmp_path / "t", "--learner", "null", "--json")
     assert f"data: synthetic:20, those of {tmp_path / 't'}" in result.stderr
     assert json.loads(result.stdout)["part"] == "val"

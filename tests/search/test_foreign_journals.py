@@ -11,7 +11,7 @@ import pytest
 from auxnas.search.errors import JournalError
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.old_journal import SCHEMA as OLD_SCHEMA
-from auxnas.search.storage.rescue import BACKUP, NAME, mend
+from auxnas.search.storage.rescue import BACKUP, NAME, restore_from_backup
 from auxnas.search.storage.schema import SCHEMA
 from tests.search.damaging import aged, all_of, go_on
 
@@ -46,7 +46,7 @@ def change(folder, *statements, values=()):
 def refused(folder, words):
     """The one line that every way of opening ends in; the file stays as it is."""
     before = (folder / NAME).read_bytes() if (folder / NAME).is_file() else None
-    for act in (all_of, mend, lambda place: Journal(place, write=True)):
+    for act in (all_of, restore_from_backup, lambda place: Journal(place, write=True)):
         with pytest.raises(JournalError, match=words) as caught:
             act(folder)
         assert "\n" not in str(caught.value)

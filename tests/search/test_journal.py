@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError, SearchError
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.rescue import BACKUP, NAME, fault_of, mend
-from auxnas.search.storage.schema import VERSION, JournalRow, Session, Snapshot, finished
-from auxnas.search.storage.sealing import EMPTY, broken_seal, create, sealed
+from auxnas.search.storage.rescue import BACKUP, NAME, fault_of, restore_from_backup
+from auxnas.search.storage.schema import VERSION, JournalRow, Session, Snapshot, result_rows
+from auxnas.search.storage.sealing import EMPTY, create_tables, seal_fault, write_sealed
 from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
 from tests.search.comparing import contents
 
@@ -155,7 +155,7 @@ def test_one_of_another_version_is_refused_and_left_alone(folder, version, age):
             database.execute(f"PRAGMA user_version = {version}")
         database.close()
     with pytest.raises(JournalError, match=f"journal version {version}, .*: {age} auxnas"):
-        mend(folder)
+        restore_from_backup(folder)
     for write in (False, True):
         with pytest.raises(JournalError, match=f"journal version {version}, .*: {age} auxnas"):
             Journal(folder, write)
@@ -177,7 +177,7 @@ def test_damage_while_it_is_open_is_called_so(folder):
         path.write_bytes(b"\xff" * path.stat().st_size)
         with pytest.raises(JournalError, match="expected a whole file: what has ended is kept"):
             journal.finish(ended(1))
-    assert "going on from its backup" in mend(folder)
+    assert "going on from its backup" in restore_from_backup(folder)
     with Journal(folder) as journal:
         assert len(journal.trials()) == 3
 
@@ -235,7 +235,7 @@ def test_interrupted_behind_any_commit_both_files_are_sound(tmp_path, which):
         folder.mkdir()
         came = interrupted(folder, which, last)
         assert [fault_of(folder / name) for name in (NAME, BACKUP)] == [None, None]
-        assert mend(folder) is None
+        assert restore_from_backup(folder) is None
         with Journal(folder) as journal:
             assert journal.sessions()[-1].seconds == (2.0 if came else 1.0)
         if not came:
@@ -250,10 +250,10 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 @given(NUMBERS, NUMBERS, st.text())
 def test_any_number_and_text_is_as_it_was_written(reward, seconds, detail):
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        create(database)
+        create_tables(database)
         trial = replace(
             ended(1), stages=(Stage(reward, {"miou": reward}, seconds),), reward=reward,
             failure=Failure("crash", detail),
         )  # fmt: skip
-        sealed(database, EMPTY, [*finished(trial), JournalRow("latencies", (1, seconds))])
-        assert broken_seal(database) is None
+        write_sealed(database, EMPTY, [*result_rows(trial), JournalRow("latencies", (1, seconds))])
+        assert seal_fault(database) is None

@@ -19,14 +19,14 @@ from auxnas.search.loop.proposals import (
     HOPELESS_TIMED,
     LOOKED_AT,
     LOOKED_AT_TIMED,
-    draw,
+    draw_proposals,
     look_ahead,
 )
 from auxnas.search.loop.run import execute
 from auxnas.search.searchers import RandomSearcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
 from auxnas.search.storage.journal import Journal
-from auxnas.search.trials.limits import excess, weighted
+from auxnas.search.trials.limits import first_excess, weighted_reward
 from auxnas.search.trials.records import COMPLETE, Figures
 from tests.search.comparing import contents
 
@@ -50,21 +50,23 @@ def cheap(genotype):
     ],
 )
 def test_excess(limits, found):
-    assert excess(LimitSettings(**limits), Figures(7, 8, 2.5)) == found
+    assert first_excess(LimitSettings(**limits), Figures(7, 8, 2.5)) == found
 
 
 def test_what_was_not_measured_is_not_over_a_limit():
-    assert excess(LimitSettings(latency_ms=1), Figures(7, 8)) is None
+    assert first_excess(LimitSettings(latency_ms=1), Figures(7, 8)) is None
 
 
 def test_a_batch_is_filled_with_what_is_within_the_limits():
     limits = LimitSettings(params=1)
-    drawn, rejected = draw(RandomSearcher(SPACE, 0), 20, cheap, limits)
+    drawn, rejected = draw_proposals(RandomSearcher(SPACE, 0), 20, cheap, limits)
     assert len(drawn) == 20
     assert rejected
     assert all(genotype.tokens[0] <= 1 for genotype, _ in drawn)
     assert all(each.genotype.tokens[0] > 1 for each in rejected)
-    unlimited, none = draw(RandomSearcher(SPACE, 0), 20 + len(rejected), cheap, LimitSettings())
+    unlimited, none = draw_proposals(
+        RandomSearcher(SPACE, 0), 20 + len(rejected), cheap, LimitSettings()
+    )
     assert none == []
     assert [g for g, _ in unlimited if g.tokens[0] <= 1] == [g for g, _ in drawn]
 
@@ -77,7 +79,7 @@ def test_hopeless_limits_are_given_up():
         return Figures(5, 5)
 
     with pytest.raises(SearchError, match="0 of 1000 proposals are within them, expected looser "):
-        draw(RandomSearcher(SPACE, 0), 2, measure, LimitSettings(params=4))
+        draw_proposals(RandomSearcher(SPACE, 0), 2, measure, LimitSettings(params=4))
     assert len(asked) == 2 * HOPELESS
 
 
@@ -85,7 +87,7 @@ def test_networks_that_have_to_be_timed_are_given_up_sooner():
     said, figures = [], Figures(5, 5, 3.2)
     limits = LimitSettings(latency_ms=0.1)
     with pytest.raises(SearchError, match="0 of 100 proposals"):
-        draw(RandomSearcher(SPACE, 0), 2, lambda genotype: figures, limits, said.append)
+        draw_proposals(RandomSearcher(SPACE, 0), 2, lambda genotype: figures, limits, said.append)
     assert HOPELESS_TIMED * 2 == 100
     last = "the last: latency_ms 3.2, at most 0.1"
     assert said == [f"limits: {n} proposals rejected so far, {last}" for n in (20, 40, 80)]
@@ -125,7 +127,9 @@ def test_hopeless_limits_are_found_before_an_image_is_read(place_of, monkeypatch
 
 
 def test_what_cannot_be_measured_is_left_to_the_evaluator():
-    drawn, rejected = draw(RandomSearcher(SPACE, 0), 3, lambda genotype: None, LimitSettings())
+    drawn, rejected = draw_proposals(
+        RandomSearcher(SPACE, 0), 3, lambda genotype: None, LimitSettings()
+    )
     assert [figures for _, figures in drawn] == [None] * 3
     assert rejected == []
 
@@ -157,10 +161,12 @@ def test_rejections_are_kept_and_nobody_is_told(tmp_path, driver_of):
 @given(st.floats(0.01, 1), st.floats(0.01, 100), st.floats(0.01, 100))
 def test_weighting_is_that_of_mnasnet(reward, latency, target):
     settings = LatencySettings(target_ms=target)
-    assert weighted(reward, latency, LatencySettings()) == reward
-    assert weighted(reward, target, settings) == reward
-    assert weighted(reward, None, settings) == reward
-    twice = weighted(reward, 2 * latency, settings) / weighted(reward, latency, settings)
+    assert weighted_reward(reward, latency, LatencySettings()) == reward
+    assert weighted_reward(reward, target, settings) == reward
+    assert weighted_reward(reward, None, settings) == reward
+    twice = weighted_reward(reward, 2 * latency, settings) / weighted_reward(
+        reward, latency, settings
+    )
     assert twice == pytest.approx(0.9526, abs=1e-4)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from auxnas.search.errors import RunLockedError
 from auxnas.search.storage import lock_file
-from auxnas.search.storage.lock import alone, holder, run_lock
+from auxnas.search.storage.lock import exclusive_lock, holder, run_lock
 
 
 @pytest.fixture(params=lock_file.UNSUPPORTED)
@@ -40,7 +40,7 @@ def test_one_writer_at_a_time_without_flock(tmp_path):
 
 @pytest.mark.usefixtures("no_flock")
 def test_what_is_made_once_leaves_no_lock(tmp_path):
-    with alone(tmp_path / "a", lambda line: None):
+    with exclusive_lock(tmp_path / "a", lambda line: None):
         assert (tmp_path / ".a.lock.held").exists()
     assert not list(tmp_path.iterdir())
 

@@ -8,7 +8,7 @@ import pytest
 
 from auxnas.search.errors import JournalError
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.replay import restore
+from auxnas.search.storage.replay import restore_searcher
 from auxnas.search.storage.schema import Snapshot
 from auxnas.search.trials.records import PENDING
 from tests.search import damaging
@@ -22,7 +22,7 @@ def restored(folder, name, framework="null", said=None):
     with Journal(folder, write=True) as journal:
         searcher = driver_for(journal, name, framework).searcher
         say = pytest.fail if said is None else said.append
-        restore(searcher, journal, journal.trials(), say)
+        restore_searcher(searcher, journal, journal.trials(), say)
     return json.dumps(searcher.state(), sort_keys=True)
 
 
@@ -57,7 +57,7 @@ def test_the_comparison_sees_a_batch_that_is_not_told(tmp_path, monkeypatch):
     without_snapshots(monkeypatch)
     folder = go_on(tmp_path / "run", 9)
     right = restored(folder, "ppo")
-    monkeypatch.setattr("auxnas.search.storage.replay.tell", lambda *given: None)
+    monkeypatch.setattr("auxnas.search.storage.replay.tell_searcher", lambda *given: None)
     assert restored(folder, "ppo", said=[]) != right
 
 
@@ -117,7 +117,7 @@ def test_one_that_ended_within_a_batch_too(tmp_path):
     with Journal(folder, write=True) as journal:
         driver = driver_for(journal, "random")
         trials = journal.trials()
-        restore(driver.searcher, journal, trials, pytest.fail)
+        restore_searcher(driver.searcher, journal, trials, pytest.fail)
         driver._propose(trials)
         journal.remember(Snapshot(2, 2, len(trials), driver.searcher.state()))
     aged(folder)

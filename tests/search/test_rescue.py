@@ -16,12 +16,12 @@ import pytest
 from auxnas.backends.progress import Silent
 from auxnas.search.errors import JournalError
 from auxnas.search.loop.run import execute
-from auxnas.search.loop.status import status
+from auxnas.search.loop.status import run_status
 from auxnas.search.loop.watching import Unwatched
 from auxnas.search.loop.workplace import Workplace
-from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, mend
+from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, restore_from_backup
 from auxnas.search.storage.schema import PAGE
 from auxnas.search.trials.records import PENDING
 from tests.search.comparing import contents
@@ -54,7 +54,7 @@ def runs(tmp_path_factory, module_place_of):
 @pytest.fixture(scope="module")
 def module_place_of(cache):
     def make(folder):
-        settings = resolve(nested({**TINY, "trials": TRIALS}))
+        settings = resolve(nest({**TINY, "trials": TRIALS}))
         return Workplace(settings, folder, cache, Silent())
 
     return make
@@ -88,10 +88,10 @@ def test_a_truncated_journal_is_read_and_gone_on_with(copy_of, runs, name, count
     place = copy_of(name)
     cut(place.folder / NAME, random.Random(f"{name} {seed}"))
     assert ended(place.folder) == list(range(count))
-    if status(place.folder)["salvaged"]:
-        assert mend(place.folder).endswith("what that lacks is done again")
+    if run_status(place.folder)["salvaged"]:
+        assert restore_from_backup(place.folder).endswith("what that lacks is done again")
         assert (place.folder / DAMAGED).exists()
-        assert status(place.folder)["salvaged"] == ""
+        assert run_status(place.folder)["salvaged"] == ""
     execute(place)
     assert contents(place.folder) == contents(runs / "whole")
 
@@ -108,7 +108,7 @@ def test_a_truncated_log_loses_little(copy_of, runs, seed):
 def test_a_lost_journal_comes_back_from_its_backup(copy_of, runs):
     place = copy_of("whole")
     (place.folder / NAME).unlink()
-    assert "missing; this is from its backup" in status(place.folder)["salvaged"]
+    assert "missing; this is from its backup" in run_status(place.folder)["salvaged"]
     assert ended(place.folder) == list(range(TRIALS))
     execute(place)
     assert contents(place.folder) == contents(runs / "whole")
@@ -153,7 +153,7 @@ def test_without_a_sound_backup_a_damaged_journal_is_refused_and_kept(copy_of, b
     (place.folder / BACKUP).unlink()
     if backup is not None:
         (place.folder / BACKUP).write_bytes(backup)
-    for act in (lambda: execute(place), lambda: status(place.folder)):
+    for act in (lambda: execute(place), lambda: run_status(place.folder)):
         with pytest.raises(JournalError, match=r"journal\.sqlite: unreadable \(damaged: "):
             act()
     assert path.stat().st_size == 5000
@@ -187,7 +187,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
         patch.setattr(Journal, "_open", limited)
         with pytest.raises(JournalError, match=r"cannot be written \(database or disk is full\)"):
             execute(place)
-    found = status(place.folder)["ended"] if (place.folder / BACKUP).exists() else 0
+    found = run_status(place.folder)["ended"] if (place.folder / BACKUP).exists() else 0
     execute(place)
     assert found < TRIALS
     assert contents(place.folder) == contents(runs / "whole")
@@ -272,7 +272,7 @@ def test_a_damaged_backup_that_claims_more_does_not_stop_a_sound_journal(tmp_pat
     (tmp_path / NAME).write_bytes(before)
     with closing(sqlite3.connect(tmp_path / BACKUP)) as backup, backup:
         backup.execute("UPDATE meta SET value = '2' WHERE name = 'data'")
-    assert mend(tmp_path).endswith("made again from the journal")
+    assert restore_from_backup(tmp_path).endswith("made again from the journal")
     with Journal(tmp_path, write=True) as journal:
         assert journal.meta() == {"data": "1"}
 
@@ -282,4 +282,4 @@ def test_a_folder_in_place_of_the_backup_is_refused_in_one_line(tmp_path):
     (tmp_path / BACKUP).unlink()
     (tmp_path / BACKUP).mkdir()
     with pytest.raises(JournalError, match="no file, expected a file, or nothing: move it away"):
-        mend(tmp_path)
+        restore_from_backup(tmp_path)

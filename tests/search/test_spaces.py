@@ -12,7 +12,7 @@ from auxnas.search.errors import SettingsError
 from auxnas.search.settings.search import LimitSettings, SpaceSettings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.storage.journal import Journal
-from auxnas.search.trials.limits import excess
+from auxnas.search.trials.limits import first_excess
 from auxnas.search.trials.records import Figures
 
 OWN = """
@@ -96,12 +96,12 @@ def test_an_operation_of_one_s_own_is_searched_and_resumed(run, tmp_path, own):
 
 def test_a_constant_network_is_over_a_limit_unless_that_is_off():
     figures = Figures(7, 8, constant=True)
-    assert excess(LimitSettings(), figures) == (
+    assert first_excess(LimitSettings(), figures) == (
         "constant",
         "its output does not depend on the image",
     )
-    assert excess(LimitSettings(constant=False), figures) is None
-    assert excess(LimitSettings(), Figures(7, 8)) is None
+    assert first_excess(LimitSettings(constant=False), figures) is None
+    assert first_excess(LimitSettings(), Figures(7, 8)) is None
 
 
 ZEROS = {"space__operations": ("zero", "skip"), "search__searcher": "random", "trials": 20}

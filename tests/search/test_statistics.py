@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from auxnas.backends.images.labels import missing_reason, range_reason, some_names
-from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, split
+from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, split_dataset
 from auxnas.search.data.statistics import Statistics, leaked_remark, missing_remarks
 
 SMALL = ("--learner", "null", "--size", "32x32", "--set", "model.width=0.1")
@@ -69,11 +69,11 @@ def test_masks_of_0_and_255_are_refused_before_anything_is_trained(run, tmp_path
 
 def test_a_part_of_one_class_is_refused_whatever_the_rest_has(place_of, tmp_path):
     labels = [label_of(0, 1)] * 12
-    _, val = split(SyntheticDataset(12, 0, (32, 32)))
+    _, val = split_dataset(SyntheticDataset(12, 0, (32, 32)))
     labels[val.indices[0]] = label_of(1)
     place = place_of(data__source=write_list(tmp_path / "data", labels), data__classes=2)
     with pytest.raises(DataError, match=r"meta-val: no class but 'class1'.*data.meta_train"):
-        place.refuse_thin()
+        place.check_enough_data()
 
 
 def test_a_network_is_not_scored_on_masks_of_0_and_255(run, tmp_path):
@@ -173,9 +173,9 @@ def test_images_that_are_alike_stay_together(like, fraction):
     data = SyntheticDataset(len(like), 0, (32, 32))
     if len(set(firsts)) < 2:
         with pytest.raises(DataError, match="1 different images"):
-            split(data, fraction, firsts=firsts)
+            split_dataset(data, fraction, firsts=firsts)
         return
-    train, val = split(data, fraction, firsts=firsts)
+    train, val = split_dataset(data, fraction, firsts=firsts)
     assert sorted((*train.indices, *val.indices)) == list(range(len(like)))
     assert train.indices
     assert val.indices
@@ -184,7 +184,11 @@ def test_images_that_are_alike_stay_together(like, fraction):
 
 def test_without_images_that_are_alike_the_split_is_what_it_was():
     data = SyntheticDataset(20, 0, (32, 32))
-    assert split(data, 0.9)[1].indices == split(data, 0.9, firsts=range(20))[1].indices == (7, 15)
+    assert (
+        split_dataset(data, 0.9)[1].indices
+        == split_dataset(data, 0.9, firsts=range(20))[1].indices
+        == (7, 15)
+    )
 
 
 def test_an_image_that_is_there_twice_is_said_and_stays_on_one_side(place_of, tmp_path):
@@ -193,7 +197,7 @@ def test_an_image_that_is_there_twice_is_said_and_stays_on_one_side(place_of, tm
     place = place_of(data__source=data, data__classes=2, data__meta_train=0.6)
     said = []
     place.display.say = said.append
-    place.refuse_thin()
+    place.check_enough_data()
     assert any("5 of 10 images have the pixels of an earlier one" in line for line in said)
     assert any("train5.png (train.lst line 6)" in line for line in said)
     train, val = place.parts

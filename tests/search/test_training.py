@@ -30,8 +30,8 @@ from auxnas.search.settings.training import (
 )
 from auxnas.search.storage.checkpoint import DAMAGED, LOG, NAME, Checkpoint
 from auxnas.search.storage.lock import run_lock
-from auxnas.search.training.place import RESULT, train
-from auxnas.search.training.training import Taught, phases, recipe, stops
+from auxnas.search.training.place import RESULT, train_network
+from auxnas.search.training.training import TaughtExamples, phase_recipe, phases, stops
 from tests.search.training import ARCH0, params, tell, training
 
 PLANS = st.integers(1, 6).flatmap(
@@ -83,24 +83,24 @@ def test_recipes_follow_phase_and_schedule():
     settings = TrainSettings(teacher="x")
     first, *_, last = phases(settings)
     assert (
-        recipe(settings, first, Segmentation()).epochs
-        == recipe(settings, last, Segmentation()).epochs
+        phase_recipe(settings, first, Segmentation()).epochs
+        == phase_recipe(settings, last, Segmentation()).epochs
         == 180
     )
-    assert [o.rate for o in recipe(settings, last, Segmentation()).optimisers] == [
+    assert [o.rate for o in phase_recipe(settings, last, Segmentation()).optimisers] == [
         1e-3 / 8,
         3e-3 / 8,
     ]
     assert (
-        recipe(settings, last, Segmentation()).poly,
-        recipe(settings, last, Segmentation()).distillation,
+        phase_recipe(settings, last, Segmentation()).poly,
+        phase_recipe(settings, last, Segmentation()).distillation,
     ) == (0, 0.3)
     poly = TrainSettings(schedule="poly")
     last = phases(poly)[-1]
-    assert [o.rate for o in recipe(poly, last, Segmentation()).optimisers] == [1e-3, 3e-3]
+    assert [o.rate for o in phase_recipe(poly, last, Segmentation()).optimisers] == [1e-3, 3e-3]
     assert (
-        recipe(poly, last, Segmentation()).poly,
-        recipe(poly, last, Segmentation()).distillation,
+        phase_recipe(poly, last, Segmentation()).poly,
+        phase_recipe(poly, last, Segmentation()).distillation,
     ) == (0.9, 0)
 
 
@@ -190,7 +190,7 @@ def outcome(folder):
 def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, cache, monkeypatch):
     tell(monkeypatch)
     changes = {"train__epochs": 2, "train__phases": [1, 1], "train__auxiliary": [0.2, 0.1]}
-    train(training(tmp_path / "alone", cache, None, **changes))
+    train_network(training(tmp_path / "alone", cache, None, **changes))
     alone = outcome(tmp_path / "alone")
     moment, kills = 0, 0
     while True:
@@ -199,12 +199,12 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, cache, monkeypatch)
         with monkeypatch.context() as patch:
             killer = Killer(patch, moment)
             try:
-                train(training(folder, cache, None, **changes))
+                train_network(training(folder, cache, None, **changes))
             except Killed:
                 kills += 1
         if not killer.killed:
             break
-        train(training(folder, cache, None, **changes))
+        train_network(training(folder, cache, None, **changes))
         assert outcome(folder) == alone
     assert kills >= 10
 
@@ -212,32 +212,32 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, cache, monkeypatch)
 def test_a_training_that_forgets_where_it_was_is_found(tmp_path, cache, monkeypatch):
     """The test above would see a checkpoint with another epoch's state."""
     tell(monkeypatch)
-    train(training(tmp_path / "alone", cache))
+    train_network(training(tmp_path / "alone", cache))
     with monkeypatch.context() as patch:
         Killer(patch, 11)
         with pytest.raises(Killed):
-            train(training(tmp_path / "other", cache))
+            train_network(training(tmp_path / "other", cache))
     path = tmp_path / "other" / NAME
     state, texts = load_weights(path)
     auxnas.search.storage.checkpoint.save_kept(
         path, {**state, "story": state["story"] + 1}, {"history": json.loads(texts["history"])}
     )
-    train(training(tmp_path / "other", cache))
+    train_network(training(tmp_path / "other", cache))
     assert outcome(tmp_path / "other")[2] != outcome(tmp_path / "alone")[2]
 
 
 def test_a_damaged_checkpoint_is_left_aside(tmp_path, cache, monkeypatch):
     tell(monkeypatch)
-    train(training(tmp_path / "alone", cache))
+    train_network(training(tmp_path / "alone", cache))
     with monkeypatch.context() as patch:
         Killer(patch, 11)
         with pytest.raises(Killed):
-            train(training(tmp_path / "torn", cache))
+            train_network(training(tmp_path / "torn", cache))
     path = tmp_path / "torn" / NAME
     torn = path.read_bytes()[:-9]
     path.write_bytes(torn)
     (tmp_path / "torn" / f".0123.{NAME}").write_bytes(b"somebody's")
-    train(training(tmp_path / "torn", cache))
+    train_network(training(tmp_path / "torn", cache))
     for name, expected in ((f".0123.{NAME}", b"somebody's"), (DAMAGED, torn)):
         assert (tmp_path / "torn" / name).read_bytes() == expected
         (tmp_path / "torn" / name).unlink()
@@ -245,9 +245,9 @@ def test_a_damaged_checkpoint_is_left_aside(tmp_path, cache, monkeypatch):
 
 
 def test_a_finished_training_is_not_repeated(tmp_path, cache, monkeypatch):
-    first = train(training(tmp_path / "t", cache))
+    first = train_network(training(tmp_path / "t", cache))
     monkeypatch.delattr(NullLearner, "fit_part")
-    assert train(training(tmp_path / "t", cache)) == first
+    assert train_network(training(tmp_path / "t", cache)) == first
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_a_finished_training_is_not_repeated(tmp_path, cache, monkeypatch):
     ],
 )
 def test_another_training_in_the_folder_is_refused(tmp_path, cache, changes, words):
-    train(training(tmp_path / "t", cache))
+    train_network(training(tmp_path / "t", cache))
     with pytest.raises(SettingsError, match=words):
-        train(training(tmp_path / "t", cache, **changes))
+        train_network(training(tmp_path / "t", cache, **changes))
 
 
 def test_another_encoder_is_refused(tmp_path, cache):
@@ -271,15 +271,15 @@ def test_another_encoder_is_refused(tmp_path, cache):
         save_weights(given, other.search.encoder_params, {})
         place = training(tmp_path / "t", cache, encoder_weights=str(given))
         if seed == 1:
-            train(place)
+            train_network(place)
     with pytest.raises(SettingsError, match="the encoder changed"):
-        train(place)
+        train_network(place)
 
 
 def test_one_process_at_a_time(tmp_path, cache):
     (tmp_path / "t").mkdir()
     with run_lock(tmp_path / "t"), pytest.raises(RunLockedError):
-        train(training(tmp_path / "t", cache))
+        train_network(training(tmp_path / "t", cache))
 
 
 # What is trained ------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_without_a_validation_part_meta_val_is_kept_apart(tmp_path, cache):
     first, second = place.indices
     assert sorted((*first, *second)) == list(range(10))
     assert (len(first), len(second)) == (9, 1)
-    result = train(place)
+    result = train_network(place)
     assert result["images"] == {"train": 9, "val": 1}
 
 
@@ -341,7 +341,7 @@ def test_without_a_validation_part_meta_val_is_kept_apart(tmp_path, cache):
 def test_what_is_written_is_read_again(tmp_path, cache, monkeypatch, genotype):
     tell(monkeypatch)
     place = training(tmp_path / "t", cache, genotype)
-    result = train(place)
+    result = train_network(place)
     for where in (tmp_path / "t", tmp_path / "t" / "model.safetensors"):
         found = read_network(where)
         assert found.network == place.network.shipped()
@@ -364,7 +364,7 @@ def load_story(place) -> float:
     """What a storyteller adds to every parameter in this training."""
     learner, state = place.search.learner, None
     for phase in phases(place.settings.train):
-        how = recipe(place.settings.train, phase, Segmentation())
+        how = phase_recipe(place.settings.train, phase, Segmentation())
         _, state = learner.fit_part(place.start(), [], how, place.seed, phase.epochs, state)
     return float(state["story"])
 
@@ -395,7 +395,7 @@ def test_a_teacher_sees_what_the_pupil_sees():
             shift = 0 if rng is None else rng.integers(1, 9)
             return Batch({"image": np.array(indices) + shift}, np.zeros(2, np.uint8))
 
-    taught = Taught(Numbers(), lambda inputs: {"main": 10 * inputs["image"]})
+    taught = TaughtExamples(Numbers(), lambda inputs: {"main": 10 * inputs["image"]})
     for rng in (None, np.random.default_rng(0)):
         found = taught.batch([1, 2], rng)
         assert np.array_equal(found.teacher, 10 * found.inputs["image"])
@@ -403,28 +403,28 @@ def test_a_teacher_sees_what_the_pupil_sees():
 
 
 def test_a_trained_rival_teaches(tmp_path, cache):
-    train(training(tmp_path / "rival", cache, None))
+    train_network(training(tmp_path / "rival", cache, None))
     place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
     found = place.train_images().batch([0, 1], np.random.default_rng(0))
     assert found.teacher.shape == (2, 12, 8, 8)
     assert found.teacher.dtype == np.float32
-    _ = train(place)
+    _ = train_network(place)
     begun = json.loads((tmp_path / "t" / "training.json").read_text())
     assert begun["teacher"] is not None
 
 
 def test_a_teacher_of_other_classes_is_refused(tmp_path, cache):
-    train(training(tmp_path / "rival", cache, None))
+    train_network(training(tmp_path / "rival", cache, None))
     place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
     place.search.__dict__["task"] = replace(place.task, classes=("a", "b"))
     with pytest.raises(SearchError, match="12 classes, expected 2 as the data"):
-        train(place)
+        train_network(place)
     assert not (tmp_path / "t").exists()
 
 
 def test_the_log_holds_every_epoch(tmp_path, cache):
     place = training(tmp_path / "t", cache, train__validate_every=3)
-    result = train(place)
+    result = train_network(place)
     lines = [json.loads(line) for line in (tmp_path / "t" / LOG).read_text().splitlines()]
     assert [line["epoch"] for line in lines] == list(range(1, 9))
     assert [line["epoch"] for line in lines if "miou" in line] == [3, 6, 8]
@@ -440,7 +440,7 @@ def test_the_log_holds_every_epoch(tmp_path, cache):
 
 
 def test_poly_rates_fall_over_all_epochs(tmp_path, cache):
-    train(training(tmp_path / "t", cache, train__schedule="poly"))
+    train_network(training(tmp_path / "t", cache, train__schedule="poly"))
     lines = [json.loads(line) for line in (tmp_path / "t" / LOG).read_text().splitlines()]
     assert [line["rate"] for line in lines] == pytest.approx(
         [3e-3 * (1 - epoch / 8) ** 0.9 for epoch in range(8)]

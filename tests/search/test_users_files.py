@@ -12,7 +12,7 @@ from auxnas.search.errors import SettingsError
 from auxnas.search.loop.run import execute
 from auxnas.search.storage.checkpoint import DAMAGED, Checkpoint
 from auxnas.search.storage.checkpoint import NAME as CHECKPOINT
-from auxnas.search.storage.folders import SEARCH, refuse_other_kind
+from auxnas.search.storage.folders import SEARCH, check_folder_kind
 from auxnas.search.storage.store import MANIFEST, open_store
 from auxnas.search.trials.records import Trial
 
@@ -93,8 +93,8 @@ def test_a_new_run_does_not_write_over_what_is_there(place_of, name):
 def test_nor_does_a_new_training(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(SettingsError, match="a file that a training would write over"):
-        refuse_other_kind(tmp_path, "a training")
-    refuse_other_kind(tmp_path, SEARCH)
+        check_folder_kind(tmp_path, "a training")
+    check_folder_kind(tmp_path, SEARCH)
 
 
 def test_a_checkpoint_that_is_not_ours_is_kept_aside(tmp_path):

@@ -10,7 +10,7 @@ from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Segmentation
 from auxnas.pictures import predictions
 from auxnas.search.data import DataError
-from auxnas.search.evaluation.two_stages import recipe
+from auxnas.search.evaluation.two_stages import stage_recipe
 from auxnas.search.examples.images import LABEL
 from auxnas.search.loop.run import execute
 from auxnas.search.trials.records import best_of
@@ -84,7 +84,7 @@ def test_pre_training_sees_meta_train_alone(place_of, tmp_path):
 
 def test_a_stages_recipe_is_all_of_its_settings(settings_of):
     settings = settings_of().stage1
-    assert recipe(settings, Segmentation()) == Recipe(
+    assert stage_recipe(settings, Segmentation()) == Recipe(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         optimisers=(

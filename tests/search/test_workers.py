@@ -15,7 +15,7 @@ import pytest
 from auxnas.backends.base import TrainingStep
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
-from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors import processes
 from auxnas.search.executors.processes import Workers
 from auxnas.search.loop.bounds import Until
@@ -81,7 +81,7 @@ def test_jobs_end_as_they_do_here_and_their_progress_is_told():
         for number in range(2):
             workers.submit(job(number), lambda *args, n=number: told.append((n, *args)))
         assert finished(workers, 2) == {n: scored(n) for n in range(2)}
-        workers.submit(job(2), silent)
+        workers.submit(job(2), ignore_progress)
         assert workers.next() == (2, scored(2))
     for number in range(2):
         mine = [rest for n, *rest in told if n == number]
@@ -97,11 +97,11 @@ def test_jobs_end_as_they_do_here_and_their_progress_is_told():
 )
 def test_a_job_is_lost_with_its_worker_and_the_next_one_is_not_touched(trouble, detail):
     with Workers(Troubled({0: trouble}), 1) as workers:
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         number, outcome = workers.next()
         assert (number, outcome.state) == (0, LOST)
         assert (outcome.failure.kind, outcome.failure.detail) == ("crash", detail)
-        workers.submit(job(1), silent)
+        workers.submit(job(1), ignore_progress)
         assert workers.next() == (1, scored(1))
 
 
@@ -117,7 +117,7 @@ def test_a_trial_that_takes_too_long_is_stopped_and_others_go_on():
         number, outcome = workers.next()
         assert (number, outcome.failure.kind) == (0, "timeout")
         assert outcome.failure.detail == "stopped after 1m30s"
-        workers.submit(job(1), silent)
+        workers.submit(job(1), ignore_progress)
         assert workers.next() == (1, scored(1))
 
 
@@ -131,7 +131,7 @@ def test_a_stage_that_ended_outlives_the_timeout_of_the_next():
         workers.submit(job(0), jump)
         _, outcome = workers.next()
         assert (outcome.failure.kind, outcome.stages) == ("timeout", (FIRST,))
-        workers.submit(job(1), silent)
+        workers.submit(job(1), ignore_progress)
         assert workers.next() == (1, scored(1))
 
 
@@ -151,7 +151,7 @@ def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
 
 def test_a_bug_is_raised_here_with_its_traceback():
     with Workers(Troubled({0: "bug"}), 1) as workers:
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         with pytest.raises(
             SearchError, match="worker process: unexpected ZeroDivisionError: a bug"
         ) as caught:
@@ -161,7 +161,7 @@ def test_a_bug_is_raised_here_with_its_traceback():
 
 def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
     with Workers(Unmakable(), 1) as workers:
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         with pytest.raises(
             SearchError, match="ended with status 7 before its first trial, 3 times in a row"
         ):
@@ -172,7 +172,7 @@ def test_a_job_whose_worker_is_lost_before_it_begins_goes_to_another():
     with Workers(Troubled(), 2) as workers:
         for _ in range(2):  # more losses than one job may have in a row, but not in a row
             for number in range(2):
-                workers.submit(job(number), silent)
+                workers.submit(job(number), ignore_progress)
             for worker in workers._workers:
                 worker.process.kill()
             assert finished(workers, 2) == {n: scored(n) for n in range(2)}
@@ -188,12 +188,12 @@ def test_a_process_that_there_is_no_room_for_is_started_again(monkeypatch):
 
     with Workers(Troubled(), 1) as workers:
         monkeypatch.setattr(workers, "_start", start)
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         assert workers.next() == (0, scored(0))
         refusals += [OSError(11, "Resource temporarily unavailable")] * 3
         workers._workers.pop().end()
         with pytest.raises(SearchError, match=r"unavailable\) before its first trial, 3 times"):
-            workers.submit(job(1), silent)
+            workers.submit(job(1), ignore_progress)
 
 
 class TestProcesses(ApartContract):
@@ -222,7 +222,7 @@ class Endless(Troubled):
 
 def test_workers_that_hang_as_they_start_are_an_error_too():
     with Workers(Endless(), 1, timeout=90, clock=count(0, 160).__next__) as workers:
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         with pytest.raises(SearchError, match=r"not ready 1m beyond .* 1m30s, before its first"):
             workers.next()
         assert workers._workers == []
@@ -230,12 +230,12 @@ def test_workers_that_hang_as_they_start_are_an_error_too():
 
 def test_an_idle_worker_that_died_is_replaced():
     with Workers(Troubled(), 1) as workers:
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         workers.next()
         (worker,) = workers._workers
         worker.process.kill()
         worker.process.join()
-        workers.submit(job(1), silent)
+        workers.submit(job(1), ignore_progress)
         assert workers.next() == (1, scored(1))
 
 
@@ -270,7 +270,7 @@ class Parallel:
 
     def next(self):
         job = self.jobs.pop()
-        return job.number, self.evaluate(job, silent)
+        return job.number, self.evaluate(job, ignore_progress)
 
 
 def test_the_order_in_which_trials_end_changes_nothing(tmp_path, driver_of, outcome_of):
@@ -363,5 +363,5 @@ def test_a_worker_killed_as_it_starts_is_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(context.Process, "start", killed)
     with Workers(Large(), 1) as workers:
-        workers.submit(job(0), silent)
+        workers.submit(job(0), ignore_progress)
         assert workers.next() == (0, scored(0))

@@ -13,7 +13,7 @@ from auxnas.backends.progress import Silent
 from auxnas.backends.registry import TABLE
 from auxnas.compiler import Program
 from auxnas.genotype import Genotype, zoo
-from auxnas.search.settings.resolving import nested, resolve
+from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.training.place import TrainingPlace
 
@@ -35,7 +35,7 @@ ARCH0 = zoo.load_published("arch0").genotype
 
 def tiny(**changes: Any) -> TrainingSettings:
     dotted = {name.replace("__", "."): value for name, value in changes.items()}
-    return resolve(nested({**TINY, **dotted}), kind=TrainingSettings)
+    return resolve(nest({**TINY, **dotted}), kind=TrainingSettings)
 
 
 def training(

@@ -62,7 +62,9 @@ class RenderedScene:
     keypoints: tuple[Keypoint, ...]
 
 
-def draw(layout: SceneLayout, size: tuple[int, int], rng: np.random.Generator) -> RenderedScene:
+def draw_scene(
+    layout: SceneLayout, size: tuple[int, int], rng: np.random.Generator
+) -> RenderedScene:
     """A given layout at (height, width); ``rng`` makes its textures and noise."""
     canvas = _Canvas(layout, size, paint.noise_tile(rng))
     canvas.paint_bodies()

@@ -1,6 +1,6 @@
 """Rendered street scenes, the data that is always there.
 
-``render`` draws scene ``index`` of series ``seed``: it depends on these two and the size
+``render_scene`` draws scene ``index`` of series ``seed``: it depends on these two and the size
 and on nothing else. Next to the image and its labels it knows depth and where things are.
 """
 
@@ -19,7 +19,7 @@ from auxnas.search.data.base import Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
-from auxnas.search.data.scenes.draw import RenderedScene, draw
+from auxnas.search.data.scenes.draw import RenderedScene, draw_scene
 from auxnas.search.data.scenes.layout import CLASSES
 
 _COLOURS = {
@@ -44,7 +44,7 @@ _VAL_START = 1 << 31
 _PROBES = 3
 
 
-def render(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> RenderedScene:
+def render_scene(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> RenderedScene:
     """Scene ``index`` of the series ``seed`` at (height, width).
 
     Raises:
@@ -54,7 +54,7 @@ def render(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Rendere
     if seed < 0 or index < 0:
         raise DataError("synthetic scene", f"seed {seed}, index {index}", "both at least 0")
     layout = compose(random.Random(f"scene {seed} {index}"))
-    return draw(layout, size, np.random.default_rng((seed, index)))
+    return draw_scene(layout, size, np.random.default_rng((seed, index)))
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class SyntheticDataset:
             raise IndexError(f"scene {index} of {self.count}")
         kept = self._last.get(index)
         if kept is None:
-            kept = render(self.seed, self.start + index, self.size)
+            kept = render_scene(self.seed, self.start + index, self.size)
             self._last.clear()
             self._last[index] = kept
         return kept

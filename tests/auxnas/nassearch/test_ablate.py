@@ -15,10 +15,10 @@ from auxnas.search.studies.ablation import (
     RESULTS,
     SETUPS,
     Setup,
+    ablation_report,
     append_row,
     genotypes,
     read_rows,
-    report,
 )
 
 ON = Setup(polyak=True, auxiliary="cell", distillation=True)
@@ -90,7 +90,7 @@ def test_gains_are_paired():
             lift += 0.3 if number == 0 else -0.02
         return 0.1 * number + lift + 0.01 * stage
 
-    found = report(rows_of(reward))
+    found = ablation_report(rows_of(reward))
     by_setup = {(row["setup"], row["stage"]): row for row in found["components"]}
     assert by_setup["Polyak", 1]["gain"] == pytest.approx(0.1)
     assert by_setup["Polyak", 2]["gained"] == 4
@@ -106,7 +106,7 @@ def test_a_genotype_that_failed_anywhere_counts_nowhere():
     rows = rows_of(lambda number, setup, stage: 0.1 * number)
     rows[10] = made_up(1, SETUPS[1], 0.0, 0.0, "nan: loss nan")
     rows[10]["stages"] = []
-    found = report(rows)
+    found = ablation_report(rows)
     assert (found["genotypes"], found["failed"]) == (3, 1)
     assert all(row["count"] == 3 for row in (*found["components"], *found["kinds"]))
 

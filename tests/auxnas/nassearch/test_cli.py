@@ -23,7 +23,7 @@ from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import read
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.schema import finished as rows_of
+from auxnas.search.storage.schema import result_rows as rows_of
 from auxnas.search.trials.records import PENDING
 
 TINY = [

@@ -14,8 +14,8 @@ from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
 from auxnas.search.errors import SearchError
 from auxnas.search.loop.run import execute
-from auxnas.search.studies.correlation import PAIRS, choose, correlations
-from auxnas.search.studies.ranks import chance, ranks, spearman, summary
+from auxnas.search.studies.correlation import PAIRS, choose_trials, correlations
+from auxnas.search.studies.ranks import box_summary, p_value, ranks, spearman
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Stage, Trial, best_of
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12)
@@ -62,19 +62,19 @@ def test_only_the_order_matters():
 @pytest.mark.parametrize("size", [0, 1])
 def test_too_few_have_none(size):
     assert spearman([1.0] * size, [2.0] * size) is None
-    assert chance([1.0] * size, [2.0] * size) is None
+    assert p_value([1.0] * size, [2.0] * size) is None
 
 
 def test_chance_of_five_in_order_is_two_in_a_hundred_and_twenty():
-    assert chance(range(5), range(5)) == pytest.approx(2 / 120, abs=0.004)
-    assert chance(range(5), range(5)[::-1]) == pytest.approx(2 / 120, abs=0.004)
-    assert chance(range(20), range(20)) < 2e-4
-    assert chance([1, 2, 3, 4], [2, 1, 4, 3]) > 0.2
+    assert p_value(range(5), range(5)) == pytest.approx(2 / 120, abs=0.004)
+    assert p_value(range(5), range(5)[::-1]) == pytest.approx(2 / 120, abs=0.004)
+    assert p_value(range(20), range(20)) < 2e-4
+    assert p_value([1, 2, 3, 4], [2, 1, 4, 3]) > 0.2
 
 
 def test_summary_of_few():
-    assert summary([])["median"] is None
-    found = summary([3.0, 1.0, 2.0])
+    assert box_summary([])["median"] is None
+    found = box_summary([3.0, 1.0, 2.0])
     assert (found["count"], found["mean"], found["least"], found["median"]) == (3, 2, 1, 2)
     assert (found["lower_quartile"], found["upper_quartile"]) == (1.5, 2.5)
 
@@ -95,7 +95,7 @@ def test_chosen_ones_spread_over_the_ranks(values, count):
         trial(n, *((value,) if n % 3 == 0 else (0.5, value))) for n, value in enumerate(values)
     ]
     trials.append(replace(trial(99), state=FAILED))
-    found = choose(trials, count)
+    found = choose_trials(trials, count)
     assert len(found) == min(count, len(values))
     assert len({one.number for one in found}) == len(found)
     rewards = [one.stages[-1].reward for one in found]
@@ -109,7 +109,7 @@ def test_too_few_are_refused():
     with pytest.raises(
         SearchError, match="2 trials with a reward of their own, expected at least 3"
     ):
-        choose([trial(0, 0.1, 0.2), trial(1, 0.4), replace(trial(2), state=FAILED)], 5)
+        choose_trials([trial(0, 0.1, 0.2), trial(1, 0.4), replace(trial(2), state=FAILED)], 5)
 
 
 def test_correlations_leave_failures_out():

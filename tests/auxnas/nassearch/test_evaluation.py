@@ -11,7 +11,7 @@ from auxnas.compiler.tasks import Segmentation
 from auxnas.nassearch.confusion import draw_confusion, shares
 from auxnas.search.evaluation.scoring import scores
 from auxnas.search.networks.networks import read_network
-from auxnas.search.training.place import train
+from auxnas.search.training.place import train_network
 from tests.search.training import training
 
 TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))
@@ -64,7 +64,7 @@ def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, g
     from auxnas.genotype import zoo
 
     known = zoo.load_published(genotype).genotype if genotype else None
-    result = train(training(tmp_path / "t", cache, known))
+    result = train_network(training(tmp_path / "t", cache, known))
     found = run("eval", tmp_path / "t", *COMMON, "--json")
     assert found.exit_code == 0, found.output
     same = json.loads(found.stdout)
@@ -77,7 +77,7 @@ def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, g
 
 
 def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
-    train(training(tmp_path / "t", cache, None))
+    train_network(training(tmp_path / "t", cache, None))
     timed = []
     monkeypatch.setattr(
         "auxnas.nassearch.evaluate.compiled_latency",
@@ -97,7 +97,7 @@ def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
 
 
 def test_the_table_names_every_class_and_what_is_not_counted(run, tmp_path, cache):
-    train(training(tmp_path / "t", cache))
+    train_network(training(tmp_path / "t", cache))
     weights = tmp_path / "t" / "model.safetensors"
     picture = tmp_path / "other.png"
     options = ("--part", "train", "--size", "64x32", "--ignore", "sky", "--picture", picture)
@@ -122,7 +122,7 @@ def test_the_table_names_every_class_and_what_is_not_counted(run, tmp_path, cach
     ],
 )
 def test_errors_are_one_line(run, tmp_path, cache, args, status, words):
-    train(training(tmp_path / "t", cache))
+    train_network(training(tmp_path / "t", cache))
     result = run("eval", tmp_path / "t", *COMMON, *args)
     assert result.exit_code == status, result.output
     assert words in result.stderr.splitlines()[-1]
@@ -130,7 +130,7 @@ def test_errors_are_one_line(run, tmp_path, cache, args, status, words):
 
 
 def test_data_of_other_classes_are_refused(run, tmp_path, cache):
-    train(training(tmp_path / "t", cache))
+    train_network(training(tmp_path / "t", cache))
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     Image.new("L", (32, 32)).save(tmp_path / "b.png")
     (tmp_path / "all.lst").write_text("a.png\tb.png\n")

@@ -10,7 +10,7 @@ from auxnas.nassearch.cli import main
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.listing import KINDS, range_in_words, setting_schemas, settings_list
 from auxnas.search.settings.presets import PRESETS
-from auxnas.search.settings.resolving import dotted, nested, resolve
+from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import preset_layers
 
@@ -38,8 +38,8 @@ def test_every_setting_is_listed_with_its_values(command, preset):
     kind = KINDS[command]
     layers = [PRESETS[preset]] if kind is Settings else preset_layers(preset)
     rows = settings_list("", command, preset)
-    assert {r.name: r.default for r in rows} == dict(dotted(kind().model_dump(mode="json")))
-    under = dict(dotted(resolve(*layers, kind=kind).model_dump(mode="json")))
+    assert {r.name: r.default for r in rows} == dict(flatten(kind().model_dump(mode="json")))
+    under = dict(flatten(resolve(*layers, kind=kind).model_dump(mode="json")))
     assert {r.name: r.preset for r in rows} == under
     assert all(row.takes and row.description for row in rows)
 
@@ -51,7 +51,7 @@ def test_the_bounds_in_words_are_the_bounds_that_hold(command, name, part, key):
     assert f"{words[key]} {part[key]:g}" in row.takes
     beyond = int(part[key]) + STEPS[key]
     with pytest.raises(SettingsError, match="expected"):
-        resolve(nested({name: beyond}), kind=KINDS[command])
+        resolve(nest({name: beyond}), kind=KINDS[command])
 
 
 def test_bounds_are_looked_for_where_there_are_some():
@@ -126,4 +126,4 @@ def test_an_unknown_preset_or_command_is_refused():
 
 def test_values_shown_are_accepted_by_set():
     for row in settings_list("", "run", "small"):
-        assert resolve(nested({row.name: row.preset}), {"trials": 1}) is not None
+        assert resolve(nest({row.name: row.preset}), {"trials": 1}) is not None
