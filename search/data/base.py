@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -204,7 +205,8 @@ def split_dataset(
 
     Args:
         dataset: at least two items.
-        fraction: the share of the first part; each part keeps at least one item.
+        fraction: the share of the first part, as nearly as items that stay together allow;
+            each part keeps at least one.
         firsts: of each item the first one like it, which it stays with; none by default.
         seed: decides who goes where, together with nothing but the number of items.
 
@@ -216,12 +218,20 @@ def split_dataset(
     if not 0 < fraction < 1:
         raise DataError("fraction", str(fraction), "more than 0 and less than 1")
     firsts = firsts or range(total)
-    order = sorted(set(firsts))
+    sizes = Counter(firsts)
+    order = sorted(sizes)
     if len(order) < 2:
         found = f"{len(order)} {'different ' * (total > 1)}images"
         raise DataError(dataset.name, found, "at least 2, one to train and one to test")
     random.Random(f"split {seed}").shuffle(order)
-    chosen = set(order[: min(max(round(len(order) * fraction), 1), len(order) - 1)])
+    order.sort(key=lambda like: -sizes[like])  # the smallest last, to fill up with
+    asked, filled, chosen = min(max(round(total * fraction), 1), total - 1), 0, set()
+    for like in order:
+        if 2 * filled + sizes[like] < 2 * asked:  # with these, nearer to what is asked for
+            chosen.add(like)
+            filled += sizes[like]
+    if len(chosen) in (0, len(order)):
+        chosen ^= {order[-1]}
     first = [item for item, like in enumerate(firsts) if like in chosen]
     return subset(dataset, first), subset(dataset, sorted(set(range(total)) - set(first)))
 

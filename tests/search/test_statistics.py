@@ -1,6 +1,8 @@
 """Classes without a pixel, images that are there twice: said or refused before any training."""
 
 import json
+import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -179,7 +181,26 @@ def test_images_that_are_alike_stay_together(like, fraction):
     assert sorted((*train.indices, *val.indices)) == list(range(len(like)))
     assert train.indices
     assert val.indices
-    assert not {like[n] for n in train.indices} & {like[n] for n in val.indices}
+    parts = [Counter(like[n] for n in part.indices) for part in (train, val)]
+    assert not parts[0] & parts[1]
+    asked = min(max(round(len(like) * fraction), 1), len(like) - 1)
+    for part, sign in zip(parts, (-1, 1), strict=True):
+        for size in part.values() if len(part) > 1 else ():
+            assert abs(len(train) + sign * size - asked) >= abs(len(train) - asked)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_images_are_counted_and_not_what_is_different(seed):
+    data, firsts = SyntheticDataset(100, 0, (32, 32)), [0] * 60 + list(range(60, 100))
+    assert [len(part) for part in split_dataset(data, 0.9, seed, firsts)] == [90, 10]
+
+
+@given(st.integers(2, 40), st.floats(0.01, 0.99), st.integers(0, 99))
+def test_without_images_that_are_alike_the_first_of_the_shuffled_are_taken(count, fraction, seed):
+    order = list(range(count))
+    random.Random(f"split {seed}").shuffle(order)
+    train, _ = split_dataset(SyntheticDataset(count, 0, (32, 32)), fraction, seed)
+    assert train.indices == tuple(sorted(order[: min(max(round(count * fraction), 1), count - 1)]))
 
 
 def test_without_images_that_are_alike_the_split_is_what_it_was():
