@@ -82,7 +82,7 @@ def save(scene: Scene, path: str | File) -> None:
         with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     else:
-        image = render(scene)
+        image = render_image(scene)
         with atomic_write(path) as temporary:
             image.save(temporary, format="PNG", dpi=(144, 144), optimize=True)
 
@@ -183,7 +183,7 @@ def _svg_text(text: Text) -> str:
 # PNG ---------------------------------------------------------------------------------
 
 
-def render(scene: Scene, scale: float = 2.0) -> Image.Image:
+def render_image(scene: Scene, scale: float = 2.0) -> Image.Image:
     """The scene as a Pillow image, ``scale`` pixels a point."""
     from PIL import Image, ImageDraw  # here, since starting a command should not wait for it
 

@@ -12,7 +12,7 @@ from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
 
 
-def named_by_user(
+def trust_value(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
     """The option's value; code of the user's own that it names may be run."""

@@ -45,7 +45,7 @@ class Example:
     guess: NDArray[Any]
 
 
-def grown(logits: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+def grow_logits(logits: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """(N, channels, h, w) grown bilinearly to ``size``."""
     rows = _interpolation(logits.shape[2], size[0])
     columns = _interpolation(logits.shape[3], size[1])
@@ -63,7 +63,7 @@ def _interpolation(length: int, wanted: int) -> NDArray[np.float32]:
     return matrix
 
 
-def draw(examples: Sequence[Example], task: Task, palette: Bytes, path: Path) -> None:
+def draw_predictions(examples: Sequence[Example], task: Task, palette: Bytes, path: Path) -> None:
     """Writes the picture of ``examples``, with column titles and the classes' colours, if any.
 
     Raises:
@@ -79,14 +79,14 @@ def draw(examples: Sequence[Example], task: Task, palette: Bytes, path: Path) ->
     _canvas(body, entries).save(path)
 
 
-def predictions(place: Workplace, trial: Trial) -> list[Example]:
+def prediction_examples(place: Workplace, trial: Trial) -> list[Example]:
     """A few meta-val images with the predictions of ``trial``'s network."""
     program = place.weights.program(trial)
     dataset, val = place.dataset, place.parts[1]
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
     images, truths = stack(dataset, chosen)
     logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
-    output = grown(next(iter(logits.values())), place.settings.data.size)
+    output = grow_logits(next(iter(logits.values())), place.settings.data.size)
     guesses = place.task.answer(place.task.heads[place.task.measured].of(output))
     targets = [
         place.task.target_of(label, partial(np.asarray, image))

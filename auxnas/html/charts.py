@@ -45,21 +45,21 @@ def search_charts(runs: Runs) -> list[Chart]:
     shown = [run for run in runs if run.scored]
     if not shown:
         return []
-    return [rewards(shown), best(shown), stages(shown), stopped(shown)]
+    return [reward_chart(shown), best_chart(shown), stage_chart(shown), stopped_chart(shown)]
 
 
 def legend(axes: Any, runs: Runs) -> None:
     """Says which colour is which run, where there are two."""
     if len(runs) > 1:
-        named(axes)
+        name_axes(axes)
 
 
-def named(axes: Any) -> None:
+def name_axes(axes: Any) -> None:
     """Says above the data what is what."""
     axes.figure.legend(loc="outside upper left", ncols=2)
 
 
-def of_trials(axes: Any, ylabel: str) -> None:
+def label_trials(axes: Any, ylabel: str) -> None:
     """Labels for what is shown against trials."""
     axes.set_xlabel("trial")
     axes.set_ylabel(ylabel)
@@ -69,18 +69,18 @@ def of_trials(axes: Any, ylabel: str) -> None:
 # Rewards -----------------------------------------------------------------------------
 
 
-def rewards(runs: Runs) -> Chart:
+def reward_chart(runs: Runs) -> Chart:
     """Each trial's reward, with mean and quartiles of the last ones."""
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
         tips: dict[str, Sequence[str]] = {}
         for run, colour in zip(runs, COLOURS, strict=False):
             tips |= _dots(axes, run, colour)
-            found = series.rewards(run.scored)
+            found = series.reward_points(run.scored)
             band = series.band(found, series.window(len(found)))
             axes.fill_between(band.places, band.low, band.high, color=colour, alpha=0.18, lw=0)
             axes.plot(band.places, band.mean, color=colour, lw=1.8, label=run.label)
-        of_trials(axes, "reward")
+        label_trials(axes, "reward")
         legend(axes, runs)
         return tips
 
@@ -97,16 +97,16 @@ def _dots(axes: Any, run: Run, colour: str) -> dict[str, list[str]]:
     for state, fill in ((COMPLETE, colour), (STOPPED, GROUND)):
         some, name = [t for t in run.scored if t.state == state], f"{state}{colour[1:]}"
         if some:
-            xs, ys = zip(*series.rewards(some), strict=True)
+            xs, ys = zip(*series.reward_points(some), strict=True)
             look = {"facecolor": fill, "edgecolor": colour, "alpha": 0.5, "linewidths": 0.9}
             axes.scatter(xs, ys, s=POINT, **look).set_gid(name)
-            tips[name] = [tip(run, trial) for trial in some]
+            tips[name] = [hover_text(run, trial) for trial in some]
     return tips
 
 
 def _course(run: Run) -> str:
     """In words how a run's rewards went."""
-    values = [value for _, value in series.rewards(run.scored)]
+    values = [value for _, value in series.reward_points(run.scored)]
     size = series.window(len(values))
     return (
         f"{run.label}: {trials_word(len(values))}, from {min(values):.3f} to {max(values):.3f}, "
@@ -115,24 +115,24 @@ def _course(run: Run) -> str:
     )
 
 
-def tip(run: Run, trial: Trial) -> str:
+def hover_text(run: Run, trial: Trial) -> str:
     """What a point says when it is pointed at."""
     known = f"{run.label}, trial {trial.number + 1}: reward {score(trial.reward)}"
     return ", ".join(part for part in (known, costs(trial)) if part)
 
 
-def best(runs: Runs) -> Chart:
+def best_chart(runs: Runs) -> Chart:
     """The best reward so far."""
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
         for run, colour in zip(runs, COLOURS, strict=False):
-            found = series.best_so_far(series.rewards(run.scored))
+            found = series.best_so_far(series.reward_points(run.scored))
             end = max(found[-1][0], len(run.ended))
             xs, ys = [*(x for x, _ in found), end], [*(y for _, y in found), found[-1][1]]
             axes.step(xs, ys, where="post", color=colour, lw=1.8, label=run.label)
             top = run.best[0]
             axes.scatter([top.number + 1], [top.reward], s=28, color=colour, zorder=3)
-        of_trials(axes, "best reward so far")
+        label_trials(axes, "best reward so far")
         legend(axes, runs)
         return {}
 
@@ -141,7 +141,7 @@ def best(runs: Runs) -> Chart:
     return Chart("Best so far", chart(plot, f"Best reward so far. {' '.join(said)}"), note)
 
 
-def stages(runs: Runs) -> Chart:
+def stage_chart(runs: Runs) -> Chart:
     """The distribution of rewards after each stage."""
     groups = [
         (f"stage {stage}\n{run.label}", series.stage_rewards(run.scored, stage), colour)
@@ -172,7 +172,7 @@ def stages(runs: Runs) -> Chart:
     return Chart("Rewards by stage", chart(plot, f"Rewards by stage. {said}."), note)
 
 
-def stopped(runs: Runs) -> Chart:
+def stopped_chart(runs: Runs) -> Chart:
     """Which share was stopped after stage 1, with the probability p of going on."""
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
@@ -184,9 +184,9 @@ def stopped(runs: Runs) -> Chart:
             numbers = range(max(len(run.trials) for run in runs))
             ps = [_proceed(run, number) for number in numbers]
             axes.plot([n + 1 for n in numbers], ps, color=colour, lw=1.2, ls="--", label=name)
-        of_trials(axes, "share of the last trials")
+        label_trials(axes, "share of the last trials")
         axes.set_ylim(-0.03, 1.03)
-        named(axes)
+        name_axes(axes)
         return {}
 
     annealed = [("p", MUTED, runs[0])]

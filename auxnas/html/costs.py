@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from auxnas.html.charts import COLOURS, POINT, Chart, Runs, legend, tip
+from auxnas.html.charts import COLOURS, POINT, Chart, Runs, hover_text, legend
 from auxnas.html.runs import Run
 from auxnas.html.svg import INK, chart
 from auxnas.search.trials.pareto import COSTS, front
@@ -20,14 +20,14 @@ _ROOM = (24.0, 10.0)
 
 def pareto_charts(runs: Runs) -> list[Chart]:
     """Reward against each cost that is known."""
-    return [pareto(runs, cost) for cost in _COSTS if any(_known(run, cost) for run in runs)]
+    return [pareto_chart(runs, cost) for cost in _COSTS if any(_known(run, cost) for run in runs)]
 
 
 def _known(run: Run, cost: str) -> list[Trial]:
     return [trial for trial in run.scored if COSTS[cost](trial) is not None]
 
 
-def pareto(runs: Runs, cost: str) -> Chart:
+def pareto_chart(runs: Runs, cost: str) -> Chart:
     """Reward against a cost, with the trials that no other one beats."""
     label, unit = _COSTS[cost]
 
@@ -41,7 +41,7 @@ def pareto(runs: Runs, cost: str) -> Chart:
             if known:
                 _all_points(axes, at(known), colour, name)
                 _front(axes, at(front(known, COSTS[cost])), colour, run.label)
-                tips[name] = [tip(run, trial) for trial in known]
+                tips[name] = [hover_text(run, trial) for trial in known]
         _numbers(axes, ours, at(ours))
         axes.set_xlabel(label)
         axes.set_ylabel("reward of the last stage")

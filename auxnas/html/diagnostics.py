@@ -7,12 +7,12 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from auxnas.html.charts import POINT, Chart, named, of_trials
+from auxnas.html.charts import POINT, Chart, label_trials, name_axes
 from auxnas.html.runs import Run
 from auxnas.html.svg import FIRST, SECOND, chart
 
 
-def seconds(run: Run) -> Chart:
+def stage_time_chart(run: Run) -> Chart:
     """How long each stage of each trial took."""
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
@@ -26,9 +26,9 @@ def seconds(run: Run) -> Chart:
                 xs, ys = zip(*spent, strict=True)
                 look = {"s": POINT, "color": colour, "marker": marker, "alpha": 0.7}
                 axes.scatter(xs, ys, linewidths=0, label=f"stage {stage}", **look)
-        of_trials(axes, "seconds")
+        label_trials(axes, "seconds")
         axes.set_ylim(bottom=0)
-        named(axes)
+        name_axes(axes)
         return {}
 
     alt = "Seconds of each stage against trial; the table says the same in numbers."
@@ -43,7 +43,7 @@ _DIAGNOSTICS = {
 }
 
 
-def controller(run: Run) -> list[Chart]:
+def controller_charts(run: Run) -> list[Chart]:
     """A line for each figure of the controller's updates."""
     found = run.updates
     names = [name for name in _DIAGNOSTICS if any(name in update for update in found)]

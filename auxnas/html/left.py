@@ -90,7 +90,7 @@ def pretraining_curve(run: Run) -> Chart | None:
 # Classes ---------------------------------------------------------------------------------
 
 
-def classes(run: Run) -> PageTable | None:
+def class_table(run: Run) -> PageTable | None:
     """The best network's classes, as counted over meta-val; None where it was not counted."""
     known = _read(run.folder / CLASSES)
     heads, rows = known.get("columns"), known.get("rows")

@@ -18,8 +18,8 @@ from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.compiler.files import atomic_write
 from auxnas.drawing import svg
 from auxnas.html import charts, costs, diagnostics, left, tables, words
-from auxnas.html.predictions import predictions
-from auxnas.html.runs import Run, incomparable, read_run, told_apart
+from auxnas.html.predictions import prediction_picture
+from auxnas.html.runs import Run, comparison_caveat, read_run, with_distinct_labels
 from auxnas.html.tables import PageTable
 
 TOP = 4
@@ -97,15 +97,15 @@ def write_report(folder: Path, against: Path | None, output: Path, cache: Path) 
     """
     runs = [read_run(folder)]
     if against is not None:
-        runs = told_apart(runs[0], read_run(against))
-    text = page(runs, cache, datetime.now(UTC))
+        runs = with_distinct_labels(runs[0], read_run(against))
+    text = render_page(runs, cache, datetime.now(UTC))
     with atomic_write(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     found = {"report": str(output), "trials": len(runs[0].ended), "scored": len(runs[0].scored)}
-    return found if against is None else found | {"incomparable": incomparable(*runs)}
+    return found if against is None else found | {"incomparable": comparison_caveat(*runs)}
 
 
-def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
+def render_page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
     """The page as text.
 
     Args:
@@ -135,7 +135,7 @@ def page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
         run=runs[0],
         names=_names(runs),
         against=runs[1] if len(runs) > 1 else None,
-        incomparable="; ".join(incomparable(*runs)) if len(runs) > 1 else "",
+        incomparable="; ".join(comparison_caveat(*runs)) if len(runs) > 1 else "",
         sections=[section for section in sections if section is not None],
         written=f"{now:%Y-%m-%d %H:%M} UTC",
     )
@@ -151,9 +151,11 @@ def _names(runs: Sequence[Run]) -> list[str]:
 def _summary(runs: Sequence[Run]) -> PageSection:
     run = runs[0]
     state = f"Running: {run.writer}." if run.writer else "Not running now."
-    folds = _folds(("All trials that have ended", tables.trials(run)))
+    folds = _folds(("All trials that have ended", tables.trial_table(run)))
     if len(runs) > 1:
-        return PageSection("summary", "Summary", state, table=tables.summary(runs), folds=folds)
+        return PageSection(
+            "summary", "Summary", state, table=tables.overview_table(runs), folds=folds
+        )
     return PageSection("summary", "Summary", state, tables.facts(run), folds=folds)
 
 
@@ -199,7 +201,9 @@ def _costs(runs: Sequence[Run]) -> PageSection | None:
     if not found:
         return None
     named = {"madds": "multiply-adds", "latency": "latency"}
-    folds = _folds(*((f"Front by {named[key]}", tables.pareto(runs[0], key)) for key in named))
+    folds = _folds(
+        *((f"Front by {named[key]}", tables.pareto_table(runs[0], key)) for key in named)
+    )
     return PageSection("costs", "Rewards and costs", pictures=[*map(_picture, found)], folds=folds)
 
 
@@ -222,7 +226,7 @@ def _architectures(run: Run) -> PageSection | None:
 def _predictions(run: Run, cache: Path) -> PageSection | None:
     if not run.best:
         return None
-    data, reason = predictions(run, cache)
+    data, reason = prediction_picture(run, cache)
     number = run.best[0].number + 1
     if not data:
         return PageSection("predictions", "Predictions", f"There is no picture: {reason}.")
@@ -234,7 +238,7 @@ def _predictions(run: Run, cache: Path) -> PageSection | None:
 
 
 def _classes(run: Run) -> PageSection | None:
-    table = left.classes(run)
+    table = left.class_table(run)
     if table is None:
         return None
     said = f"The network of trial {run.best[0].number + 1}, measured over all of meta-val."
@@ -254,23 +258,25 @@ def _pretraining(run: Run) -> PageSection | None:
 
 
 def _times(run: Run) -> PageSection:
-    found = [_picture(diagnostics.seconds(run))] if run.scored else []
-    return PageSection("times", "Times", table=tables.times(run), pictures=found)
+    found = [_picture(diagnostics.stage_time_chart(run))] if run.scored else []
+    return PageSection("times", "Times", table=tables.time_table(run), pictures=found)
 
 
 def _controller(run: Run) -> PageSection | None:
-    found = [_picture(chart) for chart in diagnostics.controller(run)]
+    found = [_picture(chart) for chart in diagnostics.controller_charts(run)]
     return PageSection("controller", "Controller", pictures=found) if found else None
 
 
 def _trouble(run: Run) -> PageSection | None:
     folds = _folds(
-        ("Failures", tables.failures(run)), ("Rejected untrained", tables.rejections(run))
+        ("Failures", tables.failure_table(run)), ("Rejected untrained", tables.rejection_table(run))
     )
     said = "Failed and rejected genotypes are kept apart; the searcher is not told of them."
     return PageSection("failures", "Failures and rejections", said, folds=folds) if folds else None
 
 
 def _settings(runs: Sequence[Run]) -> PageSection:
-    folds = _folds(("Settings", tables.settings(runs)), ("Environment", tables.sessions(runs[0])))
+    folds = _folds(
+        ("Settings", tables.settings_table(runs)), ("Environment", tables.session_table(runs[0]))
+    )
     return PageSection("settings", "Configuration", folds=folds)

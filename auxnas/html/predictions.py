@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 from auxnas.backends.progress import Silent
 from auxnas.console import describe
 from auxnas.html.runs import Run
-from auxnas.pictures import draw
-from auxnas.pictures import predictions as found
+from auxnas.pictures import draw_predictions
+from auxnas.pictures import prediction_examples as found
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.recorded import CODE, recorded_settings
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Trial
 
 
-def predictions(run: Run, cache: Path) -> tuple[bytes, str]:
+def prediction_picture(run: Run, cache: Path) -> tuple[bytes, str]:
     """A PNG picture of the best trial's predictions, and why there is none if there is none.
 
     The picture that the run left is taken where it is of its best trial; in a run under
@@ -48,5 +48,5 @@ def _made(run: Run, best: Trial, cache: Path) -> bytes:
     place = Workplace(recorded_settings(run.settings, Settings, *CODE), run.folder, cache, Silent())
     with TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.png"
-        draw(found(place, best), place.task, place.dataset.palette, path)
+        draw_predictions(found(place, best), place.task, place.dataset.palette, path)
         return path.read_bytes()

@@ -102,7 +102,7 @@ def read_run(folder: Path) -> Run:
         )
 
 
-def incomparable(run: Run, other: Run) -> list[str]:
+def comparison_caveat(run: Run, other: Run) -> list[str]:
     """In words, why rewards of the two runs say nothing of each other; empty where they do.
 
     Data are compared by content, whatever they are called.
@@ -150,7 +150,7 @@ def _other_data(run: Run, other: Run) -> str:
     return f"{sources[0]}, which changed in between"
 
 
-def told_apart(run: Run, other: Run) -> list[Run]:
+def with_distinct_labels(run: Run, other: Run) -> list[Run]:
     """Two runs under labels of their own: their searchers, else folders, else paths."""
     pairs = [
         (run.searcher, other.searcher),

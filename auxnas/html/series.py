@@ -45,7 +45,7 @@ def band(points: Points, size: int) -> Band:
     return Band([x for x, _ in points], low, [float(part.mean()) for part in last], high)
 
 
-def rewards(trials: Iterable[Trial]) -> Points:
+def reward_points(trials: Iterable[Trial]) -> Points:
     """What each trial was worth, of those that have a reward."""
     return [(t.number + 1, t.reward) for t in trials if t.reward is not None]
 

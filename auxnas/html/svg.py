@@ -74,10 +74,10 @@ def chart(plot: Plot, alt: str) -> str:
         for collection in axes.collections:
             collection.set_clip_on(False)  # a point at the edge is a whole point
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return inline(buffer.getvalue(), alt, tips)
+    return inline_svg(buffer.getvalue(), alt, tips)
 
 
-def inline(data: bytes, alt: str, tips: Mapping[str, Sequence[str]]) -> str:
+def inline_svg(data: bytes, alt: str, tips: Mapping[str, Sequence[str]]) -> str:
     """An SVG file of matplotlib's as part of a page that may have others.
 
     Args:

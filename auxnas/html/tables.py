@@ -42,7 +42,7 @@ class PageTable:
         return replace(self, heads=[self.heads[n] for n in kept], rows=rows)
 
 
-def summary(runs: Sequence[Run]) -> PageTable:
+def overview_table(runs: Sequence[Run]) -> PageTable:
     """Where each run stands."""
     found = [dict(facts(run)) for run in runs]
     names = list(dict.fromkeys(name for known in found for name in known))
@@ -78,7 +78,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def pareto(run: Run, cost: str) -> PageTable:
+def pareto_table(run: Run, cost: str) -> PageTable:
     """The trials that no other one beats in reward and cost, the cheapest first."""
     kept = front(run.scored, COSTS[cost])
     heads = ["trial", "reward", "mIoU", "parameters", "multiply-adds", "latency"]
@@ -97,7 +97,7 @@ def _row(trial: Trial) -> list[str]:
     ]
 
 
-def times(run: Run) -> PageTable:
+def time_table(run: Run) -> PageTable:
     """How long stages took, and what is left of the run's time."""
     rows, spent = [], 0.0
     for stage in (1, 2):
@@ -112,7 +112,7 @@ def times(run: Run) -> PageTable:
     return PageTable(["", "times", "mean", "median", "together"], rows, [""])
 
 
-def failures(run: Run) -> PageTable:
+def failure_table(run: Run) -> PageTable:
     """Failed trials by kind, the commonest first, with the last one's own words."""
     found: dict[str, list[tuple[int, str]]] = {}
     for trial in run.ended:
@@ -131,7 +131,7 @@ def _numbers(cases: Sequence[tuple[int, str]], most: int = 12) -> str:
     return shown + (", ..." if len(cases) > most else "")
 
 
-def rejections(run: Run) -> PageTable:
+def rejection_table(run: Run) -> PageTable:
     """What was over a limit, by limit, with the last one's own words."""
     found: dict[str, list[str]] = {}
     for rejection in run.rejections:
@@ -140,7 +140,7 @@ def rejections(run: Run) -> PageTable:
     return PageTable(["limit", "genotypes", "the last one"], rows, ["limit", "the last one"])
 
 
-def trials(run: Run) -> PageTable:
+def trial_table(run: Run) -> PageTable:
     """Every trial that has ended."""
     heads = ["trial", "state", "reward", "stage 1", "stage 2", "mIoU"]
     heads += ["parameters", "multiply-adds", "latency", "seconds", "note"]
@@ -167,7 +167,7 @@ def _trial(trial: Trial) -> list[str]:
     ]
 
 
-def settings(runs: Sequence[Run]) -> PageTable:
+def settings_table(runs: Sequence[Run]) -> PageTable:
     """All settings, with the defaults (the paper's, where it gives one) that differ."""
     defaults = dict(flatten(Settings().model_dump(mode="json")))
     values = [dict(flatten(run.settings)) for run in runs]
@@ -188,7 +188,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def sessions(run: Run) -> PageTable:
+def session_table(run: Run) -> PageTable:
     """Where and with what each process went on with the run."""
     rows = [[str(n), *_session(session)] for n, session in enumerate(run.sessions, 1)]
     heads = ["session", "time", "machine", "device", "versions", "revision"]

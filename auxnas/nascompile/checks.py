@@ -17,15 +17,15 @@ STRIDE = 32
 """Of the encoder's deepest output: a smaller image is less than one pixel of it."""
 
 
-def refuse_wrong_use(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
     """Refuses values out of range, and options that would change nothing beside the others.
 
     Raises:
         CompilerError: naming an option that takes no such value.
         OptionError: for what a command line's types do not see.
     """
-    _refuse_unknown(options)
-    _refuse_size(options["input_size"])
+    _check_known(options)
+    _check_size(options["input_size"])
     try:
         check_precision(options["target"], options["precision"])
     except CompilerError as error:
@@ -34,14 +34,14 @@ def refuse_wrong_use(options: Mapping[str, Any]) -> None:
         value = options[name]
         if value is not None and not (isinstance(value, int | float) and value >= 0):  # NaN too
             raise OptionError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
-    _refuse_without_effect(options)
+    _check_effect(options)
     known = [each.name for each in INFERENCE]
     for name in options["disable_pass"]:
         if name not in known:
             raise OptionError(f"--disable-pass: no pass {name!r}, expected one of {known}")
 
 
-def _refuse_unknown(options: Mapping[str, Any]) -> None:
+def _check_known(options: Mapping[str, Any]) -> None:
     choices = {
         "precision": PRECISIONS,
         "resize_output": RESIZES,
@@ -57,7 +57,7 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
             check_integer(name, options[name], least, most)
 
 
-def _refuse_size(size: Any) -> None:
+def _check_size(size: Any) -> None:
     if size is None or size == "dynamic":
         return
     if not (isinstance(size, tuple) and [type(side) for side in size] == [int, int]):
@@ -67,7 +67,7 @@ def _refuse_size(size: Any) -> None:
         raise OptionError(f"--input-size: {found}, expected {least} or more")
 
 
-def _refuse_without_effect(options: Mapping[str, Any]) -> None:
+def _check_effect(options: Mapping[str, Any]) -> None:
     """Refuses options that would change nothing beside the others."""
     int8, checked = options["precision"] == "int8", not options["no_verify"]
     onnx = options["target"] == AUTO or target_of(options["target"]).opset

@@ -22,7 +22,7 @@ from auxnas.nascompile.options import (
     RESIZES,
     OptionError,
 )
-from auxnas.options import BatchType, FileType, SizeType, named_by_user, own_vocabulary
+from auxnas.options import BatchType, FileType, SizeType, own_vocabulary, trust_value
 
 if TYPE_CHECKING:
     from auxnas.backends.compiling.compile import Report
@@ -90,14 +90,14 @@ OWN = "  [default: the weights', else %s]"
 @click.option(
     "--encoder",
     metavar="NAME",
-    callback=named_by_user,
+    callback=trust_value,
     help=f"Name, or package.module:Class of your own.{OWN % 'mobilenet_v2'}",
 )
 @own_vocabulary
 @click.option(
     "--task",
     metavar="NAME",
-    callback=named_by_user,
+    callback=trust_value,
     help=f"Name, or package.module:Class of your own.{OWN % 'segmentation'}",
 )
 @click.option(
@@ -195,9 +195,9 @@ def _write(report: Report, path: Path) -> None:
     from auxnas.backends.compiling.report import nodes, to_dict
 
     if path.suffix.lower() == ".html":
-        from auxnas.nascompile.page import page
+        from auxnas.nascompile.page import report_page
 
-        path.write_text(page(report), encoding="utf-8")
+        path.write_text(report_page(report), encoding="utf-8")
         return
     document = to_dict(report) | {"graph": nodes(report)}
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from auxnas.backends.images import SUFFIXES
 from auxnas.nascompile.options import OptionError
 
 
-def refuse_overwriting(
+def check_overwriting(
     written: Mapping[str, Sequence[Path]],
     files: Mapping[str, str | None],
     folders: Mapping[str, str | None],
@@ -37,11 +37,11 @@ def refuse_overwriting(
             if other is not None:
                 found = f"{option}: {path} would replace {other}"
                 raise OptionError(f"{found}, expected another name")
-            _refuse_among_pictures(option, path, folders)
+            _check_folders(option, path, folders)
         taken |= {os.path.realpath(path): f"what {option} writes" for path in paths}
 
 
-def _refuse_among_pictures(option: str, path: Path, folders: Mapping[str, str | None]) -> None:
+def _check_folders(option: str, path: Path, folders: Mapping[str, str | None]) -> None:
     if path.suffix.lower() not in SUFFIXES:
         return
     places = Path(os.path.realpath(path)), Path(os.path.realpath(path.parent), path.name)

@@ -34,7 +34,7 @@ _COUNTS = ("parameters", "multiply_adds", "multiply_adds_with_norm", "bytes_read
 _HEADS = ("parameters", "multiply-adds", "and 2 per batch-norm element", "bytes read", "written")
 
 
-def page(report: Report) -> str:
+def report_page(report: Report) -> str:
     """HTML with all numbers, and the network drawn."""
     request, document = report.request, to_dict(report)
     title = escape(f"{request.output.name}: {request.genotype}")

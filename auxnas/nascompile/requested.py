@@ -22,9 +22,9 @@ from auxnas.genotype import Document, Genotype, zoo
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
-from auxnas.nascompile.checks import STRIDE, refuse_wrong_use
+from auxnas.nascompile.checks import STRIDE, check_options
 from auxnas.nascompile.options import DEFAULTS, OPSETS, OptionError
-from auxnas.nascompile.overwriting import refuse_overwriting
+from auxnas.nascompile.overwriting import check_overwriting
 
 _PATHS = ("weights", "images", "labels", "output")
 _SIZES = ("classes", "agg_size", "sep_repeats", "width")
@@ -50,7 +50,7 @@ def request_of(
         OptionError: for options that do not go together, or would overwrite what is read.
     """
     options = _complete(options)
-    refuse_wrong_use(options)
+    check_options(options)
     source, document = _found(genotype, options["vocabulary"])
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
@@ -82,7 +82,7 @@ def request_of(
     written = {"--output": artefact_files(request.target, request.output)}
     written |= {option: [path] for option, path in others.items()}
     folders = {f"--{name}": options[name] for name in ("images", "labels")}
-    refuse_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
+    check_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
     return request
 
 

@@ -147,7 +147,7 @@ def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
 
 
 def _print_bench(result: dict[str, Any]) -> None:
-    from auxnas.nasrun.text import rows
+    from auxnas.nasrun.text import text_rows
 
     values = _environment_rows(result)
     values["runs"] = f"{result['runs']} after {result['warmup']} for warm-up"
@@ -157,7 +157,7 @@ def _print_bench(result: dict[str, Any]) -> None:
     for name in ("median", "p95", "min"):
         values[name] = f"{result[f'{name}_ms']:.2f} ms"
     values["latency"] = result["latency"]
-    say("\n".join(rows(values)))
+    say("\n".join(text_rows(values)))
 
 
 @main.command()
@@ -184,7 +184,7 @@ def profile(
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.bench import example_inputs
     from auxnas.backends.artefacts.profile import profile_artefact as profiled
-    from auxnas.nasrun.text import profile_json, profile_lines, rows
+    from auxnas.nasrun.text import profile_json, profile_lines, text_rows
     from auxnas.progress import display_on_stderr
 
     opened = open_artefact(artefact)
@@ -196,7 +196,7 @@ def profile(
         print_json(result | profile_json(found))
         return
     total = f"{1e3 * found.total:.2f} ms, median of {found.runs}; profiling makes it slower"
-    say("\n".join(rows(_environment_rows(result) | {"run": total})))
+    say("\n".join(text_rows(_environment_rows(result) | {"run": total})))
     say("\n".join(profile_lines(found, top)))
 
 
@@ -226,16 +226,16 @@ def predict(
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor
-    from auxnas.nasrun.files import predict_files, prepare
-    from auxnas.nasrun.naming import expand, targets
+    from auxnas.nasrun.files import predict_files, prepare_output
+    from auxnas.nasrun.naming import expand_sources, prediction_files
     from auxnas.nasrun.pictures import write_legend
     from auxnas.progress import display_on_stderr
 
     opened, folder = open_artefact(artefact), Path(output)
     predictor = Predictor(opened, opened.runner(threads))
-    wanted = targets(expand(images, folder), folder)
+    wanted = prediction_files(expand_sources(images, folder), folder)
     legend = folder / "legend.png"
-    prepare(folder, legend, wanted)
+    prepare_output(folder, legend, wanted)
     write_legend(predictor.classes.names, predictor.classes.palette, legend)
     outcomes, display = [], display_on_stderr()
     with display.task("predicting", len(wanted)) as advance:

@@ -13,7 +13,7 @@ from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.images import DataError, read_photograph
 from auxnas.compiler import CompilerError
 from auxnas.nasrun.naming import PredictionFiles
-from auxnas.nasrun.pictures import overlaid, write_colours, write_labels, written_here
+from auxnas.nasrun.pictures import overlay_classes, write_colours, write_labels, written_here
 
 Array = np.ndarray[Any, Any]
 
@@ -76,7 +76,7 @@ def _written(
     target: PredictionFiles, image: Array, labels: Array, palette: Array, alpha: float
 ) -> PredictionResult:
     write_labels(labels, palette, target.labels)
-    write_colours(overlaid(image, labels, palette, alpha), target.overlay)
+    write_colours(overlay_classes(image, labels, palette, alpha), target.overlay)
     return PredictionResult(target, (labels.shape[0], labels.shape[1]), _shares(labels))
 
 
@@ -86,7 +86,7 @@ def _shares(labels: Array) -> tuple[tuple[int, float], ...]:
     return tuple((int(i), float(counts[i] / labels.size)) for i in order if counts[i])
 
 
-def prepare(output: Path, legend: Path, targets: Sequence[PredictionFiles]) -> None:
+def prepare_output(output: Path, legend: Path, targets: Sequence[PredictionFiles]) -> None:
     """Makes the directory for the pictures.
 
     Raises:

@@ -26,7 +26,7 @@ class PredictionFiles:
     overlay: Path
 
 
-def expand(sources: Sequence[str], output: Path) -> list[Path]:
+def expand_sources(sources: Sequence[str], output: Path) -> list[Path]:
     """The images meant by files and directories, each once, in the order given.
 
     A directory stands for all images below it, those below ``output`` left out. A file
@@ -55,7 +55,7 @@ def _below(folder: Path, output: Path) -> list[Path]:
     return kept
 
 
-def targets(images: Sequence[Path], output: Path) -> list[PredictionFiles]:
+def prediction_files(images: Sequence[Path], output: Path) -> list[PredictionFiles]:
     """A target for every image; no two share a file, and none is an image that is read.
 
     Raises:

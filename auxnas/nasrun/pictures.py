@@ -25,7 +25,7 @@ _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
 and how many lines stand in a column."""
 
 
-def overlaid(image: Array, labels: Array, palette: Array, alpha: float) -> Array:
+def overlay_classes(image: Array, labels: Array, palette: Array, alpha: float) -> Array:
     """The image with every pixel's class colour over it, contours at full strength.
 
     Args:

@@ -24,7 +24,7 @@ _LONGEST = 8000
 """Characters of a value that are shown; what we write ourselves is shorter."""
 
 
-def rows(values: Mapping[str, str]) -> list[str]:
+def text_rows(values: Mapping[str, str]) -> list[str]:
     """``name   value`` lines; further lines of a value stand below its first."""
     shown = {inline(name): truncate_middle(value, _LONGEST) for name, value in values.items()}
     width = max(map(len, shown)) + 2
@@ -54,7 +54,7 @@ def explanation(artefact: Artefact) -> list[str]:
     }
     others = {name: str(value) for name, value in data.items() if name not in _SHOWN}
     shown = {name: value for name, value in (known | others).items() if value}
-    return [*rows(shown), *_architecture(artefact)]
+    return [*text_rows(shown), *_architecture(artefact)]
 
 
 def _architecture(artefact: Artefact) -> Iterator[str]:

@@ -93,7 +93,7 @@ def ablate(
         print_json(found) if as_json else _print(found)
         return 0
 
-    return options.resumable(work, "what is evaluated is kept, the same command goes on")
+    return options.run_resumable(work, "what is evaluated is kept, the same command goes on")
 
 
 def _execute(place: Workplace, count: int) -> dict[str, Any]:

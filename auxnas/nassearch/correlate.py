@@ -102,7 +102,7 @@ def correlate(
         print_json(found) if as_json else _print(found)
         return 0
 
-    return options.resumable(work, "what is trained is kept, the same command goes on")
+    return options.run_resumable(work, "what is trained is kept, the same command goes on")
 
 
 def _print(found: Mapping[str, Any]) -> None:

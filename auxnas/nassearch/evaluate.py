@@ -18,7 +18,7 @@ from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
-from auxnas.options import SizeType, named_by_user
+from auxnas.options import SizeType, trust_value
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
@@ -45,8 +45,8 @@ FORMATS = (".png", ".jpg", ".webp")
 @click.option(
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )
-@click.option("--encoder", expose_value=False, metavar="NAME", callback=named_by_user, help=ENCODER)
-@click.option("--task", expose_value=False, metavar="NAME", callback=named_by_user, help=TASK)
+@click.option("--encoder", expose_value=False, metavar="NAME", callback=trust_value, help=ENCODER)
+@click.option("--task", expose_value=False, metavar="NAME", callback=trust_value, help=TASK)
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."

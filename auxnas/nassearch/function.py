@@ -11,7 +11,7 @@ from typing import Any
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import Display, Silent
 from auxnas.nassearch.results import write_best
-from auxnas.nassearch.run import watched
+from auxnas.nassearch.run import watch_run
 from auxnas.nassearch.tensorboard import require_tensorboard
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.phases import RecordingDisplay
@@ -82,6 +82,6 @@ def search(
     shared = cache_dir(None if cache is None else Path(cache))
     shown = RecordingDisplay(display or Silent(), folder)
     place = Workplace(with_absolute_paths(resolved), folder, shared, shown)
-    trials = execute(place, watched)
+    trials = execute(place, watch_run)
     files = {kind: Path(file) for kind, file in write_best(place, trials).items()}
     return SearchResult(folder, tuple(best_of(trials)), files)

@@ -92,7 +92,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     _note_salvaged(salvaged)
     if pareto or against:
         against = against or _default_cost(trials)
-        _refuse_unknown(folder, trials, against)
+        _check_cost_known(folder, trials, against)
         shown, title = front(trials, COSTS[against]), f"Pareto front against {against}"
     else:
         shown, title = best_of(trials)[:count], "best"
@@ -102,7 +102,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
         print_trials(shown, title, trials)
 
 
-def _refuse_unknown(folder: Path, trials: list[Trial], against: str) -> None:
+def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:
     scored = best_of(trials)
     if scored and all(COSTS[against](trial) is None for trial in scored):
         found = f"no trial's {against} is known, it was not measured"

@@ -178,7 +178,7 @@ def settings_of(
         raise click.UsageError(str(error)) from None
 
 
-def resumable(work: Callable[[], int], remark: str) -> int:
+def run_resumable(work: Callable[[], int], remark: str) -> int:
     """The exit status of ``work``; after Ctrl-C ``remark`` says what becomes of it."""
     try:
         return work()

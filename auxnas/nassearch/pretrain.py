@@ -71,7 +71,7 @@ def pretrain(
         print_json(found) if as_json else _print(found, job.task)
         return 0
 
-    return options.resumable(work, "the same command goes on from about a minute ago")
+    return options.run_resumable(work, "the same command goes on from about a minute ago")
 
 
 def _print(found: dict[str, Any], task: Task) -> None:

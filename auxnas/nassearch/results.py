@@ -11,7 +11,7 @@ from rich.table import Table
 from auxnas.compiler import Program
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import main_metric
-from auxnas.pictures import draw, predictions
+from auxnas.pictures import draw_predictions, prediction_examples
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.storage.export import trial_document, write_document
 from auxnas.search.storage.folders import CLASSES
@@ -79,12 +79,16 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
     run = place.folder.resolve().name
     write_document(paths["genotype"], trial_document(best[0], f"{run}-best", run, place.meta()))
     with atomic_write(paths["predictions"]) as path:
-        draw(predictions(place, best[0]), place.task, place.dataset.palette, path)
-    write_document(place.folder / CLASSES, json.dumps(by_class(place, best[0], program), indent=2))
+        draw_predictions(
+            prediction_examples(place, best[0]), place.task, place.dataset.palette, path
+        )
+    write_document(
+        place.folder / CLASSES, json.dumps(class_scores(place, best[0], program), indent=2)
+    )
     return {kind: str(path) for kind, path in paths.items()}
 
 
-def by_class(place: Workplace, trial: Trial, program: Program) -> dict[str, Any]:
+def class_scores(place: Workplace, trial: Trial, program: Program) -> dict[str, Any]:
     """The network of ``trial`` measured once over all of meta-val: its task's table, as data."""
     images = place.val_images()
     found = place.task.table(place.learner.measure(program, images, place.task, _BATCH))

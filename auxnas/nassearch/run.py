@@ -14,7 +14,7 @@ from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_best, write_best
-from auxnas.nassearch.tensorboard import logged, require_tensorboard
+from auxnas.nassearch.tensorboard import require_tensorboard, with_tensorboard
 from auxnas.nassearch.watch import Watch
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import JournalError, SettingsError
@@ -164,15 +164,17 @@ def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) ->
     """Runs to the end and says what came out; 1 when nothing did."""
     display = RecordingDisplay(display_on_stderr(), out)
     place = Workplace(with_absolute_paths(settings), out, cache_dir(cache), display)
-    return options.resumable(partial(_report, place, as_json), GOES_ON)
+    return options.run_resumable(partial(_report, place, as_json), GOES_ON)
 
 
 @contextmanager
-def watched(place: Workplace, journal: Journal, until: Until, clock: RunClock) -> Iterator[Watcher]:
+def watch_run(
+    place: Workplace, journal: Journal, until: Until, clock: RunClock
+) -> Iterator[Watcher]:
     """Shows trials on the run's display, and in TensorBoard where the settings ask for it."""
     with (
         Watch(place.display, until, clock) as watch,
-        logged(place.settings, place.folder, journal, watch) as watcher,
+        with_tensorboard(place.settings, place.folder, journal, watch) as watcher,
     ):
         yield watcher
 
@@ -180,7 +182,7 @@ def watched(place: Workplace, journal: Journal, until: Until, clock: RunClock) -
 def _report(place: Workplace, as_json: bool) -> int:
     if place.settings.tensorboard:
         require_tensorboard()
-    trials = execute(place, watched)
+    trials = execute(place, watch_run)
     files = write_best(place, trials)
     if as_json:
         best = [trial_row(trial) for trial in best_of(trials)]

@@ -48,7 +48,7 @@ def require_tensorboard() -> Any:
 
 
 @contextmanager
-def logged(
+def with_tensorboard(
     settings: Settings, folder: Path, journal: Journal, watcher: Watcher
 ) -> Iterator[Watcher]:
     """``watcher``, with TensorBoard told of everything too where the settings ask for it.

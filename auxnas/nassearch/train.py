@@ -97,7 +97,7 @@ def train(
         print_json(result) if as_json else _print(result, place.task)
         return 0
 
-    return options.resumable(work, "the same command goes on from the last checkpoint")
+    return options.run_resumable(work, "the same command goes on from the last checkpoint")
 
 
 def layers_like(preset: str, run: Path | None, searched: Searched | None) -> list[dict[str, Any]]:

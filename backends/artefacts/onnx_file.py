@@ -35,7 +35,7 @@ def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
         model = onnx.load_model_from_string(content)
         if not model.graph.node or not model.graph.output:
             raise CompilerError(str(path), "no ONNX model, or a truncated one", "an .onnx file")
-        _refuse_hidden(path, model)
+        _check_plain_graph(path, model)
         _check_array_sizes(path, model, len(content))
         return _artefact(path, model, kind)
     except (DecodeError, UnicodeDecodeError):
@@ -63,8 +63,8 @@ def _artefact(path: Path, model: onnx.ModelProto, kind: str) -> Artefact:
     )
 
 
-def _refuse_hidden(path: Path, model: onnx.ModelProto) -> None:
-    """Refuses what runs, or is unpacked, without being a node or an array of the graph itself.
+def _check_plain_graph(path: Path, model: onnx.ModelProto) -> None:
+    """Checks that every node and array is one of the graph itself: no functions, no sparse arrays.
 
     Its memory is not judged; ``onnx_memory`` sees one plain graph, as all of ours are.
 

@@ -93,8 +93,8 @@ def _settle(place: Workplace, journal: Journal) -> Mapping[str, Any]:
         what is known of a run that has trials.
     """
     known = journal.meta() if journal.trials() else {}
-    _refuse_other_settings(place, known)
-    _refuse_fewer(place, journal)
+    _check_settings(place, known)
+    _check_longer(place, journal)
     for line in _introduction(place):
         place.display.say(line)
     _store(place, journal, known, place.meta())
@@ -189,14 +189,14 @@ def _driver(
     )
 
 
-def _refuse_other_settings(place: Workplace, known: Mapping[str, Any]) -> None:
+def _check_settings(place: Workplace, known: Mapping[str, Any]) -> None:
     found = first_difference(known["settings"], place.resolved) if known else None
     if found is not None:
         expected = "the run's own settings, or another --out"
         raise SettingsError(str(place.folder), f"begun with other settings: {found}", expected)
 
 
-def _refuse_fewer(place: Workplace, journal: Journal) -> None:
+def _check_longer(place: Workplace, journal: Journal) -> None:
     asked, ended = place.settings.trials, sum(t.state != PENDING for t in journal.trials())
     if asked is not None and asked < ended:
         found = f"{asked}, but {ended} have ended in {place.folder}"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.compiler.drawing.scene import Point, Scene, Text
-from auxnas.drawing import dashes, render, save, svg
+from auxnas.drawing import dashes, render_image, save, svg
 from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
 from auxnas.genotype.zoo import load_published
 from tests.compiler.drawing.scenes import faults
@@ -63,7 +63,7 @@ def test_a_png_is_the_same_every_time_and_shows_the_colours(tmp_path: File) -> N
 
 def test_a_huge_picture_is_drawn_smaller() -> None:
     scene = Scene(1e4, 1e4, (), (), (Text("a", 50, 50, 10),))
-    assert render(scene).size[0] < 5000
+    assert render_image(scene).size[0] < 5000
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a"])

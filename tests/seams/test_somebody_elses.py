@@ -8,7 +8,7 @@ import pytest
 
 from auxnas.compiler.encoders import find_encoder
 from auxnas.genotype import plugins
-from auxnas.html.runs import incomparable, read_run
+from auxnas.html.runs import comparison_caveat, read_run
 from auxnas.nassearch.cli import main as nassearch
 from auxnas.nassearch.function import search
 from auxnas.search.settings.listing import setting_schemas
@@ -66,7 +66,7 @@ def test_nothing_is_imported_at_a_file_s_word(theirs, command):
         assert not MODULES & sys.modules.keys(), words
     for name in ("status", "top", "report"):
         command(nassearch, name, "run")
-    assert incomparable(read_run(theirs / "run"), read_run(theirs / "run")) == []
+    assert comparison_caveat(read_run(theirs / "run"), read_run(theirs / "run")) == []
     for name, value in THEIRS.items():  # with all but one named, the last is asked for
         plugins._named_by_user.clear()
         others = [w for n, v in THEIRS.items() if n != name for w in ("--set", f"{n}={v}")]

@@ -8,7 +8,7 @@ import pytest
 from auxnas.backends.base import Optimiser, Recipe
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Segmentation
-from auxnas.pictures import predictions
+from auxnas.pictures import prediction_examples
 from auxnas.search.data import DataError
 from auxnas.search.evaluation.two_stages import stage_recipe
 from auxnas.search.examples.images import LABEL
@@ -110,7 +110,7 @@ def test_a_run_goes_on_without_the_cache(place_of, tmp_path):
 def test_pictures_show_image_and_truth_of_the_same_place(place_of):
     place = place_of()
     best = best_of(execute(place))[0]
-    for example in predictions(place, best):
+    for example in prediction_examples(place, best):
         known = [index for index in place.parts[1] if _same(place, index, example)]
         assert len(known) == 1
 

@@ -44,8 +44,8 @@ pytest.importorskip("jinja2")
 from matplotlib.collections import PathCollection
 
 from auxnas.html import charts, costs, diagnostics, series, svg, write_report
-from auxnas.html.page import page
-from auxnas.html.runs import Run, read_run, told_apart
+from auxnas.html.page import render_page
+from auxnas.html.runs import Run, read_run, with_distinct_labels
 
 GENOTYPES = [zoo.load_published(name).genotype for name in zoo.NAMES]
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -227,8 +227,8 @@ def run_of(tmp_path):
 def written(*folders):
     """The page of the first run, compared with the second if there is one."""
     runs = [read_run(folder) for folder in folders]
-    runs = told_apart(*runs) if len(runs) > 1 else runs
-    return page(runs, folders[0], NOW)
+    runs = with_distinct_labels(*runs) if len(runs) > 1 else runs
+    return render_page(runs, folders[0], NOW)
 
 
 def text_of(html):
@@ -277,10 +277,13 @@ def test_two_runs_are_told_apart_and_compared(run_of):
     text = text_of(written(first, other))
     assert "compared with other (random)" in text
     assert "ppo random best reward 0.5000 0.3500" in text
-    same = [run.label for run in told_apart(read_run(first), read_run(first))]
+    same = [run.label for run in with_distinct_labels(read_run(first), read_run(first))]
     assert same == [str(first)] * 2
     third = run_of([], "third")
-    assert [run.label for run in told_apart(read_run(first), read_run(third))] == ["run", "third"]
+    assert [run.label for run in with_distinct_labels(read_run(first), read_run(third))] == [
+        "run",
+        "third",
+    ]
 
 
 def test_runs_whose_folders_are_called_alike_are_named_by_their_paths(run_of, tmp_path):
@@ -359,7 +362,7 @@ def test_every_point_lies_whole_in_the_plot(pairs):
     run = Run(Path(), "r", PLAIN, trials, [], [], [], None, "")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(svg.Figure, "savefig", drawn)
-        patch.setattr(svg, "inline", lambda *written: "")
+        patch.setattr(svg, "inline_svg", lambda *written: "")
         SEARCH_CHARTS([run])
         COST_CHARTS([run])
         SECONDS(run)

@@ -17,8 +17,8 @@ from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler.encoders import IMAGENET
 from auxnas.compiler.interface import Interface
 from auxnas.nasrun.files import predict_files
-from auxnas.nasrun.naming import expand, targets, unique_names
-from auxnas.nasrun.pictures import contours, overlaid, write_legend
+from auxnas.nasrun.naming import expand_sources, prediction_files, unique_names
+from auxnas.nasrun.pictures import contours, overlay_classes, write_legend
 from tests.auxnas.nasrun.artefacts import COLOURS, NAMES, artefact, fails, photograph, run
 
 KINDS = {
@@ -207,7 +207,7 @@ def test_an_image_that_the_network_cannot_run_on_does_not_end_the_rest(made):
     opened = open_artefact(made["dynamic"])
     runner = opened.runner()
     runner.session = Fragile(runner.session)
-    found = predict_files(Predictor(opened, runner), targets(images, Path()), 0.5)
+    found = predict_files(Predictor(opened, runner), prediction_files(images, Path()), 0.5)
     assert [each.error for each in found] == [
         "tall.png: onnxruntime: no memory left and more",
         None,
@@ -325,7 +325,7 @@ def test_nearest_and_contours():
     assert contours(labels).tolist() == [[True, True], [False, False]]
     palette = np.zeros((256, 3), np.uint8)
     image = np.full((2, 2, 3), 7, np.uint8)
-    assert (overlaid(image, labels * 0, palette, 0) == image).all()
+    assert (overlay_classes(image, labels * 0, palette, 0) == image).all()
 
 
 def test_a_legend_holds_many_and_long_names():
@@ -338,9 +338,9 @@ def test_a_legend_holds_many_and_long_names():
 def test_expanding_leaves_the_order_and_drops_doubles():
     for name in ("in/b.png", "in/a.png"):
         photograph(Path(name))
-    found = expand(["in/b.png", "in", "elsewhere.png", "./in/a.png"], Path("out"))
+    found = expand_sources(["in/b.png", "in", "elsewhere.png", "./in/a.png"], Path("out"))
     assert found == [Path("in/b.png"), Path("in/a.png"), Path("elsewhere.png")]
-    assert len({t.labels for t in targets(found, Path("out"))}) == 3
+    assert len({t.labels for t in prediction_files(found, Path("out"))}) == 3
 
 
 @pytest.mark.parametrize("name", ["legend.png", "a_labels.png", "a_overlay.png"])
@@ -370,5 +370,5 @@ def test_pictures_of_an_earlier_run_are_replaced(made):
 def test_a_link_to_itself_is_named_like_any_that_leads_nowhere(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "loop").symlink_to("loop")
-    images = expand([str(tmp_path)], tmp_path / "made")
+    images = expand_sources([str(tmp_path)], tmp_path / "made")
     assert [path.name for path in images] == ["a.png", "loop"]

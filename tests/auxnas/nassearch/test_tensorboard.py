@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from auxnas.nassearch.cli import main
-from auxnas.nassearch.run import watched
+from auxnas.nassearch.run import watch_run
 from auxnas.nassearch.tensorboard import FOLDER, Board
 from auxnas.search.loop.run import execute
 from auxnas.search.storage.journal import Journal
@@ -97,9 +97,9 @@ def test_trials_are_written_in_order_whatever_order_they_end_in(tmp_path, genoty
 
 def test_a_continued_run_is_written_whole(place_of):
     given = {"tensorboard": True, "latency__measure": False, "search__controller__update_every": 2}
-    execute(place_of(trials=3, **given), watched)
+    execute(place_of(trials=3, **given), watch_run)
     assert set(written(place_of().folder / FOLDER)["reward"]) == {1, 2, 3}
-    trials = execute(place_of(trials=6, **given), watched)
+    trials = execute(place_of(trials=6, **given), watch_run)
     found = written(place_of().folder / FOLDER)
     assert found["reward"] == {t.number + 1: pytest.approx(t.reward) for t in trials if t.reward}
     assert found["best"][6] == pytest.approx(best_of(trials)[0].reward)
@@ -125,7 +125,7 @@ def test_the_option(tmp_path, cache):
 
 
 def test_nothing_is_written_unasked(place_of):
-    execute(place_of(trials=2), watched)
+    execute(place_of(trials=2), watch_run)
     assert not (place_of().folder / FOLDER).exists()
 
 
