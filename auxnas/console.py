@@ -137,7 +137,7 @@ def _end(error: Exception, debug: bool) -> NoReturn:
         sys.exit(WRONG_USE)
     if debug:
         note("".join(traceback.format_exception(error)).rstrip("\n"))
-    note(f"error: {describe(error)}")
+    note(f"error: {error_line(error)}")
     sys.exit(exit_status(error))
 
 
@@ -148,7 +148,7 @@ def exit_status(error: BaseException) -> int:
     return WRONG_USE if isinstance(error, _WRONG) else FAILED
 
 
-def describe(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """``error`` in one line, for a person."""
     return one_line(_message(error)) or type(error).__name__
 

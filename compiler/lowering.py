@@ -123,7 +123,9 @@ class _Decoder:
                 self._operation(f"{here}.op1", other, pool[right]),
             ]
             pool += [*terms, self.builder.add(f"{here}.sum", "add", *terms)]
-        return self.builder.sum(f"{place}.sum", [pool[index] for index in loose_ends(cell)])
+        return self.builder.sum(
+            f"{place}.sum", [pool[index] for index in unsampled_locations(cell)]
+        )
 
     def _operation(self, place: str, index: int, source: str) -> str:
         operation = self.genotype.space.vocabulary[index]
@@ -157,7 +159,7 @@ class _Decoder:
         return attrs | {"out": size, "groups": size if depthwise else 1}
 
 
-def loose_ends(cell: Cell) -> tuple[int, ...]:
+def unsampled_locations(cell: Cell) -> tuple[int, ...]:
     """Locations summed into the cell's output: unsampled sums, and the first operation's.
 
     The last branch's sum always is one, so there is at least one.

@@ -1,7 +1,7 @@
 """The primitives: one record each, and everything known of it.
 
 Shapes, costs, parameters, algebraic properties, the numpy meaning and the ONNX form are read
-off the record. A primitive that is neither here nor added (``add``) does not exist: asking for
+off the record. A primitive that is neither here nor added (``add_primitive``) does not exist: asking for
 it raises.
 
 Shapes are (channels, height, width); the batch is left out. Padding is always "same":
@@ -421,7 +421,7 @@ PRIMITIVES: Mapping[str, Primitive] = MappingProxyType(_known)
 """All primitives by name: ours, and those that were added."""
 
 
-def add(record: Primitive) -> None:
+def add_primitive(record: Primitive) -> None:
     """Adds a primitive of a user's own, for the operations of a vocabulary, or an encoder.
 
     Call it in the module that has the vocabulary: it is imported wherever a genotype of that

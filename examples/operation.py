@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from auxnas.compiler.primitives import OnnxOp, Primitive, add
+from auxnas.compiler.primitives import OnnxOp, Primitive, add_primitive
 from auxnas.genotype import CVPR2019, Operation, Step
 from auxnas.genotype.vocabulary import BN, conv
 
-add(
+add_primitive(
     Primitive(
         "hard_swish",
         arity=(1, 1),

@@ -66,7 +66,7 @@ class Counts:
         return self.connections * self.cells
 
 
-def count(frame: Frame, length: int, labels: int, level: Level) -> int:
+def count_classes(frame: Frame, length: int, labels: int, level: Level) -> int:
     """The number of classes of wirings; at ``functional`` those of ``isomorphism``.
 
     Args:

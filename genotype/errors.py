@@ -81,7 +81,7 @@ _LONGEST_WORD, _LONGEST_ERROR = 300, 2000
 """Characters of a word in an error at most, which paths should fit, and of the whole line."""
 
 
-def describe(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """``error`` in one line, for a person."""
     return one_line(message_of(error)) or type(error).__name__
 

@@ -116,7 +116,7 @@ def _bag_written(bag: int, width: int) -> str:
     )
 
 
-def orbit_size(cell: Cell, vocabulary: Vocabulary, shapes: Mapping[BagGraph, int]) -> int:
+def cell_orbit_size(cell: Cell, vocabulary: Vocabulary, shapes: Mapping[BagGraph, int]) -> int:
     """The number of cells that compute the same as ``cell``.
 
     ``shapes`` counts the cells of each shape for one choice of operations at its nodes.

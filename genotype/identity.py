@@ -111,6 +111,6 @@ def wiring_orbit(genotype: Genotype, inputs: int, level: Level) -> tuple[int, in
     reorder = level != "swap"
     blocks = connection_items(genotype.connections)
     return (
-        symmetry.orbit_size(blocks, connections_frame(inputs), reorder),
-        symmetry.orbit_size(genotype.cell.branches, CELL, reorder),
+        symmetry.wiring_orbit_size(blocks, connections_frame(inputs), reorder),
+        symmetry.wiring_orbit_size(genotype.cell.branches, CELL, reorder),
     )

@@ -27,7 +27,7 @@ def draw_wiring(
     """
     while True:
         items = _sequence(frame, length, labels, rng)
-        if rng.randrange(symmetry.orbit_size(items, frame, reorder)) == 0:
+        if rng.randrange(symmetry.wiring_orbit_size(items, frame, reorder)) == 0:
             return symmetry.smallest(items, frame, reorder)[0]
 
 

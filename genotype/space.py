@@ -216,7 +216,7 @@ class SearchSpace:
         self.check(genotype)
         connections, cells = identity.wiring_orbit(genotype, self.encoder_outputs, level)
         if level == "functional":
-            cells = functional.orbit_size(genotype.cell, self.vocabulary, self._shapes)
+            cells = functional.cell_orbit_size(genotype.cell, self.vocabulary, self._shapes)
         return connections * cells
 
     def count(self, level: Level) -> Counts:
@@ -232,11 +232,11 @@ class SearchSpace:
         """
         identity.check_level(level)
         frame = connections_frame(self.encoder_outputs)
-        connections = counting.count(frame, self.blocks, 1, level)
+        connections = counting.count_classes(frame, self.blocks, 1, level)
         if level == "functional":
             return Counts(connections, self._classes(level).cells)
         operations = len(self.vocabulary)
-        cells = counting.count(CELL, self.branches, operations, level)
+        cells = counting.count_classes(CELL, self.branches, operations, level)
         return Counts(connections, operations * cells)
 
     @cached_property
@@ -294,8 +294,10 @@ class SearchSpace:
     def _is_listed(self, level: Level) -> bool:
         """Whether connections and skeletons are few enough to be listed for a sample."""
         frame = connections_frame(self.encoder_outputs)
-        skeletons = 0 if level == "functional" else counting.count(CELL, self.branches, 1, level)
-        return max(counting.count(frame, self.blocks, 1, level), skeletons) <= _LISTED
+        skeletons = (
+            0 if level == "functional" else counting.count_classes(CELL, self.branches, 1, level)
+        )
+        return max(counting.count_classes(frame, self.blocks, 1, level), skeletons) <= _LISTED
 
     def neighbours(self, genotype: Genotype) -> Iterator[Genotype]:
         """All genotypes that differ from ``genotype`` in one token, in order of the token.

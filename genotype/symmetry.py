@@ -142,7 +142,7 @@ def orders(items: tuple[Item, ...], frame: Frame) -> int:
     return count(frozenset())
 
 
-def orbit_size(items: tuple[Item, ...], frame: Frame, reorder: bool) -> int:
+def wiring_orbit_size(items: tuple[Item, ...], frame: Frame, reorder: bool) -> int:
     """The number of wirings the same as this one: open moves over automorphisms."""
     _, moves = smallest(items, frame, reorder)
     swaps = 1 << len(items)

@@ -33,7 +33,7 @@ STEPS: Mapping[str, Mapping[str, int]] = MappingProxyType(_steps)
 """The primitives that a step can be, each with its attributes and their least values.
 
 Those of the compiler that map one feature map to another; a test compares the two. Those of a
-user's own come with ``compiler.primitives.add``."""
+user's own come with ``compiler.primitives.add_primitive``."""
 
 
 def add_step(op: str, attrs: Mapping[str, int], home: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from auxnas.backends.progress import Silent
-from auxnas.console import describe
+from auxnas.console import error_line
 from auxnas.html.runs import Run
 from auxnas.pictures import draw_predictions
 from auxnas.pictures import prediction_examples as found
@@ -29,7 +29,7 @@ def prediction_picture(run: Run, cache: Path) -> tuple[bytes, str]:
         left = _left(run, run.best[0])
         return (left or _made(run, run.best[0], cache)), ""
     except (ValueError, OSError, RuntimeError) as error:
-        return b"", describe(error)
+        return b"", error_line(error)
 
 
 def _left(run: Run, best: Trial) -> bytes | None:

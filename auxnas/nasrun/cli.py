@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auxnas.console import DONE, FAILED, OneLineGroup, describe, note, print_json, say
+from auxnas.console import DONE, FAILED, OneLineGroup, error_line, note, print_json, say
 from auxnas.genotype.errors import inline
 from auxnas.options import SizeType
 
@@ -251,7 +251,7 @@ def predict(
 def _say(outcome: PredictionResult, classes: ClassLegend, as_json: bool) -> None:
     """A line for an image: what it shows, or on stderr what is wrong with it."""
     if outcome.error is not None:
-        note(f"error: {describe(ValueError(outcome.error))}")
+        note(f"error: {error_line(ValueError(outcome.error))}")
     if outcome.error is not None or as_json:
         return
     largest = (f"{inline(classes.names[label])} {share:.0%}" for label, share in outcome.shares[:4])

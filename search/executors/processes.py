@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any
 
 from auxnas.backends.base import TrainingStep
-from auxnas.genotype.errors import describe
+from auxnas.genotype.errors import describe_error
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.executors.base import Evaluate, no_job_error
@@ -297,7 +297,7 @@ def _result(pipe: Connection, evaluate: Evaluate, job: Job) -> tuple[int, Any]:
     try:
         return _ENDED, evaluate(job, progress)
     except Exception as error:
-        return _RAISED, (describe(error), traceback.format_exc())
+        return _RAISED, (describe_error(error), traceback.format_exc())
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auxnas.compiler.files import atomic_write
-from auxnas.console import OneLineCommand, OneLineGroup, describe, exit_status, note, print_json
+from auxnas.console import OneLineCommand, OneLineGroup, error_line, exit_status, note, print_json
 from auxnas.genotype.errors import CommandError, GenotypeError
 
 RAISED = {
@@ -134,8 +134,8 @@ def test_without_standalone_mode_errors_pass_through() -> None:
 
 
 def test_long_words_are_cut_and_paths_are_not() -> None:
-    assert len(describe(ValueError("1" * 6000))) < 400
-    assert describe(ValueError("/a" * 100)) == "/a" * 100
+    assert len(error_line(ValueError("1" * 6000))) < 400
+    assert error_line(ValueError("/a" * 100)) == "/a" * 100
 
 
 def test_a_closed_stdout_is_a_failure_in_words() -> None:
@@ -147,7 +147,7 @@ def test_a_closed_stdout_is_a_failure_in_words() -> None:
 
 
 def test_describe_and_status_serve_outside_a_command() -> None:
-    assert describe(ValueError("a\nb")) == "a b"
+    assert error_line(ValueError("a\nb")) == "a b"
     assert exit_status(ValueError("a")) == 1
     assert exit_status(GenotypeError("a", "b")) == 2
 
@@ -223,7 +223,7 @@ def test_a_hopeless_target_is_refused_before_the_work(tmp_path: Path, name: str)
     with pytest.raises(OSError, match="director") as caught, atomic_write(target):
         pytest.fail("the block ran")
     assert caught.value.filename == str(target)
-    assert describe(caught.value).startswith(str(target))
+    assert error_line(caught.value).startswith(str(target))
 
 
 def test_an_unwritable_target_is_named_and_not_its_temporary(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from auxnas.compiler import (
     split_graph,
 )
 from auxnas.compiler.encoders import find_encoder
-from auxnas.compiler.lowering import loose_ends
+from auxnas.compiler.lowering import unsampled_locations
 from auxnas.compiler.wellformed import verify_graph
 from auxnas.genotype import CVPR2019, Cell, Operation, SearchSpace, Step, zoo
 from auxnas.genotype.vocabulary import GLOBAL_MEAN, STEPS
@@ -125,7 +125,7 @@ def test_gap_is_spread_and_not_resized():
     ],
 )
 def test_loose_ends_of_a_cell(branches, ends):
-    assert loose_ends(Cell(0, branches)) == ends
+    assert unsampled_locations(Cell(0, branches)) == ends
 
 
 def test_width_multiplier_scales_to_multiples_of_8():

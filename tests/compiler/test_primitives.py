@@ -19,7 +19,7 @@ from auxnas.compiler import (
     parse_graph,
     primitives,
 )
-from auxnas.compiler.primitives import OnnxOp, Primitive, add
+from auxnas.compiler.primitives import OnnxOp, Primitive, add_primitive
 from auxnas.compiler.weights import initial_params, random_params
 from auxnas.genotype import GenotypeError, Step, vocabulary
 from auxnas.genotype.vocabulary import STEPS, step_of_file
@@ -134,7 +134,7 @@ def scale_module(channels):
 @pytest.fixture
 def own():
     """A primitive of a user's own, with a weight, while a test runs."""
-    add(SCALE)
+    add_primitive(SCALE)
     yield "own_scale"
     for known in (primitives._known, vocabulary._steps, vocabulary._homes):
         known.pop("own_scale")
@@ -185,11 +185,11 @@ def test_the_contract_finds_a_wrong_record(own, wrong, check):
 
 
 def test_the_same_again_does_nothing_and_another_is_refused(own):
-    add(SCALE)
+    add_primitive(SCALE)
     with pytest.raises(CompilerError, match="primitive 'own_scale': one with another pointwise"):
-        add(replace(SCALE, pointwise=False))
+        add_primitive(replace(SCALE, pointwise=False))
     with pytest.raises(CompilerError, match="primitive 'relu': one with another"):
-        add(replace(SCALE, name="relu"))
+        add_primitive(replace(SCALE, name="relu"))
     assert primitives.PRIMITIVES[own].compute is SCALE.compute
 
 
@@ -198,7 +198,7 @@ def test_a_module_that_is_run_twice_adds_the_same():
         "add(Primitive('twice', (1, 1), shape=lambda attrs, shapes: shapes[0],"
         " onnx=lambda attrs: OnnxOp('Abs', ('0',)), compute=lambda n, o, w: abs(o[0])))"
     )
-    scope = {"add": add, "Primitive": Primitive, "OnnxOp": OnnxOp, "__name__": "twice"}
+    scope = {"add": add_primitive, "Primitive": Primitive, "OnnxOp": OnnxOp, "__name__": "twice"}
     try:
         exec(text, scope)
         exec(text, dict(scope))
@@ -219,7 +219,7 @@ def test_a_module_that_is_run_twice_adds_the_same():
 )
 def test_what_is_none_is_refused(record, message):
     with pytest.raises(CompilerError, match=message):
-        add(record)
+        add_primitive(record)
 
 
 def test_steps_of_it_are_checked_and_pickled(own):
@@ -241,7 +241,7 @@ def test_a_file_may_tell_of_a_primitive_that_is_not_known():
 
 
 def written_as(operator, opset=18):
-    add(replace(SCALE, name="odd", onnx=lambda attrs: OnnxOp(operator, ("0", "alpha"))))
+    add_primitive(replace(SCALE, name="odd", onnx=lambda attrs: OnnxOp(operator, ("0", "alpha"))))
     try:
         graph = parse_graph("x = input(; channels=4)\ny = odd(x) @p\nreturn out=y")
         program, options = Program(graph, random_params(graph, 0)), ExportOptions(opset=opset)
