@@ -1,8 +1,8 @@
 """The primitives: one record each, and everything known of it.
 
 Shapes, costs, parameters, algebraic properties, the numpy meaning and the ONNX form are read
-off the record. A primitive that is neither here nor added (``add_primitive``) does not exist: asking for
-it raises.
+off the record. A primitive that is neither here nor added (``add_primitive``) does not exist:
+asking for it raises.
 
 Shapes are (channels, height, width); the batch is left out. Padding is always "same":
 ``dilation * (kernel - 1) / 2`` on every side, so a convolution of stride s maps H to
