@@ -229,7 +229,7 @@ def test_an_image_that_is_there_twice_is_said_and_stays_on_one_side(place_of, tm
 def test_statistics_are_counted_once(place_of, tmp_path, monkeypatch):
     data = write_list(tmp_path / "data", [label_of(0, 1, 255)] * 4)
     first = place_of(data__source=data, data__classes=2).statistics
-    monkeypatch.setattr("auxnas.search.examples.images.row_of", None)
+    monkeypatch.setattr("auxnas.search.examples.images.image_counts", None)
     second = place_of(data__source=data, data__classes=2).statistics
     assert np.array_equal(first.values, second.values)
     assert first.firsts == second.firsts == (0, 1, 2, 3)
