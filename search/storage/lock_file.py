@@ -1,7 +1,8 @@
-"""Lock files for file systems without ``flock``: made exclusively, signed, stale ones removed.
+"""Lock files for file systems without ``flock``: made whole or not at all, stale ones removed.
 
-A lock is stale when its process is gone from this machine, or from before this machine was
-started. One of another machine cannot be judged, and counts as held until it is deleted.
+A lock is stale when its process is gone from this machine, or from before this machine or this
+container was started. One of another machine cannot be judged, and counts as held until it is
+deleted; so does one of another container that shares this machine's name.
 """
 
 from __future__ import annotations
@@ -9,32 +10,29 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import socket
+from hashlib import blake2b
 from pathlib import Path
+
+from auxnas.compiler.processes import boot, lives, namespace, started
+from auxnas.compiler.temporaries import temporary_name
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """How ``flock`` fails on a file system that has none."""
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def acquire(path: Path) -> bool:
     """Makes ``path``; False when another process holds it.
 
     Raises:
-        OSError: when the folder cannot be written.
+        OSError: when the folder cannot be written, or its file system has no hard links.
     """
-    for _ in range(2):
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
-            if not _removed_stale(path):
-                return False
-            continue
-        with os.fdopen(descriptor, "w") as file:
-            file.write(_signature())
-        return True
-    return False
+    part = path.with_name(temporary_name(path.name))
+    try:
+        part.write_text(_signature())
+        return _linked(part, path) or (_removed_stale(path) and _linked(part, path))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def release(path: Path) -> None:
@@ -49,16 +47,24 @@ def held(path: Path) -> bool:
     return text is not None and not _is_stale(text)
 
 
-def _signature() -> str:
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "boot": _boot()})
-
-
-def _boot() -> str:
-    """Names the time since this machine was started, where it can be told."""
+def _linked(part: Path, path: Path) -> bool:
+    """Whether ``path`` could be made of ``part``, which is complete."""
     try:
-        return _BOOT.read_text().strip()
-    except OSError:
-        return ""
+        os.link(part, path)
+    except FileExistsError:
+        return part.stat().st_nlink > 1  # an answer that was lost on its way from a server
+    return True
+
+
+def _signature() -> str:
+    pid = os.getpid()
+    place = {"host": socket.gethostname(), "boot": boot(), "spaces": _spaces()}
+    return json.dumps({"pid": pid, "start": started(pid), **place})
+
+
+def _spaces() -> list[str]:
+    """The namespaces that numbers of processes, and the machine's name, are of."""
+    return [namespace("pid"), namespace("uts")]
 
 
 def _read(path: Path) -> str | None:
@@ -69,40 +75,40 @@ def _read(path: Path) -> str | None:
 
 
 def _is_stale(text: str) -> bool:
+    """Whether the process that signed a lock is gone; 0.1.0 gave neither spaces nor a start."""
+    if not text:
+        return True  # 0.1.0 was killed before it signed
     try:
         owner = json.loads(text)
-        pid, host, boot = int(owner["pid"]), owner["host"], owner["boot"]
-    except (ValueError, KeyError, TypeError):
-        return False  # under way, or not ours
+        pid, host, since = int(owner["pid"]), owner["host"], owner["boot"]
+        numbers, names = owner.get("spaces", _spaces())
+        start = str(owner.get("start", ""))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False  # not ours
     if host != socket.gethostname():
         return False
-    return boot != _boot() or not _is_alive(pid)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
+    if since != boot():
         return True
-    return True
+    if numbers != namespace("pid"):
+        return bool(names != namespace("uts"))  # this container, before it was started anew
+    return not lives(pid) or ("" not in (start, started(pid)) and start != started(pid))
 
 
 def _removed_stale(path: Path) -> bool:
-    """Whether ``path`` was stale and is gone; one made by another meanwhile is put back."""
+    """Whether ``path`` was stale and is gone.
+
+    Whoever removes it holds a lock that is named by the content of the stale one. A process that
+    is gone signs nothing more, so that what is removed under that lock is never a newer one.
+    """
     text = _read(path)
     if text is None or not _is_stale(text):
         return text is None
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        os.rename(path, aside)
-    except FileNotFoundError:
-        return True
-    try:
-        if _read(aside) == text:
-            return True
-        os.link(aside, path)
+    guard = path.with_name(f"{path.name}.{blake2b(text.encode(), digest_size=4).hexdigest()}")
+    if not acquire(guard):
         return False
+    try:
+        if _read(path) == text:
+            path.unlink(missing_ok=True)
+        return True
     finally:
-        aside.unlink(missing_ok=True)
+        release(guard)

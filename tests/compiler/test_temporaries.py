@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auxnas.compiler import temporaries
+from auxnas.compiler import processes, temporaries
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.temporaries import discard_once, discard_temporaries, temporary_name
 
@@ -16,9 +16,11 @@ DEAD = 4_194_305
 """Beyond the largest number of a process on Linux."""
 
 
-def name_of(monkeypatch, process: int, host: str | None = None) -> str:
+def name_of(monkeypatch, process: int, host: str | None = None, **place: str) -> str:
     with monkeypatch.context() as patch:
         patch.setattr(temporaries.os, "getpid", lambda: process)
+        for name, value in place.items():
+            patch.setattr(temporaries, name, lambda *_, value=value: value)
         if host:
             patch.setattr(temporaries.socket, "gethostname", lambda: host)
         return temporary_name("a.onnx")
@@ -43,6 +45,8 @@ def test_only_what_is_called_so_and_whose_process_is_gone_is_removed(tmp_path, m
     kept = [
         ".deadbeef.notes", ".gitignore", "a.onnx", temporary_name("a.onnx"),
         name_of(monkeypatch, os.getppid()), name_of(monkeypatch, DEAD, "another machine"),
+        name_of(monkeypatch, DEAD, boot="of another of this name"),
+        name_of(monkeypatch, DEAD, namespace="another container's"),
         stale[1:], f"{stale}"[: stale.rindex(".a.onnx")], f"x{stale}",
         f".auxnas-0123abcd-{DEAD}-cafe.a", f".auxnas-zzzzzzzz-{DEAD}-01234567.a",
     ]  # fmt: skip
@@ -67,11 +71,20 @@ def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):
     assert seen == [Path(os.path.realpath(tmp_path))]
 
 
+def test_without_what_linux_tells_names_are_of_the_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    assert (processes.boot(), processes.namespace("pid"), processes.started(1)) == ("", "", "")
+    (tmp_path / name_of(monkeypatch, DEAD)).touch()
+    (tmp_path / temporary_name("a")).touch()
+    discard_temporaries(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("process_of", [lambda: 1, os.getpid, os.getppid])
 def test_a_process_that_may_not_be_asked_is_there(process_of, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
-    assert temporaries._lives(process_of())
-    monkeypatch.setattr(temporaries.os, "kill", refuse)
-    assert temporaries._lives(process_of())
+    assert processes.lives(process_of())
+    monkeypatch.setattr(processes.os, "kill", refuse)
+    assert processes.lives(process_of())

@@ -6,12 +6,20 @@ import errno
 import fcntl
 import json
 import os
+import socket
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
 
 import pytest
 
+from auxnas.compiler.processes import boot, namespace
 from auxnas.search.errors import RunLockedError
 from auxnas.search.storage import lock_file
 from auxnas.search.storage.lock import exclusive_lock, holder, run_lock
+
+DEAD = 2**22 + 1
+"""Beyond the largest number of a process on Linux."""
 
 
 @pytest.fixture(params=lock_file.UNSUPPORTED)
@@ -68,6 +76,11 @@ def signed(path, **other):
         ({"boot": "another"}, True),
         ({"host": "elsewhere", "pid": 2**22 + 1, "boot": "another"}, False),
         ({"pid": "?"}, False),
+        ({"start": "1"}, True),
+        ({"spaces": ["of another container", "of another container"]}, True),
+        ({"spaces": ["of a sandbox", namespace("uts")], "pid": 2**22 + 1}, False),
+        ({"start": "", "spaces": ["", ""]}, True),
+        ({"spaces": 3}, False),
     ],
 )
 def test_only_a_lock_known_to_be_left_over_is_taken(other, stale, tmp_path):
@@ -75,6 +88,78 @@ def test_only_a_lock_known_to_be_left_over_is_taken(other, stale, tmp_path):
     assert lock_file.held(tmp_path / "a") is not stale
     assert lock_file.acquire(tmp_path / "a") is stale
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_lock_of_a_version_that_told_less_is_judged_by_its_process(tmp_path):
+    path = tmp_path / "a"
+    for pid, stale in ((os.getpid(), False), (DEAD, True)):
+        path.write_text(json.dumps({"pid": pid, "host": socket.gethostname(), "boot": boot()}))
+        assert lock_file.held(path) is not stale
+    path.write_text("")
+    assert lock_file.acquire(path)
+
+
+class Killed(BaseException):
+    """The end of a process: nothing that it would have done follows."""
+
+
+@pytest.fixture
+def before_step(monkeypatch):
+    """Makes something happen before steps of ``lock_file``, given by their numbers from now on."""
+    happens, step = {}, [0]
+
+    def noting(inner):
+        def noted(*args, **keywords):
+            step[0] += 1
+            happens.get(step[0], lambda: None)()
+            return inner(*args, **keywords)
+
+        return noted
+
+    for name in ("open", "fdopen", "link", "rename"):
+        monkeypatch.setattr(os, name, noting(getattr(os, name)))
+    for name in ("unlink", "write_text", "read_text"):
+        monkeypatch.setattr(Path, name, noting(getattr(Path, name)))
+
+    def schedule(numbers=(), what=None):
+        step[0] = 0
+        happens.clear()
+        happens.update(dict.fromkeys(numbers, what))
+
+    return schedule
+
+
+STEPS = 15
+
+
+def test_of_takers_of_a_stale_lock_one_gets_it_whatever_the_moment(before_step, tmp_path):
+    path, won = tmp_path / "a", []
+    for moments in combinations(range(1, STEPS), 2):
+        before_step()
+        path.unlink(missing_ok=True)
+        signed(path, pid=DEAD)
+        won.clear()
+        before_step(moments, lambda: won.append(lock_file.acquire(path)))
+        won.append(lock_file.acquire(path))
+        assert won.count(True) == 1, moments
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_taker_that_is_killed_holds_nobody_up_whatever_the_moment(before_step, tmp_path, stale):
+    def die():
+        raise Killed
+
+    for last in range(1, STEPS):
+        before_step()
+        path = tmp_path / f"{last}"
+        if stale:
+            signed(path, pid=DEAD)
+        with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+            patch.setattr(os, "getpid", lambda: DEAD)
+            before_step(range(last, 99), die)
+            lock_file.acquire(path)
+        before_step()
+        assert lock_file.acquire(path), last
 
 
 def test_a_lock_of_another_is_not_released(tmp_path):
