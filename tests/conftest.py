@@ -20,6 +20,12 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def timing_at_once(monkeypatch):
+    """Nothing waits between the rounds of a measurement of speed."""
+    monkeypatch.setattr("auxnas.backends.measuring.timing.APART", 0.0)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with the longest test, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: "test_the_demo_prints" not in item.name)

@@ -94,7 +94,7 @@ def bench(
 
     Every run is timed by itself after a warm-up. The paper's protocol is mean and standard
     deviation over 100 runs or more; what hardly depends on a busy machine is the latency,
-    the lowest median of rounds of 5 runs, which has a spread.
+    the lowest median of 5 runs in three rounds that are apart, which has a spread.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.bench import PAPER_RUNS, example_inputs, time_runs

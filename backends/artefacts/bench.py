@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import mean, median, stdev
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy as np
 from auxnas.backends.artefacts.artefact import Artefact
 from auxnas.backends.artefacts.memory import bytes_of, check_memory
 from auxnas.backends.base import Runner
-from auxnas.backends.measuring.timing import latency_of_runs
+from auxnas.backends.measuring import timing
+from auxnas.backends.measuring.timing import Clock, latency_of_runs, parts
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Size
 
@@ -59,16 +60,21 @@ def time_runs(
     runs: int,
     warmup: int,
     advance: Callable[[int], None] = lambda done: None,
+    clock: Clock = time,
 ) -> RunTimes:
-    """Times ``runs`` runs after ``warmup`` that do not count.
+    """Times ``runs`` runs after ``warmup`` that do not count, in ``parts`` that are apart.
 
     ``advance`` is called between runs with how many are done; its time is not counted.
     """
     seconds = []
+    later = {warmup + part.start for part in parts(runs)[1:]}
     for index in range(warmup + runs):
-        start = perf_counter()
+        if index in later:
+            clock.sleep(timing.APART)
+            runner(inputs)
+        start = clock.perf_counter()
         runner(inputs)
-        seconds.append(perf_counter() - start)
+        seconds.append(clock.perf_counter() - start)
         advance(index + 1)
     return RunTimes(tuple(seconds[warmup:]))
 

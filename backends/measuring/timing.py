@@ -1,44 +1,53 @@
 """Measurement of speed: the one behind every latency.
 
-What else a machine does only ever makes a run slower, so the truth is the lower end. Runs come
-in rounds; the median of a round bears single outliers, the lowest of the rounds' medians bears
-disturbed rounds, and it counts once others agree with it: until then, rounds are added.
+What else a machine does only ever makes a run slower, so the truth is the lower end. The median
+of a few runs bears single outliers, and the lowest of such medians bears load that comes and goes:
+that is a round. Load that lasts slows a whole round, so rounds are apart from each other, and the
+lowest of them counts once others agree with it: until then, rounds are added.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from auxnas.backends.base import Runner
 
 Feed = Mapping[str, np.ndarray[Any, Any]]
-Clock = Callable[[], float]
+
+
+class Clock(Protocol):
+    """Seconds; the module ``time`` is one."""
+
+    def perf_counter(self) -> float:
+        """The time."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Lets it pass."""
+
 
 RUNS = 5
-"""Timed runs in each round; one more before them does not count."""
-LEAST, MOST = 4, 1000
-"""Rounds."""
+"""Timed runs of a median; one more before them does not count."""
+ROUND, APART = 0.1, 0.4
+"""Seconds that a round takes at least, and between rounds."""
 AGREEING = 3
 """Rounds that have to agree, the lowest among them."""
 STEADY = 0.05
 """Spread up to which they do."""
-SHORTEST, LONGEST = 0.3, 10.0
-"""Seconds that the rounds of a network are spread over at least, since load that lasts would slow
-all of them alike, and after which no more are added."""
-PAUSE = 0.03
-"""Seconds before a round where several take turns: a runtime's threads spin for a while."""
+LONGEST = 10.0
+"""Seconds after which no more rounds are added."""
 
 
 class Latency(float):
     """Seconds of one run, a number like any other, which says how sure it is.
 
     Args:
-        medians: of each round.
+        rounds: the seconds of each.
 
     Attributes:
         spread: by how much the last of the agreeing rounds was slower, as a share; None where
@@ -49,9 +58,9 @@ class Latency(float):
     spread: float | None
     rounds: int
 
-    def __new__(cls, medians: Sequence[float]) -> Latency:
-        """The lowest of ``medians``."""
-        lowest = sorted(medians)
+    def __new__(cls, rounds: Sequence[float]) -> Latency:
+        """The lowest of ``rounds``."""
+        lowest = sorted(rounds)
         found = super().__new__(cls, lowest[0])
         found.rounds = len(lowest)
         enough = len(lowest) >= AGREEING and lowest[0] > 0
@@ -72,48 +81,60 @@ class Latency(float):
         return f"{1e3 * self:.2f} ms ({rounds}{remark})"
 
 
-def latency_of(runner: Runner, inputs: Feed, clock: Clock = time.perf_counter) -> Latency:
+def latency_of(runner: Runner, inputs: Feed, clock: Clock = time) -> Latency:
     """Seconds of one run of ``runner``."""
     return side_by_side({"": runner}, inputs, clock)[""]
 
 
 def side_by_side(
-    runners: Mapping[str, Runner], inputs: Feed, clock: Clock = time.perf_counter
+    runners: Mapping[str, Runner], inputs: Feed, clock: Clock = time
 ) -> dict[str, Latency]:
     """Seconds of one run of each; they take turns, so that load strikes all alike.
 
-    Rounds are added for ``SHORTEST`` seconds, and while one of them is not steady; ``MOST`` at
-    the most, and none after ``LONGEST`` seconds.
+    Rounds are added while those of one of them do not agree, but none after ``LONGEST`` seconds
+    where there are ``AGREEING``.
     """
-    medians: dict[str, list[float]] = {name: [] for name in runners}
-    start = clock()
+    rounds: dict[str, list[float]] = {name: [] for name in runners}
+    start, pause = clock.perf_counter(), 0.0
     while True:
         for name, runner in runners.items():
-            if len(runners) > 1:
-                time.sleep(PAUSE)
-            medians[name].append(_round(runner, inputs, clock))
-        found = {name: Latency(values) for name, values in medians.items()}
-        rounds = len(next(iter(medians.values())))
-        lasted = clock() - start
-        steady = all(each.steady for each in found.values())
-        enough = steady and rounds >= LEAST and lasted >= SHORTEST * len(runners)
-        if enough or rounds >= MOST or (rounds >= AGREEING and lasted > LONGEST):
+            clock.sleep(pause)
+            pause = APART / len(runners)  # the threads of another runtime spin for a while, too
+            rounds[name].append(_round(runner, inputs, clock))
+        found = {name: Latency(values) for name, values in rounds.items()}
+        late = clock.perf_counter() - start > LONGEST
+        if all(each.steady or (late and each.rounds >= AGREEING) for each in found.values()):
             return found
 
 
+def parts(runs: int) -> list[range]:
+    """Runs that are timed singly as rounds: as many as have to agree, of ``RUNS`` at least."""
+    count = max(1, min(AGREEING, runs // RUNS))
+    ends = [runs * part // count for part in range(count + 1)]
+    return [range(start, end) for start, end in itertools.pairwise(ends)]
+
+
 def latency_of_runs(seconds: Sequence[float]) -> Latency:
-    """The latency of runs that were timed already, in their order, as rounds of ``RUNS``."""
-    whole = range(0, max(1, len(seconds) - RUNS + 1), RUNS)
-    return Latency([median(seconds[start : start + RUNS]) for start in whole])
+    """The latency of runs that were timed already, apart from each other by ``parts``."""
+    return Latency([_lowest([seconds[run] for run in part]) for part in parts(len(seconds))])
 
 
 def _round(runner: Runner, inputs: Feed, clock: Clock) -> float:
-    """Median seconds of a round."""
-    runner(inputs)
-    return median(_seconds(runner, inputs, clock) for _ in range(RUNS))
+    """Lowest median of ``ROUND`` seconds."""
+    medians, start = list[float](), clock.perf_counter()
+    while not medians or clock.perf_counter() - start < ROUND:
+        runner(inputs)
+        medians.append(median(_seconds(runner, inputs, clock) for _ in range(RUNS)))
+    return min(medians)
+
+
+def _lowest(seconds: Sequence[float]) -> float:
+    """Lowest median of ``RUNS`` in a row, of all where they are fewer."""
+    starts = range(0, max(1, len(seconds) - RUNS + 1), RUNS)
+    return min(median(seconds[start : start + RUNS]) for start in starts)
 
 
 def _seconds(runner: Runner, inputs: Feed, clock: Clock) -> float:
-    start = clock()
+    start = clock.perf_counter()
     runner(inputs)
-    return clock() - start
+    return clock.perf_counter() - start

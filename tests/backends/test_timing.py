@@ -1,6 +1,5 @@
 """The one measurement of latency: outliers and disturbed rounds cannot decide it."""
 
-import math
 import random
 from statistics import median
 
@@ -11,13 +10,14 @@ from hypothesis import strategies as st
 from auxnas.backends.measuring import timing
 from auxnas.backends.measuring.timing import (
     AGREEING,
-    LEAST,
-    MOST,
+    APART,
+    LONGEST,
+    ROUND,
     RUNS,
-    SHORTEST,
     STEADY,
     Latency,
     latency_of_runs,
+    parts,
 )
 
 
@@ -28,26 +28,41 @@ def brief_timing():
 
 TRUE = 0.001
 BURST = 4 * (RUNS + 1)
-"""Runs: at nine times their length, most of the shortest time."""
+"""Runs: at nine times their length, a part of a round."""
 
 
 class Machine:
     """Runs a network in ``TRUE`` seconds of its own clock, longer where ``load`` says so.
 
     Args:
-        load: the factor of a run, by its number.
+        load: the factor of a run, by its number and the time.
     """
 
     def __init__(self, load) -> None:
         self.load, self.now, self.runs = load, 0.0, 0
 
-    def clock(self) -> float:
+    def perf_counter(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
     def __call__(self, inputs):
         self.now += TRUE * self.load(self.runs)
         self.runs += 1
         return {}
+
+
+class Shared(Machine):
+    """One where ``load`` is by the time."""
+
+    def __call__(self, inputs):
+        self.now += TRUE * self.load(self.now)
+
+
+@pytest.fixture(autouse=True)
+def timing_at_once():
+    """The machines of these tests have a clock of their own."""
 
 
 def quiet(run: int) -> float:
@@ -63,95 +78,98 @@ LOADS = {
     "quiet": quiet,
     "first runs": lambda run: 1000 if run < 3 else 1,
     "a burst": lambda run: 9.0 if run < BURST else 1,
-    "every other round": lambda run: 9.0 if run // (RUNS + 1) % 2 else 1,
-    "most rounds": lambda run: 1 if run // (RUNS + 1) % 5 == 4 else 3 + run % 7,
+    "every other median": lambda run: 9.0 if run // (RUNS + 1) % 2 else 1,
+    "most medians": lambda run: 1 if run // (RUNS + 1) % 5 == 4 else 3 + run % 7,
     "one run in ten": random_outliers(0.1),
     "one run in three": random_outliers(0.33),
 }
+LASTING = {
+    "some tenths of a second": lambda now: 1.7 if now < 0.4 else 1,
+    "over a second, and after": lambda now: 1.5 + now / 10 if not 1.2 < now < 4 else 1,
+    "most of each second": lambda now: 1.6 + now % 0.3 if now % 1 > 0.3 else 1,
+}
 
 
-def measured(load) -> Latency:
-    machine = Machine(load)
-    return timing.latency_of(machine, {}, machine.clock)
+def measured(machine: Machine) -> Latency:
+    return timing.latency_of(machine, {}, machine)
 
 
 def off(latency: float) -> float:
     return latency / TRUE - 1
 
 
-@pytest.mark.parametrize("name", LOADS)
-def test_load_does_not_decide_and_the_spread_says_so(name):
-    found = measured(LOADS[name])
+CASES = [Machine(load) for load in LOADS.values()] + [Shared(load) for load in LASTING.values()]
+
+
+@pytest.mark.parametrize("machine", CASES, ids=[*LOADS, *LASTING])
+def test_load_does_not_decide_and_the_spread_says_so(machine):
+    found = measured(machine)
     assert -1e-9 <= off(found) < STEADY
     assert found.steady
 
 
-def test_rounds_that_agree_at_once_are_not_enough(monkeypatch):
-    monkeypatch.setattr(timing, "SHORTEST", 0)
-    assert off(measured(LOADS["a burst"])) > 1
+@pytest.mark.parametrize("changed", [{"APART": 0}, {"AGREEING": 2, "APART": 0.2}])
+def test_rounds_that_follow_at_once_or_are_two_are_not_enough(monkeypatch, changed):
+    for name, value in changed.items():
+        monkeypatch.setattr(timing, name, value)
+    found = measured(Shared(LASTING["some tenths of a second"]))
+    assert found.steady
+    assert off(found) > 0.5
 
 
-def once(runner, inputs, clock) -> float:
-    """The mutant: one measurement, the median of as many runs as are allowed in a round."""
-    times = []
-    for _ in range(4 * (RUNS + 1)):
-        start = clock()
-        runner(inputs)
-        times.append(clock() - start)
-    return median(times)
-
-
-def test_a_single_measurement_would_be_decided_by_load():
-    machine = Machine(LOADS["a burst"])
-    assert off(once(machine, {}, machine.clock)) > 1
+def test_a_single_median_would_be_decided_by_load(monkeypatch):
+    monkeypatch.setattr(timing, "ROUND", 0)
+    monkeypatch.setattr(timing, "APART", 0)
+    assert off(measured(Machine(LOADS["a burst"]))) > 1
 
 
 def test_what_never_becomes_steady_ends_and_is_said():
-    found = measured(lambda run: 1.5 ** (run // (RUNS + 1)))
+    rising = Shared(lambda now: 1.5**now)
+    found = measured(rising)
     assert not found.steady
     assert "UNSTEADY" in str(found)
-    falling = measured(lambda run: 0.8 ** (run // (RUNS + 1)))
-    assert (falling.rounds, falling.steady) == (MOST, False)
+    assert LONGEST < rising.now < LONGEST + 2
     slow = Machine(lambda run: 5_000 * (1 + run // (RUNS + 1)))
-    assert timing.latency_of(slow, {}, slow.clock).rounds == AGREEING
+    assert measured(slow).rounds == AGREEING
 
 
 def test_a_quiet_machine_takes_few_rounds():
-    found = measured(quiet)
-    least = math.ceil(SHORTEST / (RUNS + 1) / TRUE)
-    assert (found.rounds, found.spread) == (least, pytest.approx(0))
-    assert str(found) == f"1.00 ms (lowest of {least} rounds, spread 0.0%)"
-    assert measured(lambda run: 100).rounds == LEAST
+    machine = Machine(quiet)
+    found = measured(machine)
+    assert (found.rounds, found.spread) == (AGREEING, pytest.approx(0))
+    assert str(found) == "1.00 ms (lowest of 3 rounds, spread 0.0%)"
+    assert machine.now == pytest.approx(3 * ROUND + 2 * APART, abs=0.02)
 
 
-def test_several_take_turns_until_each_is_steady(monkeypatch):
-    monkeypatch.setattr(timing, "PAUSE", 0)
+def test_several_take_turns_until_each_is_steady():
     machine, calls = Machine(quiet), []
 
-    def runner(name, load):
+    def runner(name, factor):
         def run(inputs):
             calls.append(name)
-            machine.now += TRUE * load(calls.count(name) - 1)
+            busy = name == "b" and machine.now < 2
+            machine.now += TRUE * factor * (1 + 8 * machine.now if busy else 1)
 
         return run
 
-    busy = runner("b", lambda run: 2 * (9 if run < BURST else 1))
-    found = timing.side_by_side({"a": runner("a", quiet), "b": busy}, {}, machine.clock)
-    turn = 1 + RUNS
-    assert calls == [*"a" * turn, *"b" * turn] * found["a"].rounds
-    assert found["a"].rounds == found["b"].rounds >= 4 + AGREEING
+    runners = {"a": runner("a", 1), "b": runner("b", 2)}
+    found = timing.side_by_side(runners, {}, machine)
+    turns = [name for name, before in zip(calls, [None, *calls], strict=False) if name != before]
+    assert turns == ["a", "b"] * found["a"].rounds
+    assert found["a"].rounds == found["b"].rounds > AGREEING
     assert found["b"] / found["a"] == pytest.approx(2)
 
 
 @given(st.lists(st.floats(1e-6, 10), min_size=1, max_size=60))
 def test_runs_that_were_timed_already_are_judged_alike(seconds):
-    found = latency_of_runs(seconds)
+    found, rounds = latency_of_runs(seconds), parts(len(seconds))
+    assert [run for part in rounds for run in part] == list(range(len(seconds)))
     assert min(seconds) <= found <= max(seconds)
-    assert found.rounds == max(1, len(seconds) // RUNS)
+    assert found.rounds == len(rounds) == max(1, min(AGREEING, len(seconds) // RUNS))
     assert (found.spread is None) == (found.rounds < AGREEING)
-    spoilt = [x * 50 if index < RUNS else x for index, x in enumerate(seconds)]
+    spoilt = [x * 50 if run in rounds[0] else x for run, x in enumerate(seconds)]
     if found.rounds > 1:
-        assert latency_of_runs(spoilt) <= max(median(seconds[at : at + RUNS]) for at in (RUNS,))
+        assert latency_of_runs(spoilt) <= median(seconds[run] for run in list(rounds[1])[:RUNS])
 
 
 def test_a_latency_is_a_number():

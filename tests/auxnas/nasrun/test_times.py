@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from auxnas.backends.artefacts.artefact import Operator
 from auxnas.backends.artefacts.bench import RunTimes, example_inputs, time_runs
 from auxnas.backends.artefacts.kernels import Attribution
 from auxnas.backends.artefacts.profile import summarise
+from auxnas.backends.measuring import timing
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.places import UNMATCHED, Places
 from auxnas.progress import display_on_stderr
@@ -55,6 +57,14 @@ def test_warm_up_runs_are_run_but_do_not_count():
     assert len(calls) == 10
     assert len(times.seconds) == 7
     assert heard == list(range(1, 11))
+
+
+def test_runs_are_timed_in_parts_that_are_apart():
+    calls = []
+    clock = SimpleNamespace(sleep=calls.append, perf_counter=lambda: 0.0)
+    measure(lambda x: calls.append("run") or {}, {}, runs=17, warmup=1, clock=clock)
+    apart, untimed = [timing.APART], ["run"]
+    assert calls == ["run"] * 6 + 2 * (apart + untimed + ["run"] * 6)
 
 
 def test_bench_as_json_is_one_document(made):
