@@ -20,12 +20,6 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def timing_at_once(monkeypatch):
-    """Nothing waits between the rounds of a measurement of speed."""
-    monkeypatch.setattr("auxnas.backends.measuring.timing.APART", 0.0)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with the longest test, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: "test_the_demo_prints" not in item.name)
@@ -34,8 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def brief_timing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Latencies are of few rounds: steady ones take seconds wherever tests run side by side."""
-    monkeypatch.setattr(timing, "MOST", timing.AGREEING)
-    monkeypatch.setattr(timing, "PAUSE", 0)
+    for name in ("ROUND", "APART", "LONGEST"):
+        monkeypatch.setattr(timing, name, 0.0)
 
 
 # The same examples everywhere, so that what is green is green again; ``make explore`` draws others.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from auxnas.backends.images.errors import DataError
+
+_Named = dict[str, list[Path]]
 
 SUFFIXES = (
     ".jpg",
@@ -109,12 +112,13 @@ def find_label_images(
         DataError: naming a photograph without a label image or with several, or two photographs
             that would share one.
     """
-    root = _directory(labels)
-    return tuple(_label_of(path, root / path.relative_to(images)) for path in photographs)
+    root, named = _directory(labels), cache(_named)
+    places = (root / path.relative_to(images) for path in photographs)
+    return tuple(_label_of(*both, named) for both in zip(photographs, places, strict=True))
 
 
-def _label_of(photograph: Path, place: Path) -> Path:
-    twins, found = (_named(path.parent, path.stem) for path in (photograph, place))
+def _label_of(photograph: Path, place: Path, named: Callable[[Path], _Named]) -> Path:
+    twins, found = (named(path.parent).get(path.stem, []) for path in (photograph, place))
     if len(twins) > 1:
         other = next(path.name for path in twins if path != photograph)
         words = f"{other} beside it, and one label image for both"
@@ -128,7 +132,10 @@ def _label_of(photograph: Path, place: Path) -> Path:
     return found[0]
 
 
-def _named(folder: Path, stem: str) -> list[Path]:
-    """The image files in ``folder`` that are called so, whatever their suffix."""
-    every = reversed(_listed(folder)) if folder.is_dir() else ()
-    return [path for path in every if path.stem == stem and path.suffix.lower() in SUFFIXES]
+def _named(folder: Path) -> _Named:
+    """The image files in ``folder`` by name, whatever their suffix."""
+    found: _Named = {}
+    for path in reversed(_listed(folder)) if folder.is_dir() else ():
+        if path.suffix.lower() in SUFFIXES:
+            found.setdefault(path.stem, []).append(path)
+    return found

@@ -26,7 +26,7 @@ from auxnas.search.storage.cache import other_writers, params_digest
 from auxnas.search.storage.folders import SEARCH, check_folder_kind
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import run_lock
-from auxnas.search.storage.rescue import NAME, restore_from_backup
+from auxnas.search.storage.rescue import NAME
 from auxnas.search.trials.records import PENDING, Trial
 
 SETTINGS = "settings.toml"
@@ -71,10 +71,9 @@ def execute(place: Workplace, watching: Watching = unwatched) -> list[Trial]:
     with run_lock(place.folder):
         discard_temporaries(place.folder)
         remove_phase(place.folder)
-        remark = restore_from_backup(place.folder)
-        if remark:
-            place.display.say(remark)
         with Journal(place.folder, write=True) as journal:
+            if journal.salvaged:
+                place.display.say(journal.salvaged)
             clock = RunClock(sum(session.seconds for session in journal.sessions()), start=start)
             known = _settle(place, journal)
             journal.begin_session(place.environment, clock.session)

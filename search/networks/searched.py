@@ -8,10 +8,10 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.measuring.latency import compiled_latency
-from auxnas.compiler import ModelSpec, cost, lower
+from auxnas.compiler import ModelSpec, cost
 from auxnas.genotype import Genotype
 from auxnas.search.settings.search import LimitSettings, ModelSettings
-from auxnas.search.storage.weights import without_auxiliary
+from auxnas.search.storage.weights import shipped_graph
 from auxnas.search.trials.limits import excesses
 from auxnas.search.trials.records import Figures
 
@@ -54,7 +54,7 @@ def compare_with_search(
     ``over`` has a line for each limit of the search that the network to be trained is over;
     its latency is measured where that is limited.
     """
-    graph = lower(genotype, without_auxiliary(spec))
+    graph = shipped_graph(genotype, spec)
     counted, latency, unmeasured = cost(graph, size), None, []
     if searched.limits.latency_ms is not None:
         try:
@@ -72,7 +72,7 @@ def compare_with_search(
 
 
 def _row(genotype: Genotype, spec: ModelSpec, size: tuple[int, int]) -> dict[str, Any]:
-    counted = cost(lower(genotype, without_auxiliary(spec)), size)
+    counted = cost(shipped_graph(genotype, spec), size)
     return {
         "parameters": counted.parameters,
         "multiply_adds": counted.multiply_adds,

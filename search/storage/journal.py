@@ -23,9 +23,8 @@ from auxnas.search.storage.rescue import (
     NAME,
     connect_readable,
     copy_database,
-    fault_of,
     open_readable,
-    unreadable_journal,
+    restore_from_backup,
 )
 from auxnas.search.storage.schema import JournalRow, Session, Snapshot, dump
 from auxnas.search.storage.sealing import Seal, create_tables, seal_of, write_sealed
@@ -39,8 +38,8 @@ class Journal:
 
     Attributes:
         path: the file.
-        salvaged: of a journal opened for reading: why another file is read in its place;
-            empty when it is itself.
+        salvaged: why another file is read in its place, or what was mended for writing; empty
+            when it was sound.
 
     Raises:
         JournalError: when there is none, or it is damaged or of another version.
@@ -52,9 +51,7 @@ class Journal:
         if not write:
             self._db, self.salvaged = open_readable(folder)
             return
-        fault = fault_of(self.path)
-        if fault not in (None, "missing", "empty"):
-            raise unreadable_journal(self.path, fault)
+        self.salvaged = restore_from_backup(folder) or ""
         self._db = self._open()
         try:
             self._second = self._open_second()

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class RunWeights:
 
     def graph(self, genotype: Genotype) -> Graph:
         """The network without auxiliary heads."""
-        return lower(genotype, without_auxiliary(self.spec))
+        return shipped_graph(genotype, self.spec)
 
     def program(self, trial: Trial) -> Program:
         """The network that ``trial`` ended with.
@@ -90,6 +91,16 @@ class RunWeights:
 def weights_file(run: Path, number: int) -> Path:
     """The file with the weights of trial ``number`` of the run in a folder."""
     return run / FOLDER / f"trial-{number:05}.safetensors"
+
+
+@lru_cache(maxsize=8)
+def shipped_graph(genotype: Genotype, spec: ModelSpec) -> Graph:
+    """The network of ``without_auxiliary(spec)``: asked for some times by each trial, made once.
+
+    Raises:
+        CompilerError: when an operation of its vocabulary does not make a graph.
+    """
+    return lower(genotype, without_auxiliary(spec))
 
 
 def without_auxiliary(spec: ModelSpec) -> ModelSpec:

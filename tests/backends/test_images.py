@@ -312,6 +312,15 @@ def test_labels_lie_where_their_photographs_do(tmp_path):
     assert "no such directory" in refusal(find_label_images, found, images, tmp_path / "no")
 
 
+def test_a_folder_of_labels_is_listed_once_for_all_photographs(tmp_path, monkeypatch):
+    found = [photograph(tmp_path / f"images/{name}.jpg") for name in "abcdef"]
+    labels = [photograph(tmp_path / f"labels/{name}.png") for name in "abcdef"]
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path.name) or iterdir(path))
+    assert list(find_label_images(found, tmp_path / "images", tmp_path / "labels")) == labels
+    assert sorted(listed) == ["images", "labels"]
+
+
 def test_photographs_that_say_nothing(tmp_path):
     files = [photograph(tmp_path / f"{n}.png", n) for n in range(4)]
     Image.fromarray(np.asarray(Image.open(files[1]))).save(tmp_path / "4.bmp")

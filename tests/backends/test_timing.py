@@ -60,11 +60,6 @@ class Shared(Machine):
         self.now += TRUE * self.load(self.now)
 
 
-@pytest.fixture(autouse=True)
-def timing_at_once():
-    """The machines of these tests have a clock of their own."""
-
-
 def quiet(run: int) -> float:
     return 1.0
 

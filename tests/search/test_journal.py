@@ -169,6 +169,18 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path, write):
     assert (tmp_path / NAME).read_bytes() == b"something else" * 100
 
 
+def test_each_file_is_verified_once_when_it_is_opened_for_writing(folder, monkeypatch):
+    verified = []
+
+    def counting(path):
+        verified.append(path.name)
+        return fault_of(path)
+
+    monkeypatch.setattr("auxnas.search.storage.rescue.fault_of", counting)
+    Journal(folder, write=True).close()
+    assert verified == [NAME, BACKUP]
+
+
 def test_damage_while_it_is_open_is_called_so(folder):
     with Journal(folder, write=True) as journal:
         journal.finish(ended(0))

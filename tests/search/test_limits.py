@@ -1,6 +1,7 @@
 """Limits: over them nothing is trained, told or lost; latency weighs as its formula says."""
 
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Silent
+from auxnas.compiler import lower
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.loop import workplace
@@ -25,6 +27,7 @@ from auxnas.search.loop.proposals import (
 from auxnas.search.loop.run import execute
 from auxnas.search.searchers import RandomSearcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
+from auxnas.search.storage import weights
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.limits import first_excess, weighted_reward
 from auxnas.search.trials.records import COMPLETE, Figures
@@ -235,9 +238,18 @@ def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkey
         asked.append((graph, size, threads))
         return Latency([0.001 * len(asked)] * 3)
 
+    lowered = Counter()
+
+    def counting(*args):
+        lowered[args] += 1
+        return lower(*args)
+
+    weights.shipped_graph.cache_clear()
+    monkeypatch.setattr(weights, "lower", counting)
     monkeypatch.setattr(workplace, "compiled_latency", measured)
     place = place_of("timed", latency__measure=True, threads=1)
     trials = execute(place)
+    assert set(lowered.values()) == {1}
     assert [trial.latency for trial in trials] == pytest.approx([n + 1.0 for n in range(6)])
     assert {(size, threads) for _, size, threads in asked} == {((32, 32), 1)}
     assert {len(graph.outputs) for graph, _, _ in asked} == {1}

@@ -62,7 +62,7 @@ def test_warm_up_runs_are_run_but_do_not_count():
 def test_runs_are_timed_in_parts_that_are_apart():
     calls = []
     clock = SimpleNamespace(sleep=calls.append, perf_counter=lambda: 0.0)
-    measure(lambda x: calls.append("run") or {}, {}, runs=17, warmup=1, clock=clock)
+    time_runs(lambda x: calls.append("run") or {}, {}, runs=17, warmup=1, clock=clock)
     apart, untimed = [timing.APART], ["run"]
     assert calls == ["run"] * 6 + 2 * (apart + untimed + ["run"] * 6)
 
