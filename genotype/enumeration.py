@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from auxnas.genotype import bags, symmetry
 from auxnas.genotype.bags import BagGraph
 from auxnas.genotype.functional import Kind, of_kind
-from auxnas.genotype.genotype import Cell, Connections
+from auxnas.genotype.genotype import Cell, Connections, unchecked
 from auxnas.genotype.identity import Level, canonical_branches
 from auxnas.genotype.labellings import Labellings, Permutation, multiset, multisets
 from auxnas.genotype.realisation import realise
@@ -140,7 +140,7 @@ class _SkeletonCell:
             (left, right, word[1 + 2 * k], word[2 + 2 * k])
             for k, (left, right, _, _) in enumerate(self.skeleton)
         )
-        return Cell(word[0], canonical_branches(branches, self.level))
+        return unchecked(Cell, word[0], canonical_branches(branches, self.level))
 
 
 def _shape_families(
@@ -189,4 +189,4 @@ class _ShapeCell:
         )
         labelled = BagGraph(nodes, self.shape.tagged, self.shape.width)
         form = bags.canonical_numbering(labelled)[0]
-        return Cell(*realise(form, self.branches, self.vocabulary))
+        return unchecked(Cell, *realise(form, self.branches, self.vocabulary))

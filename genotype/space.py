@@ -14,7 +14,7 @@ from auxnas.genotype.bags import BagGraph
 from auxnas.genotype.counting import Counts
 from auxnas.genotype.enumeration import CellClasses
 from auxnas.genotype.errors import GenotypeError, short_repr
-from auxnas.genotype.genotype import Cell, Genotype
+from auxnas.genotype.genotype import Branch, Cell, Connections, Genotype, unchecked
 from auxnas.genotype.identity import Level
 from auxnas.genotype.shapes import shapes
 from auxnas.genotype.symmetry import CELL, connections_frame
@@ -101,14 +101,20 @@ class SearchSpace:
             raise GenotypeError("tokens", short_repr(tokens), f"{len(self.layout)} integers")
         if len(tokens) != len(self.layout):
             raise GenotypeError("tokens", f"{len(tokens)} of them", f"{len(self.layout)}")
-        return self._genotype(tokens)
+        connections, first, branches = self._split(tokens)
+        return Genotype(connections, Cell(first, branches), self)
 
-    def _genotype(self, tokens: Sequence[int]) -> Genotype:
+    def _proved(self, tokens: Sequence[int]) -> Genotype:
+        """The genotype of tokens that are drawn or counted within their sizes."""
+        connections, first, branches = self._split(tokens)
+        return unchecked(Genotype, connections, unchecked(Cell, first, branches), self)
+
+    def _split(self, tokens: Sequence[int]) -> tuple[Connections, int, tuple[Branch, ...]]:
         split = 2 * self.blocks
         pairs = tuple((tokens[i], tokens[i + 1]) for i in range(0, split, 2))
         starts = range(split + 1, len(tokens), 4)
         branches = tuple((tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]) for i in starts)
-        return Genotype(pairs, Cell(tokens[split], branches), self)
+        return pairs, tokens[split], branches
 
     def violation(self, genotype: Genotype) -> str | None:
         """The reason that ``genotype`` is not a member of this space; None when it is one."""
@@ -194,14 +200,14 @@ class SearchSpace:
         if level == "raw":
             return map(self._at, range(start, self.count("raw").total))
         pairs = self._classes(level).starting(start)
-        return (Genotype(connections, cell, self) for connections, cell in pairs)
+        return (unchecked(Genotype, connections, cell, self) for connections, cell in pairs)
 
     def _at(self, rank: int) -> Genotype:
         tokens = []
         for token in reversed(self.layout):
             rank, value = divmod(rank, token.size)
             tokens.append(value)
-        return self._genotype(tokens[::-1])
+        return self._proved(tokens[::-1])
 
     def orbit_size(self, genotype: Genotype, level: Level = "isomorphism") -> int:
         """The number of token sequences the same as ``genotype`` at ``level``, itself included.
@@ -271,17 +277,18 @@ class SearchSpace:
         branches, hours at four.
 
         Raises:
-            GenotypeError: when there is no such level.
+            GenotypeError: when there is no such level, or ``rng`` draws nothing.
         """
+        _check_rng(rng)
         if level == "raw":
-            return self._genotype([rng.randrange(token.size) for token in self.layout])
+            return self._proved([rng.randrange(token.size) for token in self.layout])
         identity.check_level(level)
         if self._is_listed(level):
             return self.unrank(rng.randrange(self._classes(level).total), level)
         frame, reorder = connections_frame(self.encoder_outputs), level != "swap"
         blocks = sampling.draw_wiring(frame, self.blocks, 1, reorder, rng)
         connections = tuple((left, right) for left, right, _, _ in blocks)
-        return Genotype(connections, self._sampled_cell(rng, level), self)
+        return unchecked(Genotype, connections, self._sampled_cell(rng, level), self)
 
     def _sampled_cell(self, rng: random.Random, level: Level) -> Cell:
         if level == "functional":
@@ -289,7 +296,7 @@ class SearchSpace:
             return classes.cell(rng.randrange(classes.cells))
         operations = len(self.vocabulary)
         branches = sampling.draw_wiring(CELL, self.branches, operations, level != "swap", rng)
-        return Cell(rng.randrange(operations), branches)
+        return unchecked(Cell, rng.randrange(operations), branches)
 
     def _is_listed(self, level: Level) -> bool:
         """Whether connections and skeletons are few enough to be listed for a sample."""
@@ -315,8 +322,10 @@ class SearchSpace:
         """One of ``neighbours(genotype)``, each with the same probability.
 
         Raises:
-            GenotypeError: when ``genotype`` is not a member of this space.
+            GenotypeError: when ``genotype`` is not a member of this space, or ``rng`` draws
+                nothing.
         """
+        _check_rng(rng)
         tokens = list(self.check(genotype).tokens)
         choice = rng.randrange(sum(token.size - 1 for token in self.layout))
         for place, token in enumerate(self.layout):
@@ -325,6 +334,11 @@ class SearchSpace:
                 break
             choice -= token.size - 1
         return self.genotype(tokens)
+
+
+def _check_rng(rng: object) -> None:
+    if not isinstance(rng, random.Random):
+        raise GenotypeError("rng", short_repr(rng), "a random.Random, such as random.Random(0)")
 
 
 _PAPER = SearchSpace()

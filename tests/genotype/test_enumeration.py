@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auxnas.genotype import LEVELS, Genotype, GenotypeError, SearchSpace, Vocabulary
+from auxnas.genotype import LEVELS, Cell, Genotype, GenotypeError, SearchSpace, Vocabulary
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, members, vocabulary
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -30,6 +30,30 @@ def test_enumeration_gives_every_representative_once(name, level):
     assert len(found) == space.count(level).total
     assert len({genotype.key(level) for genotype in found}) == len(found)
     assert all(genotype.canonical(level) == genotype for genotype in found)
+
+
+def refuse(*_):
+    raise AssertionError("checked")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_listed_or_drawn_is_right_and_not_checked_once_more(level, monkeypatch):
+    space, rng = LISTED["1 branch, 1+skip+zero"], random.Random(12)
+    rows = [space.unrank(0, level)]  # what tables are made of may be checked
+    with monkeypatch.context() as patch:
+        for kind in (Cell, Genotype):
+            patch.setattr(kind, "__post_init__", refuse)
+        rows += [*space.enumerate(level), *(space.sample(rng, level) for _ in range(20))]
+    for found in rows:
+        cell = Cell(found.cell.first, found.cell.branches)
+        assert Genotype(found.connections, cell, found.space) == found
+
+
+@pytest.mark.parametrize("rng", [None, 0, random])
+def test_what_draws_nothing_is_refused(rng):
+    for draw in (TINY.sample, lambda rng: TINY.mutate(TINY.unrank(0), rng)):
+        with pytest.raises(GenotypeError, match=r"rng: .*expected a random\.Random, such as"):
+            draw(rng)
 
 
 @pytest.mark.parametrize("level", LEVELS)
