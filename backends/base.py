@@ -208,7 +208,7 @@ class Recipe:
 
 
 TrainingState = Mapping[str, Array]
-"""What a training that is to be continued depends on; only its learner knows the names."""
+"""Arrays from which a training is continued, by names that only its learner knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class Learner(Protocol):
 
     @property
     def where(self) -> str:
-        """What it computes on, for people."""
+        """Name of the device that it computes on, for people."""
 
     def fit(
         self,

@@ -1,4 +1,4 @@
-"""Which backends there are: a literal table, imported only when asked for."""
+"""Registry of backends: a literal table of classes, each imported when first asked for."""
 
 from __future__ import annotations
 

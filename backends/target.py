@@ -46,7 +46,7 @@ class Target:
     opset: bool = False
 
     def missing(self) -> str | None:
-        """Why it cannot be made here; None where it can."""
+        """Reason that it cannot be made on this machine; None where it can."""
         return None
 
     def model(
@@ -83,7 +83,7 @@ class Target:
         raise NotImplementedError
 
     def opener(self) -> Opener:
-        """What opens an artefact.
+        """Function or class that opens an artefact of this kind.
 
         Raises:
             BackendUnavailable: when its runtime is not installed.
@@ -115,14 +115,14 @@ class OwnedTarget(Target):
     opset: bool = True
 
     def missing(self) -> str | None:
-        """What the function at ``absent`` says."""
+        """Answer of the function at ``absent``."""
         found: str | None = None if self.absent is None else _imported(self.absent)()
         return found
 
     def model(
         self, program: Program, options: ExportOptions, metadata: Mapping[str, str]
     ) -> Any | None:
-        """What the function at ``onnx`` gives."""
+        """Result of the function at ``onnx``."""
         return None if self.onnx is None else _imported(self.onnx)(program, options, metadata)
 
     def export(

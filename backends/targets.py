@@ -1,4 +1,4 @@
-"""What ``nascompile --target`` can name: one row a target.
+"""Targets of ``nascompile --target``, one row each.
 
 Further ones are found by ``package.module:Class``, or by an entry point of the group
 ``auxnas.targets``.
@@ -86,7 +86,7 @@ def target_of(name: str) -> Target:
 
 
 CPU_TARGETS = ("onnx", "openvino")
-"""What ``auto`` chooses from: one artefact a runtime."""
+"""Targets that ``auto`` chooses from: one for each runtime."""
 
 HELP = (
     "onnx: runs anywhere. ort: the same, already optimised by onnxruntime for machines of "

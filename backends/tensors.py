@@ -1,4 +1,4 @@
-"""What goes into a network on disk and what comes out, as its file says."""
+"""Inputs and outputs of a network on disk, as its file declares them."""
 
 from __future__ import annotations
 

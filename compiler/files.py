@@ -11,7 +11,7 @@ from pathlib import Path
 from auxnas.compiler.temporaries import discard_once, temporary_name
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Why what was opened cannot be written after all."""
+"""Error numbers of a disk that takes no more, though the file was opened."""
 
 
 @contextmanager

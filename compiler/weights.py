@@ -186,7 +186,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def _header(path: str | Path) -> tuple[int, dict[str, Any]]:
-    """Where the arrays of a safetensors file begin, and its header, which is known to be sound."""
+    """Offset of the arrays in a safetensors file, and its header, already known to be sound."""
     with Path(path).open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         return 8 + length, json.loads(file.read(length))

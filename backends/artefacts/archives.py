@@ -21,7 +21,7 @@ DAMAGED = (
     zipfile.BadZipFile, EOFError, KeyError, ValueError, zlib.error, lzma.LZMAError,
     NotImplementedError,
 )  # fmt: skip
-"""What ``zipfile`` raises for an archive that is none, is damaged, or packed in some odd way."""
+"""Exceptions of ``zipfile`` for what is no archive, damaged, or compressed in a rare way."""
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def open_archive(
     expected: str,
     damaged: str = "no archive, or a truncated one",
 ) -> Iterator[zipfile.ZipFile]:
-    """An open archive that is worth unpacking; what its bytes are wrong in, in one line.
+    """Opens a zip archive whose unpacked size is in proportion to the file's.
 
     Args:
         file: the archive.

@@ -22,10 +22,10 @@ from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import may_run
 
 _NEEDED = ("input_format", "head", "normalisation")
-"""What must be known to feed photographs and to read what comes out."""
+"""Metadata keys without which images cannot be fed, nor outputs read."""
 
 _MOST_BYTES = 2**31
-"""Of a message of protobuf."""
+"""Largest size of a protobuf message, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Artefact:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many nodes there are of every operator, the most frequent first."""
+        """Number of nodes by operator, the most frequent first."""
         return dict(Counter(each.op for each in self.operators).most_common())
 
     def genotype(self) -> Genotype | None:

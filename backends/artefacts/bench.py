@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 PAPER_RUNS = 100
 """The paper's protocol (section 4): mean and standard deviation over 100 runs."""
 DEFAULT_SIZE: Size = (512, 512)
-"""For artefacts that take any."""
+"""(height, width) for artefacts that take any size."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RunTimes:
 
     @property
     def p95(self) -> float:
-        """What 95 of 100 runs do not exceed, interpolated."""
+        """95th percentile of the runs, in seconds, interpolated."""
         return float(np.percentile(self.seconds, 95))
 
     def to_dict(self) -> dict[str, float | None]:

@@ -25,7 +25,7 @@ _ADDED = (
     (COPY, "copies to and from the device"),
 )
 _AROUND = re.compile(r"^Inserted\w*?Cast_|(_nchwc|_nhwc|_token_\d+|_quant)+$")
-"""What the runtime puts around our names."""
+"""Prefixes and suffixes that onnxruntime adds to a node's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Attribution:
         self._producers = {name: each.name for each in originals for name in each.outputs}
 
     def kernels(self, executed: Sequence[tuple[str, str]]) -> tuple[Kernel, ...]:
-        """What the kernels of one run, (name, operator) in order, stand for."""
+        """Attribution of the kernels of one run, given as (name, operator) in order of execution."""
         written = self._written(executed)
         return tuple(
             self._kernel(name, op, outputs)

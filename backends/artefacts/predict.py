@@ -136,7 +136,7 @@ def _names(artefact: Artefact) -> tuple[str, ...]:
 
 
 def _count(artefact: Artefact) -> int:
-    """How many classes: the output's channels, or the model's word where it gives labels."""
+    """Number of classes: of the output's channels or, where labels come out, by the metadata."""
     shape = artefact.outputs[0].shape
     if artefact.metadata.get("head") != "labels" and len(shape) == 4:
         return shape[1] if isinstance(shape[1], int) else 0

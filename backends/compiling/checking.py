@@ -137,7 +137,7 @@ class Checker:
         )
 
     def _inputs(self, size: Size) -> list[dict[str, Array]]:
-        """What to run on: batches of the images at ``size``, or of noise."""
+        """Inputs to compare on: batches of the request's images at ``size``, or of noise."""
         request, count = self.request, self.request.batch
         if not request.images:
             return [noise_inputs(self.described, size, request.seed, count)]
@@ -146,6 +146,6 @@ class Checker:
         return list(input_batches(request.images, count, size, request.interface))
 
     def _timed(self) -> dict[str, Array]:
-        """What is timed: a batch, or one image where any number goes."""
+        """Input of the latency: a batch, or one image where the batch is dynamic."""
         first, count = self._inputs(self.request.size)[0], self.request.options.batch or 1
         return {name: x[:count] for name, x in first.items()}

@@ -41,21 +41,21 @@ INT8_SIZES: tuple[Size, ...] = ((256, 256), (768, 768))
 """Besides 512x512, what an int8 network for any size is judged at."""
 
 REFERENCE = 2
-"""Of the maps of an image, what the float64 reference takes more."""
+"""Memory of the float64 reference, as a multiple of an image's float32 maps."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was made.
+    """Result of a compile.
 
     Attributes:
-        request: what was asked for.
-        network: what it was made of.
-        check: what running it showed.
-        seconds: the whole work.
-        made: which target, where, and why not another.
+        request: the request that it answers.
+        network: the graphs, from the genotype's to the optimised one.
+        check: comparison with the reference, and latency.
+        seconds: time of the whole compile.
+        made: target and path of the artefact, and why not another.
         bytes: size of the artefact; None where there is none.
-        int8: what quantising it gave, where that was asked for.
+        int8: outcome of the quantisation, where int8 was asked for.
     """
 
     request: Request
@@ -186,7 +186,7 @@ def _quantise(
 
 
 def quantisation_ends(request: Request) -> NetworkEnds:
-    """How an int8 network is fed and read; one for any size is judged at several."""
+    """Inputs and outputs of the int8 network; one for any size is judged at several."""
     options = request.options
     others = () if options.size else INT8_SIZES
     return NetworkEnds(request.size, request.interface, request.spec.classes, options.batch, others)

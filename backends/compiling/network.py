@@ -1,4 +1,4 @@
-"""The network that was asked for: lowered, with its ends, optimised, and how each step cost."""
+"""The requested network: lowered, given its ends, optimised, with the cost of each step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auxnas.compiler.passes import INFERENCE, Change, Pass, run_passes
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A network on its way to an artefact.
+    """Graphs of a network from its genotype to the one that is written.
 
     Attributes:
         described: as the genotype describes it, up to logits.
@@ -31,7 +31,7 @@ class CompiledNetwork:
     graphs: tuple[Graph, ...]
 
     def effects(self, size: Size) -> list[Effect]:
-        """What each change was good for, on an image of ``size``."""
+        """Costs before and after each change, for an image of ``size`` (height, width)."""
         costs = [cost(graph, size) for graph in (self.whole.graph, *self.graphs)]
         pairs = zip(self.changes, pairwise(costs), strict=True)
         return [Effect(each.name, before, after) for each, (before, after) in pairs]
@@ -52,7 +52,7 @@ class Effect:
     after: Cost
 
     def numbers(self) -> Iterator[tuple[str, int, int]]:
-        """What is counted, before and after."""
+        """Each cost that is counted, before and after."""
         yield "nodes", len(self.before.nodes), len(self.after.nodes)
         for name in ("parameters", "multiply_adds", "bytes_moved", "peak_bytes"):
             yield name, getattr(self.before, name), getattr(self.after, name)

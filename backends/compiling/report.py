@@ -61,7 +61,7 @@ def precision(report: Report) -> str:
 
 
 def nodes(report: Report) -> list[dict[str, Any]]:
-    """What each node of the graph that is written costs, in order of execution."""
+    """Costs of each node of the written graph, in order of execution."""
     graph, size = report.network.optimised.graph, report.request.size
     places, shapes = Places(report.request.genotype), infer_shapes(graph, size)
     found = report.optimised.nodes
@@ -93,7 +93,7 @@ def report_lines(report: Report) -> Iterator[str]:
 
 
 def report_rows(report: Report) -> dict[str, str]:
-    """What there is to say, by what it is about."""
+    """Text of the report by heading; some have several lines."""
     request, check, int8 = report.request, report.check, report.int8
     found = {
         "genotype": str(request.genotype),
@@ -124,7 +124,7 @@ def report_rows(report: Report) -> dict[str, str]:
 
 
 def _timed(request: Request) -> str:
-    """What the latency is of: ``a 512x512 image``."""
+    """Description of the timed input: ``a 512x512 image``."""
     (height, width), count = request.size, request.options.batch or 1
     return f"{count} images of {height}x{width}" if count > 1 else f"a {height}x{width} image"
 

@@ -39,7 +39,7 @@ _TYPES: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Request:
-    """What to make.
+    """Request to compile a genotype into an artefact.
 
     Attributes:
         genotype: the architecture.
@@ -144,7 +144,7 @@ def export_program(
 def artefact_metadata(
     request: Request, differences: Mapping[Size, Difference] | None = None
 ) -> dict[str, str]:
-    """What the artefact says of itself: values are text or JSON."""
+    """Metadata of the artefact by key; values are text or JSON."""
     known = request.weights.metadata if request.weights else {}
     ends = request.interface
     values = {

@@ -1,4 +1,4 @@
-"""Does an artefact compute what the network says? Numbers first, verdict second."""
+"""Numerical comparison of an artefact with the float64 reference."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Difference:
         max_relative: largest absolute error over the largest expected magnitude; None
             likewise.
         disagreement: of the task: for segmentation the share of pixels whose label is another.
-        disagrees: name and wording of that.
+        disagrees: name and wording of ``disagreement``.
     """
 
     max_absolute: float | None
@@ -52,7 +52,7 @@ class Difference:
         return found <= tolerance
 
     def limit(self, tolerance: float) -> str:
-        """What ``within`` allows, in words."""
+        """Words for the difference that ``within`` allows."""
         if self.max_relative is None:
             return f"{100 * tolerance:g}% {self.disagrees.unit}"
         return f"an error of {tolerance:g}"
@@ -87,7 +87,7 @@ class Difference:
 
 
 def default_tolerance(precision: str, end: Head) -> float:
-    """What is allowed by default of an output in ``precision``, for ``Difference.within``."""
+    """Default tolerance of an output in ``precision``, for ``Difference.within``."""
     return (LABELS if end.bytes else TOLERANCES)[precision]
 
 

@@ -1,4 +1,4 @@
-"""Photographs that say something: neither of one colour nor the same as another."""
+"""Informative photographs: neither of one colour nor identical to another."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SAMPLES = 256
 
 @dataclass(frozen=True)
 class JudgedPhotographs:
-    """Photographs that were looked at.
+    """Photographs sorted by whether they are informative.
 
     Attributes:
-        kept: those that say something.
+        kept: the informative ones.
         plain: those of one colour.
         repeated: those that show the same as one before.
     """
@@ -35,7 +35,7 @@ class JudgedPhotographs:
 
     @property
     def left_out(self) -> tuple[Path, ...]:
-        """Those that say nothing."""
+        """Plain and repeated ones together."""
         return self.plain + self.repeated
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class JudgedPhotographs:
 
 
 def judge_photographs(paths: Sequence[Path]) -> JudgedPhotographs:
-    """Which of ``paths`` say something; each is read once.
+    """Sorts photographs into informative, plain and repeated ones; reads each file once.
 
     Raises:
         DataError: for one that cannot be read.

@@ -31,7 +31,7 @@ Bytes = NDArray[np.uint8]
 _LABEL_MODES = ("1", "L", "P")
 _LOSSY = ("JPEG", "MPO")
 _WIDENED = {"L;2": 85, "L;4": 17}
-"""What Pillow multiplies grey values of 2 and 4 bits by, so that the largest is 255."""
+"""Factors by which Pillow scales grey values of 2 and 4 bits, so that the largest is 255."""
 _DEEP_FORMATS = ("PNG", "PPM")
 """Formats whose pixels of 16 bits Pillow gives as mode I, in some versions."""
 _WIDE = {"I": "32-bit integers", "F": "floating-point numbers"}
@@ -106,7 +106,7 @@ def read_label(path: str | Path, place: str | None = None) -> Bytes:
 
 
 def reading_manner(found: Header, label: bool = False) -> str:
-    """A word on how the pixels of a file are taken, where not simply as stored; else empty.
+    """Name of the conversion of a file's pixels where they are not taken as stored; else empty.
 
     Part of the names of what is kept of the pixels: those read in another manner are others.
     """

@@ -74,7 +74,7 @@ class QuantisationResult:
 
     @property
     def against(self) -> str | None:
-        """Why float is better; None where int8 is."""
+        """Reason to ship float32 instead; None where int8 is better."""
         if self.drop > self.max_drop:
             return (
                 f"{self.drop:.2%} of pixels change label with {len(self.kept_float)} of"
@@ -92,7 +92,7 @@ class QuantisationResult:
 
     @property
     def verdict(self) -> str:
-        """Which precision ships, and why if it is not int8."""
+        """Precision that ships, with the reason if it is not int8."""
         if not self.ships:
             return f"fp32: {self.against}; --force writes int8 all the same"
         return f"int8, forced: {self.against}" if self.against else "int8"
@@ -147,7 +147,7 @@ class QuantisationResult:
 
 @dataclass(frozen=True)
 class QuantisationTrial:
-    """An int8 network under way, with the first ``in_float`` of the ranked layers left out."""
+    """An int8 network in which the first ``in_float`` of the ranked layers stay in float."""
 
     in_float: int
     model: onnx.ModelProto = field(repr=False)

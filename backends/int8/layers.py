@@ -12,7 +12,7 @@ from auxnas.backends.onnx.build import PARTIAL
 from auxnas.compiler.places import SIZES
 
 OPERATORS = ("Conv", "Relu", "Clip", "Add", "Resize", "Concat", "GlobalAveragePool", "MaxPool")
-"""What is quantised. The rest (softmax, argmax, changes of type) has no use for it."""
+"""ONNX operators that are quantised; softmax, argmax and casts gain nothing from int8."""
 ACTIVATIONS = ("Relu", "Clip")
 FEW_CHANNELS = 4
 """A convolution of so few inputs is slower in int8 than in float: on a photograph's 3
@@ -23,7 +23,7 @@ ENDS = "output."
 
 @dataclass(frozen=True)
 class Layer:
-    """What is quantised, or left in float, together.
+    """ONNX nodes that are quantised, or left in float, together.
 
     Attributes:
         name: of our node.
@@ -35,11 +35,11 @@ class Layer:
 
 
 def quantisable_layers(model: onnx.ModelProto, operators: Sequence[str] = OPERATORS) -> list[Layer]:
-    """What can be quantised of a model, in order.
+    """The layers of a model that can be quantised, in order of execution.
 
     Args:
         model: the model.
-        operators: those that are quantised.
+        operators: ONNX operators that may be quantised.
     """
     weights = {each.name: each for each in model.graph.initializer}
     groups: dict[str, list[str]] = {}

@@ -21,7 +21,7 @@ MAX_DROP = 0.01
 
 @dataclass(frozen=True)
 class Int8Options:
-    """What is asked for.
+    """Settings of a quantisation.
 
     Attributes:
         photographs: to calibrate on and to judge by.
@@ -48,12 +48,12 @@ class Int8Options:
 
 @dataclass(frozen=True)
 class NetworkEnds:
-    """How the network to be quantised is fed and read.
+    """Inputs and outputs of the network to be quantised.
 
     Attributes:
         size: (height, width) that photographs are brought to.
         interface: what it takes and gives.
-        classes: how many it tells apart.
+        classes: number of classes.
         batch: how many images it takes at once; None for any number.
         others: sizes that it is judged at besides, where it takes any.
     """

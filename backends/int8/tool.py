@@ -30,15 +30,15 @@ METHODS: Mapping[str, tuple[CalibrationMethod, Mapping[str, Any]]] = {
     "minmax": (CalibrationMethod.MinMax, {}),
     "percentile": (CalibrationMethod.Percentile, {"percentile": 99.999}),
 }
-"""How the range of an activation is found: all of its values, or all but one in 100,000."""
+"""Calibrations of an activation's range: over all its values, or all but one in 100,000."""
 
 
 @dataclass(frozen=True)
 class QuantisationForm:
-    """How a runtime wants int8. Weights are int8 and symmetric, with a scale a channel.
+    """Number format that a runtime computes int8 in; weights are symmetric, with a scale a channel.
 
     Attributes:
-        operators: what is quantised.
+        operators: ONNX operators that are quantised.
         activations: their type.
         settings: more for the tool.
     """
@@ -125,7 +125,7 @@ def insert_quantisation(
     Args:
         model: with the shapes of its values.
         ranges: of ``calibrate_ranges``.
-        layers: what is quantised; none leaves the model as it is.
+        layers: those to quantise; none leaves the model as it is.
         form: of the numbers.
     """
     result = onnx.ModelProto()

@@ -218,7 +218,7 @@ class _Writer:
         return f"{like}{SIZES}{self._channels(node, key)}"
 
     def _known_size(self, node: Node, key: str) -> list[str]:
-        """What tells ``node`` a size that is known now; empty where it is not.
+        """Inputs of ``node`` for a size that is static: constants' names; none where it is dynamic.
 
         A resize to a multiple is told the factors, which onnxruntime resizes by without
         leaving the convolutions' layout.

@@ -48,7 +48,7 @@ https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devi
 """
 
 _IR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<net\s[^>]*version=", re.DOTALL)
-"""How the ``.xml`` starts."""
+"""Pattern of the start of an ``.xml`` file of the IR."""
 
 
 class OpenvinoExporter:

@@ -17,8 +17,8 @@ Array = np.ndarray[Any, Any]
 
 CPU = "CPUExecutionProvider"
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", CPU)
-"""What computes, in order of preference. A build may offer more, among them services on
-other machines: those are not asked."""
+"""Execution providers in order of preference. A build may offer more, among them services on
+other machines: those are not used."""
 
 
 _NOISE = re.compile(
@@ -26,7 +26,7 @@ _NOISE = re.compile(
     r"(Load model from .*? failed: ?)?"
     r"(/\S+:\d+ .*?\) (?=[A-Z]))?"
 )
-"""What the runtime's messages begin with: a number, the file's name, a place in its source."""
+"""Start of the runtime's messages: an error number, the file's name, a place in its source."""
 SILENT = 4
 """Severity from which the runtime writes on stderr: what fails is raised as well."""
 

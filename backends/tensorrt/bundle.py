@@ -77,7 +77,7 @@ class BundleExporter:
 
 
 def _precision(model: onnx.ModelProto) -> str:
-    """What a model computes in, as far as it can."""
+    """Lowest precision that a model computes in: ``int8``, ``fp16`` or ``fp32``."""
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         return "int8"
     half = onnx.TensorProto.FLOAT16

@@ -117,7 +117,7 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
 
 
 def violation(model: onnx.ModelProto) -> str | None:
-    """Why a model is outside the published support; None when it is within.
+    """Reason that a model is outside the published support; None when it is within.
 
     The types of intermediate values are ONNX's own inference.
     """

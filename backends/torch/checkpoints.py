@@ -23,14 +23,14 @@ Array = np.ndarray[Any, Any]
 _EXPECTED = "a state dict of tensors alone"
 _SAVE = f"{_EXPECTED}: torch.save(network.state_dict(), FILE)"
 _PREFERRED = ("state_dict", "model_state_dict", "model")
-"""Where training scripts put the network's own state dict; averages of it stand elsewhere."""
+"""Keys under which training scripts keep the network's state dict; averages have others."""
 _WHOLE = "a whole safetensors file or PyTorch state dict"
 _MOST_NUMBERS = 2**30
 """Of all tensors together: 4 GiB. An expanded tensor is small in the file, whatever it says."""
 _DEEPEST = 3
 """Dictionaries within one another that are looked into."""
 _REFUSED = re.compile(r"GLOBAL (\S+)")
-"""What the unpickler says of a name that it does not resolve."""
+"""Pattern of the unpickler's message for a name that it does not resolve."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:
@@ -52,7 +52,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 
 
 def _loaded(path: Path) -> Any:
-    """What torch's restricted unpickler makes of the file."""
+    """Content of the file as read by torch's restricted unpickler."""
     _check_archive(path)
     try:
         with (
@@ -70,14 +70,14 @@ def _loaded(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong; what torch says of a pickle is advice to run its code."""
+    """Reason of a failed load in our words: torch's own advise to run the pickle's code."""
     if isinstance(error, pickle.UnpicklingError):
         return "not what torch.save writes"
     return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
 
 
 def _numpy_scalars() -> list[Any]:
-    """What a pickled numpy number consists of: kinds of numbers, and bytes that are read as one."""
+    """Globals of a pickled numpy scalar: dtypes, and the function that makes it from bytes."""
     scalar: Any = np.float64(0).__reduce__()[0]
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
@@ -156,7 +156,7 @@ def _array(value: Tensor, place: str) -> Array:
 
 
 def _oddity(value: Tensor) -> str | None:
-    """What keeps a tensor from being read; None where nothing does."""
+    """Reason that a tensor's values cannot be read; None where they can."""
     if value.is_meta:
         return "a meta tensor, which has no values"
     if value.is_quantized:

@@ -180,7 +180,7 @@ def _ends(program: Any, names: list[str]) -> tuple[tuple[Tensor, ...], tuple[Ten
 
 
 def _tensors(names: list[str], nodes: list[fx.Node]) -> tuple[Tensor, ...]:
-    """What the traced nodes say of themselves; a dynamic axis is an expression."""
+    """Names, types and shapes of traced nodes; a dynamic axis is given by its expression."""
     values = [node.meta["val"] for node in nodes]
     return tuple(
         Tensor(

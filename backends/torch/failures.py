@@ -17,7 +17,7 @@ _MEMORY = (
     "CUDA error: out of memory",
     "STATUS_ALLOC_FAILED",
 )
-"""What torch says of it where it raises a plain RuntimeError."""
+"""Words in the message of a plain RuntimeError that is lack of memory."""
 
 
 @contextmanager

@@ -147,7 +147,7 @@ MODULES: Mapping[str, Callable[[Node, Sequence[int]], nn.Module]] = MappingProxy
 
 
 def form_of(node: Node) -> Callable[..., Any]:
-    """What a node is in torch: a function, or what makes a module where it has weights.
+    """Form of a node in torch: a function, or a factory of a module where it has weights.
 
     Raises:
         CompilerError: for a primitive without a form in torch, or with one that cannot be found.

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 StepFunction = Callable[[Sequence[Tensor]], Tensor]
-"""What gives one tensor for some, and changes others that it keeps: nothing else may make a
-difference to it, and they stay where they are in memory."""
+"""Function of tensors to one tensor, which may also update tensors that it holds. It depends on
+nothing else, and those keep their place in memory."""
 Record = Callable[[StepFunction, Sequence[Tensor]], tuple[Callable[[], None], Tensor]]
-"""Gives what does the step again on the same memory, and the tensor that it then fills.
+"""Records a step: gives a function that replays it on the same memory, and its output tensor.
 
 Recording itself changes nothing.
 """
@@ -30,7 +30,7 @@ WARM_UP = 3
 """Steps before one is recorded: they make what the optimisers remember, and libraries
 choose their algorithms."""
 _unable: list[str] = []
-"""Why this process records no more: what failed may have left memory behind."""
+"""Reason that this process records no more: a failure may have left memory behind."""
 
 
 class NoRoom(RuntimeError):

@@ -83,7 +83,7 @@ def _moments(module: nn.Module, groups: Sequence[ParameterGroup]) -> Iterator[tu
 
 
 def _remembered(state: TrainingState) -> dict[str, dict[str, Array]]:
-    """What optimisers remember: by parameter, then by torch's name."""
+    """Optimiser state by parameter, then by torch's name for it."""
     found: dict[str, dict[str, Array]] = {}
     for name, value in state.items():
         if name.startswith(_MOMENTS):

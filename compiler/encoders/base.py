@@ -1,4 +1,4 @@
-"""What an encoder is: a seam that a backbone of one's own fits into."""
+"""The seam of encoders: any backbone with feature maps at several strides fits into it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FeatureMap:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """What an encoder takes: RGB / 255, less ``mean``, over ``deviation``, by channel.
+    """Normalisation of an encoder's input: (RGB / 255 - ``mean``) / ``deviation``, by channel.
 
     Raises:
         CompilerError: for anything but three finite numbers each, deviations above 0.
@@ -69,7 +69,7 @@ class Encoder(Protocol):
         """
 
     def taps(self, count: int) -> tuple[int, ...]:
-        """Which of ``lower``'s maps a decoder with ``count`` encoder outputs reads, in order.
+        """Indices of ``lower``'s maps that a decoder with ``count`` encoder outputs reads, in order.
 
         Raises:
             CompilerError: for more outputs than the encoder has.
