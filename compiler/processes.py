@@ -1,4 +1,4 @@
-"""Which process a number stands for: of which machine, boot and container, and whether it lives."""
+"""Identity of a process beyond its number: machine, boot and container, and whether it lives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def namespace(kind: str) -> str:
 
 
 def started(process: int) -> str:
-    """When a process was started, in ticks since the boot; "" where the system does not tell."""
+    """Start of a process in ticks since the boot; "" where the system does not tell."""
     try:
         found = (PROC / str(process) / "stat").read_text(errors="replace")
         return found.rpartition(")")[2].split()[19]

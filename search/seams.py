@@ -113,7 +113,8 @@ DATASETS = Seam(
     arguments=("rest", "classes", "part"),
     members=("name", "classes", "ignore", "palette", "__len__", "fingerprint", "image", "label"),
 )
-"""What ``auxnas.search.data.base.Reader`` says; it gives a ``Dataset``."""
+"""Readers of data formats, called like ``auxnas.search.data.base.Reader``; each gives a
+``Dataset``."""
 
 EXECUTORS = Seam(
     setting="search.executor",

@@ -1,4 +1,4 @@
-"""The charts of how rewards went: what each shows, and how it says so in words."""
+"""Charts of rewards against trials, each with its caption in words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Chart:
 
 
 def search_charts(runs: Runs) -> list[Chart]:
-    """How rewards went, of the runs in which something was trained."""
+    """Charts of rewards against trials, of the runs that have a scored trial."""
     shown = [run for run in runs if run.scored]
     if not shown:
         return []
@@ -49,18 +49,18 @@ def search_charts(runs: Runs) -> list[Chart]:
 
 
 def legend(axes: Any, runs: Runs) -> None:
-    """Says which colour is which run, where there are two."""
+    """Adds a legend of the runs' colours, where there are two runs."""
     if len(runs) > 1:
         name_axes(axes)
 
 
 def name_axes(axes: Any) -> None:
-    """Says above the data what is what."""
+    """Adds the legend above the data."""
     axes.figure.legend(loc="outside upper left", ncols=2)
 
 
 def label_trials(axes: Any, ylabel: str) -> None:
-    """Labels for what is shown against trials."""
+    """Labels the axes of a chart against trials."""
     axes.set_xlabel("trial")
     axes.set_ylabel(ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -105,7 +105,7 @@ def _dots(axes: Any, run: Run, colour: str) -> dict[str, list[str]]:
 
 
 def _course(run: Run) -> str:
-    """In words how a run's rewards went."""
+    """Course of a run's rewards in words."""
     values = [value for _, value in series.reward_points(run.scored)]
     size = series.window(len(values))
     return (
@@ -116,7 +116,7 @@ def _course(run: Run) -> str:
 
 
 def hover_text(run: Run, trial: Trial) -> str:
-    """What a point says when it is pointed at."""
+    """Text shown while the pointer is on a trial's point."""
     known = f"{run.label}, trial {trial.number + 1}: reward {score(trial.reward)}"
     return ", ".join(part for part in (known, costs(trial)) if part)
 
@@ -173,7 +173,7 @@ def stage_chart(runs: Runs) -> Chart:
 
 
 def stopped_chart(runs: Runs) -> Chart:
-    """Which share was stopped after stage 1, with the probability p of going on."""
+    """Share of trials stopped after stage 1, with the probability p of going on."""
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
         for run, colour in zip(runs, COLOURS, strict=False):

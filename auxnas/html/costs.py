@@ -12,7 +12,7 @@ from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import Trial
 
 _COSTS = {"madds": ("multiply-adds, millions", 1e-6), "latency": ("latency, ms", 1.0)}
-"""What is shown: its label, and what one unit of it is in that of the label."""
+"""By cost: the axis label, and the factor to the label's unit."""
 
 _ROOM = (24.0, 10.0)
 """Width and height that a number takes, in points."""

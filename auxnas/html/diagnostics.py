@@ -1,4 +1,4 @@
-"""The charts of how a run worked: its times, and its controller."""
+"""Charts of a run's times and of its controller's diagnostics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auxnas.html.svg import FIRST, SECOND, chart
 
 
 def stage_time_chart(run: Run) -> Chart:
-    """How long each stage of each trial took."""
+    """Seconds that each stage of each trial took."""
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
         for stage, colour, marker in ((1, FIRST, "o"), (2, SECOND, "^")):

@@ -143,7 +143,7 @@ def render_page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """What the runs are called: their folders' names, or paths where those are the same."""
+    """Names of the runs: their folders' names, or paths where those are the same."""
     names = [run.name for run in runs]
     return names if len(set(names)) == len(names) else [str(run.folder) for run in runs]
 

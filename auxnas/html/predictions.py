@@ -1,4 +1,4 @@
-"""What the best network makes of validation images: the run's own picture, or a new one."""
+"""Predictions of the best network on validation images: the run's own picture, or a new one."""
 
 from __future__ import annotations
 

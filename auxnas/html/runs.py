@@ -1,4 +1,4 @@
-"""What a page is made from: a run as its journal tells it, whether or not it has ended."""
+"""Content of a run's page, read from its journal; the run may be under way."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Run:
 
     @property
     def searcher(self) -> str:
-        """Who proposes genotypes."""
+        """Name of the searcher."""
         return str(self.settings.get("search", {}).get("searcher", "unknown"))
 
     @property
@@ -77,7 +77,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on, all sessions together."""
+        """Seconds that it has been running, all sessions together."""
         return sum(session.seconds for session in self.sessions)
 
 
@@ -136,7 +136,7 @@ def _ignored(settings: Settings) -> list[str]:
 
 
 def _other_data(run: Run, other: Run) -> str:
-    """What of the data differs, as far as the runs say."""
+    """Differences of the two runs' data, as far as the journals record them."""
     data = [each.settings.get("data", {}) for each in (run, other)]
     sizes = ["x".join(map(str, found.get("size", ()))) for found in data]
     counts = [len(each.meta.get("classes", ())) for each in (run, other)]

@@ -16,13 +16,13 @@ Points = list[tuple[int, float]]
 
 
 def window(count: int) -> int:
-    """Over how many values ``count`` of them are averaged: an eighth, 5 to 50."""
+    """Window of the running mean over ``count`` values: an eighth of them, 5 to 50."""
     return min(50, max(5, count // 8))
 
 
 @dataclass(frozen=True)
 class Band:
-    """How values are distributed as time goes on.
+    """Running quartiles and mean of a series.
 
     Attributes:
         places: trials, as people count.
@@ -46,7 +46,7 @@ def band(points: Points, size: int) -> Band:
 
 
 def reward_points(trials: Iterable[Trial]) -> Points:
-    """What each trial was worth, of those that have a reward."""
+    """Reward of each trial that has one, against its number."""
     return [(t.number + 1, t.reward) for t in trials if t.reward is not None]
 
 
@@ -62,7 +62,7 @@ def best_so_far(points: Points) -> Points:
 
 
 def stopped_share(trials: Sequence[Trial], size: int) -> Points:
-    """Which share of the last ``size`` trained trials was stopped after stage 1."""
+    """Share of the last ``size`` trained trials that was stopped after stage 1."""
     points = [(trial.number + 1, float(trial.state == STOPPED)) for trial in trials]
     found = band(points, size)
     return list(zip(found.places, found.mean, strict=True))
@@ -70,7 +70,7 @@ def stopped_share(trials: Sequence[Trial], size: int) -> Points:
 
 @dataclass(frozen=True)
 class StageTimes:
-    """How long a stage takes, in seconds.
+    """Statistics of a stage's time, in seconds.
 
     Attributes:
         count: how often it was gone through.
@@ -86,6 +86,6 @@ class StageTimes:
 
 
 def stage_times(trials: Iterable[Trial], stage: int) -> StageTimes | None:
-    """How long ``stage`` (1 or 2) took; None when no trial went through it."""
+    """Times of ``stage`` (1 or 2); None when no trial went through it."""
     spent = [trial.stages[stage - 1].seconds for trial in trials if len(trial.stages) >= stage]
     return StageTimes(len(spent), mean(spent), median(spent), sum(spent)) if spent else None

@@ -65,7 +65,7 @@ Plot = Callable[[Any], Mapping[str, Sequence[str]]]
 
 
 def chart(plot: Plot, alt: str) -> str:
-    """What ``plot`` draws, as one ``<svg>`` element that says ``alt`` to those who do not see."""
+    """Chart drawn by ``plot`` as one ``<svg>`` element, with ``alt`` for screen readers."""
     buffer = BytesIO()
     with rc_context(_STYLE):
         figure = Figure(figsize=_SIZE)

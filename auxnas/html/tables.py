@@ -36,14 +36,14 @@ class PageTable:
     bars: Sequence[str] = ()
 
     def filled(self) -> PageTable:
-        """The table without columns in which nothing stands."""
+        """The table without its empty columns."""
         kept = [n for n in range(len(self.heads)) if any(row[n] for row in self.rows)]
         rows = [[row[n] for n in kept] for row in self.rows]
         return replace(self, heads=[self.heads[n] for n in kept], rows=rows)
 
 
 def overview_table(runs: Sequence[Run]) -> PageTable:
-    """Where each run stands."""
+    """Key figures of each run, a column a run."""
     found = [dict(facts(run)) for run in runs]
     names = list(dict.fromkeys(name for known in found for name in known))
     rows = [[name, *(known.get(name, "") for known in found)] for name in names]
@@ -51,7 +51,7 @@ def overview_table(runs: Sequence[Run]) -> PageTable:
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
-    """A run in a few numbers and their names."""
+    """Key figures of a run: (name, value)."""
     found = {"best reward": "none"}
     if run.best:
         best = run.best[0]
@@ -98,7 +98,7 @@ def _row(trial: Trial) -> list[str]:
 
 
 def time_table(run: Run) -> PageTable:
-    """How long stages took, and what is left of the run's time."""
+    """Times by stage, and the rest of the run's time."""
     rows, spent = [], 0.0
     for stage in (1, 2):
         found = stage_times(run.scored, stage)
@@ -113,7 +113,7 @@ def time_table(run: Run) -> PageTable:
 
 
 def failure_table(run: Run) -> PageTable:
-    """Failed trials by kind, the commonest first, with the last one's own words."""
+    """Failed trials by kind, the most frequent first, with the last one's message."""
     found: dict[str, list[tuple[int, str]]] = {}
     for trial in run.ended:
         if trial.failure is not None:
@@ -126,13 +126,13 @@ def failure_table(run: Run) -> PageTable:
 
 
 def _numbers(cases: Sequence[tuple[int, str]], most: int = 12) -> str:
-    """Which trials; the first ones of many."""
+    """Numbers of the trials, the first ``most`` of them."""
     shown = ", ".join(str(number) for number, _ in cases[:most])
     return shown + (", ..." if len(cases) > most else "")
 
 
 def rejection_table(run: Run) -> PageTable:
-    """What was over a limit, by limit, with the last one's own words."""
+    """Rejected genotypes by limit, with the last one's message."""
     found: dict[str, list[str]] = {}
     for rejection in run.rejections:
         found.setdefault(rejection.limit, []).append(rejection.detail)
@@ -189,7 +189,7 @@ def _value(value: Any) -> str:
 
 
 def session_table(run: Run) -> PageTable:
-    """Where and with what each process went on with the run."""
+    """Machine, versions and seconds of each process that worked on the run."""
     rows = [[str(n), *_session(session)] for n, session in enumerate(run.sessions, 1)]
     heads = ["session", "time", "machine", "device", "versions", "revision"]
     return PageTable(heads, rows, heads[2:]).filled()

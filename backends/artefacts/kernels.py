@@ -63,7 +63,7 @@ class Attribution:
         self._producers = {name: each.name for each in originals for name in each.outputs}
 
     def kernels(self, executed: Sequence[tuple[str, str]]) -> tuple[Kernel, ...]:
-        """Attribution of the kernels of one run, given as (name, operator) in order of execution."""
+        """Attributed kernels of one run, given as (name, operator) in order of execution."""
         written = self._written(executed)
         return tuple(
             self._kernel(name, op, outputs)

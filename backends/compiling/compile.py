@@ -148,7 +148,7 @@ def _check_memory(request: Request, network: CompiledNetwork) -> None:
 
 
 def _settle(request: Request, network: CompiledNetwork) -> Settled:
-    """What will be made: the fastest runtime's where that was asked, else the request's."""
+    """Target and output: the fastest runtime's for ``auto``, else the request's."""
 
     def write(target: str, path: Path) -> None:
         export_program(replace(request, target=target), network.optimised, path)

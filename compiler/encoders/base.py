@@ -69,7 +69,7 @@ class Encoder(Protocol):
         """
 
     def taps(self, count: int) -> tuple[int, ...]:
-        """Indices of ``lower``'s maps that a decoder with ``count`` encoder outputs reads, in order.
+        """Indices of ``lower``'s maps that a decoder of ``count`` encoder outputs reads, in order.
 
         Raises:
             CompilerError: for more outputs than the encoder has.

@@ -91,7 +91,7 @@ class Augment:
 
 
 def _places(length: int, wanted: int, factor: float, draw: float) -> Floats:
-    """Where each of ``wanted`` pixels comes from, in source pixels, along one axis.
+    """Source coordinate of each of ``wanted`` pixels along one axis, in source pixels.
 
     The source scaled by ``factor`` and the window are laid over each other at random,
     with the smaller one within the larger. Half-pixel centres (align_corners=False).

@@ -23,7 +23,7 @@ class Dataset(Protocol):
 
     @property
     def name(self) -> str:
-        """What was opened, for people: ``synthetic:500``, ``list:...``, ``voc:...``."""
+        """Name for people: ``synthetic:500``, ``list:...``, ``voc:...``."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reader of a format of data. What opens it alone, a function or a class, is one too.
+    """Reader of a data format; a function or class that only opens it is one too.
 
     Attributes:
         open: makes the ``Dataset`` of what stands behind the format's name, of the number of
@@ -103,7 +103,7 @@ class DatasetView:
         return self.dataset.palette
 
     def source(self, index: int) -> int:
-        """Which item of the viewed dataset the item at ``index`` comes from."""
+        """Index in the viewed dataset of the item at ``index``."""
         return index
 
 

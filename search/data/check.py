@@ -20,7 +20,7 @@ CheckProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """What a sound dataset consists of.
+    """Size of a dataset that passed the check.
 
     Attributes:
         images: how many.

@@ -18,7 +18,7 @@ from auxnas.search.seams import DATASETS
 
 PARTS = ("train", "val")
 OWN = "python"
-"""Before the place of a reader of the user's own."""
+"""Prefix of a reader of the user's own, before its place."""
 KINDS = (
     "synthetic, synthetic:COUNT, list:DIR_OR_FILE, voc:VOCDEVKIT or "
     "python:package.module:attribute[:ARGUMENT]"
@@ -33,7 +33,7 @@ _OURS = re.compile(r"synthetic(:\d+)?|(list|voc):.+")
 
 
 def check_source(source: str) -> str:
-    """``source`` itself where its form is right; nothing is opened or imported.
+    """``source`` unchanged, where it has the form of a source; nothing is opened or imported.
 
     Raises:
         ValueError: saying what is known, and what may have been meant.
@@ -80,7 +80,7 @@ def open_dataset(
 
 
 def parts(spec: str) -> tuple[str, ...]:
-    """Which parts ``open_dataset`` can open of ``spec``: ``train``, and perhaps ``val``.
+    """Parts that ``open_dataset`` can open of ``spec``: ``train``, and perhaps ``val``.
 
     Raises:
         DataError: when the spec names no dataset.

@@ -74,7 +74,7 @@ class Evaluation:
         ignore: Sequence[str] = (),
         meta_train: float | None = None,
     ) -> Evaluation:
-        """What is asked for on a command line.
+        """Evaluation that the options of a command line describe.
 
         Args:
             trained: the network.

@@ -37,7 +37,7 @@ from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job
 
 
 class StageProgress(Protocol):
-    """Is told how a trial goes."""
+    """Callback of a trial's progress."""
 
     def __call__(self, stage: int, step: TrainingStep, before: Stage | None = None) -> None:
         """Training stands at ``step`` of ``stage`` (1 or 2).
@@ -50,7 +50,7 @@ LEAST_BATCH = 2
 """Batch norm has no deviation of a single example."""
 
 DECODER = ("decoder.", "auxiliary")
-"""What the names of a decoder's parameters start with."""
+"""Start of the names of a decoder's parameters."""
 
 
 def ignore_progress(stage: int, step: TrainingStep, before: Stage | None = None) -> None:
@@ -90,7 +90,7 @@ class TwoStages:
     stage2: StageSettings
 
     def __call__(self, job: Job, progress: StageProgress = ignore_progress) -> Outcome:
-        """How ``job`` ends; a failure that is data becomes an outcome, a bug is raised."""
+        """Evaluates ``job``; ``TrialFailure`` becomes a failed outcome, other errors are raised."""
         stages: list[Stage] = []
         try:
             return self._run(job, stages, progress)
@@ -180,7 +180,7 @@ def proceed_probability(start: float, half_life: float, number: int) -> float:
 
 
 def stage_recipe(settings: StageSettings, task: Task) -> Recipe:
-    """How a learner is to train a stage.
+    """Recipe of a stage's training.
 
     The encoder's group is empty in stage 1, whose graph has no encoder.
     """

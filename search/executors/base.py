@@ -56,7 +56,7 @@ def no_job_error() -> SearchError:
 
 
 def outcome_fault(outcome: Any) -> str | None:
-    """What is wrong with the end of a job, which a user's code may have made; None if nothing.
+    """First fault of an outcome, which a user's executor may have made; None for a sound one.
 
     A reward may be infinite or NaN: the trial fails then.
     """

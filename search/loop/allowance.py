@@ -12,12 +12,12 @@ from auxnas.search.settings.durations import duration_text
 from auxnas.search.storage.journal import Journal
 
 _SHARE = 0.5
-"""Of the budget: more for pre-training is warned of."""
+"""Share of the budget from which a long pre-training is warned of."""
 
 
 @dataclass
 class Allowance:
-    """Is told how long pre-training still takes; notes the time of the session, too.
+    """Check, during pre-training, that the budget leaves time for a trial; journals time spent.
 
     A run whose budget would be over before its first trial ends as soon as that is known,
     rather than with nothing when it is over.
@@ -49,7 +49,7 @@ class Allowance:
             self.place.display.say(f"{share}{words} {duration_text(budget)}")
 
     def _advice(self, end: float, budget: float) -> str:
-        """What to change, so that pre-training takes half of the budget at most."""
+        """Settings to change so that pre-training takes half of the budget at most."""
         epochs = int(self.place.settings.pretrain.epochs * _SHARE * budget / end)
         fewer = [f"--set pretrain.epochs={epochs}"] if epochs else []
         more = f"a --budget of {duration_text(60 * -(-end / _SHARE // 60))} or more"

@@ -206,14 +206,14 @@ class Driver:
         )
 
     def _figures(self, genotype: Genotype) -> Figures | None:
-        """What its network costs; one isomorphic to a trial's or to one seen is not measured."""
+        """Costs of a genotype's network; measured once for each isomorphism class."""
         key = genotype.key()
         if key not in self._known:
             self._known[key] = self.measure(genotype)
         return self._known[key]
 
     def _end(self, ended: Trial, trials: list[Trial]) -> None:
-        """A trial has ended: into ``trials``, the journal, and the searcher's memory."""
+        """Records a trial that has ended: in ``trials``, the journal, and the searcher."""
         trials[ended.number] = ended
         update, searcher = self._learn(ended.batch, trials)
         self.journal.finish(ended, searcher, self.clock.session, update)
@@ -249,7 +249,7 @@ class Driver:
         return ended
 
     def job(self, trial: Trial, trials: list[Trial]) -> Job:
-        """What ``trial``'s outcome may depend on."""
+        """The job of ``trial``: all that its outcome may depend on."""
         start, half_life = self.rules.proceed, self.rules.half_life
         proceed = proceed_probability(start, half_life, trial.number)
         baseline = mean_first_reward(trials, trial.batch)
@@ -267,7 +267,7 @@ class Driver:
 
 
 def _figures(trial: Trial) -> Figures | None:
-    """What the network of a trial costs; None where it cannot be built."""
+    """Costs of a trial's network as journalled; None where it cannot be built."""
     if trial.parameters is None or trial.multiply_adds is None:
         return None
     return Figures(trial.parameters, trial.multiply_adds, trial.latency)

@@ -15,14 +15,14 @@ from auxnas.search.trials.records import Figures, Rejection
 
 
 class Proposer(Protocol):
-    """Proposes genotypes: a searcher, or what stands for one."""
+    """Source of genotypes: a searcher, or one that stands in for it."""
 
     def ask(self, count: int) -> list[Genotype]:
         """The next ``count`` genotypes to try."""
 
 
 Measure = Callable[[Genotype], Figures | None]
-"""What a genotype's network costs; None where it cannot be built."""
+"""Function from a genotype to its network's costs; None where it cannot be built."""
 
 HOPELESS, HOPELESS_TIMED = 500, 50
 """Proposals over a limit for each one of a batch, after which a run gives up; and how many of

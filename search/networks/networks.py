@@ -21,7 +21,7 @@ from auxnas.search.storage.weights import usage_metadata, weights_file, without_
 from auxnas.search.trials.records import best_of
 
 LWRF = "lwrf"
-"""What Light-Weight RefineNet is called where a genotype is expected."""
+"""Name of Light-Weight RefineNet where a genotype is expected."""
 WEIGHTS = "model.safetensors"
 """The trained network in a training's folder."""
 

@@ -50,7 +50,7 @@ _BETWEEN_SAVES = 60.0
 
 @dataclass(frozen=True)
 class PretrainedEncoder:
-    """Weights to start from.
+    """Encoder weights that trials start from.
 
     Attributes:
         params: the encoder's arrays, and perhaps more.
@@ -63,7 +63,7 @@ class PretrainedEncoder:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """Everything that a pre-trained encoder depends on.
+    """Inputs of a pre-training: all that its result depends on.
 
     Attributes:
         learner: who trains.
@@ -96,7 +96,7 @@ class Pretraining:
 
     @property
     def _images(self) -> tuple[str, ...]:
-        """What happens to images and labels on their way, for the key."""
+        """Transforms and normalisation of the images, as part of the key."""
         task = () if self.spec.task == DEFAULT else (self.spec.task,)
         return repr(self.train.augment), *normalisation_key(self.train.normalisation), *task
 
@@ -121,7 +121,7 @@ class Pretraining:
         )
 
     def score(self, params: Params) -> Score:
-        """How good the whole pre-trained network is on ``val``."""
+        """Score of the whole pre-trained network on ``val``."""
         program = Program(self.graph, params, "refinenet")
         sums = self.learner.measure(program, self.val, self.task, _VALIDATION_BATCH)
         return self.task.score(sums)
@@ -232,7 +232,7 @@ def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Cou
 
 
 def _state(kept: Path, display: Display) -> tuple[int, TrainingState | None, Course]:
-    """How many epochs are behind, what to go on from, and how those went."""
+    """Epochs done, the learner's state after them, and the course so far."""
     if not kept.exists():
         return 0, None, Course()
     try:

@@ -1,4 +1,4 @@
-"""What is trained for long, beside what a search found: sizes, costs, limits, data."""
+"""Comparison of a network to be trained with its searched form: sizes, costs, limits, data."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from auxnas.search.trials.limits import excesses
 from auxnas.search.trials.records import Figures
 
 SIZES = ("width", "agg_size", "sep_repeats")
-"""What of the model's size may differ between search and training (paper, section 4)."""
+"""Fields of the model's size that may differ between search and training (paper, section 4)."""
 
 
 @dataclass(frozen=True)
 class Searched:
-    """How an architecture was built when it was found.
+    """Conditions of the search that found an architecture.
 
     Attributes:
         place: a run's folder or a genotype's file, for messages.
@@ -82,7 +82,7 @@ def _row(genotype: Genotype, spec: ModelSpec, size: tuple[int, int]) -> dict[str
 
 
 def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """The same for people; nothing for nothing."""
+    """Lines of a comparison for people; none without a comparison."""
     if not found:
         return
     one, other = found["searched"], found["trained"]

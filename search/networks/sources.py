@@ -1,4 +1,4 @@
-"""What a command line calls a genotype to train, and what it knows of the run it is from."""
+"""Genotypes named on a command line, and the facts that their runs or files record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from auxnas.search.trials.records import Trial, best_of
 
 @dataclass(frozen=True)
 class GenotypeSource:
-    """What to train.
+    """Architecture to train, and where it is from.
 
     Attributes:
         genotype: None for Light-Weight RefineNet.
@@ -58,7 +58,7 @@ def find_source(text: str) -> GenotypeSource:
 
 
 def _described(text: str, document: Document) -> Searched | None:
-    """How a genotype's document says it is built; None where it does not."""
+    """Conditions of the search in a genotype's document; None where it records none."""
     model, size = document.extra.get("model"), document.extra.get("size")
     if not isinstance(model, Mapping) or not model:
         return None
@@ -68,7 +68,7 @@ def _described(text: str, document: Document) -> Searched | None:
 
 
 def searched_in(run: Path) -> Searched | None:
-    """How a run builds its architectures, and on what; None where it ended before it knew.
+    """Conditions of a run's search; None where it ended before they were recorded.
 
     Raises:
         JournalError: when there is no run.
@@ -122,7 +122,7 @@ class OwnData:
 
 
 def own_data(folder: Path) -> OwnData:
-    """What the folder of a run or of a training knows of its data.
+    """Data recorded in the folder of a run or of a training.
 
     Raises:
         SearchError: when it is neither.

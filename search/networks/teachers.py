@@ -1,4 +1,4 @@
-"""Whom a network learns from: one that was trained here, or a published, larger one."""
+"""Distillation teachers: a network trained here, or a published, larger one."""
 
 from __future__ import annotations
 

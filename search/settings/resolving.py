@@ -195,11 +195,11 @@ _PLAIN = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
 }
-"""What pydantic's findings are called here, by their types."""
+"""Our words for pydantic's errors, by error type."""
 
 
 def _settings_error(error: ValidationError) -> SettingsError:
-    """The first of pydantic's findings, in one line."""
+    """The first error that pydantic found, in one line."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = _PLAIN.get(first["type"], first["msg"]).format(**first.get("ctx", {}))

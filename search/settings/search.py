@@ -104,7 +104,7 @@ class SettingsSection(BaseModel):
 
 
 class DataSettings(SettingsSection):
-    """Which images, and what happens to them."""
+    """Images, and their preparation for training."""
 
     source: Source = "synthetic"
     """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``, or
@@ -122,7 +122,7 @@ class DataSettings(SettingsSection):
 
 
 class TaskSettings(SettingsSection):
-    """What is asked of a network."""
+    """Task of the networks: what their output means."""
 
     name: str = DEFAULT_TASK
     """Name of the task, or ``package.module:Class`` of one of your own (paper: segmentation)."""
@@ -131,7 +131,7 @@ class TaskSettings(SettingsSection):
 
 
 class ModelSettings(SettingsSection):
-    """What is built around a genotype."""
+    """Network around a genotype."""
 
     encoder: str = DEFAULT_ENCODER
     """Name of the encoder, or ``package.module:Class`` of one of your own (paper: MobileNet-v2)."""
@@ -140,7 +140,7 @@ class ModelSettings(SettingsSection):
     agg_size: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] = 48
     """Channels of the decoder (paper: 48 in search)."""
     sep_repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
-    """How often a separable convolution repeats (1 in search)."""
+    """Repetitions of a separable convolution (paper: 1 in search)."""
     auxiliary: Literal["none", "classifier", "cell"] = "cell"
     """Auxiliary heads on the blocks' outputs (paper: cell)."""
 
@@ -185,9 +185,9 @@ class EvolutionSettings(SettingsSection):
     """Regularised evolution (Real et al., 2019; not in the paper)."""
 
     population: AtLeastTwo = 100
-    """How many live at a time (Real et al.: 100)."""
+    """Members of the population (Real et al.: 100)."""
     sample: Positive = 25
-    """How many a parent is the best of (Real et al.: 25)."""
+    """Members drawn, with replacement, of which the best is the parent (Real et al.: 25)."""
 
 
 class SpaceSettings(SettingsSection):
@@ -207,7 +207,7 @@ class SpaceSettings(SettingsSection):
 
 
 class LimitSettings(SettingsSection):
-    """What a network may cost; genotypes over a limit are rejected before training."""
+    """Limits on a network's cost; genotypes over one are rejected before training."""
 
     constant: bool = True
     """Whether networks whose output does not depend on the image (a cell of zeros) are rejected
@@ -223,21 +223,21 @@ class LimitSettings(SettingsSection):
 
 
 class LatencySettings(SettingsSection):
-    """How long compiled networks take on this machine, and what that is worth."""
+    """Latency of compiled networks on this machine, and its weight in the reward."""
 
     measure: bool = True
     """Whether every genotype's is measured, with onnxruntime where that is installed."""
     target_ms: Annotated[float, Field(gt=0)] | None = None
     """Weights rewards by (latency / target) ^ exponent; none given: not weighted."""
     exponent: Annotated[float, Field(le=0)] = -0.07
-    """What twice the latency costs: -0.07 is 5 % of the reward (MnasNet, Tan et al., 2019)."""
+    """Exponent of the weight: at -0.07 twice the latency costs 5 % (MnasNet, Tan et al., 2019)."""
 
 
 class SearchSettings(SettingsSection):
-    """How genotypes are chosen, and how long each is followed."""
+    """Choice of genotypes, and of the trials that go on to stage 2."""
 
     searcher: SearcherName = "ppo"
-    """Name of what proposes genotypes (paper: ppo)."""
+    """Searcher, which proposes genotypes (paper: ppo)."""
     batch: Positive = 2
     """Genotypes proposed at a time; decisions depend on earlier batches only."""
     proceed: Share = 0.9
@@ -247,7 +247,7 @@ class SearchSettings(SettingsSection):
     reuse: bool = True
     """Whether a genotype isomorphic to an earlier one shares its reward untrained."""
     executor: ExecutorName | None = None
-    """Name of what evaluates the trials; none given: processes where ``workers`` or
+    """Executor, which evaluates the trials; none given: processes where ``workers`` or
     ``trial_timeout`` ask for them, else inline. The results are the same."""
     retries: Natural = 2
     """Times that a trial whose process or machine was lost is begun again, with the same seed,
@@ -284,9 +284,9 @@ class FeatureSettings(SettingsSection):
     """The encoder outputs that stage 1 trains on, computed once."""
 
     images: AtLeastTwo = 4000
-    """At most so many meta-train images (paper: 4000)."""
+    """Largest number of meta-train images (paper: 4000)."""
     dtype: Literal["float16", "float32"] = "float16"
-    """How they are stored."""
+    """Type of the stored numbers."""
 
 
 class PretrainSettings(SettingsSection):
@@ -314,9 +314,9 @@ class Settings(SettingsSection):
     """A whole search."""
 
     seed: Natural = 0
-    """Everything random derives from it."""
+    """Seed that everything random derives from."""
     trials: Positive | None = 1000
-    """How many genotypes to reach an outcome for; none given: as many as the budget allows."""
+    """Number of trials to end; none given: as many as the budget allows."""
     budget: Duration | None = None
     """Time after which no trial is begun any more, over all sessions of the run, pre-training
     included; trials under way then are finished."""
@@ -325,11 +325,11 @@ class Settings(SettingsSection):
     workers: Annotated[int, Field(ge=0, le=65_536)] = 0
     """Worker processes, one trial each at a time; 0 trains in the process itself."""
     keep: Positive = 3
-    """How many of the best trials' networks are kept."""
+    """Number of the best trials whose networks are kept."""
     tensorboard: bool = False
     """Whether figures are written for TensorBoard, into the run's folder ``tensorboard``."""
     learner: LearnerName = "torch"
-    """Who trains: torch, or null, which only pretends to."""
+    """Framework that trains: torch, or null, which only pretends to."""
     threads: Threads | None = None
     """Processor threads within an operation, in each worker; none given: the cores, shared between
     the workers, as they are when the run begins, which stays so. Networks as small as the demo's
@@ -342,19 +342,19 @@ class Settings(SettingsSection):
     RefineNet-152); none given: the network that the encoder was pre-trained in, also where
     ``encoder_weights`` has it, with as many classes."""
     data: DataSettings = DataSettings()
-    """Which images."""
+    """Images to search on."""
     task: TaskSettings = TaskSettings()
-    """What is asked of a network."""
+    """Task of the networks: what their output means."""
     model: ModelSettings = ModelSettings()
-    """What is built around a genotype."""
+    """Network around a genotype."""
     space: SpaceSettings = SpaceSettings()
     """The architectures that are searched."""
     search: SearchSettings = SearchSettings()
-    """How genotypes are chosen."""
+    """Choice of genotypes."""
     limits: LimitSettings = LimitSettings()
-    """What a network may cost."""
+    """Limits on a network's cost."""
     latency: LatencySettings = LatencySettings()
-    """How latency is measured and weighted."""
+    """Measurement of latency, and its weight."""
     features: FeatureSettings = FeatureSettings()
     """The stored encoder outputs."""
     stage1: StageSettings = StageSettings(epochs=5, batch_size=64, polyak=0.9, distillation=0.3)
@@ -362,7 +362,7 @@ class Settings(SettingsSection):
     stage2: StageSettings = StageSettings(epochs=1, batch_size=32, polyak=0.99, distillation=0.0)
     """Encoder and decoder, end to end."""
     pretrain: PretrainSettings = PretrainSettings()
-    """How the encoder is pre-trained where no weights are given."""
+    """Pre-training of the encoder where no weights are given."""
 
     @property
     def ignored(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ Length = Annotated[float, Field(gt=0)]
 
 
 class TrainSettings(SettingsSection):
-    """How a network is trained once its architecture is settled.
+    """Schedule and losses of a long training.
 
     The paper goes through three sets of images, and through the last one in two halves;
     here these four phases go through one set.
@@ -41,7 +41,7 @@ class TrainSettings(SettingsSection):
     auxiliary: tuple[Rate, ...] = (0.3, 0.25, 0.2, 0.15)
     """Weight of each auxiliary output's loss in each phase (paper: 0.3, 0.25, 0.2, 0.15)."""
     frozen: Natural = 1
-    """How many phases at the end keep batch norm's statistics as they are (paper: the last)."""
+    """Number of phases at the end with frozen batch-norm statistics (paper: the last)."""
     schedule: Literal["halving", "poly"] = "halving"
     """Learning rates: halved from phase to phase (paper), or times (1 - done) ^ poly."""
     poly: Rate = 0.9
@@ -53,7 +53,7 @@ class TrainSettings(SettingsSection):
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """Decay of Adam's average of squared gradients (paper: 0.99)."""
     epsilon: Length = 1e-3
-    """What Adam adds to that average's root (paper: 0.001)."""
+    """Adam's epsilon, added to that average's root (paper: 0.001)."""
     encoder_rate: Rate = 1e-3
     """Learning rate of SGD with momentum 0.9 for the encoder (paper: 1e-3)."""
     clip_norm: Rate = 3.0
@@ -101,23 +101,23 @@ class TrainingSettings(SettingsSection):
     """A whole long training."""
 
     seed: Natural = 0
-    """Everything random derives from it, apart from the encoder's pre-training."""
+    """Seed that everything random but the encoder's pre-training derives from."""
     learner: LearnerName = "torch"
-    """Who trains: torch, or null, which only pretends to."""
+    """Framework that trains: torch, or null, which only pretends to."""
     threads: Threads | None = None
     """Processor threads within an operation; none given: all cores."""
     encoder_weights: str | None = None
     """File with the encoder's weights; none given: it is pre-trained on the data."""
     data: DataSettings = DataSettings()
-    """Which images."""
+    """Images to train on."""
     task: TaskSettings = TaskSettings(ignore=())
-    """What is asked of a network; all classes count in its scores unless some are named."""
+    """Task of the network; all classes count in its scores unless some are named."""
     model: ModelSettings = ModelSettings(agg_size=64, sep_repeats=2)
-    """What is built around a genotype (paper: 64 channels, 2 repetitions in training)."""
+    """Network around the genotype (paper: 64 channels, 2 repetitions in training)."""
     pretrain: PretrainSettings = PretrainSettings()
-    """How the encoder is pre-trained where no weights are given."""
+    """Pre-training of the encoder where no weights are given."""
     train: TrainSettings = TrainSettings()
-    """How the network is trained."""
+    """Schedule and losses."""
 
     def search(self) -> Settings:
         """The settings of a search on the same data with the same encoder."""
@@ -126,17 +126,17 @@ class TrainingSettings(SettingsSection):
 
 
 SHARED = tuple(name for name in TrainingSettings.model_fields if name != "train")
-"""What a long training has in common with a search."""
+"""Sections that a long training has in common with a search."""
 
 _SIZES = ("agg_size", "sep_repeats")
-"""What of the model differs between search and training (paper, section 4)."""
+"""Model settings that differ between search and training (paper, section 4)."""
 
 TRAIN_PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "small": {"train": {"epochs": 60, "batch_size": 8}},
     "demo": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
 }
-"""What a training adds to the preset of the same name."""
+"""Settings that a training adds to the preset of the same name."""
 
 
 def like_search(values: Mapping[str, Any]) -> dict[str, Any]:

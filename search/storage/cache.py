@@ -1,4 +1,4 @@
-"""Files of things that are computed once: their names, digests, and who else may write them."""
+"""Cached files: names, digests, and the check of who else may write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from auxnas.compiler.weights import load_weights, save_weights
 
 
 def other_writers(folder: Path) -> str | None:
-    """Who else may write into a cache, in words; None when nobody."""
+    """Other users that may write into a cache, in words; None when there are none."""
     try:
         found = folder.stat()
     except OSError:
@@ -34,7 +34,7 @@ def save_kept(path: Path, params: Mapping[str, NDArray[Any]], metadata: Mapping[
 
 
 def load_kept(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """What ``save_kept`` wrote.
+    """Arrays and metadata that ``save_kept`` wrote.
 
     Raises:
         CompilerError: when it cannot be read, was changed since, or has no digest.

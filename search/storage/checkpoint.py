@@ -1,4 +1,4 @@
-"""How far a long training is: its state and history in one file that is always whole."""
+"""Checkpoint of a long training: state and history in one file that is always whole."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from auxnas.search.storage.cache import load_kept, save_kept
 NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
 """The checkpoint in a training's folder, and its history for people and plots."""
 DAMAGED = "checkpoint.damaged.safetensors"
-"""Another file that was in its place."""
+"""Name that a damaged checkpoint is moved to."""
 
 Entry = Mapping[str, Any]
-"""What is known after some epochs: ``epoch``, ``loss``, ``rate``, ``seconds``, and after a
+"""Log entry of a part of the training: ``epoch``, ``loss``, ``rate``, ``seconds``, and after a
 validation its metrics."""
 
 
@@ -40,7 +40,7 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are behind it."""
+        """Number of epochs done."""
         return int(self.history[-1]["epoch"]) if self.history else 0
 
     def save(self, folder: Path) -> None:

@@ -8,17 +8,17 @@ from auxnas.search.errors import SettingsError
 from auxnas.search.storage.rescue import BACKUP, NAME
 
 TRAINING, ABLATION = "training.json", "ablation.settings.json"
-"""What a training or an ablation was begun as, in its folder."""
+"""Files with the settings that a training or an ablation was begun with, in its folder."""
 PRETRAINED, CLASSES = "pretraining.json", "best.classes.json"
 """In a search's folder: the course of its pre-training, and its best network by class."""
 SEARCH = "a search"
 
 _MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABLATION,)}
-"""Files that tell what a folder holds; nothing else has their names."""
+"""Files by which a kind of results is recognised; nothing else has their names."""
 
 
 def folder_kinds(folder: Path) -> list[str]:
-    """What the folder holds, in words."""
+    """Kinds of results in the folder, in words."""
     return [kind for kind, names in _MARKS.items() if any((folder / n).is_file() for n in names)]
 
 
@@ -40,11 +40,11 @@ _OUTPUTS = {
         "checkpoint.safetensors",
     ),
 }
-"""What is written over in a folder of its own."""
+"""Output files that a run or a training overwrites in its own folder."""
 
 
 def check_folder_kind(folder: Path, kind: str) -> None:
-    """Finds a folder that holds something else than ``kind``; where that was begun too, it goes on.
+    """Checks that a folder holds no other results than ``kind``, or was begun as that.
 
     Raises:
         SettingsError: naming the folder and what is in it.

@@ -1,4 +1,4 @@
-"""What a folder of results is of: written when it is begun, compared when it is gone on with."""
+"""Identity of a results folder: written at the beginning, compared when work is resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has done, in one SQLite file that other processes can read meanwhile.
+"""Journal of a run: one SQLite file that other processes can read meanwhile.
 
 A trial's result and what the searcher learnt of it are written in one transaction, so the file
 tells of a moment that was, whenever the process ended. The searcher's state itself follows from
@@ -96,7 +96,7 @@ class Journal:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """What is read within is of one moment, while another process writes."""
+        """Read transaction: everything read in the block is of one moment."""
         self._db.execute("BEGIN")
         try:
             yield
@@ -168,12 +168,12 @@ class Journal:
     # What the run is ----------------------------------------------------------------
 
     def meta(self) -> dict[str, Any]:
-        """What is known of the run: settings, data, encoder."""
+        """Metadata of the run: settings, data, encoder."""
         with self._reading():
             return _Meta(self.path, reading.read_meta(self._db))
 
     def set_meta(self, values: Mapping[str, Any]) -> None:
-        """Stores what is known of the run."""
+        """Stores metadata of the run."""
         self._write(
             *(JournalRow("meta", (name, dump(v)), replaces=True) for name, v in values.items())
         )
@@ -200,7 +200,7 @@ class Journal:
             return reading.read_trials(self._db)
 
     def rejections(self) -> list[Rejection]:
-        """What was proposed and over a limit, in order."""
+        """Rejected proposals, in order."""
         with self._reading():
             return reading.read_rejections(self._db)
 
@@ -210,17 +210,17 @@ class Journal:
             return reading.read_searcher(self._db)
 
     def stored_searcher(self) -> tuple[int, int]:
-        """How many trials there were when the searcher was stored last, and its bytes."""
+        """Number of trials when the searcher was last stored, and bytes of its state."""
         row = self._db.execute("SELECT trials, length(state) FROM searcher").fetchone()
         return row or (0, 0)
 
     def asks(self, first: int = 0) -> dict[int, list[int]]:
-        """How many genotypes were asked for, one number each time, by batch from ``first`` on."""
+        """Sizes of the calls of ``ask``, by batch from ``first`` on."""
         with self._reading():
             return reading.read_asks(self._db, first)
 
     def updates(self, after: int = 0) -> list[dict[str, Any]]:
-        """How each of the searcher's updates went, those ``after`` the first so many."""
+        """Diagnostics of the searcher's updates, less the first ``after``."""
         with self._reading():
             return reading.read_updates(self._db, after)
 
@@ -254,7 +254,7 @@ class Journal:
         seconds: float | None = None,
         update: Mapping[str, float] | None = None,
     ) -> None:
-        """Stores how a pending trial ended.
+        """Stores the end of a pending trial.
 
         Args:
             trial: as it ended.
@@ -283,7 +283,7 @@ class Journal:
 
 
 class _Meta(dict[str, Any]):
-    """What is known of a run; asking for what is not is an error that names the run."""
+    """Metadata of a run; a missing key is an error that names the run."""
 
     def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
         super().__init__(found)

@@ -43,7 +43,7 @@ def run_lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def exclusive_lock(target: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Nobody else is in here for the same ``target`` meanwhile; waits until that is so.
+    """Exclusive lock on ``target``; blocks until acquired.
 
     Args:
         target: what is to be made. The lock is a file beside it, removed afterwards.
@@ -81,7 +81,7 @@ def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
 
 
 def _sign(file: IO[str]) -> None:
-    """Writes into a lock who holds it."""
+    """Signs a lock file with this process and machine."""
     file.truncate(0)
     json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
     file.flush()
@@ -106,7 +106,7 @@ def _taken(file: IO[str]) -> bool:
 
 
 def _wait(file: IO[str]) -> None:
-    """Takes the lock, whenever that is."""
+    """Blocks until the lock is acquired."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError as error:
@@ -122,7 +122,7 @@ def _marker(file: IO[str]) -> Path:
 
 
 def _holder(path: Path) -> str:
-    """Who wrote the lock file last."""
+    """Process and machine that last signed the lock file."""
     try:
         found = json.loads(path.read_text())
         return f"process {found['pid']} on {found['host']}"

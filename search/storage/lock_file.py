@@ -18,7 +18,7 @@ from auxnas.compiler.processes import boot, lives, namespace, started
 from auxnas.compiler.temporaries import temporary_name
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
-"""How ``flock`` fails on a file system that has none."""
+"""Error numbers of ``flock`` on a file system without it."""
 
 
 def acquire(path: Path) -> bool:

@@ -59,7 +59,7 @@ COPIED = ("meta", "trials", "stages", "rejections", "timings", "latencies", "ses
 
 @cache
 def old_tables() -> Declared:
-    """What a journal of this version declares."""
+    """Tables of a version 2 journal."""
     return declared(SCHEMA)
 
 

@@ -1,4 +1,4 @@
-"""What the rows of a journal say: trials, sessions, searcher; checked by type."""
+"""Readers of a journal's rows: trials, sessions, searcher; types are checked."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LARGEST_STATE = 1 << 28
 
 
 class RowError(ValueError):
-    """A row of a journal says what no journal says; the message names it."""
+    """A row of a journal is malformed; the message names it."""
 
 
 def load_cell(place: str, text: str, kind: type = dict) -> Any:
-    """The JSON in a row.
+    """Parsed JSON of a row's cell.
 
     Raises:
         RowError: naming ``place``, when it is none or of another kind.
@@ -37,11 +37,11 @@ def load_cell(place: str, text: str, kind: type = dict) -> Any:
 
 
 _KINDS = {"settings": dict, "model": dict, "classes": list, "palette": list}
-"""What of a run is known as what."""
+"""Types of the metadata, by key."""
 
 
 def read_meta(database: sqlite3.Connection) -> dict[str, Any]:
-    """What is known of the run."""
+    """Metadata of the run."""
     rows = database.execute("SELECT name, value FROM meta")
     found = {name: load_cell(f"table meta, row {name}", text, object) for name, text in rows}
     for name, kind in _KINDS.items():
@@ -64,7 +64,7 @@ def read_sessions(database: sqlite3.Connection) -> list[Session]:
 
 
 def read_rejections(database: sqlite3.Connection) -> list[Rejection]:
-    """What was proposed and over a limit, in order."""
+    """Rejected proposals, in order."""
     rows = database.execute(
         'SELECT number, genotype, "limit", detail FROM rejections ORDER BY number'
     )
@@ -75,13 +75,13 @@ def read_rejections(database: sqlite3.Connection) -> list[Rejection]:
 
 
 def read_asks(database: sqlite3.Connection, first: int = 0) -> dict[int, list[int]]:
-    """How many genotypes were asked for, by batch from ``first`` on."""
+    """Sizes of the calls of ``ask``, by batch from ``first`` on."""
     rows = database.execute("SELECT number, asks FROM batches WHERE number >= ?", (first,))
     return {number: load_cell(f"table batches, row {number}", text, list) for number, text in rows}
 
 
 def read_updates(database: sqlite3.Connection, after: int = 0) -> list[dict[str, Any]]:
-    """How the searcher's updates went, those ``after`` the first so many."""
+    """Diagnostics of the searcher's updates, less the first ``after``."""
     select = "SELECT number, figures FROM updates WHERE number > ? ORDER BY number"
     rows = database.execute(select, (after,))
     return [_figures(f"table updates, row {number}", text) for number, text in rows]

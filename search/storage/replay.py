@@ -1,4 +1,4 @@
-"""A searcher as it was when a run ended: its last snapshot, and what it was asked and told since.
+"""Restoring a searcher: its last snapshot, then the calls of ask and tell since.
 
 A searcher is deterministic, so its state follows from the batches that the journal has. Storing
 it after each batch would write more than all else together: the paper's controller with the
@@ -25,13 +25,13 @@ BYTES_A_TRIAL = 1_000
 
 @dataclass
 class AskRecorder:
-    """A searcher that notes how many genotypes it is asked for, each time."""
+    """Wrapper of a searcher that records the size of each ``ask``."""
 
     searcher: Searcher
     counts: list[int] = field(default_factory=list)
 
     def ask(self, count: int) -> list[Genotype]:
-        """What the searcher proposes."""
+        """The searcher's proposals."""
         self.counts.append(count)
         return self.searcher.ask(count)
 

@@ -29,7 +29,7 @@ _UNREADABLE = (sqlite3.Error, UnicodeError, RowError)
 
 
 def restore_from_backup(folder: Path) -> str | None:
-    """Puts the backup in the place of a damaged journal; what there is to say of it.
+    """Replaces a damaged journal by its backup; a message where that was needed.
 
     What is left of the damaged one is kept under another name. The run's lock must be held.
 
@@ -81,13 +81,13 @@ def open_readable(folder: Path) -> tuple[sqlite3.Connection, str]:
 
 
 def unreadable_journal(path: Path, fault: str) -> JournalError:
-    """What there is to say of a journal that cannot be read, nor its backup."""
+    """The error of a journal that cannot be read, nor its backup."""
     expected = f"a journal, or a sound backup as {BACKUP}"
     return JournalError(str(path), f"unreadable ({fault})", expected)
 
 
 def _fault_beside(path: Path, backup: Path) -> str | None:
-    """Why the journal cannot be used, or the backup is to be preferred; None when it can.
+    """Reason not to use the journal: damaged, or behind its backup; None when it is sound.
 
     The journal has every transaction first, so that it lost some if the backup has more: for
     example where the end of its log is damaged, which SQLite leaves out.
@@ -101,7 +101,7 @@ def _fault_beside(path: Path, backup: Path) -> str | None:
 
 
 def _transactions(path: Path) -> int:
-    """How many a database says it has; 0 where it says nothing, or is of an older version."""
+    """Number of transactions that a database records; 0 for none, or an older version."""
     if not path.is_file():
         return 0
     try:
@@ -112,7 +112,7 @@ def _transactions(path: Path) -> int:
 
 
 def fault_of(path: Path) -> str | None:
-    """Why the database in ``path`` cannot be used; None when it can."""
+    """Reason that the database in ``path`` cannot be used; None when it can."""
     if not path.is_file():
         return "no file" if path.exists() else "missing"
     try:

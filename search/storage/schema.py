@@ -114,7 +114,7 @@ def dump(value: Any) -> str:
 def proposal_rows(
     trials: Sequence[Trial], rejections: Iterable[Rejection], after: int
 ) -> list[JournalRow]:
-    """What stores pending trials, and the genotypes that were rejected: from number ``after``."""
+    """Rows of pending trials, and of rejected genotypes numbered from ``after``."""
     return [
         *(JournalRow("trials", _values(trial)) for trial in trials),
         *(JournalRow("latencies", (t.number, t.latency)) for t in trials if t.latency is not None),
@@ -126,7 +126,7 @@ def proposal_rows(
 
 
 def result_rows(trial: Trial) -> list[JournalRow]:
-    """What stores how a pending trial ended."""
+    """Rows of a trial that has ended."""
     rows = [JournalRow("trials", _values(trial), replaces=True)]
     for number, stage in enumerate(trial.stages, 1):
         place, metrics = (trial.number, number), dump(dict(stage.metrics))
@@ -136,7 +136,7 @@ def result_rows(trial: Trial) -> list[JournalRow]:
 
 
 def snapshot_row(searcher: Snapshot) -> JournalRow:
-    """What stores a searcher over the one before.
+    """Row of the searcher's snapshot, which replaces the one before.
 
     Raises:
         SearchError: when its state is no JSON data.

@@ -26,13 +26,13 @@ Statement = tuple[str, Sequence[Any]]
 """SQL with the values of its question marks."""
 
 Declared = dict[str, tuple[str, str]]
-"""What a database declares: kind and SQL by name."""
+"""Tables and indices of a database: kind and SQL by name."""
 
 _PLAIN = {"INTEGER": int, "REAL": float}
 _STORED = {"INTEGER": int, "REAL": float, "TEXT": str, "BLOB": bytes}
-"""What the values of a column are, by its declared type: made so, and found so."""
+"""Python types by a column's declared type: conversions on writing, and all types on reading."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""What stands for a byte that is not UTF-8 in text that SQLite gives us."""
+"""Stand-ins for bytes that are not UTF-8, in text from SQLite."""
 _MODULUS = 1 << 128
 
 
@@ -55,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Seal:
-    """How much is in a journal, and the sums of its digests.
+    """Seal of a journal: row counts and sums of digests.
 
     Attributes:
         transactions: how many have been written.
@@ -66,7 +66,7 @@ class Seal:
     heads: dict[str, tuple[int, int]]
 
     def row(self) -> JournalRow:
-        """It as a row."""
+        """The seal as a row of its table."""
         heads = {name: [count, f"{total:032x}"] for name, (count, total) in self.heads.items()}
         return JournalRow("seal", (0, self.transactions, dump(heads)), replaces=True)
 
@@ -86,13 +86,13 @@ def create_tables(database: sqlite3.Connection) -> None:
 
 
 def tables_of(database: sqlite3.Connection) -> Declared:
-    """Everything that a database declares: kind and SQL by name; what SQLite adds left out."""
+    """Declarations of a database: kind and SQL by name, without SQLite's own indices."""
     rows = database.execute("SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL")
     return {str(name): (str(kind), str(sql)) for name, kind, sql in rows}
 
 
 def declared(schema: str) -> Declared:
-    """What a database declares whose tables are those of ``schema``."""
+    """Declarations of a database with the tables of ``schema``."""
     with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(schema)
         return tables_of(database)
@@ -100,7 +100,7 @@ def declared(schema: str) -> Declared:
 
 @cache
 def journal_tables() -> Declared:
-    """What a journal declares."""
+    """Declarations of a journal."""
     return declared(SCHEMA)
 
 
@@ -181,7 +181,7 @@ def _digest_before(database: sqlite3.Connection, row: JournalRow) -> str | None:
 
 
 def _statement(row: JournalRow) -> Statement:
-    """What writes a row with its digest."""
+    """SQL statement that writes a row with its digest."""
     known = columns()[row.table]
     values = [_as_stored(c, v) for c, v in zip(known, row.values, strict=True)]
     insert = f"INSERT INTO {row.table} VALUES ({', '.join('?' * (len(values) + 1))})"

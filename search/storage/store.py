@@ -134,7 +134,7 @@ def _place(made: Path, folder: Path) -> None:
 
 
 def _fault(folder: Path, total: int) -> str | None:
-    """Why the store in ``folder`` cannot be used; None when it can."""
+    """Reason that the store in ``folder`` cannot be used; None when it can."""
     if not os.path.isdir(folder):  # nor where the folder above is closed to this user
         return "missing"
     try:

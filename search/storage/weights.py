@@ -111,6 +111,6 @@ def without_auxiliary(spec: ModelSpec) -> ModelSpec:
 def usage_metadata(
     classes: Sequence[str], palette: Any, size: tuple[int, int], by: Normalisation
 ) -> dict[str, Any]:
-    """What a file of weights says beside its network: how images go in and classes come out."""
+    """Metadata of a weights file for using its network: image size, normalisation, classes."""
     normalisation = {"mean": by.mean, "deviation": by.deviation}
     return {"classes": classes, "palette": palette, "size": size, "normalisation": normalisation}

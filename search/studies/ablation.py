@@ -1,4 +1,4 @@
-"""What Polyak averaging, auxiliary cells and distillation are worth (paper, Figures 3 and 4).
+"""Ablation of Polyak averaging, auxiliary cells and distillation (paper, Figures 3 and 4).
 
 The same random genotypes, with the same seeds, are evaluated in both stages with each of
 the three switched on and off, and once with an auxiliary classifier in the cell's place.
@@ -28,7 +28,7 @@ RESULTS = "ablation.jsonl"
 
 @dataclass(frozen=True)
 class Setup:
-    """Which of the paper's components are on.
+    """Setup of an evaluation: the paper's components that are on.
 
     Attributes:
         polyak: whether the parameters' running average is validated.
@@ -154,7 +154,7 @@ def evaluate_all(
 
 
 def ablation_report(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
-    """What was found, as plain data, over the genotypes that failed in no setup.
+    """Results as plain data, over the genotypes that failed in no setup.
 
     ``components``: of each setup of Figure 3 and each stage the rewards' summary, the mean
     gain over the baseline and how many genotypes gained. ``kinds``: of each kind of

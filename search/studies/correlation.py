@@ -1,4 +1,4 @@
-"""Do the rewards of a search say how good an architecture is? (paper, section 4.3)
+"""Rank correlation of a search's rewards with full training (paper, section 4.3).
 
 A sample of a run's architectures is trained for long; Spearman's rank correlation then
 compares what both stages said of them with what became of them (paper, Figure 5).
@@ -31,7 +31,7 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Sampled:
-    """An architecture of the run, and what became of it.
+    """An architecture of the run, and the result of its full training.
 
     Attributes:
         trial: as the run has it.
@@ -115,7 +115,7 @@ def correlations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def correlation_report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any]:
-    """What was found, as plain data.
+    """Results as plain data.
 
     ``stages`` compares the two stages over all trials that went through both.
     """

@@ -1,4 +1,4 @@
-"""Rank correlation, and what a handful of numbers say."""
+"""Rank correlation, and summaries of small samples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
 
 
 def p_value(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """How likely chance alone gives a rank correlation so far from 0, in either direction.
+    """Two-sided p-value of a rank correlation, by permutation.
 
     The share of 10,000 random pairings, always the same ones, that come as far; the
     observed pairing counts among them. None where there is no correlation.

@@ -55,7 +55,7 @@ def phases(settings: TrainSettings) -> list[Phase]:
 
 
 def phase_recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
-    """How a learner is to train in ``phase``."""
+    """Recipe of the training in ``phase``."""
     rates = settings.encoder_rate * phase.factor, settings.decoder_rate * phase.factor
     adam = {"beta2": settings.beta2, "epsilon": settings.epsilon}
     return Recipe(

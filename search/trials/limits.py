@@ -1,4 +1,4 @@
-"""Which networks are too expensive to be tried, and what latency makes of a reward."""
+"""Limits on a network's cost, and the weight of latency in a reward."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def excesses(limits: LimitSettings, figures: Figures) -> Iterator[tuple[str, str
 
 
 def least_seen(limits: LimitSettings, seen: Sequence[Figures]) -> str:
-    """In words, the least that was seen of each figure that is limited, and its limit."""
+    """Least value seen of each limited figure, with its limit, in words."""
     if limits.constant and all(figures.constant for figures in seen):
         return "no output depends on the image"
     parts = []

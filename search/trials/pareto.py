@@ -1,4 +1,4 @@
-"""Which trials no other one beats, by reward and by what a network costs."""
+"""Pareto front of trials by reward and cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COSTS: dict[str, CostOf] = {
     "madds": lambda trial: trial.multiply_adds,
     "params": lambda trial: trial.parameters,
 }
-"""What a front may be drawn against, by name: less is better; None where it is not known."""
+"""Costs that a front can be drawn against, by name; lower is better, None is unknown."""
 
 
 def front(trials: Iterable[Trial], cost: CostOf) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""What a search is made of: trials, their stages, how they end."""
+"""Records of a search: jobs, trials, their stages and outcomes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCORED = (COMPLETE, STOPPED)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How a stage of training ended.
+    """Result of a stage of training.
 
     Attributes:
         reward: what the task makes of the validation.
@@ -41,7 +41,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a trial has no reward.
+    """Reason that a trial has no reward.
 
     Attributes:
         kind: ``oom``, ``nan``, ``timeout``, ``crash`` or ``invalid``.
