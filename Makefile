@@ -11,11 +11,11 @@ demo: $(VENV)/.demo
 	$(BIN)/nascompile $(DEMO)/best.json --weights $(DEMO)/best.safetensors --target onnx --output $(DEMO)/best.onnx
 
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The suite's laws on examples that were never drawn before.
 explore: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --hypothesis-profile=explore
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=explore
 
 # The lower bounds of pyproject.toml, each installed exactly, under the core of the suite.
 LOWEST := .venv-lowest
@@ -25,7 +25,7 @@ CORE := tests/genotype tests/compiler $(addprefix tests/backends/test_,onnx.py i
 	$(addprefix tests/auxnas/,nascompile/test_nascompile.py nassearch/test_cli.py)
 
 test-lowest: $(LOWEST)/.made
-	$(LOWEST)/bin/python -m pytest -n 2 $(CORE)
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal $(CORE)
 
 $(LOWEST)/.made: pyproject.toml .ci/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
