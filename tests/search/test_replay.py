@@ -28,7 +28,7 @@ def restored(folder, name, framework="null", said=None):
 
 def without_snapshots(monkeypatch):
     """Only the first state is stored from now on."""
-    monkeypatch.setattr("auxnas.search.loop.driver.due", lambda *given: None)
+    monkeypatch.setattr("auxnas.search.loop.driver.due_snapshot", lambda *given: None)
 
 
 @pytest.mark.parametrize("framework", ["null", "torch"])

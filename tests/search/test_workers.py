@@ -305,7 +305,7 @@ def test_isomorphic_trials_of_a_batch_wait_for_one_another(tmp_path, driver_of, 
 
 DRIVER = """
 import sys
-from auxnas.search.evaluation.two_stages import silent
+from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors import processes
 from auxnas.search.executors.processes import Workers
 from tests.search.test_workers import Troubled, job
@@ -313,7 +313,7 @@ from tests.search.test_workers import Troubled, job
 if __name__ == "__main__":
     with Workers(Troubled({0: "hang", 1: "hang"}), 2) as workers:
         for number in range(2):
-            workers.submit(job(number), silent)
+            workers.submit(job(number), ignore_progress)
         print(*[worker.process.pid for worker in workers._workers], flush=True)
         workers.next()
 """

@@ -81,7 +81,7 @@ def test_without_verification_there_is_no_error_to_report():
 
 
 def test_without_verification_no_image_is_made(monkeypatch):
-    monkeypatch.setattr("auxnas.backends.compiling.compile.noise", None)
+    monkeypatch.setattr("auxnas.backends.compiling.compile.noise_inputs", None)
     assert compile_("arch2", *SMALL_NET, "--no-verify").exit_code == 0
 
 
@@ -375,7 +375,7 @@ def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
     def compare(runner, reference, inputs, task):
         return Difference(1.0, 1.0, float(inputs["image"].max() == 200), 0.0)
 
-    monkeypatch.setattr("auxnas.backends.compiling.checking.compare", compare)
+    monkeypatch.setattr("auxnas.backends.compiling.checking.compare_runners", compare)
     args = ("--images", "photographs", "--input-format", "nhwc-uint8")
     result = compile_("arch0", *SMALL_NET, *args)
     one_line_failure(
@@ -400,7 +400,7 @@ def test_two_other_sizes_are_checked_whatever_is_asked_for(size):
 
 def test_an_artefact_for_any_size_is_itself_run_at_all_of_them(monkeypatch):
     monkeypatch.setattr(Request, "size", (64, 48))
-    monkeypatch.setattr("auxnas.backends.compiling.checking.export", pytest.fail)
+    monkeypatch.setattr("auxnas.backends.compiling.checking.export_program", pytest.fail)
     result = compile_("arch0", *SMALL_NET, "--input-size", "dynamic", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["checks"].keys() == {"64x48", "97x131", "72x45"}
@@ -454,7 +454,7 @@ LIMITS = {
 def test_labels_have_a_limit_of_their_own(args, times, monkeypatch):
     allowed, shown = LIMITS[args]
     changed = Difference(None, None, None, times * allowed)
-    monkeypatch.setattr("auxnas.backends.compiling.checking.compare", lambda *_: changed)
+    monkeypatch.setattr("auxnas.backends.compiling.checking.compare_runners", lambda *_: changed)
     result = compile_("arch0", *SMALL_NET, "--head", "labels", "--json", *args)
     if times > 1:
         one_line_failure(result, f"expected at most {shown} of pixels; nothing was written", 1)

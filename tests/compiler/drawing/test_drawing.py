@@ -126,10 +126,10 @@ def test_a_large_architecture_is_drawn_without_fault_and_soon() -> None:
 
 def test_the_same_genotype_gives_the_same_picture_in_every_process() -> None:
     program = (
-        "import hashlib; from auxnas.genotype.zoo import load;"
-        "from auxnas.compiler.drawing.genotype_drawing import draw;"
+        "import hashlib; from auxnas.genotype.zoo import load_published;"
+        "from auxnas.compiler.drawing.genotype_drawing import draw_genotype;"
         "from auxnas.drawing import svg;"
-        "print(hashlib.sha256(svg(draw(load('arch2').genotype)).encode()).hexdigest())"
+        "print(hashlib.sha256(svg(draw_genotype(load_published('arch2').genotype)).encode()).hexdigest())"
     )
     found = {
         subprocess.run(
