@@ -25,7 +25,7 @@ from auxnas.backends.torch import build_module
 from auxnas.compiler import ModelSpec, Program, lower
 from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
-graph = lower(zoo.load("arch0").genotype, ModelSpec())
+graph = lower(zoo.load_published("arch0").genotype, ModelSpec())
 module = build_module(Program(graph, random_params(graph, 0))).eval()
 image = torch.zeros(1, 3, 512, 512)
 torch.onnx.export(module, (image,), "rival.onnx", dynamo={dynamo}, verbose=False)

@@ -141,15 +141,15 @@ def test_what_is_trained_is_there_until_it_is_kept(place_of, tmp_path, monkeypat
 
 def test_one_that_another_finishes_before_the_lock_is_had_is_taken(place_of, tmp_path, monkeypatch):
     module, trained = auxnas.search.networks.pretrain, []
-    train, alone = module._train, module.alone
+    train, alone = module._train, module.exclusive_lock
 
     def other_first(target, say):
-        monkeypatch.setattr(module, "alone", alone)
+        monkeypatch.setattr(module, "exclusive_lock", alone)
         encoder(replace(place_of(), folder=tmp_path / "other", cache=tmp_path / "cache"))
         return alone(target, say)
 
     monkeypatch.setattr(module, "_train", lambda *args: trained.append(0) or train(*args))
-    monkeypatch.setattr(module, "alone", other_first)
+    monkeypatch.setattr(module, "exclusive_lock", other_first)
     encoder(replace(place_of(), folder=tmp_path / "mine", cache=tmp_path / "cache"))
     assert len(trained) == 1
 

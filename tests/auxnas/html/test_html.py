@@ -51,7 +51,7 @@ GENOTYPES = [zoo.load_published(name).genotype for name in zoo.NAMES]
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 DRAWN = cache(draw_genotype)
 CHARTS = [(charts, "search_charts"), (costs, "pareto_charts")]
-CHARTS += [(diagnostics, "seconds"), (diagnostics, "controller")]
+CHARTS += [(diagnostics, "stage_time_chart"), (diagnostics, "controller_charts")]
 SEARCH_CHARTS, COST_CHARTS, SECONDS, _ = (getattr(module, name) for module, name in CHARTS)
 PLAIN = {"settings": Settings().model_dump(mode="json")}
 NOW = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)
