@@ -1,11 +1,12 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and give way to others without being lost."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 
 from auxnas.compiler.temporaries import discard_once, temporary_name
@@ -42,6 +43,27 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only file system fails for a missing file too
             temporary.unlink()
+
+
+def put_aside(path: Path, name: str, sides: Sequence[str] = ()) -> str:
+    """Renames a file to ``name``, or that with the first number that is free.
+
+    Args:
+        path: the file.
+        name: in the same folder.
+        sides: ends of the names of files that belong to it; they are renamed before it.
+
+    Returns:
+        the name that it has now.
+    """
+    ends, (stem, suffix) = (*sides, ""), os.path.splitext(name)
+    names = chain([name], (f"{stem}-{number}{suffix}" for number in count(2)))
+    taken = {entry.name for entry in os.scandir(path.parent)}
+    free = next(each for each in names if not {each + end for end in ends} & taken)
+    for end in ends:
+        if path.name + end in taken:
+            os.rename(f"{path}{end}", path.with_name(free + end))
+    return free
 
 
 @contextmanager

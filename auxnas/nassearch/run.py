@@ -186,7 +186,8 @@ def _report(place: Workplace, as_json: bool) -> int:
     files = write_best(place, trials)
     if as_json:
         best = [trial_row(trial) for trial in best_of(trials)]
-        print_json({"run": str(place.folder), "trials": len(trials), "best": best, "files": files})
+        ended = sum(trial.state != PENDING for trial in trials)
+        print_json({"run": str(place.folder), "trials": ended, "best": best, "files": files})
     else:
         print_best(trials)
         for path in files.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from auxnas.backends.base import TrainingState
 from auxnas.backends.progress import Display
 from auxnas.compiler import CompilerError
-from auxnas.compiler.files import atomic_write
+from auxnas.compiler.files import atomic_write, put_aside
 from auxnas.compiler.temporaries import discard_temporaries
 from auxnas.search.storage.cache import load_kept, save_kept
 
@@ -65,9 +64,9 @@ class Checkpoint:
             state, known = load_kept(folder / NAME)
             found = cls(state, tuple(known["history"]))
         except (CompilerError, KeyError, TypeError, ValueError) as error:
-            os.replace(folder / NAME, folder / DAMAGED)
+            kept = put_aside(folder / NAME, DAMAGED)
             display.say(
-                f"the checkpoint is damaged ({error}) and kept as {DAMAGED}: training from the"
+                f"the checkpoint is damaged ({error}) and kept as {kept}: training from the"
                 " beginning"
             )
             return cls()

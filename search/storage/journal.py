@@ -17,14 +17,14 @@ from typing import Any
 
 from auxnas.search.errors import JournalError
 from auxnas.search.storage import old_journal, reading, schema
+from auxnas.search.storage.database import copy_database, fault_words
 from auxnas.search.storage.reading import RowError
 from auxnas.search.storage.rescue import (
     BACKUP,
     NAME,
-    connect_readable,
-    copy_database,
     open_readable,
     restore_from_backup,
+    update_journal,
 )
 from auxnas.search.storage.schema import JournalRow, Session, Snapshot, dump
 from auxnas.search.storage.sealing import Seal, create_tables, seal_of, write_sealed
@@ -67,12 +67,12 @@ class Journal:
             if version == 0:
                 create_tables(database)
             elif version == old_journal.VERSION:
-                database.close()  # which leaves nothing beside the file
-                with closing(connect_readable(self.path)) as converted:
-                    copy_database(converted, self.path)
+                database.close()
+                update_journal(self.path)
                 database = _connected(self.path, "FULL")
         except sqlite3.Error as error:
-            raise JournalError(str(self.path), f"unreadable ({error})", "a journal") from None
+            found = f"unreadable ({fault_words(error)})"
+            raise JournalError(str(self.path), found, "a journal") from None
         return database
 
     def _open_second(self) -> sqlite3.Connection:
@@ -147,9 +147,10 @@ class Journal:
     def _unwritable(self, error: Exception) -> JournalError:
         damaged = isinstance(error, RowError)
         damaged |= getattr(error, "sqlite_errorcode", None) in _DAMAGE
+        found = fault_words(error) if damaged else error
         expected = "a whole file" if damaged else "room to write"
         expected += ": what has ended is kept, and nassearch resume goes on from it"
-        return JournalError(str(self.path), f"cannot be written ({error})", expected)
+        return JournalError(str(self.path), f"cannot be written ({found})", expected)
 
     def _check_pending(self, number: int) -> None:
         select = "SELECT state FROM trials WHERE number = ?"
@@ -163,7 +164,7 @@ class Journal:
             yield
         except (RowError, sqlite3.Error, UnicodeError) as error:
             expected = f"a journal, or a sound backup as {BACKUP}"
-            raise JournalError(str(self.path), f"damaged: {error}", expected) from None
+            raise JournalError(str(self.path), f"damaged: {fault_words(error)}", expected) from None
 
     # What the run is ----------------------------------------------------------------
 

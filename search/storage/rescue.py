@@ -8,30 +8,37 @@ results as without damage, since everything follows from seeds; and reading fall
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from auxnas.compiler.temporaries import temporary_name
+from auxnas.compiler.files import put_aside
 from auxnas.search.errors import JournalError
 from auxnas.search.storage import old_journal
+from auxnas.search.storage.database import (
+    SIDES,
+    connect_to_read,
+    connect_to_replace,
+    copy_database,
+    fault_words,
+    remove_sides,
+)
 from auxnas.search.storage.reading import RowError
 from auxnas.search.storage.schema import VERSION
 from auxnas.search.storage.sealing import Declared, journal_tables, seal_fault, seal_of, tables_of
+from auxnas.search.trials.records import PENDING
 
 NAME = "journal.sqlite"
 BACKUP = "journal.backup.sqlite"
 DAMAGED = "journal.damaged.sqlite"
-SIDES = ("-wal", "-shm")
 _UNREADABLE = (sqlite3.Error, UnicodeError, RowError)
 
 
 def restore_from_backup(folder: Path) -> str | None:
     """Replaces a damaged journal by its backup; a message where that was needed.
 
-    What is left of the damaged one is kept under another name. The run's lock must be held.
+    What is left of the damaged one, its log too, is kept under another name. The run's lock must
+    be held.
 
     Raises:
         JournalError: when the journal is damaged and there is no sound backup.
@@ -49,15 +56,14 @@ def restore_from_backup(folder: Path) -> str | None:
         return f"{backup}: {lost}; made again from the journal"
     if fault_of(backup) is not None:
         raise unreadable_journal(path, fault)
-    remove_sides(path)
-    if path.exists():
-        os.replace(path, folder / DAMAGED)
+    lack = _lack(path, backup)
+    kept = f", now {put_aside(path, DAMAGED, SIDES)}" if os.path.lexists(path) else ""
     try:
-        with closing(_connect(backup)) as database:
+        with closing(connect_to_read(backup)) as database:
             copy_database(database, path)
     except sqlite3.Error as error:
         raise JournalError(str(path), f"cannot be written ({error})", "room to write") from None
-    return f"{path}: {fault}; going on from its backup, what that lacks is done again"
+    return f"{path}{kept}: {fault}; going on from its backup, {lack}, what that lacks is done again"
 
 
 def open_readable(folder: Path) -> tuple[sqlite3.Connection, str]:
@@ -74,7 +80,9 @@ def open_readable(folder: Path) -> tuple[sqlite3.Connection, str]:
     if fault is None:
         return connect_readable(path), ""
     if fault_of(backup) is None:
-        return connect_readable(backup), f"{path}: {fault}; this is from its backup"
+        return connect_readable(
+            backup
+        ), f"{path}: {fault}; this is from its backup, {_lack(path, backup)}"
     if fault in ("missing", "empty"):
         raise JournalError(str(folder), "no run here", "a folder that nassearch run made")
     raise unreadable_journal(path, fault)
@@ -92,23 +100,37 @@ def _fault_beside(path: Path, backup: Path) -> str | None:
     The journal has every transaction first, so that it lost some if the backup has more: for
     example where the end of its log is damaged, which SQLite leaves out.
     """
-    kept = _transactions(backup)
+    kept, _ = _extent(backup) or (0, 0)
     fault = fault_of(path)
-    there = _transactions(path)
+    there, _ = _extent(path) or (0, 0)
     if fault is None and kept > there and fault_of(backup) is None:
         return f"damaged: it lacks the last {kept - there} of {kept} transactions"
     return fault
 
 
-def _transactions(path: Path) -> int:
-    """Number of transactions that a database records; 0 for none, or an older version."""
+def _extent(path: Path) -> tuple[int, int] | None:
+    """Numbers of transactions that a database records and of its ended trials.
+
+    None where they cannot be read, or in an older version.
+    """
     if not path.is_file():
-        return 0
+        return None
+    select = "SELECT count(*) FROM trials WHERE state != ?"
     try:
-        with closing(_connect(path)) as database:
-            return seal_of(database).transactions
+        with closing(connect_to_read(path)) as database:
+            (ended,) = database.execute(select, (PENDING,)).fetchone()
+            return seal_of(database).transactions, ended
     except _UNREADABLE:
-        return 0
+        return None
+
+
+def _lack(path: Path, backup: Path) -> str:
+    """In words, what a sound backup lacks of the journal, as far as that can be counted."""
+    kept, there = _extent(backup), _extent(path)
+    if kept is None or there is None:
+        return f"which has {'some' if kept is None else kept[1]} ended trials and may lack some"
+    lacks = (f"{max(n - k, 0)} of {n}" for n, k in zip(there, kept, strict=True))
+    return "which lacks {} transactions and {} ended trials".format(*lacks)
 
 
 def fault_of(path: Path) -> str | None:
@@ -116,10 +138,10 @@ def fault_of(path: Path) -> str | None:
     if not path.is_file():
         return "no file" if path.exists() else "missing"
     try:
-        with closing(_connect(path)) as database:
+        with closing(connect_to_read(path)) as database:
             return _fault(database, path.stat().st_size)
     except _UNREADABLE as error:
-        return f"damaged: {error}"
+        return f"damaged: {fault_words(error)}"
 
 
 def _fault(database: sqlite3.Connection, size: int) -> str | None:
@@ -136,7 +158,7 @@ def _fault(database: sqlite3.Connection, size: int) -> str | None:
         return _foreign(found, expected)
     (result,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if result != "ok":
-        return f"damaged: {result.splitlines()[-1]}"
+        return "damaged: its contents do not fit together"
     (page,) = database.execute("PRAGMA page_size").fetchone()
     if size % page:
         return "damaged: it ends within a page"  # which SQLite reads as zeros
@@ -163,7 +185,7 @@ def connect_readable(path: Path) -> sqlite3.Connection:
         RowError: naming a row of an older one that is none.
         sqlite3.Error: when it cannot be opened.
     """
-    database = _connect(path)
+    database = connect_to_read(path)
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version != old_journal.VERSION:
         return database
@@ -171,67 +193,15 @@ def connect_readable(path: Path) -> sqlite3.Connection:
         return old_journal.convert_journal(database)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection that does not write; a copy in memory where not even a lock can be made."""
-    try:
-        return _connect_in_place(path)
-    except sqlite3.OperationalError:
-        with TemporaryDirectory() as folder:
-            for name in (path.name, f"{path.name}-wal"):
-                if path.with_name(name).exists():
-                    shutil.copyfile(path.with_name(name), Path(folder) / name)
-            return _in_memory(Path(folder) / path.name)
-
-
-def _connect_in_place(path: Path) -> sqlite3.Connection:
-    uri = f"{path.resolve().as_uri()}?mode=ro"
-    database = sqlite3.connect(uri, uri=True, isolation_level=None)
-    try:
-        database.execute("PRAGMA trusted_schema = OFF")
-        database.text_factory = _text
-        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _text(data: bytes) -> str:
-    """Text that need not be UTF-8: a check of rows then names the one where it is not."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _in_memory(path: Path) -> sqlite3.Connection:
-    memory = sqlite3.connect(":memory:", isolation_level=None)
-    memory.text_factory = _text
-    try:
-        with closing(sqlite3.connect(path)) as database:
-            database.backup(memory)
-    except BaseException:
-        memory.close()
-        raise
-    return memory
-
-
-def copy_database(database: sqlite3.Connection, path: Path) -> None:
-    """Writes a database to ``path``, which changes from what it was to the whole copy.
+def update_journal(path: Path) -> None:
+    """Turns a journal of version 2 into one of this version.
 
     Raises:
-        sqlite3.Error, OSError: when it cannot be written; then all is as it was.
+        JournalError: when another process has it open, whose writing would be lost.
+        RowError, sqlite3.Error, OSError: when it is damaged, or cannot be written.
     """
-    part = path.with_name(temporary_name(path.name))
-    try:
-        with closing(sqlite3.connect(part, isolation_level=None)) as made:
-            database.backup(made)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        remove_sides(path)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def remove_sides(path: Path) -> None:
-    """Removes what SQLite keeps beside a database while it is open."""
-    for side in SIDES:
-        path.with_name(path.name + side).unlink(missing_ok=True)
+    with (
+        closing(connect_to_replace(path)) as old,
+        closing(old_journal.convert_journal(old)) as converted,
+    ):
+        copy_database(converted, path)

@@ -90,6 +90,21 @@ def test_a_file_of_another_kind_is_refused(tmp_path, kind):
     refused(tmp_path, "unreadable")
 
 
+def test_an_old_journal_that_another_process_has_open_is_not_converted(folder):
+    """What that process writes would go to a file that has no name any more."""
+    aged(folder)
+    with closing(sqlite3.connect(folder / NAME)) as other:
+        other.execute("PRAGMA journal_mode = WAL")  # as all of ours
+        with other:
+            other.execute("UPDATE sessions SET seconds = 7")
+        with pytest.raises(JournalError, match=r"journal\.sqlite: open in another process"):
+            Journal(folder, write=True)
+        with other:
+            other.execute("UPDATE sessions SET seconds = 77")
+    with Journal(folder, write=True) as journal:
+        assert [session.seconds for session in journal.sessions()] == [77]
+
+
 DEEP = "[" * 100_000 + "]" * 100_000
 LONG = "9" * 5000
 CASES = [

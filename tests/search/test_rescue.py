@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from auxnas.search.loop.status import run_status
 from auxnas.search.loop.watching import Unwatched
 from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.resolving import nest, resolve
+from auxnas.search.storage.database import copy_database
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, restore_from_backup
 from auxnas.search.storage.schema import PAGE
@@ -157,6 +160,73 @@ def test_without_a_sound_backup_a_damaged_journal_is_refused_and_kept(copy_of, b
         with pytest.raises(JournalError, match=r"journal\.sqlite: unreadable \(damaged: "):
             act()
     assert path.stat().st_size == 5000
+
+
+SQLITES = r"disk image|malformed|not a database|btree|Tree|\*\*\*|database is|no such"
+
+
+@pytest.mark.parametrize("at", [0, 18, 100, *range(PAGE, 6 * PAGE, PAGE)])
+def test_what_is_wrong_with_a_journal_is_said_in_our_words(copy_of, at):
+    folder = copy_of("whole").folder
+    with (folder / NAME).open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xfa" * 200)
+    (folder / BACKUP).unlink()
+    for act in (Journal, restore_from_backup, partial(Journal, write=True)):
+        with pytest.raises(JournalError, match=r"journal\.sqlite: unreadable \(") as caught:
+            act(folder)
+        assert not re.search(SQLITES, str(caught.value))
+
+
+def test_damaged_journals_are_kept_each_with_its_log(copy_of):
+    folder = copy_of("half").folder
+    for name in (DAMAGED, "journal.damaged-2.sqlite", "journal.damaged-3.sqlite"):
+        path = folder / NAME
+        path.write_bytes(name.encode() * 999)
+        log = Path(f"{path}-wal")
+        log.write_bytes(b"x" + name.encode())
+        said = restore_from_backup(folder)
+        assert said.startswith(f"{path}, now {name}: damaged: ")
+        assert "backup, which has 2 ended trials and may lack some, what" in said
+        assert ended(folder) == [0, 1]
+    for name in (DAMAGED, "journal.damaged-2.sqlite", "journal.damaged-3.sqlite"):
+        assert (folder / name).read_bytes() == name.encode() * 999
+        assert (folder / f"{name}-wal").read_bytes() == b"x" + name.encode()
+
+
+def test_what_a_backup_lacks_is_counted(copy_of, runs, tmp_path):
+    place = copy_of("whole")
+    (place.folder / BACKUP).unlink()
+    copy_of("half", "early")
+    with Journal(tmp_path / "early") as journal:
+        copy_database(journal._db, place.folder / BACKUP)
+    with closing(sqlite3.connect(place.folder / NAME)) as database, database:
+        database.execute("UPDATE stages SET reward = reward / 2")
+    assert re.search(
+        r"backup, which lacks \d+ of \d+ transactions and 2 of 4 ended trials", status_of(place)
+    )
+    assert "and 2 of 4 ended trials, what" in restore_from_backup(place.folder)
+    execute(place)
+    assert contents(place.folder) == contents(runs / "whole")
+
+
+def status_of(place):
+    return run_status(place.folder)["salvaged"]
+
+
+def test_a_locked_journal_is_not_taken_for_a_damaged_one(copy_of, monkeypatch):
+    folder = copy_of("whole").folder
+    before = (folder / NAME).read_bytes()
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0))
+    with closing(sqlite3.connect(folder / NAME, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        for act in (Journal, restore_from_backup, partial(Journal, write=True)):
+            with pytest.raises(JournalError, match=r"journal\.sqlite: open in another process"):
+                act(folder)
+        other.execute("ROLLBACK")
+    assert (folder / NAME).read_bytes() == before
+    assert restore_from_backup(folder) is None
 
 
 def test_a_run_that_ended_before_its_first_transaction_begins_again(copy_of, runs):

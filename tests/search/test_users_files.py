@@ -102,10 +102,12 @@ def test_a_checkpoint_that_is_not_ours_is_kept_aside(tmp_path):
 
     from auxnas.backends.progress import Silent
 
-    for name in ("x", CHECKPOINT):
-        save_file({"a": np.zeros(3)}, tmp_path / name)
-    assert Checkpoint.load(tmp_path, Silent()).epoch == 0
-    assert (tmp_path / DAMAGED).read_bytes() == (tmp_path / "x").read_bytes()
+    for number, kept in enumerate((DAMAGED, "checkpoint.damaged-2.safetensors")):
+        for name in (f"{number}", CHECKPOINT):
+            save_file({"a": np.full(3, number)}, tmp_path / name)
+        assert Checkpoint.load(tmp_path, Silent()).epoch == 0
+        assert (tmp_path / kept).read_bytes() == (tmp_path / f"{number}").read_bytes()
+    assert (tmp_path / DAMAGED).read_bytes() == (tmp_path / "0").read_bytes()
 
 
 def test_event_files_of_others_stay(tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import json
+import random
 import re
 import shlex
 import subprocess
@@ -20,11 +21,11 @@ from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit_params, load_weights
-from auxnas.genotype import read
+from auxnas.genotype import SearchSpace, read
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import result_rows as rows_of
-from auxnas.search.trials.records import PENDING
+from auxnas.search.trials.records import FAILED, PENDING, Failure, Trial
 
 TINY = [
     *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
@@ -79,6 +80,19 @@ def test_json_is_one_document_and_nothing_else(run, finished, tmp_path):
     assert (status["asked"], status["ended"], status["running"]) == (4, 4, None)
     assert status["best"] == best[0]
     assert sum(status["states"].values()) == 4
+
+
+def test_trials_that_have_not_ended_are_not_counted(run, tmp_path, monkeypatch):
+    """As where the budget is over before all that was proposed is evaluated."""
+    draw = random.Random(0)
+    genotypes = [SearchSpace.cvpr2019().sample(draw) for _ in range(3)]
+    failure = Failure("nan", "")
+    trials = [Trial(n, 0, each, each.key(), n) for n, each in enumerate(genotypes)]
+    trials[0] = replace(trials[0], state=FAILED, failure=failure)
+    module = importlib.import_module("auxnas.nassearch.run")
+    monkeypatch.setattr(module, "execute", lambda *_: trials)
+    result = run("run", *TINY, "--out", tmp_path / "run", "--json")
+    assert json.loads(result.stdout)["trials"] == 1
 
 
 def test_status_and_top_for_people(run, finished):
