@@ -12,12 +12,13 @@ import signal
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from time import monotonic
 from typing import Any
 
@@ -33,8 +34,8 @@ from auxnas.search.trials.records import FAILED, Failure, Job, Outcome, Stage, l
 _BEGAN, _PROGRESS, _ENDED, _RAISED = range(4)
 """Kinds of messages from a worker."""
 
-_START = 60.0
-"""Seconds that a worker may take to begin a job, beyond what a job may take."""
+_START = 300.0
+"""Seconds that a worker may take to begin a job, beyond what a job may take if that is limited."""
 
 _STARTS = 3
 """Workers in a row that may be lost before one has begun a job; the last ends the run."""
@@ -52,6 +53,7 @@ class _Worker:
         before: its first stage, once that has ended.
         deadline: when it is to be stopped.
         began: whether it has begun the job.
+        sender: what writes to the pipe, which blocks until the process reads.
     """
 
     process: BaseProcess
@@ -61,6 +63,13 @@ class _Worker:
     before: Stage | None = None
     deadline: float | None = None
     began: bool = False
+    sender: threading.Thread | None = None
+
+    def send(self, *messages: Any) -> None:
+        """Begins to send; one that the process never reads ends with it."""
+        pickled = [ForkingPickler.dumps(message) for message in messages]
+        self.sender = threading.Thread(target=_send, args=(self.pipe, pickled), daemon=True)
+        self.sender.start()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -71,6 +80,8 @@ class _Worker:
         """Kills the process, whatever it is at."""
         self.process.kill()
         self.process.join()
+        if self.sender is not None:
+            self.sender.join()
         self.pipe.close()
         self.process.close()
 
@@ -82,7 +93,7 @@ class Workers:
         evaluate: what they run; it is pickled.
         places: how many there are at most; each is started when it is first needed.
         timeout: seconds after which a job is stopped and its worker replaced; a worker that
-            does not even begin one within a minute more is lost.
+            does not even begin one within five minutes more is lost.
         clock: tells the seconds.
 
     A job is lost with its worker. One that the worker had not begun goes to another worker;
@@ -120,17 +131,16 @@ class Workers:
 
     def submit(self, job: Job, progress: StageProgress) -> None:
         """Hands the job to a worker that waits, or to a new one."""
+        worker = next(self._free(), None)
+        messages = (job,) if worker else (self._evaluate, job)
         try:
-            worker = next(self._free(), None) or self._start()
-        except OSError as error:  # there is no room for one, or it died as it was started
+            worker = worker or self._start()
+        except OSError as error:  # there is no room for one
             self._submit_again(job, progress, f"could not be started ({error})")
             return
         worker.job, worker.progress, worker.began = job, progress, False
-        worker.deadline = self._after(_START)
-        try:
-            worker.pipe.send(job)
-        except OSError:
-            self._lost(worker)
+        worker.deadline = self._clock() + (self._timeout or 0.0) + _START
+        worker.send(*messages)
 
     def next(self) -> tuple[int, Outcome]:
         """Waits for a job to end."""
@@ -166,14 +176,6 @@ class Workers:
             theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
-        try:  # no argument of the process: start() waits for one that died to read it, for ever
-            ours.send(self._evaluate)
-        except OSError:
-            self._workers.remove(worker)
-            process.join()
-            how = _how(process.exitcode)
-            worker.end()
-            raise OSError(f"it {how}") from None
         return worker
 
     def _patience(self) -> float | None:
@@ -195,7 +197,7 @@ class Workers:
             return
         if kind == _BEGAN:
             worker.began = True
-            worker.deadline = self._after(0.0)
+            worker.deadline = None if self._timeout is None else self._clock() + self._timeout
             self._unbegun.clear()
         elif kind == _PROGRESS and worker.progress is not None:
             worker.before = content[-1]
@@ -223,7 +225,8 @@ class Workers:
     def _stop_overdue(self) -> None:
         """Ends the workers whose job takes too long, or that take too long to begin it."""
         now, limit = self._clock(), duration_text(self._timeout or 0)
-        unready = f"not ready {duration_text(_START)} beyond the trial timeout of {limit},"
+        beyond = f" beyond the trial timeout of {limit}" if self._timeout else ""
+        unready = f"not ready {duration_text(_START)}{beyond},"
         for worker in list(self._workers):
             if worker.deadline is not None and worker.deadline <= now:
                 failure = Failure("timeout", f"stopped after {limit}")
@@ -253,9 +256,12 @@ class Workers:
             raise SearchError("worker process", found, "one that starts, or fewer --workers")
         self.submit(job, progress)
 
-    def _after(self, more: float) -> float | None:
-        """The deadline of what may take as long as a job and ``more`` seconds, from now on."""
-        return None if self._timeout is None else self._clock() + self._timeout + more
+
+def _send(pipe: Connection, messages: Sequence[bytes]) -> None:
+    """Sends until the process is gone, which its end of the pipe tells."""
+    with suppress(OSError):
+        for message in messages:
+            pipe.send_bytes(message)
 
 
 def _how(status: int | None) -> str:

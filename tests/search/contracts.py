@@ -9,6 +9,7 @@ import json
 import os
 import random
 import signal
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -150,6 +151,9 @@ def scored(number):
     return Outcome(COMPLETE, (Stage(number / 10, {}),))
 
 
+FIRST = Stage(0.125, {})
+
+
 class Troubled:
     """Evaluates jobs; what happens to those whose number is given is said there."""
 
@@ -163,8 +167,15 @@ class Troubled:
             return Outcome(FAILED, (), Failure("nan", "loss nan"))
         if kind == "bug":
             raise ZeroDivisionError("a bug")
+        if kind == "hang":
+            threading.Event().wait()
+        if kind == "exit":
+            os._exit(3)
         if kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        progress(2, TrainingStep(2, 2, 0.25), FIRST)
+        if kind == "late":
+            threading.Event().wait()
         return scored(job.number)
 
 

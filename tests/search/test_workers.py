@@ -6,14 +6,12 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 from itertools import count
 from typing import ClassVar
 
 import pytest
 
 from auxnas.backends.base import TrainingStep
-from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors import processes
@@ -22,46 +20,17 @@ from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.run import execute
 from auxnas.search.seams import EXECUTORS
 from auxnas.search.storage.journal import Journal
-from auxnas.search.trials.records import COMPLETE, LOST, REUSED, Job, Outcome, Stage
+from auxnas.search.trials.records import COMPLETE, LOST, REUSED
 from tests.search.comparing import contents
-from tests.search.contracts import ApartContract, ExecutorContract
-
-SPACE = SearchSpace.cvpr2019()
-GENOTYPE = SPACE.genotype([0] * len(SPACE.layout))
-
-
-FIRST = Stage(0.125, {})
-
-
-def job(number):
-    return Job(number, GENOTYPE, seed=number)
-
-
-def scored(number):
-    return Outcome(COMPLETE, (Stage(number / 10, {}),))
-
-
-class Troubled:
-    """Evaluates jobs; what happens to some of them is in ``trouble``."""
-
-    def __init__(self, trouble=()):
-        self.trouble = dict(trouble)
-
-    def __call__(self, job, progress):
-        progress(1, TrainingStep(1, 2, 0.5))
-        kind = self.trouble.get(job.number)
-        if kind == "hang":
-            threading.Event().wait()
-        if kind == "exit":
-            os._exit(3)
-        if kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if kind == "bug":
-            raise ZeroDivisionError("a bug")
-        progress(2, TrainingStep(2, 2, 0.25), FIRST)
-        if kind == "late":
-            threading.Event().wait()
-        return scored(job.number)
+from tests.search.contracts import (
+    FIRST,
+    GENOTYPE,
+    ApartContract,
+    ExecutorContract,
+    Troubled,
+    job,
+    scored,
+)
 
 
 class Unmakable(Troubled):
@@ -156,7 +125,7 @@ def test_a_bug_is_raised_here_with_its_traceback():
             SearchError, match="worker process: unexpected ZeroDivisionError: a bug"
         ) as caught:
             workers.next()
-    assert "test_workers.py" in caught.value.__notes__[0]
+    assert "contracts.py" in caught.value.__notes__[0]
 
 
 def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
@@ -209,21 +178,41 @@ def test_each_of_ours_keeps_the_contract():
     assert {TestInline.name, TestProcesses.name} == set(EXECUTORS.table)
 
 
-def wait_for_ever():
-    threading.Event().wait()
+class Large(Troubled):
+    """More than a pipe takes at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = bytes(1 << 20)
 
 
-class Endless(Troubled):
-    """Takes for ever to be made in another process."""
+class Deaf:
+    """A process that never reads: its end of the pipe is open until it is killed."""
 
-    def __reduce__(self):
-        return wait_for_ever, ()
+    exitcode = -signal.SIGKILL
+
+    def __init__(self, target, args, daemon):
+        self.end = args[0]
+
+    def start(self):
+        self.end = os.dup(self.end.fileno())
+
+    def kill(self):
+        os.close(self.end)
+
+    def join(self):
+        pass
+
+    close = is_alive = join
 
 
-def test_workers_that_hang_as_they_start_are_an_error_too():
-    with Workers(Endless(), 1, timeout=90, clock=count(0, 160).__next__) as workers:
+@pytest.mark.parametrize(("timeout", "beyond"), [(None, ""), (90, " beyond .* of 1m30s")])
+def test_workers_that_hang_as_they_start_are_an_error_too(monkeypatch, timeout, beyond):
+    context = processes.get_context("spawn")
+    monkeypatch.setattr(context, "Process", Deaf)
+    with Workers(Large(), 1, timeout=timeout, clock=count(0, 400).__next__) as workers:
         workers.submit(job(0), ignore_progress)
-        with pytest.raises(SearchError, match=r"not ready 1m beyond .* 1m30s, before its first"):
+        with pytest.raises(SearchError, match=rf"not ready 5m{beyond}, before its first trial, 3"):
             workers.next()
         assert workers._workers == []
 
@@ -308,7 +297,7 @@ import sys
 from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors import processes
 from auxnas.search.executors.processes import Workers
-from tests.search.test_workers import Troubled, job
+from tests.search.contracts import Troubled, job
 
 if __name__ == "__main__":
     with Workers(Troubled({0: "hang", 1: "hang"}), 2) as workers:
@@ -341,14 +330,6 @@ def test_no_worker_is_left_behind_a_driver_that_ends(tmp_path, number):
             assert select.select([handle], [], [], 60)[0]
             os.close(handle)
     assert said.count("Traceback") == (number == signal.SIGINT)
-
-
-class Large(Troubled):
-    """More than a pipe takes at a time."""
-
-    def __init__(self):
-        super().__init__()
-        self.weights = bytes(1 << 20)
 
 
 def test_a_worker_killed_as_it_starts_is_not_waited_for(monkeypatch):
