@@ -65,7 +65,7 @@ def connect_to_replace(path: Path) -> sqlite3.Connection:
     try:
         database.text_factory = _text
         database.execute("PRAGMA trusted_schema = OFF")
-        database.execute("PRAGMA journal_mode = DELETE")  # of which any other connection keeps it
+        database.execute("PRAGMA journal_mode = DELETE")  # fails while there is another
         database.execute("BEGIN EXCLUSIVE")
     except BaseException as error:
         database.close()

@@ -31,6 +31,8 @@ from auxnas.search.trials.records import PENDING
 NAME = "journal.sqlite"
 BACKUP = "journal.backup.sqlite"
 DAMAGED = "journal.damaged.sqlite"
+_MOST_STEPS = 1_000_000
+"""Steps of SQLite's that counting the trials of a run may take: enough for 100,000."""
 _UNREADABLE = (sqlite3.Error, UnicodeError, RowError)
 
 
@@ -111,13 +113,14 @@ def _fault_beside(path: Path, backup: Path) -> str | None:
 def _extent(path: Path) -> tuple[int, int] | None:
     """Numbers of transactions that a database records and of its ended trials.
 
-    None where they cannot be read, or in an older version.
+    None where they cannot be read, not soon (it may be an endless view), or in an older version.
     """
     if not path.is_file():
         return None
     select = "SELECT count(*) FROM trials WHERE state != ?"
     try:
         with closing(connect_to_read(path)) as database:
+            database.set_progress_handler(lambda: True, _MOST_STEPS)
             (ended,) = database.execute(select, (PENDING,)).fetchone()
             return seal_of(database).transactions, ended
     except _UNREADABLE:

@@ -24,6 +24,7 @@ STATEMENTS = {
     "an index": "CREATE INDEX fast ON trials (reward)",
     "a trigger": "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM trials; END",
     "an endless view": f"DROP TABLE meta; CREATE VIEW meta AS {ENDLESS} FROM n",
+    "endless trials": f"DROP TABLE trials; CREATE VIEW trials AS {ENDLESS} AS state FROM n",
     "an endless table": f"DROP TABLE seal; CREATE VIEW seal AS {ENDLESS} FROM n",
 }
 
