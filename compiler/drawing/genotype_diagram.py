@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import networkx as nx
+
+from auxnas.compiler.ir import with_ancestors
 from auxnas.genotype.errors import GenotypeError
 from auxnas.genotype.genotype import Genotype
 from auxnas.genotype.vocabulary import Operation
@@ -166,10 +169,8 @@ def _with_life(diagram: Diagram, end: str) -> Diagram:
         empty = node.kind in ("skip", "sum") and all(low in nothing for low in operands)
         if node.kind == "zero" or empty:
             nothing.add(name)
-    alive = {end}
-    for name in reversed(list(diagram.nodes)):
-        users = {high for low, high in diagram.edges if low == name}
-        if name not in nothing and users & alive:
-            alive.add(name)
+    read = nx.DiGraph(diagram.edges)
+    read.remove_nodes_from(nothing - {end})
+    alive = with_ancestors(read, [end])
     nodes = {name: replace(node, live=name in alive) for name, node in diagram.nodes.items()}
     return replace(diagram, nodes=nodes)

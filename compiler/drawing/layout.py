@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
+import networkx as nx
+
 from auxnas.compiler.drawing.ordering import Edge, Layers, crossings, orderings
 from auxnas.compiler.drawing.positions import positions
 
@@ -157,9 +159,12 @@ def _unshared(graph: LayeredGraph, levels: Mapping[str, int]) -> Iterator[frozen
 
 def _levels(graph: LayeredGraph) -> Iterator[dict[str, int]]:
     """Assignments to layers worth trying: pulled down, pulled up, and taller ones."""
-    down = _lowest(graph)
+    dag = nx.DiGraph()
+    dag.add_nodes_from(graph.widths)
+    dag.add_edges_from(graph.edges)
+    down, depths = lowest_levels(dag), lowest_levels(dag.reverse())
     top = max(down.values())
-    up = {name: top - depth for name, depth in _lowest(_reversed(graph)).items()}
+    up = {name: top - depth for name, depth in depths.items()}
     up |= dict.fromkeys(graph.row, 0)
     yield _shortened(graph, down)
     yield _shortened(graph, up)
@@ -185,20 +190,18 @@ def _raised(
     return levels
 
 
-def _reversed(graph: LayeredGraph) -> LayeredGraph:
-    return LayeredGraph(graph.widths, tuple((high, low) for low, high in graph.edges))
+def lowest_levels(dag: nx.DiGraph) -> dict[str, int]:
+    """Each node one above the highest of those it depends on, in the order of ``dag``.
 
-
-def _lowest(graph: LayeredGraph) -> dict[str, int]:
-    """Each node one above the highest of those it depends on."""
-    levels = dict.fromkeys(graph.widths, 0)
-    for _ in graph.widths:
-        before = dict(levels)
-        for low, high in graph.edges:
-            levels[high] = max(levels[high], levels[low] + 1)
-        if levels == before:
-            return levels
-    raise ValueError("the graph has a cycle")
+    Raises:
+        ValueError: for a graph with a cycle.
+    """
+    try:
+        layers = list(nx.topological_generations(dag))
+    except nx.NetworkXUnfeasible:
+        raise ValueError("the graph has a cycle") from None
+    levels = {name: level for level, layer in enumerate(layers) for name in layer}
+    return {name: levels[name] for name in dag}
 
 
 def _shortened(graph: LayeredGraph, start: Mapping[str, int]) -> dict[str, int]:

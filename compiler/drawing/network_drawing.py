@@ -16,6 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import networkx as nx
+
+from auxnas.compiler.drawing.layout import lowest_levels
 from auxnas.compiler.drawing.network_diagram import ENCODER, Block, cells, diagram, overview
 from auxnas.compiler.drawing.ordering import Edge, Layers, orderings
 from auxnas.compiler.drawing.positions import positions
@@ -174,16 +177,14 @@ def _levels(blocks: Sequence[Block]) -> dict[str, int]:
 
     The line from a shared source is there anyway, so that waiting costs nothing.
     """
-    found: dict[str, int] = {}
-    users: dict[str, list[str]] = {block.name: [] for block in blocks}
-    for block in blocks:
-        found[block.name] = max((found[source] + 1 for source in block.sources), default=0)
-        for source in set(block.sources):
-            users[source].append(block.name)
+    dag = nx.DiGraph()
+    dag.add_nodes_from(block.name for block in blocks)
+    dag.add_edges_from((source, block.name) for block in blocks for source in block.sources)
+    found = lowest_levels(dag)
     for block in reversed(blocks):
-        shares = len(block.sources) == 1 and len(users[block.sources[0]]) > 1
-        if shares and users[block.name] and block.lane != ENCODER:
-            found[block.name] = min(found[user] for user in users[block.name]) - 1
+        shares = len(block.sources) == 1 and len(dag[block.sources[0]]) > 1
+        if shares and dag[block.name] and block.lane != ENCODER:
+            found[block.name] = min(found[user] for user in dag[block.name]) - 1
     return found
 
 
