@@ -7,16 +7,15 @@ Further ones are found by ``package.module:Class``, or by an entry point of the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
-from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
@@ -99,11 +98,11 @@ HELP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What will be made.
+class ResolvedTarget:
+    """Target that is made for the one that was asked for.
 
     Attributes:
-        target: a name in ``TARGETS``.
+        target: a name in ``TARGETS``, or ``auto`` as long as it is not chosen.
         output: where.
         timings: seconds of one run of the runtimes that were compared, by target.
         missing: why it is not what was asked for.
@@ -115,39 +114,37 @@ class Settled:
     missing: str | None = None
 
 
-def settle(
-    target: str,
-    output: Path,
-    export: Callable[[str, Path], None],
-    inputs: Callable[[], Feed],
-) -> Settled:
-    """Chooses what to make for a target that was asked for.
+def resolve_target(target: str, output: Path) -> ResolvedTarget:
+    """The target itself or its fallback, as far as no measuring tells; ``auto`` stays.
 
     Args:
         target: a name in ``TARGETS``, or ``auto``.
         output: the file that was asked for.
-        export: writes the network as a target to a path.
-        inputs: makes what to measure ``auto`` on.
 
     Raises:
         CompilerError: for an output that cannot be named so.
-        BackendUnavailable: when ``auto`` finds no runtime.
+        TargetUnavailable: when it cannot be made here, nor what stands for it.
     """
     if target == AUTO:
-        timings = time_targets(CPU_TARGETS, export, inputs())
-        best = min(timings, key=lambda name: timings[name])
-        return Settled(best, with_target_suffix(output, best), timings)
+        return ResolvedTarget(target, output)
     row = target_of(target)
     missing = row.missing()
     if missing is not None and row.fallback is not None:
         _check_name(output, row, target_of(row.fallback))
-        return Settled(row.fallback, with_target_suffix(output, row.fallback), missing=missing)
+        fallback = with_target_suffix(output, row.fallback)
+        return ResolvedTarget(row.fallback, fallback, missing=missing)
     if missing is not None:
         raise TargetUnavailable(target, missing)
     _check_name(output, row)
     if runner_of(output.name, row) != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
-    return Settled(target, output)
+    return ResolvedTarget(target, output)
+
+
+def fastest_target(output: Path, timings: Mapping[str, Latency]) -> ResolvedTarget:
+    """What ``auto`` stands for, given the seconds of one run by target."""
+    best = min(timings, key=timings.__getitem__)
+    return ResolvedTarget(best, with_target_suffix(output, best), timings)
 
 
 def _check_name(output: Path, *rows: Target) -> None:
@@ -207,7 +204,7 @@ def with_target_suffix(output: Path, target: str) -> Path:
 def artefact_files(target: str, output: Path) -> list[Path]:
     """All files of which some are written for an output that was asked for.
 
-    Which ones, ``settle`` decides.
+    Which ones, ``resolve_target`` and ``fastest_target`` decide.
     """
     names = CPU_TARGETS if target == AUTO else (target, target_of(target).fallback)
     found = []
@@ -224,33 +221,6 @@ def artefact_size(output: Path, target: str) -> int:
     """Bytes of an artefact, with what is beside it."""
     beside = [output.with_suffix(suffix) for suffix in target_of(target).beside]
     return sum(path.stat().st_size for path in (output, *beside))
-
-
-def time_targets(
-    names: tuple[str, ...], export: Callable[[str, Path], None], inputs: Feed
-) -> dict[str, Latency]:
-    """Seconds of one run, by target: those whose runtime is installed.
-
-    They take turns, so that what else the machine does strikes all alike.
-
-    Raises:
-        BackendUnavailable: when none is installed.
-    """
-    runners: dict[str, Runner] = {}
-    absent: BackendUnavailable | None = None
-    with TemporaryDirectory() as folder:
-        for name in names:
-            path = Path(folder) / f"candidate{TARGETS[name].suffix}"
-            try:
-                opener = TARGETS[name].opener()
-                export(name, path)
-            except BackendUnavailable as error:
-                absent = error
-                continue
-            runners[name] = opener(path)
-        if absent is not None and not runners:
-            raise absent
-        return side_by_side(runners, inputs)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,7 +82,11 @@ class Checker:
             for size in sizes:
                 taken = self.request.options.size in (None, size)
                 at = runner if taken else self._sibling(optimised, size)
-                differences[size] = self._compared(at, size, changes, lambda: advance(next(done)))
+                found = []
+                for inputs in self._inputs(size):
+                    found.append(self._compared(at, inputs, size, changes))
+                    advance(next(done), "")
+                differences[size] = worst_difference(found)
         return CheckResult(differences, latency_of(runner, self._timed()))
 
     def _sizes(self) -> list[Size]:
@@ -91,18 +95,14 @@ class Checker:
         return [own, *[size for size in OTHER_SIZES if size != own][:2]]
 
     def _compared(
-        self, runner: Runner, size: Size, changes: Sequence[Change], advance: Callable[[], None]
+        self, runner: Runner, inputs: dict[str, Array], size: Size, changes: Sequence[Change]
     ) -> Difference:
-        """The worst over all inputs; the first that is past the tolerance ends it."""
-        found: list[Difference] = []
-        for inputs in self._inputs(size):
-            found.append(
-                compare_runners(runner, self.reference, inputs, self.request.interface.task)
-            )
-            if not found[-1].within(self.request.allowed):
-                raise self._failure(found[-1], inputs, size, changes)
-            advance()
-        return worst_difference(found)
+        """The difference on ``inputs``, which is within the tolerance."""
+        task = self.request.interface.task
+        found = compare_runners(runner, self.reference, inputs, task)
+        if not found.within(self.request.allowed):
+            raise self._failure(found, inputs, size, changes)
+        return found
 
     def _sibling(self, program: Program, size: Size) -> Runner:
         """A runner of ``program`` made for another size."""

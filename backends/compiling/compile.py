@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 from auxnas.backends.artefacts.memory import available_bytes, check_memory
 from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.compiling.candidates import time_targets
 from auxnas.backends.compiling.checking import Checker, CheckResult
 from auxnas.backends.compiling.network import CompiledNetwork, network_of
 from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
-from auxnas.backends.compiling.verification import noise_inputs
 from auxnas.backends.int8 import NetworkEnds
-from auxnas.backends.measuring.timing import Feed
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.target import Opener
 from auxnas.backends.targets import (
     AUTO,
-    Settled,
+    ResolvedTarget,
     artefact_size,
     atomic_write_set,
     check_precision,
+    fastest_target,
     model_of,
-    settle,
+    resolve_target,
     target_of,
 )
 from auxnas.compiler import Cost, Size, cost
@@ -62,7 +62,7 @@ class Report:
     network: CompiledNetwork = field(repr=False)
     check: CheckResult
     seconds: float
-    made: Settled
+    made: ResolvedTarget
     bytes: int | None = None
     int8: QuantisationResult | None = None
 
@@ -95,9 +95,11 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     """
     start = time.perf_counter()
     _check_request(request)
+    made = resolve_target(request.target, request.output)
     network = network_of(request)
     _check_memory(request, network)
-    made = _settle(request, network)
+    if made.target == AUTO:
+        made = fastest_target(request.output, time_targets(request, network))
     request = replace(request, target=made.target, output=made.output)
     with atomic_write_set(made.output, made.target) as temporary:
         export_program(request, network.optimised, temporary)
@@ -120,8 +122,8 @@ def plan(request: Request) -> Report:
     """
     start = time.perf_counter()
     _check_request(request)
+    made = resolve_target(request.target, request.output)
     network = network_of(request)
-    made = Settled(AUTO, request.output) if request.target == AUTO else _settle(request, network)
     model_of(made.target, network.optimised, request.options, {})
     request = replace(request, target=made.target, output=made.output)
     check = CheckResult(unchecked="dry run")
@@ -145,18 +147,6 @@ def _check_memory(request: Request, network: CompiledNetwork) -> None:
         needed = (request.batch + REFERENCE) * peak
         place = "input size {}x{} (a smaller --input-size, or --no-verify)".format(*request.size)
         check_memory(place, needed, "maps", available_bytes())
-
-
-def _settle(request: Request, network: CompiledNetwork) -> Settled:
-    """Target and output: the fastest runtime's for ``auto``, else the request's."""
-
-    def write(target: str, path: Path) -> None:
-        export_program(replace(request, target=target), network.optimised, path)
-
-    def inputs() -> Feed:
-        return noise_inputs(network.whole, request.size, request.seed, request.options.batch or 1)
-
-    return settle(request.target, request.output, write, inputs)
 
 
 def _check(request: Request, network: CompiledNetwork, path: Path, display: Display) -> CheckResult:

@@ -12,7 +12,7 @@ from auxnas.backends.targets import (
     artefact_files,
     artefact_size,
     atomic_write_set,
-    settle,
+    resolve_target,
     target_of,
     with_target_suffix,
 )
@@ -76,5 +76,5 @@ class TargetContract:
 
     def test_a_file_is_called_by_its_suffix(self, target, tmp_path):
         output = tmp_path / f"net{target.suffix}"
-        assert settle(self.name, output, print, dict).output == output
+        assert resolve_target(self.name, output).output == output
         assert with_target_suffix(tmp_path / "net.onnx", self.name) == output

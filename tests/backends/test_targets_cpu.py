@@ -37,7 +37,7 @@ from auxnas.backends.registry import backend
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.target import OwnedTarget
-from auxnas.backends.targets import TARGETS, atomic_write_set, settle, with_target_suffix
+from auxnas.backends.targets import TARGETS, atomic_write_set, resolve_target, with_target_suffix
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
 from auxnas.compiler.interface import Interface, with_interface
@@ -255,21 +255,21 @@ def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, wo
     others = {".ort", ".trt", ".plan", ".pt", ".pth", ".zip", ".bin", ".engine.json"}
     foreign = word.lower() in others
     if opened and not foreign:
-        assert settle(target, output, print, dict) == targets.Settled(target, output)
+        assert resolve_target(target, output) == targets.ResolvedTarget(target, output)
     else:
         assert word != row.suffix
         expected = f"output: a{word}, expected a name that ends in {row.suffix}"
         with pytest.raises(CompilerError, match=f"^{re.escape(expected)}$"):
-            settle(target, output, print, dict)
+            resolve_target(target, output)
 
 
 def test_a_fallback_is_refused_the_names_of_others_too(monkeypatch):
     monkeypatch.setattr(OwnedTarget, "missing", lambda row: row.absent and "no GPU")
     for name in ("a.engine", "a.trt.zip", "a", "a.any"):
-        assert settle("trt", Path(name), print, dict).target == "trt-bundle"
+        assert resolve_target("trt", Path(name)).target == "trt-bundle"
     for name in ("a.onnx", "a.xml", "a.trt", "a.pt2", "a.ort.onnx"):
         with pytest.raises(CompilerError, match=r"expected a name that ends in \.engine"):
-            settle("trt", Path(name), print, dict)
+            resolve_target("trt", Path(name))
 
 
 @pytest.mark.parametrize("target", ["onnx", "ort", "torch", "trt", needs_openvino])
@@ -338,8 +338,7 @@ def test_auto_measures_and_picks_the_fastest():
 
 def test_auto_prints_a_table(monkeypatch):
     monkeypatch.setattr(
-        targets,
-        "time_targets",
+        "auxnas.backends.compiling.compile.time_targets",
         lambda *args: {"onnx": Latency([0.002]), "openvino": Latency([0.001])},
     )
     pytest.importorskip("openvino", reason="needs openvino")
@@ -350,11 +349,10 @@ def test_auto_prints_a_table(monkeypatch):
 
 
 @pytest.mark.parametrize("fast", ["onnx", "openvino"])
-def test_the_fastest_wins_whichever_it_is(fast, monkeypatch):
+def test_the_fastest_wins_whichever_it_is(fast):
     times = {"onnx": 2.0, "openvino": 2.0} | {fast: 1.0}
-    monkeypatch.setattr(targets, "time_targets", lambda names, export, inputs: times)
-    found = settle("auto", Path("dir/net"), lambda target, path: None, dict)
-    assert found == targets.Settled(fast, Path(f"dir/net{TARGETS[fast].suffix}"), times)
+    found = targets.fastest_target(Path("dir/net"), times)
+    assert found == targets.ResolvedTarget(fast, Path(f"dir/net{TARGETS[fast].suffix}"), times)
 
 
 def test_auto_does_with_what_is_installed(monkeypatch):
