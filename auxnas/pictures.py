@@ -18,7 +18,7 @@ from auxnas.compiler.tasks import Task
 from auxnas.compiler.tasks.segmentation import UNLABELLED
 from auxnas.search.data import normalise, stack
 from auxnas.search.examples.images import IMAGE
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.trials.records import Trial
 
 Bytes = NDArray[np.uint8]
@@ -79,17 +79,18 @@ def draw_predictions(examples: Sequence[Example], task: Task, palette: Bytes, pa
     _canvas(body, entries).save(path)
 
 
-def prediction_examples(place: Workplace, trial: Trial) -> list[Example]:
+def prediction_examples(context: RunContext, trial: Trial) -> list[Example]:
     """A few meta-val images with the predictions of ``trial``'s network."""
-    program = place.weights.program(trial)
-    dataset, val = place.dataset, place.parts[1]
+    program = context.weights.program(trial)
+    data, val = context.data, context.data.search_split.val.indices
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
-    images, truths = stack(dataset, chosen)
-    logits = place.learner.infer(program, {IMAGE: normalise(images, place.normalisation)})
-    output = grow_logits(next(iter(logits.values())), place.settings.data.size)
-    guesses = place.task.answer(place.task.heads[place.task.measured].of(output))
+    images, truths = stack(data.training.dataset, chosen)
+    inputs = {IMAGE: normalise(images, data.normalisation)}
+    logits = context.model.learner.infer(program, inputs)
+    output = grow_logits(next(iter(logits.values())), context.settings.data.size)
+    guesses = data.task.answer(data.task.heads[data.task.measured].of(output))
     targets = [
-        place.task.target_of(label, partial(np.asarray, image))
+        data.task.target_of(label, partial(np.asarray, image))
         for label, image in zip(truths, images, strict=True)
     ]
     return [Example(*parts) for parts in zip(images, targets, guesses, strict=True)]

@@ -29,9 +29,9 @@ import numpy as np
 
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.loop.environment import package_versions
 from auxnas.search.searchers import Searcher, make_searcher
 from auxnas.search.settings.search import SearchSettings
+from auxnas.search.storage.environment import package_versions
 from auxnas.search.tabular import load_table
 from auxnas.search.trials.records import COMPLETE, Trial
 

@@ -19,9 +19,9 @@ from time import perf_counter, process_time
 import click
 
 from auxnas.genotype import SearchSpace
-from auxnas.search.loop.environment import run_environment
 from auxnas.search.searchers import make_searcher
 from auxnas.search.settings.search import SearchSettings
+from auxnas.search.storage.environment import run_environment
 from auxnas.search.trials.records import COMPLETE, Trial
 
 

@@ -24,9 +24,11 @@ import numpy as np
 
 from auxnas.genotype import Genotype
 from auxnas.progress import display_on_stderr
-from auxnas.search.loop.environment import package_versions
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.evaluation.evaluator import evaluator_of
+from auxnas.search.evaluation.two_stages import TwoStages
+from auxnas.search.loop.context import RunContext
 from auxnas.search.settings.resolving import nest, resolve
+from auxnas.search.storage.environment import package_versions
 from auxnas.search.tabular import TABLE, RewardTable, tabular_space
 from auxnas.search.trials.records import Job, trial_seed
 
@@ -54,7 +56,8 @@ SETTINGS = {
 def main(work: Path, output: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     display = display_on_stderr()
-    place = Workplace(resolve(nest(SETTINGS)), work, work / "cache", display)
+    context = RunContext(resolve(nest(SETTINGS)), work, work / "cache", display)
+    evaluate = evaluator_of(context.model)
     genotypes = list(tabular_space().enumerate("functional"))
     rewards = known(work / "rewards.jsonl")
     with (
@@ -62,7 +65,7 @@ def main(work: Path, output: Path) -> None:
         display.task("architectures", len(genotypes)) as advance,
     ):
         for number in range(len(rewards), len(genotypes)):
-            rewards.append(measured(place, genotypes[number], number))
+            rewards.append(measured(evaluate, genotypes[number], number))
             lines.write(f"{rewards[-1]!r}\n")
             lines.flush()
             advance(number + 1, f"reward {rewards[-1]:.3f}")
@@ -71,10 +74,10 @@ def main(work: Path, output: Path) -> None:
     display.say(f"{output}: {len(rewards)} rewards, {output.stat().st_size} bytes")
 
 
-def measured(place: Workplace, genotype: Genotype, number: int) -> float:
+def measured(evaluate: TwoStages, genotype: Genotype, number: int) -> float:
     """Reward of the first stage; the second never follows."""
     job = Job(number, genotype, trial_seed(0, number), baseline=2.0, proceed=0.0)
-    outcome = place.evaluator(job)
+    outcome = evaluate(job)
     if outcome.failure is not None:
         raise click.ClickException(f"{genotype}: {outcome.failure}")
     return outcome.stages[0].reward

@@ -15,9 +15,9 @@ from auxnas.search.executors.base import Executor
 from auxnas.search.executors.inline import Inline
 from auxnas.search.executors.processes import Workers
 from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.driver import Driver
 from auxnas.search.loop.run import execute
-from auxnas.search.loop.workplace import Workplace
 from auxnas.search.searchers import RandomSearcher, Searcher, make_searcher
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.resolving import resolve
@@ -37,6 +37,7 @@ __all__ = [
     "JournalError",
     "Outcome",
     "RandomSearcher",
+    "RunContext",
     "RunLockedError",
     "Score",
     "SearchError",
@@ -49,7 +50,6 @@ __all__ = [
     "TwoStages",
     "Until",
     "Workers",
-    "Workplace",
     "best_of",
     "execute",
     "front",

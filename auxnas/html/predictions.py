@@ -11,7 +11,7 @@ from auxnas.console import error_line
 from auxnas.html.runs import Run
 from auxnas.pictures import draw_predictions
 from auxnas.pictures import prediction_examples as found
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.settings.recorded import CODE, recorded_settings
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Trial
@@ -45,8 +45,11 @@ def _left(run: Run, best: Trial) -> bytes | None:
 
 def _made(run: Run, best: Trial, cache: Path) -> bytes:
     """A new picture; reads a few images and nothing more."""
-    place = Workplace(recorded_settings(run.settings, Settings, *CODE), run.folder, cache, Silent())
+    context = RunContext(
+        recorded_settings(run.settings, Settings, *CODE), run.folder, cache, Silent()
+    )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.png"
-        draw_predictions(found(place, best), place.task, place.dataset.palette, path)
+        palette = context.data.training.dataset.palette
+        draw_predictions(found(context, best), context.data.task, palette, path)
         return path.read_bytes()

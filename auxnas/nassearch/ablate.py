@@ -19,9 +19,9 @@ from auxnas.nassearch import options
 from auxnas.nassearch.plots import plot_components, plot_kinds, require_matplotlib
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import SearchError, SettingsError
+from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.examples.images import pixel_key
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.cache import params_digest
@@ -86,37 +86,37 @@ def ablate(
         check_components(settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
-    place = Workplace(settings, out, cache_dir(cache), display_on_stderr())
+    context = RunContext(settings, out, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
-        found = _execute(place, count)
+        found = _execute(context, count)
         print_json(found) if as_json else _print(found)
         return 0
 
     return options.run_resumable(work, "what is evaluated is kept, the same command goes on")
 
 
-def _execute(place: Workplace, count: int) -> dict[str, Any]:
+def _execute(context: RunContext, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
-    check_folder_kind(place.folder, "an ablation")
-    _ = place.learner
-    place.check_enough_data()
-    if place.settings.encoder_weights is not None:
-        _ = place.encoder, place.teacher
-    place.folder.mkdir(parents=True, exist_ok=True)
-    with run_lock(place.folder):
-        whole = place.evaluator
+    check_folder_kind(context.folder, "an ablation")
+    data, model = context.data, context.model
+    data.check_enough_data(data.search_split)
+    if context.settings.encoder_weights is not None:
+        _ = model.encoder, model.teacher
+    context.folder.mkdir(parents=True, exist_ok=True)
+    with run_lock(context.folder):
+        whole = evaluator_of(model)
         rest = {
-            "data": pixel_key(place.dataset),
-            "encoder": params_digest(place.encoder_params),
-            "teacher": place.teacher and params_digest(place.teacher.params),
+            "data": data.training.key,
+            "encoder": params_digest(model.encoder_params),
+            "teacher": model.teacher and params_digest(model.teacher.params),
         }
-        settle(place.folder / ABLATION, place.settings, rest)
-        chosen = genotypes(place.space, count, place.settings.seed)
-        with Bars(place.display, count) as bars:
-            seed = place.settings.seed
-            rows = evaluate_all(whole, chosen, seed, place.folder, bars.started, bars.finished)
-        return _written(place.folder, ablation_report(rows))
+        settle(context.folder / ABLATION, context.settings, rest)
+        chosen = genotypes(model.space, count, context.settings.seed)
+        with Bars(context.display, count) as bars:
+            seed = context.settings.seed
+            rows = evaluate_all(whole, chosen, seed, context.folder, bars.started, bars.finished)
+        return _written(context.folder, ablation_report(rows))
 
 
 def _written(folder: Path, found: dict[str, Any]) -> dict[str, Any]:

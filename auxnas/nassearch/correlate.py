@@ -25,7 +25,8 @@ from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
 from auxnas.search.studies.correlation import choose_trials, correlation_report, train_all
-from auxnas.search.training.place import TrainingPlace
+from auxnas.search.training.context import TrainingContext
+from auxnas.search.training.run import judged_on
 from auxnas.search.trials.records import Trial
 from auxnas.terminal import Terminal
 
@@ -81,13 +82,13 @@ def correlate(
     check_folder_kind(out, "a correlation")
     display = display_on_stderr()
 
-    def place_of(trial: Trial) -> TrainingPlace:
+    def context_of(trial: Trial) -> TrainingContext:
         own = out / f"trial-{trial.number + 1:05}"
-        return TrainingPlace(settings, trial.genotype, own, cache_dir(cache), display, searched)
+        return TrainingContext(settings, trial.genotype, own, cache_dir(cache), display, searched)
 
     def work() -> int:
-        found = correlation_report(trials, train_all(chosen, place_of, display.say))
-        found["full_scored_on"] = place_of(chosen[0]).judges
+        found = correlation_report(trials, train_all(chosen, context_of, display.say))
+        found["full_scored_on"] = judged_on(context_of(chosen[0]).data)
         found["ignored"] = list(settings.task.ignore or ())
         found["model"] = {
             "searched": {name: getattr(searched.spec, name) for name in SIZES}

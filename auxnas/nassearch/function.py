@@ -14,9 +14,9 @@ from auxnas.nassearch.results import write_best
 from auxnas.nassearch.run import watch_run
 from auxnas.nassearch.tensorboard import require_tensorboard
 from auxnas.search.errors import SettingsError
+from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
-from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.presets import DEFAULT, PRESETS
 from auxnas.search.settings.recorded import trust_code
 from auxnas.search.settings.resolving import flatten, nest, resolve
@@ -81,7 +81,7 @@ def search(
     folder = Path(out)
     shared = cache_dir(None if cache is None else Path(cache))
     shown = RecordingDisplay(display or Silent(), folder)
-    place = Workplace(with_absolute_paths(resolved), folder, shared, shown)
-    trials = execute(place, watch_run)
-    files = {kind: Path(file) for kind, file in write_best(place, trials).items()}
+    context = RunContext(with_absolute_paths(resolved), folder, shared, shown)
+    trials = execute(context, watch_run)
+    files = {kind: Path(file) for kind, file in write_best(context, trials).items()}
     return SearchResult(folder, tuple(best_of(trials)), files)

@@ -12,7 +12,7 @@ from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.progress import display_on_stderr
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.networks.pretrain import pretrained_encoder
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
@@ -55,12 +55,12 @@ def pretrain(
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     if settings.encoder_weights is not None:
         raise click.UsageError("encoder_weights: pretrain begins anew, expected none")
-    place = Workplace(settings, out.parent, cache_dir(cache), display_on_stderr())
+    context = RunContext(settings, out.parent, cache_dir(cache), display_on_stderr())
 
     def work() -> int:
-        place.check_enough_data()
-        job = place.pretraining
-        encoder = pretrained_encoder(job, out, place.cache, place.display)
+        context.data.check_enough_data(context.data.search_split)
+        job = context.model.pretraining
+        encoder = pretrained_encoder(job, out, context.cache, context.display)
         score = job.score(encoder.params)
         found = {
             "weights": str(out),

@@ -12,7 +12,7 @@ from auxnas.compiler import Program
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import main_metric
 from auxnas.pictures import draw_predictions, prediction_examples
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.storage.export import trial_document, write_document
 from auxnas.search.storage.folders import CLASSES
 from auxnas.search.trials.records import PENDING, Trial, best_of
@@ -60,7 +60,7 @@ def print_best(trials: list[Trial], count: int = 10) -> None:
     print_trials(best_of(trials)[:count], "best", trials)
 
 
-def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
+def write_best(context: RunContext, trials: list[Trial]) -> dict[str, str]:
     """Writes ``best.json``, ``best.safetensors`` and ``predictions.png``; their paths by kind.
 
     ``best.classes.json`` beside them is for the report. Nothing is written when no trial has a
@@ -70,27 +70,28 @@ def write_best(place: Workplace, trials: list[Trial]) -> dict[str, str]:
     if not best:
         return {}
     paths = {
-        "genotype": place.folder / "best.json",
-        "weights": place.folder / "best.safetensors",
-        "predictions": place.folder / "predictions.png",
+        "genotype": context.folder / "best.json",
+        "weights": context.folder / "best.safetensors",
+        "predictions": context.folder / "predictions.png",
     }
-    program = place.weights.program(best[0])
-    place.weights.save(paths["weights"], best[0].genotype, program.params)
-    run = place.folder.resolve().name
-    write_document(paths["genotype"], trial_document(best[0], f"{run}-best", run, place.meta()))
+    program = context.weights.program(best[0])
+    context.weights.save(paths["weights"], best[0].genotype, program.params)
+    run = context.folder.resolve().name
+    write_document(paths["genotype"], trial_document(best[0], f"{run}-best", run, context.meta()))
     with atomic_write(paths["predictions"]) as path:
-        draw_predictions(
-            prediction_examples(place, best[0]), place.task, place.dataset.palette, path
-        )
+        palette = context.data.training.dataset.palette
+        draw_predictions(prediction_examples(context, best[0]), context.data.task, palette, path)
     write_document(
-        place.folder / CLASSES, json.dumps(class_scores(place, best[0], program), indent=2)
+        context.folder / CLASSES, json.dumps(class_scores(context, best[0], program), indent=2)
     )
     return {kind: str(path) for kind, path in paths.items()}
 
 
-def class_scores(place: Workplace, trial: Trial, program: Program) -> dict[str, Any]:
+def class_scores(context: RunContext, trial: Trial, program: Program) -> dict[str, Any]:
     """The network of ``trial`` measured once over all of meta-val: its task's table, as data."""
-    images = place.val_images()
-    found = place.task.table(place.learner.measure(program, images, place.task, _BATCH))
+    data = context.data
+    images = data.examples(data.search_split.val)
+    sums = context.model.learner.measure(program, images, data.task, _BATCH)
+    found = data.task.table(sums)
     rows = [*found.rows, *([found.total] if found.total else [])]
     return {"trial": trial.number + 1, "columns": found.columns, "rows": rows}

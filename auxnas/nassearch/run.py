@@ -19,10 +19,10 @@ from auxnas.nassearch.watch import Watch
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.loop.bounds import RunClock, Until
+from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.watching import Watcher
-from auxnas.search.loop.workplace import Workplace
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text
 from auxnas.search.settings.presets import PRESETS
@@ -163,44 +163,46 @@ def resume(
 def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
     display = RecordingDisplay(display_on_stderr(), out)
-    place = Workplace(with_absolute_paths(settings), out, cache_dir(cache), display)
-    return options.run_resumable(partial(_report, place, as_json), GOES_ON)
+    context = RunContext(with_absolute_paths(settings), out, cache_dir(cache), display)
+    return options.run_resumable(partial(_report, context, as_json), GOES_ON)
 
 
 @contextmanager
 def watch_run(
-    place: Workplace, journal: Journal, until: Until, clock: RunClock
+    context: RunContext, journal: Journal, until: Until, clock: RunClock
 ) -> Iterator[Watcher]:
     """Shows trials on the run's display, and in TensorBoard where the settings ask for it."""
     with (
-        Watch(place.display, until, clock) as watch,
-        with_tensorboard(place.settings, place.folder, journal, watch) as watcher,
+        Watch(context.display, until, clock) as watch,
+        with_tensorboard(context.settings, context.folder, journal, watch) as watcher,
     ):
         yield watcher
 
 
-def _report(place: Workplace, as_json: bool) -> int:
-    if place.settings.tensorboard:
+def _report(context: RunContext, as_json: bool) -> int:
+    if context.settings.tensorboard:
         require_tensorboard()
-    trials = execute(place, watch_run)
-    files = write_best(place, trials)
+    trials = execute(context, watch_run)
+    files = write_best(context, trials)
     if as_json:
         best = [trial_row(trial) for trial in best_of(trials)]
         ended = sum(trial.state != PENDING for trial in trials)
-        print_json({"run": str(place.folder), "trials": ended, "best": best, "files": files})
+        print_json({"run": str(context.folder), "trials": ended, "best": best, "files": files})
     else:
         print_best(trials)
         for path in files.values():
             say(path)
     if not files:
-        note(f"error: {_nothing(place, trials)}")
+        note(f"error: {_nothing(context, trials)}")
     return 0 if files else 1
 
 
-def _nothing(place: Workplace, trials: list[Trial]) -> str:
+def _nothing(context: RunContext, trials: list[Trial]) -> str:
     """Reason that there is no best trial, and what to do."""
-    if any(trial.state != PENDING for trial in trials) or place.settings.budget is None:
+    if any(trial.state != PENDING for trial in trials) or context.settings.budget is None:
         return "no trial has a reward, see nassearch status"
-    spent = f"the budget of {duration_text(place.settings.budget)} was over before the first trial"
-    more = duration_text(2 * place.settings.budget)
-    return f"{spent}; to go on: nassearch resume {place.folder} --budget {more}"
+    spent = (
+        f"the budget of {duration_text(context.settings.budget)} was over before the first trial"
+    )
+    more = duration_text(2 * context.settings.budget)
+    return f"{spent}; to go on: nassearch resume {context.folder} --budget {more}"

@@ -18,8 +18,8 @@ from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import find_source, layer_of, searched_in
 from auxnas.search.settings.training import TrainingSettings, preset_layers
-from auxnas.search.training.place import TrainingPlace
-from auxnas.search.training.place import train_network as execute
+from auxnas.search.training.context import TrainingContext
+from auxnas.search.training.run import train_network as execute
 
 OPTIONS = options.SETTINGS | {
     "epochs": "train.epochs",
@@ -90,11 +90,11 @@ def train(
     if as_searched:
         check_as_searched(settings, searched if source.genotype else None)
     where = (out, cache_dir(cache), display_on_stderr())
-    place = TrainingPlace(settings, source.genotype, *where, searched)
+    context = TrainingContext(settings, source.genotype, *where, searched)
 
     def work() -> int:
-        result = execute(place)
-        print_json(result) if as_json else _print(result, place.task)
+        result = execute(context)
+        print_json(result) if as_json else _print(result, context.data.task)
         return 0
 
     return options.run_resumable(work, "the same command goes on from the last checkpoint")

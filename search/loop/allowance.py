@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from auxnas.backends.progress import format_duration as text_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.bounds import RunClock
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.settings.durations import duration_text
 from auxnas.search.storage.journal import Journal
 
@@ -23,7 +23,7 @@ class Allowance:
     rather than with nothing when it is over.
     """
 
-    place: Workplace
+    context: RunContext
     journal: Journal
     clock: RunClock
     _said: bool = field(default=False, init=False)
@@ -35,7 +35,7 @@ class Allowance:
             SettingsError: when the budget ends before.
         """
         self.journal.spend(self.clock.session)
-        budget = self.place.settings.budget
+        budget = self.context.settings.budget
         if budget is None:
             return
         end = self.clock.total + left
@@ -46,11 +46,11 @@ class Allowance:
             self._said = True
             share = "warning: " if end > _SHARE * budget else ""
             words = f"pre-training ends after about {text_of(end)} of the budget of"
-            self.place.display.say(f"{share}{words} {duration_text(budget)}")
+            self.context.display.say(f"{share}{words} {duration_text(budget)}")
 
     def _advice(self, end: float, budget: float) -> str:
         """Settings to change so that pre-training takes half of the budget at most."""
-        epochs = int(self.place.settings.pretrain.epochs * _SHARE * budget / end)
+        epochs = int(self.context.settings.pretrain.epochs * _SHARE * budget / end)
         fewer = [f"--set pretrain.epochs={epochs}"] if epochs else []
         more = f"a --budget of {duration_text(60 * -(-end / _SHARE // 60))} or more"
         return ", ".join([more, *fewer, "a smaller --size or --encoder-weights FILE"])

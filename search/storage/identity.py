@@ -10,9 +10,9 @@ from typing import Any
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SettingsError
-from auxnas.search.loop.environment import package_versions
 from auxnas.search.settings.resolving import first_difference
 from auxnas.search.settings.search import SettingsSection
+from auxnas.search.storage.environment import package_versions
 
 
 def settle(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> None:

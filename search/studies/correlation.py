@@ -13,7 +13,8 @@ from typing import Any
 from auxnas.backends.base import TrialFailure
 from auxnas.search.errors import SearchError
 from auxnas.search.studies.ranks import p_value, spearman
-from auxnas.search.training.place import TrainingPlace, train_network
+from auxnas.search.training.context import TrainingContext
+from auxnas.search.training.run import train_network
 from auxnas.search.trials.records import COMPLETE, SCORED, Trial
 
 STAGES = ("stage1", "stage2", "full")
@@ -81,14 +82,14 @@ def choose_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
 
 def train_all(
     trials: Sequence[Trial],
-    place_of: Callable[[Trial], TrainingPlace],
+    context_of: Callable[[Trial], TrainingContext],
     say: Callable[[str], None],
 ) -> list[Sampled]:
     """All of them trained for long, each in a folder of its own; finished ones are kept.
 
     Args:
         trials: which.
-        place_of: where one is trained, and how.
+        context_of: the context of one's training.
         say: is told which one is next, and of failures, which end no other training.
     """
     found = []
@@ -96,7 +97,7 @@ def train_all(
         rewards = ", ".join(f"{stage.reward:.3f}" for stage in trial.stages)
         say(f"architecture {number}/{len(trials)}: trial {trial.number + 1}, rewards {rewards}")
         try:
-            found.append(Sampled(trial, train_network(place_of(trial))))
+            found.append(Sampled(trial, train_network(context_of(trial))))
         except TrialFailure as failure:
             say(f"trial {trial.number + 1}: failed ({failure})")
             found.append(Sampled(trial, None, str(failure)))

@@ -12,9 +12,9 @@ from auxnas.genotype import SearchSpace
 from auxnas.nassearch.cli import main
 from auxnas.search.executors.base import Evaluate, Executor
 from auxnas.search.executors.inline import Inline
+from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.watching import Unwatched
-from auxnas.search.loop.workplace import Workplace
 from auxnas.search.searchers import RandomSearcher, Searcher
 from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.settings.search import Settings
@@ -123,9 +123,9 @@ def run(cache: Path) -> Callable[..., Result]:
 @pytest.fixture
 def place_of(
     tmp_path: Path, cache: Path, settings_of: Callable[..., Settings]
-) -> Callable[..., Workplace]:
-    def make(name: str = "run", **changes: Any) -> Workplace:
+) -> Callable[..., RunContext]:
+    def make(name: str = "run", **changes: Any) -> RunContext:
         dotted = {key.replace("__", "."): value for key, value in changes.items()}
-        return Workplace(settings_of(dotted), tmp_path / name, cache, Silent())
+        return RunContext(settings_of(dotted), tmp_path / name, cache, Silent())
 
     return make

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import auxnas.search
 from auxnas.backends.progress import Silent
+from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.watching import Unwatched
-from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.journal import Journal
 
@@ -74,7 +74,7 @@ class Reaper:
 
 def go(order):
     """Runs a search in this process; its exit status."""
-    place = Workplace(
+    place = RunContext(
         resolve(order["settings"]), Path(order["folder"]), Path(order["cache"]), Silent()
     )
     try:

@@ -24,7 +24,7 @@ from auxnas.search.loop.phases import (
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.status import run_status
 from auxnas.search.storage.journal import Journal
-from auxnas.search.training.place import train_network
+from auxnas.search.training.run import train_network
 from tests.search.training import training
 
 TINY = [

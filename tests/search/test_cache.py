@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from auxnas.backends.caching import make_private
 from auxnas.backends.progress import Silent
 from auxnas.compiler import CompilerError
-from auxnas.search.loop.workplace import Workplace
+from auxnas.search.loop.context import RunContext
 from auxnas.search.storage.cache import load_kept, other_writers, save_kept
 from auxnas.search.storage.store import MANIFEST, open_store
 
@@ -77,8 +77,8 @@ def test_a_cached_encoder_with_other_values_is_said_and_made_again(
 
     def encoder(name):
         place = place_of(name)
-        place = Workplace(place.settings, place.folder, tmp_path / "cache", Heard())
-        return place.encoder.params
+        place = RunContext(place.settings, place.folder, tmp_path / "cache", Heard())
+        return place.model.encoder.params
 
     first = encoder("one")
     (kept,) = (tmp_path / "cache" / "encoders").glob("*.safetensors")
@@ -127,8 +127,8 @@ def test_an_array_whose_digest_is_gone_is_noticed(tmp_path):
 
 def test_folders_are_their_owners(place_of, tmp_path):
     place = place_of()
-    place = Workplace(place.settings, place.folder, tmp_path / "new" / "cache", Silent())
-    _ = place.pixels, place.encoder
+    place = RunContext(place.settings, place.folder, tmp_path / "new" / "cache", Silent())
+    _ = place.data.training.pixels, place.model.encoder
     made = [tmp_path / "new", *(path for path in (tmp_path / "new").rglob("*") if path.is_dir())]
     assert len(made) > 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700}

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from auxnas.search.loop.environment import PACKAGES, package_versions, revision, run_environment
+from auxnas.search.storage.environment import PACKAGES, package_versions, revision, run_environment
 
 
 @pytest.fixture

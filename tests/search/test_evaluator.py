@@ -10,6 +10,7 @@ from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import SearchSpace, zoo
+from auxnas.search.evaluation.evaluator import evaluator_of as run_evaluator
 from auxnas.search.evaluation.two_stages import (
     continues_to_stage2,
     proceed_probability,
@@ -40,7 +41,7 @@ class Recorder(NullLearner):
 @pytest.fixture
 def evaluator_of(place_of):
     def make(learner):
-        return replace(place_of().evaluator, learner=learner)
+        return replace(run_evaluator(place_of().model), learner=learner)
 
     return make
 
@@ -138,7 +139,7 @@ class Hungry(NullLearner):
 def test_lack_of_memory_is_tried_once_more_at_half_the_batch(place_of, most, sizes, kept):
     learner = Hungry(most)
     place = place_of(stage1__batch_size=4, stage2__batch_size=8)
-    outcome = replace(place.evaluator, learner=learner)(job())
+    outcome = replace(run_evaluator(place.model), learner=learner)(job())
     assert learner.sizes == sizes
     assert [stage.batch_size for stage in outcome.stages] == kept
     assert outcome.state == (COMPLETE if len(kept) == 2 else FAILED)
@@ -148,7 +149,7 @@ def test_lack_of_memory_is_tried_once_more_at_half_the_batch(place_of, most, siz
 
 def test_a_batch_of_one_is_not_tried(place_of):
     learner = Hungry(1)
-    outcome = replace(place_of(stage1__batch_size=3).evaluator, learner=learner)(job())
+    outcome = replace(run_evaluator(place_of(stage1__batch_size=3).model), learner=learner)(job())
     assert learner.sizes == [3]
     assert outcome.failure.kind == "oom"
 

@@ -30,9 +30,9 @@ def source(place_of):
     return FeatureSource(
         learner=Averaging(),
         label="averaging",
-        encoder=Program(place.encoder_graph, place.encoder_params, "encoder"),
-        teacher=place.encoder.teacher,
-        pixels=place.pixels,
+        encoder=Program(place.model.encoder_graph, place.model.encoder_params, "encoder"),
+        teacher=place.model.encoder.teacher,
+        pixels=place.data.training.pixels,
         pixel_key="these",
         dtype="float32",
     )
@@ -82,9 +82,11 @@ def test_whatever_matters_is_part_of_the_name(source, field):
 
 def test_images_are_transformed_in_training_only(place_of):
     place = place_of()
-    train, val = place.train_images((0.5, 2.0)), place.val_images()
+    data = place.data
+    first, second = data.search_split
+    train, val = data.examples(first, (0.5, 2.0)), data.examples(second)
     plain = train.batch([0, 1], None)
-    pixels = place.pixels.read(IMAGE, train.indices[:2])
+    pixels = place.data.training.pixels.read(IMAGE, train.indices[:2])
     np.testing.assert_array_equal(plain.inputs[IMAGE], normalise(pixels))
     first, again, other = (
         train.batch([0, 1], np.random.default_rng(seed)).inputs[IMAGE] for seed in (1, 1, 2)
@@ -95,7 +97,7 @@ def test_images_are_transformed_in_training_only(place_of):
     scored = val.batch([0], np.random.default_rng(1)).inputs[IMAGE]
     np.testing.assert_array_equal(scored, val.batch([0], None).inputs[IMAGE])
     assert set(train.indices).isdisjoint(val.indices)
-    assert len(train) + len(val) == len(place.dataset)
+    assert len(train) + len(val) == len(place.data.training.dataset)
 
 
 def test_some_of_is_a_fixed_choice():

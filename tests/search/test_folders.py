@@ -12,7 +12,7 @@ from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, NAME
-from auxnas.search.training.place import train_network
+from auxnas.search.training.run import train_network
 from auxnas.search.trials.records import best_of
 from tests.search.training import training
 
@@ -126,7 +126,7 @@ def test_without_a_part_to_validate_on_it_is_what_nothing_was_trained_on(
     result = run("eval", place.folder, "--learner", "null", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["part"] == "meta-val"
-    assert json.loads(result.stdout)["images"] == len(place.parts[1]) == 3
+    assert json.loads(result.stdout)["images"] == len(place.data.search_split.val.indices) == 3
     assert "part meta-val (the data have no part for it)" in result.stderr
     assert "warning" not in result.stderr
     Image.new("RGB", (32, 32), (1, 2, 3)).save(tmp_path / "4.png")

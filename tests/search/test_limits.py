@@ -13,7 +13,8 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler import lower
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
-from auxnas.search.loop import workplace
+from auxnas.search.examples import context
+from auxnas.search.loop import profiler
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.driver import Rules
 from auxnas.search.loop.proposals import (
@@ -122,7 +123,7 @@ def test_one_within_the_limits_is_enough():
 
 
 def test_hopeless_limits_are_found_before_an_image_is_read(place_of, monkeypatch):
-    monkeypatch.setattr(workplace, "pixel_store", lambda *args: pytest.fail("read"))
+    monkeypatch.setattr(context, "pixel_store", lambda *args: pytest.fail("read"))
     place = place_of(limits__params=10)
     with pytest.raises(SearchError, match=r"none of 200 .*the least params [\d,]+, at most 10"):
         execute(place)
@@ -246,7 +247,7 @@ def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkey
 
     weights.shipped_graph.cache_clear()
     monkeypatch.setattr(weights, "lower", counting)
-    monkeypatch.setattr(workplace, "compiled_latency", measured)
+    monkeypatch.setattr(profiler, "compiled_latency", measured)
     place = place_of("timed", latency__measure=True, threads=1)
     trials = execute(place)
     assert set(lowered.values()) == {1}
@@ -262,23 +263,23 @@ def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkey
 
 def test_a_latency_that_no_other_round_agrees_with_is_said(place_of, monkeypatch):
     said, place = [], place_of("busy", latency__measure=True, trials=1)
-    monkeypatch.setattr(workplace, "compiled_latency", lambda *_: Latency([0.001, 0.002, 0.009]))
+    monkeypatch.setattr(profiler, "compiled_latency", lambda *_: Latency([0.001, 0.002, 0.009]))
     monkeypatch.setattr(place.display, "say", said.append)
-    place.figures(SPACE.genotype([0] * len(SPACE.layout)))
+    place.profiler.profile(SPACE.genotype([0] * len(SPACE.layout)))
     assert "latency: 1.00 ms (lowest of 3 rounds, spread 800.0%, UNSTEADY" in said[-1]
 
 
 def test_latency_is_not_measured_over_another_limit(place_of, monkeypatch):
-    monkeypatch.setattr(workplace, "compiled_latency", lambda *args: pytest.fail("measured"))
+    monkeypatch.setattr(profiler, "compiled_latency", lambda *args: pytest.fail("measured"))
     place = place_of(latency__measure=True, limits__params=1)
-    figures = place.figures(SPACE.genotype([0] * len(SPACE.layout)))
+    figures = place.profiler.profile(SPACE.genotype([0] * len(SPACE.layout)))
     assert figures.parameters > 1
     assert figures.latency is None
 
 
 def test_a_latency_limit_rejects(place_of, monkeypatch):
     monkeypatch.setattr(
-        workplace, "compiled_latency", lambda graph, *_: Latency([len(graph) / 1000] * 3)
+        profiler, "compiled_latency", lambda graph, *_: Latency([len(graph) / 1000] * 3)
     )
     limit = sorted(t.latency for t in execute(place_of("free", latency__measure=True)))[2]
     place = place_of("limited", limits__latency_ms=limit, limits__constant=False)
@@ -294,13 +295,15 @@ def test_without_onnxruntime_latency_is_left_out_unless_it_is_needed(place_of, m
     def missing(role, name):
         raise BackendUnavailable("ort", "onnxruntime", "ort")
 
-    monkeypatch.setattr(workplace, "backend", missing)
-    assert not place_of(latency__measure=True).times_networks
+    monkeypatch.setattr(profiler, "backend", missing)
+    assert not place_of(latency__measure=True).profiler.measures_latency
     with pytest.raises(BackendUnavailable, match=r"auxnas\[ort\]"):
-        _ = place_of(**needed).times_networks
+        _ = place_of(**needed).profiler.measures_latency
 
 
 def test_a_real_measurement_is_in_milliseconds(place_of):
     pytest.importorskip("onnxruntime")
-    figures = place_of(latency__measure=True).figures(SPACE.genotype([0] * len(SPACE.layout)))
+    figures = place_of(latency__measure=True).profiler.profile(
+        SPACE.genotype([0] * len(SPACE.layout))
+    )
     assert 0.01 < figures.latency < 10_000

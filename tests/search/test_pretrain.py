@@ -27,7 +27,7 @@ def fresh(place, tmp_path, name):
 
 
 def encoder(place):
-    return {name: value.tobytes() for name, value in place.encoder.params.items()}
+    return {name: value.tobytes() for name, value in place.model.encoder.params.items()}
 
 
 @pytest.mark.parametrize(("moment", "after"), [(1, False), (2, False), (4, True), (5, True)])
@@ -91,7 +91,7 @@ def test_two_runs_that_share_a_cache_train_it_once(place_of, tmp_path, monkeypat
 
     def encoder_of(run):
         own = tmp_path / f"{run}.safetensors"
-        return pretrained_encoder(place.pretraining, own, place.cache, Heard()).params
+        return pretrained_encoder(place.model.pretraining, own, place.cache, Heard()).params
 
     def meeting(self, *args):
         thread = threading.Thread(target=lambda: found.append(encoder_of("second")))
@@ -159,7 +159,7 @@ def test_a_damaged_state_is_left_aside(place_of, tmp_path, monkeypatch):
     alone = encoder(fresh(place_of(**EPOCHS), tmp_path, "alone"))
     place = fresh(place_of(**EPOCHS), tmp_path, "torn")
     (place.cache / "encoders").mkdir(parents=True)
-    (place.cache / "encoders" / f"{place.pretraining.key}.part").write_bytes(b"half")
+    (place.cache / "encoders" / f"{place.model.pretraining.key}.part").write_bytes(b"half")
     assert encoder(place) == alone
 
 
@@ -180,8 +180,8 @@ def test_no_epochs_are_no_training(place_of, tmp_path):
     place = fresh(place_of(pretrain__epochs=0), tmp_path, "none")
     from auxnas.compiler.weights import initial_params
 
-    start = initial_params(place.pretraining.graph, 0)
-    assert all(np.array_equal(place.encoder.params[name], start[name]) for name in start)
+    start = initial_params(place.model.pretraining.graph, 0)
+    assert all(np.array_equal(place.model.encoder.params[name], start[name]) for name in start)
 
 
 def test_the_file_serves_as_encoder_and_as_teacher(run, tmp_path):

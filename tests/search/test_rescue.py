@@ -17,10 +17,10 @@ import pytest
 
 from auxnas.backends.progress import Silent
 from auxnas.search.errors import JournalError
+from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.status import run_status
 from auxnas.search.loop.watching import Unwatched
-from auxnas.search.loop.workplace import Workplace
 from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.storage.database import copy_database
 from auxnas.search.storage.journal import Journal
@@ -58,7 +58,7 @@ def runs(tmp_path_factory, module_place_of):
 def module_place_of(cache):
     def make(folder):
         settings = resolve(nest({**TINY, "trials": TRIALS}))
-        return Workplace(settings, folder, cache, Silent())
+        return RunContext(settings, folder, cache, Silent())
 
     return make
 

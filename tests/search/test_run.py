@@ -16,8 +16,9 @@ from auxnas.compiler import temporaries
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
+from auxnas.search.examples.context import StoredDataset
 from auxnas.search.loop.bounds import RunClock, Until
-from auxnas.search.loop.run import execute
+from auxnas.search.loop.run import environment_of, execute
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.journal import Journal
@@ -68,21 +69,21 @@ def test_other_settings_are_refused_by_name(place_of, change, found):
 
 @pytest.mark.parametrize(("workers", "expected"), [(0, 6), (1, 6), (4, 1), (9, 1)])
 def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch, workers, expected):
-    monkeypatch.setattr("auxnas.search.loop.workplace.cores", lambda: 6)
+    monkeypatch.setattr("auxnas.search.loop.context.cores", lambda: 6)
     place = place_of(threads=None, workers=workers)
-    assert (place.threads, place.learner.threads) == (expected, expected)
-    assert place.environment["threads"] == expected
+    assert (place.threads, place.model.learner.threads) == (expected, expected)
+    assert environment_of(place)["threads"] == expected
     assert place_of(threads=3, workers=workers).threads == 3
 
 
 def test_a_run_keeps_the_threads_that_it_began_with(place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.loop.workplace.cores", lambda: 6)
+    monkeypatch.setattr("auxnas.search.loop.context.cores", lambda: 6)
     execute(place_of("one", threads=None, trials=3))
     execute(place_of("more", threads=None, trials=1))
-    monkeypatch.setattr("auxnas.search.loop.workplace.cores", lambda: 4)
+    monkeypatch.setattr("auxnas.search.loop.context.cores", lambda: 4)
     grown = place_of("more", threads=None, trials=3, workers=2)
     execute(grown)
-    assert grown.learner.threads == 6
+    assert grown.model.learner.threads == 6
     assert contents(grown.folder)["trials"] == contents(place_of("one").folder)["trials"]
     for name in ("one", "more"):
         with Journal(place_of(name).folder) as journal:
@@ -210,7 +211,7 @@ def test_damaged_caches_are_made_again(place_of, tmp_path):
 
 def test_given_encoder_weights_are_what_trials_start_from(place_of, tmp_path):
     execute(place_of())
-    params = {name: value + 1 for name, value in place_of().encoder_params.items()}
+    params = {name: value + 1 for name, value in place_of().model.encoder_params.items()}
     save_weights(tmp_path / "mine.safetensors", params, {})
     place = place_of("given", encoder_weights=str(tmp_path / "mine.safetensors"))
     trial = best_of(execute(place))[0]
@@ -239,21 +240,21 @@ def test_a_pretrained_file_brings_its_network_as_teacher(place_of, tmp_path):
     )
     execute(given)
     assert f"encoder: from {own}" in given.display.lines
-    assert params_digest(given.teacher.params) == params_digest(first.teacher.params)
+    assert params_digest(given.model.teacher.params) == params_digest(first.model.teacher.params)
     with Journal(given.folder) as one, Journal(first.folder) as other:
         assert one.trials() == other.trials()
-    save_weights(tmp_path / "bare.safetensors", first.encoder_params, {})
+    save_weights(tmp_path / "bare.safetensors", first.model.encoder_params, {})
     bare = replace(
         place_of("bare", encoder_weights=str(tmp_path / "bare.safetensors")), display=Heard()
     )
-    assert bare.teacher is None
+    assert bare.model.teacher is None
     assert bare.display.lines[0].endswith("so nothing is distilled without --teacher")
 
 
 def test_an_encoder_that_is_not_there_is_not_announced(place_of):
     place = replace(place_of(encoder_weights="/nowhere.safetensors"), display=Heard())
     with pytest.raises((OSError, ValueError), match="nowhere"):
-        _ = place.encoder
+        _ = place.model.encoder
     assert place.display.lines == []
 
 
@@ -267,7 +268,7 @@ def test_fewer_trials_than_have_ended_are_refused(place_of):
 
 
 def test_another_encoder_is_refused_wherever_its_file_is(place_of, tmp_path):
-    params = place_of().encoder_params
+    params = place_of().model.encoder_params
     for name, shift in (("a", 1), ("b", 1), ("c", 2)):
         shifted = {key: value + shift for key, value in params.items()}
         save_weights(tmp_path / f"{name}.safetensors", shifted, {})
@@ -285,22 +286,23 @@ def test_weights_say_what_they_are(place_of):
     (path,) = (place_of().folder / "weights").iterdir()
     _, metadata = load_weights(path)
     found = {name: json.loads(text) for name, text in metadata.items()}
-    assert found["classes"] == list(place_of().dataset.classes)
+    assert found["classes"] == list(place_of().data.training.dataset.classes)
     assert found["model"]["auxiliary"] == "none"
-    assert found["palette"] == place_of().dataset.palette.tolist()
+    assert found["palette"] == place_of().data.training.dataset.palette.tolist()
     assert found["normalisation"]["mean"] == [0.485, 0.456, 0.406]
     assert found["normalisation"]["deviation"] == [0.229, 0.224, 0.225]
     assert best_of(trials)[0].number == int(path.stem[-5:])
 
 
 def test_voc_leaves_background_out_and_others_nothing(place_of):
-    assert place_of().task.ignore == ()
+    assert place_of().data.task.ignore == ()
     assert place_of("x", task__ignore=["road"]).settings.task.ignore == ("road",)
     settings = resolve({"data": {"source": "voc:somewhere"}})
     place = place_of("y")
     voc = type(place)(settings, Path("x"), place.cache, place.display)
-    object.__setattr__(voc, "dataset", type("D", (), {"classes": ("background", "cat")})())
-    assert voc.task.ignore == ("background",)
+    dataset = type("D", (), {"classes": ("background", "cat")})()
+    object.__setattr__(voc.data, "training", StoredDataset(dataset, place.cache, place.display))
+    assert voc.data.task.ignore == ("background",)
 
 
 def test_figures_are_the_papers_without_auxiliary_heads(place_of):
@@ -313,8 +315,8 @@ def test_figures_are_the_papers_without_auxiliary_heads(place_of):
         model__sep_repeats=2,
     )
     genotype = zoo.load_published("arch0").genotype
-    classes = len(place.dataset.classes)
-    assert place.figures(genotype).parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)
+    classes = len(place.data.training.dataset.classes)
+    assert place.profiler.profile(genotype).parameters == 2_629_909 - (21 - classes) * (64 * 9 + 1)
 
 
 def test_what_a_killed_writer_left_goes_when_the_run_goes_on(place_of, monkeypatch):

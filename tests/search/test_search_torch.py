@@ -13,6 +13,7 @@ with warnings.catch_warnings():
 from auxnas.compiler import CompilerError
 from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.weights import save_weights
+from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.loop.run import execute
 from auxnas.search.trials.records import best_of
 from tests.search.comparing import contents
@@ -37,13 +38,13 @@ def test_trains_scores_and_repeats(place_of):
     assert all(trial.reward is not None and 0 <= trial.reward < 1 for trial in trials)
     best = best_of(trials)[0]
     program = place.weights.program(best)
-    inputs = place.val_images().batch([0], None).inputs
-    logits = place.learner.infer(program, inputs)["main"]
+    inputs = place.data.examples(place.data.search_split.val).batch([0], None).inputs
+    logits = place.model.learner.infer(program, inputs)["main"]
     assert logits.shape[1] == 12
     assert logits.std() > 0
     moved = [
         not np.array_equal(program.params[name], value)
-        for name, value in place.encoder_params.items()
+        for name, value in place.model.encoder_params.items()
         if name.startswith(PREFIX)
     ]
     assert any(moved) == (best.state == "complete")
@@ -53,7 +54,7 @@ def test_trains_scores_and_repeats(place_of):
 
 
 def test_an_evaluator_can_be_sent_to_another_process(place_of):
-    evaluator = place_of("sent", **SMALL, threads=1).evaluator
+    evaluator = evaluator_of(place_of("sent", **SMALL, threads=1).model)
     there = pickle.loads(pickle.dumps(evaluator))
     assert there.learner.device == evaluator.learner.device
     assert (there.spec, there.task, there.first.train) == (
@@ -70,13 +71,13 @@ def test_an_evaluator_can_be_sent_to_another_process(place_of):
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
 def test_encoder_weights_of_both_kinds(place_of, tmp_path, ending):
-    params = {name: value + 1 for name, value in place_of().encoder_params.items()}
+    params = {name: value + 1 for name, value in place_of().model.encoder_params.items()}
     path = tmp_path / f"encoder.{ending}"
     if ending == "pth":
         torch.save({name: torch.from_numpy(value) for name, value in params.items()}, path)
     else:
         save_weights(path, params, {})
-    found = place_of(encoder_weights=str(path)).encoder_params
+    found = place_of(encoder_weights=str(path)).model.encoder_params
     assert found.keys() == params.keys()
     for name, value in params.items():
         np.testing.assert_array_equal(found[name], value)
@@ -85,10 +86,10 @@ def test_encoder_weights_of_both_kinds(place_of, tmp_path, ending):
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
 def test_encoder_weights_of_another_width_are_refused(place_of, tmp_path, ending):
     path = tmp_path / f"encoder.{ending}"
-    params = place_of(model__width=0.5).encoder_params
+    params = place_of(model__width=0.5).model.encoder_params
     if ending == "pth":
         torch.save({name: torch.from_numpy(value) for name, value in params.items()}, path)
     else:
         save_weights(path, params, {})
     with pytest.raises(CompilerError, match=r"an encoder of width 0\.5, expected one of width"):
-        _ = place_of(encoder_weights=str(path)).encoder
+        _ = place_of(encoder_weights=str(path)).model.encoder

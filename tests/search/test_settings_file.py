@@ -5,7 +5,7 @@ import json
 import pytest
 
 from auxnas.search.errors import SettingsError
-from auxnas.search.loop.run import SETTINGS, execute
+from auxnas.search.loop.run import SETTINGS, environment_of, execute
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.toml_file import read_settings, write_settings
@@ -58,7 +58,7 @@ def test_a_run_leaves_its_settings_and_environment(place_of):
     path = place.folder / SETTINGS
     assert resolve(read_settings(path)) == place.settings
     text = path.read_text()
-    environment = place.environment
+    environment = environment_of(place)
     for found in (environment["host"], environment["versions"]["numpy"], place.meta()["data"]):
         assert found in text
     assert "trained on no device (the null learner does not train), 1 thread" in text

@@ -75,7 +75,7 @@ def test_a_part_of_one_class_is_refused_whatever_the_rest_has(place_of, tmp_path
     labels[val.indices[0]] = label_of(1)
     place = place_of(data__source=write_list(tmp_path / "data", labels), data__classes=2)
     with pytest.raises(DataError, match=r"meta-val: no class but 'class1'.*data.meta_train"):
-        place.check_enough_data()
+        place.data.check_enough_data(place.data.search_split)
 
 
 def test_a_network_is_not_scored_on_masks_of_0_and_255(run, tmp_path):
@@ -218,19 +218,19 @@ def test_an_image_that_is_there_twice_is_said_and_stays_on_one_side(place_of, tm
     place = place_of(data__source=data, data__classes=2, data__meta_train=0.6)
     said = []
     place.display.say = said.append
-    place.check_enough_data()
+    place.data.check_enough_data(place.data.search_split)
     assert any("5 of 10 images have the pixels of an earlier one" in line for line in said)
     assert any("train5.png (train.lst line 6)" in line for line in said)
-    train, val = place.parts
+    train, val = (part.indices for part in place.data.search_split)
     assert not {images[n] for n in train} & {images[n] for n in val}
     assert (len(train), len(val)) == (6, 4)
 
 
 def test_statistics_are_counted_once(place_of, tmp_path, monkeypatch):
     data = write_list(tmp_path / "data", [label_of(0, 1, 255)] * 4)
-    first = place_of(data__source=data, data__classes=2).statistics
+    first = place_of(data__source=data, data__classes=2).data.training.statistics
     monkeypatch.setattr("auxnas.search.examples.images.image_counts", None)
-    second = place_of(data__source=data, data__classes=2).statistics
+    second = place_of(data__source=data, data__classes=2).data.training.statistics
     assert np.array_equal(first.values, second.values)
     assert first.firsts == second.firsts == (0, 1, 2, 3)
     assert first.pixels.sum() + first.unlabelled == 4 * 32 * 32
@@ -245,7 +245,7 @@ def test_a_run_is_scored_on_its_own_meta_val_where_images_are_there_twice(run, p
     execute(place)
     result = run("eval", place.folder, "--learner", "null", "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["images"] == len(place.parts[1]) == 4
+    assert json.loads(result.stdout)["images"] == len(place.data.search_split.val.indices) == 4
 
 
 def test_images_to_validate_on_that_are_trained_on_are_warned_of(run, tmp_path):

@@ -11,6 +11,7 @@ from auxnas.compiler.decoders.resnet_refinenet import published_names
 from auxnas.compiler.weights import random_params
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import JournalError, SearchError
+from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.loop.run import execute
 from auxnas.search.networks.networks import Network, save_network
 from auxnas.search.networks.teachers import read_teacher
@@ -35,8 +36,8 @@ def teacher_of(place_of, tmp_path):
 
     def make(seed: int = 0, classes: int | None = None, genotype: bool = False):
         place = place_of()
-        wanted = classes or len(place.dataset.classes)
-        spec = replace(place.spec, classes=wanted, auxiliary="none")
+        wanted = classes or len(place.data.training.dataset.classes)
+        spec = replace(place.model.spec, classes=wanted, auxiliary="none")
         space = SearchSpace.cvpr2019()
         found = space.genotype([0] * len(space.layout)) if genotype else None
         network = Network(spec, found, 8)
@@ -51,9 +52,8 @@ def teacher_of(place_of, tmp_path):
 @pytest.mark.parametrize("genotype", [False, True])
 def test_stage_one_learns_from_the_network_given(place_of, teacher_of, genotype):
     path, program = teacher_of(genotype=genotype)
-    place = place_of(teacher=str(path))
-    place.__dict__["learner"] = Telling()
-    (shown,) = {float(x) for x in place.evaluator.first.train.batch([0], None).teacher.flat}
+    model = replace(place_of(teacher=str(path)).model, learner=Telling())
+    (shown,) = {float(x) for x in evaluator_of(model).first.train.batch([0], None).teacher.flat}
     assert shown == pytest.approx(told(program), rel=1e-3)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import auxnas.search.storage.checkpoint
 import auxnas.search.storage.identity
-import auxnas.search.training.place
+import auxnas.search.training.run
 from auxnas.backends.base import Batch
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError
@@ -30,7 +30,7 @@ from auxnas.search.settings.training import (
 )
 from auxnas.search.storage.checkpoint import DAMAGED, LOG, NAME, Checkpoint
 from auxnas.search.storage.lock import run_lock
-from auxnas.search.training.place import RESULT, train_network
+from auxnas.search.training.run import RESULT, long_training, start, train_network
 from auxnas.search.training.training import TaughtExamples, phase_recipe, phases, stops
 from tests.search.training import ARCH0, params, tell, training
 
@@ -155,8 +155,8 @@ class Killer:
             (NullLearner, "measure"),
             (auxnas.search.storage.checkpoint, "save_kept"),
             (auxnas.search.storage.checkpoint, "atomic_write"),
-            (auxnas.search.training.place, "save_network"),
-            (auxnas.search.training.place, "write_json"),
+            (auxnas.search.training.run, "save_network"),
+            (auxnas.search.training.run, "write_json"),
             (auxnas.search.storage.identity, "write_json"),
         ):
             monkeypatch.setattr(place, name, self.watched(getattr(place, name)))
@@ -268,7 +268,7 @@ def test_another_encoder_is_refused(tmp_path, cache):
     given = tmp_path / "encoder.safetensors"
     for seed in (1, 2):
         other = training(tmp_path / f"p{seed}", cache, pretrain__seed=seed)
-        save_weights(given, other.search.encoder_params, {})
+        save_weights(given, other.model.encoder_params, {})
         place = training(tmp_path / "t", cache, encoder_weights=str(given))
         if seed == 1:
             train_network(place)
@@ -287,21 +287,21 @@ def test_one_process_at_a_time(tmp_path, cache):
 
 def test_the_rival_starts_from_the_same_encoder_and_sees_the_same_images(tmp_path, cache):
     ours, rival = (training(tmp_path / "t", cache, genotype) for genotype in (ARCH0, None))
-    first, second = ours.start(), rival.start()
+    first, second = start(ours), start(rival)
     encoder = {name for name in first.params if name.startswith(PREFIX)}
     assert encoder == {name for name in second.params if name.startswith(PREFIX)}
-    given = ours.search.encoder_params
+    given = ours.model.encoder_params
     for name in encoder:
         assert np.array_equal(first.params[name], second.params[name])
         assert np.array_equal(first.params[name], given[name])
     head = "refinenet.clf.weight"
-    assert not np.array_equal(second.params[head], rival.search.encoder.params[head])
-    assert ours.train_images() == rival.train_images()
+    assert not np.array_equal(second.params[head], rival.model.encoder.params[head])
+    assert long_training(ours).train == long_training(rival).train
     assert ours.settings == rival.settings
 
 
 def test_seeds_change_the_decoder_alone(tmp_path, cache):
-    zero, one = (training(tmp_path / "t", cache, seed=seed).start() for seed in (0, 1))
+    zero, one = (start(training(tmp_path / "t", cache, seed=seed)) for seed in (0, 1))
     moved = {n for n in zero.params if not np.array_equal(zero.params[n], one.params[n])}
     assert moved
     assert not any(name.startswith(PREFIX) for name in moved)
@@ -309,12 +309,13 @@ def test_seeds_change_the_decoder_alone(tmp_path, cache):
 
 def test_all_training_images_and_the_datas_own_validation_part(tmp_path, cache):
     place = training(tmp_path / "t", cache)
-    assert place.indices == (tuple(range(12)), (0, 1))
+    data, found = place.data, long_training(place)
+    assert (found.train.indices, found.val.indices) == (tuple(range(12)), (0, 1))
     mine, theirs = (
-        part.batch([0], None) for part in (place.val_images(), place.search.val_images())
+        part.batch([0], None) for part in (found.val, data.examples(data.search_split.val))
     )
     assert not np.array_equal(mine.labels, theirs.labels)
-    assert len(place.train_images()) == 12
+    assert len(found.train) == 12
 
 
 def test_without_a_validation_part_meta_val_is_kept_apart(tmp_path, cache):
@@ -330,7 +331,7 @@ def test_without_a_validation_part_meta_val_is_kept_apart(tmp_path, cache):
     (tmp_path / "all.lst").write_text("".join(lines))
     source = {"data__source": f"list:{tmp_path}/all.lst", "data__classes": 2}
     place = training(tmp_path / "t", cache, **source)
-    first, second = place.indices
+    first, second = (part.indices for part in place.data.training_split)
     assert sorted((*first, *second)) == list(range(10))
     assert (len(first), len(second)) == (9, 1)
     result = train_network(place)
@@ -345,16 +346,16 @@ def test_what_is_written_is_read_again(tmp_path, cache, monkeypatch, genotype):
     for where in (tmp_path / "t", tmp_path / "t" / "model.safetensors"):
         found = read_network(where)
         assert found.network == place.network.shipped()
-        assert tuple(found.known["classes"]) == place.task.classes
+        assert tuple(found.known["classes"]) == place.data.task.classes
         assert found.known["size"] == [32, 32]
     story = np.float32(load_story(place))
-    start = place.start()
+    begin = start(place)
     for name, value in found.program.params.items():
-        np.testing.assert_array_equal(value, start.params[name] + story)
+        np.testing.assert_array_equal(value, begin.params[name] + story)
     assert result["parameters"] == sum(
         value.size for name, value in found.program.params.items() if "running" not in name
     )
-    assert set(result["iou"]) == set(place.task.classes)
+    assert set(result["iou"]) == set(place.data.task.classes)
     known = [value for value in result["iou"].values() if value is not None]
     assert result["miou"] == pytest.approx(np.mean(known))
     assert ("genotype" in result["files"]) == (genotype is not None)
@@ -362,19 +363,19 @@ def test_what_is_written_is_read_again(tmp_path, cache, monkeypatch, genotype):
 
 def load_story(place) -> float:
     """What a storyteller adds to every parameter in this training."""
-    learner, state = place.search.learner, None
+    learner, state = place.model.learner, None
     for phase in phases(place.settings.train):
         how = phase_recipe(place.settings.train, phase, Segmentation())
-        _, state = learner.fit_part(place.start(), [], how, place.seed, phase.epochs, state)
+        _, state = learner.fit_part(start(place), [], how, place.seed, phase.epochs, state)
     return float(state["story"])
 
 
 def test_a_pretrained_network_can_be_read_and_another_file_cannot(tmp_path, cache):
     place = training(tmp_path / "t", cache)
-    _ = place.search.encoder
+    _ = place.model.encoder
     found = read_network(tmp_path / "t" / "encoder.safetensors")
     assert (found.network.genotype, found.network.channels) == (None, 8)
-    assert params(found.program) == params(place.search.encoder.teacher)
+    assert params(found.program) == params(place.model.encoder.teacher)
     other = tmp_path / "other.safetensors"
     save_weights(other, {}, {"model": {"width": 9}})
     with pytest.raises(CompilerError, match="no description of a network"):
@@ -405,7 +406,7 @@ def test_a_teacher_sees_what_the_pupil_sees():
 def test_a_trained_rival_teaches(tmp_path, cache):
     train_network(training(tmp_path / "rival", cache, None))
     place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
-    found = place.train_images().batch([0, 1], np.random.default_rng(0))
+    found = long_training(place).train.batch([0, 1], np.random.default_rng(0))
     assert found.teacher.shape == (2, 12, 8, 8)
     assert found.teacher.dtype == np.float32
     _ = train_network(place)
@@ -416,7 +417,7 @@ def test_a_trained_rival_teaches(tmp_path, cache):
 def test_a_teacher_of_other_classes_is_refused(tmp_path, cache):
     train_network(training(tmp_path / "rival", cache, None))
     place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
-    place.search.__dict__["task"] = replace(place.task, classes=("a", "b"))
+    place.data.__dict__["task"] = replace(place.data.task, classes=("a", "b"))
     with pytest.raises(SearchError, match="12 classes, expected 2 as the data"):
         train_network(place)
     assert not (tmp_path / "t").exists()

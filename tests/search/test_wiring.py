@@ -10,6 +10,7 @@ from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Segmentation
 from auxnas.pictures import prediction_examples
 from auxnas.search.data import DataError
+from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import stage_recipe
 from auxnas.search.examples.images import LABEL
 from auxnas.search.loop.run import execute
@@ -18,19 +19,19 @@ from auxnas.search.trials.records import best_of
 
 def test_stages_train_on_meta_train_and_validate_on_meta_val(place_of):
     place = place_of()
-    train, val = (set(part) for part in place.parts)
+    train, val = (set(part.indices) for part in place.data.search_split)
     assert train
     assert val
     assert not train & val
-    assert len(train | val) == len(place.dataset)
-    evaluator = place.evaluator
+    assert len(train | val) == len(place.data.training.dataset)
+    evaluator = evaluator_of(place.model)
     assert set(evaluator.second.train.indices) == train
     assert set(evaluator.second.val.indices) == val
     assert set(evaluator.first.train.indices) == train
     assert set(evaluator.first.val.indices) == val
     for material, part in ((evaluator.first.train, train), (evaluator.first.val, val)):
         shown = range(len(material))
-        pixels = [place.pixels.read(LABEL, [index])[0] for index in sorted(part)]
+        pixels = [place.data.training.pixels.read(LABEL, [index])[0] for index in sorted(part)]
         for label in material.batch(shown, None).labels:
             assert any(np.array_equal(label, known) for known in pixels)
     assert len(evaluator.first.train) == len(train)
@@ -39,8 +40,8 @@ def test_stages_train_on_meta_train_and_validate_on_meta_val(place_of):
 
 def test_stage_one_may_train_on_a_part_of_meta_train(place_of):
     place = place_of(features__images=4)
-    train, val = (set(part) for part in place.parts)
-    evaluator = place.evaluator
+    train, val = (set(part.indices) for part in place.data.search_split)
+    evaluator = evaluator_of(place.model)
     assert len(evaluator.first.train) == 4
     assert set(evaluator.first.train.indices) < train
     assert set(evaluator.first.val.indices) == val
@@ -48,10 +49,10 @@ def test_stage_one_may_train_on_a_part_of_meta_train(place_of):
 
 
 def test_stage_one_is_taught_and_validation_is_not(place_of):
-    evaluator = place_of().evaluator
+    evaluator = evaluator_of(place_of().model)
     assert evaluator.first.train.batch([0, 1], None).teacher is not None
     assert evaluator.first.val.batch([0], None).teacher is None
-    untaught = place_of(stage1__distillation=0.0).evaluator
+    untaught = evaluator_of(place_of(stage1__distillation=0.0).model)
     assert untaught.first.train.batch([0, 1], None).teacher is None
 
 
@@ -68,17 +69,16 @@ def test_pre_training_sees_meta_train_alone(place_of, tmp_path):
     place = place_of(pretrain__poly=0.7, pretrain__rate=0.01)
     place = replace(place, cache=tmp_path / "empty")
     recorder = Recorder()
-    place.__dict__["learner"] = recorder
-    _ = place.encoder
+    _ = replace(place.model, learner=recorder).encoder
     ((examples, found),) = recorder.fits
-    assert set(examples.indices) == set(place.parts[0])
+    assert set(examples.indices) == set(place.data.search_split.train.indices)
     assert found == Recipe(
         epochs=place.settings.pretrain.epochs,
         batch_size=place.settings.pretrain.batch_size,
         optimisers=(Optimiser("", "adam", 0.01),),
         poly=0.7,
         auxiliary=0.0,
-        task=place.task,
+        task=place.data.task,
     )
 
 
@@ -111,12 +111,14 @@ def test_pictures_show_image_and_truth_of_the_same_place(place_of):
     place = place_of()
     best = best_of(execute(place))[0]
     for example in prediction_examples(place, best):
-        known = [index for index in place.parts[1] if _same(place, index, example)]
+        val = place.data.search_split.val.indices
+        known = [index for index in val if _same(place, index, example)]
         assert len(known) == 1
 
 
 def _same(place, index, example) -> bool:
-    image, truth = place.dataset.image(index), place.dataset.label(index)
+    dataset = place.data.training.dataset
+    image, truth = dataset.image(index), dataset.label(index)
     return np.array_equal(image, example.image) and np.array_equal(truth, example.truth)
 
 

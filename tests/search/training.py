@@ -15,7 +15,7 @@ from auxnas.compiler import Program
 from auxnas.genotype import Genotype, zoo
 from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.settings.training import TrainingSettings
-from auxnas.search.training.place import TrainingPlace
+from auxnas.search.training.context import TrainingContext
 
 TINY: dict[str, Any] = {
     "learner": "null",
@@ -40,8 +40,8 @@ def tiny(**changes: Any) -> TrainingSettings:
 
 def training(
     folder: Path, cache: Path, genotype: Genotype | None = ARCH0, **changes: Any
-) -> TrainingPlace:
-    return TrainingPlace(tiny(**changes), genotype, folder, cache, Silent())
+) -> TrainingContext:
+    return TrainingContext(tiny(**changes), genotype, folder, cache, Silent())
 
 
 class Storyteller(NullLearner):

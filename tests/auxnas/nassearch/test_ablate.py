@@ -9,6 +9,7 @@ import pytest
 from auxnas.backends.null.learner import NullLearner
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
+from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.studies.ablation import (
     COMPONENTS,
     KINDS,
@@ -41,7 +42,7 @@ def test_the_papers_setups():
 
 
 def test_what_is_off_is_off_in_both_stages_and_the_rest_is_as_set(place_of):
-    whole = place_of(stage2__distillation=0.1).evaluator
+    whole = evaluator_of(place_of(stage2__distillation=0.1).model)
     for setup in SETUPS:
         found = setup.of(whole)
         assert found.spec == replace(whole.spec, auxiliary=setup.auxiliary)
@@ -55,7 +56,7 @@ def test_what_is_off_is_off_in_both_stages_and_the_rest_is_as_set(place_of):
 
 
 def test_everything_on_is_the_searchs_own_evaluator(place_of):
-    whole = place_of().evaluator
+    whole = evaluator_of(place_of().model)
     assert ON.of(whole) == whole
 
 

@@ -11,7 +11,7 @@ from auxnas.compiler.tasks import Segmentation
 from auxnas.nassearch.confusion import draw_confusion, shares
 from auxnas.search.evaluation.scoring import scores
 from auxnas.search.networks.networks import read_network
-from auxnas.search.training.place import train_network
+from auxnas.search.training.run import train_network
 from tests.search.training import training
 
 TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))

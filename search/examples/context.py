@@ -1,0 +1,195 @@
+"""Data of a run: images that are decoded once, divided into those to learn and to judge from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from auxnas.backends.progress import Display
+from auxnas.compiler.encoders import Normalisation, find_encoder
+from auxnas.compiler.tasks import Task, find_task
+from auxnas.search.data import Augment, Dataset, open_dataset, parts, split_dataset
+from auxnas.search.data.statistics import (
+    Statistics,
+    leaked_remark,
+    missing_remarks,
+    repeated_remark,
+)
+from auxnas.search.examples.images import (
+    ImageExamples,
+    check_enough_data,
+    pixel_key,
+    pixel_store,
+    statistics_of,
+)
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.store import Store
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A dataset whose pixels are decoded, and counted, once.
+
+    Attributes:
+        dataset: images and labels, at the run's size.
+        cache: folder that runs share.
+        display: where progress goes.
+    """
+
+    dataset: Dataset
+    cache: Path
+    display: Display
+
+    @property
+    def key(self) -> str:
+        """Name of the content."""
+        return pixel_key(self.dataset)
+
+    @cached_property
+    def pixels(self) -> Store:
+        """Images and labels, checked and decoded."""
+        return pixel_store(self.dataset, self.cache, self.display)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The pixels of each class in each image."""
+        return statistics_of(self.dataset, self.pixels, self.cache, self.display)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the images of a dataset.
+
+    Attributes:
+        name: of the part, in messages.
+        title: the same, of its images.
+        stored: the dataset.
+        indices: places of the images there.
+    """
+
+    name: str
+    title: str
+    stored: StoredDataset
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.indices)
+
+    @property
+    def statistics(self) -> Statistics:
+        """The pixels of each class in each of the images."""
+        return self.stored.statistics.of(self.indices)
+
+
+class Split(NamedTuple):
+    """Images to train on, and images to validate on."""
+
+    train: Part
+    val: Part
+
+
+@dataclass(frozen=True)
+class DataContext:
+    """Images of a run and their task; computed when first needed.
+
+    Attributes:
+        settings: of the run.
+        cache: folder of what is computed once, for other runs too.
+        display: where progress goes.
+    """
+
+    settings: Settings
+    cache: Path
+    display: Display
+
+    @cached_property
+    def training(self) -> StoredDataset:
+        """The training part of the data."""
+        return self._stored("train")
+
+    @cached_property
+    def validation(self) -> StoredDataset | None:
+        """The data's own validation part; None where there is none."""
+        return self._stored("val") if "val" in parts(self.settings.data.source) else None
+
+    @cached_property
+    def task(self) -> Task:
+        """Task of the networks, on the classes of the data."""
+        settings = self.settings
+        return find_task(settings.task.name, self.training.dataset.classes, settings.ignored)
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Mean and deviation of the encoder's images."""
+        model = self.settings.model
+        return find_encoder(model.encoder, model.width).normalisation
+
+    @cached_property
+    def search_split(self) -> Split:
+        """Meta-train and meta-val, the same whatever the run's seed.
+
+        Images with the same pixels are in the same part.
+        """
+        stored, share = self.training, self.settings.data.meta_train
+        found = split_dataset(stored.dataset, share, firsts=stored.statistics.firsts)
+        names = ("meta-train", "meta-val")
+        return Split(*(Part(n, n, stored, f.indices) for n, f in zip(names, found, strict=True)))
+
+    @cached_property
+    def training_split(self) -> Split:
+        """The whole training part, and the data's own validation part.
+
+        Where there is none, meta-train and meta-val.
+        """
+        own = self.validation
+        train, val = self.search_split if own is None else map(_whole, (self.training, own))
+        return Split(
+            replace(train, name="the training part", title="images to train on"),
+            replace(val, name="what is validated on", title="images to validate on"),
+        )
+
+    def examples(self, part: Part, scale: tuple[float, float] | None = None) -> ImageExamples:
+        """Images that a whole network starts from.
+
+        Args:
+            part: which.
+            scale: random magnification of images to train on, (least, most), which are
+                mirrored too; None for images as they are.
+        """
+        data, by, task = self.settings.data, self.normalisation, self.task
+        augment = scale and Augment(data.size, scale, data.mirror, by.mean, task.target)
+        return ImageExamples(part.stored.pixels, part.indices, augment, by, task)
+
+    def check_enough_data(self, found: Split) -> None:
+        """Finds images that nothing can be trained or judged on.
+
+        Says which classes are missing in them, and which images are there twice.
+
+        Raises:
+            DataError: naming the part.
+        """
+        name = self.training.dataset.name
+        train, val = found.train.statistics, found.val.statistics
+        for part, own, least in (found.train, train, 2), (found.val, val, 1):
+            check_enough_data(
+                f"{name}: {part.title}", own, part.stored.statistics, least, self.task
+            )
+        for line in (
+            *missing_remarks(name, (found.train.name, train), (found.val.name, val)),
+            *repeated_remark(name, self.training.statistics),
+            *leaked_remark(train, val),
+        ):
+            self.display.say(line)
+
+    def _stored(self, part: str) -> StoredDataset:
+        data = self.settings.data
+        found = open_dataset(data.source, classes=data.classes, size=data.size, part=part)
+        return StoredDataset(found, self.cache, self.display)
+
+
+def _whole(stored: StoredDataset) -> Part:
+    name = stored.dataset.name
+    return Part(name, name, stored, tuple(range(len(stored.dataset))))

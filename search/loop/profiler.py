@@ -1,0 +1,104 @@
+"""Cost and latency of genotypes' networks."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import repeat
+
+from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.measuring.latency import compiled_latency
+from auxnas.backends.progress import Display
+from auxnas.backends.registry import backend
+from auxnas.compiler import CompilerError, ModelSpec, cost
+from auxnas.genotype import Genotype, GenotypeError, SearchSpace
+from auxnas.search.errors import SearchError
+from auxnas.search.loop.proposals import look_ahead
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.weights import shipped_graph
+from auxnas.search.trials.limits import LIMITED, first_excess
+from auxnas.search.trials.records import Figures
+
+
+@dataclass(frozen=True)
+class Profiler:
+    """Counts and times the networks of genotypes, as they are described.
+
+    Attributes:
+        settings: of the run: size of the images, limits, whether latency is measured.
+        space: of the genotypes.
+        spec: the network around them, of which auxiliary heads are left out.
+        threads: within an operation.
+        display: where remarks go.
+    """
+
+    settings: Settings
+    space: SearchSpace
+    spec: ModelSpec
+    threads: int
+    display: Display
+
+    @cached_property
+    def measures_latency(self) -> bool:
+        """Whether latency is measured.
+
+        Raises:
+            BackendUnavailable: when a setting needs it and onnxruntime is not installed.
+        """
+        latency = self.settings.latency
+        needed = self.settings.limits.latency_ms is not None or latency.target_ms is not None
+        if not (needed or latency.measure):
+            return False
+        try:
+            _ = backend("runner", "ort"), backend("exporter", "onnx")
+        except BackendUnavailable as error:
+            if needed:
+                raise
+            self.display.say(f"latency: not measured ({error})")
+            return False
+        return True
+
+    def profile(self, genotype: Genotype) -> Figures | None:
+        """Figures of a genotype's network; None where none can be built.
+
+        Latency is not measured where another limit is exceeded.
+
+        Raises:
+            SearchError: when it is none of the run's space.
+        """
+        violation = self.space.violation(genotype)
+        if violation is not None:
+            outside = f"a genotype that was proposed is none of the run's space: {violation}"
+            raise SearchError("search.searcher", outside)
+        found = self.count(genotype)
+        if found is None or not self.measures_latency or first_excess(self.settings.limits, found):
+            return found
+        graph = shipped_graph(genotype, self.spec)
+        measured = compiled_latency(graph, self.settings.data.size, self.threads)
+        if not measured.steady:
+            self.display.say(f"latency: {measured}")
+        return replace(found, latency=1000 * measured)
+
+    def count(self, genotype: Genotype) -> Figures | None:
+        """The part of ``profile`` that takes no measuring."""
+        try:
+            graph = shipped_graph(genotype, self.spec)
+        except (GenotypeError, CompilerError):
+            return None
+        found = cost(graph, self.settings.data.size)
+        constant = not graph.depends_on_input()
+        return Figures(found.parameters, found.multiply_adds, constant=constant)
+
+    def check_limits_feasible(self) -> None:
+        """Finds limits that hardly any genotype is within.
+
+        Raises:
+            SearchError: naming the least that some random genotypes cost.
+        """
+        limits = self.settings.limits
+        measure = self.count if limits.latency_ms is None else self.profile
+        if limits.constant or any(getattr(limits, name) is not None for name in LIMITED):
+            draw = random.Random(self.settings.seed)
+            genotypes = map(self.space.sample, repeat(draw))
+            look_ahead(genotypes, measure, limits, self.display)

@@ -1,0 +1,128 @@
+"""Model of a run: what is built around a genotype, and the weights that networks start from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from auxnas.backends.base import Learner
+from auxnas.compiler import Graph, ModelSpec, Program, encoder_outputs, lower, split_graph
+from auxnas.compiler.encoders import PREFIX
+from auxnas.compiler.files import atomic_write
+from auxnas.genotype import SearchSpace
+from auxnas.search.examples.context import DataContext
+from auxnas.search.networks.pretrain import (
+    PretrainedEncoder,
+    Pretraining,
+    given_encoder,
+    pretrained_encoder,
+)
+from auxnas.search.networks.teachers import read_teacher
+from auxnas.search.settings.spaces import search_space
+from auxnas.search.storage.folders import PRETRAINED
+
+
+@dataclass(frozen=True)
+class ModelContext:
+    """Networks of a run: their space, their encoder and what trains them.
+
+    Attributes:
+        data: what they are trained on, and the settings.
+        learner: trains them.
+        folder: the run's own, which keeps a copy of the encoder.
+        forecasts: are told, while an encoder is pre-trained, how many seconds that still takes.
+    """
+
+    data: DataContext
+    learner: Learner
+    folder: Path
+    forecasts: list[Callable[[float], None]] = field(default_factory=list)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """Space of the genotypes.
+
+        Raises:
+            SettingsError: for an operation or a vocabulary that there is not.
+        """
+        return search_space(self.data.settings.space)
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """Specification of the network around a genotype."""
+        settings = self.data.settings
+        model = settings.model.model_dump()
+        return ModelSpec(classes=self.data.task.outputs, task=settings.task.name, **model)
+
+    @cached_property
+    def encoder_graph(self) -> Graph:
+        """From an image to the encoder outputs, which are the same for every genotype."""
+        any_genotype = self.space.genotype([0] * len(self.space.layout))
+        graph = lower(any_genotype, self.spec)
+        return split_graph(graph, encoder_outputs(graph))[0]
+
+    @property
+    def pretraining(self) -> Pretraining:
+        """Pre-training of an encoder where none is given."""
+        data, settings = self.data, self.data.settings
+        return Pretraining(
+            learner=self.learner,
+            label=settings.learner,
+            spec=self.spec,
+            settings=settings.pretrain,
+            train=data.examples(data.search_split.train, settings.pretrain.scale),
+            val=data.examples(data.search_split.val),
+            data_key=data.training.key,
+            task=data.task,
+            forecast=self._foretell,
+        )
+
+    @cached_property
+    def encoder(self) -> PretrainedEncoder:
+        """The weights that networks start from."""
+        data, path = self.data, self.data.settings.encoder_weights
+        if path is not None:
+            given = given_encoder(path, self.encoder_graph, self.spec)
+            data.display.say(f"encoder: from {path}{self._without(given.teacher)}")
+            return given
+        work = replace(self.pretraining, record=self._record_pretraining)
+        own = self.folder / "encoder.safetensors"
+        return pretrained_encoder(work, own, data.cache, data.display)
+
+    @cached_property
+    def encoder_params(self) -> Mapping[str, Any]:
+        """The encoder's own arrays."""
+        return {n: v for n, v in self.encoder.params.items() if n.startswith(PREFIX)}
+
+    @cached_property
+    def teacher(self) -> Program | None:
+        """Teacher of stage 1: the network given, or else that of the pre-training.
+
+        Raises:
+            CompilerError: when the one given cannot be read.
+            SearchError: when it has another number of classes.
+        """
+        given = self.data.settings.teacher
+        if given is None:
+            return self.encoder.teacher
+        return read_teacher(Path(given), self.data.task.outputs)
+
+    def _foretell(self, seconds: float) -> None:
+        for told in self.forecasts:
+            told(seconds)
+
+    def _record_pretraining(self, found: Mapping[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.folder / PRETRAINED) as path:
+            path.write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+    def _without(self, teacher: Program | None) -> str:
+        """Remark on an encoder's file that brings no teacher; empty where none is needed."""
+        settings = self.data.settings
+        if teacher or settings.teacher or not settings.stage1.distillation:
+            return ""
+        return "; it brings no network to learn from, so nothing is distilled without --teacher"

@@ -1,0 +1,83 @@
+"""Context of a long training: its settings and folder, with its data, model and network."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from auxnas.backends.measuring.machine import cores
+from auxnas.backends.progress import Display
+from auxnas.backends.registry import backend
+from auxnas.compiler import Program
+from auxnas.compiler.decoders.refinenet import CHANNELS
+from auxnas.genotype import Genotype
+from auxnas.search.examples.context import DataContext
+from auxnas.search.networks.context import ModelContext
+from auxnas.search.networks.networks import Network
+from auxnas.search.networks.searched import Searched
+from auxnas.search.networks.teachers import read_teacher
+from auxnas.search.settings.training import TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What a long training needs; computed when first needed.
+
+    Attributes:
+        settings: of the training.
+        genotype: what is trained; None for Light-Weight RefineNet.
+        folder: the training's own.
+        cache: folder of what is computed once.
+        display: where progress goes.
+        searched: how a search built the genotype, if one did.
+    """
+
+    settings: TrainingSettings
+    genotype: Genotype | None
+    folder: Path
+    cache: Path
+    display: Display
+    searched: Searched | None = None
+
+    @cached_property
+    def threads(self) -> int:
+        """Processor threads within an operation: those given, else all cores."""
+        return cores() if self.settings.threads is None else self.settings.threads
+
+    @cached_property
+    def data(self) -> DataContext:
+        """The images, as a search on them has them."""
+        return DataContext(self.settings.search(), self.cache, self.display)
+
+    @cached_property
+    def model(self) -> ModelContext:
+        """The encoder, as a search on the same data has it, and the learner.
+
+        Raises:
+            BackendUnavailable: when the learner's framework is not installed.
+        """
+        learner = backend("learner", self.settings.learner)(threads=self.threads)
+        return ModelContext(self.data, learner, self.folder)
+
+    @cached_property
+    def network(self) -> Network:
+        """The network that is trained."""
+        channels = self.settings.train.channels if self.genotype is None else CHANNELS
+        return Network(self.model.spec, self.genotype, channels)
+
+    @cached_property
+    def teacher(self) -> Program | None:
+        """Teacher of the network, if there is one."""
+        given = self.settings.train.teacher
+        return None if given is None else read_teacher(Path(given), self.data.task.outputs)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the training, 32 bits, and not that of the pre-training.
+
+        A rival that started from the very decoder that the encoder was trained under
+        would have an advantage.
+        """
+        return zlib.crc32(f"auxnas training {self.settings.seed}".encode())

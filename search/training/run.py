@@ -1,0 +1,186 @@
+"""A whole long training: from settings to a folder with the trained network and its scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from auxnas.compiler import Program
+from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import Sums
+from auxnas.compiler.weights import initial_params
+from auxnas.genotype import Genotype, to_json
+from auxnas.search.evaluation.scoring import network_figures, scores
+from auxnas.search.examples.context import DataContext
+from auxnas.search.networks.networks import WEIGHTS, save_network
+from auxnas.search.networks.searched import compare_with_search, comparison_lines
+from auxnas.search.storage.cache import params_digest
+from auxnas.search.storage.checkpoint import Checkpoint, Entry
+from auxnas.search.storage.folders import TRAINING, check_folder_kind
+from auxnas.search.storage.identity import settle, write_json
+from auxnas.search.storage.lock import run_lock
+from auxnas.search.training.context import TrainingContext
+from auxnas.search.training.training import LongTraining, with_teacher
+
+RESULT, GENOTYPE = "result.json", "genotype.json"
+"""What came out of a training, and its genotype; in its folder."""
+
+
+def train_network(context: TrainingContext) -> dict[str, Any]:
+    """Trains to the end, or goes on with the training in the folder; what came out, as data.
+
+    A finished training is not repeated.
+
+    Raises:
+        RunLockedError: when another process trains in this folder.
+        SettingsError: naming what differs from the training that was begun here, or what
+            else is in the folder.
+        TrialFailure: when training fails.
+    """
+    check_folder_kind(context.folder, "a training")
+    if not context.folder.exists():
+        _look_ahead(context)
+    context.folder.mkdir(parents=True, exist_ok=True)
+    with run_lock(context.folder):
+        settle(context.folder / TRAINING, context.settings, _identity(context))
+        if (context.folder / RESULT).is_file():
+            found: dict[str, Any] = json.loads((context.folder / RESULT).read_text())
+            context.display.say(f"{context.folder}: trained already")
+            Checkpoint.remove(context.folder)
+            return found
+        context.display.say(_introduction(context))
+        searched = _searched(context)
+        for line in (*comparison_lines(searched or {}), *_changes(context)):
+            context.display.say(line)
+        program, sums, history = long_training(context).run()
+        return _finish(context, program, sums, history, searched)
+
+
+def _look_ahead(context: TrainingContext) -> None:
+    """Finds what is wrong with framework, data and files before a folder is made for them."""
+    data, model = context.data, context.model
+    _ = context.teacher, context.network.graph()
+    data.check_enough_data(data.training_split)
+    if context.settings.encoder_weights is not None:
+        _ = model.encoder
+
+
+def long_training(context: TrainingContext) -> LongTraining:
+    """The training itself, on the whole training part."""
+    data, learner = context.data, context.model.learner
+    train, val = data.training_split
+    images = data.examples(train, context.settings.data.scale)
+    return LongTraining(
+        learner=learner,
+        program=start(context),
+        train=images if context.teacher is None else with_teacher(images, learner, context.teacher),
+        val=data.examples(val),
+        task=data.task,
+        settings=context.settings.train,
+        seed=context.seed,
+        folder=context.folder,
+        display=context.display,
+    )
+
+
+def start(context: TrainingContext) -> Program:
+    """The network before training: the encoder as given, the rest from the seed."""
+    network, encoder = context.network, context.model.encoder_params
+    graph = network.graph()
+    return Program(graph, {**initial_params(graph, context.seed), **encoder}, network.name)
+
+
+def _identity(context: TrainingContext) -> dict[str, Any]:
+    """Everything that decides what the training comes to, apart from its settings."""
+    data, teacher = context.data, context.teacher
+    return {
+        "network": context.network.describe(),
+        "data": data.training.key,
+        "validation": data.validation and data.validation.key,
+        "encoder": params_digest(context.model.encoder_params),
+        "teacher": teacher and params_digest(teacher.params),
+    }
+
+
+def _searched(context: TrainingContext) -> dict[str, Any] | None:
+    """The network beside the one that was searched, as plain data; None without a search."""
+    if context.searched is None or context.genotype is None:
+        return None
+    spec, size = context.model.spec, context.settings.data.size
+    return compare_with_search(context.searched, context.genotype, spec, size, context.threads)
+
+
+def _changes(context: TrainingContext) -> Iterator[str]:
+    """In words, what beside the network is not as it was in the search."""
+    known = context.searched
+    if known is None:
+        return
+    same_size = known.size == tuple(context.settings.data.size)
+    if known.data and same_size and context.data.training.key != known.data:
+        yield f"warning: other data than those that {known.place} searched on"
+    if known.encoder and params_digest(context.model.encoder_params) != known.encoder:
+        yield f"warning: another encoder than the one that {known.place} searched with"
+
+
+def judged_on(data: DataContext) -> str:
+    """In words, the images that a training is validated on."""
+    count = len(data.training_split.val)
+    if data.validation is None:
+        return f"{count} images of meta-val (the data have no part for it)"
+    return f"{count} images of their validation part"
+
+
+def _introduction(context: TrainingContext) -> str:
+    """Announcement of a training."""
+    data, (height, width) = context.data, context.settings.data.size
+    network = context.network.name if context.genotype is None else str(context.genotype)
+    return (
+        f"training {network} on {data.training.dataset.name}: "
+        f"{len(data.training_split.train)} images at {height}x{width}, "
+        f"{context.settings.train.epochs} epochs; validating on {judged_on(data)}"
+    )
+
+
+def _finish(
+    context: TrainingContext,
+    program: Program,
+    sums: Sums,
+    history: Sequence[Entry],
+    searched: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Writes the folder's files, ``result.json`` last; returns what is in that."""
+    data, size, folder = context.data, context.settings.data.size, context.folder
+    dataset, files = data.training.dataset, {"weights": folder / WEIGHTS}
+    look = (dataset.classes, dataset.palette.tolist(), size)
+    save_network(files["weights"], context.network, program.params, *look)
+    result = {
+        **network_figures(context.network, size),
+        **scores(data.task, sums),
+        "epochs": context.settings.train.epochs,
+        "seed": context.settings.seed,
+        "seconds": history[-1]["seconds"],
+        "images": dict(zip(("train", "val"), map(len, data.training_split), strict=True)),
+    }
+    if searched is not None:
+        result["searched"] = searched
+    if context.genotype is not None:
+        files["genotype"] = folder / GENOTYPE
+        with atomic_write(files["genotype"]) as path:
+            path.write_text(_document(context, context.genotype, result) + "\n", encoding="utf-8")
+    result["files"] = {kind: str(path) for kind, path in files.items()}
+    write_json(folder / RESULT, result)
+    Checkpoint.remove(folder)
+    return result
+
+
+def _document(context: TrainingContext, genotype: Genotype, result: Mapping[str, Any]) -> str:
+    kept = ("reward", *context.data.task.metrics, "parameters", "multiply_adds")
+    return to_json(
+        genotype,
+        name=context.folder.name,
+        model=context.network.shipped().spec.to_dict(),
+        classes=list(context.data.training.dataset.classes),
+        size=list(context.settings.data.size),
+        result={name: result[name] for name in kept},
+    )
