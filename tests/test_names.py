@@ -74,7 +74,7 @@ def shared_functions(modules: Mapping[str, str]) -> dict[str, list[str]]:
     """Names of functions that modules give which are not ``ALIKE``."""
     homes: dict[str, list[str]] = defaultdict(list)
     for place, source in modules.items():
-        for name in functions(source) - {"main", "settle"}:
+        for name in functions(source) - {"main"}:
             homes[name].append(place)
     return {
         name: places
