@@ -73,7 +73,7 @@ def long_training(context: TrainingContext) -> LongTraining:
     images = data.examples(train, context.settings.data.scale)
     return LongTraining(
         learner=learner,
-        program=start(context),
+        program=start_program(context),
         train=images if context.teacher is None else with_teacher(images, learner, context.teacher),
         val=data.examples(val),
         task=data.task,
@@ -84,7 +84,7 @@ def long_training(context: TrainingContext) -> LongTraining:
     )
 
 
-def start(context: TrainingContext) -> Program:
+def start_program(context: TrainingContext) -> Program:
     """The network before training: the encoder as given, the rest from the seed."""
     network, encoder = context.network, context.model.encoder_params
     graph = network.graph()

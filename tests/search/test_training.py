@@ -30,7 +30,7 @@ from auxnas.search.settings.training import (
 )
 from auxnas.search.storage.checkpoint import DAMAGED, LOG, NAME, Checkpoint
 from auxnas.search.storage.lock import run_lock
-from auxnas.search.training.run import RESULT, long_training, start, train_network
+from auxnas.search.training.run import RESULT, long_training, start_program, train_network
 from auxnas.search.training.training import TaughtExamples, phase_recipe, phases, stops
 from tests.search.training import ARCH0, params, tell, training
 
@@ -287,7 +287,7 @@ def test_one_process_at_a_time(tmp_path, cache):
 
 def test_the_rival_starts_from_the_same_encoder_and_sees_the_same_images(tmp_path, cache):
     ours, rival = (training(tmp_path / "t", cache, genotype) for genotype in (ARCH0, None))
-    first, second = start(ours), start(rival)
+    first, second = start_program(ours), start_program(rival)
     encoder = {name for name in first.params if name.startswith(PREFIX)}
     assert encoder == {name for name in second.params if name.startswith(PREFIX)}
     given = ours.model.encoder_params
@@ -301,7 +301,7 @@ def test_the_rival_starts_from_the_same_encoder_and_sees_the_same_images(tmp_pat
 
 
 def test_seeds_change_the_decoder_alone(tmp_path, cache):
-    zero, one = (start(training(tmp_path / "t", cache, seed=seed)) for seed in (0, 1))
+    zero, one = (start_program(training(tmp_path / "t", cache, seed=seed)) for seed in (0, 1))
     moved = {n for n in zero.params if not np.array_equal(zero.params[n], one.params[n])}
     assert moved
     assert not any(name.startswith(PREFIX) for name in moved)
@@ -349,7 +349,7 @@ def test_what_is_written_is_read_again(tmp_path, cache, monkeypatch, genotype):
         assert tuple(found.known["classes"]) == place.data.task.classes
         assert found.known["size"] == [32, 32]
     story = np.float32(load_story(place))
-    begin = start(place)
+    begin = start_program(place)
     for name, value in found.program.params.items():
         np.testing.assert_array_equal(value, begin.params[name] + story)
     assert result["parameters"] == sum(
@@ -366,7 +366,7 @@ def load_story(place) -> float:
     learner, state = place.model.learner, None
     for phase in phases(place.settings.train):
         how = phase_recipe(place.settings.train, phase, Segmentation())
-        _, state = learner.fit_part(start(place), [], how, place.seed, phase.epochs, state)
+        _, state = learner.fit_part(start_program(place), [], how, place.seed, phase.epochs, state)
     return float(state["story"])
 
 
