@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.genotype.plugins import import_place
 
 _OURS = "auxnas.backends"
 
@@ -52,9 +52,8 @@ def backend(role: str, name: str) -> Any:
         known = ", ".join(n for r, n in TABLE if r == role)
         raise ValueError(f"{role} {name!r}: unknown, expected one of {known}")
     target, package, extra = TABLE[role, name]
-    module, _, attribute = target.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        return import_place(target)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Program
+from auxnas.genotype.plugins import import_place
 
 Opener = Callable[[Path], Runner]
 
@@ -116,14 +116,14 @@ class OwnedTarget(Target):
 
     def missing(self) -> str | None:
         """Answer of the function at ``absent``."""
-        found: str | None = None if self.absent is None else _imported(self.absent)()
+        found: str | None = None if self.absent is None else import_place(self.absent)()
         return found
 
     def model(
         self, program: Program, options: ExportOptions, metadata: Mapping[str, str]
     ) -> Any | None:
         """Result of the function at ``onnx``."""
-        return None if self.onnx is None else _imported(self.onnx)(program, options, metadata)
+        return None if self.onnx is None else import_place(self.onnx)(program, options, metadata)
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
@@ -144,8 +144,3 @@ class OwnedTarget(Target):
         """The runner's class."""
         found: Opener = backend("runner", self.runner)
         return found
-
-
-def _imported(place: str) -> Any:
-    module, _, attribute = place.partition(":")
-    return getattr(import_module(module), attribute)

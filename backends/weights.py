@@ -11,8 +11,6 @@ from typing import Any
 from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
-from auxnas.compiler.encoders import Encoder
-from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.published import from_published, is_published
 from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import Genotype, GenotypeError, parse
@@ -77,18 +75,6 @@ def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
     if is_state_dict(path):
         return backend("checkpoint", "torch")(Path(path)), {}
     return load_weights(path)
-
-
-def load_encoder(path: str | Path, graph: Graph, encoder: Encoder) -> dict[str, Any]:
-    """The parameters of ``encoder`` in ``graph`` from a file, float32 by our names.
-
-    Raises:
-        CompilerError: for a file that cannot be read, or naming the first parameter
-            that is missing, unexpected or of another shape.
-        EncoderWidthError: for an encoder of another width.
-        BackendUnavailable: for a state dict, when torch is not installed.
-    """
-    return fit_encoder(encoder, graph, read_arrays(path)[0], str(path))
 
 
 def is_state_dict(path: str | Path) -> bool:

@@ -90,3 +90,14 @@ def _check_writable(target: Path, path: str | Path) -> None:
         raise IsADirectoryError(errno.EISDIR, "is a directory, expected a file name", str(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))
+
+
+def kind_of_text(head: bytes) -> tuple[str, str] | None:
+    """What stands in place of a file of somebody else's by its first bytes, and what to do."""
+    if not head:
+        return "an empty file", "the whole file: fetch it again"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer", "the file that it stands for: git lfs pull"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<!", b"<html", b"<HTML", b"<?xml")):
+        return "a web page", "the file itself: fetch it again"
+    return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.errors import CompilerError
-from auxnas.compiler.files import atomic_write
+from auxnas.compiler.files import atomic_write, kind_of_text
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.primitives import Weight
 from auxnas.compiler.shapes import graph_weights, infer_shapes, node_weights
@@ -24,6 +24,9 @@ MOST_PARAMETERS = 2**28
 """Of a network whose weights are made up: 1 GiB of float32; the paper's largest has 3 million."""
 _KINDS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
 """Types in a safetensors file that are read, by the format's names."""
+_EXPECTED = "a safetensors file or a state dict of torch.save"
+_OWNERS = ("model", "backbone", "net", "network")
+"""What training scripts call the attribute that holds the whole network."""
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
@@ -163,7 +166,10 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        Path(path).open("rb").close()  # its own errors say more
+        with Path(path).open("rb") as file:  # its own errors say more
+            other = kind_of_text(file.read(512))
+        if other:
+            raise CompilerError(str(path), *other)
         with safe_open(str(path), framework="numpy") as file:
             start, header = _header(path)
             kinds = {name: header[name]["dtype"] for name in file.keys()}  # noqa: SIM118
@@ -176,13 +182,13 @@ def load_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
             }
             return unwrap_names(values, str(path)), dict(file.metadata() or {})
     except FileNotFoundError:
-        raise CompilerError(str(path), "no such file", "a file of weights") from None
+        raise CompilerError(str(path), "no such file", _EXPECTED) from None
     except IsADirectoryError:
-        raise CompilerError(str(path), "a directory", "a safetensors file") from None
+        raise CompilerError(str(path), "a directory", _EXPECTED) from None
     except CompilerError:
         raise
     except (OSError, SafetensorError, ValueError, TypeError) as error:
-        raise CompilerError(str(path), f"unreadable ({error})", "a safetensors file") from None
+        raise CompilerError(str(path), f"unreadable ({error})", _EXPECTED) from None
 
 
 def _header(path: str | Path) -> tuple[int, dict[str, Any]]:
@@ -210,14 +216,18 @@ def unwrap_names(values: Mapping[str, Array], place: str) -> dict[str, Array]:
     """``values`` under their names without what wrappers of a network put into them.
 
     ``torch.compile`` adds ``_orig_mod.``, ``DataParallel`` and its like ``module.``, at the
-    front or, where a part was wrapped, within.
+    front or, where a part was wrapped, within; a module around the network that was saved with it
+    ``model.`` or the like, in front of all names.
 
     Raises:
         CompilerError: at ``place``, where two arrays come to the same name.
     """
+    rows = [[part for part in name.split(".") if part not in _WRAPPERS] for name in values]
+    while rows and any(all(row[:-1][:1] == [owner] for row in rows) for owner in _OWNERS):
+        rows = [row[1:] for row in rows]
     found: dict[str, Array] = {}
-    for name, value in values.items():
-        own = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+    for row, value in zip(rows, values.values(), strict=True):
+        own = ".".join(row)
         if own in found:
             raise CompilerError(f"{place}: {own}", "twice, once wrapped", "one network's weights")
         found[own] = value

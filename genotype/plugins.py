@@ -95,18 +95,27 @@ def rebuild_with_home(home: str, make: Callable[..., Any], *fields: Any) -> Any:
     return make(*fields)
 
 
+def import_place(place: str) -> Any:
+    """The attribute at ``package.module:attribute``.
+
+    Raises:
+        ImportError, AttributeError: when there is none; or what the module itself raises.
+    """
+    module, _, attribute = place.partition(":")
+    found: Any = import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found
+
+
 def _load(seam: str, place: str, own: bool = False) -> Any:
     """The attribute at ``place``; ``own`` where a user wrote it."""
-    module, _, attribute = place.partition(":")
     if own and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
+        return import_place(place)
     except Exception as error:  # code of the user's own can end in any
         if not own:
             raise
         said = error if isinstance(error, _IMPORT) else f"{type(error).__name__}: {error}"
         raise PluginError(seam, f"{truncate(place)!r} cannot be imported ({said})") from error
-    return found

@@ -17,17 +17,21 @@ TableData = tuple[Sequence[str], Sequence[TableRow]]
 """Heads, and rows."""
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #22272e; margin: 2rem auto; max-width: 70rem;
-       padding: 0 1rem }
+:root { color-scheme: light dark; --ground: #ffffff; --ink: #22272e; --line: #e1e5e9 }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #14171b; --ink: #e8ebee; --line: #3a414a }
+}
+body { background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+       margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-size: 13px }
 th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
-         border-bottom: 1px solid #e1e5e9; white-space: pre-wrap }
+         border-bottom: 1px solid var(--line); white-space: pre-wrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .tables { display: flex; flex-wrap: wrap; gap: 0 4rem }
 section { min-width: 0; max-width: 100%; overflow-x: auto }
 h2 { margin: .8rem 0 .3rem }
 summary h2 { display: inline }
-figure { margin: 0; overflow-x: auto; border: 1px solid #e1e5e9 }
+figure { margin: 0; overflow-x: auto; border: 1px solid var(--line) }
 figure svg { display: block; width: 100%; min-width: 44rem; height: auto }
 """
 _COUNTS = ("parameters", "multiply_adds", "multiply_adds_with_norm", "bytes_read", "bytes_written")

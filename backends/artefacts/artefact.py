@@ -15,6 +15,7 @@ from auxnas.backends.registry import backend
 from auxnas.backends.targets import runner_of
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
+from auxnas.compiler.files import kind_of_text
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.tasks import DEFAULT, Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, parse
@@ -191,4 +192,8 @@ def _content(path: Path) -> bytes:
         raise CompilerError(str(path), "a device or pipe", "a file")
     if path.is_file() and path.stat().st_size > _MOST_BYTES:
         raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
-    return path.read_bytes()
+    content = path.read_bytes()
+    other = kind_of_text(content[:512])
+    if other is not None:
+        raise CompilerError(str(path), *other)
+    return content

@@ -29,6 +29,11 @@ _MOST_NUMBERS = 2**30
 """Of all tensors together: 4 GiB. An expanded tensor is small in the file, whatever it says."""
 _DEEPEST = 3
 """Dictionaries within one another that are looked into."""
+_PLAIN = (
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+)
+"""What a number may be: one of 8 bits means something only with its scale."""
 _REFUSED = re.compile(r"GLOBAL (\S+)")
 """Pattern of the unpickler's message for a name that it does not resolve."""
 
@@ -165,4 +170,6 @@ def _oddity(value: Tensor) -> str | None:
         return "a nested tensor" if value.is_nested else f"a tensor of layout {value.layout}"
     if value.is_complex():
         return "complex numbers"
+    if value.dtype not in _PLAIN:
+        return f"numbers of type {str(value.dtype).removeprefix('torch.')}"
     return None

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from auxnas.backends.torch import TorchRunner, build_module
-from auxnas.backends.weights import load_encoder
+from auxnas.backends.weights import read_arrays
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
 from auxnas.compiler.encoders import EncoderWidthError, find_encoder
+from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.weights import initial_params, save_weights
 from auxnas.genotype import SearchSpace
 
@@ -105,6 +106,10 @@ def encoder() -> Graph:
     names = {tap: f"encoder.{tap}" for tap in TAPS}
     names |= {"stem": "encoder.layer1.relu6", "expand": "encoder.layer2.0.expand.relu6"}
     return Graph(WHOLE.nodes, tuple(names.items())).live()
+
+
+def load_encoder(path, graph, kind):
+    return fit_encoder(kind, graph, read_arrays(path)[0], str(path))
 
 
 def differences(ours: list[torch.Tensor], truth: list[torch.Tensor]) -> list[float]:

@@ -121,7 +121,34 @@ def test_bfloat16_is_read_exactly(tmp_path_factory, numbers):
     assert found["a.weight"] == 7
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.module."])
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file, expected the whole file: fetch it again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
+            "a Git LFS pointer, expected",
+        ),
+        (b"\n<!DOCTYPE html>\n<p>", "a web page, expected the file itself"),
+        (b"\x89HDF" * 9, "unreadable .*, expected a safetensors file or a state dict"),
+    ],
+)
+def test_what_stands_in_place_of_weights_is_named(tmp_path, content, found):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(CompilerError, match=f"w.pth: {found}"):
+        load_weights(tmp_path / "w.pth")
+
+
+def test_an_owner_of_some_of_the_names_is_part_of_them(tmp_path):
+    save_weights(tmp_path / "w", {"model.a": np.zeros(1), "b": np.ones(1)}, {})
+    assert load_weights(tmp_path / "w")[0].keys() == {"model.a", "b"}
+    save_weights(tmp_path / "w", {"model": np.zeros(1)}, {})
+    assert load_weights(tmp_path / "w")[0].keys() == {"model"}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module._orig_mod.module.", "model.", "backbone.module."]
+)
 def test_what_wrappers_put_before_names_is_taken_off(tmp_path, prefix):
     params = random_params(GRAPH, 0)
     save_weights(tmp_path / "w", {prefix + name: value for name, value in params.items()}, {})

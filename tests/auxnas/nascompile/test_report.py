@@ -209,6 +209,12 @@ def test_the_whole_report_as_a_page():
     assert rows["decoder.clf"][:3] == ["conv2d", "classifier clf", "5x16x12"]
     assert rows["numpy"] == [found["versions"]["numpy"]]
     assert "sep5x5 rate 6" in text
+    styled = text[text.index("<style>") : text.index("</style>")]
+    light, dark = (re.findall(r"(--\w+): (#\w+)", part) for part in styled.split("@media")[:2])
+    assert "(prefers-color-scheme: dark)" in styled
+    assert [name for name, _ in light] == [name for name, _ in dark]
+    assert set(light).isdisjoint(dark)
+    assert styled.count("#") == len(light) + len(dark)
 
 
 def test_labels_have_no_errors_to_tabulate():
