@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ GROUPS = {"vocabularies", "encoders", "tasks", "targets", "searchers", "executor
 def _imports(word: str) -> bool:
     module, _, name = word.rpartition(".")
     try:
-        return hasattr(import_module(module), name)
+        return hasattr(import_module(module), name) or find_spec(word) is not None
     except ImportError:
         return False
 

@@ -1,1 +1,1 @@
-"""Subcommands of ``nassearch``, a module each; ``search.cli`` puts them together."""
+"""Subcommands of ``nassearch``, a module each; ``auxnas.nassearch.cli`` puts them together."""

@@ -14,7 +14,7 @@ from auxnas.backends.artefacts.artefact import Artefact
 from auxnas.backends.artefacts.memory import bytes_of, check_memory
 from auxnas.backends.base import Runner
 from auxnas.backends.measuring import timing
-from auxnas.backends.measuring.timing import Clock, latency_of_runs, parts
+from auxnas.backends.measuring.timing import Clock, latency_of_runs, split_rounds
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Size
 
@@ -62,12 +62,12 @@ def time_runs(
     advance: Callable[[int], None] = lambda done: None,
     clock: Clock = time,
 ) -> RunTimes:
-    """Times ``runs`` runs after ``warmup`` that do not count, in ``parts`` that are apart.
+    """Times ``runs`` runs after ``warmup`` that do not count, in ``split_rounds`` that are apart.
 
     ``advance`` is called between runs with how many are done; its time is not counted.
     """
     seconds = []
-    later = {warmup + part.start for part in parts(runs)[1:]}
+    later = {warmup + part.start for part in split_rounds(runs)[1:]}
     for index in range(warmup + runs):
         if index in later:
             clock.sleep(timing.APART)

@@ -107,7 +107,7 @@ def side_by_side(
             return found
 
 
-def parts(runs: int) -> list[range]:
+def split_rounds(runs: int) -> list[range]:
     """Runs that are timed singly as rounds: as many as have to agree, of ``RUNS`` at least."""
     count = max(1, min(AGREEING, runs // RUNS))
     ends = [runs * part // count for part in range(count + 1)]
@@ -115,8 +115,8 @@ def parts(runs: int) -> list[range]:
 
 
 def latency_of_runs(seconds: Sequence[float]) -> Latency:
-    """The latency of runs that were timed already, apart from each other by ``parts``."""
-    return Latency([_lowest([seconds[run] for run in part]) for part in parts(len(seconds))])
+    """The latency of runs that were timed already, in the rounds of ``split_rounds``."""
+    return Latency([_lowest([seconds[run] for run in part]) for part in split_rounds(len(seconds))])
 
 
 def _round(runner: Runner, inputs: Feed, clock: Clock) -> float:

@@ -2,7 +2,7 @@
 
 Nekrasov, Shen, Reid: Light-Weight RefineNet for Real-Time Semantic Segmentation (BMVC
 2018), on the encoder of He, Zhang, Ren, Sun (CVPR 2016) with bottleneck blocks. Unlike
-the decoder that ``compiler.refinenet`` puts on MobileNet-v2, the coarsest stage works on
+the decoder that ``compiler.decoders.refinenet`` puts on MobileNet-v2, the coarsest stage works on
 512 channels, every other encoder output passes two 1x1 convolutions, and maps grow with
 their corner pixels aligned.
 """

@@ -1,10 +1,10 @@
 """Journal of a run: one SQLite file that other processes can read meanwhile.
 
 A trial's result and what the searcher learnt of it are written in one transaction, so the file
-tells of a moment that was, whenever the process ended. The searcher's state itself follows from
-the batches: it is stored now and then, and computed again from there; see ``search.replay``. A
-second file gets every transaction as well, and takes the journal's place where that is damaged;
-see ``search.rescue``.
+is consistent whenever the process ended. The searcher's state itself follows from the batches: it
+is stored now and then, and computed again from there; see ``search.storage.replay``. A second file
+gets every transaction as well, and takes the journal's place where that is damaged; see
+``search.storage.rescue``.
 """
 
 from __future__ import annotations

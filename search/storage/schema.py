@@ -1,7 +1,7 @@
 """The tables of a journal, and the rows that are written into them.
 
-Every row ends with a digest of its table and values; see ``search.sealing``. No table has an
-index beside it, so that a file is nothing but rows.
+Every row ends with a digest of its table and values; see ``search.storage.sealing``. No table has
+an index beside it, so that a file is nothing but rows.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from auxnas.backends.measuring.timing import (
     STEADY,
     Latency,
     latency_of_runs,
-    parts,
+    split_rounds,
 )
 
 
@@ -157,7 +157,7 @@ def test_several_take_turns_until_each_is_steady():
 
 @given(st.lists(st.floats(1e-6, 10), min_size=1, max_size=60))
 def test_runs_that_were_timed_already_are_judged_alike(seconds):
-    found, rounds = latency_of_runs(seconds), parts(len(seconds))
+    found, rounds = latency_of_runs(seconds), split_rounds(len(seconds))
     assert [run for part in rounds for run in part] == list(range(len(seconds)))
     assert min(seconds) <= found <= max(seconds)
     assert found.rounds == len(rounds) == max(1, min(AGREEING, len(seconds) // RUNS))
