@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -39,7 +40,7 @@ from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.target import OwnedTarget
 from auxnas.backends.targets import TARGETS, atomic_write_set, resolve_target, with_target_suffix
 from auxnas.backends.tensorrt.operators import violation
-from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, parse_graph
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.weights import random_params
@@ -104,8 +105,29 @@ def test_any_size_and_batch_computes_the_network(target, ends, precision):
         assert (again[0] != again[1]).any()
 
 
-def test_torch_computes_the_network_at_any_size_and_loads_without_this_project():
-    program = network(Interface("labels", True, "nhwc-uint8"))
+SHORT = """
+    image = input(; channels=3)
+    a = conv2d(image; kernel=3, out=8, stride=2) @a
+    b = batch_norm(a) @b
+    c = relu6(b)
+    d = conv2d(c; kernel=5, out=8, groups=8, stride=2, dilation=6) @d
+    e = relu(d)
+    m = global_mean(e)
+    n = conv2d(m; kernel=1, out=8) @n
+    s = spread(n, e)
+    t = add(s, e)
+    u = resize(t, c)
+    v = concat(u, c)
+    main = conv2d(v; kernel=1, out=5, bias=1) @main
+    return main=main
+"""
+"""What networks are made of: torch takes ten seconds to export a whole one for any size."""
+
+
+def test_torch_computes_a_network_at_any_size_and_loads_without_this_project():
+    graph = parse_graph(SHORT)
+    short = Program(graph, random_params(graph, 0), "short")
+    program = with_interface(short, Interface("labels", True, "nhwc-uint8"))
     runner = made("torch", program, ExportOptions(None, None))
     for size in SIZES:
         assert compare_runners(
@@ -161,10 +183,20 @@ def test_openvino_reports_nothing_over_the_network(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["xml", "bin", "no bin", "other bin"])
-def test_a_damaged_ir_is_refused_in_one_line(damage):
+@pytest.fixture(scope="module")
+def good_ir(tmp_path_factory) -> Path:
     pytest.importorskip("openvino", reason="needs openvino")
-    made("openvino", network(), ExportOptions((64, 96)))
+    folder = tmp_path_factory.mktemp("ir")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        made("openvino", network(), ExportOptions((64, 96)))
+    return folder
+
+
+@pytest.mark.parametrize("damage", ["xml", "bin", "no bin", "other bin"])
+def test_a_damaged_ir_is_refused_in_one_line(damage, good_ir):
+    for path in good_ir.iterdir():
+        shutil.copy(path, path.name)
     weights = Path("net.bin")
     if damage == "xml":
         Path("net.xml").write_text(Path("net.xml").read_text()[:-5000])
@@ -304,6 +336,9 @@ def test_nascompile_makes_and_checks(target):
     )
 
 
+RUNS = ("--warmup", "0", "--runs", "2")
+
+
 @pytest.mark.parametrize("target", ["onnx", "ort", needs_openvino, "torch", "trt-bundle", "auto"])
 def test_a_batch_is_made_checked_and_used_on_every_target(target, monkeypatch):
     monkeypatch.setattr("auxnas.backends.compiling.checking.OTHER_SIZES", ())
@@ -313,7 +348,7 @@ def test_a_batch_is_made_checked_and_used_on_every_target(target, monkeypatch):
     found = json.loads(result.stdout)
     assert found["batch"] == 3
     assert 0 < found["checks"]["64x64"]["max_relative"] < 1e-4
-    bench = CliRunner().invoke(nasrun, ["bench", found["output"], "--warmup", "0", "--json"])
+    bench = CliRunner().invoke(nasrun, ["bench", found["output"], *RUNS, "--json"])
     assert json.loads(bench.stdout)["inputs"] == {"image": [3, 3, 64, 64]}
     for number in range(4):
         Image.new("RGB", (50, 40), (60 * number, 99, 200)).save(f"{number}.png")

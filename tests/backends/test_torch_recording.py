@@ -20,6 +20,8 @@ from auxnas.backends.base import Optimiser
 from auxnas.backends.torch import TorchLearner, recording
 from auxnas.backends.torch import learner as learner_module
 from auxnas.backends.torch.recording import WARM_UP, RecordedStep
+from auxnas.compiler import Program, parse_graph
+from auxnas.compiler.weights import initial_params
 from tests.backends.test_torch_learner import SHALLOW, Toy, changed, network, recipe
 
 ENCODER = Optimiser("encoder", "sgd", 1e-3)
@@ -33,6 +35,21 @@ EVERYTHING = recipe(
     poly=0.9,
     clip_norm=0.5,
 )
+NETWORK = parse_graph("""
+    image = input(; channels=3)
+    encoder.conv = conv2d(image; kernel=3, out=4, stride=2) @encoder.conv
+    encoder.bn = batch_norm(encoder.conv) @encoder.bn
+    encoder.relu = relu6(encoder.bn)
+    sep = conv2d(encoder.relu; kernel=3, out=4, groups=4) @sep
+    sum = add(sep, encoder.relu)
+    low = max_pool(sum; kernel=3, stride=2)
+    up = resize(low, sum)
+    both = concat(up, sum)
+    main = conv2d(both; kernel=1, out=3, bias=1) @main
+    side = conv2d(sum; kernel=1, out=3, bias=1) @side
+    return main=main, aux0=side
+""")
+"""Small: a trace of a step takes seconds where there are hundreds of nodes."""
 EXAMPLES = 9
 """In batches of 2 or 4 the last one of an epoch is too small for training, of 7 it is smaller."""
 
@@ -86,9 +103,13 @@ def recorder(monkeypatch):
     return found
 
 
-def fit(plan, count=EXAMPLES, seed=0):
-    toy = Toy(count, teacher=True)
-    return TorchLearner("cpu").fit(network(genotype=SHALLOW), toy, plan, seed)
+def small():
+    return Program(NETWORK, initial_params(NETWORK, 0), "small")
+
+
+def fit(plan, program=None):
+    toy = Toy(EXAMPLES, teacher=True)
+    return TorchLearner("cpu").fit(program or small(), toy, plan, 0)
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 4, 7])
@@ -163,12 +184,12 @@ def test_without_room_only_this_training_is_not_recorded(recorder, monkeypatch):
     assert recorder.recorded == 1
 
 
-def test_a_training_that_ended_leaves_nothing_behind(recorder):
+def test_a_whole_network_is_recorded_too_and_leaves_nothing_behind(recorder, monkeypatch):
     """Not until cycles are collected: memory of a GPU would be missing meanwhile."""
     gc.collect()
     gc.disable()
     try:
-        fit(EVERYTHING)
+        recorded = fit(EVERYTHING, network(genotype=SHALLOW))
         training = recorder.training
         assert training.recorded._static == []
         assert all(param.grad is None for param in training.module.parameters())
@@ -178,11 +199,14 @@ def test_a_training_that_ended_leaves_nothing_behind(recorder):
         assert found() is None
     finally:
         gc.enable()
+    assert recorder.replayed
+    monkeypatch.undo()
+    assert not changed(fit(EVERYTHING, network(genotype=SHALLOW)), recorded)
 
 
 def test_a_training_that_goes_on_records_anew(recorder):
     toy, plan, learner = Toy(EXAMPLES, teacher=True), EVERYTHING, TorchLearner("cpu")
-    begin = network(genotype=SHALLOW)
+    begin = small()
     whole = learner.fit(begin, toy, plan, 0)
     program, state = learner.fit_part(begin, toy, plan, 0, range(2))
     parts, _ = learner.fit_part(program, toy, plan, 0, range(2, 3), state)
