@@ -41,7 +41,7 @@ _WRONG = (
 
 
 class _OneLine(click.Command):
-    """A command that ends by our rules; see the module."""
+    """Command with one-line errors and our exit statuses; see the module."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The declared parameters, and before ``--help`` our own; the version is the program's."""

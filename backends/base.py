@@ -176,7 +176,7 @@ class Recipe:
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
         frozen: whether batch norm uses its statistics as they are, in training too.
-        task: what the outputs mean; its losses are minimised.
+        task: meaning of the outputs; its losses are minimised.
 
     Raises:
         CompilerError: naming the field that is out of range.
@@ -274,7 +274,7 @@ class Learner(Protocol):
 
         Args:
             program: the one that the training began with.
-            examples: what is trained on.
+            examples: training examples.
             recipe: how; ``epochs`` counts all parts together.
             seed: of the whole training.
             part: consecutive epochs, from 0.

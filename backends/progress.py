@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Takes how much of a task is done, and words beside it."""
+    """Callback of a task's progress: units done, and a text beside the bar."""
 
     def __call__(self, done: int, text: str = "") -> None:
-        """Draws or prints it, now and then."""
+        """Reports ``done`` units; drawn or printed at intervals."""
 
 
 class Display(Protocol):
@@ -21,7 +21,7 @@ class Display(Protocol):
         """A line that stays."""
 
     def task(self, title: str, total: int, begun: int = 0) -> AbstractContextManager[Advance]:
-        """A task with a known end, of which ``begun`` is behind an earlier process."""
+        """Context of a task of ``total`` units, ``begun`` of which an earlier process has done."""
 
 
 class Silent:

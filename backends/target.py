@@ -26,7 +26,7 @@ class Target:
     """Kind of artefact; one of your own is a subclass that is made without arguments.
 
     Attributes:
-        runtime: what runs it, for people.
+        runtime: name of the runtime, for people.
         suffix: how its file's name ends.
         precisions: those that it is made in: fp32, fp16, int8.
         beside: suffixes of the files that belong to it, beside it under its stem.

@@ -105,7 +105,7 @@ class ResolvedTarget:
         target: a name in ``TARGETS``, or ``auto`` as long as it is not chosen.
         output: where.
         timings: seconds of one run of the runtimes that were compared, by target.
-        missing: why it is not what was asked for.
+        missing: reason that it is another target than requested.
     """
 
     target: str

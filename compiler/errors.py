@@ -23,7 +23,7 @@ class CompilerError(InputError):
 
 
 def check_integer(place: str, value: object, least: int = 0, most: int | None = None) -> None:
-    """Refuses what is not an integer from ``least`` to ``most``.
+    """Checks that ``value`` is an integer from ``least`` to ``most``.
 
     Raises:
         CompilerError: naming ``place``.
@@ -36,7 +36,7 @@ def check_integer(place: str, value: object, least: int = 0, most: int | None = 
 def check_number(
     place: str, value: object, least: float = 0.0, most: float | None = None, below: bool = False
 ) -> None:
-    """Refuses what is not a finite number from ``least`` to ``most``, below it for ``below``.
+    """Checks that ``value`` is a finite number from ``least`` to ``most``, or less for ``below``.
 
     Raises:
         CompilerError: naming ``place``.
@@ -54,7 +54,7 @@ def check_number(
 
 
 def check_choice(place: str, value: object, known: Collection[str]) -> None:
-    """Refuses what is not one of the ``known`` words.
+    """Checks that ``value`` is one of the ``known`` words.
 
     Raises:
         CompilerError: naming ``place``.
@@ -64,7 +64,7 @@ def check_choice(place: str, value: object, known: Collection[str]) -> None:
 
 
 def check_type(place: str, value: object, wanted: type) -> None:
-    """Refuses what is not of the type ``wanted``.
+    """Checks that ``value`` is of the type ``wanted``.
 
     Raises:
         CompilerError: naming ``place``.

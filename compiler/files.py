@@ -85,7 +85,7 @@ def _named(temporary: Path, path: str | Path) -> Iterator[None]:
 
 
 def _check_writable(target: Path, path: str | Path) -> None:
-    """Fails before the work, rather than after it."""
+    """Checks, before the work, that ``path`` can be written."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a directory, expected a file name", str(path))
     if not target.parent.is_dir():

@@ -37,7 +37,7 @@ class Interface:
             ``nhwc-uint8``: (N, H, W, 3) bytes, normalised inside.
         mean: per channel, of RGB / 255.
         deviation: per channel, of RGB / 255.
-        task: what the output means.
+        task: meaning of the output.
 
     Raises:
         CompilerError: for an unknown head or format, or a normalisation that is none.

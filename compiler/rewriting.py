@@ -33,7 +33,7 @@ def fresh_param(name: str, params: Iterable[str]) -> str:
 
 
 class RewriteContext(dict[str, Node]):
-    """The nodes so far by name, as a rule gets them, and what is known of them.
+    """The rewritten nodes so far, by name, with facts that rules ask for.
 
     Args:
         graph: what is rewritten: none of its names is given to a new node.
@@ -49,7 +49,7 @@ class RewriteContext(dict[str, Node]):
         self.points: set[str] = set()
 
     def add(self, node: Node) -> None:
-        """Takes in the next node, whose inputs are there."""
+        """Adds the next node, whose inputs were added before."""
         self[node.name] = node
         values = node.inputs[:1] if node.op in ("resize", "resize_corners") else node.inputs
         if node.op == "vector" or (values and self.constants.issuperset(values)):

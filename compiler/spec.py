@@ -34,7 +34,7 @@ class ModelSpec:
         auxiliary: heads on the block outputs: ``none``, ``classifier`` or ``cell``.
         width: width multiplier of the encoder.
         encoder: its name, or ``package.module:Class`` for one of the user's own.
-        task: what is asked of the network: a name, or a place likewise.
+        task: meaning of the output: a name, or a place likewise.
 
     Raises:
         CompilerError: naming the field that is out of range.

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 Params = Mapping[str, Array]
 
 MOST_PARAMETERS = 2**28
-"""Of a network whose weights are made up: 1 GiB of float32; the paper's largest has 3 million."""
+"""Largest number of random parameters, 1 GiB of float32; the paper's networks have 3 million."""
 _KINDS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
 """Types in a safetensors file that are read, by the format's names."""
 _EXPECTED = "a safetensors file or a state dict of torch.save"

@@ -147,7 +147,7 @@ def unchecked(kind: type[T], *values: object) -> T:
 
 
 def _check_index(place: str, value: object, size: int | None = None) -> None:
-    """Refuses what is not an integer from 0 on, below ``size`` where one is given.
+    """Checks that ``value`` is an integer from 0 on, below ``size`` where one is given.
 
     Raises:
         GenotypeError: naming ``place``.
@@ -160,7 +160,7 @@ def _check_index(place: str, value: object, size: int | None = None) -> None:
 
 
 def _check_rows(place: str, rows: object, width: int, length: int | None = None) -> None:
-    """Refuses what is not a tuple, of ``length`` where one is given, of tuples of ``width``.
+    """Checks that ``rows`` is a tuple, of ``length`` if given, of tuples of ``width``.
 
     Raises:
         GenotypeError: naming ``place``, or the row's.
@@ -172,7 +172,7 @@ def _check_rows(place: str, rows: object, width: int, length: int | None = None)
 
 
 def _check_length(place: str, value: object, length: int | None) -> None:
-    """Refuses what is not a tuple of ``length``, of any for None.
+    """Checks that ``value`` is a tuple of ``length``, of any length for None.
 
     Raises:
         GenotypeError: naming ``place``.

@@ -38,7 +38,7 @@ SCHEME = 1
 
 
 def check_level(level: str) -> None:
-    """Refuses what is not a level.
+    """Checks that ``level`` is one of ``LEVELS``.
 
     Raises:
         GenotypeError: when ``level`` is not one of ``LEVELS``.

@@ -22,7 +22,7 @@ _named_by_user: set[str] = set()
 
 
 def trust_place(place: str) -> str:
-    """Notes that the user named the code at ``place``, so that files may ask for it too.
+    """Trusts the code at ``place``, which the user named: files may refer to it from now on.
 
     A file alone, which may be somebody else's, must not choose the code that is run.
     """
@@ -53,7 +53,7 @@ def find_plugin(seam: str, name: str, table: Mapping[str, str]) -> Any:
     """The object called ``name``: of our own table, of an entry point, or at a place.
 
     Args:
-        seam: what is looked for, in the plural, as in the entry points' group: ``encoders``.
+        seam: kind of implementation, in the plural, as in the entry points' group: ``encoders``.
         name: a name, or ``package.module:attribute``; modules are looked for in the current
             directory too, as with ``python -m``.
         table: our own names, and where each is as ``package.module:attribute``.

@@ -111,7 +111,7 @@ def _are_attributes(value: object) -> bool:
 
 
 def _check_text(place: str, value: object) -> None:
-    """Refuses what is no text, or none that a file can hold.
+    """Checks that ``value`` is text that a file can hold.
 
     Raises:
         GenotypeError: naming ``place``.

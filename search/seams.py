@@ -20,14 +20,14 @@ from auxnas.search.errors import SettingsError
 
 @dataclass(frozen=True)
 class Seam:
-    """A kind of part that a user can bring along.
+    """Kind of implementation that a user can supply.
 
     Attributes:
         setting: the setting that names the implementation.
         plural: of the kind, as in the group of entry points.
         table: our own implementations by name, and where each is.
-        arguments: what an implementation is called with, in order.
-        members: what the object that it returns has to have.
+        arguments: names of the arguments, in order.
+        members: attributes that the object must have.
     """
 
     setting: str

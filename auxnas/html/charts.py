@@ -27,10 +27,10 @@ Runs = Sequence[Run]
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture with words.
+    """Chart with its caption.
 
     Attributes:
-        title: what it is.
+        title: heading.
         svg: the picture.
         note: how to read it.
     """

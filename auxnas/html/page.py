@@ -28,10 +28,10 @@ TOP = 4
 
 @dataclass(frozen=True)
 class Picture:
-    """Something to look at.
+    """Picture of the page.
 
     Attributes:
-        title: what it is.
+        title: heading.
         body: an ``<svg>`` or ``<img>`` element.
         note: how to read it.
         kind: ``chart``, in the page's colours; ``sheet``, on white; or ``wide``, which has
@@ -46,10 +46,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Fold:
-    """A table that is opened when it is wanted.
+    """Table in a collapsible block.
 
     Attributes:
-        title: what it is.
+        title: heading.
         table: the table.
     """
 
@@ -64,12 +64,12 @@ class PageSection:
     Attributes:
         anchor: its id, for links.
         title: its heading.
-        text: what there is to say.
+        text: introductory sentences.
         tiles: names and numbers that stand out.
         table: shown as it is.
         pictures: side by side.
         folds: tables to open.
-        commands: what one may do, and the command that does it.
+        commands: (purpose, command line).
     """
 
     anchor: str
@@ -83,13 +83,13 @@ class PageSection:
 
 
 def write_report(folder: Path, against: Path | None, output: Path, cache: Path) -> dict[str, Any]:
-    """Writes the page of the run in ``folder``; what it says in short, as data.
+    """Writes the page of the run in ``folder``; returns its key facts as plain data.
 
     Args:
         folder: the run's; nothing is written there but ``output``, where that is in it.
         against: another run to compare with.
         output: the page; it appears whole or not at all.
-        cache: where runs share what was computed once.
+        cache: folder of results that runs share.
 
     Raises:
         JournalError: when a run cannot be read.
@@ -110,7 +110,7 @@ def render_page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
 
     Args:
         runs: the run, and one to compare with if there is one.
-        cache: where runs share what was computed once.
+        cache: folder of results that runs share.
         now: when it is written.
     """
     environment = Environment(
@@ -182,7 +182,7 @@ def _next(run: Run) -> PageSection | None:
 
 
 def _folds(*found: tuple[str, PageTable]) -> list[Fold]:
-    """The tables in which something stands."""
+    """The tables that are not empty."""
     return [Fold(title, table) for title, table in found if table.rows]
 
 

@@ -24,14 +24,14 @@ class Run:
 
     Attributes:
         folder: the run's.
-        label: what it is called beside another one.
-        meta: what its journal knows of it; empty when it ended before it had settings.
+        label: name beside another run.
+        meta: its metadata, from the journal; empty when it ended before it had settings.
         trials: all of them, in order.
-        rejections: what was over a limit.
+        rejections: proposals that were over a limit.
         sessions: the processes that went on with it.
         updates: how each of the controller's updates went; empty without a controller.
         writer: the process that goes on with it now, if one does.
-        salvaged: why another file than the journal was read; empty when none was.
+        salvaged: reason that another file than the journal was read; empty when none was.
     """
 
     folder: Path

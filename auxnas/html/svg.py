@@ -82,7 +82,7 @@ def inline_svg(data: bytes, alt: str, tips: Mapping[str, Sequence[str]]) -> str:
 
     Args:
         data: the file.
-        alt: what it shows, in words.
+        alt: description for screen readers.
         tips: a text for each point of the collections with these ids.
     """
     root = Xml.fromstring(data)

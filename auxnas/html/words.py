@@ -1,4 +1,4 @@
-"""Numbers as a page says them; nothing for what is not known."""
+"""Number formats of the page; empty text for None."""
 
 from __future__ import annotations
 

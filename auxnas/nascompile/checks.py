@@ -18,7 +18,7 @@ STRIDE = 32
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuses values out of range, and options that would change nothing beside the others.
+    """Checks the ranges of values, and that each option has an effect beside the others.
 
     Raises:
         CompilerError: naming an option that takes no such value.
@@ -68,7 +68,7 @@ def _check_size(size: Any) -> None:
 
 
 def _check_effect(options: Mapping[str, Any]) -> None:
-    """Refuses options that would change nothing beside the others."""
+    """Checks that each option has an effect beside the others."""
     int8, checked = options["precision"] == "int8", not options["no_verify"]
     onnx = options["target"] == AUTO or target_of(options["target"]).opset
     pointless = {

@@ -1,4 +1,4 @@
-"""Refusal to write over files that are read, or one output over another."""
+"""Check that no output overwrites a file that is read, or another output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_overwriting(
     files: Mapping[str, str | None],
     folders: Mapping[str, str | None],
 ) -> None:
-    """Compares the places that names lead to, links followed.
+    """Checks that no output replaces an input or another output, links followed.
 
     Args:
         written: files that may be written, by option.

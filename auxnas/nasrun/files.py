@@ -26,7 +26,7 @@ class PredictionResult:
         target: the image and where its pictures went.
         size: (height, width); None where it failed.
         shares: share of its pixels by label, the largest first.
-        error: why there is no label map; None where there is one.
+        error: reason that there is no label map; None where there is one.
     """
 
     target: PredictionFiles

@@ -125,7 +125,7 @@ def require_data(
     sets: Iterable[tuple[str, Any]],
     *layers: Mapping[str, Any],
 ) -> None:
-    """Finds a command that says neither which data nor a preset, and begins something new.
+    """Checks that a command which begins something new names data or a preset.
 
     It would work on rendered scenes, for hours. One that names a preset alone is told so.
 
@@ -133,7 +133,7 @@ def require_data(
         out: where to; what was begun there goes on.
         named: values of options.
         sets: of ``--set``.
-        layers: what else was said.
+        layers: further layers of settings.
 
     Raises:
         UsageError: saying what to give.
@@ -163,7 +163,7 @@ def settings_of(
 
     Args:
         kind: of the settings.
-        layers: what it is said over, the later over the earlier.
+        layers: settings below, the later over the earlier.
         table: the setting of each option that stands for one.
         named: values of those options; None for one that was not given.
         sets: of ``--set``.

@@ -57,7 +57,7 @@ def with_tensorboard(
         settings: of the run.
         folder: the run's.
         journal: the run's; knows what the controller has come to.
-        watcher: who else is told.
+        watcher: another watcher, told of the same.
 
     Raises:
         BackendUnavailable: when TensorBoard is needed and not installed.

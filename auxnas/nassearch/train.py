@@ -113,7 +113,7 @@ def layers_like(preset: str, run: Path | None, searched: Searched | None) -> lis
 
 
 def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> None:
-    """Finds --as-searched without a search, or with settings that say something else.
+    """Checks that --as-searched has a search, and no settings that contradict it.
 
     Raises:
         UsageError: naming them.

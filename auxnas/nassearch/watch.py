@@ -50,8 +50,8 @@ class Watch:
     """Shows each trial's progress, and a line when it has ended. Use it in ``with``.
 
     Args:
-        display: where to.
-        until: where the run ends.
+        display: destination of progress.
+        until: bounds of the run.
         clock: the run's.
     """
 

@@ -1,4 +1,4 @@
-"""Zip archives of somebody else's, of which nothing is unpacked before its size is known."""
+"""Reading of untrusted zip archives: sizes are checked before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from auxnas.compiler import CompilerError
 
 MOST_ENTRIES = 100_000
 MOST_RATIO = 20
-"""Bytes unpacked for one in the file: trained weights hardly shrink at all."""
+"""Largest compression ratio: trained weights hardly compress at all."""
 SPARE = 1 << 20
-"""Bytes unpacked that are always allowed: texts shrink well."""
+"""Unpacked bytes that are always allowed, since texts compress well."""
 DAMAGED = (
     zipfile.BadZipFile, EOFError, KeyError, ValueError, zlib.error, lzma.LZMAError,
     NotImplementedError,

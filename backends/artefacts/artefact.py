@@ -1,4 +1,4 @@
-"""An artefact on disk: what its file says of itself, and opening it with its runtime."""
+"""An artefact on disk: its metadata and signature, and its runner."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Operator:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A compiled network and what it says of itself.
+    """A compiled network on disk, with its metadata and signature.
 
     Attributes:
         path: the file.
         metadata: decoded values by key; empty for a file that is not ours.
-        inputs: what goes in.
-        outputs: what comes out.
+        inputs: names, types and shapes of the inputs.
+        outputs: likewise of the outputs.
         kind: name of the runner that opens it.
         operators: the nodes in order; those of an ONNX graph.
         parameters: weights that are real numbers; None where the file's form hides them.
         opset: version of the ONNX operators; None for another form.
-        producer: which program wrote the file.
+        producer: name and version of the program that wrote the file.
         opened: the runner, where it was needed to read the file.
         model: the ONNX model; None for another form.
     """
@@ -82,7 +82,7 @@ class Artefact:
         """The architecture; None where the file does not say.
 
         Raises:
-            CompilerError: when what it says is no genotype.
+            CompilerError: for metadata that is no genotype.
         """
         document = self.metadata.get("genotype")
         if document is None:
@@ -122,7 +122,7 @@ class Artefact:
         return find_task(name)
 
     def check_memory(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuses to run what takes more memory than a network may, before it is tried.
+        """Checks, before running it, that the network takes no more memory than it may.
 
         Args:
             inputs: shapes of the inputs; without, open sides take nothing.
@@ -158,7 +158,7 @@ class Artefact:
 
 
 def open_artefact(path: str | Path) -> Artefact:
-    """Reads what an artefact says of itself; its suffix tells the kind, ONNX by default.
+    """Opens an artefact and reads its metadata; its suffix tells the kind, ONNX by default.
 
     An ONNX file is read without its runtime, the others by theirs.
 

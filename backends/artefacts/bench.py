@@ -83,7 +83,7 @@ def example_inputs(artefact: Artefact, size: Size | None = None, seed: int = 0) 
     """Random inputs: normal numbers or bytes, one image where any number goes.
 
     Args:
-        artefact: what to feed.
+        artefact: the one to feed.
         size: (height, width), where the artefact leaves it open; None for ``DEFAULT_SIZE``.
         seed: of the numbers.
 

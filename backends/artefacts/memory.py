@@ -1,4 +1,4 @@
-"""Bounds on what a file of somebody else's makes us allocate: said before it is tried."""
+"""Bounds on the memory that an untrusted file makes us allocate, checked beforehand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def available_bytes() -> int:
-    """Bytes that this machine can give away now; ``MOST`` where it does not tell."""
+    """Bytes of memory available now; ``MOST`` where the system does not report it."""
     try:
         lines = _MEMINFO.read_text().splitlines()
     except OSError:
@@ -26,12 +26,12 @@ def available_bytes() -> int:
 
 
 def check_memory(place: str, needed: int, of: str, limit: int | None = None) -> None:
-    """Refuses what would need more memory than there is, or than it may.
+    """Checks that ``needed`` bytes are within ``limit``.
 
     Args:
         place: the file, and where in it.
         needed: bytes.
-        of: what needs them.
+        of: name of their use, for the message.
         limit: bytes; None for ``MOST``.
 
     Raises:
@@ -44,7 +44,7 @@ def check_memory(place: str, needed: int, of: str, limit: int | None = None) -> 
 
 
 def check_array_shape(place: str, shape: Sequence[int | str]) -> None:
-    """Refuses a shape that no array has.
+    """Checks that an array can have ``shape``.
 
     Raises:
         CompilerError: at ``place``.
@@ -62,7 +62,7 @@ def peak_bytes(
     """Bytes of the values that are alive at once, at the most, in the order of ``steps``.
 
     Args:
-        steps: what each reads and writes, by name.
+        steps: names of the values that each reads, and writes.
         sizes: bytes of each value; one without takes none.
     """
     order = [(set(reads), set(writes)) for reads, writes in steps]

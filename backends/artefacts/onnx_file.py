@@ -82,7 +82,7 @@ def _check_plain_graph(path: Path, model: onnx.ModelProto) -> None:
 
 
 def _check_array_sizes(path: Path, model: onnx.ModelProto, most: int) -> None:
-    """Refuses arrays that cannot be in a file of ``most`` bytes; none is of less than 4 bits.
+    """Checks that the arrays fit into a file of ``most`` bytes, at 4 bits a number at least.
 
     Raises:
         CompilerError: naming the first.

@@ -19,7 +19,7 @@ def needed_bytes(model: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], 
     """Bytes that are alive at once when it runs; open sides and unknown shapes take none.
 
     Args:
-        model: what is run.
+        model: the one that runs.
         inputs: shapes of inputs that the model leaves open.
         place: the file, for messages.
 

@@ -39,7 +39,7 @@ class Predictor:
     """Labels images with an artefact.
 
     Args:
-        artefact: what to run.
+        artefact: the one to run.
         runner: runs it.
 
     Raises:

@@ -50,7 +50,7 @@ class Profile:
         total: a whole run, with what the runtime does between kernels.
         runs: how many the medians are of.
         absorbed: our nodes that have no kernel of their own.
-        devices: what computed.
+        devices: those that it ran on.
     """
 
     kernels: tuple[tuple[Kernel, float], ...]

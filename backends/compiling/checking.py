@@ -37,7 +37,7 @@ class CheckResult:
         differences: against the float64 reference, by image size.
         latency: seconds for a batch of the requested size; for one image where any number
             goes.
-        unchecked: why there are none, if there are none.
+        unchecked: reason that there are none, if there are none.
     """
 
     differences: Mapping[Size, Difference] = field(default_factory=dict)
@@ -56,10 +56,10 @@ class Checker:
     One that is made for a single size has siblings there, written in the same way.
 
     Args:
-        request: what was asked for.
+        request: whose artefact is checked.
         described: the network as the genotype describes it, with its ends.
         opener: opens an artefact.
-        display: where progress goes.
+        display: destination of progress.
     """
 
     def __init__(

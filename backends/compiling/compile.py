@@ -84,8 +84,8 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     before stays until then.
 
     Args:
-        request: what to make.
-        display: where progress goes.
+        request: the artefact to make.
+        display: destination of progress.
 
     Raises:
         GenotypeError: for a genotype that is not a member of its space.

@@ -19,9 +19,9 @@ class CompiledNetwork:
     Attributes:
         described: as the genotype describes it, up to logits.
         whole: the same with the ends that were asked for, and weights.
-        optimised: what is written.
-        changes: what the passes did.
-        graphs: what each of them made.
+        optimised: the program that is written.
+        changes: effects of the passes, in order.
+        graphs: the graph after each change.
     """
 
     described: Graph

@@ -44,10 +44,10 @@ class Request:
     Attributes:
         genotype: the architecture.
         spec: the network around it, auxiliary heads left out.
-        output: where the artefact goes.
+        output: path of the artefact.
         weights: None for random ones from ``seed``.
         target: a name in ``backends.targets.TARGETS``, or ``auto``.
-        interface: what goes in and comes out.
+        interface: form of the input and the output.
         options: size, batch, precision, opset.
         verify: whether to run the artefact against the float64 reference.
         tolerance: largest relative error allowed, or share of labels changed where labels
@@ -128,9 +128,9 @@ def export_program(
 
     Args:
         request: target, options and metadata.
-        program: what to write.
+        program: to be written.
         path: where.
-        differences: what checking it showed, for its metadata.
+        differences: results of the check, by image size, for its metadata.
         size: another size than the request's, where that is fixed.
     """
     options = request.options

@@ -168,7 +168,7 @@ class Quantiser:
         photographs: how many those are.
         judge: measures on others.
         tensorrt: whether TensorRT will run them.
-        display: where progress goes.
+        display: destination of progress.
     """
 
     def __init__(

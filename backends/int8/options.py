@@ -52,7 +52,7 @@ class NetworkEnds:
 
     Attributes:
         size: (height, width) that photographs are brought to.
-        interface: what it takes and gives.
+        interface: form of its input and output.
         classes: number of classes.
         batch: how many images it takes at once; None for any number.
         others: sizes that it is judged at besides, where it takes any.

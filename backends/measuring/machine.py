@@ -26,7 +26,7 @@ def timing_environment(runner: str, threads: int | None, devices: Iterable[str])
     Args:
         runner: its name in the registry.
         threads: asked for; None where the runtime chose.
-        devices: what the runtime computes with.
+        devices: of the runtime.
     """
     packages = ("auxnas", *_RUNTIMES[runner], "numpy")
     return {

@@ -98,10 +98,10 @@ class OpenvinoRunner:
         threads: None leaves it to the runtime.
 
     Attributes:
-        metadata: what the artefact says of itself.
-        inputs: what goes in.
-        outputs: what comes out.
-        devices: what computes.
+        metadata: of the artefact, by key.
+        inputs: names, types and shapes of the inputs.
+        outputs: names, types and shapes of the outputs.
+        devices: those that it computes on.
 
     Raises:
         ValueError: when OpenVINO refuses the model, or the weights are another file's.
@@ -141,7 +141,7 @@ class OpenvinoRunner:
 
 
 def _check_files(path: Path) -> None:
-    """Before OpenVINO, which tries what is no IR as models of other kinds, and prints that.
+    """Checks the files before OpenVINO, which would try them as other kinds of model.
 
     Raises:
         CompilerError: when it is no IR, or has no weights beside it.

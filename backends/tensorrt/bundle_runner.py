@@ -17,8 +17,8 @@ class BundleRunner:
         threads: within an operation; None leaves it to the runtime.
 
     Attributes:
-        metadata: what the artefact says of itself.
-        devices: what computes.
+        metadata: of the artefact, by key.
+        devices: those that it computes on.
 
     Raises:
         ValueError: when the archive is damaged or the runtime refuses the model.

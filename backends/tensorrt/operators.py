@@ -37,7 +37,7 @@ class Support:
         types: of the operands that the row speaks of, ``data`` of them.
         data: how many leading operands those are: the rest are sizes, scales or bounds.
         note: the published restriction.
-        check: why a node is not within it, or None.
+        check: gives the reason that a node is outside the support, or None.
     """
 
     types: frozenset[int]

@@ -35,10 +35,10 @@ class TrtRunner:
         device: the GPU.
 
     Attributes:
-        metadata: what the file beside the engine says of it; empty without one.
-        inputs: what goes in.
-        outputs: what comes out.
-        devices: what computes.
+        metadata: from the file beside the engine; empty without one.
+        inputs: names, types and shapes of the inputs.
+        outputs: names, types and shapes of the outputs.
+        devices: those that it computes on.
 
     Raises:
         ValueError: when TensorRT refuses the file.

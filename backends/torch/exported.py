@@ -95,10 +95,10 @@ class Pt2Runner:
         threads: of the whole process from here on; None leaves them as they are.
 
     Attributes:
-        metadata: what the artefact says of itself.
-        inputs: what goes in.
-        outputs: what comes out.
-        devices: what computes.
+        metadata: of the artefact, by key.
+        inputs: names, types and shapes of the inputs.
+        outputs: names, types and shapes of the outputs.
+        devices: those that it computes on.
 
     Raises:
         ValueError: when torch cannot load it, or nascompile did not write it.
@@ -141,7 +141,7 @@ class Pt2Runner:
 
 
 def _check_archive(path: Path) -> None:
-    """Reads the archive first, since torch prints pages of log about a damaged one.
+    """Checks the archive before torch, which prints pages of log about a damaged one.
 
     Raises:
         CompilerError: when it is none, is damaged, or is not nascompile's.

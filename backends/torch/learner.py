@@ -60,7 +60,7 @@ class TorchLearner:
     """Trains and scores programs; see ``backends.base.Learner``.
 
     Attributes:
-        device: where; CUDA where there is one unless said otherwise.
+        device: torch's device; by default CUDA where there is one.
     """
 
     def __init__(

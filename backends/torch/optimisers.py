@@ -84,7 +84,7 @@ class PolyakAverage:
     its random start.
 
     Attributes:
-        params: what is averaged.
+        params: the parameters that are averaged.
         decay: of the values' weight, a step.
         average: the averages so far, in the same order.
         weight: the sum that they are divided by.

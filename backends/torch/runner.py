@@ -18,7 +18,7 @@ class TorchRunner:
 
     Attributes:
         module: the module, in inference mode.
-        device: where it is.
+        device: of the module's parameters.
     """
 
     def __init__(self, program: Program, device: str | torch.device | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A training under way as arrays by name, and back: for one that another process goes on with.
+"""Serialisation of a training as arrays by name, from which another process can continue it.
 
 A name is the kind of array, a slash, the parameter, and for what an optimiser remembers
 of it another slash and torch's own name: ``moments/decoder.clf.weight/exp_avg``.

@@ -22,7 +22,7 @@ class DiagramNode:
     """A box of the picture.
 
     Attributes:
-        label: what is written in it.
+        label: text in it.
         kind: ``encoder``, ``cell``, ``head``, ``io``, ``sum`` or an operation's kind.
         index: the number that the genotype knows its output by, if any.
         live: whether the result depends on it.

@@ -23,9 +23,9 @@ from auxnas.compiler.drawing.positions import positions
 _RAISES = ((0, 0, 1, 2),) * 40 + ((0, 0, 2, 4),) * 20
 """Further assignments to layers tried while edges cross: what a node may be raised by."""
 _GLANCE = 6
-"""From how many starts each of them is judged, and after how many turns each order."""
+"""Number of starts that an assignment is judged by, and of turns that an order is."""
 _UNSHARED = 12
-"""The assignments to layers, the best ones, for which edges are drawn apart as well."""
+"""Number of the best assignments to layers for which unshared bends are tried too."""
 _CANDIDATES = 30
 """Orders with equally few crossings whose positions are compared."""
 

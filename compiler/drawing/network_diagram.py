@@ -24,13 +24,13 @@ _OTHER = Place("other", "")
 
 @dataclass
 class Block:
-    """A box to be.
+    """Box of the drawing, before it is placed.
 
     Attributes:
-        lane: which band of the drawing it stands in.
+        lane: band of the drawing that it stands in.
         where: the place of the cell that it is, ``branch1.op0``; empty elsewhere.
         title: what it is in the network; empty where its nodes say it.
-        nodes: what it holds, in order; the last one's output leaves it.
+        nodes: its nodes, in order; the last one's output leaves it.
         sources: names of the boxes it reads, with repetition.
         whole: its kind where it stands for more than it says: ``cell``, or ``io``.
     """

@@ -18,7 +18,7 @@ _PULLS = {0: 1.0, 1: 3.0, 2: 20.0}
 _SNAP = 9.0
 """An edge that leans by less is made upright where there is room."""
 _STRAIGHT_TURNS = 8
-"""In how many of the last turns lines are straightened."""
+"""Number of last turns in which lines are straightened."""
 
 
 def positions(

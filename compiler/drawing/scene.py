@@ -17,7 +17,7 @@ class Box:
     """A rectangle, or the circle with a plus that stands for a sum.
 
     Attributes:
-        name: what it stands for, unique in its scene.
+        name: unique in its scene.
         kind: chooses the colours (``encoder``, ``cell``, ``conv``, ``sep``, ``sum``,
             ``frame`` ...).
         x: horizontal centre.
@@ -147,7 +147,7 @@ class Scene:
         boxes: drawn over the paths, frames below them.
         paths: drawn first; pale ones below the others.
         texts: drawn last.
-        title: what it shows, for readers who do not see it.
+        title: description for screen readers.
     """
 
     width: float

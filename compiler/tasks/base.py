@@ -27,8 +27,8 @@ class Score:
     """Reward and metrics of a network.
 
     Attributes:
-        reward: what a searcher is told, from 0 to 1.
-        metrics: what it is made of, by name.
+        reward: the searcher's objective, from 0 to 1.
+        metrics: components of the reward, by name.
     """
 
     reward: float

@@ -112,7 +112,7 @@ class Subset(DatasetView):
     """Some items of a dataset, in the order given.
 
     Attributes:
-        dataset: where the items come from.
+        dataset: source of the items.
         indices: their positions there.
 
     Raises:
@@ -153,7 +153,7 @@ class ResizedDataset(DatasetView):
     """A dataset with every image brought to one size, whatever its proportions.
 
     Attributes:
-        dataset: where the items come from.
+        dataset: source of the items.
         size: (height, width) in pixels.
 
     Raises:

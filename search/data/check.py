@@ -1,4 +1,4 @@
-"""Finds what is wrong with a dataset before anything is trained on it."""
+"""Check of a dataset before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def list_remark(dataset: Dataset) -> str:
 
 
 def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
-    """Missing files are cheap to find, so they are found first."""
+    """Checks that all files exist, which is cheap, before any is read."""
     for source, index in origins:
         if isinstance(source, FileDataset):
             pair = source.pairs[index]

@@ -66,7 +66,7 @@ class FileDataset:
     """Pairs of image and label files, read when asked for.
 
     Attributes:
-        name: what was opened.
+        name: for people.
         classes: class names in label order.
         pairs: the files.
         root: the folder that the fingerprint's file names are relative to.

@@ -88,7 +88,7 @@ class Statistics:
 
 
 def check_variety(where: str, found: Statistics, whole: Statistics) -> None:
-    """Finds images of one class alone, which a constant answer gets right.
+    """Checks that the images have more than one class: a constant answer would score them right.
 
     Args:
         where: names them.
@@ -109,7 +109,7 @@ def check_variety(where: str, found: Statistics, whole: Statistics) -> None:
 
 
 def check_not_mask(where: str, found: Statistics) -> None:
-    """Finds labels of one class alone where that is likely a mistake.
+    """Checks that labels of one class alone are not likely a mask of 0 and 255.
 
     Raises:
         DataError: naming ``where``, the class and the likely reason.

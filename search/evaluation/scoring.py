@@ -52,7 +52,7 @@ class Evaluation:
         trained: the network.
         dataset: the images; of ``META_VAL`` those that are trained on too.
         size: (height, width) that they are brought to.
-        task: scores.
+        task: of the network; gives targets and scores.
         part: which of the data the images are: ``train``, ``val`` or ``META_VAL``.
         meta_train: the share of the data that is not ``META_VAL``.
     """

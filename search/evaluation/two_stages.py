@@ -70,9 +70,9 @@ class TwoStages:
     """Evaluates jobs; its outcome depends on the job and on these alone.
 
     Attributes:
-        learner: who trains.
-        task: scores.
-        spec: what is built around a genotype.
+        learner: trains and scores programs.
+        task: of the network; gives targets and scores.
+        spec: of the network around a genotype.
         encoder: the encoder's weights at the start.
         first: stored encoder outputs.
         second: images.

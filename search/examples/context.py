@@ -35,7 +35,7 @@ class StoredDataset:
     Attributes:
         dataset: images and labels, at the run's size.
         cache: folder that runs share.
-        display: where progress goes.
+        display: destination of progress.
     """
 
     dataset: Dataset
@@ -98,7 +98,7 @@ class DataContext:
     Attributes:
         settings: of the run.
         cache: folder of what is computed once, for other runs too.
-        display: where progress goes.
+        display: destination of progress.
     """
 
     settings: Settings

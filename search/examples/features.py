@@ -25,7 +25,7 @@ class FeatureSource:
     """Sources of stored encoder outputs.
 
     Attributes:
-        learner: who computes.
+        learner: computes the outputs.
         label: names the learner; part of the store's name.
         encoder: from an image to the encoder outputs.
         teacher: from an image to logits, if there is one.

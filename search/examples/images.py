@@ -42,7 +42,7 @@ class ImageExamples:
 
     Attributes:
         pixels: a store with ``image`` and ``label``, as uint8.
-        indices: which of its rows.
+        indices: positions in the store.
         augment: random transform for training; None for none.
         normalisation: the encoder's.
         task: makes the targets of images and labels.
@@ -87,7 +87,7 @@ class FeatureExamples:
 
     Attributes:
         features: a store with an array for each encoder output, and ``teacher`` perhaps.
-        rows: which of its rows.
+        rows: positions in the store.
         pixels: the store with the labels.
         indices: the rows' places there.
         outputs: names of the encoder outputs.
@@ -121,7 +121,7 @@ class FeatureExamples:
 def check_enough_data(
     where: str, found: Statistics, whole: Statistics, least: int, task: Task
 ) -> None:
-    """Finds too few images, or labels that nothing can be learned from or told by.
+    """Checks that there are enough images, with labels that can be learned and scored.
 
     Args:
         where: names them.

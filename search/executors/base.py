@@ -34,7 +34,7 @@ class Executor(Protocol):
         """Begins a job; no more than ``places`` are under way.
 
         Args:
-            job: what to evaluate.
+            job: the one to evaluate.
             progress: is told how it goes, in the calling process; need not be called.
         """
 

@@ -48,12 +48,12 @@ class _Worker:
     Attributes:
         process: the process.
         pipe: our end.
-        job: what it is at; None when it waits.
-        progress: who is told of that.
+        job: the job under way; None when it waits.
+        progress: callback of that job's progress.
         before: its first stage, once that has ended.
         deadline: when it is to be stopped.
         began: whether it has begun the job.
-        sender: what writes to the pipe, which blocks until the process reads.
+        sender: thread that writes to the pipe, which blocks until the process reads.
     """
 
     process: BaseProcess
@@ -90,7 +90,7 @@ class Workers:
     """Implements ``Executor`` with processes. Use it in ``with``, which ends them.
 
     Args:
-        evaluate: what they run; it is pickled.
+        evaluate: function from a job to its outcome; it is pickled.
         places: how many there are at most; each is started when it is first needed.
         timeout: seconds after which a job is stopped and its worker replaced; a worker that
             does not even begin one within five minutes more is lost.

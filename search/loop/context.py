@@ -28,7 +28,7 @@ class RunContext:
         settings: of the run.
         folder: the run's own.
         cache: folder of what is computed once, for other runs too.
-        display: where progress goes.
+        display: destination of progress.
     """
 
     settings: Settings

@@ -52,7 +52,7 @@ from auxnas.search.trials.records import (
 
 
 class WeightKeeper(Protocol):
-    """Keeps the trained networks that matter."""
+    """Store of the best trials' networks."""
 
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores a network, before the journal knows of it."""
@@ -72,8 +72,8 @@ class Rules:
         half_life: trials in which it falls by half.
         retries: how often a job that the machine lost is begun again.
         reuse: whether isomorphic genotypes share a reward.
-        limits: what a genotype must not exceed to be tried.
-        latency: what latency makes of a reward.
+        limits: on the costs of a genotype that is tried.
+        latency: weight of latency in a reward.
     """
 
     seed: int

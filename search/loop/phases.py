@@ -1,4 +1,4 @@
-"""Phase of a run, kept in a file for other processes while it does it."""
+"""Phase of a run under way, in a file that other processes can read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PHASES = {
 
 @dataclass
 class _Task:
-    """Something under way: how much of it there is, was done at the beginning, and is now."""
+    """Task under way: its total, the part done at the beginning, and the part done now."""
 
     title: str
     total: int
@@ -57,7 +57,7 @@ class RecordingDisplay:
     """A display that also keeps in a file what is under way.
 
     Args:
-        display: where progress goes.
+        display: destination of progress.
         folder: the run's; nothing is written before it is there.
         every: seconds from one writing to the next, new tasks apart.
     """

@@ -30,7 +30,7 @@ class Profiler:
         space: of the genotypes.
         spec: the network around them, of which auxiliary heads are left out.
         threads: within an operation.
-        display: where remarks go.
+        display: destination of remarks.
     """
 
     settings: Settings

@@ -47,10 +47,10 @@ def draw_proposals(
     of one size; of what was rejected it is told nothing.
 
     Args:
-        searcher: who proposes.
+        searcher: source of the proposals.
         count: how many to draw.
-        measure: what a genotype's network costs.
-        limits: what it may cost.
+        measure: gives the costs of a genotype's network.
+        limits: on these costs.
         say: is told now and then how many were rejected.
 
     Returns:
@@ -108,9 +108,9 @@ def look_ahead(
 
     Args:
         genotypes: some, as many as are asked for.
-        measure: what a genotype's network costs.
-        limits: what it may cost.
-        display: where progress goes.
+        measure: gives the costs of a genotype's network.
+        limits: on these costs.
+        display: destination of progress.
 
     Raises:
         SearchError: naming the least that was seen of what is limited.

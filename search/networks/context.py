@@ -31,7 +31,7 @@ class ModelContext:
     """Networks of a run: their space, their encoder and what trains them.
 
     Attributes:
-        data: what they are trained on, and the settings.
+        data: training data, and the settings.
         learner: trains them.
         folder: the run's own, which keeps a copy of the encoder.
         forecasts: are told, while an encoder is pre-trained, how many seconds that still takes.

@@ -1,4 +1,4 @@
-"""The course of a pre-training: how far it is, how long it will take, how its losses went."""
+"""Course of a pre-training: progress, forecast of the time left, and losses."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Network:
     """An encoder with a decoder.
 
     Attributes:
-        spec: what is around a genotype; encoder and classes alone for a RefineNet.
+        spec: of the network around a genotype; encoder and classes alone count for a RefineNet.
         genotype: None for Light-Weight RefineNet.
         channels: of the Light-Weight RefineNet decoder.
     """
@@ -82,7 +82,7 @@ class Trained:
     """A trained network out of a file.
 
     Attributes:
-        network: what it is.
+        network: its description.
         program: its graph and parameters, without auxiliary heads.
         known: the file's metadata: ``classes``, ``palette``, ``size`` where it has them.
         path: the file.

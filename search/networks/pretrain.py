@@ -66,7 +66,7 @@ class Pretraining:
     """Inputs of a pre-training: all that its result depends on.
 
     Attributes:
-        learner: who trains.
+        learner: trains and scores programs.
         label: names the learner.
         spec: the model; only encoder and classes matter.
         settings: how.
@@ -133,10 +133,10 @@ def pretrained_encoder(
     """The run's own encoder, or one kept from an earlier run, or a newly trained one.
 
     Args:
-        work: what it depends on.
+        work: inputs of the pre-training.
         own: the run's own copy, so that it can be continued without the cache.
-        cache: where runs share what was computed once.
-        display: where progress goes.
+        cache: folder of results that runs share.
+        display: destination of progress.
 
     Raises:
         TrialFailure: when training fails.

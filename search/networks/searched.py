@@ -27,7 +27,7 @@ class Searched:
         place: a run's folder or a genotype's file, for messages.
         spec: the model around it.
         size: (height, width) of the images; None where that is unknown.
-        limits: what a network might cost.
+        limits: of the search on a network's costs.
         data: names the images by content, where they are known.
         encoder: names the encoder's weights by content, likewise.
     """

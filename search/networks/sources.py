@@ -111,7 +111,7 @@ class OwnData:
     """The data that a run or a training was on.
 
     Attributes:
-        settings: which data, and how they were split.
+        settings: data, and split of them.
         ignore: the classes that counted in no score.
         key: names the pixels of their training part by content.
     """

@@ -29,7 +29,7 @@ def make_searcher(
 
     Args:
         settings: of the search.
-        space: where to search.
+        space: the search space.
         seed: everything random in it derives from it.
         framework: whose policy it trains, if it trains one: ``torch`` or ``null``.
 

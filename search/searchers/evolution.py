@@ -16,7 +16,7 @@ from auxnas.search.trials.records import Trial
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of a population: its tokens and the reward it got."""
+    """Member of the population: its tokens and its reward."""
 
     tokens: tuple[int, ...]
     reward: float
@@ -29,7 +29,7 @@ class EvolutionSearcher:
     them. A mutation changes one token.
 
     Args:
-        space: where to search.
+        space: the search space.
         seed: of all draws.
         population: how many live at a time (Real et al.: 100).
         sample: how many the parent is the best of, drawn with replacement (25).

@@ -42,7 +42,7 @@ class PolicySearcher(ABC):
     them, and they are forgotten. So all of them come from the policy as it stands.
 
     Args:
-        space: where to search.
+        space: the search space.
         seed: of the samples.
         policy: over the same space.
         settings: how it learns.

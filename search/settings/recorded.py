@@ -30,13 +30,13 @@ CODE = {
 
 
 def trust_code(values: Mapping[str, Any]) -> None:
-    """Notes that the user named the code that nested ``values`` ask for."""
+    """Trusts the code that nested ``values``, the user's own words, ask for."""
     for _, place, _ in _places(values):
         trust_place(place)
 
 
 def check_trusted(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> None:
-    """Finds code that a file alone asks for.
+    """Checks that no code is about to run that a file alone asks for.
 
     Args:
         values: nested settings.

@@ -44,7 +44,7 @@ def resolve(*layers: Mapping[str, Any], kind: type[SettingsSection] = Settings) 
 
 
 def _check_plain(value: Any, place: str) -> None:
-    """Refuses numbers that no library takes, and text that no TOML or JSON can hold.
+    """Checks that numbers are finite and in range, and that text can stand in TOML and JSON.
 
     That is lone surrogates, which also stand for the bytes of a file name that is not UTF-8.
 

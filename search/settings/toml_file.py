@@ -69,7 +69,7 @@ def write_settings(path: Path, settings: SettingsSection, remarks: Iterable[str]
 
     Args:
         path: the file; it appears whole or not at all.
-        settings: what to write.
+        settings: to be written.
         remarks: lines of comment above them.
     """
     text = "".join(f"# {line}\n" for line in remarks)

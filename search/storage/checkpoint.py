@@ -30,7 +30,7 @@ class Checkpoint:
     """A training between two epochs.
 
     Attributes:
-        state: what the learner goes on from; None before the first epoch.
+        state: the learner's state; None before the first epoch.
         history: an entry for every part so far.
     """
 

@@ -24,7 +24,7 @@ def run_environment(device: str, threads: int | None) -> dict[str, Any]:
     """Machine, versions and revision.
 
     Args:
-        device: where is trained.
+        device: name of the device that trains.
         threads: asked for; None where the framework chooses.
     """
     return {
@@ -60,7 +60,7 @@ def _git(file: Path, *arguments: str) -> str | None:
 
 
 def environment_lines(found: Mapping[str, Any]) -> list[str]:
-    """The same for people."""
+    """The environment in lines for people."""
     packages = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     threads = f"{found['threads'] or 'all'} thread{'s' * (found['threads'] != 1)}"
     return [

@@ -19,10 +19,10 @@ def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -
     """A trial's genotype as our JSON, with the model around it and what it came to.
 
     Args:
-        trial: which.
-        name: what to call the architecture.
+        trial: to be exported.
+        name: of the architecture.
         run: name of the run that found it.
-        meta: what the run's journal knows of it.
+        meta: the run's metadata, from its journal.
     """
     found = trial_row(trial)
     kept = ("trial", "reward", "metrics", "parameters", "multiply_adds", "latency_ms", "key")
@@ -49,8 +49,8 @@ def export_trial(
 
     Args:
         folder: of the run.
-        meta: what its journal knows of it.
-        trial: which.
+        meta: the run's metadata, from its journal.
+        trial: to be exported.
         output: an existing folder.
     """
     stem = f"trial-{trial.number + 1:04}"

@@ -21,7 +21,7 @@ def settle(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> No
     Args:
         path: a JSON file in the folder.
         settings: everything that was asked for.
-        rest: what else results depend on, as plain JSON data by name.
+        rest: further inputs of the results, as plain JSON data by name.
 
     Raises:
         SettingsError: naming the first setting or thing that differs.

@@ -241,7 +241,7 @@ class Journal:
         Args:
             trials: the batch.
             asks: how many genotypes the searcher was asked for, each time.
-            rejections: what was proposed on the way and is over a limit.
+            rejections: proposals drawn meanwhile that are over a limit.
             seconds: how long the session has been going on.
         """
         rows = schema.proposal_rows(trials, rejections, self._count("rejections") + 1)

@@ -81,7 +81,7 @@ class Session:
     """One process's share of a run.
 
     Attributes:
-        environment: where it ran, and with which versions.
+        environment: machine, devices and versions.
         seconds: from its start to its end, or to the last thing that it wrote.
     """
 
@@ -97,7 +97,7 @@ class Snapshot:
         asked: batches that it had proposed.
         told: batches that it had been told of.
         trials: how many trials there were.
-        state: what it is restored to.
+        state: the searcher's state, as JSON data.
     """
 
     asked: int

@@ -39,9 +39,9 @@ class Store:
     """An opened store.
 
     Attributes:
-        folder: where it is.
+        folder: path of the store.
         rows: how many rows every array has.
-        rebuilt: why an earlier one was thrown away; empty if there was none.
+        rebuilt: reason that an earlier one was discarded; empty if there was none.
     """
 
     folder: Path

@@ -135,8 +135,8 @@ def evaluate_all(
     Args:
         whole: the evaluator with everything on.
         chosen: the genotypes.
-        seed: what those of the evaluations derive from: the same in every setup.
-        folder: where evaluations are kept.
+        seed: of the evaluations' seeds: the same in every setup.
+        folder: of the evaluations.
         started: is told what is next; returns its progress callback.
         finished: is told what came out.
     """
@@ -206,7 +206,7 @@ def _kinds(rows: Sequence[EvaluationRow]) -> list[dict[str, Any]]:
 
 
 def check_components(settings: Settings) -> None:
-    """Finds settings under which a component would not differ from its absence.
+    """Checks that each component is on in the settings, so that its absence makes a difference.
 
     Raises:
         SettingsError: naming the first.

@@ -37,7 +37,7 @@ class Sampled:
     Attributes:
         trial: as the run has it.
         result: of its full training; None where that failed.
-        failure: why it did.
+        failure: reason for that.
     """
 
     trial: Trial
@@ -88,7 +88,7 @@ def train_all(
     """All of them trained for long, each in a folder of its own; finished ones are kept.
 
     Args:
-        trials: which.
+        trials: to be trained.
         context_of: the context of one's training.
         say: is told which one is next, and of failures, which end no other training.
     """

@@ -27,10 +27,10 @@ class TrainingContext:
 
     Attributes:
         settings: of the training.
-        genotype: what is trained; None for Light-Weight RefineNet.
+        genotype: the one to train; None for Light-Weight RefineNet.
         folder: the training's own.
         cache: folder of what is computed once.
-        display: where progress goes.
+        display: destination of progress.
         searched: how a search built the genotype, if one did.
     """
 

@@ -27,8 +27,8 @@ class Phase:
     """A stretch of epochs with its own losses and rates.
 
     Attributes:
-        epochs: which.
-        factor: what the learning rates are multiplied with.
+        epochs: consecutive ones, from 0.
+        factor: of the learning rates.
         auxiliary: weight of each auxiliary output's loss.
         frozen: whether batch norm's statistics stay as they are.
     """
@@ -115,15 +115,15 @@ class LongTraining:
     """A training that goes on where it stopped.
 
     Attributes:
-        learner: who trains.
+        learner: trains and scores programs.
         program: the network at the beginning.
         train: images to train on.
         val: images to validate on; nothing is chosen by them.
-        task: scores.
+        task: of the network; gives targets and scores.
         settings: how.
         seed: of the order of images and their transforms.
-        folder: where checkpoints are.
-        display: where progress goes.
+        folder: of the checkpoints.
+        display: destination of progress.
     """
 
     learner: Learner

@@ -27,8 +27,8 @@ class Stage:
     """Result of a stage of training.
 
     Attributes:
-        reward: what the task makes of the validation.
-        metrics: what the reward is made of.
+        reward: of the validation, from the task's score.
+        metrics: components of the reward, by name.
         seconds: how long it took; never compared.
         batch_size: images a step: half of what the settings say where memory ran out.
     """
@@ -74,7 +74,7 @@ class Rejection:
     """A genotype that was over a limit: neither trained nor told of to the searcher.
 
     Attributes:
-        genotype: what was proposed.
+        genotype: the proposal.
         limit: ``constant``, ``params``, ``madds`` or ``latency_ms``.
         detail: one line for people.
     """
@@ -90,7 +90,7 @@ class Job:
 
     Attributes:
         number: the trial's number, from 0.
-        genotype: what to train.
+        genotype: the one to train.
         seed: of everything random in it.
         baseline: mean stage-1 reward of the earlier batches; None when there is none.
         proceed: probability of going on below the baseline.
@@ -110,7 +110,7 @@ class Outcome:
     Attributes:
         state: ``complete``, ``stopped``, ``failed`` or ``lost``.
         stages: the stages that ended, in order.
-        failure: why it failed or was lost, if it did.
+        failure: reason that it failed or was lost, if it did.
         program: the trained network, unless it failed.
     """
 
@@ -137,7 +137,7 @@ class Trial:
     Attributes:
         number: from 0, in the order of proposal.
         batch: the batch of proposals it belongs to, from 0.
-        genotype: what was proposed.
+        genotype: the proposal.
         key: names its isomorphism class.
         seed: of everything random in it.
         state: see the module's constants.
@@ -145,7 +145,7 @@ class Trial:
         reward: what the searcher is told: the last stage's, weighted by the latency where
             the settings say so, or the shared one.
         source: number of the trial whose reward it shares.
-        failure: why it failed, if it did.
+        failure: reason that it failed, if it did.
         parameters: see ``Figures``; None where the network cannot be built.
         multiply_adds: likewise.
         latency: likewise; a measured time, never compared.

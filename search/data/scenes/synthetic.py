@@ -63,7 +63,7 @@ class SyntheticDataset:
 
     Attributes:
         count: how many scenes.
-        seed: which series.
+        seed: of the series.
         size: (height, width) in pixels.
         start: number of the first scene.
 
