@@ -19,7 +19,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -66,7 +67,8 @@ class _OneLine(click.Command):
         words = list(sys.argv[1:] if args is None else args)
         try:
             value = super().main(args, prog_name, complete_var, False, **extra)
-            sys.stdout.flush()
+            with printing():
+                sys.stdout.flush()
         except Exception as error:
             _end(error, debug="--debug" in itertools.takewhile(lambda word: word != "--", words))
         sys.exit(value if type(value) is int else DONE)
@@ -88,12 +90,24 @@ class _OneLine(click.Command):
             return DONE
 
 
+@contextmanager
+def printing() -> Iterator[None]:
+    """Lets an error of stdout name it, and what that means."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        words = f"{error.strerror}, so the result cannot be printed"
+        raise OSError(error.errno, words, "stdout") from None
+
+
 class _Closed(io.TextIOBase):
     """Stand-in for a stdout that was closed before we started (``>&-``)."""
 
     def write(self, text: str, /) -> int:
         """Fails as the file would, in words."""
-        raise OSError(errno.EBADF, "is closed, so the result cannot be printed", "stdout")
+        raise OSError(errno.EBADF, "is closed")
 
 
 class OneLineCommand(_OneLine):
@@ -183,15 +197,13 @@ def print_json(value: Any) -> None:
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"), indent=2)
-    click.echo(
-        "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text),
-        file=sys.stdout,
-    )
+    say("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def say(text: object) -> None:
     """Prints lines of a result on stdout, safe for a terminal whatever is quoted in them."""
-    click.echo(printable(str(text)), file=sys.stdout)
+    with printing():
+        click.echo(printable(str(text)), file=sys.stdout)
 
 
 def note(message: str) -> None:

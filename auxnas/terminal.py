@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 
+from auxnas.console import printing
 from auxnas.genotype.errors import printable
 
 _ENDLESS = 10_000
@@ -33,6 +34,11 @@ class Terminal(Console):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
         if not self.is_terminal:
             self.width = _ENDLESS
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints as rich does; an error of stdout names it."""
+        with printing():
+            super().print(*objects, **options)
 
     def print_table(self, table: Table, less: Sequence[str] = ()) -> None:
         """Prints ``table`` with no cell cut, however narrow the terminal is.

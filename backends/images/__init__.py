@@ -2,7 +2,12 @@
 
 from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.feeding import input_batches, network_input
-from auxnas.backends.images.folders import SUFFIXES, find_images, find_label_images
+from auxnas.backends.images.folders import (
+    SUFFIXES,
+    check_distinct_stems,
+    find_images,
+    find_label_images,
+)
 from auxnas.backends.images.informative import JudgedPhotographs, judge_photographs
 from auxnas.backends.images.opening import Header, header
 from auxnas.backends.images.reading import (
@@ -19,6 +24,7 @@ __all__ = [
     "DataError",
     "Header",
     "JudgedPhotographs",
+    "check_distinct_stems",
     "check_sizes",
     "find_images",
     "find_label_images",

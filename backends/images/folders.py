@@ -113,16 +113,26 @@ def find_label_images(
             that would share one.
     """
     root, named = _directory(labels), cache(_named)
-    places = (root / path.relative_to(images) for path in photographs)
-    return tuple(_label_of(*both, named) for both in zip(photographs, places, strict=True))
+    check_distinct_stems(photographs)
+    return tuple(_label_of(path, root / path.relative_to(images), named) for path in photographs)
+
+
+def check_distinct_stems(photographs: Sequence[Path]) -> None:
+    """Checks that no photograph has another beside it that one label image would belong to, too.
+
+    Raises:
+        DataError: naming both.
+    """
+    named = cache(_named)
+    for photograph in photographs:
+        for twin in named(photograph.parent).get(photograph.stem, []):
+            if twin != photograph:
+                words = f"{twin.name} beside it, and one label image for both"
+                raise DataError(str(photograph), words, "names that differ before the suffix")
 
 
 def _label_of(photograph: Path, place: Path, named: Callable[[Path], _Named]) -> Path:
-    twins, found = (named(path.parent).get(path.stem, []) for path in (photograph, place))
-    if len(twins) > 1:
-        other = next(path.name for path in twins if path != photograph)
-        words = f"{other} beside it, and one label image for both"
-        raise DataError(str(photograph), words, "names that differ before the suffix")
+    found = named(place.parent).get(place.stem, [])
     if not found:
         expected = f"one for {photograph}"
         raise DataError(str(place.parent), f"no label image {place.stem}.png", expected)

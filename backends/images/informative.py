@@ -42,7 +42,7 @@ class JudgedPhotographs:
         total = len(self.kept) + len(self.left_out)
         parts = [
             f"{len(paths)} {words} ({paths[0].name}{', ...' if len(paths) > 1 else ''})"
-            for paths, words in ((self.plain, "of one colour"), (self.repeated, "seen before"))
+            for paths, words in ((self.plain, "blank"), (self.repeated, "seen before"))
             if paths
         ]
         return f"{total} image{'s' * (total > 1)}" + "".join(f", {part}" for part in parts)

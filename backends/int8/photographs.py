@@ -11,6 +11,7 @@ import numpy as np
 
 from auxnas.backends.images import (
     JudgedPhotographs,
+    check_distinct_stems,
     check_sizes,
     find_images,
     find_label_images,
@@ -67,7 +68,10 @@ def find_photographs(images: str | Path | None, labels: str | Path | None = None
     found = judged.at_least(LEAST, str(images), "to calibrate on")
     held_out = found[HELD_OUT - 1 :: HELD_OUT]
     calibration = tuple(path for path in found if path not in held_out)
-    paired = () if labels is None else find_label_images(held_out, images, labels)
+    if labels is None:
+        return Photographs(calibration, held_out, judged=judged)
+    check_distinct_stems(found)  # of all, since one photograph more holds others out
+    paired = find_label_images(held_out, images, labels)
     return Photographs(calibration, held_out, paired, judged)
 
 

@@ -105,13 +105,28 @@ def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     damaged = "not a whole bundle"
     with open_archive(Path(path), str(path), expected, damaged) as archive:
         try:
-            manifest = json.loads(archive.read(MANIFEST))
-            files, metadata = manifest["files"], manifest["metadata"]
-            if not all(isinstance(value, str) for value in metadata.values()):
-                raise TypeError("metadata that are no texts")
-            for name, facts in files.items():
+            manifest = _manifest(archive.read(MANIFEST))
+            for name, facts in manifest["files"].items():
                 if _facts(archive.read(name)) != facts:
                     raise ValueError(f"{name} is not what the manifest says")
             return archive.read(MODEL), manifest
-        except (*DAMAGED, TypeError, AttributeError, RecursionError) as error:
+        except DAMAGED as error:
             raise CompilerError(str(path), f"{damaged}: {error}", expected) from error
+
+
+def _manifest(content: bytes) -> dict[str, Any]:
+    """The manifest with the parts that are read of it.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    parts = [found.get(name) if isinstance(found, dict) else None for name in ("files", "metadata")]
+    if not all(isinstance(part, dict) for part in parts):
+        raise ValueError(f"{MANIFEST} is not an object with files and metadata")
+    if not all(isinstance(value, str) for value in found["metadata"].values()):
+        raise ValueError(f"{MANIFEST} has metadata that are no texts")
+    return dict(found)

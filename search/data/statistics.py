@@ -147,6 +147,20 @@ def missing_remark(data: str, found: Statistics) -> Iterator[str]:
         yield f"{data}: no image has a pixel of {some_names(found.missing)}{found.reason}"
 
 
+def mixed_remark(data: str, found: Statistics) -> Iterator[str]:
+    """A warning about masks of 0 and 255 among label images of two classes."""
+    has = found.values > 0
+    other = has[:, 1:IGNORE].any(axis=1)
+    masks, labels = np.flatnonzero(has[:, IGNORE] & ~other), np.flatnonzero(other & ~has[:, IGNORE])
+    if len(found.classes) == 2 and len(masks) and len(labels):
+        yield (
+            f"warning: {data}: the label images of {len(masks)} images are of 0 and 255, first "
+            f"{found.places[masks[0]]}, those of {len(labels)} of 0 and 1, first "
+            f"{found.places[labels[0]]}; 255 means not labelled: where it is the foreground of a "
+            "mask, store 1 for it"
+        )
+
+
 def repeated_remark(data: str, found: Statistics) -> Iterator[str]:
     """A line about images that are there more than once."""
     again = [(first, n) for n, first in enumerate(found.firsts) if first != n]

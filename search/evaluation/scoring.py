@@ -16,6 +16,7 @@ from auxnas.search.data.statistics import (
     Statistics,
     check_not_mask,
     missing_remark,
+    mixed_remark,
     repeated_remark,
 )
 from auxnas.search.errors import SearchError
@@ -124,7 +125,11 @@ class Evaluation:
         images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
         display.say(f"scoring {self.trained.path} on {images_of}")
         name = self.dataset.name
-        for line in (*missing_remark(name, found), *repeated_remark(name, found)):
+        for line in (
+            *missing_remark(name, found),
+            *mixed_remark(name, found),
+            *repeated_remark(name, found),
+        ):
             display.say(line)
         sums = learner.measure(self.trained.program, images, self.task, batch_size)
         return sums, len(images)

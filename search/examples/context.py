@@ -15,6 +15,7 @@ from auxnas.search.data.statistics import (
     Statistics,
     leaked_remark,
     missing_remarks,
+    mixed_remark,
     repeated_remark,
 )
 from auxnas.search.examples.images import (
@@ -179,6 +180,7 @@ class DataContext:
             )
         for line in (
             *missing_remarks(name, (found.train.name, train), (found.val.name, val)),
+            *mixed_remark(name, self.training.statistics),
             *repeated_remark(name, self.training.statistics),
             *leaked_remark(train, val),
         ):

@@ -146,6 +146,18 @@ def test_a_closed_stdout_is_a_failure_in_words() -> None:
     assert result.stderr == "error: stdout: is closed, so the result cannot be printed\n"
 
 
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_a_full_disk_behind_stdout_is_named(words) -> None:
+    program = f"from auxnas.nasspace.cli import main; main({['count', '--level', 'raw', *words]})"
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", program]
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    said = "error: stdout: No space left on device, so the result cannot be printed\n"
+    assert (result.returncode, result.stderr) == (1, said)
+
+
 def test_describe_and_status_serve_outside_a_command() -> None:
     assert error_line(ValueError("a\nb")) == "a b"
     assert exit_status(ValueError("a")) == 1

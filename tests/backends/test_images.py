@@ -332,7 +332,7 @@ def test_photographs_that_say_nothing(tmp_path):
     assert judged.kept == tuple(files)
     assert [path.name for path in judged.plain] == ["5.png", "6.png", "7.png"]
     assert [path.name for path in judged.repeated] == ["4.bmp"]
-    assert str(judged) == "8 images, 3 of one colour (5.png, ...), 1 seen before (4.bmp)"
+    assert str(judged) == "8 images, 3 blank (5.png, ...), 1 seen before (4.bmp)"
     assert "expected 5 or more different ones to look at" in refusal(
         judged.at_least, 5, "x", "to look at"
     )

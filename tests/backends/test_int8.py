@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from functools import partial
@@ -346,6 +347,16 @@ def test_bad_labels_are_named(folder, tmp_path):
         wrong.save(tmp_path / "3.png", "TIFF")
         with pytest.raises(DataError, match=message):
             quantise(model_of(chain()), wish, ENDS)
+
+
+def test_photographs_that_would_share_a_label_image_are_named(folder, tmp_path):
+    images, labels = shutil.copytree(folder, tmp_path / "images"), tmp_path / "labels"
+    photograph(99, 60, 90).save(images / "0.bmp")  # none of the two is held out
+    labels.mkdir()
+    for path in find_photographs(images).held_out:
+        Image.new("L", (9, 9)).save(labels / path.name)
+    with pytest.raises(DataError, match=r"0\.bmp: 0\.png beside it, and one label image for both"):
+        find_photographs(images, labels)
 
 
 def test_labels_of_one_bit_are_classes_0_and_1(folder, tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from auxnas.backends.images.labels import missing_reason, range_reason, some_names
 from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, split_dataset
-from auxnas.search.data.statistics import Statistics, leaked_remark, missing_remarks
+from auxnas.search.data.statistics import Statistics, leaked_remark, missing_remarks, mixed_remark
 
 SMALL = ("--learner", "null", "--size", "32x32", "--set", "model.width=0.1")
 
@@ -156,6 +156,17 @@ def test_classes_that_one_part_has_and_the_other_has_not_are_said():
     part = statistics((1, 2, 0))
     lines = list(missing_remarks("data", ("meta-train", part), ("meta-val", part)))
     assert lines == ["data: no image has a pixel of class2"]
+
+
+def test_masks_of_0_and_255_among_others_are_said():
+    mask, plain = {0: 5, 255: 4}, {0: 5, 1: 4}
+    rows = [[row.get(value, 0) for value in range(256)] for row in (plain, mask, mask)]
+    (line,) = mixed_remark("data", statistics(*rows, classes=2))
+    assert "of 2 images are of 0 and 255, first image 1, those of 1 of 0 and 1, first" in line
+    assert "store 1 for it" in line
+    for others in (rows[:1], rows[1:]):
+        assert not list(mixed_remark("data", statistics(*others, classes=2)))
+    assert not list(mixed_remark("data", statistics(*rows, classes=3)))
 
 
 def test_images_and_pixels_of_each_class():

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,15 @@ def test_nor_does_a_new_training(tmp_path, name):
     with pytest.raises(SettingsError, match="a file that a training would write over"):
         check_folder_kind(tmp_path, "a training")
     check_folder_kind(tmp_path, SEARCH)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for place in (Path("/proc/x/y"), tmp_path / "file/x"):
+        with pytest.raises(SettingsError, match=rf"{place}: cannot be made .*, expected a place"):
+            check_folder_kind(place, SEARCH)
+    check_folder_kind(tmp_path / "new/run", SEARCH)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_checkpoint_that_is_not_ours_is_kept_aside(tmp_path):

@@ -270,12 +270,12 @@ def test_photographs_that_say_nothing_are_refused():
     Path("black").mkdir()
     for number in range(8):
         Image.new("RGB", (64, 48)).save(f"black/{number}.png")
-    message = "black: 8 images, 8 of one colour (0.png, ...), expected {} or more different ones"
+    message = "black: 8 images, 8 blank (0.png, ...), expected {} or more different ones"
     int8 = ("--precision", "int8", "--images", "black")
     for least, args in ((1, int8[2:]), (8, int8)):
         one_line_failure(compile_("arch0", *SMALL_NET, *args), message.format(least), 2)
     _shaded((64, 48), 99).save("black/0.png")
-    message = "black: 8 images, 7 of one colour (1.png, ...), expected 8 or more different ones"
+    message = "black: 8 images, 7 blank (1.png, ...), expected 8 or more different ones"
     one_line_failure(compile_("arch0", *SMALL_NET, *int8), message, 2)
     assert not list(Path().glob("*.onnx"))
 
