@@ -142,7 +142,7 @@ def resolve_target(target: str, output: Path) -> ResolvedTarget:
 
 
 def fastest_target(output: Path, timings: Mapping[str, Latency]) -> ResolvedTarget:
-    """What ``auto`` stands for, given the seconds of one run by target."""
+    """Target that ``auto`` stands for, given the seconds of one run by target."""
     best = min(timings, key=timings.__getitem__)
     return ResolvedTarget(best, with_target_suffix(output, best), timings)
 

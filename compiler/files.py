@@ -93,7 +93,7 @@ def _check_writable(target: Path, path: str | Path) -> None:
 
 
 def kind_of_text(head: bytes) -> tuple[str, str] | None:
-    """What stands in place of a file of somebody else's by its first bytes, and what to do."""
+    """Kind of a foreign file by its first bytes, with what to do about it."""
     if not head:
         return "an empty file", "the whole file: fetch it again"
     if head.startswith(b"version https://git-lfs"):

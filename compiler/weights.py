@@ -26,7 +26,7 @@ _KINDS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", 
 """Types in a safetensors file that are read, by the format's names."""
 _EXPECTED = "a safetensors file or a state dict of torch.save"
 _OWNERS = ("model", "backbone", "net", "network")
-"""What training scripts call the attribute that holds the whole network."""
+"""Attributes under which training scripts hold the whole network."""
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 

@@ -188,8 +188,8 @@ def test_a_dotted_name_that_is_nowhere_is_found():
 # Docstrings ----------------------------------------------------------------------------------
 
 ASKING = re.compile(r"(What|Who|Whom|Whose|How|Which|Where|Why|When)\b")
-BOUND = 24
-"""Docstrings that open with a question's word, out of 2,800; whoever rewrites some lowers it."""
+MOST = 0.003
+"""Share of the docstrings that may open with a question's word."""
 
 
 def docstrings(source: str) -> Iterator[tuple[int, str]]:
@@ -213,7 +213,8 @@ def test_docstrings_open_with_a_noun_phrase_or_a_verb():
         for place, source in sources().items()
         for line, text in asking(source)
     ]
-    assert len(found) <= BOUND, f"{len(found)}, expected at most {BOUND}:\n" + "\n".join(found)
+    most = int(MOST * sum(len(list(docstrings(source))) for source in sources().values()))
+    assert len(found) <= most, f"{len(found)}, expected at most {most}:\n" + "\n".join(found)
 
 
 def test_what_is_counted():

@@ -33,7 +33,7 @@ _PLAIN = (
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool),
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
 )
-"""What a number may be: one of 8 bits means something only with its scale."""
+"""Types of numbers that are read: 8-bit ones mean nothing without their scale."""
 _REFUSED = re.compile(r"GLOBAL (\S+)")
 """Pattern of the unpickler's message for a name that it does not resolve."""
 

@@ -22,7 +22,7 @@ from auxnas.search.storage.weights import RunWeights
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the trials of a run have in common; computed when first needed.
+    """Context that the trials of a run share; computed when first needed.
 
     Attributes:
         settings: of the run.

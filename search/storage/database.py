@@ -13,7 +13,7 @@ from auxnas.compiler.temporaries import temporary_name
 from auxnas.search.errors import JournalError
 
 SIDES = ("-wal", "-shm")
-"""What SQLite keeps beside a database while it is open."""
+"""Suffixes of the files that SQLite keeps beside an open database."""
 _WORDS = {
     sqlite3.SQLITE_NOTADB: "its first page is not one of a database",
     sqlite3.SQLITE_CORRUPT: "its pages do not fit together",
@@ -23,7 +23,7 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def fault_words(error: Exception) -> str:
-    """Why a database cannot be read, without the words of SQLite."""
+    """Reason that a database cannot be read, in our words rather than SQLite's."""
     if isinstance(error, UnicodeError):
         return "text that is not UTF-8"
     if not isinstance(error, sqlite3.Error):
@@ -47,7 +47,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         return _connect_in_place(path)
     except sqlite3.OperationalError as error:
         if _code(error) in _LOCKED:
-            raise locked(path) from None
+            raise locked_error(path) from None
         with TemporaryDirectory() as folder:
             for name in (path.name, f"{path.name}-wal"):
                 if path.with_name(name).exists():
@@ -70,13 +70,13 @@ def connect_to_replace(path: Path) -> sqlite3.Connection:
     except BaseException as error:
         database.close()
         if isinstance(error, sqlite3.Error) and _code(error) in _LOCKED:
-            raise locked(path) from None
+            raise locked_error(path) from None
         raise
     return database
 
 
-def locked(path: Path) -> JournalError:
-    """What there is to say of a database that another process keeps to itself."""
+def locked_error(path: Path) -> JournalError:
+    """The error of a database that another process has open."""
     return JournalError(str(path), "open in another process", "no other: close it there")
 
 

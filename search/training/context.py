@@ -23,7 +23,7 @@ from auxnas.search.settings.training import TrainingSettings
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a long training needs; computed when first needed.
+    """Data, networks and settings of a long training; computed when first needed.
 
     Attributes:
         settings: of the training.

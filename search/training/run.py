@@ -24,7 +24,7 @@ from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.training import LongTraining, with_teacher
 
 RESULT, GENOTYPE = "result.json", "genotype.json"
-"""What came out of a training, and its genotype; in its folder."""
+"""Names of a training's result, and of its genotype, in its folder."""
 
 
 def train_network(context: TrainingContext) -> dict[str, Any]:
