@@ -11,7 +11,7 @@ from typing import Any
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
-from auxnas.backends.images import find_images, judge_photographs, read_photograph
+from auxnas.backends.images import dark_remark, find_images, judge_photographs, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
 from auxnas.backends.targets import AUTO, TARGETS, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
@@ -218,6 +218,10 @@ def _int8(options: Mapping[str, Any], say: Callable[[str], None]) -> Int8Options
     photographs = find_photographs(options["images"], options["labels"])
     if photographs.judged is not None and photographs.judged.left_out:
         say(f"note: {options['images']}: {photographs.judged}; those are left out")
+    if photographs.judged is not None:
+        dark = dark_remark(options["images"], photographs.judged.brightest)
+        if dark:
+            say(dark)
     tensorrt = options["target"] in TARGETS and options["target"].startswith("trt")
     drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
     return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

@@ -226,6 +226,7 @@ def predict(
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor
+    from auxnas.backends.images import dark_remark
     from auxnas.nasrun.files import predict_files, prepare_output
     from auxnas.nasrun.naming import expand_sources, prediction_files
     from auxnas.nasrun.pictures import write_legend
@@ -243,6 +244,9 @@ def predict(
             outcomes.append(outcome)
             with display.aside():
                 _say(outcome, predictor.classes, as_json)
+    dark = dark_remark("images", max(outcome.brightest for outcome in outcomes))
+    if dark:
+        note(dark)
     if as_json:
         print_json(_predicted(opened, legend, outcomes, predictor.classes))
     return FAILED if any(outcome.error for outcome in outcomes) else DONE

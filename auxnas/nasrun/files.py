@@ -26,12 +26,14 @@ class PredictionResult:
         target: the image and where its pictures went.
         size: (height, width); None where it failed.
         shares: share of its pixels by label, the largest first.
+        brightest: the largest value of the image, of 255.
         error: reason that there is no label map; None where there is one.
     """
 
     target: PredictionFiles
     size: tuple[int, int] | None = None
     shares: tuple[tuple[int, float], ...] = ()
+    brightest: int = 255
     error: str | None = None
 
 
@@ -77,7 +79,8 @@ def _written(
 ) -> PredictionResult:
     write_labels(labels, palette, target.labels)
     write_colours(overlay_classes(image, labels, palette, alpha), target.overlay)
-    return PredictionResult(target, (labels.shape[0], labels.shape[1]), _shares(labels))
+    size = (labels.shape[0], labels.shape[1])
+    return PredictionResult(target, size, _shares(labels), int(image.max()))
 
 
 def _shares(labels: Array) -> tuple[tuple[int, float], ...]:

@@ -8,7 +8,7 @@ from auxnas.backends.images.folders import (
     find_images,
     find_label_images,
 )
-from auxnas.backends.images.informative import JudgedPhotographs, judge_photographs
+from auxnas.backends.images.informative import JudgedPhotographs, dark_remark, judge_photographs
 from auxnas.backends.images.opening import Header, header
 from auxnas.backends.images.reading import (
     check_sizes,
@@ -26,6 +26,7 @@ __all__ = [
     "JudgedPhotographs",
     "check_distinct_stems",
     "check_sizes",
+    "dark_remark",
     "find_images",
     "find_label_images",
     "header",

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.reading import read_photograph
 
+_DARK = range(1, 17)
+"""Largest values, of 255, of 12-bit values that were stored in 16 bits unscaled."""
 _LEAST_DEVIATION = 2.0
 """Standard deviation of a channel, of 255, below which a photograph is of one colour."""
 _SAMPLES = 256
@@ -27,11 +29,13 @@ class JudgedPhotographs:
         kept: the informative ones.
         plain: those of one colour.
         repeated: those that show the same as one before.
+        brightest: the largest value in all of them.
     """
 
     kept: tuple[Path, ...]
     plain: tuple[Path, ...] = ()
     repeated: tuple[Path, ...] = ()
+    brightest: int = 255
 
     @property
     def left_out(self) -> tuple[Path, ...]:
@@ -66,13 +70,28 @@ def judge_photographs(paths: Sequence[Path]) -> JudgedPhotographs:
     """
     seen: set[bytes] = set()
     kept, plain, repeated = list[Path](), list[Path](), list[Path]()
+    brightest = 0
     for path in paths:
         pixels = read_photograph(path)
         content = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
         kind = plain if is_plain(pixels) else repeated if content in seen else kept
         kind.append(path)
         seen.add(content)
-    return JudgedPhotographs(tuple(kept), tuple(plain), tuple(repeated))
+        brightest = max(brightest, int(pixels.max()))
+    return JudgedPhotographs(tuple(kept), tuple(plain), tuple(repeated), brightest)
+
+
+def dark_remark(place: str, brightest: int) -> str:
+    """A line about pictures with no larger value than ``brightest``; "" where that is none to say.
+
+    Whether a file of 16 bits holds 12 it does not say, and a picture may be dark.
+    """
+    if brightest not in _DARK:
+        return ""
+    return (
+        f"note: {place}: no value above {brightest} of 255; files of 16 bits that hold 12 come out "
+        "so dark: multiply their values by 16"
+    )
 
 
 def is_plain(pixels: NDArray[np.uint8]) -> bool:

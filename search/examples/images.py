@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.base import Batch
+from auxnas.backends.images import dark_remark
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, Task
@@ -178,14 +179,19 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
         with display.task("checking the data", len(dataset)) as advance:
             check(dataset, lambda done, total: advance(done, ""))
         _say_turned(dataset, display)
+        brightest = 0
         with display.task("reading the images", len(dataset)) as advance:
             for start in range(0, len(dataset), _CHUNK):
                 places = range(start, min(start + _CHUNK, len(dataset)))
+                images = np.stack([dataset.image(place) for place in places])
+                brightest = max(brightest, int(images.max()))
                 yield {
-                    IMAGE: np.stack([dataset.image(place) for place in places]),
+                    IMAGE: images,
                     LABEL: np.stack([dataset.label(place) for place in places]),
                 }
                 advance(places.stop, "")
+        if dark := dark_remark(dataset.name, brightest):
+            display.say(dark)
 
     remark = list_remark(dataset)
     if remark:

@@ -56,13 +56,16 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
 
     Raises:
         RunLockedError: when another process runs in this folder.
-        SettingsError: naming the first setting that differs from the run's, or what else is in
-            the folder.
+        SettingsError: naming the first setting that differs from the run's, what else is in the
+            folder, or that TensorBoard is asked for and ``watching`` is not given.
         JournalError: when data, encoder or teacher have changed since, or the journal cannot be
             read or written.
         SearchError: when no genotype is within the limits, or a worker cannot work.
     """
     start = monotonic()
+    if context.settings.tensorboard and watching is unwatched:
+        expected = "a watching that writes the figures, as nassearch run and auxnas.search have"
+        raise SettingsError("tensorboard", "true, and nothing watches the run", expected)
     check_folder_kind(context.folder, SEARCH)
     EXECUTORS.find(executor_name(context.settings))
     SEARCHERS.find(context.settings.search.searcher)

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from auxnas.backends.images import (
     DataError,
+    dark_remark,
     find_images,
     find_label_images,
     header,
@@ -137,6 +138,13 @@ def test_16_bits_are_scaled_over_their_range(tmp_path, kind):
     assert np.array_equal(found, np.dstack([expected] * 3))
     Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "b", kind)
     assert np.array_equal(read_photograph(tmp_path / "b")[:, :, 0], GREY)
+
+
+def test_12_bits_in_16_are_said_to_be_dark(tmp_path):
+    Image.fromarray(GREY.astype(np.uint16) * 16).save(tmp_path / "a.png")
+    judged = judge_photographs([tmp_path / "a.png"])
+    assert "shots: no value above 16 of 255; files of 16" in dark_remark("shots", judged.brightest)
+    assert [dark_remark("shots", brightest) for brightest in (0, 17, 255)] == [""] * 3
 
 
 def test_16_bits_where_zero_is_white(tmp_path):

@@ -44,6 +44,13 @@ def test_a_finished_run_does_nothing_more(place_of):
     assert contents(place_of().folder) == before
 
 
+def test_tensorboard_without_a_watcher_is_refused(place_of):
+    context = place_of(tensorboard=True)
+    with pytest.raises(SettingsError, match="tensorboard: true, and nothing watches the run"):
+        execute(context)
+    assert not context.folder.exists()
+
+
 def test_more_trials_may_be_asked_for_later(place_of):
     execute(place_of("whole", trials=7))
     execute(place_of("grown", trials=3))
