@@ -23,17 +23,17 @@ from auxnas.search.evaluation.two_stages import proceed_probability
 from auxnas.search.executors.base import Executor, outcome_fault
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.proposals import Measure, draw_proposals
-from auxnas.search.loop.watching import Watcher
-from auxnas.search.searchers import Searcher
-from auxnas.search.settings.search import LatencySettings, LimitSettings
-from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.replay import (
+from auxnas.search.loop.replay import (
     AskRecorder,
     due_snapshot,
     is_over,
     restore_searcher,
     tell_searcher,
 )
+from auxnas.search.loop.watching import Watcher
+from auxnas.search.searchers import Searcher
+from auxnas.search.settings.search import LatencySettings, LimitSettings
+from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import Snapshot
 from auxnas.search.trials.limits import weighted_reward
 from auxnas.search.trials.records import (

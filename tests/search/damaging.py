@@ -41,7 +41,7 @@ def all_of(folder):
 def go_on(folder, trials, name="ppo", framework="null", share=10**9, **changes):
     """Goes on with the run in ``folder``, or begins it; ``share``: bytes of snapshots a trial."""
     folder.mkdir(exist_ok=True)
-    often = patch("auxnas.search.storage.replay.BYTES_A_TRIAL", share)
+    often = patch("auxnas.search.loop.replay.BYTES_A_TRIAL", share)
     with often, Journal(folder, write=True) as journal:
         if not journal.trials():
             journal.set_meta({"settings": {"seed": 3}, "data": "00ff"})

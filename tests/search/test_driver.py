@@ -121,7 +121,7 @@ def test_killed_again_and_again(tmp_path, driver_of, outcome_of, seed):
 def test_the_comparison_sees_a_searcher_that_is_not_restored(
     tmp_path, driver_of, outcome_of, monkeypatch
 ):
-    monkeypatch.setattr("auxnas.search.storage.replay.BYTES_A_TRIAL", 10**9)  # after each batch
+    monkeypatch.setattr("auxnas.search.loop.replay.BYTES_A_TRIAL", 10**9)  # after each batch
 
     class Forgetful(Learning):
         def restore(self, state):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from auxnas.search.errors import JournalError
+from auxnas.search.loop.replay import restore_searcher
 from auxnas.search.storage.journal import Journal
-from auxnas.search.storage.replay import restore_searcher
 from auxnas.search.storage.schema import Snapshot
 from auxnas.search.trials.records import PENDING
 from tests.search import damaging
@@ -57,7 +57,7 @@ def test_the_comparison_sees_a_batch_that_is_not_told(tmp_path, monkeypatch):
     without_snapshots(monkeypatch)
     folder = go_on(tmp_path / "run", 9)
     right = restored(folder, "ppo")
-    monkeypatch.setattr("auxnas.search.storage.replay.tell_searcher", lambda *given: None)
+    monkeypatch.setattr("auxnas.search.loop.replay.tell_searcher", lambda *given: None)
     assert restored(folder, "ppo", said=[]) != right
 
 
