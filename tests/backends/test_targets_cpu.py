@@ -23,6 +23,7 @@ from PIL import Image
 from auxnas.backends import target as target_room
 from auxnas.backends import targets
 from auxnas.backends.base import BackendUnavailable, ExportOptions
+from auxnas.backends.compiling import candidates
 from auxnas.backends.compiling.verification import (
     LABELS,
     compare_runners,
@@ -413,7 +414,9 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
 
 
 def test_auto_and_int8_are_timed_by_the_same_turns():
-    assert {targets.side_by_side, Int8Options(Photographs((), ())).timer} == {timing.side_by_side}
+    assert {candidates.side_by_side, Int8Options(Photographs((), ())).timer} == {
+        timing.side_by_side
+    }
 
 
 def test_an_ir_under_another_name_is_refused():
