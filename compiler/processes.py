@@ -8,8 +8,8 @@ from pathlib import Path
 PROC = Path("/proc")
 
 
-def boot() -> str:
-    """The time since this machine was started, by name; "" where the system does not tell."""
+def boot_id() -> str:
+    """Identifier of the present boot of this machine; "" where the system does not tell."""
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -27,7 +27,7 @@ def namespace(kind: str) -> str:
         return ""
 
 
-def started(process: int) -> str:
+def start_time(process: int) -> str:
     """Start of a process in ticks since the boot; "" where the system does not tell."""
     try:
         found = (PROC / str(process) / "stat").read_text(errors="replace")
@@ -36,7 +36,7 @@ def started(process: int) -> str:
         return ""
 
 
-def lives(process: int) -> bool:
+def is_running(process: int) -> bool:
     """Whether there is such a process here; one that may not be asked is there."""
     try:
         os.kill(process, 0)

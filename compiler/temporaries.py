@@ -14,7 +14,7 @@ import zlib
 from functools import cache
 from pathlib import Path
 
-from auxnas.compiler.processes import boot, lives, namespace
+from auxnas.compiler.processes import boot_id, is_running, namespace
 
 _NAME = re.compile(r"\.auxnas-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\..+")
 
@@ -34,7 +34,7 @@ def discard_temporaries(folder: Path) -> None:
         match = _NAME.fullmatch(entry.name)
         if match is None or not entry.is_file(follow_symlinks=False):
             continue
-        if match[1] == _place() and not lives(int(match[2])):
+        if match[1] == _place() and not is_running(int(match[2])):
             Path(entry.path).unlink(missing_ok=True)
 
 
@@ -48,5 +48,5 @@ def _place() -> str:
     """Within which a process is told by its number: this machine since it was started, and in it
     this container. Another's processes cannot be asked for, nor their files removed.
     """
-    place = f"{socket.gethostname()} {boot()} {namespace('pid')}"
+    place = f"{socket.gethostname()} {boot_id()} {namespace('pid')}"
     return f"{zlib.crc32(place.encode()):08x}"

@@ -26,7 +26,7 @@ from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.folders import ABLATION, check_folder_kind
-from auxnas.search.storage.identity import settle, write_json
+from auxnas.search.storage.identity import write_json, write_or_compare
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.studies.ablation import (
     COMPONENTS,
@@ -111,7 +111,7 @@ def _execute(context: RunContext, count: int) -> dict[str, Any]:
             "encoder": params_digest(model.encoder_params),
             "teacher": model.teacher and params_digest(model.teacher.params),
         }
-        settle(context.folder / ABLATION, context.settings, rest)
+        write_or_compare(context.folder / ABLATION, context.settings, rest)
         chosen = genotypes(model.space, count, context.settings.seed)
         with Bars(context.display, count) as bars:
             seed = context.settings.seed

@@ -27,7 +27,7 @@ from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.recorded import trust_code
-from auxnas.search.settings.resolving import before
+from auxnas.search.settings.resolving import former_defaults
 from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.journal import Journal
@@ -156,7 +156,9 @@ def resume(
         stored = journal.meta().get("settings")
     if stored is None:
         raise JournalError(str(folder), "ended before it had settings", "nassearch run")
-    settings = options.settings_of(Settings, [before(Settings), stored], OPTIONS, named, sets)
+    settings = options.settings_of(
+        Settings, [former_defaults(Settings), stored], OPTIONS, named, sets
+    )
     return _search(settings, folder, cache, as_json)
 
 

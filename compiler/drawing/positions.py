@@ -47,7 +47,7 @@ def positions(
     levels = (*range(len(layers)), *reversed(range(len(layers))))
     for turn in range(turns):
         for level in levels:
-            grid.settle(level, x)
+            grid.place_level(level, x)
         if turn >= turns - _STRAIGHT_TURNS:
             grid.straighten(x)
     grid.snap_row(x)
@@ -116,7 +116,7 @@ class _Grid:
         near = [(a, b, pull) for a, pulls in self.pulls.items() for b, pull in pulls.items()]
         return sum(pull * (x[a] - x[b]) ** 2 for a, b, pull in near)
 
-    def settle(self, level: int, x: dict[str, float]) -> None:
+    def place_level(self, level: int, x: dict[str, float]) -> None:
         """Moves one layer to its best positions, all others held."""
         wanted, weights = [], []
         layer = self.layers[level]

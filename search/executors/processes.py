@@ -203,14 +203,14 @@ class Workers:
             worker.before = content[-1]
             worker.progress(*content)
         elif kind == _ENDED:
-            self._settle(worker, content)
+            self._finish_job(worker, content)
         elif kind == _RAISED:
             line, trace = content
             error = SearchError("worker process", line)
             error.add_note(trace)
             raise error
 
-    def _settle(self, worker: _Worker, outcome: Outcome) -> None:
+    def _finish_job(self, worker: _Worker, outcome: Outcome) -> None:
         """The worker's job has ended."""
         if worker.job is not None:
             self._ended.append((worker.job.number, outcome))

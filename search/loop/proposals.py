@@ -77,7 +77,7 @@ def draw_proposals(
                 say(f"limits: {told} proposals rejected so far, the last: {over[1]}")
                 told *= 2
         if len(drawn) < count:
-            _refuse_hopeless(rejected, len(drawn), count)
+            _check_hit_rate(rejected, len(drawn), count)
     return drawn, rejected
 
 
@@ -91,7 +91,7 @@ def _asked(searcher: Proposer, count: int) -> list[Genotype]:
     return found
 
 
-def _refuse_hopeless(rejected: list[Rejection], drawn: int, count: int) -> None:
+def _check_hit_rate(rejected: list[Rejection], drawn: int, count: int) -> None:
     timed = sum(each.limit == "latency_ms" for each in rejected)
     if len(rejected) >= HOPELESS * count or timed >= HOPELESS_TIMED * count:
         found = f"{drawn} of {drawn + len(rejected)} proposals are within them"

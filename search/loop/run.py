@@ -79,21 +79,21 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
             if journal.salvaged:
                 context.display.say(journal.salvaged)
             clock = RunClock(sum(session.seconds for session in journal.sessions()), start=start)
-            known = _settle(context, journal)
+            known = _store_or_compare(context, journal)
             journal.begin_session(environment_of(context), clock.session)
             with _time_kept(journal, clock):
                 context.model.forecasts.append(Allowance(context, journal, clock))
-                _settle_encoder(context, journal, known)
+                _store_or_compare_encoder(context, journal, known)
                 trials = _search(context, journal, clock, watching)
         remove_phase(context.folder)
         return trials
 
 
-def _settle(context: RunContext, journal: Journal) -> Mapping[str, Any]:
-    """Compares the run with what it was before, or stores what it is, the encoder apart.
+def _store_or_compare(context: RunContext, journal: Journal) -> Mapping[str, Any]:
+    """Compares settings and data with the run's, or stores them for a new run; without the encoder.
 
     Returns:
-        what is known of a run that has trials.
+        metadata of a run that has trials; else nothing.
     """
     known = journal.meta() if journal.trials() else {}
     _check_settings(context, known)
@@ -104,8 +104,10 @@ def _settle(context: RunContext, journal: Journal) -> Mapping[str, Any]:
     return known
 
 
-def _settle_encoder(context: RunContext, journal: Journal, known: Mapping[str, Any]) -> None:
-    """The same for encoder and teacher, which may have to be made; writes the settings' file."""
+def _store_or_compare_encoder(
+    context: RunContext, journal: Journal, known: Mapping[str, Any]
+) -> None:
+    """Compares or stores encoder and teacher, training them first; writes the settings' file."""
     _store(context, journal, known, {"encoder": params_digest(context.model.encoder_params)})
     _store(context, journal, known, {"teacher": _given_teacher(context)})
     remarks = [

@@ -13,7 +13,7 @@ from auxnas.genotype.errors import truncate
 from auxnas.genotype.plugins import may_run, trust_place
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.resolving import before, flatten, resolve
+from auxnas.search.settings.resolving import flatten, former_defaults, resolve
 from auxnas.search.settings.search import SettingsSection
 
 S = TypeVar("S", bound=SettingsSection)
@@ -57,7 +57,7 @@ def recorded_settings(values: Mapping[str, Any], kind: type[S], *uses: str) -> S
     Raises:
         SettingsError: as ``resolve`` and ``check_trusted``.
     """
-    settings = resolve(before(kind), values, kind=kind)
+    settings = resolve(former_defaults(kind), values, kind=kind)
     check_trusted(settings.model_dump(mode="json"), {name: CODE[name] for name in uses})
     return settings
 

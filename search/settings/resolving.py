@@ -136,7 +136,7 @@ BEFORE: Mapping[str, Any] = {
 whatever their defaults are, runs recorded without them are continued so."""
 
 
-def before(kind: type[SettingsSection]) -> dict[str, Any]:
+def former_defaults(kind: type[SettingsSection]) -> dict[str, Any]:
     """The layer of ``BEFORE`` that goes under the settings of ``kind`` that a folder keeps."""
     known = dict(flatten(kind().model_dump(mode="json")))
     return nest({name: value for name, value in BEFORE.items() if name in known})
@@ -144,7 +144,7 @@ def before(kind: type[SettingsSection]) -> dict[str, Any]:
 
 def first_difference(stored: Mapping[str, Any], given: SettingsSection) -> str | None:
     """The first setting in which ``given`` would not continue a run; None if there is none."""
-    then = dict(flatten(before(type(given)))) | dict(flatten(stored))
+    then = dict(flatten(former_defaults(type(given)))) | dict(flatten(stored))
     now = dict(flatten(given.model_dump(mode="json")))
     for name in sorted((then.keys() | now.keys()) - set(HARMLESS)):
         if name not in then:

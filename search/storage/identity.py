@@ -15,7 +15,7 @@ from auxnas.search.settings.search import SettingsSection
 from auxnas.search.storage.environment import package_versions
 
 
-def settle(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> None:
+def write_or_compare(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> None:
     """Writes ``path`` where it is not there yet, else compares with what it says.
 
     Args:

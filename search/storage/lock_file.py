@@ -14,7 +14,7 @@ import socket
 from hashlib import blake2b
 from pathlib import Path
 
-from auxnas.compiler.processes import boot, lives, namespace, started
+from auxnas.compiler.processes import boot_id, is_running, namespace, start_time
 from auxnas.compiler.temporaries import temporary_name
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -58,8 +58,8 @@ def _linked(part: Path, path: Path) -> bool:
 
 def _signature() -> str:
     pid = os.getpid()
-    place = {"host": socket.gethostname(), "boot": boot(), "spaces": _spaces()}
-    return json.dumps({"pid": pid, "start": started(pid), **place})
+    place = {"host": socket.gethostname(), "boot": boot_id(), "spaces": _spaces()}
+    return json.dumps({"pid": pid, "start": start_time(pid), **place})
 
 
 def _spaces() -> list[str]:
@@ -87,11 +87,11 @@ def _is_stale(text: str) -> bool:
         return False  # not ours
     if host != socket.gethostname():
         return False
-    if since != boot():
+    if since != boot_id():
         return True
     if numbers != namespace("pid"):
         return bool(names != namespace("uts"))  # this container, before it was started anew
-    return not lives(pid) or ("" not in (start, started(pid)) and start != started(pid))
+    return not is_running(pid) or ("" not in (start, start_time(pid)) and start != start_time(pid))
 
 
 def _removed_stale(path: Path) -> bool:

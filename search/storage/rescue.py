@@ -80,9 +80,9 @@ def open_readable(folder: Path) -> tuple[sqlite3.Connection, str]:
     path, backup = folder / NAME, folder / BACKUP
     fault = _fault_beside(path, backup)
     if fault is None:
-        return connect_readable(path), ""
+        return open_converted(path), ""
     if fault_of(backup) is None:
-        return connect_readable(
+        return open_converted(
             backup
         ), f"{path}: {fault}; this is from its backup, {_lack(path, backup)}"
     if fault in ("missing", "empty"):
@@ -181,7 +181,7 @@ def _foreign(found: Declared, expected: Declared) -> str:
     return "no journal"
 
 
-def connect_readable(path: Path) -> sqlite3.Connection:
+def open_converted(path: Path) -> sqlite3.Connection:
     """A connection for reading, to a journal of this version: an older one is converted in memory.
 
     Raises:

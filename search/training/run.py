@@ -18,7 +18,7 @@ from auxnas.search.networks.searched import compare_with_search, comparison_line
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.checkpoint import Checkpoint, Entry
 from auxnas.search.storage.folders import TRAINING, check_folder_kind
-from auxnas.search.storage.identity import settle, write_json
+from auxnas.search.storage.identity import write_json, write_or_compare
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.training import LongTraining, with_teacher
@@ -43,7 +43,7 @@ def train_network(context: TrainingContext) -> dict[str, Any]:
         _look_ahead(context)
     context.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(context.folder):
-        settle(context.folder / TRAINING, context.settings, _identity(context))
+        write_or_compare(context.folder / TRAINING, context.settings, _identity(context))
         if (context.folder / RESULT).is_file():
             found: dict[str, Any] = json.loads((context.folder / RESULT).read_text())
             context.display.say(f"{context.folder}: trained already")

@@ -73,7 +73,11 @@ def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):
 
 def test_without_what_linux_tells_names_are_of_the_machine(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "PROC", tmp_path)
-    assert (processes.boot(), processes.namespace("pid"), processes.started(1)) == ("", "", "")
+    assert (processes.boot_id(), processes.namespace("pid"), processes.start_time(1)) == (
+        "",
+        "",
+        "",
+    )
     (tmp_path / name_of(monkeypatch, DEAD)).touch()
     (tmp_path / temporary_name("a")).touch()
     discard_temporaries(tmp_path)
@@ -85,6 +89,6 @@ def test_a_process_that_may_not_be_asked_is_there(process_of, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
-    assert processes.lives(process_of())
+    assert processes.is_running(process_of())
     monkeypatch.setattr(processes.os, "kill", refuse)
-    assert processes.lives(process_of())
+    assert processes.is_running(process_of())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from auxnas.compiler.processes import boot, namespace
+from auxnas.compiler.processes import boot_id, namespace
 from auxnas.search.errors import RunLockedError
 from auxnas.search.storage import lock_file
 from auxnas.search.storage.lock import exclusive_lock, holder, run_lock
@@ -93,7 +93,7 @@ def test_only_a_lock_known_to_be_left_over_is_taken(other, stale, tmp_path):
 def test_a_lock_of_a_version_that_told_less_is_judged_by_its_process(tmp_path):
     path = tmp_path / "a"
     for pid, stale in ((os.getpid(), False), (DEAD, True)):
-        path.write_text(json.dumps({"pid": pid, "host": socket.gethostname(), "boot": boot()}))
+        path.write_text(json.dumps({"pid": pid, "host": socket.gethostname(), "boot": boot_id()}))
         assert lock_file.held(path) is not stale
     path.write_text("")
     assert lock_file.acquire(path)
