@@ -15,7 +15,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from auxnas.backends.artefacts.artefact import Artefact, open_artefact
-from auxnas.backends.artefacts.predict import Predictor, class_legend
+from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.compiling.compile import Report, compile_artefact
 from auxnas.backends.images import DataError, read_photograph
 from auxnas.backends.progress import Display, Silent
@@ -105,16 +105,17 @@ class Model:
         Raises:
             CompilerError: when the file does not say how many there are.
         """
-        return class_legend(self.artefact).names
+        return self._predictor.classes.names
 
     def predict(self, image: Array | str | PathLike[str]) -> Array:
-        """Labels one image.
+        """The network's answer to one image.
 
         Args:
             image: (height, width, 3) uint8 RGB of any size, or the file of a photograph.
 
         Returns:
-            (height, width) uint8: the label of every pixel.
+            (height, width) uint8: the label of every pixel; of another task than segmentation
+            what its ``answer`` is.
 
         Raises:
             DataError: for what is no such image.
@@ -123,7 +124,7 @@ class Model:
             ValueError: when the runtime fails on it.
         """
         pixels = _pixels(image) if isinstance(image, np.ndarray) else read_photograph(Path(image))
-        return self._predictor.labels([pixels])[0]
+        return self._predictor.answers([pixels])[0]
 
     @cached_property
     def _predictor(self) -> Predictor:

@@ -156,10 +156,11 @@ def _end(error: Exception, debug: bool) -> NoReturn:
 
 
 def exit_status(error: BaseException) -> int:
-    """2 when what the user gave is wrong, 130 when the user ended it, else 1."""
+    """2 when what the user gave is wrong, 130 when the user ended it, else the error's own or 1."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
-    return WRONG_USE if isinstance(error, _WRONG) else FAILED
+    own: int = getattr(error, "exit_status", FAILED)
+    return WRONG_USE if isinstance(error, _WRONG) else own
 
 
 def error_line(error: BaseException) -> str:

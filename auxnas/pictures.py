@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from auxnas.backends.images import resize_indices, resize_rgb
+from auxnas.backends.images import normalise, resize_indices, resize_rgb
 from auxnas.compiler.tasks import Task
 from auxnas.compiler.tasks.segmentation import UNLABELLED
-from auxnas.search.data import normalise, stack
+from auxnas.search.data import stack
 from auxnas.search.examples.images import IMAGE
 from auxnas.search.loop.context import RunContext
 from auxnas.search.trials.records import Trial

@@ -9,17 +9,45 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
 from auxnas.backends.registry import backend
+from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Program
 from auxnas.genotype.plugins import import_place
 
 Opener = Callable[[Path], Runner]
+INCOMPLETE = 3
+"""Exit status when less than what was asked for, or nothing, could be made here."""
 
 
 class TargetUnavailable(BackendUnavailable):
     """A target cannot be made here, and there is none to be made in its place."""
 
+    exit_status = INCOMPLETE
+
     def __init__(self, target: str, missing: str) -> None:
         RuntimeError.__init__(self, f"{target}: {missing}")
+
+
+@dataclass(frozen=True)
+class OpenedArtefact:
+    """A runner, and what its artefact says of itself.
+
+    Attributes:
+        runner: runs it.
+        metadata: the texts that ``Target.export`` was given.
+        inputs: what goes in.
+        outputs: what comes out.
+        devices: what computes.
+    """
+
+    runner: Runner
+    metadata: Mapping[str, str]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    devices: tuple[str, ...] = ("CPU",)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """All outputs by name for inputs by name."""
+        return self.runner(inputs)
 
 
 class Target:
@@ -79,7 +107,10 @@ class Target:
         raise CompilerError("precision int8", type(self).__name__, "a target with pack")
 
     def open(self, path: Path) -> Runner:
-        """The artefact, ready to run: all outputs by name for inputs by name."""
+        """The artefact, ready to run: all outputs by name for inputs by name.
+
+        For ``nasrun`` it is an ``OpenedArtefact``, which says what ``export`` was told.
+        """
         raise NotImplementedError
 
     def opener(self) -> Opener:

@@ -20,13 +20,10 @@ from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.errors import short_repr, truncate
-from auxnas.genotype.plugins import PluginError, find_plugin
+from auxnas.genotype.plugins import PluginError, find_plugin, installed
 
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
-INCOMPLETE = 3
-"""Exit status when something less than what was asked for could be made here."""
-
 
 _ALL = ("fp32", "fp16", "int8")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
@@ -82,6 +79,12 @@ def target_of(name: str) -> Target:
         wrong = f"{truncate(name)}: precisions {short_repr(made.precisions)}"
         raise PluginError("targets", wrong, f"some of {', '.join(_ALL)}")
     return made
+
+
+def installed_target(file: str) -> str | None:
+    """The installed target that a file of this name is of by its suffix; None for none."""
+    found = (name for name in installed("targets") if file.endswith(target_of(name).suffix))
+    return next(found, None)
 
 
 CPU_TARGETS = ("onnx", "openvino")

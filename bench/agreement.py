@@ -16,10 +16,11 @@ import numpy as np
 
 from auxnas.backends import Request, backend, compile_artefact, read_weights
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.images import normalise
 from auxnas.compiler import ModelSpec, Program, lower
 from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import read
-from auxnas.search.data import normalise, open_dataset
+from auxnas.search.data import open_dataset
 
 
 @click.command()

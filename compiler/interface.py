@@ -61,6 +61,12 @@ class Interface:
                 check_number(f"{name}[{channel}]", value, least, FAR)
 
     @property
+    def normalisation(self) -> Normalisation:
+        """Mean and deviation."""
+        (a, b, c), (d, e, f) = self.mean, self.deviation
+        return Normalisation((a, b, c), (d, e, f))
+
+    @property
     def end(self) -> Head:
         """The head itself."""
         return self.task.heads[self.head]

@@ -21,7 +21,6 @@ class Discs:
     """COUNT images of 96x96, each with a disc brighter than the noise around it."""
 
     classes = ("noise", "disc")
-    ignore = 255
     palette: Bytes = np.array([[40, 40, 40], [230, 180, 60]], np.uint8)
 
     def __init__(self, rest: str, classes: int | None, part: str) -> None:

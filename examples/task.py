@@ -15,40 +15,45 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from auxnas.compiler.tasks import Disagreement, Head, Metric, Score, ScoreTable, Sums, TargetFormat
+from auxnas.compiler.tasks import (
+    Disagreement,
+    Head,
+    Metric,
+    Score,
+    Segmentation,
+    Sums,
+    TargetFormat,
+    Task,
+)
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(Task):
     """Distance of a pixel from the image's centre, 0 there and 1 in the corners.
 
     Pixels without a label have none here either.
     """
 
-    classes: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-
     name: ClassVar[str] = "distance"
-    outputs: ClassVar[int] = 1
     target: ClassVar[TargetFormat] = TargetFormat("float32", np.nan, linear=True)
     heads: ClassVar[Mapping[str, Head]] = {"logits": Head(), "positive": Head(("relu",), True)}
-    measured: ClassVar[str] = "logits"
     metrics: ClassVar[Mapping[str, Metric]] = {"error": Metric("mean error", higher=False)}
     disagrees: ClassVar[Disagreement] = Disagreement("mean_shift", "{:.1e} mean shift", "of range")
     losses: ClassVar[str] = "task:Losses"
+
+    @property
+    def labels(self) -> TargetFormat:
+        """Classes, of which only matters where there are some: the targets are made here."""
+        return Segmentation.target
 
     def target_of(self, label: Array, image: Callable[[], Array]) -> Array:
         """The distances, of labelled pixels."""
         y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in label.shape)
         y, x = (y - y[::-1]) / 2, (x - x[::-1]) / 2  # to the last bit the same mirrored
         distance = np.sqrt((y[:, None] ** 2 + x**2) / 2)
-        return np.where(label == 255, np.float32(np.nan), distance)
-
-    def fault(self, target: Array, outputs: int) -> str | None:
-        """Nothing is wrong with any number."""
-        return None
+        return np.where(label == self.labels.unlabelled, np.float32(np.nan), distance)
 
     def measure(self, output: Array, target: Array) -> Sums:
         """The sum of absolute errors, and how many pixels it is of."""
@@ -63,21 +68,6 @@ class Regression:
         error = float(sums["errors"] / sums["pixels"])
         return Score(1 / (1 + error), {"error": error})
 
-    def details(self, sums: Sums) -> Mapping[str, Any]:
-        """The number of pixels."""
-        return {"pixels": int(sums["pixels"])}
-
-    def table(self, sums: Sums) -> ScoreTable:
-        """A row."""
-        return ScoreTable(("metric", "value"), (("mean error", f"{self.score(sums).reward:.4f}"),))
-
-    def confusion(self, sums: Sums) -> None:
-        """There are no classes to be confused."""
-
-    def answer(self, output: Array) -> Array:
-        """The numbers."""
-        return output[:, 0]
-
     def picture(self, target: Array, palette: Array) -> Array:
         """Grey, black for 0 and what is not labelled."""
         grey = np.clip(np.nan_to_num(target), 0, 1) * 255
@@ -86,10 +76,6 @@ class Regression:
     def disagreement(self, one: Array, other: Array) -> float:
         """The mean distance of two outputs, whose range is about 1."""
         return float(np.abs(one.astype(np.float64) - other).mean())
-
-    def pretended(self, quality: float, rng: np.random.Generator) -> Sums:
-        """Errors of up to 1."""
-        return {"errors": 1000 * (1 - quality) * rng.uniform(0.9, 1), "pixels": np.array(1000)}
 
 
 class Losses:

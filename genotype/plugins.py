@@ -75,14 +75,19 @@ def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
         return table[name]
     if ":" in name:
         return name
-    installed = {point.name: point.value for point in entry_points(group=GROUP + seam)}
-    if name in installed:
-        return installed[name]
-    known = [*table, *sorted(installed)]
+    points = installed(seam)
+    if name in points:
+        return points[name]
+    known = [*table, *sorted(points)]
     near = difflib.get_close_matches(name, known, 1)
     hint = f"perhaps {near[0]}, or " if near else ""
     expected = f"{hint}one of {', '.join(known)}, or package.module:attribute"
     raise PluginError(seam, f"no {truncate(name)!r}", expected)
+
+
+def installed(seam: str) -> dict[str, str]:
+    """The places of implementations that other packages have installed, by name."""
+    return {point.name: point.value for point in entry_points(group=GROUP + seam)}
 
 
 def rebuild_with_home(home: str, make: Callable[..., Any], *fields: Any) -> Any:

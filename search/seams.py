@@ -111,7 +111,7 @@ DATASETS = Seam(
         "voc": "auxnas.search.data.files:VOC",
     },
     arguments=("rest", "classes", "part"),
-    members=("name", "classes", "ignore", "palette", "__len__", "fingerprint", "image", "label"),
+    members=("name", "classes", "palette", "__len__", "fingerprint", "image", "label"),
 )
 """Readers of data formats, called like ``auxnas.search.data.base.Reader``; each gives a
 ``Dataset``."""

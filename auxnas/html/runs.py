@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from auxnas.compiler.tasks import Metric, headline
 from auxnas.genotype.plugins import may_run
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
@@ -54,6 +55,11 @@ class Run:
         """The run's settings, as plain data."""
         found: Mapping[str, Any] = self.meta.get("settings", {})
         return found
+
+    @property
+    def metric(self) -> tuple[str, Metric]:
+        """Name and meaning of the metric to show."""
+        return headline(self.meta)
 
     @property
     def searcher(self) -> str:

@@ -56,7 +56,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     if run.best:
         best = run.best[0]
         found["best reward"] = words.score(best.reward)
-        found["its mIoU"] = words.score(best.metrics.get("miou"))
+        name, metric = run.metric
+        found[f"its {metric.title}"] = words.score(best.metrics.get(name))
         found["its trial"] = str(best.number + 1)
     asked = run.settings.get("trials")
     found["trials ended"] = f"{len(run.ended):,}" + (f" of {asked:,}" if asked else "")
@@ -80,17 +81,17 @@ def facts(run: Run) -> list[tuple[str, str]]:
 
 def pareto_table(run: Run, cost: str) -> PageTable:
     """The trials that no other one beats in reward and cost, the cheapest first."""
-    kept = front(run.scored, COSTS[cost])
-    heads = ["trial", "reward", "mIoU", "parameters", "multiply-adds", "latency"]
-    return PageTable(heads, [_row(trial) for trial in kept]).filled()
+    kept, (name, metric) = front(run.scored, COSTS[cost]), run.metric
+    heads = ["trial", "reward", metric.title, "parameters", "multiply-adds", "latency"]
+    return PageTable(heads, [_row(trial, name) for trial in kept]).filled()
 
 
-def _row(trial: Trial) -> list[str]:
+def _row(trial: Trial, metric: str) -> list[str]:
     last = trial.stages[-1]
     return [
         str(trial.number + 1),
         words.score(last.reward),
-        words.score(last.metrics.get("miou")),
+        words.score(last.metrics.get(metric)),
         words.parameters(trial.parameters),
         words.multiply_adds(trial.multiply_adds),
         words.milliseconds(trial.latency),
@@ -142,12 +143,15 @@ def rejection_table(run: Run) -> PageTable:
 
 def trial_table(run: Run) -> PageTable:
     """Every trial that has ended."""
-    heads = ["trial", "state", "reward", "stage 1", "stage 2", "mIoU"]
+    name, metric = run.metric
+    heads = ["trial", "state", "reward", "stage 1", "stage 2", metric.title]
     heads += ["parameters", "multiply-adds", "latency", "seconds", "note"]
-    return PageTable(heads, [_trial(trial) for trial in run.ended], ["state", "note"]).filled()
+    return PageTable(
+        heads, [_trial(trial, name) for trial in run.ended], ["state", "note"]
+    ).filled()
 
 
-def _trial(trial: Trial) -> list[str]:
+def _trial(trial: Trial, metric: str) -> list[str]:
     first, second = (*(words.score(stage.reward) for stage in trial.stages), "", "")[:2]
     note = "" if trial.source is None else f"as trial {trial.source + 1}"
     if trial.failure is not None:
@@ -158,7 +162,7 @@ def _trial(trial: Trial) -> list[str]:
         words.score(trial.reward),
         first,
         second,
-        words.score(trial.metrics.get("miou")),
+        words.score(trial.metrics.get(metric)),
         words.parameters(trial.parameters),
         words.multiply_adds(trial.multiply_adds),
         words.milliseconds(trial.latency),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auxnas.backends.targets import AUTO, HELP, INCOMPLETE, TARGETS, target_of
+from auxnas.backends.target import INCOMPLETE
+from auxnas.backends.targets import AUTO, HELP, TARGETS, target_of
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
@@ -52,11 +53,18 @@ IMAGES_HELP = (
     "Check on these photographs instead of noise. int8: calibrate on them (8 or more; a quarter "
     "is kept apart to judge by)."
 )
+LABELS_HELP = (
+    "int8: label files at the same places, images of classes or .npy of other numbers: scores "
+    "of both, of segmentation the mIoU."
+)
 HEAD_HELP = (
     "Output of the network: of segmentation logits, probabilities or labels; of another task "
     "what that has."
 )
-MAX_DROP_HELP = "int8: largest share of pixels that may change label.  [default: 0.01]"
+MAX_DROP_HELP = (
+    "int8: largest disagreement with the float network: of segmentation the share of pixels that "
+    "may change label.  [default: 0.01]"
+)
 TOLERANCE_HELP = (
     "Largest error, relative to the output's scale; with --head labels the share of pixels "
     "that may change label.  [default: 1e-4, fp16 2e-2; labels 1e-3, fp16 1e-2]"
@@ -119,7 +127,7 @@ OWN = "  [default: the weights', else %s]"
 )
 @click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
-@click.option("--labels", metavar="DIR", help="int8: label images at the same places, for mIoU.")
+@click.option("--labels", metavar="DIR", help=LABELS_HELP)
 @click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, help=TOLERANCE_HELP)

@@ -54,8 +54,8 @@ def request_of(
     source, document = _found(genotype, options["vocabulary"])
     weights = options["weights"]
     found = read_weights(weights, document.genotype) if weights else None
-    int8 = _int8(options, say)
     spec = _spec(document, found, options, say)
+    int8 = _int8(options, spec, say)
     output = options["output"]
     if output is None:
         output = _name(source, document) + _suffix(options["target"])
@@ -209,13 +209,16 @@ def _images(folder: str | None) -> list[Any]:
     return [read_photograph(path) for path in found]
 
 
-def _int8(options: Mapping[str, Any], say: Callable[[str], None]) -> Int8Options | None:
+def _int8(
+    options: Mapping[str, Any], spec: ModelSpec, say: Callable[[str], None]
+) -> Int8Options | None:
     """Options of int8; None for another precision."""
     if options["precision"] != "int8":
         return None
     if options["images"] is None:
         raise OptionError("--precision int8 needs photographs to calibrate on: --images DIR")
-    photographs = find_photographs(options["images"], options["labels"])
+    numbers = spec.find_task().labels
+    photographs = find_photographs(options["images"], options["labels"], numbers)
     if photographs.judged is not None and photographs.judged.left_out:
         say(f"note: {options['images']}: {photographs.judged}; those are left out")
     if photographs.judged is not None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.console import DONE, FAILED, OneLineGroup, error_line, note, print_json, say
-from auxnas.genotype.errors import inline
-from auxnas.options import SizeType
+from auxnas.options import SizeType, trust_value
 
 if TYPE_CHECKING:
     from auxnas.backends.artefacts.artefact import Artefact
-    from auxnas.backends.artefacts.predict import ClassLegend
+    from auxnas.backends.artefacts.predict import Predictor
     from auxnas.nasrun.files import PredictionResult
 
 Size = tuple[int, int]
@@ -31,6 +30,16 @@ _size = click.option(
     "--input-size", type=SizeType(), help="HxW, where the artefact takes any.  [default: 512x512]"
 )
 
+_target = click.option(
+    "--target",
+    metavar="NAME",
+    callback=trust_value,
+    help="What ARTEFACT was made as: nascompile's --target.  [default: by its suffix]",
+)
+TASK_HELP = (
+    "What the output means: a name, or package.module:Class of your own.  [default: the artefact's]"
+)
+
 
 @click.group(cls=OneLineGroup, context_settings={"show_default": True})
 def main() -> None:
@@ -39,13 +48,14 @@ def main() -> None:
 
 @main.command()
 @click.argument("artefact")
+@_target
 @_json
-def explain(artefact: str, as_json: bool) -> None:
+def explain(artefact: str, target: str | None, as_json: bool) -> None:
     """Print the metadata of ARTEFACT: architecture, ends, weights, checks."""
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.nasrun.text import explanation
 
-    opened = open_artefact(artefact)
+    opened = open_artefact(artefact, target)
     if as_json:
         print_json(_explained(opened))
         return
@@ -79,6 +89,7 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 @click.option("--warmup", type=WARMUP, default=10, help="Warm-up runs, not timed.")
 @_threads
 @_size
+@_target
 @_json
 def bench(
     artefact: str,
@@ -86,6 +97,7 @@ def bench(
     warmup: int,
     threads: int | None,
     input_size: Size | None,
+    target: str | None,
     as_json: bool,
 ) -> None:
     """Time ARTEFACT on one random image, or on a batch where it is made for one.
@@ -101,7 +113,7 @@ def bench(
     from auxnas.backends.measuring.timing import latency_of_runs
     from auxnas.progress import display_on_stderr
 
-    opened = open_artefact(artefact)
+    opened = open_artefact(artefact, target)
     inputs = example_inputs(opened, input_size)
     runner = opened.runner(threads)
     with display_on_stderr().task("timing", warmup + runs) as advance:
@@ -167,6 +179,7 @@ def _print_bench(result: dict[str, Any]) -> None:
 @click.option("--top", type=click.IntRange(min=1), default=12, help="Rows shown of a long table.")
 @_threads
 @_size
+@_target
 @_json
 def profile(
     artefact: str,
@@ -175,6 +188,7 @@ def profile(
     top: int,
     threads: int | None,
     input_size: Size | None,
+    target: str | None,
     as_json: bool,
 ) -> None:
     """Show where ARTEFACT's time goes, by the genotype's operations.
@@ -187,7 +201,7 @@ def profile(
     from auxnas.nasrun.text import profile_json, profile_lines, text_rows
     from auxnas.progress import display_on_stderr
 
-    opened = open_artefact(artefact)
+    opened = open_artefact(artefact, target)
     inputs = example_inputs(opened, input_size)
     with display_on_stderr().task("profiling", warmup + runs) as advance:
         found = profiled(opened, inputs, runs, warmup, threads, advance)
@@ -207,6 +221,8 @@ def profile(
 @click.option(
     "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Opacity of the colours."
 )
+@click.option("--task", metavar="NAME", callback=trust_value, help=TASK_HELP)
+@_target
 @_threads
 @_json
 def predict(
@@ -214,15 +230,18 @@ def predict(
     images: tuple[str, ...],
     output: str,
     overlay_alpha: float,
+    task: str | None,
+    target: str | None,
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Label photographs of any size; of a directory, all below it.
+    """Give the network's answers to photographs of any size; of a directory, to all below it.
 
-    Writes for each a label map NAME_labels.png (a palette image whose indices are the
-    labels) and NAME_overlay.png, both of the photograph's size, and one legend.png. Earlier
-    ones are replaced, but no file of another program's. A file that cannot be read is
-    reported, the others are done, and the exit status is 1.
+    Writes for each the pictures that the network's task has, of the photograph's size: of
+    segmentation a label map NAME_labels.png (a palette image whose indices are the labels) and
+    NAME_overlay.png, and one legend.png. Earlier ones are replaced, but no file of another
+    program's. A file that cannot be read is reported, the others are done, and the exit status
+    is 1.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor
@@ -232,55 +251,54 @@ def predict(
     from auxnas.nasrun.pictures import write_legend
     from auxnas.progress import display_on_stderr
 
-    opened, folder = open_artefact(artefact), Path(output)
-    predictor = Predictor(opened, opened.runner(threads))
-    wanted = prediction_files(expand_sources(images, folder), folder)
-    legend = folder / "legend.png"
+    opened, folder = open_artefact(artefact, target), Path(output)
+    predictor = Predictor(opened, opened.runner(threads), task)
+    classes = predictor.classes
+    wanted = prediction_files(expand_sources(images, folder), folder, predictor.task.pictures)
+    legend = folder / "legend.png" if classes.names else None
     prepare_output(folder, legend, wanted)
-    write_legend(predictor.classes.names, predictor.classes.palette, legend)
+    if legend is not None:
+        write_legend(classes.names, classes.palette, legend)
     outcomes, display = [], display_on_stderr()
     with display.task("predicting", len(wanted)) as advance:
         for outcome in predict_files(predictor, wanted, overlay_alpha, advance):
             outcomes.append(outcome)
             with display.aside():
-                _say(outcome, predictor.classes, as_json)
+                _say(outcome, as_json)
     dark = dark_remark("images", max(outcome.brightest for outcome in outcomes))
     if dark:
         note(dark)
     if as_json:
-        print_json(_predicted(opened, legend, outcomes, predictor.classes))
+        print_json(_predicted(opened, legend, outcomes, predictor))
     return FAILED if any(outcome.error for outcome in outcomes) else DONE
 
 
-def _say(outcome: PredictionResult, classes: ClassLegend, as_json: bool) -> None:
+def _say(outcome: PredictionResult, as_json: bool) -> None:
     """A line for an image: what it shows, or on stderr what is wrong with it."""
     if outcome.error is not None:
         note(f"error: {error_line(ValueError(outcome.error))}")
     if outcome.error is not None or as_json:
         return
-    largest = (f"{inline(classes.names[label])} {share:.0%}" for label, share in outcome.shares[:4])
-    say(f"{outcome.target.image} -> {outcome.target.labels}: {', '.join(largest)}")
+    first = next(iter(outcome.target.pictures.values()))
+    say(f"{outcome.target.image} -> {first}" + (f": {outcome.line}" if outcome.line else ""))
 
 
 def _predicted(
-    artefact: Artefact, legend: Path, outcomes: list[PredictionResult], classes: ClassLegend
+    artefact: Artefact, legend: Path | None, outcomes: list[PredictionResult], predictor: Predictor
 ) -> dict[str, Any]:
     done = [outcome for outcome in outcomes if outcome.error is None]
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     return {
         "artefact": str(artefact.path),
-        "classes": list(classes.names),
-        "legend": str(legend),
+        "task": predictor.task.name,
+        "classes": list(predictor.classes.names),
+        "legend": None if legend is None else str(legend),
         "images": [
             {
                 "image": str(outcome.target.image),
                 "size": list(outcome.size or ()),
-                "labels": str(outcome.target.labels),
-                "overlay": str(outcome.target.overlay),
-                "shares": [
-                    {"label": label, "class": classes.names[label], "share": share}
-                    for label, share in outcome.shares
-                ],
+                **{name: str(path) for name, path in outcome.target.pictures.items()},
+                **outcome.facts,
             }
             for outcome in done
         ],

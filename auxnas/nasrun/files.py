@@ -1,9 +1,9 @@
-"""Predicting on files: every image is read, labelled and written, or reported by name."""
+"""Predicting on files: every image is read, answered and written, or reported by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.images import DataError, read_photograph
 from auxnas.compiler import CompilerError
 from auxnas.nasrun.naming import PredictionFiles
-from auxnas.nasrun.pictures import overlay_classes, write_colours, write_labels, written_here
+from auxnas.nasrun.pictures import write_picture, written_here
 
 Array = np.ndarray[Any, Any]
 
@@ -25,15 +25,17 @@ class PredictionResult:
     Attributes:
         target: the image and where its pictures went.
         size: (height, width); None where it failed.
-        shares: share of its pixels by label, the largest first.
         brightest: the largest value of the image, of 255.
-        error: reason that there is no label map; None where there is one.
+        line: words of the task on it, for people.
+        facts: likewise, as plain data.
+        error: reason that there is no picture; None where there is one.
     """
 
     target: PredictionFiles
     size: tuple[int, int] | None = None
-    shares: tuple[tuple[int, float], ...] = ()
     brightest: int = 255
+    line: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -43,7 +45,7 @@ def predict_files(
     alpha: float,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Iterator[PredictionResult]:
-    """Label maps and overlays of ``targets``, as many at once as the artefact takes.
+    """Pictures of the answers to ``targets``, as many at once as the artefact takes.
 
     Raises:
         OSError: when a picture cannot be written.
@@ -66,30 +68,25 @@ def _together(
     if not read:
         return
     try:
-        found = predictor.labels([image for _, image in read])
+        found = predictor.answers([image for _, image in read])
     except ValueError as error:
         yield from (PredictionResult(t, error=f"{t.image}: {error}") for t, _ in read)
         return
-    for (target, image), labels in zip(read, found, strict=True):
-        yield _written(target, image, labels, predictor.classes.palette, alpha)
+    for (target, image), answer in zip(read, found, strict=True):
+        yield _written(target, image, answer, predictor, alpha)
 
 
 def _written(
-    target: PredictionFiles, image: Array, labels: Array, palette: Array, alpha: float
+    target: PredictionFiles, image: Array, answer: Array, predictor: Predictor, alpha: float
 ) -> PredictionResult:
-    write_labels(labels, palette, target.labels)
-    write_colours(overlay_classes(image, labels, palette, alpha), target.overlay)
-    size = (labels.shape[0], labels.shape[1])
-    return PredictionResult(target, size, _shares(labels), int(image.max()))
+    found = predictor.task.predicted(answer, image, predictor.classes.palette, alpha)
+    for name, picture in found.pictures.items():
+        write_picture(picture, target.pictures[name])
+    size, brightest = (image.shape[0], image.shape[1]), int(image.max())
+    return PredictionResult(target, size, brightest, found.line, found.facts)
 
 
-def _shares(labels: Array) -> tuple[tuple[int, float], ...]:
-    counts = np.bincount(labels.ravel())
-    order = np.argsort(-counts, kind="stable")
-    return tuple((int(i), float(counts[i] / labels.size)) for i in order if counts[i])
-
-
-def prepare_output(output: Path, legend: Path, targets: Sequence[PredictionFiles]) -> None:
+def prepare_output(output: Path, legend: Path | None, targets: Sequence[PredictionFiles]) -> None:
     """Makes the directory for the pictures.
 
     Raises:
@@ -97,8 +94,8 @@ def prepare_output(output: Path, legend: Path, targets: Sequence[PredictionFiles
         OSError: when that is not possible.
     """
     output.mkdir(parents=True, exist_ok=True)
-    pictures = (path for target in targets for path in (target.labels, target.overlay))
-    for path in (legend, *pictures):
+    pictures = (path for target in targets for path in target.pictures.values())
+    for path in filter(None, (legend, *pictures)):
         if path.is_file() and not written_here(path):
             found = "a file that nasrun did not write, and would replace"
             raise CompilerError(str(path), found, "another directory for --output")

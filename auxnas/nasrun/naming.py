@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,11 @@ class PredictionFiles:
 
     Attributes:
         image: what is read.
-        labels: the label map.
-        overlay: the coloured image.
+        pictures: what is written, by name.
     """
 
     image: Path
-    labels: Path
-    overlay: Path
+    pictures: Mapping[str, Path]
 
 
 def expand_sources(sources: Sequence[str], output: Path) -> list[Path]:
@@ -55,19 +53,26 @@ def _below(folder: Path, output: Path) -> list[Path]:
     return kept
 
 
-def prediction_files(images: Sequence[Path], output: Path) -> list[PredictionFiles]:
+def prediction_files(
+    images: Sequence[Path], output: Path, pictures: Sequence[str]
+) -> list[PredictionFiles]:
     """A target for every image; no two share a file, and none is an image that is read.
+
+    Args:
+        images: what is read.
+        output: where to.
+        pictures: names of those that are made of each.
 
     Raises:
         CompilerError: when a result would replace one of the images.
     """
     made = [
-        PredictionFiles(image, output / f"{name}_labels.png", output / f"{name}_overlay.png")
+        PredictionFiles(image, {each: output / f"{name}_{each}.png" for each in pictures})
         for image, name in zip(images, unique_names(images), strict=True)
     ]
     read = {os.path.realpath(image) for image in images}
     for target in made:
-        for path in (target.labels, target.overlay):
+        for path in target.pictures.values():
             if os.path.realpath(path) in read:
                 raise CompilerError(str(path), "one of the images", "another --output")
     return made

@@ -1,4 +1,4 @@
-"""Label maps, coloured overlays and the legend, as files."""
+"""Pictures of answers and the legend, as files."""
 
 from __future__ import annotations
 
@@ -12,63 +12,28 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import Picture
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
 
 _MAKER = "auxnas nasrun"
 """The ``Software`` of every picture that is written here."""
-_STRIP = 256
-"""Rows that are mixed at once: bounds the memory that large images take."""
 _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
 """Of the legend: height of a line, around it, a colour's side, between columns, in pixels;
 and how many lines stand in a column."""
 
 
-def overlay_classes(image: Array, labels: Array, palette: Array, alpha: float) -> Array:
-    """The image with every pixel's class colour over it, contours at full strength.
-
-    Args:
-        image: (H, W, 3) uint8.
-        labels: (H, W) uint8.
-        palette: (256, 3) uint8.
-        alpha: share of the colour, 0 to 1.
-    """
-    mixed, edges = np.empty_like(image), contours(labels)
-    for start in range(0, len(labels), _STRIP):
-        rows = slice(start, start + _STRIP)
-        colours = palette[labels[rows]]
-        found = np.round((1 - alpha) * image[rows] + alpha * colours.astype(np.float32))
-        mixed[rows] = np.where(edges[rows, :, None], colours, found.astype(np.uint8))
-    return mixed
-
-
-def contours(labels: Array) -> Array:
-    """(H, W) bool: pixels whose right or lower neighbour is of another class."""
-    edges = np.zeros(labels.shape, bool)
-    edges[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    edges[:-1] |= labels[:-1] != labels[1:]
-    return edges
-
-
-def write_labels(labels: Array, palette: Array, path: Path) -> None:
-    """Writes (H, W) uint8 as a palette PNG: the indices are the labels.
+def write_picture(picture: Picture, path: Path) -> None:
+    """Writes it as PNG; where it has a palette its pixels are places in that.
 
     Raises:
         OSError: when it cannot be written.
     """
-    picture = Image.fromarray(labels)
-    picture.putpalette(palette.tobytes())
-    _save(picture, path)
-
-
-def write_colours(pixels: Array, path: Path) -> None:
-    """Writes (H, W, 3) uint8.
-
-    Raises:
-        OSError: when it cannot be written.
-    """
-    _save(Image.fromarray(pixels), path)
+    image = Image.fromarray(picture.pixels)
+    if picture.palette is not None:
+        image.putpalette(picture.palette.tobytes())
+    _save(image, path)
 
 
 def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:

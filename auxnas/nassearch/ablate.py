@@ -116,7 +116,7 @@ def _execute(context: RunContext, count: int) -> dict[str, Any]:
         with Bars(context.display, count) as bars:
             seed = context.settings.seed
             rows = evaluate_all(whole, chosen, seed, context.folder, bars.started, bars.finished)
-        return _written(context.folder, ablation_report(rows))
+        return _written(context.folder, ablation_report(rows, data.task.headline))
 
 
 def _written(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +186,8 @@ def _print(found: Mapping[str, Any]) -> None:
         middle = (f"{row['median']:.4f}", f"{row['mean']:.4f}")
         table.add_row(row["setup"], str(row["stage"]), *middle, *gain)
     console.print_table(table)
-    kinds = Table(title="mIoU after stage 2, without Polyak and KD", title_justify="left")
+    title = f"{found['metric']['title']} after stage 2, without Polyak and KD"
+    kinds = Table(title=title, title_justify="left")
     for title in ("auxiliary", "median", "mean", f"best, of {total}"):
         kinds.add_column(title, justify="left" if title == "auxiliary" else "right")
     for row in found["kinds"]:

@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from auxnas.backends.caching import cache_dir
+from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.plots import plot_correlation, require_matplotlib
@@ -24,7 +25,7 @@ from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
-from auxnas.search.studies.correlation import choose_trials, correlation_report, train_all
+from auxnas.search.studies.correlation import STAGES, choose_trials, correlation_report, train_all
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import judged_on
 from auxnas.search.trials.records import Trial
@@ -87,7 +88,8 @@ def correlate(
         return TrainingContext(settings, trial.genotype, own, cache_dir(cache), display, searched)
 
     def work() -> int:
-        found = correlation_report(trials, train_all(chosen, context_of, display.say))
+        sampled = train_all(chosen, context_of, display.say)
+        found = correlation_report(trials, sampled, headline(meta))
         found["full_scored_on"] = judged_on(context_of(chosen[0]).data)
         found["ignored"] = list(settings.task.ignore or ())
         found["model"] = {
@@ -110,18 +112,20 @@ def _print(found: Mapping[str, Any]) -> None:
     """Architectures and correlations as tables."""
     console = Terminal(file=sys.stdout)
     rows = Table()
-    for title in ("trial", "stage 1", "stage 2", "full training", "mIoU"):
+    metric = found["metric"]
+    for title in ("trial", "stage 1", "stage 2", "full training", metric["title"]):
         rows.add_column(title, justify="right")
     for row in found["architectures"]:
-        numbers = (_number(row[name]) for name in ("stage1", "stage2", "full", "miou"))
+        numbers = (_number(row[name]) for name in (*STAGES, metric["name"]))
         rows.add_row(str(row["trial"]), *numbers)
     console.print_table(rows)
     table = Table()
     table.add_column("rewards after")
     for title in ("Spearman's rho", "architectures", "chance (p)"):
         table.add_column(title, justify="right")
+    after = _AFTER | {metric["name"]: f"full training ({metric['title']})"}
     for known in found["correlations"]:
-        table.add_row(f"{_AFTER[known['first']]}, {_AFTER[known['second']]}", *_cells(known))
+        table.add_row(f"{after[known['first']]}, {after[known['second']]}", *_cells(known))
     table.add_row("stage 1, stage 2, all trials", *_cells(found["stages"]))
     console.print_table(table)
     left_out = f"; not counted: {', '.join(found['ignored'])}" if found["ignored"] else ""
@@ -144,7 +148,6 @@ _AFTER = {
     "stage1": "stage 1",
     "stage2": "stage 2",
     "full": "full training",
-    "miou": "full training (mIoU)",
 }
 
 

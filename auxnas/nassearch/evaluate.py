@@ -137,7 +137,9 @@ def _evaluation(
         settings.meta_train,
     )
     if work.part != "val" and own.key is not None:
-        whole = open_dataset(settings.source, classes=settings.classes, size=settings.size)
+        whole = open_dataset(
+            settings.source, classes=settings.classes, size=settings.size, task=work.task
+        )
         if pixel_key(whole) != own.key:
             note(f"warning: {settings.source}: changed since {weights} was trained on it")
     return work

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from auxnas.backends.progress import format_duration
+from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
@@ -88,7 +89,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bool) -> None:
     """List the best genotypes of RUN, running or not."""
     with Journal(folder) as journal:
-        trials, salvaged = journal.trials(), journal.salvaged
+        meta, trials, salvaged = journal.meta(), journal.trials(), journal.salvaged
     _note_salvaged(salvaged)
     if pareto or against:
         against = against or _default_cost(trials)
@@ -99,7 +100,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     if as_json:
         print_json([trial_row(trial) for trial in shown])
     else:
-        print_trials(shown, title, trials)
+        print_trials(shown, title, trials, headline(meta))
 
 
 def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:

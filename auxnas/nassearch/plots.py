@@ -13,10 +13,10 @@ from auxnas.search.studies.ablation import (
     COMPONENTS,
     KINDS,
     EvaluationRow,
-    setup_mious,
+    setup_metrics,
     setup_rewards,
 )
-from auxnas.search.studies.correlation import PAIRS, TITLES
+from auxnas.search.studies.correlation import titles
 
 _PANEL = (4.2, 3.8)
 """Inches of a panel."""
@@ -86,19 +86,21 @@ def plot_components(found: Mapping[str, Any], path: Path) -> None:
 
 
 def plot_kinds(found: Mapping[str, Any], path: Path) -> None:
-    """mIoU by kind of auxiliary head: architecture by architecture, and all (paper, Figure 4)."""
+    """Headline metric by kind of auxiliary head: of each architecture, and all (Figure 4)."""
     figure, (each, together) = new_figure([2, 1])
     rows = _sound(found)
-    values = {setup.auxiliary: setup_mious(rows, setup) for setup in KINDS}
-    order = sorted(range(found["genotypes"]), key=lambda n: -values["cell"][n])
+    name, title = found["metric"]["name"], found["metric"]["title"]
+    values = {setup.auxiliary: setup_metrics(rows, setup, name) for setup in KINDS}
+    sign = -1 if found["metric"]["higher"] else 1
+    order = sorted(range(found["genotypes"]), key=lambda n: sign * values["cell"][n])
     for (kind, scores), mark in zip(values.items(), ("o", "s", "^"), strict=True):
         heights = [scores[n] for n in order]
         each.scatter(range(1, len(order) + 1), heights, s=22, marker=mark, label=kind, alpha=0.8)
     each.xaxis.get_major_locator().set_params(integer=True)
-    each.set_xlabel("architecture, by its mIoU with cells")
-    each.set_ylabel("mIoU after stage 2")
+    each.set_xlabel(f"architecture, by its {title} with cells")
+    each.set_ylabel(f"{title} after stage 2")
     each.legend(title="auxiliary", fontsize=8)
-    boxes(together, list(values.items()), "mIoU after stage 2")
+    boxes(together, list(values.items()), f"{title} after stage 2")
     save_figure(figure, path)
 
 
@@ -109,12 +111,13 @@ def _sound(found: Mapping[str, Any]) -> list[EvaluationRow]:
 
 def plot_correlation(found: Mapping[str, Any], path: Path) -> None:
     """The scatter plots of all pairs, their correlations above (paper, Figure 5)."""
-    figure, panels = new_figure([1] * len(PAIRS))
+    figure, panels = new_figure([1] * len(found["correlations"]))
+    named = titles(found["metric"])
     for panel, known in zip(panels, found["correlations"], strict=True):
         pair = (known["first"], known["second"])
         rows = [r for r in found["architectures"] if all(r[name] is not None for name in pair)]
         axes = [[row[name] for row in rows] for name in pair]
-        scatter(panel, axes[0], axes[1], (TITLES[pair[0]], TITLES[pair[1]]))
+        scatter(panel, axes[0], axes[1], (named[pair[0]], named[pair[1]]))
         panel.set_title(f"{_coefficient(known['spearman'])}, n = {known['count']}", fontsize=10)
     save_figure(figure, path)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from auxnas.compiler import Program
 from auxnas.compiler.files import atomic_write
-from auxnas.compiler.tasks import main_metric
+from auxnas.compiler.tasks import Metric
 from auxnas.pictures import draw_predictions, prediction_examples
 from auxnas.search.loop.context import RunContext
 from auxnas.search.storage.export import trial_document, write_document
@@ -18,18 +18,18 @@ from auxnas.search.storage.folders import CLASSES
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.terminal import Terminal
 
-LESS = ("stages", "multiply-adds", "parameters", "latency", "mIoU")
+LESS = ("stages", "multiply-adds", "parameters", "latency")
 """Columns of the table that go first where a terminal is narrow."""
 _BATCH = 16
 """Images of meta-val at a time."""
 
 
-def table(shown: list[Trial], title: str) -> Table:
-    """Trials with rewards, as a table; the latency where it is known."""
+def table(shown: list[Trial], title: str, headline: tuple[str, Metric]) -> Table:
+    """Trials with rewards and their headline metric; the latency where it is known."""
     result = Table(title=title, title_justify="left")
     timed = any(trial.latency is not None for trial in shown)
-    name, metric = main_metric(shown[0].metrics if shown else ())
-    heads = ("trial", "reward", metric, "stages", "parameters", "multiply-adds")
+    name, metric = headline
+    heads = ("trial", "reward", metric.title, "stages", "parameters", "multiply-adds")
     for head in (*heads, "latency") if timed else heads:
         result.add_column(head, justify="right", no_wrap=True)
     for trial in shown:
@@ -37,7 +37,7 @@ def table(shown: list[Trial], title: str) -> Table:
         result.add_row(
             str(trial.number + 1),
             f"{trial.reward:.4f}",
-            f"{trial.metrics[name]:.4f}",
+            f"{trial.metrics[name]:.4f}" if name in trial.metrics else "",
             str(len(trial.stages)),
             f"{(trial.parameters or 0) / 1e6:.3f} M",
             f"{(trial.multiply_adds or 0) / 1e6:.1f} M",
@@ -46,18 +46,21 @@ def table(shown: list[Trial], title: str) -> Table:
     return result
 
 
-def print_trials(shown: list[Trial], title: str, trials: list[Trial]) -> None:
+def print_trials(
+    shown: list[Trial], title: str, trials: list[Trial], headline: tuple[str, Metric]
+) -> None:
     """A table of some of a run's trials on stdout, then their genotypes, ready to be copied."""
     ended = sum(trial.state != PENDING for trial in trials)
     console = Terminal(file=sys.stdout)
-    console.print_table(table(shown, f"{title}: {len(shown)} of {ended} trials"), LESS)
+    words = f"{title}: {len(shown)} of {ended} trials"
+    console.print_table(table(shown, words, headline), (*LESS, headline[1].title))
     for trial in shown:
         console.print(f"trial {trial.number + 1}: {trial.genotype}", soft_wrap=True)
 
 
-def print_best(trials: list[Trial], count: int = 10) -> None:
+def print_best(trials: list[Trial], headline: tuple[str, Metric], count: int = 10) -> None:
     """The best trials on stdout."""
-    print_trials(best_of(trials)[:count], "best", trials)
+    print_trials(best_of(trials)[:count], "best", trials, headline)
 
 
 def write_best(context: RunContext, trials: list[Trial]) -> dict[str, str]:

@@ -191,7 +191,7 @@ def _report(context: RunContext, as_json: bool) -> int:
         ended = sum(trial.state != PENDING for trial in trials)
         print_json({"run": str(context.folder), "trials": ended, "best": best, "files": files})
     else:
-        print_best(trials)
+        print_best(trials, context.data.task.headline)
         for path in files.values():
             say(path)
     if not files:

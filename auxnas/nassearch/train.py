@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import find_source, layer_of, searched_in
 from auxnas.search.settings.training import TrainingSettings, preset_layers
+from auxnas.search.storage.export import own_code
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import train_network as execute
 
@@ -94,7 +96,8 @@ def train(
 
     def work() -> int:
         result = execute(context)
-        print_json(result) if as_json else _print(result, context.data.task)
+        task, model = context.data.task, context.network.spec.to_dict()
+        print_json(result) if as_json else _print(result, task, model)
         return 0
 
     return options.run_resumable(work, "the same command goes on from the last checkpoint")
@@ -127,7 +130,7 @@ def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> 
             raise click.UsageError(f"{found}, expected no other")
 
 
-def _print(result: Mapping[str, Any], task: Task) -> None:
+def _print(result: Mapping[str, Any], task: Task, model: Mapping[str, Any]) -> None:
     """The result for people, and what to do with it."""
     scores = ", ".join(f"{m.title} {result[name]:.4f}" for name, m in task.metrics.items())
     height, width = result["size"]
@@ -141,6 +144,5 @@ def _print(result: Mapping[str, Any], task: Task) -> None:
         say(path)
     if "genotype" in files:
         artefact = Path(files["weights"]).with_suffix(".onnx")
-        say(
-            f"next: nascompile {files['genotype']} --weights {files['weights']} --output {artefact}"
-        )
+        words = ["nascompile", files["genotype"], "--weights", files["weights"]]
+        say(f"next: {shlex.join([*words, *own_code(model), '--output', str(artefact)])}")

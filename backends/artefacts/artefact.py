@@ -11,8 +11,8 @@ from typing import Any
 
 from auxnas.backends.artefacts.memory import check_memory
 from auxnas.backends.artefacts.metadata import decode_metadata
-from auxnas.backends.registry import backend
-from auxnas.backends.targets import runner_of
+from auxnas.backends.registry import TABLE, backend
+from auxnas.backends.targets import installed_target, runner_of, target_of
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
 from auxnas.compiler.files import kind_of_text
@@ -24,6 +24,9 @@ from auxnas.genotype.plugins import may_run
 
 _NEEDED = ("input_format", "head", "normalisation")
 """Metadata keys without which images cannot be fed, nor outputs read."""
+
+_TOLD = ("metadata", "inputs", "outputs", "devices")
+"""What an opened artefact says of itself."""
 
 _MOST_BYTES = 2**31
 """Largest size of a protobuf message, in bytes."""
@@ -93,8 +96,11 @@ class Artefact:
         except GenotypeError as error:
             raise CompilerError(f"{self.path}: genotype", str(error)) from None
 
-    def interface(self) -> Interface:
+    def interface(self, task: str | None = None) -> Interface:
         """Inputs and outputs.
+
+        Args:
+            task: what the output means; None for what the file says.
 
         Raises:
             CompilerError: naming what the file does not say, or says wrongly.
@@ -108,7 +114,8 @@ class Artefact:
         resize = bool(data.get("resize_output"))
         try:
             form = data["input_format"]
-            return Interface(data["head"], resize, form, by.mean, by.deviation, self._task())
+            meaning = self._task() if task is None else find_task(task)
+            return Interface(data["head"], resize, form, by.mean, by.deviation, meaning)
         except CompilerError as error:
             place = f"{self.path}: {error.place}"
             raise CompilerError(place, error.found, error.expected) from None
@@ -151,16 +158,23 @@ class Artefact:
             BackendUnavailable: when the runtime is not installed.
             ValueError: when it refuses the file, or it takes too much memory.
         """
-        if self.opened is not None and threads is None:
+        own = ("runner", self.kind) not in TABLE
+        if own and threads is not None:
+            raise CompilerError("threads", str(threads), f"none: {self.kind} opens files by itself")
+        if own or (self.opened is not None and threads is None):
             return self.opened
         self.check_memory({})
         return backend("runner", self.kind)(self.path, threads, **settings)
 
 
-def open_artefact(path: str | Path) -> Artefact:
-    """Opens an artefact and reads its metadata; its suffix tells the kind, ONNX by default.
+def open_artefact(path: str | Path, target: str | None = None) -> Artefact:
+    """Opens an artefact and reads its metadata.
 
     An ONNX file is read without its runtime, the others by theirs.
+
+    Args:
+        path: the file.
+        target: what it was made as; None for what its suffix tells, ONNX by default.
 
     Raises:
         BackendUnavailable: when a runtime is needed that is not installed.
@@ -168,16 +182,21 @@ def open_artefact(path: str | Path) -> Artefact:
         OSError: when it cannot be read.
     """
     path = Path(path)
-    kind = runner_of(path.name)
+    target = target or installed_target(path.name)
+    kind = runner_of(path.name) if target is None else target_of(target).runner or target
     if kind in ("ort", "trt-bundle"):
         from auxnas.backends.artefacts.onnx_file import read_onnx
         from auxnas.backends.tensorrt.bundle import read_bundle
 
         content = _content(path) if kind == "ort" else read_bundle(path)[0]
         return read_onnx(path, content, kind)
-    opener = backend("runner", kind)
+    opener = backend("runner", kind) if ("runner", kind) in TABLE else target_of(kind).open
     with path.open("rb"):
-        runner = opener(path)
+        runner: Any = opener(path)
+    missing = [name for name in _TOLD if not hasattr(runner, name)]
+    if missing:
+        found = f"its runner does not say its {', '.join(missing)}"
+        raise CompilerError(kind, found, "an OpenedArtefact from its open")
     metadata = decode_metadata(runner.metadata)
     return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
 

@@ -1,9 +1,9 @@
-"""From photographs of any size to label maps of the same size."""
+"""From photographs of any size to the answers of a network at that size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,10 @@ from auxnas.backends.base import Runner
 from auxnas.backends.colours import distinct_colours
 from auxnas.backends.images import network_input
 from auxnas.compiler import MAIN, CompilerError, Size
+from auxnas.compiler.interface import Interface
 from auxnas.compiler.semantics import MOST_LABELS
 
 Array = np.ndarray[Any, Any]
-
-_STRIP = 1 << 23
-"""Numbers in a strip of full-size scores: bounds the memory that large images take."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +33,42 @@ class ClassLegend:
     palette: Array
 
 
+UNNAMED = ClassLegend((), np.zeros((MOST_LABELS, 3), np.uint8))
+"""Of a task without classes."""
+
+
 class Predictor:
-    """Labels images with an artefact.
+    """Answers of an artefact to images, as its task has them.
 
     Args:
         artefact: the one to run.
         runner: runs it.
+        task: what the output means; None for what the artefact says.
 
     Raises:
         CompilerError: naming what the artefact does not say, or is not made for.
     """
 
-    def __init__(self, artefact: Artefact, runner: Runner) -> None:
-        self.interface = artefact.interface()
+    def __init__(self, artefact: Artefact, runner: Runner, task: str | None = None) -> None:
+        self.interface = artefact.interface(task)
         self.runner = runner
-        self.classes = class_legend(artefact)
+        meaning = self.interface.task
+        self.classes = (
+            _class_legend(artefact, self.interface) if meaning.target.classes else UNNAMED
+        )
+        self.task = replace(meaning, classes=self.classes.names)
         first, *others = artefact.inputs
         if others or first.name != "image" or len(first.shape) != 4:
             found = ", ".join(map(str, artefact.inputs))
             raise CompilerError(f"{artefact.path}: inputs", found, "one: image, of 4 axes")
-        _check_head(artefact, self.interface.head)
+        _check_head(artefact, self.interface)
         axis = image_axis(artefact, first)
         height, width = first.shape[axis : axis + 2]
         self.fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
         self.batch = first.shape[0] if isinstance(first.shape[0], int) else 1
 
-    def labels(self, images: Sequence[Array]) -> list[Array]:
-        """(H, W) uint8 for each (H, W, 3) uint8 image, at most ``batch`` of them.
+    def answers(self, images: Sequence[Array]) -> list[Array]:
+        """The task's answer for each (H, W, 3) uint8 image, at most ``batch`` of them.
 
         Where the artefact takes more at once than there are, the last one fills it up.
         Where it takes any size, images of different ones go through it one by one.
@@ -70,14 +77,15 @@ class Predictor:
             ValueError: when the runtime fails on them.
         """
         if self.fixed is None and len({_size(image) for image in images}) > 1:
-            return [labels for image in images for labels in self.labels([image])]
+            return [answer for image in images for answer in self.answers([image])]
         filled = [*images, *[images[-1]] * (self.batch - len(images))]
         fed_images = [
             network_input(each, self.fixed or _size(each), self.interface) for each in filled
         ]
         inputs = {"image": np.concatenate([each["image"] for each in fed_images])}
-        pairs = zip(self._run(inputs), images, strict=False)
-        return [self._grown(scores, _size(image)) for scores, image in pairs]
+        task, pairs = self.task, zip(self._run(inputs), images, strict=False)
+        sized = (task.sized(each, self.interface.head, _size(image)) for each, image in pairs)
+        return [task.answer(output)[0] for output in sized]
 
     def _run(self, inputs: Mapping[str, Array]) -> Array:
         found = self.runner(inputs)
@@ -87,38 +95,30 @@ class Predictor:
             raise CompilerError("outputs", "NaN or infinity", "finite scores")
         return found[MAIN]
 
-    def _grown(self, scores: Array, size: Size) -> Array:
-        """One image's output, as labels of ``size``."""
-        return (
-            resize_nearest(scores[0], size)
-            if self.interface.head == "labels"
-            else classify(scores, size)
-        )
 
-
-def _check_head(artefact: Artefact, head: str) -> None:
+def _check_head(artefact: Artefact, ends: Interface) -> None:
     """Refuses an output that is not what the metadata say comes out.
 
     Raises:
         CompilerError: naming it.
     """
-    labels = head == "labels"
-    expected = "1 map of bytes" if labels else "maps of floats, one a class"
+    labels = ends.end.bytes
+    expected = "1 map of bytes" if labels else "maps of floats, one a channel"
     for each in artefact.outputs[:1]:
         fits = (each.dtype == "uint8") if labels else each.dtype.startswith("float")
         if not fits or len(each.shape) != 4 or (labels and each.shape[1] != 1):
             place = f"{artefact.path}: output"
-            raise CompilerError(place, str(each), f"{expected}, since the head is {head}")
+            raise CompilerError(place, str(each), f"{expected}, since the head is {ends.head}")
 
 
-def class_legend(artefact: Artefact) -> ClassLegend:
+def _class_legend(artefact: Artefact, ends: Interface) -> ClassLegend:
     """Names and colours from the metadata, made up where that says nothing.
 
     Raises:
         CompilerError: for more classes than a label map can hold, or metadata that does
             not fit.
     """
-    names, count = _names(artefact), _count(artefact)
+    names, count = _names(artefact), _count(artefact, ends)
     count = count or len(names)
     if not 0 < count <= MOST_LABELS:
         found = f"{count} classes" if count else "no number of classes"
@@ -135,10 +135,10 @@ def _names(artefact: Artefact) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _count(artefact: Artefact) -> int:
+def _count(artefact: Artefact, ends: Interface) -> int:
     """Number of classes: of the output's channels or, where labels come out, by the metadata."""
     shape = artefact.outputs[0].shape
-    if artefact.metadata.get("head") != "labels" and len(shape) == 4:
+    if not ends.end.bytes and len(shape) == 4:
         return shape[1] if isinstance(shape[1], int) else 0
     model = artefact.metadata.get("model")
     count = model.get("classes", 0) if isinstance(model, dict) else 0
@@ -158,49 +158,6 @@ def _palette(artefact: Artefact, count: int) -> Array:
         raise CompilerError(place, repr(own)[:60], "rows of 3 numbers from 0 to 255") from None
     palette[: len(colours)] = colours
     return palette
-
-
-def classify(scores: Array, size: Size) -> Array:
-    """The largest channel at every pixel, scores grown bilinearly to ``size`` before.
-
-    Sampled as the network itself does (half-pixel centres, ``align_corners=False``), in
-    strips of rows.
-
-    Args:
-        scores: (classes, h, w).
-        size: (height, width) of the image.
-
-    Returns:
-        (height, width) uint8.
-    """
-    height, width = size
-    low, high, part = _samples(scores.shape[2], width)
-    step = max(1, _STRIP // (scores.shape[0] * width))
-    top, bottom, weight = _samples(scores.shape[1], height)
-    labels = np.empty(size, np.uint8)
-    for start in range(0, height, step):
-        rows = slice(start, start + step)
-        weights = weight[rows, None]
-        mixed = scores[:, top[rows]] * (1 - weights) + scores[:, bottom[rows]] * weights
-        labels[rows] = (mixed[:, :, low] * (1 - part) + mixed[:, :, high] * part).argmax(0)
-    return labels
-
-
-def _samples(length: int, wanted: int) -> tuple[Array, Array, Array]:
-    """Of each of ``wanted`` samples: the two neighbours among ``length``, the second's part."""
-    places = np.clip((np.arange(wanted) + 0.5) * length / wanted - 0.5, 0, length - 1)
-    low = np.floor(places).astype(np.intp)
-    return low, np.minimum(low + 1, length - 1), (places - low).astype(np.float32)
-
-
-def resize_nearest(labels: Array, size: Size) -> Array:
-    """(h, w) labels at ``size``: those of the nearest pixel."""
-    rows, columns = (
-        ((np.arange(wanted) + 0.5) * length / wanted).astype(np.intp)
-        for length, wanted in zip(labels.shape, size, strict=True)
-    )
-    found: Array = labels[rows[:, None], columns]
-    return found
 
 
 def _size(image: Array) -> Size:

@@ -1,8 +1,9 @@
 """Pictures on disk: the one reader of photographs, of label images, and of folders of them."""
 
 from auxnas.backends.images.errors import DataError
-from auxnas.backends.images.feeding import input_batches, network_input
+from auxnas.backends.images.feeding import input_batches, network_input, normalise
 from auxnas.backends.images.folders import (
+    NUMBERS,
     SUFFIXES,
     check_distinct_stems,
     find_images,
@@ -13,6 +14,7 @@ from auxnas.backends.images.opening import Header, header
 from auxnas.backends.images.reading import (
     check_sizes,
     read_label,
+    read_numbers,
     read_photograph,
     reading_manner,
     resize_indices,
@@ -20,6 +22,7 @@ from auxnas.backends.images.reading import (
 )
 
 __all__ = [
+    "NUMBERS",
     "SUFFIXES",
     "DataError",
     "Header",
@@ -33,7 +36,9 @@ __all__ = [
     "input_batches",
     "judge_photographs",
     "network_input",
+    "normalise",
     "read_label",
+    "read_numbers",
     "read_photograph",
     "reading_manner",
     "resize_indices",

@@ -9,9 +9,29 @@ import numpy as np
 
 from auxnas.backends.images.reading import resize_rgb
 from auxnas.compiler import Size
+from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.interface import Interface
 
 Array = np.ndarray[Any, Any]
+
+
+def normalise(images: Array, by: Normalisation = IMAGENET) -> Array:
+    """Input of a network: value / 255, minus the mean, over the deviation, channels first.
+
+    Args:
+        images: uint8 RGB ``(n, height, width, 3)``.
+        by: the encoder's mean and deviation.
+
+    Returns:
+        float32 ``(n, 3, height, width)``, contiguous.
+    """
+    scale = 1 / (255 * np.array(by.deviation, dtype=np.float32))
+    shift = np.array(by.mean, dtype=np.float32) / np.array(by.deviation, dtype=np.float32)
+    result = np.empty((images.shape[0], 3, *images.shape[1:3]), dtype=np.float32)
+    for channel in range(3):
+        np.multiply(images[..., channel], scale[channel], out=result[:, channel])
+        result[:, channel] -= shift[channel]
+    return result
 
 
 def network_input(image: Array, size: Size, interface: Interface) -> dict[str, Array]:
@@ -19,9 +39,7 @@ def network_input(image: Array, size: Size, interface: Interface) -> dict[str, A
     pixels = resize_rgb(image, size)[None]
     if interface.format == "nhwc-uint8":
         return {"image": pixels}
-    mean, deviation = (np.array(v, np.float32) for v in (interface.mean, interface.deviation))
-    values = (pixels.astype(np.float32) / 255 - mean) / deviation
-    return {"image": np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)}
+    return {"image": normalise(pixels, interface.normalisation)}
 
 
 def input_batches(

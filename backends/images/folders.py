@@ -24,6 +24,8 @@ SUFFIXES = (
     ".ppm",
     ".pnm",
 )
+NUMBERS = (".npy",)
+"""Suffixes of labels that are other numbers than classes."""
 
 
 def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
@@ -99,14 +101,18 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def find_label_images(
-    photographs: Sequence[Path], images: str | Path, labels: str | Path
+    photographs: Sequence[Path],
+    images: str | Path,
+    labels: str | Path,
+    suffixes: Sequence[str] = SUFFIXES,
 ) -> tuple[Path, ...]:
-    """The label image of each photograph: at the same place below ``labels``, suffixes aside.
+    """The label file of each photograph: at the same place below ``labels``, suffixes aside.
 
     Args:
         photographs: below ``images``.
         images: their folder.
-        labels: the folder of label images.
+        labels: the folder of label files.
+        suffixes: of those.
 
     Raises:
         DataError: naming a photograph without a label image or with several, or two photographs
@@ -114,7 +120,9 @@ def find_label_images(
     """
     root, named = _directory(labels), cache(_named)
     check_distinct_stems(photographs)
-    return tuple(_label_of(path, root / path.relative_to(images), named) for path in photographs)
+    return tuple(
+        _label_of(path, root / path.relative_to(images), named, suffixes) for path in photographs
+    )
 
 
 def check_distinct_stems(photographs: Sequence[Path]) -> None:
@@ -126,16 +134,20 @@ def check_distinct_stems(photographs: Sequence[Path]) -> None:
     named = cache(_named)
     for photograph in photographs:
         for twin in named(photograph.parent).get(photograph.stem, []):
-            if twin != photograph:
+            if twin != photograph and twin.suffix.lower() in SUFFIXES:
                 words = f"{twin.name} beside it, and one label image for both"
                 raise DataError(str(photograph), words, "names that differ before the suffix")
 
 
-def _label_of(photograph: Path, place: Path, named: Callable[[Path], _Named]) -> Path:
-    found = named(place.parent).get(place.stem, [])
+def _label_of(
+    photograph: Path, place: Path, named: Callable[[Path], _Named], suffixes: Sequence[str]
+) -> Path:
+    beside = named(place.parent).get(place.stem, [])
+    found = [path for path in beside if path.suffix.lower() in suffixes]
     if not found:
         expected = f"one for {photograph}"
-        raise DataError(str(place.parent), f"no label image {place.stem}.png", expected)
+        usual = ".png" if ".png" in suffixes else suffixes[0]
+        raise DataError(str(place.parent), f"no label image {place.stem}{usual}", expected)
     if len(found) > 1:
         several = " and ".join(path.name for path in found)
         raise DataError(str(place.parent), several, f"one label image for {photograph}")
@@ -143,9 +155,8 @@ def _label_of(photograph: Path, place: Path, named: Callable[[Path], _Named]) ->
 
 
 def _named(folder: Path) -> _Named:
-    """The image files in ``folder`` by name, whatever their suffix."""
+    """The files in ``folder`` by name, whatever their suffix."""
     found: _Named = {}
     for path in reversed(_listed(folder)) if folder.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES:
-            found.setdefault(path.stem, []).append(path)
+        found.setdefault(path.stem, []).append(path)
     return found

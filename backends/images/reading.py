@@ -25,6 +25,7 @@ from auxnas.backends.images.opening import (
     raw_mode,
     turn_upright,
 )
+from auxnas.compiler.tasks import TargetFormat
 
 Bytes = NDArray[np.uint8]
 
@@ -105,6 +106,27 @@ def read_label(path: str | Path, place: str | None = None) -> Bytes:
         )
 
 
+def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = None) -> NDArray[Any]:
+    """The label in a file, ``(height, width, ...)``: a label image of classes, else an ``.npy``.
+
+    Raises:
+        DataError: when it is missing, damaged, or holds other numbers.
+    """
+    place = place or str(path)
+    if numbers.classes:
+        return read_label(path, place)
+    try:
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(place, "no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(place, f"cannot be read ({error})", "an array, .npy") from None
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.ndim < 2:
+        said = getattr(found, "dtype", "an archive")
+        raise DataError(place, f"{said}", f"an array of {numbers.dtype} (height, width, ...)")
+    return found.astype(numbers.dtype)
+
+
 def reading_manner(found: Header, label: bool = False) -> str:
     """Name of the conversion of a file's pixels where they are not taken as stored; else empty.
 
@@ -118,7 +140,9 @@ def reading_manner(found: Header, label: bool = False) -> str:
     return " ".join(words)
 
 
-def check_sizes(photograph: tuple[Path, Bytes], label: tuple[Path, Bytes], place: str) -> None:
+def check_sizes(
+    photograph: tuple[Path, Bytes], label: tuple[Path, NDArray[Any]], place: str
+) -> None:
     """Compares the sizes of a photograph and of its label image, both upright.
 
     Args:
@@ -130,12 +154,12 @@ def check_sizes(photograph: tuple[Path, Bytes], label: tuple[Path, Bytes], place
         DataError: naming both sizes, and the EXIF tag that turns one of the two.
     """
     (image_file, pixels), (label_file, values) = photograph, label
-    if pixels.shape[:2] == values.shape:
+    if pixels.shape[:2] == values.shape[:2]:
         return
     tags = [header(file.read_bytes()).orientation for file in (image_file, label_file)]
     found = f"label of {_size(values)} pixels (height x width){_turn(tags[1])}"
     expected = f"{_size(pixels)} as its image{_turn(tags[0])}"
-    if values.shape == pixels.shape[1::-1] and max(tags) > 4:
+    if values.shape[:2] == pixels.shape[1::-1] and max(tags) > 4:
         expected += ": turn the label likewise, or save the photograph without the tag"
     raise DataError(place, found, expected)
 
@@ -144,7 +168,7 @@ def _turn(tag: int) -> str:
     return "" if tag == 1 else f", turned by its EXIF tag (orientation {tag})"
 
 
-def _size(pixels: Bytes) -> str:
+def _size(pixels: NDArray[Any]) -> str:
     return f"{pixels.shape[0]}x{pixels.shape[1]}"
 
 

@@ -59,13 +59,14 @@ def quantise(
         InputError: for an unreadable photograph or label.
     """
     files = options.photographs
-    labels = read_labels(files, ends.classes)
+    task = ends.task
+    labels = read_labels(files, task)
     views = [_view(original, files.held_out, ends, size) for size in (ends.size, *ends.others)]
     quantiser = Quantiser(
         original,
         lambda: _batches(files.calibration, ends, ends.size),
         len(files.calibration),
-        Judge(views, labels, ends.classes, ends.interface.task),
+        Judge(views, labels, task, ends.interface.head),
         options.tensorrt,
         display,
     )

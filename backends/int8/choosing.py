@@ -24,6 +24,7 @@ from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import Size
+from auxnas.compiler.tasks import Score, Task
 
 RANKED_ON = 2
 """Held-out photographs that the layers are ranked on; all of them judge the choice."""
@@ -42,13 +43,14 @@ class QuantisationResult:
         method: how ranges were found.
         photographs: how many ranges were found on.
         held_out: how many judged.
-        drops: share of pixels, over those, whose label differs from the float model's; by
-            (height, width) that they were brought to.
+        drops: disagreement with the float model on those, as the task has it; by (height,
+            width) that they were brought to.
         times: seconds of one run of ``fp32`` and ``int8``, in turns; empty where another
             runtime than the one that measures will run it.
         sizes: bytes of ``fp32`` and ``int8``.
-        miou: against labels of ``fp32`` and ``int8``; empty without labels.
-        max_drop: the share that was allowed.
+        task: the meaning of the output.
+        scores: against labels of ``fp32`` and ``int8``; empty without labels.
+        max_drop: the disagreement that was allowed.
         forced: whether it ships whatever it is like.
         missing: classes that no label has, where there are labels.
     """
@@ -62,7 +64,8 @@ class QuantisationResult:
     drops: Mapping[Size, float]
     times: Mapping[str, Latency]
     sizes: Mapping[str, int]
-    miou: Mapping[str, float]
+    task: Task
+    scores: Mapping[str, Score]
     max_drop: float
     forced: bool = False
     missing: tuple[int, ...] = ()
@@ -77,8 +80,8 @@ class QuantisationResult:
         """Reason to ship float32 instead; None where int8 is better."""
         if self.drop > self.max_drop:
             return (
-                f"{self.drop:.2%} of pixels change label with {len(self.kept_float)} of"
-                f" {self.layers} layers in float, more than --max-drop {self.max_drop:.2%}"
+                f"{self.task.disagrees.text.format(self.drop)} with {len(self.kept_float)} of"
+                f" {self.layers} layers in float, more than --max-drop {self.max_drop:g}"
             )
         if self.times and self.times["int8"] >= self.times["fp32"]:
             slower, faster = (f"{1e3 * self.times[kind]:.1f} ms" for kind in ("int8", "fp32"))
@@ -99,22 +102,26 @@ class QuantisationResult:
 
     def __str__(self) -> str:
         small, large = (self.sizes[kind] / 1e6 for kind in ("int8", "fp32"))
-        miou = ", ".join(f"{kind} {value:.2%}" for kind, value in self.miou.items())
+        name, metric = self.task.headline
+        found = {kind: metric.text(score.metrics[name]) for kind, score in self.scores.items()}
+        scores = ", ".join(f"{kind} {value}" for kind, value in found.items())
         parts = [
-            f"{self._agreement} of labels as in fp32 on {self.held_out} held-out photographs",
+            f"{self._apart} against fp32 on {self.held_out} held-out photographs",
             self._speed,
             f"{small:.1f} MB against {large:.1f} MB",
             f"calibrated on {self.photographs} photographs ({self.method})",
             f"in float {len(self.kept_float)} of {self.layers} layers",
         ]
         without = f" (no label has class {some_names(map(str, self.missing))})"
-        return "; ".join(parts) + (f"; mIoU {miou}{without * bool(self.missing)}" if miou else "")
+        scored = f"{metric.title} {scores}{without * bool(self.missing)}"
+        return "; ".join([*parts, scored] if scores else parts)
 
     @property
-    def _agreement(self) -> str:
+    def _apart(self) -> str:
+        text = self.task.disagrees.text
         if len(self.drops) == 1:
-            return f"{1 - self.drop:.2%}"
-        return ", ".join(f"{1 - drop:.2%} at {h}x{w}" for (h, w), drop in self.drops.items())
+            return text.format(self.drop)
+        return ", ".join(f"{text.format(drop)} at {h}x{w}" for (h, w), drop in self.drops.items())
 
     @property
     def _speed(self) -> str:
@@ -125,6 +132,9 @@ class QuantisationResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain data."""
+        name, known = self.task.disagrees.name, {f"{h}x{w}": d for (h, w), d in self.drops.items()}
+        metric, _ = self.task.headline
+        scores = {kind: score.metrics[metric] for kind, score in self.scores.items()}
         return {
             "precision": "int8" if self.ships else "fp32",
             "reason": self.against,
@@ -132,15 +142,16 @@ class QuantisationResult:
             "calibration": self.method,
             "calibration_images": self.photographs,
             "held_out_images": self.held_out,
-            "label_agreement": 1 - self.drop,
-            "label_agreement_by_size": {f"{h}x{w}": 1 - d for (h, w), d in self.drops.items()},
+            **({"label_agreement": 1 - self.drop} if self.task.target.classes else {}),
+            name: self.drop,
+            f"{name}_by_size": known,
             "max_drop": self.max_drop,
             "layers": self.layers,
             "layers_in_float": list(self.kept_float),
             "milliseconds": {kind: 1e3 * value for kind, value in self.times.items()},
             "spread": {kind: value.spread for kind, value in self.times.items()},
             "bytes": dict(self.sizes),
-            "miou": dict(self.miou) or None,
+            metric: scores or None,
             "classes_without_labels": list(self.missing),
         }
 
@@ -243,7 +254,7 @@ def fewest_in_float(
         attempt: makes the trial with so many layers in float.
         whole: the one with none, which drops too much.
         most: how many may be in float.
-        max_drop: largest share of labels changed.
+        max_drop: largest disagreement.
         advance: told how many trials have been made.
 
     Returns:
@@ -276,7 +287,7 @@ def quantisation_result(
     method, ranges, whole = quantiser.calibrate()
     trial, ranked = quantiser.choose(ranges, whole, options.max_drop)
     runners = {"fp32": open_model(original), "int8": open_model(trial.model)}
-    scores = {kind: judge.miou(runner) for kind, runner in runners.items()}
+    scores = {kind: judge.score(runner) for kind, runner in runners.items()}
     return QuantisationResult(
         model=trial.model,
         kept_float=tuple(layer.name for layer in ranked[: trial.in_float]),
@@ -287,7 +298,8 @@ def quantisation_result(
         drops=trial.drops,
         times={} if options.tensorrt else options.timer(runners, judge.views[0].feeds[0]),
         sizes={"fp32": original.ByteSize(), "int8": trial.model.ByteSize()},
-        miou={kind: score for kind, score in scores.items() if score is not None},
+        task=judge.task,
+        scores={kind: score for kind, score in scores.items() if score is not None},
         max_drop=options.max_drop,
         forced=options.forced,
         missing=judge.missing,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from auxnas.backends.artefacts.predict import classify, resize_nearest
 from auxnas.backends.base import Runner
 from auxnas.compiler import MAIN, Size
-from auxnas.compiler.tasks import IGNORE, Segmentation, Task
+from auxnas.compiler.tasks import Score, Task
 
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]
@@ -40,18 +39,18 @@ class Judge:
 
     Attributes:
         views: at the size that was asked for; where the network takes any, at others too.
-        labels: (H, W) uint8 of each photograph, or none.
-        classes: how many there are.
-        task: says how far two outputs are from each other.
+        targets: of each photograph, or none.
+        task: says how far two outputs are from each other, and how good one is.
+        head: what gives the outputs.
     """
 
     views: Sequence[HeldOutView]
-    labels: Sequence[Array]
-    classes: int
-    task: Task = field(default_factory=Segmentation)
+    targets: Sequence[Array]
+    task: Task
+    head: str = "logits"
 
     def drops(self, runner: Runner) -> dict[Size, float]:
-        """Disagreement with the float model by size: the share of pixels of another label."""
+        """Disagreement with the float model by size."""
         return {
             view.size: self._apart([runner(feed)[MAIN] for feed in view.feeds], view.expected)
             for view in self.views
@@ -76,40 +75,22 @@ class Judge:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Classes that no label has; none where no labels are given."""
-        known = {int(value) for label in self.labels for value in np.unique(label)}
-        return tuple(n for n in range(self.classes) if n not in known) if self.labels else ()
+        """Classes that no target has; none where no targets are given."""
+        known = {value for target in self.targets for value in np.unique(target).tolist()}
+        return tuple(n for n in range(len(self.task.classes)) if n not in known and self.targets)
 
-    def miou(self, runner: Runner) -> float | None:
-        """Mean IoU of a network; None where no labels are given."""
-        if not self.labels:
+    def score(self, runner: Runner) -> Score | None:
+        """Score of a network; None where no labels are given.
+
+        Raises:
+            ValueError: when nothing that counts is in the labels.
+        """
+        if not self.targets:
             return None
-        view = self.views[0]
-        outputs = [runner(feed)[MAIN] for feed in view.feeds]
-        return mean_iou(outputs, self.labels, self.classes)
-
-
-def mean_iou(outputs: Sequence[Array], labels: Sequence[Array], classes: int) -> float:
-    """Mean over the classes that occur of intersection over union.
-
-    Scores grow bilinearly to the labels' size first, label maps by nearest pixel. Pixels
-    labelled 255 do not count; a class that is in neither labels nor output is left out.
-    """
-    counts = np.zeros((classes, classes), np.int64)
-    for output, label in zip(outputs, labels, strict=True):
-        guess = _at_size(output, label)
-        known = label != IGNORE
-        pairs = label[known].astype(np.int64) * classes + guess[known]
-        counts += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-    hits = counts.diagonal()
-    union = counts.sum(0) + counts.sum(1) - hits
-    return float((hits[union > 0] / union[union > 0]).mean()) if union.any() else 0.0
-
-
-def _at_size(output: Array, label: Array) -> Array:
-    size = (label.shape[0], label.shape[1])
-    return (
-        resize_nearest(output[0, 0], size)
-        if output.dtype == np.uint8
-        else classify(output[0], size)
-    )
+        feeds, added = self.views[0].feeds, dict[str, Any]()
+        for feed, label in zip(feeds, self.targets, strict=True):
+            size = (label.shape[0], label.shape[1])
+            output = self.task.sized(runner(feed)[MAIN][0], self.head, size)
+            for name, value in self.task.measure(output, label[None]).items():
+                added[name] = added.get(name, 0) + value
+        return self.task.score(added)

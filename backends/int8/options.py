@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from auxnas.backends.base import Runner
 from auxnas.backends.int8.photographs import Photographs
@@ -11,12 +11,13 @@ from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
 from auxnas.compiler import Size
 from auxnas.compiler.errors import check_number, check_type
 from auxnas.compiler.interface import Interface
+from auxnas.compiler.tasks import Task
 
 Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, Latency]]
 """Seconds of each of several networks that take turns on an input."""
 
 MAX_DROP = 0.01
-"""Share of pixels that may change label, by default: the goal of the project."""
+"""Disagreement allowed by default; of pixels that change label the goal of the project."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Int8Options:
 
     Attributes:
         photographs: to calibrate on and to judge by.
-        max_drop: largest share of pixels that may change label.
+        max_drop: largest disagreement with the float network: of segmentation the share of
+            pixels that may change label.
         forced: whether int8 is written even where float is better.
         timer: measures both side by side.
         tensorrt: whether TensorRT will run it. Numbers are signed and symmetric then, and
@@ -63,3 +65,11 @@ class NetworkEnds:
     classes: int
     batch: int | None = 1
     others: tuple[Size, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """The meaning of its output, on so many classes."""
+        task = self.interface.task
+        if not task.target.classes or len(task.classes) == self.classes:
+            return task
+        return replace(task, classes=tuple(f"class {number}" for number in range(self.classes)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from auxnas.backends.images import (
+    NUMBERS,
+    SUFFIXES,
     JudgedPhotographs,
     check_distinct_stems,
     check_sizes,
@@ -17,25 +20,25 @@ from auxnas.backends.images import (
     find_label_images,
     judge_photographs,
     network_input,
-    read_label,
+    read_numbers,
     read_photograph,
 )
 from auxnas.backends.images.labels import missing_reason
 from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
-from auxnas.compiler.tasks import IGNORE
+from auxnas.compiler.tasks import IGNORE, Segmentation, TargetFormat, Task
 
 Array = np.ndarray[Any, Any]
 
 LEAST, MOST = 8, 32
 """Photographs: fewer say too little of the values that occur, more take time."""
 HELD_OUT = 4
-"""One photograph in so many is kept apart to judge by."""
+"""One photograph in so many is kept apart to judge_photographs by."""
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Some to find ranges on, others to judge by.
+    """Some to find ranges on, others to judge_photographs by.
 
     Attributes:
         calibration: files that the ranges of activations are found on.
@@ -50,12 +53,17 @@ class Photographs:
     judged: JudgedPhotographs | None = None
 
 
-def find_photographs(images: str | Path | None, labels: str | Path | None = None) -> Photographs:
+def find_photographs(
+    images: str | Path | None,
+    labels: str | Path | None = None,
+    numbers: TargetFormat = Segmentation.target,
+) -> Photographs:
     """At most ``MOST`` photographs spread over a folder, without those that say nothing.
 
     Args:
         images: the folder.
-        labels: a folder with a label image for each at the same place, if there is one.
+        labels: a folder with a label file for each at the same place, if there is one.
+        numbers: in the label files.
 
     Raises:
         CompilerError: where there is no folder.
@@ -71,7 +79,8 @@ def find_photographs(images: str | Path | None, labels: str | Path | None = None
     if labels is None:
         return Photographs(calibration, held_out, judged=judged)
     check_distinct_stems(found)  # of all, since one photograph more holds others out
-    paired = find_label_images(held_out, images, labels)
+    suffixes = SUFFIXES if numbers.classes else NUMBERS
+    paired = find_label_images(held_out, images, labels, suffixes)
     return Photographs(calibration, held_out, paired, judged)
 
 
@@ -87,27 +96,41 @@ def read_inputs(
         yield network_input(read_photograph(path), size, interface)
 
 
-def read_labels(photographs: Photographs, classes: int) -> list[Array]:
-    """(H, W) uint8 of each held-out photograph.
+def read_labels(photographs: Photographs, task: Task) -> list[Array]:
+    """The target of each held-out photograph, at its size.
 
     Raises:
         CompilerError: for a label that is no class, or a class whose label says that a pixel
             is not labelled.
         DataError: for an unreadable file, or one of another size than its photograph.
     """
+    classes = len(task.classes)
     if photographs.labels and classes > IGNORE:
         expected = f"at most {IGNORE}, as label {IGNORE} is no class"
         raise CompilerError("labels", f"{classes} classes", expected)
     found = []
     for photograph, path in zip(photographs.held_out, photographs.labels, strict=False):
-        label = read_label(path)
-        check_sizes((photograph, read_photograph(photograph)), (path, label), str(path))
-        worst = int(np.where(label == IGNORE, 0, label).max())
-        if worst >= classes:
-            raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")
+        label, pixels = read_numbers(path, task.labels), read_photograph(photograph)
+        check_sizes((photograph, pixels), (path, label), str(path))
+        fault = task.labels.fault(label, (pixels.shape[0], pixels.shape[1]))
+        if fault is not None:
+            raise CompilerError(str(path), fault)
+        if task.labels.classes:
+            _refuse_other_classes(path, label, classes)
         found.append(label)
-    _check_label_variety(photographs, found, classes)
-    return found
+    if task.labels.classes:
+        _check_label_variety(photographs, found, classes)
+    if found and not any(task.labels.known(label).any() for label in found):
+        folder = str(photographs.labels[0].parent)
+        raise CompilerError(folder, "no labelled pixel in any label", "some")
+    images = (partial(read_photograph, path) for path in photographs.held_out)
+    return list(map(task.target_of, found, images))
+
+
+def _refuse_other_classes(path: Path, label: Array, classes: int) -> None:
+    worst = int(np.where(label == IGNORE, 0, label).max())
+    if worst >= classes:
+        raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")
 
 
 def _check_label_variety(photographs: Photographs, labels: Sequence[Array], classes: int) -> None:

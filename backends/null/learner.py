@@ -23,6 +23,10 @@ from auxnas.backends.base import (
 from auxnas.compiler import Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
 
+_PIXELS = 20_000
+"""Of the most frequent class in made-up answers."""
+_LOOKED_AT = 4
+"""Examples whose targets a made-up answer is near to."""
 STEPS = 4
 """Progress calls of a training."""
 
@@ -80,7 +84,7 @@ class NullLearner:
         quality = rng.beta(4, 3)
         if len(program.graph.inputs) == 1:
             quality += 0.1 * (1 - quality)
-        return task.pretended(quality, rng)
+        return pretended(task, examples, quality, rng)
 
     def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Zeros in the right shapes."""
@@ -93,6 +97,28 @@ class NullLearner:
             name: np.zeros((count, *shapes[node]), dtype=np.float32)
             for name, node in program.graph.outputs
         }
+
+
+def pretended(task: Task, examples: Examples, quality: float, rng: np.random.Generator) -> Sums:
+    """Made-up statistics of a network as good as ``quality``, 0 to 1."""
+    if task.target.classes:
+        return task.measure(*_classified(len(task.classes), quality, rng))
+    targets = examples.batch(range(min(len(examples), _LOOKED_AT)), None).labels
+    known = np.where(task.target.known(targets), targets, 0).astype(np.float32)
+    wrong = (1 - quality) * rng.uniform(0.9, 1, known.shape).astype(np.float32)
+    output = known + wrong * (1 + known)
+    output = output[:, None] if task.target.channels == 1 else np.moveaxis(output, -1, 1)
+    return task.measure(output, targets)
+
+
+def _classified(classes: int, quality: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Labels and truth of a classifier that finds up to ``quality`` of each class, in one line."""
+    pixels = _PIXELS / np.arange(1, classes + 1)
+    hits = quality * rng.uniform(0.6, 1, classes)
+    guesses = rng.dirichlet(np.ones(classes), classes) * (1 - hits)[:, None]
+    counts = np.rint(pixels[:, None] * (np.diag(hits) + guesses)).astype(np.int64)
+    truth, guess = np.repeat(np.indices(counts.shape).reshape(2, -1), counts.ravel(), axis=1)
+    return guess.astype(np.uint8)[None, None, None], truth.astype(np.uint8)[None, None]
 
 
 def _generator(name: str) -> np.random.Generator:

@@ -6,11 +6,22 @@ One is found by name, by ``package.module:Class``, or by an entry point of the g
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
 
-from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums, Task
-from auxnas.compiler.tasks.segmentation import IGNORE, Segmentation
-from auxnas.compiler.tasks.target import TargetFormat
+from auxnas.compiler.tasks.base import (
+    Disagreement,
+    Head,
+    Metric,
+    Picture,
+    Prediction,
+    Score,
+    ScoreTable,
+    Sums,
+    Task,
+)
+from auxnas.compiler.tasks.segmentation import Segmentation
+from auxnas.compiler.tasks.target import IGNORE, TargetFormat
 from auxnas.genotype.plugins import find_plugin
 
 __all__ = [
@@ -20,6 +31,8 @@ __all__ = [
     "Disagreement",
     "Head",
     "Metric",
+    "Picture",
+    "Prediction",
     "Score",
     "ScoreTable",
     "Segmentation",
@@ -27,7 +40,7 @@ __all__ = [
     "TargetFormat",
     "Task",
     "find_task",
-    "main_metric",
+    "headline",
 ]
 
 TASKS = {"segmentation": "auxnas.compiler.tasks.segmentation:Segmentation"}
@@ -53,8 +66,13 @@ def find_task(name: str, classes: tuple[str, ...] = (), ignore: tuple[str, ...] 
     return task
 
 
-def main_metric(metrics: Collection[str]) -> tuple[str, str]:
-    """Name and title of the metric to show of a score whose task is not at hand."""
-    known = Segmentation.metrics
-    name = next((n for n in known if n in metrics), next(iter(metrics), next(iter(known))))
-    return name, known[name].title if name in known else name
+def headline(known: Mapping[str, Any]) -> tuple[str, Metric]:
+    """Name and meaning of the metric to show of a run's scores.
+
+    Args:
+        known: what the run's journal says of it; the task itself, which may be code that nobody
+            named here, is not asked. Runs of earlier versions are of segmentation.
+    """
+    for name, (title, higher) in known.get("metrics", {}).items():
+        return name, Metric(title, higher)
+    return next(iter(Segmentation.metrics.items()))

@@ -7,14 +7,17 @@ a batch of them has an axis in front. Outputs are (N, channels, H, W).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.semantics import evaluate_node
-from auxnas.compiler.tasks.target import TargetFormat
+from auxnas.compiler.tasks.growing import grown
+from auxnas.compiler.tasks.pictures import overlaid
+from auxnas.compiler.tasks.target import Size, TargetFormat
 
 Array = np.ndarray[Any, Any]
 
@@ -42,10 +45,16 @@ class Metric:
     Attributes:
         title: for people.
         higher: whether higher is better.
+        form: of the number, as text.
     """
 
     title: str
     higher: bool = True
+    form: str = "{:.4f}"
+
+    def text(self, value: float) -> str:
+        """The number, as text."""
+        return self.form.format(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,64 +113,91 @@ class Disagreement:
     unit: str
 
 
-class Task(Protocol):
-    """Meaning of a network's output: its targets, and how good the network is at them.
+@dataclass(frozen=True)
+class Picture:
+    """Pixels to be written as a PNG.
 
-    It is made of the names of the dataset's classes and of those that count in no score. It
-    is immutable and can be pickled. All but ``classes``, ``ignore`` and ``outputs`` is the
-    same for any classes.
+    Attributes:
+        pixels: colours, uint8 (H, W, 3); grey of 8 or 16 bits, uint8 or uint16 (H, W); or uint8
+            (H, W) places in ``palette``.
+        palette: uint8 (256, 3).
     """
 
-    @property
-    def name(self) -> str:
-        """The name, in messages."""
+    pixels: Array
+    palette: Array | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Results of an artefact on one image.
+
+    Attributes:
+        pictures: by name, those of the task's ``pictures``.
+        line: for people; may be empty.
+        facts: plain data.
+    """
+
+    pictures: Mapping[str, Picture]
+    line: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Meaning of a network's output: its targets, and how good the network is at them.
+
+    One of your own is a subclass. It is immutable and can be pickled. All but ``classes``,
+    ``ignore`` and ``outputs`` is the same for any classes.
+
+    Attributes:
+        classes: the names of the dataset's classes; none where it has none.
+        ignore: classes that count in no score.
+        name: in messages.
+        target: the numbers of a target.
+        heads: ends that a shipped network can have; ``logits``, the output as it is, among them.
+        measured: the head whose output ``measure`` takes.
+        metrics: those of a score, by name, the most telling one first.
+        disagrees: name and wording of ``disagreement``.
+        losses: ``package.module:Class`` of its losses in torch, which is imported where a network
+            is trained; see ``backends.torch.losses.Losses``.
+        pictures: names of those that a prediction has; each goes to a file of its own.
+    """
+
+    classes: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    name: ClassVar[str]
+    target: ClassVar[TargetFormat]
+    heads: ClassVar[Mapping[str, Head]] = MappingProxyType({"logits": Head()})
+    measured: ClassVar[str] = "logits"
+    metrics: ClassVar[Mapping[str, Metric]]
+    disagrees: ClassVar[Disagreement]
+    losses: ClassVar[str]
+    pictures: ClassVar[tuple[str, ...]] = ("overlay",)
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the dataset's classes."""
-
-    @property
-    def ignore(self) -> tuple[str, ...]:
-        """Classes that count in no score."""
-
-    @property
-    def target(self) -> TargetFormat:
-        """The numbers of a target."""
-
-    @property
-    def heads(self) -> Mapping[str, Head]:
-        """Ends that a shipped network can have; ``logits``, the output as it is, among them."""
-
-    @property
-    def measured(self) -> str:
-        """The head whose output ``measure`` takes."""
-
-    @property
-    def metrics(self) -> Mapping[str, Metric]:
-        """Those of a score, by name, the most telling one first."""
-
-    @property
-    def disagrees(self) -> Disagreement:
-        """Name and wording of ``disagreement``."""
-
-    @property
-    def losses(self) -> str:
-        """The class of its losses in torch; see ``backends.torch.losses.Losses``.
-
-        It is at ``package.module:Class``, which is imported where a network is trained.
-        """
+    def headline(self) -> tuple[str, Metric]:
+        """Name and meaning of the metric to show first."""
+        return next(iter(self.metrics.items()))
 
     @property
     def outputs(self) -> int:
         """Channels of the network's main output, and of the auxiliary ones."""
+        return self.target.channels
+
+    @property
+    def labels(self) -> TargetFormat:
+        """The numbers of a dataset's labels, which ``target_of`` makes targets of."""
+        return self.target
 
     def target_of(self, label: Array, image: Callable[[], Array]) -> Array:
-        """The target of an image, of the label that its dataset has for it, and of its size.
+        """The target of an image: of its label, which was moved with it, and of its size.
 
         Args:
-            label: (H, W).
+            label: one of the dataset's, as ``labels`` says.
             image: gives the image, for tasks whose targets depend on it.
         """
+        return label
 
     def fault(self, target: Array, outputs: int) -> str | None:
         """The reason that targets do not fit so many output channels; None where they do.
@@ -170,6 +206,7 @@ class Task(Protocol):
             target: of a batch.
             outputs: the network's.
         """
+        return None
 
     def measure(self, output: Array, target: Array) -> Sums:
         """Statistics of a batch: those of two batches together are the sum of both.
@@ -178,6 +215,7 @@ class Task(Protocol):
             output: (N, channels, H, W), what the head ``measured`` gives, at the targets' size.
             target: of the batch.
         """
+        raise NotImplementedError
 
     def score(self, sums: Sums) -> Score:
         """The score of added statistics.
@@ -185,18 +223,39 @@ class Task(Protocol):
         Raises:
             ValueError: when nothing that counts is in them.
         """
+        raise NotImplementedError
 
     def details(self, sums: Sums) -> Mapping[str, Any]:
         """Further figures of added statistics, as plain data by name."""
+        return {}
 
     def table(self, sums: Sums) -> ScoreTable:
         """The score of added statistics in detail."""
+        found = self.score(sums).metrics
+        rows = ((each.title, f"{found[name]:.4f}") for name, each in self.metrics.items())
+        return ScoreTable(("metric", "value"), tuple(rows))
 
     def confusion(self, sums: Sums) -> Array | None:
         """(classes, classes) counts, row truth, column guess; None where there are no classes."""
+        return None
+
+    def sized(self, output: Array, head: str, size: Size) -> Array:
+        """One image's output of an artefact as the head ``measured`` gives it at another size.
+
+        Args:
+            output: (channels, h, w).
+            head: what gave it.
+            size: (height, width) of the image.
+
+        Returns:
+            (1, channels, height, width).
+        """
+        output = grown(output, size)[None]
+        return output if head == self.measured else self.heads[self.measured].of(output)
 
     def answer(self, output: Array) -> Array:
         """Outputs of the head ``measured`` in the form of targets: (N, H, W, ...)."""
+        return output[:, 0] if self.target.channels == 1 else np.moveaxis(output, 1, -1)
 
     def picture(self, target: Array, palette: Array) -> Array:
         """A target, or an answer, as colours: uint8 (H, W, 3).
@@ -205,6 +264,19 @@ class Task(Protocol):
             target: of one image.
             palette: colours of the dataset's classes, uint8 (classes, 3).
         """
+        raise NotImplementedError
+
+    def predicted(self, answer: Array, image: Array, palette: Array, alpha: float) -> Prediction:
+        """Pictures and words for an answer.
+
+        Args:
+            answer: to one image.
+            image: uint8 (H, W, 3).
+            palette: colours of the classes, uint8 (256, 3).
+            alpha: share of the picture in the image that it is laid over, 0 to 1.
+        """
+        over = overlaid(image, self.picture(answer, palette), alpha)
+        return Prediction({"overlay": Picture(over)})
 
     def disagreement(self, one: Array, other: Array) -> float:
         """Distance of two outputs from each other: 0 for the same, never less.
@@ -213,6 +285,4 @@ class Task(Protocol):
             one: (N, channels, H, W), what any head gives.
             other: of the same shape and head.
         """
-
-    def pretended(self, quality: float, rng: np.random.Generator) -> Sums:
-        """Made-up statistics of a network as good as ``quality``, 0 to 1, for tests."""
+        raise NotImplementedError

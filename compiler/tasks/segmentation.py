@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -11,26 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.compiler.errors import CompilerError
-from auxnas.compiler.tasks.base import Disagreement, Head, Metric, Score, ScoreTable, Sums
-from auxnas.compiler.tasks.target import TargetFormat
+from auxnas.compiler.tasks.base import (
+    Disagreement,
+    Head,
+    Metric,
+    Picture,
+    Prediction,
+    Score,
+    ScoreTable,
+    Sums,
+    Task,
+)
+from auxnas.compiler.tasks.growing import classify, resize_nearest
+from auxnas.compiler.tasks.pictures import contours, overlaid
+from auxnas.compiler.tasks.target import IGNORE, Size, TargetFormat
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
 Floats = NDArray[np.float64]
 
-IGNORE = 255
-"""Label of a pixel that counts neither in a loss nor in a score."""
 CONFUSION = "confusion"
 """Name of the statistics: (classes, classes) int64 counts, row truth, column guess."""
 UNLABELLED = (224, 224, 192)
 """The colour of borders in PASCAL VOC's own pictures, where black is background."""
 
-_PIXELS = 20_000
-"""Of the most frequent class in made-up statistics."""
-
 
 @dataclass(frozen=True)
-class Segmentation:
+class Segmentation(Task):
     """One class a pixel (paper, section 4.1).
 
     Attributes:
@@ -43,9 +50,6 @@ class Segmentation:
         CompilerError: for a class to ignore that there is not.
     """
 
-    classes: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-
     name: ClassVar[str] = "segmentation"
     target: ClassVar[TargetFormat] = TargetFormat("uint8", IGNORE)
     heads: ClassVar[Mapping[str, Head]] = MappingProxyType(
@@ -57,12 +61,17 @@ class Segmentation:
     )
     measured: ClassVar[str] = "labels"
     metrics: ClassVar[Mapping[str, Metric]] = MappingProxyType(
-        {"miou": Metric("mIoU"), "fwiou": Metric("fwIoU"), "accuracy": Metric("accuracy")}
+        {
+            "miou": Metric("mIoU", form="{:.2%}"),
+            "fwiou": Metric("fwIoU", form="{:.2%}"),
+            "accuracy": Metric("accuracy", form="{:.2%}"),
+        }
     )
     disagrees: ClassVar[Disagreement] = Disagreement(
         "labels_changed", "{:.3%} of pixels change label", "of pixels"
     )
     losses: ClassVar[str] = "auxnas.backends.torch.losses:SegmentationLosses"
+    pictures: ClassVar[tuple[str, ...]] = ("labels", "overlay")
 
     def __post_init__(self) -> None:
         for name in self.ignore:
@@ -74,10 +83,6 @@ class Segmentation:
     def outputs(self) -> int:
         """A channel a class."""
         return len(self.classes)
-
-    def target_of(self, label: Array, image: Callable[[], Array]) -> Array:
-        """The label itself."""
-        return label
 
     def fault(self, target: Array, outputs: int) -> str | None:
         """Names a label that is none of the classes."""
@@ -175,6 +180,13 @@ class Segmentation:
         """The counts themselves."""
         return sums[CONFUSION]
 
+    def sized(self, output: Array, head: str, size: Size) -> Array:
+        """Labels of the nearest pixels, or of scores that grew before the largest is taken."""
+        labels = (
+            resize_nearest(output[0], size) if self.heads[head].bytes else classify(output, size)
+        )
+        return labels[None, None]
+
     def answer(self, output: Array) -> Array:
         """The labels."""
         return labels_of(output)
@@ -187,18 +199,20 @@ class Segmentation:
         coloured: Array = table[target]
         return coloured
 
+    def predicted(self, answer: Array, image: Array, palette: Array, alpha: float) -> Prediction:
+        """A label map, its colours over the image, and the share of each class."""
+        over = overlaid(image, palette[answer], alpha, contours(answer))
+        counts = np.bincount(answer.ravel())
+        order = np.argsort(-counts, kind="stable")
+        shares = [(int(i), float(counts[i] / answer.size)) for i in order if counts[i]]
+        line = ", ".join(f"{inline(self.classes[n])} {share:.0%}" for n, share in shares[:4])
+        facts = [{"label": n, "class": self.classes[n], "share": share} for n, share in shares]
+        pictures = {"labels": Picture(answer, palette), "overlay": Picture(over)}
+        return Prediction(pictures, line, {"shares": facts})
+
     def disagreement(self, one: Array, other: Array) -> float:
         """Share of pixels whose label is another one."""
         return float((labels_of(one) != labels_of(other)).mean())
-
-    def pretended(self, quality: float, rng: np.random.Generator) -> Sums:
-        """Counts of a classifier that finds up to ``quality`` of each class."""
-        classes = len(self.classes)
-        pixels = _PIXELS / np.arange(1, classes + 1)
-        hits = quality * rng.uniform(0.6, 1, classes)
-        guesses = rng.dirichlet(np.ones(classes), classes) * (1 - hits)[:, None]
-        counts = pixels[:, None] * (np.diag(hits) + guesses)
-        return {CONFUSION: np.rint(counts).astype(np.int64)}
 
 
 def labels_of(output: Array) -> Array:

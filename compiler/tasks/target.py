@@ -10,11 +10,18 @@ from numpy.typing import NDArray
 
 Array = np.ndarray[Any, Any]
 Coordinates = NDArray[np.float32]
+Size = tuple[int, int]
+
+IGNORE = 255
+"""Number of a pixel without a class: it counts neither in a loss nor in a score."""
 
 
 @dataclass(frozen=True)
 class TargetFormat:
-    """The numbers of a target.
+    """The numbers of a target, and of a dataset's labels, and how they move with their image.
+
+    Labels that are no map of numbers, as the joints of a person, are a subclass's, which says
+    how they are resized and moved.
 
     Attributes:
         dtype: ``uint8`` for classes, ``float32`` for measurements.
@@ -22,12 +29,41 @@ class TargetFormat:
             where any number can be one that counts.
         channels: numbers a pixel.
         linear: whether numbers between two pixels' mean something: those of classes do not.
+        power: of the magnification, which numbers are multiplied by: -1 for distances from the
+            camera, which are half as large where everything looks twice as large.
+        mirrored: for each channel the one that it becomes in a mirrored image; empty where
+            each stays what it is.
     """
 
     dtype: str
     unlabelled: float
     channels: int = 1
     linear: bool = False
+    power: float = 0.0
+    mirrored: tuple[int, ...] = ()
+
+    @property
+    def classes(self) -> bool:
+        """Whether the numbers are those of classes."""
+        return self.dtype == "uint8"
+
+    @property
+    def described(self) -> str:
+        """The numbers in words."""
+        if self.classes:
+            return "classes"
+        return f"{self.dtype}, {self.channels} a pixel, {self.unlabelled:g} where there is none"
+
+    def fault(self, label: Array, size: Size) -> str | None:
+        """The reason that an array is not the label of an image of ``size``; None where it is."""
+        if label.dtype != self.dtype:
+            return f"label of type {label.dtype}, expected {self.dtype}"
+        shape = size if self.channels == 1 else (*size, self.channels)
+        if label.shape != shape:
+            found, wanted = ("x".join(map(str, each)) for each in (label.shape, shape))
+            return f"label of {found} pixels (height x width), expected {wanted} as its image"
+        wrong = label[~np.isfinite(label) & self.known(label)]
+        return f"label has {wrong[0]}, expected finite numbers" if wrong.size else None
 
     def known(self, target: Array) -> NDArray[np.bool_]:
         """Mask of the numbers that count."""
@@ -36,8 +72,38 @@ class TargetFormat:
         )
         return found
 
+    def counted(self, label: Array) -> NDArray[np.uint8]:
+        """The classes of its numbers; of measurements 0 for one that counts, else 255."""
+        if self.classes:
+            return label
+        return np.where(self.known(label), 0, IGNORE).astype(np.uint8)
+
+    def resized(self, label: Array, size: Size) -> Array:
+        """A label at (height, width): each pixel takes the nearest one's numbers."""
+        if label.shape[:2] == tuple(size):
+            return label
+        rows, columns = map(_steps, label.shape, size)
+        found: Array = label[rows[:, None], columns]
+        return found
+
+    def moved(self, target: Array, rows: Coordinates, columns: Coordinates, scale: float) -> Array:
+        """A target as an image has it that is scaled, cropped or mirrored.
+
+        Args:
+            target: (H, W) or (H, W, channels).
+            rows: as for ``sample``.
+            columns: likewise; falling in a mirrored image.
+            scale: the magnification.
+        """
+        found = self.sample(target, rows, columns)
+        if self.power:
+            scaled = (found * scale**self.power).astype(self.dtype)
+            found = np.where(self.known(found), scaled, found)
+        swaps = self.mirrored and len(columns) > 1 and columns[0] > columns[-1]
+        return found[..., list(self.mirrored)] if swaps else found
+
     def sample(self, target: Array, rows: Coordinates, columns: Coordinates) -> Array:
-        """One target at other places, as an image that is scaled, cropped or mirrored has it.
+        """A target's numbers at other places.
 
         Nearest numbers, or means of neighbours that count where the target is linear; a
         place is labelled where its nearest pixel is.
@@ -87,3 +153,13 @@ def blend(pixels: NDArray[np.float32], places: Coordinates, axis: int) -> NDArra
 def _nearest(places: Coordinates, length: int) -> NDArray[np.intp]:
     found: NDArray[np.intp] = np.clip(np.floor(places + 0.5), 0, length - 1).astype(np.intp)
     return found
+
+
+def _steps(length: int, wanted: int) -> NDArray[np.intp]:
+    """The nearest of ``length`` pixels for each of ``wanted``.
+
+    Step by step, as Pillow adds them up: where a centre lies between two pixels, rounding decides.
+    """
+    step = length / wanted
+    places = np.cumsum([step / 2, *[step] * (wanted - 1)])
+    return np.minimum(places.astype(np.intp), length - 1)

@@ -1,7 +1,7 @@
 """Images and labels: files, rendered scenes, checks and training transforms."""
 
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.augment import Augment, normalise
+from auxnas.search.data.augment import Augment
 from auxnas.search.data.base import (
     Dataset,
     ResizedDataset,
@@ -33,7 +33,6 @@ __all__ = [
     "SyntheticDataset",
     "check",
     "list_remark",
-    "normalise",
     "open_dataset",
     "parts",
     "render_scene",

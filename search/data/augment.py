@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.compiler.encoders import IMAGENET, Normalisation
+from auxnas.compiler.encoders import IMAGENET
 from auxnas.compiler.tasks import Segmentation, TargetFormat
 from auxnas.compiler.tasks.target import blend, inside
 from auxnas.search.data.base import Bytes, check_size
@@ -16,25 +16,6 @@ from auxnas.search.data.errors import DataError
 
 Floats = NDArray[np.float32]
 Array = np.ndarray[Any, Any]
-
-
-def normalise(images: Bytes, by: Normalisation = IMAGENET) -> Floats:
-    """Input of a network: value / 255, minus the mean, over the deviation, channels first.
-
-    Args:
-        images: uint8 RGB ``(n, height, width, 3)``.
-        by: the encoder's mean and deviation.
-
-    Returns:
-        float32 ``(n, 3, height, width)``, contiguous.
-    """
-    scale = 1 / (255 * np.array(by.deviation, dtype=np.float32))
-    shift = np.array(by.mean, dtype=np.float32) / np.array(by.deviation, dtype=np.float32)
-    result = np.empty((images.shape[0], 3, *images.shape[1:3]), dtype=np.float32)
-    for channel in range(3):
-        np.multiply(images[..., channel], scale[channel], out=result[:, channel])
-        result[:, channel] -= shift[channel]
-    return result
 
 
 @dataclass(frozen=True)
@@ -71,12 +52,12 @@ class Augment:
 
         Args:
             image: uint8 ``(height, width, 3)``.
-            label: a target of it, ``(height, width, ...)``.
+            label: its label, ``(height, width, ...)``.
             rng: where all choices come from; four numbers are drawn.
 
         Returns:
-            uint8 ``(*size, 3)``, outside filled with the mean, and a target of ``size``, not
-            labelled outside.
+            uint8 ``(*size, 3)``, outside filled with the mean, and a label of ``size``, with
+            nothing outside.
         """
         low, high = self.scale
         draws = rng.random(4)
@@ -86,7 +67,7 @@ class Augment:
         if draws[3] < self.mirror:
             columns = columns[::-1]
         fill = np.rint(255 * np.array(self.mean)).astype(np.uint8)
-        moved = self.target.sample(label, rows, columns)
+        moved = self.target.moved(label, rows, columns, factor)
         return _sample_image(image, rows, columns, fill), moved
 
 

@@ -1,4 +1,4 @@
-"""Interface of segmentation datasets, and views of one: parts, splits, fixed sizes."""
+"""Interface of labelled datasets, and views of one: parts, splits, fixed sizes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.backends.images import resize_indices, resize_rgb
+from auxnas.backends.images import resize_rgb
+from auxnas.compiler.tasks import Segmentation, TargetFormat
 from auxnas.search.data.errors import DataError
 
+Array = np.ndarray[Any, Any]
 Bytes = NDArray[np.uint8]
 
 
 class Dataset(Protocol):
-    """Images with one class index a pixel. Immutable; items are made anew on every call."""
+    """Images, each with a label. Immutable; items are made anew on every call.
+
+    One whose labels are other numbers than classes says so in ``labels``, a ``TargetFormat``; one
+    that has labels of several kinds has ``of_task(task)``, itself with those that the task takes.
+    """
 
     @property
     def name(self) -> str:
@@ -27,11 +33,7 @@ class Dataset(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names; a label value is a position in them."""
-
-    @property
-    def ignore(self) -> int:
-        """The label value of pixels without a label (255)."""
+        """The class names; a label value is a position in them. None of measurements."""
 
     @property
     def palette(self) -> Bytes:
@@ -46,8 +48,17 @@ class Dataset(Protocol):
     def image(self, index: int) -> Bytes:
         """The image at ``index``: uint8 RGB ``(height, width, 3)``."""
 
-    def label(self, index: int) -> Bytes:
-        """The classes of its pixels: uint8 ``(height, width)``, 255 where there is none."""
+    def label(self, index: int) -> Array:
+        """The classes of its pixels: uint8 ``(height, width)``, 255 where there is none.
+
+        Of other numbers what ``labels`` says.
+        """
+
+
+def numbers_of(dataset: Dataset) -> TargetFormat:
+    """The numbers of a dataset's labels: classes, where it does not say."""
+    found: TargetFormat = getattr(dataset, "labels", Segmentation.target)
+    return found
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class Reader:
 
     Attributes:
         open: makes the ``Dataset`` of what stands behind the format's name, of the number of
-            classes asked for (None: what the data say) and of the part, ``train`` or ``val``;
-            raises ``DataError``. A dataset that draws its images itself has
+            classes asked for (None: what the data say; 0: the task has none) and of the part,
+            ``train`` or ``val``; raises ``DataError``. A dataset that draws its images itself has
             ``rendered(size, seed)``, itself at (height, width); others are resized.
         parts: of the same text which parts there are; a reader without has ``train`` alone.
         unscored: classes that count in no score unless ``task.ignore`` says so.
@@ -93,9 +104,9 @@ class DatasetView:
         return self.dataset.classes
 
     @property
-    def ignore(self) -> int:
-        """The label value of pixels without a label."""
-        return self.dataset.ignore
+    def labels(self) -> TargetFormat:
+        """The numbers of the labels."""
+        return numbers_of(self.dataset)
 
     @property
     def palette(self) -> Bytes:
@@ -139,7 +150,7 @@ class Subset(DatasetView):
         """The image at ``index`` of this part."""
         return self.dataset.image(self.source(index))
 
-    def label(self, index: int) -> Bytes:
+    def label(self, index: int) -> Array:
         """The label at ``index`` of this part."""
         return self.dataset.label(self.source(index))
 
@@ -177,9 +188,9 @@ class ResizedDataset(DatasetView):
         """The image, resized bilinearly and without aliasing."""
         return resize_rgb(self.dataset.image(index), self.size)
 
-    def label(self, index: int) -> Bytes:
+    def label(self, index: int) -> Array:
         """The label, each pixel taken from the nearest one."""
-        return resize_indices(self.dataset.label(index), self.size)
+        return self.labels.resized(self.dataset.label(index), self.size)
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -236,8 +247,8 @@ def split_dataset(
     return subset(dataset, first), subset(dataset, sorted(set(range(total)) - set(first)))
 
 
-def stack(dataset: Dataset, indices: Sequence[int] | None = None) -> tuple[Bytes, Bytes]:
-    """Images ``(n, height, width, 3)`` and labels ``(n, height, width)``, all by default.
+def stack(dataset: Dataset, indices: Sequence[int] | None = None) -> tuple[Bytes, Array]:
+    """Images ``(n, height, width, 3)`` and labels ``(n, height, width, ...)``, all by default.
 
     Raises:
         DataError: when they are of different sizes, or there is none.

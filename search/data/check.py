@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from auxnas.backends.images import check_sizes
 from auxnas.backends.images.labels import range_reason
-from auxnas.search.data.base import Bytes, Dataset, DatasetView
+from auxnas.compiler.tasks import IGNORE
+from auxnas.search.data.base import Array, Dataset, DatasetView, numbers_of
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset
 
@@ -24,7 +25,7 @@ class Summary:
 
     Attributes:
         images: how many.
-        pixels: labelled pixels of each class, in label order.
+        pixels: labelled pixels of each class, in label order; without classes of all.
         unlabelled: pixels of no class.
     """
 
@@ -42,10 +43,10 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
 
     Raises:
         DataError: naming the first file that is missing, damaged, of another size than
-            its image, or has a value that is neither a class nor 255; or when there is
-            no image or no labelled pixel at all.
+            its image, or has a value that is neither a class nor 255, or not finite; or when
+            there is no image or no labelled pixel at all.
     """
-    total = len(dataset)
+    total, classes = len(dataset), len(dataset.classes) or 1
     if not total:
         raise DataError(dataset.name, "no images", "at least one")
     origins = [_origin(dataset, index) for index in range(total)]
@@ -58,13 +59,14 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
         if progress is not None:
             progress(done, total)
     if wrong is not None:
-        values = [value for value in np.flatnonzero(counts).tolist() if value != dataset.ignore]
-        expected = f"{wrong.expected}; {range_reason(values, len(dataset.classes))}"
+        values = [value for value in np.flatnonzero(counts).tolist() if value != IGNORE]
+        expected = f"{wrong.expected}; {range_reason(values, classes)}"
         raise DataError(wrong.place, wrong.found, expected)
-    if not counts[: len(dataset.classes)].any():
-        raise DataError(dataset.name, "no labelled pixel in any image", "some label below 255")
-    pixels = tuple(int(count) for count in counts[: len(dataset.classes)])
-    return Summary(total, pixels, int(counts[dataset.ignore]))
+    if not counts[:classes].any():
+        expected = "some label below 255" if dataset.classes else "some number that counts"
+        raise DataError(dataset.name, "no labelled pixel in any image", expected)
+    pixels = tuple(int(count) for count in counts[:classes])
+    return Summary(total, pixels, int(counts[IGNORE]))
 
 
 def _origin(dataset: Dataset, index: int) -> tuple[Dataset, int]:
@@ -92,29 +94,28 @@ def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
 
 def _check_item(source: Dataset, index: int) -> tuple[NDArray[np.int64], DataError | None]:
     """Counts of the values of a label, and what is wrong with them."""
-    image, label = source.image(index), source.label(index)
-    for pixels, what in ((image, "image"), (label, "label")):
-        if pixels.dtype != np.uint8:
-            found = f"{what} of type {pixels.dtype}"
-            raise DataError(_place(source, index), found, "uint8")
+    image, label, numbers = source.image(index), source.label(index), numbers_of(source)
+    if image.dtype != np.uint8:
+        raise DataError(_place(source, index), f"image of type {image.dtype}", "uint8")
     if isinstance(source, FileDataset):
         pair = source.pairs[index]
         check_sizes((pair.image, image), (pair.label, label), pair.place(pair.label))
-    elif image.shape[:2] != label.shape:
-        found = f"label of {_size(label)} pixels (height x width)"
-        raise DataError(_place(source, index), found, f"{_size(image)} as its image")
-    counts = np.bincount(label.ravel(), minlength=256)
+    fault = numbers.fault(label, (image.shape[0], image.shape[1]))
+    if fault is not None:
+        raise DataError(_place(source, index), fault)
+    counts = np.bincount(numbers.counted(label).ravel(), minlength=256)
     wrong = counts.copy()
-    wrong[: len(source.classes)] = 0
-    wrong[source.ignore] = 0
-    fault = _value_error(source, index, label, np.flatnonzero(wrong)) if wrong.any() else None
-    return counts, fault
+    wrong[: len(source.classes) or 1] = 0
+    wrong[IGNORE] = 0
+    if not wrong.any():
+        return counts, None
+    return counts, _value_error(source, index, label, np.flatnonzero(wrong))
 
 
-def _value_error(source: Dataset, index: int, label: Bytes, bad: NDArray[np.int64]) -> DataError:
+def _value_error(source: Dataset, index: int, label: Array, bad: NDArray[np.int64]) -> DataError:
     row, column = np.argwhere(np.isin(label, bad))[0]
     found = f"label value {label[row, column]} at row {row} column {column}"
-    expected = f"0..{len(source.classes) - 1} or {source.ignore}"
+    expected = f"0..{len(source.classes) - 1} or {IGNORE}"
     return DataError(_place(source, index), found, expected)
 
 
@@ -132,7 +133,3 @@ def _place(source: Dataset, index: int) -> str:
         pair = source.pairs[index]
         return pair.place(pair.label)
     return f"{source.name} item {index}"
-
-
-def _size(pixels: Bytes) -> str:
-    return f"{pixels.shape[0]}x{pixels.shape[1]}"

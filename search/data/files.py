@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from auxnas.backends.colours import class_colours, pascal_colours
-from auxnas.backends.images import header, read_label, read_photograph, reading_manner
-from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.base import Bytes, Reader
+from auxnas.backends.images import header, read_numbers, read_photograph, reading_manner
+from auxnas.compiler.tasks import IGNORE, Segmentation, TargetFormat, Task
+from auxnas.search.data.base import Array, Bytes, Reader
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.lists import list_rows, numbered_lines, read_colours, read_names
 
@@ -71,6 +71,7 @@ class FileDataset:
         pairs: the files.
         root: the folder that the fingerprint's file names are relative to.
         colours: (red, green, blue) to draw each class with; made up where there are none.
+        labels: the numbers in the label files.
         remark: something that users should know of how the list was read; may be empty.
     """
 
@@ -79,7 +80,7 @@ class FileDataset:
     pairs: tuple[Pair, ...]
     root: Path
     colours: tuple[tuple[int, ...], ...] = ()
-    ignore: int = IGNORE
+    labels: TargetFormat = Segmentation.target
     remark: str = ""
 
     @property
@@ -127,6 +128,10 @@ class FileDataset:
                 turned.append(index)
         return state.hexdigest(), tuple(turned)
 
+    def of_task(self, task: Task) -> FileDataset:
+        """The same files, their labels read as the task's."""
+        return replace(self, labels=task.labels)
+
     def image(self, index: int) -> Bytes:
         """The image at ``index``, upright: uint8 ``(height, width, 3)``.
 
@@ -136,14 +141,15 @@ class FileDataset:
         pair = self.pairs[index]
         return read_photograph(pair.image, pair.place(pair.image))
 
-    def label(self, index: int) -> Bytes:
-        """The label at ``index``: uint8 ``(height, width)``, values as stored.
+    def label(self, index: int) -> Array:
+        """The label at ``index``: ``(height, width, ...)``, values as stored.
 
         Raises:
-            DataError: when the file is missing, damaged or not an image of indices.
+            DataError: when the file is missing, damaged or not an image of indices; of
+                measurements, no array of them.
         """
         pair = self.pairs[index]
-        return read_label(pair.label, pair.place(pair.label))
+        return read_numbers(pair.label, self.labels, pair.place(pair.label))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -162,7 +168,7 @@ def open_list(where: str, classes: int | None, part: str) -> FileDataset:
 
     Args:
         where: the folder or the file. File names are relative to the list's folder.
-        classes: how many classes; None when ``classes.txt`` beside the list says so.
+        classes: how many classes; None when ``classes.txt`` beside the list says so; 0 for none.
         part: ``train`` or ``val``.
 
     Raises:
@@ -203,6 +209,8 @@ def list_parts(where: str) -> dict[str, Path]:
 
 def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
     """The names in ``path`` if it exists, else ``class0`` ... for ``count`` classes."""
+    if count == 0:
+        return ()
     if not path.is_file():
         if count is None:
             raise DataError("classes", f"not given, and there is no {path}", "one of the two")
@@ -224,12 +232,12 @@ def check_classes(count: int, place: str = "classes") -> int:
 
 
 def same_classes(names: tuple[str, ...], count: int | None, place: str) -> tuple[str, ...]:
-    """``names``, when they are as many as the user says (None: says nothing).
+    """``names``, when they are as many as the user says (None or 0: says nothing).
 
     Raises:
         DataError: naming both numbers.
     """
-    if count is not None and count != len(names):
+    if count and count != len(names):
         raise DataError("classes", f"{count} asked for", f"{len(names)} as in {place}")
     return names
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.genotype.errors import short_repr
-from auxnas.search.data.base import Dataset, ResizedDataset, check_size
+from auxnas.search.data.base import Dataset, ResizedDataset, check_size, numbers_of
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import VOC_LISTS_FOLDER, same_classes
 from auxnas.search.seams import DATASETS
@@ -28,6 +29,7 @@ TAKES = (
 )
 
 DEFAULT_SIZE = (128, 128)
+_SEGMENTATION = Segmentation()
 _OWN = re.compile(r"python:[^:]+:[^:]+")
 _OURS = re.compile(r"synthetic(:\d+)?|(list|voc):.+")
 
@@ -52,6 +54,7 @@ def open_dataset(
     size: tuple[int, int] | None = None,
     part: str = "train",
     seed: int = 0,
+    task: Task = _SEGMENTATION,
 ) -> Dataset:
     """The dataset that ``spec`` names; files are not read before they are asked for.
 
@@ -62,21 +65,34 @@ def open_dataset(
             (those that are drawn: 128x128).
         part: ``train``, which a search splits into meta-train and meta-val, or ``val``.
         seed: of images that are drawn.
+        task: says what labels have to be.
 
     Raises:
-        DataError: naming what is wrong with the spec, the list or the arguments.
+        DataError: naming what is wrong with the spec, the list or the arguments, or that there
+            are no such labels in the data.
         SettingsError: for a reader of the user's own that cannot be imported, or is none.
     """
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
     name, rest = _parse(spec)
-    found: Dataset = DATASETS.make(name, rest, classes, part)
+    found: Dataset = DATASETS.make(name, rest, classes if task.labels.classes else 0, part)
+    of_task = getattr(found, "of_task", None)
+    found = found if of_task is None else of_task(task)
+    _refuse_other_labels(found, task)
     same_classes(tuple(found.classes), classes, found.name)
     rendered = getattr(found, "rendered", None)
     if rendered is not None:
         drawn: Dataset = rendered(check_size(size or DEFAULT_SIZE), seed)
         return drawn
     return found if size is None else ResizedDataset(found, size)
+
+
+def _refuse_other_labels(dataset: Dataset, task: Task) -> None:
+    """Finds data without the labels of a task."""
+    found, wanted = (n.described for n in (numbers_of(dataset), task.labels))
+    if found != wanted:
+        expected = f"{wanted}, as the task {task.name} has them"
+        raise DataError(dataset.name, f"labels of {found}", expected)
 
 
 def parts(spec: str) -> tuple[str, ...]:

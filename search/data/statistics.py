@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.images.labels import missing_reason, some_names
-from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.base import Bytes
+from auxnas.compiler.tasks import IGNORE, TargetFormat
+from auxnas.search.data.base import Array, Bytes
 from auxnas.search.data.errors import DataError
 
 ValueCounts = NDArray[np.int64]
 VALUES = 256
 
 
-def image_counts(image: Bytes, label: Bytes) -> tuple[ValueCounts, Bytes]:
-    """Counts of the label's values, (256,), and the image's hash, (32,) uint8."""
+def image_counts(image: Bytes, label: Array, numbers: TargetFormat) -> tuple[ValueCounts, Bytes]:
+    """Counts of the label's classes, (256,), and the image's hash, (32,) uint8."""
     state = hashlib.sha256(repr(image.shape).encode())
     state.update(np.ascontiguousarray(image).tobytes())
-    counts = np.bincount(label.ravel(), minlength=VALUES).astype(np.int64)
+    counts = np.bincount(numbers.counted(label).ravel(), minlength=VALUES).astype(np.int64)
     return counts, np.frombuffer(state.digest(), np.uint8)
 
 
@@ -31,9 +31,10 @@ class Statistics:
     """A row for each image.
 
     Attributes:
-        classes: their names.
+        classes: their names; none where labels are measurements.
         places: how messages name each image.
-        values: (images, 256), how often each label value occurs.
+        values: (images, 256), how often each label value occurs; of measurements how many
+            count, first, and how many do not, last.
         content: (images, 32) uint8, a hash of each image's pixels.
     """
 
@@ -68,6 +69,11 @@ class Statistics:
     def unlabelled(self) -> int:
         """Pixels of no class."""
         return int(self.values[:, IGNORE].sum())
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any number counts."""
+        return bool(self.values[:, :IGNORE].any())
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -143,9 +143,11 @@ class Evaluation:
 
 def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:
     """The images; data that do not name their classes have as many as the network."""
-    own = len(trained.known.get("classes", ())) or trained.network.spec.classes
+    spec = trained.network.spec
+    task, own = spec.find_task(), len(trained.known.get("classes", ())) or spec.classes
+    classes = own if task.labels.classes else None
     try:
-        return open_dataset(source, classes=own, size=size, part=part)
+        return open_dataset(source, classes=classes, size=size, part=part, task=task)
     except DataError as error:
         if error.place != "classes":
             raise

@@ -161,7 +161,7 @@ class DataContext:
                 mirrored too; None for images as they are.
         """
         data, by, task = self.settings.data, self.normalisation, self.task
-        augment = scale and Augment(data.size, scale, data.mirror, by.mean, task.target)
+        augment = scale and Augment(data.size, scale, data.mirror, by.mean, task.labels)
         return ImageExamples(part.stored.pixels, part.indices, augment, by, task)
 
     def check_enough_data(self, found: Split) -> None:
@@ -188,7 +188,10 @@ class DataContext:
 
     def _stored(self, part: str) -> StoredDataset:
         data = self.settings.data
-        found = open_dataset(data.source, classes=data.classes, size=data.size, part=part)
+        task = find_task(self.settings.task.name)
+        found = open_dataset(
+            data.source, classes=data.classes, size=data.size, part=part, task=task
+        )
         return StoredDataset(found, self.cache, self.display)
 
 

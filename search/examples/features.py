@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auxnas.backends.base import Learner
+from auxnas.backends.images import normalise
 from auxnas.backends.progress import Display
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, Task
-from auxnas.search.data import normalise
 from auxnas.search.examples.images import IMAGE, TEACHER, FeatureExamples, normalisation_key
 from auxnas.search.storage.cache import json_digest, params_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store

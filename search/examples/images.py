@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.base import Batch
-from auxnas.backends.images import dark_remark
+from auxnas.backends.images import dark_remark, normalise
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, Task
@@ -21,9 +21,8 @@ from auxnas.search.data import (
     FileDataset,
     check,
     list_remark,
-    normalise,
 )
-from auxnas.search.data.base import DatasetView
+from auxnas.search.data.base import DatasetView, numbers_of
 from auxnas.search.data.check import image_place
 from auxnas.search.data.statistics import Statistics, check_variety, image_counts
 from auxnas.search.storage.cache import json_digest
@@ -42,7 +41,7 @@ class ImageExamples:
     """Images that a whole network starts from.
 
     Attributes:
-        pixels: a store with ``image`` and ``label``, as uint8.
+        pixels: a store with ``image`` and ``label``.
         indices: positions in the store.
         augment: random transform for training; None for none.
         normalisation: the encoder's.
@@ -62,24 +61,13 @@ class ImageExamples:
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them, normalised; randomly transformed where ``rng`` is given."""
         rows = [self.indices[index] for index in indices]
-        images = self.pixels.read(IMAGE, rows)
-        labels = read_targets(self.task, self.pixels, rows)
+        images, labels = (self.pixels.read(name, rows) for name in (IMAGE, LABEL))
         if rng is not None and self.augment is not None:
             pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
             images = np.stack([image for image, _ in pairs])
             labels = np.stack([label for _, label in pairs])
-        return Batch({IMAGE: normalise(images, self.normalisation)}, labels)
-
-
-def read_targets(task: Task, pixels: Store, rows: Sequence[int]) -> Array:
-    """The targets of some images of a store; the images are read where the task looks at them."""
-
-    def image(row: int) -> Array:
-        found: Array = pixels.read(IMAGE, [row])[0]
-        return found
-
-    labels = zip(rows, pixels.read(LABEL, rows), strict=True)
-    return np.stack([task.target_of(label, partial(image, row)) for row, label in labels])
+        targets = map(self.task.target_of, labels, (partial(np.asarray, each) for each in images))
+        return Batch({IMAGE: normalise(images, self.normalisation)}, np.stack(list(targets)))
 
 
 @dataclass(frozen=True)
@@ -111,9 +99,17 @@ class FeatureExamples:
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them; what is stored cannot be transformed any more."""
         rows = [self.rows[index] for index in indices]
-        labels = read_targets(self.task, self.pixels, [self.indices[index] for index in indices])
+        places = [self.indices[index] for index in indices]
+        targets = map(
+            self.task.target_of, self.pixels.read(LABEL, places), map(self._image, places)
+        )
         maps = {name: self._read(name, rows) for name in self.outputs}
-        return Batch(maps, labels, self._read(TEACHER, rows) if self.teacher else None)
+        teacher = self._read(TEACHER, rows) if self.teacher else None
+        return Batch(maps, np.stack(list(targets)), teacher)
+
+    def _image(self, place: int) -> Callable[[], Array]:
+        """Reads an image where the task looks at it."""
+        return lambda: np.asarray(self.pixels.read(IMAGE, [place])[0])
 
     def _read(self, name: str, rows: Sequence[int]) -> Array:
         return self.features.read(name, rows).astype(np.float32, copy=False)
@@ -136,7 +132,9 @@ def check_enough_data(
     """
     if len(found) < least:
         raise DataError(where, f"{len(found)} images", f"at least {least}")
-    if task.target.linear:
+    if not task.labels.classes:
+        if not found.labelled:
+            raise DataError(where, "no number that counts in any label", "some")
         return
     if not set(task.classes) - set(task.ignore) - set(found.missing):
         raise DataError(where, "no labelled pixel of a class that counts", "some")
@@ -150,7 +148,10 @@ def normalisation_key(normalisation: Normalisation) -> tuple[str, ...]:
 
 def pixel_key(dataset: Dataset) -> str:
     """Names the pixels of ``dataset``: its content and its size."""
-    return json_digest("pixels", dataset.fingerprint())
+    numbers = numbers_of(dataset)
+    return json_digest(
+        "pixels", dataset.fingerprint(), *([] if numbers.classes else [repr(numbers)])
+    )
 
 
 def _say_turned(dataset: Dataset, display: Display) -> None:
@@ -209,7 +210,8 @@ def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display
     def compute() -> Iterator[Rows]:
         with display.task("counting the classes", len(dataset)) as advance:
             for place in range(len(dataset)):
-                found = image_counts(pixels.read(IMAGE, [place])[0], pixels.read(LABEL, [place])[0])
+                image, label = (pixels.read(name, [place])[0] for name in (IMAGE, LABEL))
+                found = image_counts(image, label, numbers_of(dataset))
                 yield {VALUES: found[0][None], CONTENT: found[1][None]}
                 advance(place + 1, "")
 

@@ -96,4 +96,5 @@ class RunContext:
             "classes": list(dataset.classes),
             "palette": dataset.palette.tolist(),
             "model": self.model.spec.to_dict(),
+            "metrics": [[n, m.title, m.higher] for n, m in self.data.task.metrics.items()],
         }

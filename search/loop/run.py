@@ -234,9 +234,10 @@ def _introduction(context: RunContext) -> Iterator[str]:
     height, width = settings.data.size
     bounds = [f"{settings.trials} trials"] if settings.trials else []
     bounds += [duration_text(settings.budget)] if settings.budget else []
+    classes = f"{len(dataset.classes)} classes, " if dataset.classes else ""
     yield (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
-        f"{len(dataset.classes)} classes, {' or '.join(bounds)}, "
+        f"{classes}{' or '.join(bounds)}, "
         f"trained on {context.model.learner.where}"
     )
     others = other_writers(context.cache)

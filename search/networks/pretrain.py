@@ -166,7 +166,7 @@ def _made(work: Pretraining, shared: Path, display: Display) -> Params:
             kept, course = _train(work, part, display)
             _keep(shared, work, kept)
             part.unlink(missing_ok=True)
-            found, (name, metric) = work.score(kept).metrics, next(iter(work.task.metrics.items()))
+            found, (name, metric) = work.score(kept).metrics, work.task.headline
             quality = f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
             display.say(f"encoder: pre-trained, {quality}, kept as {shared}")
             row = {"epochs": work.settings.epochs, "metric": metric.title, "value": found[name]}

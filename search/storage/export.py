@@ -74,7 +74,11 @@ def _command(genotype: Path, weights: Path | None, meta: Mapping[str, Any]) -> s
     height, width = meta["settings"]["data"]["size"]
     words = ["nascompile", str(genotype), "--input-size", f"{height}x{width}"]
     words += ["--weights", str(weights)] if weights else []
-    for name in ("encoder", "task"):
-        place = meta["model"].get(name, "")
-        words += [f"--{name}", place] if ":" in place else []
+    words += own_code(meta["model"])
     return shlex.join([*words, "--output", str(genotype.with_suffix(".onnx"))])
+
+
+def own_code(model: Mapping[str, Any]) -> list[str]:
+    """Options that name the code of the user's own that a network is made of."""
+    named = {f"--{name}": model.get(name, "") for name in ("encoder", "task")}
+    return [word for pair in named.items() if ":" in pair[1] for word in pair]

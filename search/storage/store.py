@@ -167,6 +167,7 @@ class _Column:
 
     def __init__(self, path: Path, first: Array, total: int, dtype: str | None) -> None:
         self.dtype = np.dtype(dtype or first.dtype)
+        self.narrow = dtype is not None and self.dtype.kind == "f"
         self.bytes = self.rows = 0
         self.digest = blake2b()
         self._file: BinaryIO = path.open("wb")
@@ -183,7 +184,7 @@ class _Column:
         """Appends rows."""
         with np.errstate(over="ignore"):
             stored = np.ascontiguousarray(values, dtype=self.dtype)
-        if self.dtype.kind == "f" and not np.isfinite(stored).all():
+        if self.narrow and not np.isfinite(stored).all():
             raise ValueError(f"{name}: values that {self.dtype} cannot hold, try float32")
         self.rows += len(stored)
         self.write(stored.tobytes())

@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from auxnas.compiler.tasks import Metric
 from auxnas.genotype import Genotype, SearchSpace
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
@@ -153,24 +154,30 @@ def evaluate_all(
     return [rows[n, setup.name] for n in range(len(chosen)) for setup in SETUPS]
 
 
-def ablation_report(rows: Sequence[EvaluationRow]) -> dict[str, Any]:
+def ablation_report(rows: Sequence[EvaluationRow], headline: tuple[str, Metric]) -> dict[str, Any]:
     """Results as plain data, over the genotypes that failed in no setup.
 
     ``components``: of each setup of Figure 3 and each stage the rewards' summary, the mean
     gain over the baseline and how many genotypes gained. ``kinds``: of each kind of
-    auxiliary head the mIoU after stage 2, and for how many genotypes it was the best.
+    auxiliary head the headline metric after stage 2, and for how many genotypes it was the best.
+
+    Args:
+        rows: the evaluations.
+        headline: name and meaning of the task's most telling metric.
     """
+    name, metric = headline
     failed = {row["number"] for row in rows if row["failure"] is not None}
     sound = [row for row in rows if row["number"] not in failed]
     return {
         "genotypes": len({row["number"] for row in sound}),
         "failed": len(failed),
+        "metric": {"name": name, "title": metric.title, "higher": metric.higher},
         "components": [
             {"setup": setup.name, "stage": stage, **_gain(sound, setup, stage)}
             for stage in (1, 2)
             for setup in COMPONENTS
         ],
-        "kinds": _kinds(sound),
+        "kinds": _kinds(sound, name, max if metric.higher else min),
         "evaluations": list(rows),
     }
 
@@ -180,9 +187,9 @@ def setup_rewards(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> li
     return [row["stages"][stage - 1]["reward"] for row in rows if row["setup"] == setup.name]
 
 
-def setup_mious(rows: Sequence[EvaluationRow], setup: Setup) -> list[float]:
-    """The mIoU after stage 2, in the order of the genotypes."""
-    return [row["stages"][1]["metrics"]["miou"] for row in rows if row["setup"] == setup.name]
+def setup_metrics(rows: Sequence[EvaluationRow], setup: Setup, metric: str) -> list[float]:
+    """A metric after stage 2, in the order of the genotypes."""
+    return [row["stages"][1]["metrics"][metric] for row in rows if row["setup"] == setup.name]
 
 
 def _gain(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> dict[str, Any]:
@@ -192,9 +199,11 @@ def _gain(rows: Sequence[EvaluationRow], setup: Setup, stage: int) -> dict[str, 
     return {**box_summary(found), "gain": gain, "gained": sum(gain > 0 for gain in gains)}
 
 
-def _kinds(rows: Sequence[EvaluationRow]) -> list[dict[str, Any]]:
-    found = {setup.auxiliary: setup_mious(rows, setup) for setup in KINDS}
-    most = [max(values) for values in zip(*found.values(), strict=True)]
+def _kinds(
+    rows: Sequence[EvaluationRow], metric: str, best: Callable[[Sequence[float]], float]
+) -> list[dict[str, Any]]:
+    found = {setup.auxiliary: setup_metrics(rows, setup, metric) for setup in KINDS}
+    most = [best(values) for values in zip(*found.values(), strict=True)]
     return [
         {
             "auxiliary": kind,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auxnas.backends.base import TrialFailure
+from auxnas.compiler.tasks import Metric
 from auxnas.search.errors import SearchError
 from auxnas.search.studies.ranks import p_value, spearman
 from auxnas.search.training.context import TrainingContext
@@ -19,15 +20,23 @@ from auxnas.search.trials.records import COMPLETE, SCORED, Trial
 
 STAGES = ("stage1", "stage2", "full")
 """The three rewards of an architecture."""
-PAIRS = (("stage1", "stage2"), ("stage1", "full"), ("stage2", "full"), ("stage2", "miou"))
-TITLES = {
-    "stage1": "reward after stage 1",
-    "stage2": "reward after stage 2",
-    "full": "reward after full training",
-    "miou": "mIoU after full training",
-}
+PAIRS = (("stage1", "stage2"), ("stage1", "full"), ("stage2", "full"))
 LEAST = 3
 """Architectures that a correlation takes at least."""
+
+
+def titles(metric: Mapping[str, Any]) -> dict[str, str]:
+    """Titles of the numbers of an architecture, by name.
+
+    Args:
+        metric: name and title of the task's most telling one, as in the report.
+    """
+    return {
+        "stage1": "reward after stage 1",
+        "stage2": "reward after stage 2",
+        "full": "reward after full training",
+        metric["name"]: f"{metric['title']} after full training",
+    }
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,8 @@ class Sampled:
     result: Mapping[str, Any] | None
     failure: str | None = None
 
-    def row(self) -> dict[str, Any]:
-        """As plain data."""
+    def row(self, metric: str) -> dict[str, Any]:
+        """As plain data, with that metric of its full training."""
         rewards = [stage.reward for stage in self.trial.stages]
         found = self.result or {}
         return {
@@ -53,7 +62,7 @@ class Sampled:
             "stage1": rewards[0],
             "stage2": rewards[1] if len(rewards) > 1 else None,
             "full": found.get("reward"),
-            "miou": found.get("miou"),
+            metric: found.get(metric),
             "parameters": self.trial.parameters,
             "multiply_adds": self.trial.multiply_adds,
             "failure": self.failure,
@@ -104,28 +113,39 @@ def train_all(
     return found
 
 
-def correlations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Spearman's rank correlation of each of ``PAIRS``, over the rows that have both."""
-    result = []
-    for first, second in PAIRS:
+def correlations(
+    rows: Sequence[Mapping[str, Any]], headline: tuple[str, Metric]
+) -> list[dict[str, Any]]:
+    """Spearman's rank correlation of pairs, over the rows that have both.
+
+    Those of ``PAIRS``, and the second stage's reward with the headline metric after full training,
+    negated where lower is better: all correlations are of merits.
+    """
+    result, (name, metric) = [], headline
+    for first, second in (*PAIRS, ("stage2", name)):
         both = [row for row in rows if row[first] is not None and row[second] is not None]
-        one, other = [row[first] for row in both], [row[second] for row in both]
+        sign = 1 if second != name or metric.higher else -1
+        one, other = [row[first] for row in both], [sign * row[second] for row in both]
         known = {"first": first, "second": second, "count": len(both)}
         result.append({**known, "spearman": spearman(one, other), "chance": p_value(one, other)})
     return result
 
 
-def correlation_report(trials: Sequence[Trial], sampled: Sequence[Sampled]) -> dict[str, Any]:
+def correlation_report(
+    trials: Sequence[Trial], sampled: Sequence[Sampled], headline: tuple[str, Metric]
+) -> dict[str, Any]:
     """Results as plain data.
 
     ``stages`` compares the two stages over all trials that went through both.
     """
-    rows = [one.row() for one in sampled]
+    name, metric = headline
+    rows = [one.row(name) for one in sampled]
     both = [trial for trial in trials if trial.state == COMPLETE]
     first, second = ([trial.stages[n].reward for trial in both] for n in range(2))
     return {
         "architectures": rows,
-        "correlations": correlations(rows),
+        "metric": {"name": name, "title": metric.title, "higher": metric.higher},
+        "correlations": correlations(rows, headline),
         "stages": {
             "count": len(both),
             "spearman": spearman(first, second),

@@ -222,7 +222,7 @@ class _Losses:
 
     def __init__(self, point: Checkpoint, epochs: int, advance: Advance, task: Task) -> None:
         self._epochs, self._advance = epochs, advance
-        name, metric = next(iter(task.metrics.items()))
+        name, metric = task.headline
         known = next((e[name] for e in reversed(point.history) if name in e), None)
         self._known = "" if known is None else f", {metric.title} {known:.3f}"
         self._total = self._count = 0.0

@@ -22,7 +22,7 @@ from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
 from auxnas.backends.int8.artefact import quantise, quantise_if_better
 from auxnas.backends.int8.choosing import QuantisationTrial, fewest_in_float, open_model
 from auxnas.backends.int8.layers import quantisable_layers
-from auxnas.backends.int8.measuring import HeldOutView, Judge, mean_iou
+from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.photographs import read_labels
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
@@ -115,6 +115,7 @@ def model_of(program: Program, size=(64, 64), batch=1) -> onnx.ModelProto:
     return build(program, ExportOptions(size, batch), {})
 
 
+FIVE = Segmentation(tuple("abcde"))
 ENDS = NetworkEnds((64, 64), Interface(), 5)
 
 
@@ -231,16 +232,20 @@ def test_the_fewest_layers_within_the_drop():
 def test_mean_iou_by_hand():
     label = np.array([[0, 0, 1, 255]], np.uint8)
     guess = np.array([[[[0, 1, 1, 1]]]], np.uint8)
-    assert mean_iou([guess], [label], 3) == pytest.approx((1 / 2 + 1 / 2) / 2)
     scores = np.zeros((1, 3, 1, 4), np.float32)
     scores[0, [0, 1, 1, 1], 0, range(4)] = 1
-    assert mean_iou([scores], [label], 3) == pytest.approx(0.5)
+    for head, output in {"labels": guess, "logits": scores}.items():
+        judge = Judge(
+            [HeldOutView((1, 4), [{}], [output])], [label], Segmentation(("a", "b", "c")), head
+        )
+        score = judge.score(lambda feed, output=output: {"main": output})
+        assert score.metrics["miou"] == pytest.approx((1 / 2 + 1 / 2) / 2)
 
 
 def test_error_grades_what_changes_no_label():
     expected = np.zeros((1, 3, 4, 4), np.float32)
     expected[:, 1] = 10
-    judge = Judge([HeldOutView((4, 4), [{}], [expected])], [], 3)
+    judge = Judge([HeldOutView((4, 4), [{}], [expected])], [], Segmentation())
     near, far = (lambda feed, by=by: {"main": expected + by} for by in (0.1, 0.2))
     assert judge.drops(near) == judge.drops(far) == {(4, 4): 0}
     assert 0 < judge.error(near, 1) < judge.error(far, 1)
@@ -362,7 +367,7 @@ def test_photographs_that_would_share_a_label_image_are_named(folder, tmp_path):
 def test_labels_of_one_bit_are_classes_0_and_1(folder, tmp_path):
     for number, size in ((3, (81, 75)), (7, (69, 95))):
         Image.new("1", size, 1).save(tmp_path / f"{number}.png")
-    found = read_labels(find_photographs(folder, tmp_path), 5)
+    found = read_labels(find_photographs(folder, tmp_path), FIVE)
     assert [np.unique(label).tolist() for label in found] == [[1], [1]]
 
 
@@ -372,7 +377,7 @@ def test_labels_of_0_and_255_judge_nothing(folder, tmp_path):
         mask.paste(0, (0, 0, 40, 40))
         mask.save(tmp_path / f"{number}.png")
     with pytest.raises(CompilerError, match=r"pixels of class 0 alone.*store 1 for it"):
-        read_labels(find_photographs(folder, tmp_path), 5)
+        read_labels(find_photographs(folder, tmp_path), FIVE)
 
 
 def test_classes_without_labels_are_said(folder, tmp_path):

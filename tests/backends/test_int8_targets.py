@@ -24,6 +24,7 @@ from auxnas.backends.tensorrt.bundle import read_bundle
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import ModelSpec
 from auxnas.compiler.interface import Interface
+from auxnas.compiler.tasks import Segmentation
 from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
 from tests.auxnas.nasrun.artefacts import run as nasrun
@@ -92,7 +93,7 @@ def test_the_worst_size_decides():
     def good_at_4(feed):
         return {"main": expected if feed["image"].size == 4 else -expected}
 
-    judge = Judge(views, [], 2)
+    judge = Judge(views, [], Segmentation())
     assert judge.drops(good_at_4) == {(4, 4): 0.0, (8, 8): 1.0}
 
 

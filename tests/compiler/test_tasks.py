@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
+from auxnas.backends.base import Batch
+from auxnas.backends.null.learner import pretended
 from auxnas.compiler.primitives import PRIMITIVES
 from auxnas.compiler.tasks import TASKS, Segmentation, find_task
 from auxnas.genotype.plugins import PluginError
@@ -23,6 +25,19 @@ SIZE = (9, 12)
 
 def target_of(task, image, label):
     return task.target_of(label, lambda: image)
+
+
+class Drawn:
+    """Examples whose targets are known."""
+
+    def __init__(self, targets):
+        self.targets = targets
+
+    def __len__(self):
+        return len(self.targets)
+
+    def batch(self, indices, rng):
+        return Batch({}, self.targets[list(indices)])
 
 
 class TaskContract:
@@ -129,9 +144,10 @@ class TaskContract:
         with pytest.raises(ValueError):
             task.score(task.measure(output, np.full_like(target, task.target.unlabelled)))
 
-    def test_a_better_network_scores_better(self, task):
+    def test_a_better_network_scores_better(self, task, rng):
+        examples = Drawn(self.batch(task, rng)[1])
         found = [
-            task.score(task.pretended(quality, np.random.default_rng(1)))
+            task.score(pretended(task, examples, quality, np.random.default_rng(1)))
             for quality in (0.05, 0.5, 0.95)
         ]
         rewards = [score.reward for score in found]

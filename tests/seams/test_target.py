@@ -62,7 +62,7 @@ class Broken(Target):
         ("target:np", [], 2, "targets: target:np is <module"),
         ("wrong:Bare", [], 2, "a subclass of auxnas.backends.target.Target with a runtime"),
         ("wrong:Odd", [], 2, "wrong:Odd: precisions ('fp8',), expected some of fp32"),
-        ("wrong:Absent", [], 1, "wrong:Absent: the far library is not here"),
+        ("wrong:Absent", [], 3, "wrong:Absent: the far library is not here"),
         (OWN, ["--precision", "fp16"], 2, "--precision fp16: target target:Text, expected"),
         (OWN, ["--opset", "20"], 2, "--opset has no effect with --target target:Text"),
     ],

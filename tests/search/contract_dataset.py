@@ -26,7 +26,6 @@ class DatasetContract:
             assert data.name
             assert len(data) > 0
             assert 2 <= len(data.classes) <= 255
-            assert data.ignore == 255
             assert data.palette.shape == (len(data.classes), 3)
             assert data.palette.dtype == np.uint8
             image, label = data.image(0), data.label(0)

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auxnas.backends.colours import distinct_colours, pascal_colours
+from auxnas.backends.images import normalise
 from auxnas.compiler.encoders import IMAGENET
 from auxnas.search.data import (
     Augment,
     DataError,
     ResizedDataset,
     SyntheticDataset,
-    normalise,
     split_dataset,
     stack,
     subset,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from auxnas.backends.images import normalise
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
 from auxnas.compiler import Program
-from auxnas.search.data import normalise
 from auxnas.search.examples.features import FeatureSource, feature_examples, subsample
 from auxnas.search.examples.images import IMAGE, LABEL
 

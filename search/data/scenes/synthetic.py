@@ -13,7 +13,6 @@ from functools import cached_property
 
 import numpy as np
 
-from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import inline, short_repr
 from auxnas.search.data.base import Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
@@ -75,7 +74,6 @@ class SyntheticDataset:
     seed: int = 0
     size: tuple[int, int] = (128, 128)
     start: int = 0
-    ignore: int = IGNORE
     _last: dict[int, RenderedScene] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -10,17 +10,21 @@ import pytest
 from PIL import Image
 
 from auxnas.backends.artefacts import open_artefact
-from auxnas.backends.artefacts.predict import Predictor, classify, resize_nearest
+from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.colours import distinct_colours
 from auxnas.backends.images import read_photograph
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler.encoders import IMAGENET
 from auxnas.compiler.interface import Interface
+from auxnas.compiler.tasks import Segmentation
+from auxnas.compiler.tasks.growing import classify, resize_nearest
+from auxnas.compiler.tasks.pictures import contours, overlaid
 from auxnas.nasrun.files import predict_files
 from auxnas.nasrun.naming import expand_sources, prediction_files, unique_names
-from auxnas.nasrun.pictures import contours, overlay_classes, write_legend
+from auxnas.nasrun.pictures import write_legend
 from tests.auxnas.nasrun.artefacts import COLOURS, NAMES, artefact, fails, photograph, run
 
+PICTURES = Segmentation.pictures
 KINDS = {
     "logits": (Interface(), {}),
     "dynamic": (Interface(), {"size": None, "batch": None}),
@@ -207,7 +211,9 @@ def test_an_image_that_the_network_cannot_run_on_does_not_end_the_rest(made):
     opened = open_artefact(made["dynamic"])
     runner = opened.runner()
     runner.session = Fragile(runner.session)
-    found = predict_files(Predictor(opened, runner), prediction_files(images, Path()), 0.5)
+    found = predict_files(
+        Predictor(opened, runner), prediction_files(images, Path(), PICTURES), 0.5
+    )
     assert [each.error for each in found] == [
         "tall.png: onnxruntime: no memory left and more",
         None,
@@ -313,7 +319,7 @@ def test_strips_make_no_difference(monkeypatch):
     maps = np.random.default_rng(0).normal(size=(7, 9, 11)).astype(np.float32)
     whole = classify(maps, (50, 61))
     assert same(whole, grown(maps, 50, 61).argmax(0))
-    monkeypatch.setattr("auxnas.backends.artefacts.predict._STRIP", 7 * 61 * 3)
+    monkeypatch.setattr("auxnas.compiler.tasks.growing._STRIP", 7 * 61 * 3)
     assert (classify(maps, (50, 61)) == whole).all()
     assert (classify(maps, (9, 11)) == maps.argmax(0)).all()
 
@@ -323,9 +329,8 @@ def test_nearest_and_contours():
     assert resize_nearest(labels, (2, 4)).tolist() == [[1, 1, 2, 2], [1, 1, 1, 1]]
     assert resize_nearest(labels, (1, 1)).tolist() == [[1]]
     assert contours(labels).tolist() == [[True, True], [False, False]]
-    palette = np.zeros((256, 3), np.uint8)
     image = np.full((2, 2, 3), 7, np.uint8)
-    assert (overlay_classes(image, labels * 0, palette, 0) == image).all()
+    assert (overlaid(image, image * 0, 0) == image).all()
 
 
 def test_a_legend_holds_many_and_long_names():
@@ -340,7 +345,7 @@ def test_expanding_leaves_the_order_and_drops_doubles():
         photograph(Path(name))
     found = expand_sources(["in/b.png", "in", "elsewhere.png", "./in/a.png"], Path("out"))
     assert found == [Path("in/b.png"), Path("in/a.png"), Path("elsewhere.png")]
-    assert len({t.labels for t in prediction_files(found, Path("out"))}) == 3
+    assert len({t.pictures["labels"] for t in prediction_files(found, Path("out"), PICTURES)}) == 3
 
 
 @pytest.mark.parametrize("name", ["legend.png", "a_labels.png", "a_overlay.png"])

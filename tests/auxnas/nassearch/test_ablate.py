@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from auxnas.backends.null.learner import NullLearner
+from auxnas.compiler.tasks import Metric, Segmentation
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.evaluator import evaluator_of
@@ -84,6 +85,20 @@ def rows_of(reward):
     ]
 
 
+MIOU = next(iter(Segmentation.metrics.items()))
+
+
+def test_the_best_kind_is_the_lowest_of_errors():
+    rows = rows_of(lambda number, setup, stage: 0.3 * (setup.auxiliary == "cell"))
+    for higher, best in ((True, "cell"), (False, "none")):
+        (found,) = (
+            row["auxiliary"]
+            for row in ablation_report(rows, ("miou", Metric("error", higher)))["kinds"]
+            if row["best"] == 4 and row["auxiliary"] != "classifier"
+        )
+        assert found == best
+
+
 def test_gains_are_paired():
     def reward(number, setup, stage):
         lift = 0.1 * setup.polyak - 0.05 * setup.distillation
@@ -91,7 +106,7 @@ def test_gains_are_paired():
             lift += 0.3 if number == 0 else -0.02
         return 0.1 * number + lift + 0.01 * stage
 
-    found = ablation_report(rows_of(reward))
+    found = ablation_report(rows_of(reward), MIOU)
     by_setup = {(row["setup"], row["stage"]): row for row in found["components"]}
     assert by_setup["Polyak", 1]["gain"] == pytest.approx(0.1)
     assert by_setup["Polyak", 2]["gained"] == 4
@@ -107,7 +122,7 @@ def test_a_genotype_that_failed_anywhere_counts_nowhere():
     rows = rows_of(lambda number, setup, stage: 0.1 * number)
     rows[10] = made_up(1, SETUPS[1], 0.0, 0.0, "nan: loss nan")
     rows[10]["stages"] = []
-    found = ablation_report(rows)
+    found = ablation_report(rows, MIOU)
     assert (found["genotypes"], found["failed"]) == (3, 1)
     assert all(row["count"] == 3 for row in (*found["components"], *found["kinds"]))
 

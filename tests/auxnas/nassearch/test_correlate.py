@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
+from auxnas.compiler.tasks import Metric
 from auxnas.search.errors import SearchError
 from auxnas.search.loop.run import execute
 from auxnas.search.studies.correlation import PAIRS, choose_trials, correlations
@@ -122,8 +123,11 @@ def test_correlations_leave_failures_out():
         }
         for n in range(6)
     ]
-    found = {(row["first"], row["second"]): row for row in correlations(rows)}
-    assert set(found) == set(PAIRS)
+    metric = ("miou", Metric("mIoU"))
+    found = {(row["first"], row["second"]): row for row in correlations(rows, metric)}
+    assert set(found) == {*PAIRS, ("stage2", "miou")}
+    error = correlations(rows, ("miou", Metric("error", higher=False)))[-1]
+    assert error["spearman"] == -found["stage2", "miou"]["spearman"] == 1
     assert (found["stage1", "stage2"]["spearman"], found["stage1", "stage2"]["count"]) == (-1, 6)
     assert (found["stage1", "full"]["spearman"], found["stage1", "full"]["count"]) == (1, 5)
 
