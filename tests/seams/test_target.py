@@ -3,21 +3,94 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from auxnas.backends.targets import TARGETS
+from auxnas.backends.targets import TARGETS, target_of
+from auxnas.compiler.interface import Interface, with_interface
+from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.genotype import zoo
 from auxnas.nascompile.cli import main as nascompile
+from auxnas.nasrun.cli import main as nasrun
 from tests.backends.contract_target import TargetContract
+from tests.strategies import program
 
 OWN = "target:Text"
 WORDS = ["arch0", "--width", 0.1, "--agg-size", 4, "--input-size", "32x48", "--target", OWN]
 
 
+class Runner:
+    """A runner around another one."""
+
+    def __init__(self, opened):
+        self.opened = opened
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The contract's network."""
+    described = program(zoo.load_published("arch0").genotype)
+    return run_passes(INFERENCE, with_interface(described, Interface("logits", True)))[0]
+
+
 @pytest.mark.usefixtures("user")
 class TestText(TargetContract):
     name = OWN
+
+
+class Scaled(Runner):
+    """Numbers a tenth too large."""
+
+    def __call__(self, inputs):
+        return {name: 1.1 * value for name, value in self.opened(inputs).items()}
+
+
+class Cut(Runner):
+    """A row less."""
+
+    def __call__(self, inputs):
+        return {name: value[:, :, 1:] for name, value in self.opened(inputs).items()}
+
+
+class Renamed(Runner):
+    """Another name of the output."""
+
+    def __call__(self, inputs):
+        return {f"{name}0": value for name, value in self.opened(inputs).items()}
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("mutant", [Scaled, Cut, Renamed])
+def test_the_contract_sees_a_runner_that_does_something_else(mutant, small, tmp_path):
+    target = target_of(OWN)
+    target.open = lambda path: mutant(type(target)().open(path))
+    with pytest.raises(AssertionError):
+        TestText().test_it_means_what_the_reference_does(target, small, tmp_path)
+
+
+@pytest.mark.usefixtures("user")
+def test_the_contract_sees_a_precision_that_is_ignored(small, tmp_path):
+    target = target_of(OWN)
+    target.precisions = ("fp32", "fp16")
+    with pytest.raises(AssertionError):
+        TestText().test_it_means_what_the_reference_does(target, small, tmp_path)
+
+
+@pytest.mark.usefixtures("user")
+def test_the_contract_sees_a_file_too_many(small, tmp_path):
+    target = target_of(OWN)
+    export = target.export
+
+    def litters(network, path, options, metadata):
+        export(network, path, options, metadata)
+        path.with_name("more").touch()
+
+    target.export = litters
+    with pytest.raises(AssertionError):
+        TestText().test_it_writes_its_own_files_and_no_other(target, small, tmp_path)
 
 
 def test_it_is_made_and_checked(user, command):
@@ -30,6 +103,31 @@ def test_it_is_made_and_checked(user, command):
         assert json.loads(str(file["model"]))["agg_size"] == 4
     lines = command(nascompile, *WORDS).stdout
     assert "numpy" in lines
+
+
+@pytest.mark.usefixtures("user")
+def test_nasrun_opens_it(command, monkeypatch):
+    command(nascompile, *WORDS)
+    Image.new("RGB", (48, 32), (90, 120, 30)).save("a.png")
+    said = command(nasrun, "explain", "arch0.npz", "--target", OWN, "--json").stdout
+    assert json.loads(said)["metadata"]["model"]["agg_size"] == 4
+    used = ["predict", "arch0.npz", "a.png", "--output", "out", "--target", OWN]
+    command(nasrun, *used)
+    with Image.open("out/a_labels.png") as labels:
+        assert (labels.mode, labels.size) == ("P", (48, 32))
+    failed = command(nasrun, *used, "--threads", 2, fails=True)
+    assert failed.stderr == f"error: threads: 2, expected none: {OWN} opens files by itself\n"
+    point = EntryPoint("text", OWN, "auxnas.targets")
+    monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: [point])
+    assert command(nasrun, "bench", "arch0.npz", "--runs", 1, "--warmup", 0).exit_code == 0
+
+
+def test_a_runner_that_says_nothing_is_one_line(user, command):
+    (user / "wrong.py").write_text(WRONG)
+    (user / "a.broken").touch()
+    failed = command(nasrun, "explain", "a.broken", "--target", "wrong:Broken", fails=True)
+    found = "its runner does not say its metadata, inputs, outputs, devices"
+    assert failed.stderr.startswith(f"error: wrong:Broken: {found}, expected an OpenedArtefact")
 
 
 @pytest.mark.parametrize("name", ["a.onnx", "a.bin", "a"])

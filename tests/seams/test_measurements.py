@@ -1,0 +1,156 @@
+"""A user's task on measurements of a dataset's own: float labels, searched, scored and used."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxnas.compiler.tasks import TargetFormat, find_task
+from auxnas.nascompile.cli import main as nascompile
+from auxnas.nasrun.cli import main as nasrun
+from auxnas.nassearch.cli import main as nassearch
+from auxnas.search.data import Augment, check, open_dataset
+
+OWN = "metres:Metres"
+METRES = """
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+from auxnas.compiler.tasks import Head, TargetFormat
+from task import Regression
+
+@dataclass(frozen=True)
+class Metres(Regression):
+    name: ClassVar[str] = "metres"
+    target: ClassVar[TargetFormat] = TargetFormat("float32", np.nan, power=-1)
+    labels = target
+
+    def target_of(self, label, image):
+        return label
+"""
+SHORT = ["--set", f"task.name={OWN}", "--set", "latency.measure=false", "--preset", "demo"]
+SHORT += ["--set", "pretrain.epochs=1", "--set", "pretrain.channels=8", "--set", "stage1.epochs=1"]
+SHORT += ["--set", "model.width=0.1", "--set", "model.agg_size=4", "--set", "threads=1"]
+
+
+def metres(number, size=(36, 40)):
+    """Distances from 1 to 3; some are missing."""
+    rng = np.random.default_rng(number)
+    found = np.broadcast_to(np.linspace(1, 3, size[1], dtype=np.float32), size).copy()
+    found[rng.random(size) < 0.1] = np.nan
+    return found
+
+
+@pytest.fixture
+def pairs(user):
+    """The list of twelve images, darker where the distance is larger, and their distances."""
+    (user / "metres.py").write_text(METRES)
+    lines = []
+    for number in range(12):
+        label = metres(number)
+        grey = np.nan_to_num(255 - 60 * label).astype(np.uint8) + np.uint8(number)
+        Image.fromarray(np.stack([grey] * 3, -1)).save(user / f"{number}.png")
+        np.save(user / f"{number}.npy", label)
+        lines.append(f"{number}.png {number}.npy")
+    (user / "train.lst").write_text("\n".join(lines))
+    return user
+
+
+def refused(command, *words):
+    found = command(nassearch, "run", *map(str, words), "--out", "run", fails=True)
+    assert found.exit_code == 2
+    (line,) = found.stderr.strip().splitlines()[-1:]
+    return line
+
+
+def test_it_is_searched_scored_compiled_and_used(pairs, command):
+    words = ["--data", f"list:{pairs}", "--size", "32x32", *SHORT]
+    command(nassearch, "run", *words, "--trials", 1, "--out", "run")
+    found = json.loads(command(nassearch, "eval", "run", "--task", OWN, "--json").stdout)
+    assert found["pixels"] < found["images"] * 32 * 32
+    assert "mean error" in command(nassearch, "top", "run").stdout
+    files = ["run/best.json", "--weights", "run/best.safetensors", "--task", OWN]
+    command(nascompile, *files, "--head", "positive", "--output", "a.onnx")
+    used = ["predict", "a.onnx", "0.png", "--output", "out", "--task", OWN, "--json"]
+    made = json.loads(command(nasrun, *used).stdout)
+    assert (made["task"], made["classes"], made["legend"]) == ("metres", [], None)
+    with Image.open(made["images"][0]["overlay"]) as picture:
+        assert picture.size == (40, 36)
+
+
+def test_the_null_learner_searches_and_trains_on_them(pairs, command):
+    words = ["--data", f"list:{pairs}", "--size", "32x32", *SHORT, "--learner", "null"]
+    command(nassearch, "run", *words, "--trials", 2, "--out", "run")
+    trained = command(nassearch, "train", *words, "--genotype", "run:best", "--out", "long")
+    assert f"--task {OWN}" in trained.stdout
+    assert "mean error" in command(nassearch, "status", "run").stdout
+
+
+def test_a_file_alone_names_no_code_to_predict_with(pairs, command):
+    made = ["arch0", "--task", OWN, "--classes", 1, "--width", 0.1, "--agg-size", 4]
+    command(nascompile, *made, "--input-size", "32x32", "--no-verify", "--output", "a.onnx")
+    from auxnas.genotype import plugins
+
+    plugins._named_by_user.discard(OWN)
+    words = ["predict", "a.onnx", "0.png", "--output", "out"]
+    failed = command(nasrun, *words, fails=True)
+    assert f"expected --task {OWN}" in failed.stderr
+    assert not (pairs / "out").exists()
+
+
+BROKEN = {
+    "another size": (metres(0, (30, 40)), "3.npy (train.lst line 4): label of 30x40 pixels"),
+    "several channels": (np.ones((36, 40, 2), np.float32), "label of 36x40x2 pixels"),
+    "infinity": (np.full((36, 40), np.inf, np.float32), "label has inf, expected finite numbers"),
+    "no numbers": (np.full((36, 40), "far"), "expected an array of float32"),
+}
+
+
+@pytest.mark.parametrize(("label", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_label_is_one_line(pairs, command, label, message):
+    np.save(pairs / "3.npy", label)
+    words = ["--data", f"list:{pairs}", "--size", "32x32", *SHORT, "--learner", "null"]
+    assert message in refused(command, *words)
+
+
+def test_what_is_no_data_of_the_task_is_one_line(pairs, command):
+    words = [*SHORT, "--learner", "null"]
+    synthetic = refused(command, "--data", "synthetic:12", *words)
+    assert "synthetic:12: labels of classes, expected float32, 1 a pixel, nan" in synthetic
+    (pairs / "3.npy").write_bytes((pairs / "3.npy").read_bytes()[:100])
+    assert "3.npy (train.lst line 4): cannot be read" in refused(
+        command, "--data", f"list:{pairs}", "--size", "32x32", *words
+    )
+    for number in range(12):
+        np.save(pairs / f"{number}.npy", np.full((36, 40), np.nan, np.float32))
+    found = refused(command, "--data", f"list:{pairs}", "--size", "32x32", *words)
+    assert "no labelled pixel in any image, expected some number that counts" in found
+
+
+def test_they_are_checked_and_counted(pairs):
+    data = open_dataset(f"list:{pairs}", task=find_task(OWN))
+    found = check(data)
+    known = sum(int((~np.isnan(metres(n))).sum()) for n in range(12))
+    assert (found.pixels, found.unlabelled) == ((known,), 12 * 36 * 40 - known)
+    assert data.fingerprint() == open_dataset(f"list:{pairs}", task=find_task(OWN)).fingerprint()
+
+
+@pytest.mark.parametrize("missing", [0.0, np.nan])
+def test_numbers_follow_the_image(missing):
+    """Distances shrink as much as everything grows; channels change places in the mirror."""
+    kind = TargetFormat("float32", missing, channels=2, power=-1, mirrored=(1, 0))
+    label = np.stack([np.full((8, 8), 4, np.float32), np.full((8, 8), 6, np.float32)], -1)
+    label[:2] = missing
+    image = np.zeros((8, 8, 3), np.uint8)
+    for mirror, first in ((0, 2), (1, 3)):
+        augment = Augment((20, 20), scale=(2, 2), mirror=mirror, target=kind)
+        _, moved = augment(image, label, np.random.default_rng(0))
+        known = kind.known(moved)
+        assert moved.shape == (20, 20, 2)
+        assert set(np.unique(moved[..., 0][known[..., 0]])) == {first}
+        assert known.sum() == 2 * 12 * 16
+    assert kind.resized(label, (4, 6)).shape == (4, 6, 2)
+    assert kind.fault(label, (8, 8)) is None
