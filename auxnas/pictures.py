@@ -45,24 +45,6 @@ class Example:
     guess: NDArray[Any]
 
 
-def grow_logits(logits: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """(N, channels, h, w) grown bilinearly to ``size``."""
-    rows = _interpolation(logits.shape[2], size[0])
-    columns = _interpolation(logits.shape[3], size[1])
-    found: NDArray[Any] = rows @ logits @ columns.T
-    return found
-
-
-def _interpolation(length: int, wanted: int) -> NDArray[np.float32]:
-    """The matrix that stretches ``length`` samples to ``wanted``, half-pixel centres."""
-    places = np.clip((np.arange(wanted) + 0.5) * length / wanted - 0.5, 0, length - 1)
-    low = np.floor(places).astype(int)
-    matrix = np.zeros((wanted, length), dtype=np.float32)
-    matrix[np.arange(wanted), low] += 1 - (places - low)
-    matrix[np.arange(wanted), np.minimum(low + 1, length - 1)] += places - low
-    return matrix
-
-
 def draw_predictions(examples: Sequence[Example], task: Task, palette: Bytes, path: Path) -> None:
     """Writes the picture of ``examples``, with column titles and the classes' colours, if any.
 
@@ -72,8 +54,8 @@ def draw_predictions(examples: Sequence[Example], task: Task, palette: Bytes, pa
     height, width = examples[0].image.shape[:2]
     panel = (round(height * _PANEL / width), _PANEL)
     rows = [_row(example, task, palette, panel) for example in examples]
-    labels = [] if task.target.linear else [np.unique([e.truth, e.guess]) for e in examples]
-    shown = sorted({int(value) for values in labels for value in values})
+    labels = [each for e in examples for each in (e.truth, e.guess)] if task.target.classes else []
+    shown = sorted({int(value) for values in labels for value in np.unique(values)})
     entries = [(_named(value, task.classes), _tint(value, palette)) for value in shown]
     body = np.concatenate([part for row in rows for part in (row, _space(row))])[:-_GAP]
     _canvas(body, entries).save(path)
@@ -85,10 +67,10 @@ def prediction_examples(context: RunContext, trial: Trial) -> list[Example]:
     data, val = context.data, context.data.search_split.val.indices
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
     images, truths = stack(data.training.dataset, chosen)
-    inputs = {IMAGE: normalise(images, data.normalisation)}
-    logits = context.model.learner.infer(program, inputs)
-    output = grow_logits(next(iter(logits.values())), context.settings.data.size)
-    guesses = data.task.answer(data.task.heads[data.task.measured].of(output))
+    inputs, size = {IMAGE: normalise(images, data.normalisation)}, context.settings.data.size
+    outputs = next(iter(context.model.learner.infer(program, inputs).values()))
+    sized = (data.task.sized(each, "logits", size) for each in outputs)
+    guesses = [data.task.answer(each)[0] for each in sized]
     targets = [
         data.task.target_of(label, partial(np.asarray, image))
         for label, image in zip(truths, images, strict=True)

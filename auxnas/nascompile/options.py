@@ -8,10 +8,11 @@ from os import PathLike
 from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 
+from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import InputError
 
 Where = str | PathLike[str]
-MOST_CLASSES = 255
+MOST_CLASSES = IGNORE
 OPSETS = 18, 22
 """Oldest and newest version of the ONNX operators."""
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -9,6 +9,7 @@ from auxnas.backends.artefacts.artefact import Artefact
 from auxnas.backends.artefacts.profile import Profile, TimeShare
 from auxnas.backends.compiling.verification import Difference
 from auxnas.compiler import CompilerError
+from auxnas.compiler.tasks import DEFAULT
 from auxnas.genotype.errors import inline, truncate_middle
 from auxnas.listing import sections
 
@@ -43,6 +44,7 @@ def explanation(artefact: Artefact) -> list[str]:
         "output": "\n".join(map(str, artefact.outputs)) + _head(data),
         "parameters": "" if artefact.parameters is None else f"{artefact.parameters:,}",
         "nodes": _counts(artefact.counts),
+        "task": str(_task(data)) if artefact.ours else "",
         "model": _pairs(data.get("model")),
         "weights": str(data.get("weights", "")),
         "classes": _list(data.get("classes")),
@@ -71,6 +73,12 @@ def _architecture(artefact: Artefact) -> Iterator[str]:
 def listing(artefact: Artefact) -> list[str]:
     """The architecture in words; none where the file does not say, or says nonsense."""
     return [line.strip("\n") for line in _architecture(artefact)][1:]
+
+
+def _task(data: Mapping[str, Any]) -> Any:
+    """The meaning of the output; segmentation goes without saying."""
+    model = data.get("model")
+    return model.get("task", DEFAULT) if isinstance(model, dict) else DEFAULT
 
 
 def _fed(data: Mapping[str, Any]) -> str:
@@ -119,8 +127,9 @@ def _verified(data: Mapping[str, Any]) -> str:
 def _quantisation(facts: Any) -> str:
     """Result of making it int8, in one line."""
     try:
+        said = facts.get("disagreement") or f"{facts['label_agreement']:.2%} of labels stay"
         return (
-            f"{facts['label_agreement']:.2%} of labels as in fp32 on {facts['held_out_images']}"
+            f"{said} against fp32 on {facts['held_out_images']}"
             f" held-out photographs, in float {len(facts['layers_in_float'])} of"
             f" {facts['layers']} layers; ships {facts['precision']}"
         )

@@ -143,6 +143,7 @@ class QuantisationResult:
             "calibration_images": self.photographs,
             "held_out_images": self.held_out,
             **({"label_agreement": 1 - self.drop} if self.task.target.classes else {}),
+            "disagreement": self.task.disagrees.text.format(self.drop),
             name: self.drop,
             f"{name}_by_size": known,
             "max_drop": self.max_drop,

@@ -19,6 +19,7 @@ from pydantic import (
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.compiler.tasks import DEFAULT as DEFAULT_TASK
+from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.spec import TAKES, check_source, unscored_classes, with_absolute_path
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text, parse_duration
@@ -109,7 +110,7 @@ class DataSettings(SettingsSection):
     source: Source = "synthetic"
     """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``, or
     ``python:package.module:attribute`` of a reader of your own."""
-    classes: Annotated[int, Field(ge=2, le=255)] | None = None
+    classes: Annotated[int, Field(ge=2, le=IGNORE)] | None = None
     """Number of classes; none given: the data says so itself."""
     size: Size = (256, 256)
     """(height, width) that images are brought to (the paper gives none for the search)."""

@@ -148,5 +148,5 @@ def test_nascompile_packs_an_engine_where_there_is(folder, monkeypatch, tmp_path
     explained = nasrun("explain", "small.engine").stdout
     assert "of the float network:" in explained
     assert facts["int8"]["label_agreement"] > 0.9
-    agreement = f"{facts['int8']['label_agreement']:.2%}"
-    assert f"{agreement} of labels as in fp32 on 2 held-out photographs" in explained
+    agreement = facts["int8"]["disagreement"]
+    assert f"{agreement} against fp32 on 2 held-out photographs" in explained
