@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from auxnas.compiler.files import atomic_write
-from auxnas.compiler.tasks import Picture
+from auxnas.compiler.tasks import PixelPicture
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
@@ -24,7 +24,7 @@ _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
 and how many lines stand in a column."""
 
 
-def write_picture(picture: Picture, path: Path) -> None:
+def write_picture(picture: PixelPicture, path: Path) -> None:
     """Writes it as PNG; where it has a palette its pixels are places in that.
 
     Raises:

@@ -26,7 +26,7 @@ _NEEDED = ("input_format", "head", "normalisation")
 """Metadata keys without which images cannot be fed, nor outputs read."""
 
 _TOLD = ("metadata", "inputs", "outputs", "devices")
-"""What an opened artefact says of itself."""
+"""Attributes of an opened artefact."""
 
 _MOST_BYTES = 2**31
 """Largest size of a protobuf message, in bytes."""

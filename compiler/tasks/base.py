@@ -114,7 +114,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PixelPicture:
     """Pixels to be written as a PNG.
 
     Attributes:
@@ -137,7 +137,7 @@ class Prediction:
         facts: plain data.
     """
 
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, PixelPicture]
     line: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -276,7 +276,7 @@ class Task:
             alpha: share of the picture in the image that it is laid over, 0 to 1.
         """
         over = overlaid(image, self.picture(answer, palette), alpha)
-        return Prediction({"overlay": Picture(over)})
+        return Prediction({"overlay": PixelPicture(over)})
 
     def disagreement(self, one: Array, other: Array) -> float:
         """Distance of two outputs from each other: 0 for the same, never less.

@@ -15,7 +15,7 @@ from auxnas.compiler.tasks.base import (
     Disagreement,
     Head,
     Metric,
-    Picture,
+    PixelPicture,
     Prediction,
     Score,
     ScoreTable,
@@ -207,7 +207,7 @@ class Segmentation(Task):
         shares = [(int(i), float(counts[i] / answer.size)) for i in order if counts[i]]
         line = ", ".join(f"{inline(self.classes[n])} {share:.0%}" for n, share in shares[:4])
         facts = [{"label": n, "class": self.classes[n], "share": share} for n, share in shares]
-        pictures = {"labels": Picture(answer, palette), "overlay": Picture(over)}
+        pictures = {"labels": PixelPicture(answer, palette), "overlay": PixelPicture(over)}
         return Prediction(pictures, line, {"shares": facts})
 
     def disagreement(self, one: Array, other: Array) -> float:
