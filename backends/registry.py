@@ -33,7 +33,7 @@ TABLE = {
     ("runner", "torch"): (f"{_OURS}.torch:TorchRunner", "torch", "torch"),
     ("learner", "torch"): (f"{_OURS}.torch:TorchLearner", "torch", "torch"),
     ("checkpoint", "torch"): (f"{_OURS}.torch:read_checkpoint", "torch", "torch"),
-    ("quantiser", "int8"): (f"{_OURS}.int8.artefact:shipped", "onnxruntime", "ort"),
+    ("quantiser", "int8"): (f"{_OURS}.int8.artefact:quantise_if_better", "onnxruntime", "ort"),
     ("learner", "null"): (f"{_OURS}.null.learner:NullLearner", "numpy", "torch"),
     ("policy", "torch"): (f"{_OURS}.torch.policy:LstmPolicy", "torch", "torch"),
     ("policy", "null"): (f"{_OURS}.null.policy:TablePolicy", "numpy", "torch"),
