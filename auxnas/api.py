@@ -15,7 +15,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from auxnas.backends.artefacts.artefact import Artefact, open_artefact
-from auxnas.backends.artefacts.predict import Predictor
+from auxnas.backends.artefacts.predict import Predictor, class_legend
 from auxnas.backends.compiling.compile import Report, compile_artefact
 from auxnas.backends.images import DataError, read_photograph
 from auxnas.backends.progress import Display, Silent
@@ -105,7 +105,7 @@ class Model:
         Raises:
             CompilerError: when the file does not say how many there are.
         """
-        return self._predictor.classes.names
+        return class_legend(self.artefact, self.artefact.interface()).names
 
     def predict(self, image: Array | str | PathLike[str]) -> Array:
         """The network's answer to one image.

@@ -127,7 +127,11 @@ def _verified(data: Mapping[str, Any]) -> str:
 def _quantisation(facts: Any) -> str:
     """Result of making it int8, in one line."""
     try:
-        said = facts.get("disagreement") or f"{facts['label_agreement']:.2%} of labels stay"
+        said = (
+            facts["disagreement"]
+            if "disagreement" in facts
+            else f"{facts['label_agreement']:.2%} of labels stay"
+        )
         return (
             f"{said} against fp32 on {facts['held_out_images']}"
             f" held-out photographs, in float {len(facts['layers_in_float'])} of"

@@ -53,9 +53,7 @@ class Predictor:
         self.interface = artefact.interface(task)
         self.runner = runner
         meaning = self.interface.task
-        self.classes = (
-            _class_legend(artefact, self.interface) if meaning.target.classes else UNNAMED
-        )
+        self.classes = class_legend(artefact, self.interface)
         self.task = replace(meaning, classes=self.classes.names)
         first, *others = artefact.inputs
         if others or first.name != "image" or len(first.shape) != 4:
@@ -111,13 +109,15 @@ def _check_head(artefact: Artefact, ends: Interface) -> None:
             raise CompilerError(place, str(each), f"{expected}, since the head is {ends.head}")
 
 
-def _class_legend(artefact: Artefact, ends: Interface) -> ClassLegend:
+def class_legend(artefact: Artefact, ends: Interface) -> ClassLegend:
     """Names and colours from the metadata, made up where that says nothing.
 
     Raises:
         CompilerError: for more classes than a label map can hold, or metadata that does
             not fit.
     """
+    if not ends.task.target.classes:
+        return UNNAMED
     names, count = _names(artefact), _count(artefact, ends)
     count = count or len(names)
     if not 0 < count <= MOST_LABELS:

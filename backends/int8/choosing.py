@@ -133,6 +133,10 @@ class QuantisationResult:
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain data."""
         name, known = self.task.disagrees.name, {f"{h}x{w}": d for (h, w), d in self.drops.items()}
+        agreement = {
+            "label_agreement": 1 - self.drop,
+            "label_agreement_by_size": {size: 1 - drop for size, drop in known.items()},
+        }
         metric, _ = self.task.headline
         scores = {kind: score.metrics[metric] for kind, score in self.scores.items()}
         return {
@@ -142,7 +146,7 @@ class QuantisationResult:
             "calibration": self.method,
             "calibration_images": self.photographs,
             "held_out_images": self.held_out,
-            **({"label_agreement": 1 - self.drop} if self.task.target.classes else {}),
+            **(agreement if self.task.target.classes else {}),
             "disagreement": self.task.disagrees.text.format(self.drop),
             name: self.drop,
             f"{name}_by_size": known,

@@ -28,7 +28,7 @@ def timing_environment(runner: str, threads: int | None, devices: Iterable[str])
         threads: asked for; None where the runtime chose.
         devices: of the runtime.
     """
-    packages = ("auxnas", *_RUNTIMES[runner], "numpy")
+    packages = ("auxnas", *_RUNTIMES.get(runner, ()), "numpy")
     return {
         "cpu": cpu_model(),
         "cores": cores(),

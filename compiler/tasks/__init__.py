@@ -73,6 +73,6 @@ def headline(known: Mapping[str, Any]) -> tuple[str, Metric]:
         known: what the run's journal says of it; the task itself, which may be code that nobody
             named here, is not asked. Runs of earlier versions are of segmentation.
     """
-    for name, (title, higher) in known.get("metrics", {}).items():
+    for name, title, higher in known.get("metrics", ()):
         return name, Metric(title, higher)
     return next(iter(Segmentation.metrics.items()))
