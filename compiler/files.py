@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.temporaries import discard_once, temporary_name
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -43,6 +45,22 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only file system fails for a missing file too
             temporary.unlink()
+
+
+def check_room(folder: Path) -> None:
+    """Checks that files can be made in a folder, or in the nearest one above it that there is.
+
+    Raises:
+        CompilerError: naming the folder and the reason.
+    """
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        TemporaryDirectory(dir=nearest, prefix=".").cleanup()
+    except OSError as error:
+        expected = "a place that can be written to"
+        raise CompilerError(
+            str(folder), f"nothing can be made there ({error.strerror})", expected
+        ) from None
 
 
 def put_aside(path: Path, name: str, sides: Sequence[str] = ()) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.images import DataError, read_photograph
 from auxnas.compiler import CompilerError
+from auxnas.compiler.files import check_room
 from auxnas.nasrun.naming import PredictionFiles
 from auxnas.nasrun.pictures import write_picture, written_here
 
@@ -93,6 +94,8 @@ def prepare_output(output: Path, legend: Path | None, targets: Sequence[Predicti
         CompilerError: naming a file there that would be replaced, and is none of ours.
         OSError: when that is not possible.
     """
+    if not output.exists():
+        check_room(output)
     output.mkdir(parents=True, exist_ok=True)
     pictures = (path for target in targets for path in target.pictures.values())
     for path in filter(None, (legend, *pictures)):

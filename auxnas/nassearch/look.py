@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from auxnas.backends.progress import format_duration
+from auxnas.compiler.files import check_room
 from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
@@ -140,6 +141,8 @@ def export(folder: Path, trial: int | None, best: int | None, output: Path, as_j
     chosen = _numbered(folder, trials, trial) if trial else best_of(trials)[: best or 1]
     if not chosen:
         raise SearchError(str(folder), "no trial has a reward", "one at least")
+    if not output.exists():
+        check_room(output)
     output.mkdir(parents=True, exist_ok=True)
     done = [export_trial(folder, meta, each, output) for each in chosen]
     if as_json:

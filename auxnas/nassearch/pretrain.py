@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from auxnas.backends.caching import cache_dir
+from auxnas.compiler.files import check_room
 from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
@@ -56,6 +57,8 @@ def pretrain(
     if settings.encoder_weights is not None:
         raise click.UsageError("encoder_weights: pretrain begins anew, expected none")
     context = RunContext(settings, out.parent, cache_dir(cache), display_on_stderr())
+
+    check_room(out.parent)
 
     def work() -> int:
         context.data.check_enough_data(context.data.search_split)

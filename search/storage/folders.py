@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from auxnas.compiler.files import check_room
 from auxnas.search.errors import SettingsError
 from auxnas.search.storage.rescue import BACKUP, NAME
 
@@ -48,9 +48,11 @@ def check_folder_kind(folder: Path, kind: str) -> None:
     """Checks that a folder holds no other results than ``kind``, or was begun as that.
 
     Raises:
-        SettingsError: naming the folder and what is in it, or why it cannot be made.
+        SettingsError: naming the folder and what is in it.
+        CompilerError: when it cannot be made.
     """
-    _check_makable(folder)
+    if not folder.exists():
+        check_room(folder)
     found = folder_kinds(folder)
     if found and kind not in found:
         raise SettingsError(str(folder), f"holds {found[0]}", f"another --out for {kind}")
@@ -58,14 +60,3 @@ def check_folder_kind(folder: Path, kind: str) -> None:
     if theirs and not found:
         words = f"a file that {kind} would write over, and none was begun here"
         raise SettingsError(str(folder / theirs[0]), words, "another --out")
-
-
-def _check_makable(folder: Path) -> None:
-    if folder.exists():
-        return
-    nearest = next(parent for parent in folder.absolute().parents if parent.exists())
-    try:
-        TemporaryDirectory(dir=nearest, prefix=".").cleanup()
-    except OSError as error:
-        found = f"cannot be made ({error.strerror})"
-        raise SettingsError(str(folder), found, "a place that can be written to") from None

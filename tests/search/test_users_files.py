@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auxnas.compiler import CompilerError
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.nassearch.tensorboard import Board
 from auxnas.search.errors import SettingsError
@@ -101,7 +102,9 @@ def test_nor_does_a_new_training(tmp_path, name):
 def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path):
     (tmp_path / "file").write_text("mine")
     for place in (Path("/proc/x/y"), tmp_path / "file/x"):
-        with pytest.raises(SettingsError, match=rf"{place}: cannot be made .*, expected a place"):
+        with pytest.raises(
+            CompilerError, match=rf"{place}: nothing can be made there .*, expected a place"
+        ):
             check_folder_kind(place, SEARCH)
     check_folder_kind(tmp_path / "new/run", SEARCH)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
