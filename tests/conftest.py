@@ -32,7 +32,8 @@ def brief_timing(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(timing, name, 0.0)
 
 
-# The same examples everywhere, so that what is green is green again; ``make explore`` draws others.
-settings.register_profile("auxnas", deadline=None, derandomize=True)
+# The same examples everywhere, so that what is green is green again; ``make explore`` draws others,
+# and more of them.
+settings.register_profile("auxnas", deadline=None, derandomize=True, max_examples=30)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("auxnas")

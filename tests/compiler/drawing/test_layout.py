@@ -126,14 +126,14 @@ def fewest_however_bent(graph: LayeredGraph, layout: Layout) -> int | None:
 
 def test_crossings_are_the_fewest_however_the_edges_bend() -> None:
     rng, compared = random.Random(11), 0
-    for _ in range(60):
+    for _ in range(24):
         graph = graph_of(connections_diagram(SearchSpace.cvpr2019().sample(rng)))
         layout = lay_out(graph)
         expected = fewest_however_bent(graph, layout)
         if expected is not None:
             compared += 1
             assert layout.crossings == expected
-    assert compared > 30
+    assert compared > 12
 
 
 def test_a_fixed_layer_keeps_its_order() -> None:
