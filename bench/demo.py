@@ -3,8 +3,8 @@
     python bench/demo.py --output bench/results/demo.txt
 
 Runs README's two commands in an empty folder with an empty cache and records what they
-print. README's sample is checked against the record line by line, and the record against a
-fresh run within ``RANGES`` (``tests/test_demo.py``): so all three stay together.
+print. README's sample is checked against the record line by line, and the record against the
+beginning of a fresh run within ``RANGES`` (``tests/test_demo.py``): so all three stay together.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _readme() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def run(folder: Path) -> str:
-    """What the commands print, started in ``folder``.
+def run(folder: Path, *more: str) -> str:
+    """What the commands print, started in ``folder``; ``more``: words for the search.
 
     Raises:
         CalledProcessError: when one fails.
@@ -67,7 +67,7 @@ def run(folder: Path) -> str:
     for command in commands():
         name, *words = shlex.split(command)
         done = subprocess.run(
-            [scripts / name, *words],
+            [scripts / name, *words, *(more if name == "nassearch" else ())],
             cwd=folder,
             env=environment,
             check=True,
@@ -84,9 +84,25 @@ def figures(text: str) -> dict[str, list[str]]:
     return {name: re.findall(pattern, text, re.M) for name, pattern in PATTERNS.items()}
 
 
-def differences(text: str, record: str) -> Iterator[str]:
-    """In which figures ``text`` is not what ``record`` says, each in a line."""
+def proposals(text: str) -> dict[str, tuple[str, ...]]:
+    """What does not depend on training, by trial: genotype, parameters and multiply-adds."""
+    genotypes = dict(re.findall(r"^trial (\d+): (\[\[\[.*\]\]\])$", text, re.M))
+    cells = [re.split("[│┃]", line) for line in text.splitlines()]
+    costs = {row[1].strip(): (row[5].strip(), row[6].strip()) for row in cells if len(row) > 7}
+    return {trial: (genotype, *costs[trial]) for trial, genotype in genotypes.items()}
+
+
+def differences(text: str, record: str, trials: int | None = None) -> Iterator[str]:
+    """In which figures ``text`` is not what ``record`` says, each in a line.
+
+    Args:
+        text: what was printed.
+        record: what had been.
+        trials: how many ``text`` is of, where that are not all of them.
+    """
     expected, today = figures(record), figures(text)
+    for name in ("reward", "mIoU"):
+        expected[name] = expected[name][:trials]
     for name, found in today.items():
         if name in OF_THE_BEST and found and today["best trial"] != expected["best trial"]:
             continue
