@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The suite's laws on examples that were never drawn before.
+# The laws on more examples, which were never drawn before.
 explore: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=explore
 

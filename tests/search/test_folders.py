@@ -135,6 +135,14 @@ def test_without_a_part_to_validate_on_it_is_what_nothing_was_trained_on(
     assert f"changed since {place.folder} was trained on it" in result.stderr
 
 
+@pytest.fixture
+def unpictured(monkeypatch):
+    """Pages are without charts and drawings, which take a second."""
+    pytest.importorskip("jinja2")
+    for part in ("_search", "_costs", "_architectures", "_times", "_controller"):
+        monkeypatch.setattr(f"auxnas.html.page.{part}", lambda *runs: None)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -146,9 +154,9 @@ def test_without_a_part_to_validate_on_it_is_what_nothing_was_trained_on(
         ({"task__ignore": ["sky"]}, "task.ignore [] and ['sky']"),
     ],
 )
+@pytest.mark.usefixtures("unpictured")
 def test_a_report_says_when_rewards_do_not_compare(run, place_of, changes, words):
-    pytest.importorskip("jinja2")
-    first, other = place_of("first"), place_of("other", **changes)
+    first, other = place_of("first", trials=2), place_of("other", trials=2, **changes)
     for place in (first, other):
         execute(place)
     result = run("report", first.folder, "--against", other.folder, "--json")
@@ -160,8 +168,8 @@ def test_a_report_says_when_rewards_do_not_compare(run, place_of, changes, words
     assert ("Rewards of the two runs do not compare" in page) == bool(words)
 
 
+@pytest.mark.usefixtures("unpictured")
 def test_data_are_compared_by_content(run, place_of, listed, tmp_path):
-    pytest.importorskip("jinja2")
     execute(place_of("first", **listed))
     copytree(tmp_path, tmp_path / "moved", ignore=lambda *_: {"first", "moved"})
     elsewhere = {**listed, "data__source": f"list:{tmp_path}/moved/all.lst"}
