@@ -2,7 +2,7 @@
 
 A trial's result and what the searcher learnt of it are written in one transaction, so the file
 is consistent whenever the process ended. The searcher's state itself follows from the batches: it
-is stored now and then, and computed again from there; see ``search.storage.replay``. A second file
+is stored now and then, and computed again from there; see ``search.loop.replay``. A second file
 gets every transaction as well, and takes the journal's place where that is damaged; see
 ``search.storage.rescue``.
 """
