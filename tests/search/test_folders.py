@@ -156,7 +156,7 @@ def unpictured(monkeypatch):
 )
 @pytest.mark.usefixtures("unpictured")
 def test_a_report_says_when_rewards_do_not_compare(run, place_of, changes, words):
-    first, other = place_of("first", trials=2), place_of("other", trials=2, **changes)
+    first, other = place_of("first", trials=2), place_of("other", **{"trials": 2, **changes})
     for place in (first, other):
         execute(place)
     result = run("report", first.folder, "--against", other.folder, "--json")
