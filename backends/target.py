@@ -167,7 +167,7 @@ class OwnedTarget(Target):
         backend("exporter", self.name)().pack(model, path)
 
     def open(self, path: Path) -> Runner:
-        """Leaves it to the runner."""
+        """Opens it with our runner."""
         runner: Runner = self.opener()(path)
         return runner
 

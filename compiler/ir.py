@@ -291,7 +291,7 @@ class Program:
         graph: the graph.
         params: parameter arrays, keyed ``<param>.<suffix>``; more than the graph needs
             is allowed (another graph of the same network may need them).
-        name: what it is a program of, for messages and null backends.
+        name: of the network, for messages and null backends.
 
     Raises:
         CompilerError: when a field is not of its type; ``verify`` checks the rest.

@@ -1,4 +1,4 @@
-"""Names of files under way, which say whose they are: what a killed process left is removed.
+"""Names of temporary files, which identify their process: those of killed ones are removed.
 
 ``.auxnas-PLACE-PROCESS-RANDOM.NAME``: a digest of the machine, its boot and the container, the
 number of the process, 8 random digits, and the name that the file is to have.

@@ -83,7 +83,7 @@ class Collected:
         return self._count
 
     def add(self, document: Document) -> None:
-        """Takes in one more."""
+        """Adds a genotype's document."""
         genotype = document.genotype
         members = self._by_space.get(genotype.space.digest)
         if members is None:

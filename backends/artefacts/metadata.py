@@ -8,7 +8,7 @@ from typing import Any
 
 
 def decode_metadata(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Metadata as values; a text that is no JSON stays what it is."""
+    """Metadata as decoded values; a text that is no JSON is kept as text."""
     return {key: _decoded(text) for key, text in texts.items()}
 
 

@@ -91,7 +91,7 @@ class Cuda:
         return address.value
 
     def free(self, address: int) -> None:
-        """Gives memory back."""
+        """Frees device memory at ``address``."""
         self._call("cuMemFree_v2", ctypes.c_uint64(address))
 
     def upload(self, address: int, array: Array) -> None:

@@ -70,7 +70,7 @@ def _modules(graph: Graph) -> dict[str, nn.Module]:
 
 @torch.no_grad()
 def _load(param: str, module: nn.Module, values: dict[str, Array]) -> None:
-    """Gives a module storage and values; ``num_batches_tracked`` is not ours and 0."""
+    """Allocates a module's parameters and sets their values; ``num_batches_tracked`` becomes 0."""
     for suffix, tensor in module.to_empty(device="cpu").state_dict().items():
         value = values.get(f"{param}.{suffix}")
         tensor.copy_(torch.zeros_like(tensor) if value is None else torch.tensor(value))

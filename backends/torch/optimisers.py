@@ -55,7 +55,7 @@ def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimi
 
 
 def set_rates(groups: Iterable[ParameterGroup], recipe: Recipe, done: float) -> None:
-    """Lets rates fall by ``(1 - done) ** poly``; ``done`` is the share of all steps behind."""
+    """Scales the learning rates by ``(1 - done) ** poly``; ``done`` is the share of steps done."""
     for group in groups:
         for options in group.optimiser.param_groups:
             rate = group.settings.rate * (1 - done) ** recipe.poly
@@ -97,7 +97,7 @@ class PolyakAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes in the parameters' present values."""
+        """Adds the parameters' present values to the average."""
         self.weight = self.decay * self.weight + 1
         torch._foreach_lerp_(self.average, self.params, 1 / self.weight)
 

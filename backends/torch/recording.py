@@ -40,7 +40,7 @@ class NoRoom(RuntimeError):
 class RecordedStep:
     """Does steps; records them once it has done some on tensors of one form.
 
-    Tensors of another form, an epoch's smaller last batch, are done as ever. So is
+    Tensors of another form, an epoch's smaller last batch, are run without it. So is
     everything from then on, with a warning, where the step cannot be recorded.
 
     Args:
@@ -54,7 +54,7 @@ class RecordedStep:
         self.release()
 
     def release(self) -> None:
-        """Forgets the recording, whose memory is free then; later steps are done as ever."""
+        """Frees the recording and its memory; later steps run without one."""
         self._replay: Callable[[], None] | None = None
         self._static: list[Tensor] = []
         self._result = torch.empty(0)

@@ -51,7 +51,7 @@ def load_state(
     groups: Sequence[ParameterGroup],
     average: PolyakAverage | None,
 ) -> None:
-    """Gives optimisers and average back what they remembered; the weights are there already.
+    """Restores optimisers and average from ``state``; the module has the weights already.
 
     A parameter that the state does not know begins like a new one, and an average that it
     does not know begins here.

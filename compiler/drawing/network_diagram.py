@@ -29,7 +29,7 @@ class Block:
     Attributes:
         lane: band of the drawing that it stands in.
         where: the place of the cell that it is, ``branch1.op0``; empty elsewhere.
-        title: what it is in the network; empty where its nodes say it.
+        title: role in the network; empty where its nodes tell it.
         nodes: its nodes, in order; the last one's output leaves it.
         sources: names of the boxes it reads, with repetition.
         whole: its kind where it stands for more than it says: ``cell``, or ``io``.

@@ -155,7 +155,7 @@ def pixel_key(dataset: Dataset) -> str:
 
 
 def _say_turned(dataset: Dataset, display: Display) -> None:
-    """Tells of photographs that lie otherwise in their files: sizes do not always show it."""
+    """Reports photographs that an EXIF tag turns while their label images have none."""
     while isinstance(dataset, DatasetView):
         dataset = dataset.dataset
     if isinstance(dataset, FileDataset) and dataset.turned:

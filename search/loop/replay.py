@@ -82,7 +82,7 @@ def is_over(members: Sequence[Trial]) -> bool:
 
 
 def tell_searcher(searcher: Searcher, members: Sequence[Trial]) -> dict[str, float] | None:
-    """Tells of a batch; how the update went that the searcher made, if it made one.
+    """Tells a searcher of a batch; the diagnostics of its update, if it made one.
 
     Failed trials are not told: a failure says nothing of how good a genotype is.
     """

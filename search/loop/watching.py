@@ -9,7 +9,7 @@ from auxnas.search.trials.records import Trial
 
 
 class Watcher(Protocol):
-    """Is told what happens."""
+    """Observer of a run's trials."""
 
     def started(self, trial: Trial) -> StageProgress:
         """A trial is about to be evaluated; returns its progress callback."""

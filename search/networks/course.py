@@ -52,7 +52,7 @@ class CourseProgress:
         self._losses: dict[int, list[float]] = {}
 
     def __call__(self, step: TrainingStep) -> None:
-        """Takes in a step."""
+        """Records a training step."""
         epoch = -(-step.step * self._epochs // step.steps)
         text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"
         self._advance(PARTS * step.step // step.steps, text)

@@ -30,7 +30,7 @@ class Baseline:
     weight: float = 0.0
 
     def add(self, reward: float) -> None:
-        """Takes in the next reward."""
+        """Adds the next reward to the average."""
         self.weight = self.decay * self.weight + 1
         self.mean += (reward - self.mean) / self.weight
 

@@ -1,4 +1,4 @@
-"""Settings out of files that may be somebody else's: no code is run at their word alone.
+"""Settings from untrusted files: no code is run that only a file names.
 
 A setting can name code, ``package.module:attribute``. It is imported where the user's own words
 name it: an option, ``--set``, ``--config``, an argument of the library.

@@ -16,7 +16,7 @@ from auxnas.search.storage.environment import package_versions
 
 
 def write_or_compare(path: Path, settings: SettingsSection, rest: Mapping[str, Any]) -> None:
-    """Writes ``path`` where it is not there yet, else compares with what it says.
+    """Writes ``path`` where it does not exist yet, else compares with its content.
 
     Args:
         path: a JSON file in the folder.
