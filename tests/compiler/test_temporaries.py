@@ -45,7 +45,7 @@ def test_only_what_is_called_so_and_whose_process_is_gone_is_removed(tmp_path, m
     kept = [
         ".deadbeef.notes", ".gitignore", "a.onnx", temporary_name("a.onnx"),
         name_of(monkeypatch, os.getppid()), name_of(monkeypatch, DEAD, "another machine"),
-        name_of(monkeypatch, DEAD, boot="of another of this name"),
+        name_of(monkeypatch, DEAD, boot_id="of another of this name"),
         name_of(monkeypatch, DEAD, namespace="another container's"),
         stale[1:], f"{stale}"[: stale.rindex(".a.onnx")], f"x{stale}",
         f".auxnas-0123abcd-{DEAD}-cafe.a", f".auxnas-zzzzzzzz-{DEAD}-01234567.a",
