@@ -17,7 +17,7 @@ from auxnas.search.trials.records import PENDING, best_of
 from tests.search import killing
 from tests.search.comparing import contents
 
-POINTS = 50
+POINTS = 20
 NULL = {
     "trials": 5,
     "search__controller__rate": 0.05,
@@ -126,7 +126,7 @@ def test_killed_again_and_again(place_of, whole_of, null_reaper):
 def test_interrupted_anywhere_and_continued(place_of, whole_of, null_reaper):
     whole, counts = whole_of(null_reaper, NULL, ("any",))
     rng = random.Random(2)
-    for point in range(10):
+    for point in range(6):
         cut, last = place_of(f"cut{point}", **NULL), rng.randrange(1, counts["any"])
         assert null_reaper(cut, where="any", last=last, number=signal.SIGINT) == 130
         assert not [path for path in cut.folder.rglob(".*") if path.is_file()]
