@@ -116,6 +116,9 @@ DATASETS = Seam(
 """Readers of data formats, called like ``auxnas.search.data.base.Reader``; each gives a
 ``Dataset``."""
 
+DATA_FORMS = {"synthetic": "[:COUNT]", "list": ":DIR_OR_FILE", "voc": ":DEVKIT"}
+"""Text behind the name of each format of ours: a number, or a path."""
+
 EXECUTORS = Seam(
     setting="search.executor",
     plural="executors",

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,11 +73,13 @@ class Reader:
             ``rendered(size, seed)``, itself at (height, width); others are resized.
         parts: of the same text which parts there are; a reader without has ``train`` alone.
         unscored: classes that count in no score unless ``task.ignore`` says so.
+        fits: whether something on disk has the format's layout, to tell what was meant.
     """
 
     open: Callable[[str, int | None, str], Dataset]
     parts: Callable[[str], Iterable[str]]
     unscored: tuple[str, ...] = ()
+    fits: Callable[[Path], bool] = lambda where: False
 
     def __call__(self, rest: str, classes: int | None, part: str) -> Dataset:
         """The part of the data that ``rest`` names."""

@@ -294,7 +294,18 @@ def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
             yield Pair(image, label, f"{path.name} line {number}")
 
 
-LIST = Reader(open_list, list_parts)
+def _is_list(where: Path) -> bool:
+    """Whether this is a file, which may be a list, or a folder of lists."""
+    return where.is_file() or next(where.glob("*.lst"), None) is not None
+
+
+def _is_voc(where: Path) -> bool:
+    """Whether this is a folder in PASCAL VOC's layout."""
+    years = (where, *where.glob("VOC[0-9]*"))
+    return any((year / VOC_LISTS_FOLDER).is_dir() for year in years)
+
+
+LIST = Reader(open_list, list_parts, fits=_is_list)
 """``list:DIR_OR_FILE``."""
-VOC = Reader(open_voc, lambda where: voc_parts(where)[1], ("background",))
+VOC = Reader(open_voc, lambda where: voc_parts(where)[1], ("background",), _is_voc)
 """``voc:VOCDEVKIT``; the paper's scores leave background out."""

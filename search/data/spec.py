@@ -14,24 +14,22 @@ from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Dataset, ResizedDataset, check_size, numbers_of
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import VOC_LISTS_FOLDER, same_classes
-from auxnas.search.seams import DATASETS
+from auxnas.search.data.files import same_classes
+from auxnas.search.seams import DATA_FORMS, DATASETS
 
 PARTS = ("train", "val")
 OWN = "python"
 """Prefix of a reader of the user's own, before its place."""
-KINDS = (
-    "synthetic, synthetic:COUNT, list:DIR_OR_FILE, voc:VOCDEVKIT or "
-    "python:package.module:attribute[:ARGUMENT]"
-)
 TAKES = (
-    "synthetic[:COUNT], list:DIR_OR_FILE, voc:DEVKIT or python:package.module:attribute[:ARGUMENT]"
+    ", ".join(name + form for name, form in DATA_FORMS.items())
+    + f" or {OWN}:package.module:attribute[:ARGUMENT]"
 )
+"""Every source, in words."""
 
 DEFAULT_SIZE = (128, 128)
 _SEGMENTATION = Segmentation()
 _OWN = re.compile(r"python:[^:]+:[^:]+")
-_OURS = re.compile(r"synthetic(:\d+)?|(list|voc):.+")
+_COUNT = "[:COUNT]"
 
 
 def check_source(source: str) -> str:
@@ -40,8 +38,8 @@ def check_source(source: str) -> str:
     Raises:
         ValueError: saying what is known, and what may have been meant.
     """
-    own = _OWN.match(source) or _is_installed(source.partition(":")[0])
-    if not own and _OURS.fullmatch(source) is None:
+    kind = source.partition(":")[0]
+    if not (_OWN.match(source) or _is_installed(kind) or _is_ours(source)):
         meant = suggestion(source)
         raise ValueError(f"{meant}? Kinds of data are {TAKES}" if meant else TAKES)
     return source
@@ -128,7 +126,7 @@ def with_absolute_path(spec: str) -> str:
     What a reader of the user's own is to read is taken for a path where there is such a one.
     """
     name, rest = _split(spec)
-    if name not in ("list", "voc") and not _exists(rest):
+    if not _takes_path(name) and not _exists(rest):
         return spec
     return f"{spec.removesuffix(rest)}{Path(rest).absolute()}"
 
@@ -149,19 +147,28 @@ def _parse(spec: str) -> tuple[str, str]:
     Raises:
         DataError: saying which would be, and what may have been meant.
     """
-    kind, colon, rest = spec.partition(":")
-    if kind == "synthetic" and bool(colon) == bool(rest):
-        return kind, rest
-    if kind in ("list", "voc") and rest:
-        fitting = _kinds_of(rest)
+    kind, _, rest = spec.partition(":")
+    if _is_ours(spec):
+        fitting = _kinds_of(rest) if _takes_path(kind) else []
         if fitting and kind not in fitting:
             found = f"not the layout of {kind} ({fitting[0]}:{rest}?)"
-            raise DataError(f"data {spec!r}", found, KINDS)
+            raise DataError(f"data {spec!r}", found, TAKES)
         return kind, rest
     if _OWN.match(spec) or _is_installed(kind):
         return _split(spec)
     meant = f" ({suggestion(spec)}?)" if suggestion(spec) else ""
-    raise DataError(f"data {spec[:80]!r}", f"not a known kind of data{meant}", KINDS)
+    raise DataError(f"data {spec[:80]!r}", f"not a known kind of data{meant}", TAKES)
+
+
+def _takes_path(kind: str) -> bool:
+    """Whether a format of ours reads a place on disk."""
+    return DATA_FORMS.get(kind, _COUNT) != _COUNT
+
+
+def _is_ours(spec: str) -> bool:
+    """Whether this is the name of a format of ours, with a text behind it where it has a colon."""
+    kind, colon, rest = spec.partition(":")
+    return kind in DATA_FORMS and bool(rest) == (bool(colon) or _takes_path(kind))
 
 
 def _is_installed(kind: str) -> bool:
@@ -182,13 +189,8 @@ def _kinds_of(where: str) -> list[str]:
     """The kinds of data that a folder or a file has the layout of."""
     if not _exists(where):
         return []
-    path = Path(where)
-    years = (path, *path.glob("VOC[0-9]*"))
-    fits = {
-        "list": path.is_file() or next(path.glob("*.lst"), None) is not None,
-        "voc": any((year / VOC_LISTS_FOLDER).is_dir() for year in years),
-    }
-    return [kind for kind, fit in fits.items() if fit]
+    fits = {kind: getattr(DATASETS.find(kind), "fits", None) for kind in DATA_FORMS}
+    return [kind for kind, fit in fits.items() if fit is not None and fit(Path(where))]
 
 
 def _exists(where: str) -> bool:

@@ -22,7 +22,9 @@ from auxnas.search.data import (
     parts,
     stack,
 )
+from auxnas.search.data.spec import TAKES
 from auxnas.search.examples.images import pixel_store
+from auxnas.search.seams import DATA_FORMS, DATASETS
 from tests.search.contract_dataset import SIZE as CONTRACT_SIZE
 from tests.search.contract_dataset import DatasetContract
 
@@ -276,6 +278,11 @@ def test_bad_classes(folder: Path) -> None:
 def test_unknown_kinds(spec: str) -> None:
     assert "list:DIR_OR_FILE" in refusal(lambda: open_dataset(spec))
     assert "list:DIR_OR_FILE" in refusal(lambda: parts(spec))
+
+
+def test_every_format_of_ours_says_what_it_takes() -> None:
+    assert DATA_FORMS.keys() == DATASETS.table.keys()
+    assert all(f"{name}{form}" in TAKES for name, form in DATA_FORMS.items())
 
 
 def test_bad_arguments(folder: Path) -> None:
