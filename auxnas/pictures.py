@@ -54,9 +54,7 @@ def draw_predictions(examples: Sequence[Example], task: Task, palette: Bytes, pa
     height, width = examples[0].image.shape[:2]
     panel = (round(height * _PANEL / width), _PANEL)
     rows = [_row(example, task, palette, panel) for example in examples]
-    labels = [each for e in examples for each in (e.truth, e.guess)] if task.target.classes else []
-    shown = sorted({int(value) for values in labels for value in np.unique(values)})
-    entries = [(_named(value, task.classes), _tint(value, palette)) for value in shown]
+    entries = _legend(examples, task, palette)
     body = np.concatenate([part for row in rows for part in (row, _space(row))])[:-_GAP]
     _canvas(body, entries).save(path)
 
@@ -76,6 +74,20 @@ def prediction_examples(context: RunContext, trial: Trial) -> list[Example]:
         for label, image in zip(truths, images, strict=True)
     ]
     return [Example(*parts) for parts in zip(images, targets, guesses, strict=True)]
+
+
+def _legend(
+    examples: Sequence[Example], task: Task, palette: Bytes
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Texts and colours: of the classes that are seen, or of the marks of the task's scale."""
+    scale = task.scale
+    if scale is not None:
+        last = len(scale.colours) - 1
+        marks = [(text, scale.colours[round(last * place)].tolist()) for place, text in scale.marks]
+        return [*((text, tuple(colour)) for text, colour in marks), ("missing", UNLABELLED)]
+    labels = [each for e in examples for each in (e.truth, e.guess)] if task.target.classes else []
+    shown = sorted({int(value) for values in labels for value in np.unique(values)})
+    return [(_named(value, task.classes), _tint(value, palette)) for value in shown]
 
 
 def _named(value: int, classes: Sequence[str]) -> str:

@@ -118,9 +118,9 @@ def _output(graph: Graph, interface: Interface) -> Graph:
     if interface.resized:
         added.append(make_node("output.resize", "resize", (last, graph.inputs[0].name)))
         last = added[-1].name
-    for number, op in enumerate(interface.end.ops):
+    for number, (op, attrs) in enumerate(interface.end.steps):
         part = f".{number}" if number else ""
-        added.append(make_node(f"output.{interface.head}{part}", op, (last,)))
+        added.append(make_node(f"output.{interface.head}{part}", op, (last,), None, **attrs))
         last = added[-1].name
     return Graph((*graph.nodes, *added), ((name, last), *others))
 

@@ -176,6 +176,11 @@ def relu(node: Node, operands: Operands, weights: Params) -> Array:
     return result
 
 
+def clamp(node: Node, operands: Operands, weights: Params) -> Array:
+    """The nearest value from ``low`` to ``high`` thousandths."""
+    return np.clip(operands[0], node["low"] / 1000, node["high"] / 1000)
+
+
 def relu6(node: Node, operands: Operands, weights: Params) -> Array:
     """``min(max(x, 0), 6)``."""
     result: Array = np.clip(operands[0], 0, 6)

@@ -21,19 +21,35 @@ _IMPORT = (ImportError, AttributeError, ValueError)
 _named_by_user: set[str] = set()
 
 
+def with_options(text: str) -> tuple[str, dict[str, str]]:
+    """A name or a place, and the options behind it: ``depth,max=80`` is depth with max 80.
+
+    Raises:
+        PluginError: for an option without a value, or one that is there twice.
+    """
+    name, *rest = text.split(",")
+    pairs = [option.partition("=") for option in rest]
+    options = {key: value for key, _, value in pairs}
+    if not all(key.isidentifier() and value for key, _, value in pairs) or len(options) < len(rest):
+        raise PluginError(
+            "options", truncate(text), "name=value, each once, with commas between them"
+        )
+    return name, options
+
+
 def trust_place(place: str) -> str:
     """Trusts the code at ``place``, which the user named: files may refer to it from now on.
 
     A file alone, which may be somebody else's, must not choose the code that is run.
     """
     if ":" in place:
-        _named_by_user.add(place)
+        _named_by_user.add(place.partition(",")[0])
     return place
 
 
 def may_run(name: str) -> bool:
     """Whether a file may ask for ``name``: any plain name, and places that the user named."""
-    return ":" not in name or name in _named_by_user
+    return ":" not in name or name.partition(",")[0] in _named_by_user
 
 
 class PluginError(InputError):

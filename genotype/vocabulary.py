@@ -24,6 +24,7 @@ _steps: dict[str, Mapping[str, int]] = {
     "conv2d": {**_WINDOW, "dilation": 1, "depthwise": 0, "bias": 0},
     "max_pool": _WINDOW,
     **{op: {} for op in ("batch_norm", "relu", "relu6", "softmax", "identity", "zero")},
+    "clamp": {"low": 0, "high": 1},
     **{op: {} for op in ("global_mean", "spread", "resize", "resize_corners")},
 }
 _homes: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -160,7 +161,24 @@ def _spec(
     known |= own
     known |= {n: options[n] for n in (*_SIZES, "encoder", "task") if options[n] is not None}
     known["auxiliary"] = "none"
-    return ModelSpec(**known)
+    return _of_task(ModelSpec(**known), options["classes"])
+
+
+def _named_classes(spec: ModelSpec) -> tuple[str, ...]:
+    return tuple(f"class {number}" for number in range(spec.classes))
+
+
+def _of_task(spec: ModelSpec, asked: int | None) -> ModelSpec:
+    """``spec`` with as many outputs as its task has, which may not be a matter of classes.
+
+    Raises:
+        OptionError: when another number was asked for.
+    """
+    outputs = spec.find_task(_named_classes(spec)).outputs
+    if asked not in (None, outputs):
+        found = f"--classes {asked}: the task {spec.task} has {outputs}"
+        raise OptionError(f"{found} output{'s' * (outputs != 1)}, expected none or as many")
+    return replace(spec, classes=outputs)
 
 
 def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,7 +213,7 @@ def _interface(weights: Weights | None, spec: ModelSpec, options: Mapping[str, A
     place = weights.source if weights else ""
     by = parse_normalisation(own, place) if own is not None else spec.find_encoder().normalisation
     grown = options["resize_output"] == "input"
-    task = spec.find_task(tuple(f"class {number}" for number in range(spec.classes)))
+    task = spec.find_task(_named_classes(spec))
     form = options["input_format"]
     return Interface(options["head"], grown, form, by.mean, by.deviation, task)
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from auxnas.compiler.files import atomic_write
-from auxnas.compiler.tasks import PixelPicture
+from auxnas.compiler.tasks import PixelPicture, Scale
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
@@ -22,6 +22,8 @@ _MAKER = "auxnas nasrun"
 _LINE, _MARGIN, _SWATCH, _GAP, _ROWS = 26, 12, 18, 24, 16
 """Of the legend: height of a line, around it, a colour's side, between columns, in pixels;
 and how many lines stand in a column."""
+_SHORTEST, _TEXT = 120, 12
+"""Pixels: height of a scale at least, and of its text."""
 
 
 def write_picture(picture: PixelPicture, path: Path) -> None:
@@ -30,10 +32,29 @@ def write_picture(picture: PixelPicture, path: Path) -> None:
     Raises:
         OSError: when it cannot be written.
     """
-    image = Image.fromarray(picture.pixels)
+    pixels = picture.pixels if picture.scale is None else with_scale(picture.pixels, picture.scale)
+    image = Image.fromarray(pixels)
     if picture.palette is not None:
         image.putpalette(picture.palette.tobytes())
     _save(image, path)
+
+
+def with_scale(colours: Array, scale: Scale) -> Array:
+    """A picture in colours with its scale to the right: uint8 (H or more, W + n, 3)."""
+    height = max(len(colours), _SHORTEST)
+    font = ImageFont.load_default(size=_TEXT)
+    width = ceil(max(font.getlength(text) for _, text in scale.marks))
+    canvas = Image.new("RGB", (2 * _MARGIN + _SWATCH + width, height), (255, 255, 255))
+    places = np.arange(height - 2 * _MARGIN) * len(scale.colours) // (height - 2 * _MARGIN)
+    bar = np.repeat(scale.colours[places][:, None], _SWATCH, axis=1)
+    canvas.paste(Image.fromarray(bar), (_MARGIN // 2, _MARGIN))
+    pen = ImageDraw.Draw(canvas)
+    for share, text in scale.marks:
+        place = (_MARGIN + _SWATCH, _MARGIN + share * (height - 2 * _MARGIN - 1))
+        pen.text(place, text, (0, 0, 0), font=font, anchor="lm")
+    missing = height - len(colours)
+    pixels = np.pad(colours, ((0, missing), (0, 0), (0, 0)), constant_values=255)
+    return np.concatenate([pixels, np.asarray(canvas)], axis=1)
 
 
 def write_legend(names: Sequence[str], palette: Array, path: Path) -> None:

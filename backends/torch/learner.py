@@ -299,8 +299,8 @@ def measure_batch(logits: Tensor, targets: Array, task: Task) -> Sums:
     """
     check_finite(logits, "an output")
     output = grow(logits, (targets.shape[1], targets.shape[2]))
-    for op in task.heads[task.measured].ops:
-        output = FUNCTIONS[op](output)
+    for op, attrs in task.heads[task.measured].steps:
+        output = FUNCTIONS[op](output, **attrs)
     return task.measure(output.cpu().numpy(), targets)
 
 

@@ -55,10 +55,12 @@ def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimi
 
 
 def set_rates(groups: Iterable[ParameterGroup], recipe: Recipe, done: float) -> None:
-    """Scales the learning rates by ``(1 - done) ** poly``; ``done`` is the share of steps done."""
+    """Scales learning rates by ``(1 - horizon * done) ** poly``; ``done`` is the share of steps
+    done.
+    """
     for group in groups:
         for options in group.optimiser.param_groups:
-            rate = group.settings.rate * (1 - done) ** recipe.poly
+            rate = group.settings.rate * (1 - recipe.horizon * done) ** recipe.poly
             options["lr"].copy_(torch.tensor(rate, dtype=torch.float64))  # inf where too large
 
 

@@ -84,6 +84,19 @@ RECORDS = (
         makes_nonnegative=True,
     ),
     Primitive(
+        "clamp",  # attributes are whole numbers: thousandths
+        _ONE,
+        compute=semantics.clamp,
+        shape=rules.same_shape,
+        attrs={"low": Attribute(least=0), "high": Attribute()},
+        onnx=lambda attrs: OnnxOp(
+            "Clip", ("0", f"={attrs['low'] / 1000}", f"={attrs['high'] / 1000}")
+        ),
+        pointwise=True,
+        keeps_nonnegative=True,
+        makes_nonnegative=True,
+    ),
+    Primitive(
         "max_pool",
         _ONE,
         compute=semantics.max_pool,

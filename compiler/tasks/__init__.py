@@ -6,15 +6,18 @@ One is found by name, by ``package.module:Class``, or by an entry point of the g
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.tasks.base import (
     Disagreement,
     Head,
     Metric,
     PixelPicture,
     Prediction,
+    Scale,
     Score,
     ScoreTable,
     Sums,
@@ -22,7 +25,8 @@ from auxnas.compiler.tasks.base import (
 )
 from auxnas.compiler.tasks.segmentation import Segmentation
 from auxnas.compiler.tasks.target import IGNORE, TargetFormat
-from auxnas.genotype.plugins import find_plugin
+from auxnas.genotype.errors import inline
+from auxnas.genotype.plugins import find_plugin, with_options
 
 __all__ = [
     "DEFAULT",
@@ -33,6 +37,7 @@ __all__ = [
     "Metric",
     "PixelPicture",
     "Prediction",
+    "Scale",
     "Score",
     "ScoreTable",
     "Segmentation",
@@ -43,7 +48,10 @@ __all__ = [
     "headline",
 ]
 
-TASKS = {"segmentation": "auxnas.compiler.tasks.segmentation:Segmentation"}
+TASKS = {
+    "segmentation": "auxnas.compiler.tasks.segmentation:Segmentation",
+    "depth": "auxnas.compiler.tasks.depth:Depth.made",
+}
 """Our tasks by name: where each is."""
 
 DEFAULT = "segmentation"
@@ -54,15 +62,22 @@ def find_task(name: str, classes: tuple[str, ...] = (), ignore: tuple[str, ...] 
     """The task called ``name`` on data of these classes.
 
     Args:
-        name: one of ``TASKS``, ``package.module:Class``, or an entry point's.
+        name: one of ``TASKS``, ``package.module:Class``, or an entry point's; behind it may be
+            options of the task: ``depth,max=80,crop=garg``.
         classes: the names of the dataset's classes.
         ignore: those that count in no score.
 
     Raises:
         PluginError: when there is none of this name.
-        CompilerError: for a class to ignore that there is not.
+        CompilerError: for a class to ignore that there is not, or an option that is none.
     """
-    task: Task = find_plugin("tasks", name, TASKS)(classes, ignore)
+    place, options = with_options(name)
+    make = find_plugin("tasks", place, TASKS)
+    try:
+        inspect.signature(make).bind(classes, ignore, **options)
+    except (TypeError, ValueError) as error:
+        raise CompilerError(f"task {inline(name)}", str(error), "options of the task") from None
+    task: Task = make(classes, ignore, **options)
     return task
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,23 +78,28 @@ class Head:
     """An end of a shipped network: what is computed of the main output.
 
     Attributes:
-        ops: primitives without weights or attributes, applied in order.
+        ops: primitives without weights, applied in order: a name, or name and attributes.
         resize: whether the output is always brought to the image's size first.
     """
 
-    ops: tuple[str, ...] = ()
+    ops: tuple[str | tuple[str, Mapping[str, int]], ...] = ()
     resize: bool = False
+
+    @property
+    def steps(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
+        """Name and attributes of each primitive."""
+        return tuple((op, {}) if isinstance(op, str) else op for op in self.ops)
 
     def of(self, output: Array) -> Array:
         """The head's output, of a main output (N, channels, H, W) that has the right size."""
-        for op in self.ops:
-            output = evaluate_node(make_node("head", op, ("output",)), [output], {})
+        for op, attrs in self.steps:
+            output = evaluate_node(make_node("head", op, ("output",), None, **attrs), [output], {})
         return output.astype(np.uint8) if self.bytes else output
 
     @property
     def bytes(self) -> bool:
         """Whether bytes come out, the numbers of channels."""
-        return "argmax" in self.ops
+        return any(op == "argmax" for op, _ in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,19 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Meaning of the colours of a picture.
+
+    Attributes:
+        colours: uint8 (n, 3), from the first to the last.
+        marks: places among them, 0 to 1, and what they stand for.
+    """
+
+    colours: Array
+    marks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
 class PixelPicture:
     """Pixels to be written as a PNG.
 
@@ -121,10 +138,12 @@ class PixelPicture:
         pixels: colours, uint8 (H, W, 3); grey of 8 or 16 bits, uint8 or uint16 (H, W); or uint8
             (H, W) places in ``palette``.
         palette: uint8 (256, 3).
+        scale: drawn beside it.
     """
 
     pixels: Array
     palette: Array | None = None
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +179,7 @@ class Task:
         disagrees: name and wording of ``disagreement``.
         losses: ``package.module:Class`` of its losses in torch, which is imported where a network
             is trained; see ``backends.torch.losses.Losses``.
+        starts_at_mean: whether the outputs' biases begin at the mean of the training targets.
         pictures: names of those that a prediction has; each goes to a file of its own.
     """
 
@@ -168,17 +188,26 @@ class Task:
 
     name: ClassVar[str]
     target: ClassVar[TargetFormat]
-    heads: ClassVar[Mapping[str, Head]] = MappingProxyType({"logits": Head()})
     measured: ClassVar[str] = "logits"
     metrics: ClassVar[Mapping[str, Metric]]
     disagrees: ClassVar[Disagreement]
-    losses: ClassVar[str]
+    starts_at_mean: ClassVar[bool] = False
     pictures: ClassVar[tuple[str, ...]] = ("overlay",)
 
     @property
     def headline(self) -> tuple[str, Metric]:
         """Name and meaning of the metric to show first."""
         return next(iter(self.metrics.items()))
+
+    @property
+    def heads(self) -> Mapping[str, Head]:
+        """Ends that a shipped network can have."""
+        return {"logits": Head()}
+
+    @property
+    def losses(self) -> str:
+        """The place of its losses."""
+        raise NotImplementedError
 
     @property
     def outputs(self) -> int:
@@ -234,6 +263,11 @@ class Task:
         found = self.score(sums).metrics
         rows = ((each.title, f"{found[name]:.4f}") for name, each in self.metrics.items())
         return ScoreTable(("metric", "value"), tuple(rows))
+
+    @property
+    def scale(self) -> Scale | None:
+        """Meaning of the colours of ``picture``; None where they are those of classes."""
+        return None
 
     def confusion(self, sums: Sums) -> Array | None:
         """(classes, classes) counts, row truth, column guess; None where there are no classes."""

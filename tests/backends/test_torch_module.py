@@ -41,6 +41,7 @@ LINES = {
     "batch_norm": "y = batch_norm(x) @p.0",
     "relu": "y = relu(x)",
     "relu6": "y = relu6(x)",
+    "clamp": "y = clamp(x; low=100, high=900)",
     "max_pool": "y = max_pool(x; kernel=5, stride=2)",
     "global_mean": "y = global_mean(x)",
     "spread": "m = global_mean(x)\ny = spread(m, x)",

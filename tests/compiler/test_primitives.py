@@ -91,6 +91,7 @@ class TestOurs(PrimitiveContract):
             "batch_norm(x) @p",
             "relu(x)",
             "relu6(x)",
+            "clamp(x; low=100, high=900)",
             "max_pool(x; kernel=3)",
             "global_mean(x)",
             "identity(x)",

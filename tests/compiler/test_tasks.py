@@ -73,7 +73,7 @@ class TaskContract:
         assert task.heads["logits"].ops == ()
         assert task.measured in task.heads
         for head in task.heads.values():
-            assert set(head.ops) <= PRIMITIVES.keys()
+            assert {op for op, _ in head.steps} <= PRIMITIVES.keys()
         assert task.metrics
         module, _, attribute = task.losses.partition(":")
         assert module
