@@ -172,7 +172,9 @@ class Recipe:
             training, none given for the search).
         distillation: weight of the L2 loss against the teacher's logits (paper: 0.3).
         clip_norm: largest norm of each group's gradient; 0 for no limit.
-        poly: power of the learning rate's decay ``(1 - step / steps) ** poly``; 0 keeps it.
+        poly: power of the learning rate's decay ``(1 - horizon * step / steps) ** poly``; 0
+            keeps it.
+        horizon: share of the way to 0 that the decay goes (paper: 300 of 400 epochs for depth).
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
         frozen: whether batch norm uses its statistics as they are, in training too.
@@ -190,6 +192,7 @@ class Recipe:
     distillation: float = 0.0
     clip_norm: float = 3.0
     poly: float = 0.0
+    horizon: float = 1.0
     full_size: bool = False
     frozen: bool = False
     task: Task = field(default_factory=Segmentation)
@@ -201,6 +204,7 @@ class Recipe:
         for number, optimiser in enumerate(self.optimisers):
             check_type(f"recipe.optimisers[{number}]", optimiser, Optimiser)
         check_number("recipe.polyak", self.polyak, 0, 1, below=True)
+        check_number("recipe.horizon", self.horizon, 0, 1)
         for name in ("auxiliary", "distillation", "clip_norm", "poly"):
             check_number(f"recipe.{name}", getattr(self, name))
         for name in ("full_size", "frozen"):

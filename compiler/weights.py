@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod, sqrt
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ _OWNERS = ("model", "backbone", "net", "network")
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
-def initial_params(graph: Graph, seed: int) -> dict[str, Array]:
+def initial_params(graph: Graph, seed: int, start: Sequence[float] = ()) -> dict[str, Array]:
     """Values to start training from: Xavier-uniform convolutions (paper, section 4).
 
     Where no batch norm follows, as in Light-Weight RefineNet, sums and poolings would make
@@ -41,7 +41,8 @@ def initial_params(graph: Graph, seed: int) -> dict[str, Array]:
     Where batch norm follows every convolution but the last, as in the paper's networks, a
     parameter's values depend on the seed and its name alone, so two graphs that share a
     parameter start it equally. Auxiliary heads of the kind ``classifier``, which read sums, and
-    operations of one's own may be scaled. Batch norm starts as the identity, biases at 0.
+    operations of one's own may be scaled. Batch norm starts as the identity, biases at 0, those
+    of the outputs at ``start``, a number a channel, where it is given.
     """
     scales = _scales(graph)
     values = {}
@@ -51,7 +52,17 @@ def initial_params(graph: Graph, seed: int) -> dict[str, Array]:
             values[name] = _generator(seed, name).uniform(-bound, bound, weight.shape)
         else:
             values[name] = np.full(weight.shape, weight.start)
+    for name in _output_biases(graph) if start else ():
+        values[name] = np.array(start)
     return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+def _output_biases(graph: Graph) -> Iterator[str]:
+    """Biases of the convolutions that outputs come out of."""
+    for _, last in graph.outputs:
+        node = graph[last]
+        if node.op == "conv2d" and node["bias"]:
+            yield f"{node.param}.bias"
 
 
 def _xavier(shape: tuple[int, ...]) -> float:

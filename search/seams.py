@@ -109,6 +109,9 @@ DATASETS = Seam(
         "synthetic": "auxnas.search.data.scenes.synthetic:SYNTHETIC",
         "list": "auxnas.search.data.files:LIST",
         "voc": "auxnas.search.data.files:VOC",
+        "depth": "auxnas.search.data.depth.files:DEPTH",
+        "nyu": "auxnas.search.data.depth.nyu:NYU",
+        "nyu-raw": "auxnas.search.data.depth.nyu:NYU_RAW",
     },
     arguments=("rest", "classes", "part"),
     members=("name", "classes", "palette", "__len__", "fingerprint", "image", "label"),
@@ -116,7 +119,10 @@ DATASETS = Seam(
 """Readers of data formats, called like ``auxnas.search.data.base.Reader``; each gives a
 ``Dataset``."""
 
-DATA_FORMS = {"synthetic": "[:COUNT]", "list": ":DIR_OR_FILE", "voc": ":DEVKIT"}
+DATA_FORMS = {
+    **{"synthetic": "[:COUNT]", "list": ":DIR_OR_FILE", "voc": ":DEVKIT"},
+    **{"depth": ":DIR_OR_LIST", "nyu": ":FILE.mat", "nyu-raw": ":FILE.mat"},
+}
 """Text behind the name of each format of ours: a number, or a path."""
 
 EXECUTORS = Seam(

@@ -29,7 +29,10 @@ from auxnas.search.networks.sources import own_data
 from auxnas.terminal import Terminal
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
-TASK = "Task of your own, likewise."
+TASK = (
+    "Task, of your own likewise, or with other options than the network's: depth,crop=nyu.  "
+    "[default: the network's]"
+)
 FORMATS = (".png", ".jpg", ".webp")
 """Suffixes of a picture."""
 
@@ -46,7 +49,8 @@ FORMATS = (".png", ".jpg", ".webp")
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )
 @click.option("--encoder", expose_value=False, metavar="NAME", callback=trust_value, help=ENCODER)
-@click.option("--task", expose_value=False, metavar="NAME", callback=trust_value, help=TASK)
+@click.option("--task", metavar="NAME", callback=trust_value, help=TASK)
+@options.depth_scale
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."
@@ -62,6 +66,8 @@ def evaluate(
     weights: Path,
     data: str | None,
     part: str | None,
+    task: str | None,
+    depth_scale: float | None,
     size: tuple[int, int] | None,
     ignore: tuple[str, ...],
     picture: Path | None,
@@ -83,7 +89,7 @@ def evaluate(
         raise click.BadParameter(words, param_hint="--picture")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
-    work = _evaluation(weights, data, size, part, ignore)
+    work = _evaluation(weights, data, size, part, ignore, task, depth_scale)
     trainer = backend("learner", learner)(threads=threads)
     sums, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
     picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
@@ -119,10 +125,14 @@ def _evaluation(
     size: tuple[int, int] | None,
     part: str | None,
     ignore: tuple[str, ...],
+    task: str | None,
+    depth_scale: float | None,
 ) -> Evaluation:
     """Network and images to score; where no data are given, those that the folder was of."""
     if data is not None:
-        return Evaluation.of(read_network(weights), data, size, part, ignore)
+        return Evaluation.of(
+            read_network(weights), data, size, part, ignore, task=task, depth_scale=depth_scale
+        )
     if not weights.is_dir():
         raise click.UsageError("--data: expected, WEIGHTS is not the folder of a run or a training")
     own = own_data(weights)
@@ -135,10 +145,16 @@ def _evaluation(
         part,
         ignore or own.ignore,
         settings.meta_train,
+        task,
+        depth_scale or settings.depth_scale,
     )
     if work.part != "val" and own.key is not None:
         whole = open_dataset(
-            settings.source, classes=settings.classes, size=settings.size, task=work.task
+            settings.source,
+            classes=settings.classes,
+            size=settings.size,
+            task=work.task,
+            depth_scale=settings.depth_scale,
         )
         if pixel_key(whole) != own.key:
             note(f"warning: {settings.source}: changed since {weights} was trained on it")

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from auxnas.console import INTERRUPTED, note
 from auxnas.genotype.texts import parse_json
-from auxnas.options import SizeType
+from auxnas.options import SizeType, trust_value
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
@@ -61,6 +61,8 @@ SETTINGS = {
     "data": "data.source",
     "classes": "data.classes",
     "size": "data.size",
+    "task": "task.name",
+    "depth_scale": "data.depth_scale",
     "learner": "learner",
     "encoder_weights": "encoder_weights",
 }
@@ -83,6 +85,19 @@ def _code_in_sets(context: click.Context, parameter: click.Parameter, value: Any
 data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_HELP)
 classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 size = click.option("--size", type=SizeType(), help="Image height and width.")
+task = click.option(
+    "--task",
+    metavar="NAME",
+    callback=trust_value,
+    help="segmentation, depth with options perhaps (depth,max=80,crop=garg), or package.module:"
+    "Class.",
+)
+depth_scale = click.option(
+    "--depth-scale",
+    type=float,
+    metavar="N",
+    help="Units a metre of stored depth.  [default: 1000; 1 of real numbers]",
+)
 learner = click.option(
     "--learner", metavar="NAME", help="torch, or null (does not train; for tests)."
 )

@@ -30,6 +30,8 @@ OPTIONS = options.SETTINGS | {
 @options.preset
 @options.classes
 @options.size
+@options.task
+@options.depth_scale
 @click.option("--epochs", type=int, help="Passes over the meta-train images.")
 @click.option("--seed", type=int, help="Seed of the first weights and of the images' order.")
 @click.option("--out", type=options.PATH, required=True, help="File of weights to write.")

@@ -72,6 +72,8 @@ _timeout = click.option(
 @click.option("--config", type=options.PATH, help="Settings in TOML, over those of the preset.")
 @options.classes
 @options.size
+@options.task
+@options.depth_scale
 @_trials
 @_budget
 @_timeout

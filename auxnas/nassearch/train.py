@@ -48,6 +48,8 @@ as_searched = click.option(
 @options.preset
 @options.classes
 @options.size
+@options.task
+@options.depth_scale
 @as_searched
 @own_vocabulary
 @click.option("--epochs", type=int, help="Passes over the training images.")

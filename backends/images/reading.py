@@ -120,6 +120,9 @@ def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = No
     except FileNotFoundError:
         raise DataError(place, "no such file") from None
     except (OSError, ValueError, EOFError) as error:
+        if Path(path).suffix.lower() in (".png", ".tif", ".tiff", ".pgm"):
+            expected = "an array, .npy; depth maps as pictures are read by --data depth:DIR_OR_LIST"
+            raise DataError(place, "a picture", expected) from None
         raise DataError(place, f"cannot be read ({error})", "an array, .npy") from None
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.ndim < 2:
         said = getattr(found, "dtype", "an archive")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ class Dataset(Protocol):
 
     One whose labels are other numbers than classes says so in ``labels``, a ``TargetFormat``; one
     that has labels of several kinds has ``of_task(task)``, itself with those that the task takes.
+    One whose unit is a setting has ``scaled(units)``, itself with so many units a metre; one that
+    can tell wrong measurements has ``suspicion(medians)``, the ``DataError`` or None.
     """
 
     @property
@@ -74,12 +76,14 @@ class Reader:
         parts: of the same text which parts there are; a reader without has ``train`` alone.
         unscored: classes that count in no score unless ``task.ignore`` says so.
         fits: whether something on disk has the format's layout, to tell what was meant.
+        options: of tasks on these data, by the task's name, where nothing else is said.
     """
 
     open: Callable[[str, int | None, str], Dataset]
     parts: Callable[[str], Iterable[str]]
     unscored: tuple[str, ...] = ()
     fits: Callable[[Path], bool] = lambda where: False
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __call__(self, rest: str, classes: int | None, part: str) -> Dataset:
         """The part of the data that ``rest`` names."""

@@ -52,10 +52,12 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     origins = [_origin(dataset, index) for index in range(total)]
     _check_presence(origins)
     counts = np.zeros(256, dtype=np.int64)
+    middles: list[float] = []
     wrong: DataError | None = None
     for done, (source, index) in enumerate(origins, start=1):
-        found, fault = _check_item(source, index)
+        found, fault, middle = _check_item(source, index)
         counts, wrong = counts + found, wrong or fault
+        middles += middle
         if progress is not None:
             progress(done, total)
     if wrong is not None:
@@ -65,6 +67,7 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     if not counts[:classes].any():
         expected = "some label below 255" if dataset.classes else "some number that counts"
         raise DataError(dataset.name, "no labelled pixel in any image", expected)
+    _refuse_suspicious(origins[0][0], middles)
     pixels = tuple(int(count) for count in counts[:classes])
     return Summary(total, pixels, int(counts[IGNORE]))
 
@@ -92,8 +95,18 @@ def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
                     raise DataError(pair.place(path), "no such file")
 
 
-def _check_item(source: Dataset, index: int) -> tuple[NDArray[np.int64], DataError | None]:
-    """Counts of the values of a label, and what is wrong with them."""
+def _refuse_suspicious(source: Dataset, middles: list[float]) -> None:
+    """Asks data that can tell whether the numbers of their labels look right."""
+    suspicion = getattr(source, "suspicion", None)
+    fault = suspicion(middles) if suspicion is not None else None
+    if fault is not None:
+        raise fault
+
+
+def _check_item(
+    source: Dataset, index: int
+) -> tuple[NDArray[np.int64], DataError | None, list[float]]:
+    """Counts of the values of a label, what is wrong with them, the median of measurements."""
     image, label, numbers = source.image(index), source.label(index), numbers_of(source)
     if image.dtype != np.uint8:
         raise DataError(_place(source, index), f"image of type {image.dtype}", "uint8")
@@ -104,12 +117,15 @@ def _check_item(source: Dataset, index: int) -> tuple[NDArray[np.int64], DataErr
     if fault is not None:
         raise DataError(_place(source, index), fault)
     counts = np.bincount(numbers.counted(label).ravel(), minlength=256)
+    if not numbers.classes:
+        counted = label[numbers.known(label)]
+        return counts, None, [float(np.median(counted))] if counted.size else []
     wrong = counts.copy()
-    wrong[: len(source.classes) or 1] = 0
+    wrong[: len(source.classes)] = 0
     wrong[IGNORE] = 0
     if not wrong.any():
-        return counts, None
-    return counts, _value_error(source, index, label, np.flatnonzero(wrong))
+        return counts, None, []
+    return counts, _value_error(source, index, label, np.flatnonzero(wrong)), []
 
 
 def _value_error(source: Dataset, index: int, label: Array, bad: NDArray[np.int64]) -> DataError:

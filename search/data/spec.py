@@ -12,6 +12,7 @@ from pathlib import Path
 
 from auxnas.compiler.tasks import Segmentation, Task
 from auxnas.genotype.errors import short_repr
+from auxnas.genotype.plugins import with_options
 from auxnas.search.data.base import Dataset, ResizedDataset, check_size, numbers_of
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
@@ -53,6 +54,7 @@ def open_dataset(
     part: str = "train",
     seed: int = 0,
     task: Task = _SEGMENTATION,
+    depth_scale: float | None = None,
 ) -> Dataset:
     """The dataset that ``spec`` names; files are not read before they are asked for.
 
@@ -64,6 +66,7 @@ def open_dataset(
         part: ``train``, which a search splits into meta-train and meta-val, or ``val``.
         seed: of images that are drawn.
         task: says what labels have to be.
+        depth_scale: units a metre of stored depth; None for what is usual.
 
     Raises:
         DataError: naming what is wrong with the spec, the list or the arguments, or that there
@@ -77,7 +80,9 @@ def open_dataset(
     of_task = getattr(found, "of_task", None)
     found = found if of_task is None else of_task(task)
     _refuse_other_labels(found, task)
-    same_classes(tuple(found.classes), classes, found.name)
+    found = found if depth_scale is None else _scaled(found, depth_scale)
+    if task.labels.classes:
+        same_classes(tuple(found.classes), classes, found.name)
     rendered = getattr(found, "rendered", None)
     if rendered is not None:
         drawn: Dataset = rendered(check_size(size or DEFAULT_SIZE), seed)
@@ -91,6 +96,24 @@ def _refuse_other_labels(dataset: Dataset, task: Task) -> None:
     if found != wanted:
         expected = f"{wanted}, as the task {task.name} has them"
         raise DataError(dataset.name, f"labels of {found}", expected)
+
+
+def _scaled(dataset: Dataset, scale: float) -> Dataset:
+    """The data read with a unit, where they have one."""
+    scaled = getattr(dataset, "scaled", None)
+    if scaled is None:
+        expected = "data whose depth has a unit to choose, as depth:DIR_OR_LIST"
+        raise DataError("data.depth_scale", f"{scale:g} for {dataset.name}", expected)
+    found: Dataset = scaled(scale)
+    return found
+
+
+def task_on(spec: str, name: str) -> str:
+    """``name`` of a task, with the options that these data give it where it has no others."""
+    task, given = with_options(name)
+    reader = DATASETS.find(_split(spec)[0])
+    options = {**getattr(reader, "options", {}).get(task, {}), **given}
+    return ",".join([task, *(f"{key}={value}" for key, value in options.items())])
 
 
 def parts(spec: str) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import Any
 from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
 from auxnas.compiler import cost
-from auxnas.compiler.tasks import Sums, Task
+from auxnas.compiler.tasks import Sums, Task, find_task
+from auxnas.genotype.plugins import with_options
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.statistics import (
     Statistics,
@@ -74,6 +75,8 @@ class Evaluation:
         part: str | None = None,
         ignore: Sequence[str] = (),
         meta_train: float | None = None,
+        task: str | None = None,
+        depth_scale: float | None = None,
     ) -> Evaluation:
         """Evaluation that the options of a command line describe.
 
@@ -85,6 +88,8 @@ class Evaluation:
             ignore: classes that count in no mean.
             meta_train: the share of ``train`` that the network was trained on, where that is
                 known: without ``val`` the rest is taken.
+            task: the network's, with other options perhaps; None for as it is.
+            depth_scale: units a metre of stored depth; None for what is usual.
 
         Raises:
             DataError: when there are no such data.
@@ -97,10 +102,11 @@ class Evaluation:
         size = size or _own_size(trained)
         without = "train" if meta_train is None else META_VAL
         part = part or ("val" if "val" in parts(source) else without)
-        dataset = _open(trained, source, size, "train" if part == META_VAL else part)
+        name = _task_of(trained, task)
+        where = ("train" if part == META_VAL else part, find_task(name), depth_scale)
+        dataset = _open(trained, source, size, *where)
         names = _same_classes(trained, dataset)
-        task = trained.network.spec.find_task(names, tuple(ignore))
-        return cls(trained, dataset, size, task, part, meta_train)
+        return cls(trained, dataset, size, find_task(name, names, tuple(ignore)), part, meta_train)
 
     def run(
         self, learner: Learner, batch_size: int, cache: Path, display: Display
@@ -141,13 +147,37 @@ class Evaluation:
         return split_dataset(self.dataset, self.meta_train, firsts=whole.firsts)[1].indices
 
 
-def _open(trained: Trained, source: str, size: tuple[int, int], part: str) -> Dataset:
+def _task_of(trained: Trained, asked: str | None) -> str:
+    """The network's task, with other options where these are asked for.
+
+    Raises:
+        SearchError: for another task.
+    """
+    own = trained.network.spec.task
+    if asked is None:
+        return own
+    (name, given), (known, options) = with_options(asked), with_options(own)
+    if name != known:
+        raise SearchError("--task", asked, f"{known}, which {trained.path} was trained for")
+    return ",".join([name, *(f"{key}={value}" for key, value in {**options, **given}.items())])
+
+
+def _open(
+    trained: Trained,
+    source: str,
+    size: tuple[int, int],
+    part: str,
+    task: Task,
+    depth_scale: float | None,
+) -> Dataset:
     """The images; data that do not name their classes have as many as the network."""
     spec = trained.network.spec
-    task, own = spec.find_task(), len(trained.known.get("classes", ())) or spec.classes
+    own = len(trained.known.get("classes", ())) or spec.classes
     classes = own if task.labels.classes else None
     try:
-        return open_dataset(source, classes=classes, size=size, part=part, task=task)
+        return open_dataset(
+            source, classes=classes, size=size, part=part, task=task, depth_scale=depth_scale
+        )
     except DataError as error:
         if error.place != "classes":
             raise

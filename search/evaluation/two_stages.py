@@ -78,6 +78,7 @@ class TwoStages:
         second: images.
         stage1: how the decoder is trained.
         stage2: how the whole network is.
+        start: what the outputs' biases begin with, a number a channel; empty for 0.
     """
 
     learner: Learner
@@ -88,6 +89,7 @@ class TwoStages:
     second: Material
     stage1: StageSettings
     stage2: StageSettings
+    start: tuple[float, ...] = ()
 
     def __call__(self, job: Job, progress: StageProgress = ignore_progress) -> Outcome:
         """Evaluates ``job``; ``TrialFailure`` becomes a failed outcome, other errors are raised."""
@@ -102,7 +104,7 @@ class TwoStages:
         """Both stages in turn; each that ends is added to ``stages``."""
         graph = _lowered(job, self.spec)
         _, decoder = split_graph(graph, encoder_outputs(graph))
-        params = {**initial_params(graph, job.seed), **self.encoder}
+        params = {**initial_params(graph, job.seed, self.start), **self.encoder}
         program = Program(graph, params, job.genotype.key())
         for number, part in ((1, decoder), (2, graph)):
             before = stages[-1] if stages else None

@@ -21,6 +21,7 @@ from auxnas.search.data.statistics import (
 from auxnas.search.examples.images import (
     ImageExamples,
     check_enough_data,
+    mean_target,
     pixel_key,
     pixel_store,
     statistics_of,
@@ -120,7 +121,7 @@ class DataContext:
     def task(self) -> Task:
         """Task of the networks, on the classes of the data."""
         settings = self.settings
-        return find_task(settings.task.name, self.training.dataset.classes, settings.ignored)
+        return find_task(settings.task_name, self.training.dataset.classes, settings.ignored)
 
     @property
     def normalisation(self) -> Normalisation:
@@ -161,8 +162,15 @@ class DataContext:
                 mirrored too; None for images as they are.
         """
         data, by, task = self.settings.data, self.normalisation, self.task
-        augment = scale and Augment(data.size, scale, data.mirror, by.mean, task.labels)
+        size = data.crop or data.size
+        augment = scale and Augment(size, scale, data.mirror, by.mean, task.labels)
         return ImageExamples(part.stored.pixels, part.indices, augment, by, task)
+
+    def output_biases(self, part: Part) -> tuple[float, ...]:
+        """Biases that outputs begin with, where images of ``part`` are trained on; empty for 0."""
+        if not self.task.starts_at_mean:
+            return ()
+        return mean_target(self.task, part.stored.pixels, part.indices)
 
     def check_enough_data(self, found: Split) -> None:
         """Finds images that nothing can be trained or judged on.
@@ -188,9 +196,13 @@ class DataContext:
 
     def _stored(self, part: str) -> StoredDataset:
         data = self.settings.data
-        task = find_task(self.settings.task.name)
         found = open_dataset(
-            data.source, classes=data.classes, size=data.size, part=part, task=task
+            data.source,
+            classes=data.classes,
+            size=data.size,
+            part=part,
+            task=find_task(self.settings.task_name),
+            depth_scale=data.depth_scale,
         )
         return StoredDataset(found, self.cache, self.display)
 

@@ -70,6 +70,18 @@ class ImageExamples:
         return Batch({IMAGE: normalise(images, self.normalisation)}, np.stack(list(targets)))
 
 
+def mean_target(task: Task, pixels: Store, rows: Sequence[int]) -> tuple[float, ...]:
+    """The mean of the numbers that count in the targets of some images, one a channel."""
+    totals = np.zeros((2, task.target.channels))
+    for row in rows:
+        image, label = (pixels.read(name, [row])[0] for name in (IMAGE, LABEL))
+        target = task.target_of(label, partial(np.asarray, image))
+        known = task.target.known(target)
+        for total, values in zip(totals, (np.where(known, target, 0), known), strict=True):
+            total += values.reshape(-1, task.target.channels).sum(0, dtype=np.float64)
+    return tuple((totals[0] / np.maximum(totals[1], 1)).tolist())
+
+
 @dataclass(frozen=True)
 class FeatureExamples:
     """Stored encoder outputs that a decoder starts from.

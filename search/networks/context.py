@@ -56,7 +56,7 @@ class ModelContext:
         """Specification of the network around a genotype."""
         settings = self.data.settings
         model = settings.model.model_dump()
-        return ModelSpec(classes=self.data.task.outputs, task=settings.task.name, **model)
+        return ModelSpec(classes=self.data.task.outputs, task=settings.task_name, **model)
 
     @cached_property
     def encoder_graph(self) -> Graph:
@@ -78,6 +78,7 @@ class ModelContext:
             val=data.examples(data.search_split.val),
             data_key=data.training.key,
             task=data.task,
+            start=data.output_biases(data.search_split.train),
             forecast=self._foretell,
         )
 

@@ -74,6 +74,7 @@ class Pretraining:
         val: images to measure on.
         data_key: names the images.
         task: scores the result, for the message.
+        start: what the outputs' biases begin with, a number a channel; empty for 0.
         forecast: is told now and then about how many seconds of training are left.
         record: is told at the end, as plain data, how training went or where the result is from.
     """
@@ -86,6 +87,7 @@ class Pretraining:
     val: ImageExamples
     data_key: str
     task: Task
+    start: tuple[float, ...] = ()
     forecast: Callable[[float], None] = lambda seconds: None
     record: Callable[[Mapping[str, Any]], None] = lambda found: None
 
@@ -210,7 +212,9 @@ def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Cou
     Saves about once a minute, and at the end, since the result is not kept yet: the parts'
     lengths make no difference to the result.
     """
-    begin = Program(work.graph, initial_params(work.graph, work.settings.seed), "refinenet")
+    begin = Program(
+        work.graph, initial_params(work.graph, work.settings.seed, work.start), "refinenet"
+    )
     epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
     epoch, state, course = _state(kept, display)
     begun = epoch * PARTS // max(epochs, 1)

@@ -29,8 +29,24 @@ PRESETS: dict[str, dict[str, Any]] = {
         "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
         "pretrain": {"channels": 32, "epochs": 14, "batch_size": 8, "scale": (0.75, 1.5)},
     },
+    "paper-depth": {
+        "task": {"name": "depth"},
+        # Section 7.3: cut out of images at their own size, 500x500.
+        "data": {"size": (480, 640), "crop": (500, 500)},
+    },
+    "demo-depth": {
+        "trials": 6,
+        "threads": 1,
+        "task": {"name": "depth"},
+        "data": {"size": (96, 96), "scale": (0.75, 1.5)},
+        "model": {"width": 0.35, "agg_size": 16},
+        "search": {"proceed": 0.2, "searcher": "random", "controller": {"rate": 3e-3}},
+        "stage1": {"epochs": 2, "batch_size": 8},
+        "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
+        "pretrain": {"channels": 32, "epochs": 14, "batch_size": 8, "scale": (0.75, 1.5)},
+    },
 }
 """``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.
-``demo``: minutes."""
+``demo``: minutes. Those that end in ``-depth`` are of depth, and train as section 7.3 says."""
 
 DEFAULT = "small"

@@ -131,6 +131,10 @@ BEFORE: Mapping[str, Any] = {
     "search.executor": None,
     "search.retries": 0,
     "limits.constant": False,
+    "data.crop": None,
+    "data.depth_scale": None,
+    "train.poly_epochs": 0,
+    "train.decoder_optimiser": "adam",
 }
 """Settings that 0.1.0 had not, each with the value that does what was done before it existed:
 whatever their defaults are, runs recorded without them are continued so."""

@@ -20,7 +20,13 @@ from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.compiler.tasks import DEFAULT as DEFAULT_TASK
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.spec import TAKES, check_source, unscored_classes, with_absolute_path
+from auxnas.search.data.spec import (
+    TAKES,
+    check_source,
+    task_on,
+    unscored_classes,
+    with_absolute_path,
+)
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text, parse_duration
 
@@ -108,12 +114,18 @@ class DataSettings(SettingsSection):
     """Images, and their preparation for training."""
 
     source: Source = "synthetic"
-    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``, or
+    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``,
+    ``depth:DIR_OR_LIST``, ``nyu:FILE.mat``, ``nyu-raw:FILE.mat``, or
     ``python:package.module:attribute`` of a reader of your own."""
+    depth_scale: Annotated[float, Field(gt=0)] | None = None
+    """Units a metre of stored depth, as 5000 or 256; none given: 1000 of whole numbers, 1 of real
+    ones."""
     classes: Annotated[int, Field(ge=2, le=IGNORE)] | None = None
     """Number of classes; none given: the data says so itself."""
     size: Size = (256, 256)
     """(height, width) that images are brought to (the paper gives none for the search)."""
+    crop: Size | None = None
+    """(height, width) of what is trained on, cut out at random; none given: as ``size``."""
     meta_train: Annotated[float, Field(gt=0, lt=1)] = 0.9
     """Share of the training images that architectures are trained on (paper: 90 %)."""
     scale: Range = (0.5, 2.0)
@@ -126,7 +138,8 @@ class TaskSettings(SettingsSection):
     """Task of the networks: what their output means."""
 
     name: str = DEFAULT_TASK
-    """Name of the task, or ``package.module:Class`` of one of your own (paper: segmentation)."""
+    """Name of the task, or ``package.module:Class`` of one of your own (paper: segmentation);
+    behind it may be options: ``depth,max=80,crop=garg``."""
     ignore: Names | None = None
     """Class or classes that count in no score; none given: background for voc, else nothing."""
 
@@ -371,6 +384,11 @@ class Settings(SettingsSection):
         if self.task.ignore is not None:
             return self.task.ignore
         return unscored_classes(self.data.source)
+
+    @property
+    def task_name(self) -> str:
+        """The task with its options: those given, and those that the data stand for."""
+        return task_on(self.data.source, self.task.name)
 
     @field_validator("budget")
     @classmethod

@@ -46,10 +46,15 @@ class TrainSettings(SettingsSection):
     """Learning rates: halved from phase to phase (paper), or times (1 - done) ^ poly."""
     poly: Rate = 0.9
     """Power of the poly schedule."""
+    poly_epochs: Natural = 0
+    """Epochs after which the poly schedule would come to 0, ``epochs`` at least; 0 for those of the
+    training (paper for depth: 400, of which 300 are trained)."""
     batch_size: AtLeastTwo = 64
     """Images a step (paper: 64)."""
     decoder_rate: Rate = 3e-3
-    """Adam's learning rate for the decoder (paper: 3e-3)."""
+    """Learning rate for the decoder (paper: 3e-3, for depth 7e-3)."""
+    decoder_optimiser: Literal["adam", "sgd"] = "adam"
+    """Rule that updates the decoder: Adam (paper), or SGD with momentum 0.9 (paper for depth)."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """Decay of Adam's average of squared gradients (paper: 0.99)."""
     epsilon: Length = 1e-3
@@ -88,6 +93,18 @@ class TrainSettings(SettingsSection):
         if len(value) != len(phases):
             raise ValueError(f"{len(phases)} numbers, one for each of train.phases")
         return value
+
+    @field_validator("poly_epochs")
+    @classmethod
+    def _no_less(cls, value: int, info: ValidationInfo) -> int:
+        if value and value < info.data.get("epochs", 0):
+            raise ValueError(f"0, or at least {info.data['epochs']}, as train.epochs")
+        return value
+
+    @property
+    def horizon(self) -> float:
+        """Share of the poly schedule's way to 0 that the training goes."""
+        return self.epochs / self.poly_epochs if self.poly_epochs else 1.0
 
     def ends(self) -> list[int]:
         """The epoch at which each phase ends; each has one at least."""
@@ -135,6 +152,20 @@ TRAIN_PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "small": {"train": {"epochs": 60, "batch_size": 8}},
     "demo": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
+    "paper-depth": {
+        "train": {
+            "phases": [1],
+            "epochs": 300,
+            "auxiliary": [0.0],
+            "frozen": 0,
+            "schedule": "poly",
+            "poly_epochs": 400,
+            "batch_size": 32,
+            "decoder_rate": 7e-3,
+            "decoder_optimiser": "sgd",
+        }
+    },
+    "demo-depth": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
 }
 """Settings that a training adds to the preset of the same name."""
 

@@ -87,8 +87,9 @@ def long_training(context: TrainingContext) -> LongTraining:
 def start_program(context: TrainingContext) -> Program:
     """The network before training: the encoder as given, the rest from the seed."""
     network, encoder = context.network, context.model.encoder_params
-    graph = network.graph()
-    return Program(graph, {**initial_params(graph, context.seed), **encoder}, network.name)
+    graph, data = network.graph(), context.data
+    biases = data.output_biases(data.training_split.train)
+    return Program(graph, {**initial_params(graph, context.seed, biases), **encoder}, network.name)
 
 
 def _identity(context: TrainingContext) -> dict[str, Any]:

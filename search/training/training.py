@@ -63,13 +63,14 @@ def phase_recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
         batch_size=settings.batch_size,
         optimisers=(
             Optimiser("encoder.", "sgd", rates[0], momentum=0.9),
-            Optimiser("", "adam", rates[1], **adam),
+            Optimiser("", settings.decoder_optimiser, rates[1], momentum=0.9, **adam),
         ),
         polyak=settings.polyak,
         auxiliary=phase.auxiliary,
         distillation=settings.distillation if settings.teacher else 0.0,
         clip_norm=settings.clip_norm,
         poly=settings.poly if settings.schedule == "poly" else 0.0,
+        horizon=settings.horizon,
         full_size=True,
         frozen=phase.frozen,
         task=task,
@@ -200,7 +201,8 @@ class LongTraining:
     def _rate(self, stop: int) -> float:
         """The decoder's learning rate in the epoch before ``stop``."""
         settings, done = self.settings, (stop - 1) / self.settings.epochs
-        factor = (1 - done) ** settings.poly if settings.schedule == "poly" else 1.0
+        left = 1 - settings.horizon * done
+        factor = left**settings.poly if settings.schedule == "poly" else 1.0
         return settings.decoder_rate * self._phase(stop - 1).factor * factor
 
     def _is_due(self, stop: int) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,16 @@ def test_initial_convolutions_are_xavier():
     ]
     bound = np.sqrt(6 / (320 + 64))
     assert 0.95 * bound < np.abs(value).max() <= bound
+
+
+def test_biases_of_the_outputs_begin_where_it_is_said():
+    graph = lower(zoo.load_published("arch0").genotype, replace(TINY, auxiliary="cell"))
+    plain, begun = (initial_params(graph, 0, start) for start in ((), (2.7,) * TINY.classes))
+    changed = {name for name in plain if not np.array_equal(plain[name], begun[name])}
+    assert len(changed) == len(graph.outputs) > 1
+    for name in changed:
+        assert name.endswith(".bias")
+        np.testing.assert_array_equal(begun[name], np.float32([2.7] * TINY.classes))
 
 
 def test_files_round_trip(tmp_path):

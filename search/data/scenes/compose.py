@@ -29,14 +29,20 @@ from auxnas.search.data.scenes.layout import (
     Vector,
 )
 
+_HEIGHTS, _FOCALS = (1.6, 4.5), (0.65, 1.1)
+STEADY = ((2.6, 3.4), (0.8, 0.9))
+"""Narrow ranges of the camera's height and focal length: a picture alone hardly tells either,
+and the depth of everything hangs on them."""
 
-def compose(rng: random.Random) -> SceneLayout:
-    """A random scene."""
+
+def compose(rng: random.Random, steady: bool = False) -> SceneLayout:
+    """A random scene; ``steady`` narrows the range of cameras."""
+    heights, focals = STEADY if steady else (_HEIGHTS, _FOCALS)
     camera = Camera(
-        height=rng.uniform(1.6, 4.5),
+        height=rng.uniform(*heights),
         pitch=rng.uniform(0.03, 0.3),
         roll=rng.gauss(0, 0.025),
-        focal=rng.uniform(0.65, 1.1),
+        focal=rng.uniform(*focals),
     )
     street = Street(
         heading=rng.uniform(-0.6, 0.6),

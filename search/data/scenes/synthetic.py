@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from auxnas.compiler.tasks import TargetFormat, Task
+from auxnas.compiler.tasks.depth import METRES, MISSING
 from auxnas.genotype.errors import inline, short_repr
-from auxnas.search.data.base import Bytes, Reader, check_size
+from auxnas.search.data.base import Array, Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
@@ -43,8 +46,10 @@ _VAL_START = 1 << 31
 _PROBES = 3
 
 
-def render_scene(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> RenderedScene:
-    """Scene ``index`` of the series ``seed`` at (height, width).
+def render_scene(
+    seed: int, index: int, size: tuple[int, int] = (128, 128), steady: bool = False
+) -> RenderedScene:
+    """Scene ``index`` of the series ``seed`` at (height, width); ``steady`` as in ``compose``.
 
     Raises:
         DataError: when a number is negative or the size is not positive.
@@ -52,7 +57,7 @@ def render_scene(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> R
     check_size(size)
     if seed < 0 or index < 0:
         raise DataError("synthetic scene", f"seed {seed}, index {index}", "both at least 0")
-    layout = compose(random.Random(f"scene {seed} {index}"))
+    layout = compose(random.Random(f"scene {seed} {index}"), steady)
     return draw_scene(layout, size, np.random.default_rng((seed, index)))
 
 
@@ -119,13 +124,22 @@ class SyntheticDataset:
         """The image at ``index``: uint8 ``(height, width, 3)``."""
         return self.scene(index).image
 
-    def label(self, index: int) -> Bytes:
+    def label(self, index: int) -> Array:
         """The label at ``index``: uint8 ``(height, width)``."""
         return self.scene(index).label
 
     def rendered(self, size: tuple[int, int], seed: int) -> SyntheticDataset:
         """As many scenes of another size and seed."""
         return replace(self, size=size, seed=seed)
+
+    def of_task(self, task: Task) -> SyntheticDataset:
+        """The scenes with what the task takes for labels: their depth for one of metres."""
+        if task.labels.described != METRES.described:
+            return self
+        return DepthScenes(self.count, self.seed, self.size, self.start)
+
+    def _rendered(self, index: int) -> RenderedScene:
+        return render_scene(self.seed, self.start + index, self.size)
 
     def scene(self, index: int) -> RenderedScene:
         """The whole scene at ``index``; the last one asked for is kept.
@@ -137,10 +151,40 @@ class SyntheticDataset:
             raise IndexError(f"scene {index} of {self.count}")
         kept = self._last.get(index)
         if kept is None:
-            kept = render_scene(self.seed, self.start + index, self.size)
+            kept = self._rendered(index)
             self._last.clear()
             self._last[index] = kept
         return kept
+
+
+FARTHEST = 40.0
+"""Metres: what is farther, and the sky, has no depth in a dataset. Half of the rest is nearer than
+8 m, and the error of a few far pixels does not rule all others."""
+
+
+@dataclass(frozen=True)
+class DepthScenes(SyntheticDataset):
+    """Scenes of steadier cameras, with their depth for labels."""
+
+    labels: TargetFormat = METRES
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """There are none."""
+        return ()
+
+    @property
+    def palette(self) -> Bytes:
+        """There are no classes to colour."""
+        return np.zeros((0, 3), np.uint8)
+
+    def label(self, index: int) -> NDArray[np.float32]:
+        """Metres at ``index``: float32 ``(height, width)``, 0 where there are none."""
+        depth = self.scene(index).depth
+        return np.where(depth <= FARTHEST, depth, MISSING).astype(np.float32)
+
+    def _rendered(self, index: int) -> RenderedScene:
+        return render_scene(self.seed, self.start + index, self.size, steady=True)
 
 
 def open_synthetic(rest: str, classes: int | None, part: str) -> SyntheticDataset:
@@ -160,5 +204,9 @@ def open_synthetic(rest: str, classes: int | None, part: str) -> SyntheticDatase
     return SyntheticDataset(max(1, count // 5), start=_VAL_START)
 
 
-SYNTHETIC = Reader(open_synthetic, lambda rest: ("train", "val"))
+SYNTHETIC = Reader(
+    open_synthetic,
+    lambda rest: ("train", "val"),
+    options={"depth": {"max": f"{FARTHEST:g}"}},
+)
 """``synthetic`` or ``synthetic:COUNT``."""

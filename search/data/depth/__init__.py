@@ -1,0 +1,1 @@
+"""Images with depth: files, and NYU Depth v2 as published."""

@@ -1,0 +1,151 @@
+"""Pairs of images and depth maps: list files, and folders of equal names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from auxnas.backends.images import find_images
+from auxnas.search.data.depth.maps import SUFFIXES
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import Pair
+from auxnas.search.data.lists import ListRow, numbered_lines
+
+ABSENT = "None"
+"""Word of KITTI's lists instead of a depth map that there is not."""
+IMAGES = ("images", "image", "rgb", "color", "colour")
+DEPTHS = ("depth", "depths", "annotations", "gt")
+"""Names of the two folders of equal names."""
+_PARTS = {"train": ("train",), "val": ("val", "valid", "test", "eval")}
+_LISTS = ("*.lst", "*.txt")
+
+
+def list_pairs(path: Path) -> tuple[tuple[Pair, ...], str]:
+    """The pairs of a list file, and a remark about lines that were passed over, or "".
+
+    A line is an image and its depth map, apart by a tab or blanks. Numbers behind them, as BTS's
+    focal length, are passed over, and so is what stands between, as a mask; a line whose
+    depth is ``None`` has none. Names may begin with a slash all the same as they are
+    relative: to the list's folder, or to one or two folders below it.
+
+    Raises:
+        DataError: naming the line that is none, or the file that is not there.
+    """
+    rows, absent = [], 0
+    for number, line in numbered_lines(path):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        row = _row(text, f"{path} line {number}", f"{path.name} line {number}")
+        if row is None:
+            absent += 1
+        else:
+            rows.append(row)
+    if not rows:
+        raise DataError(str(path), "no pair in the list", "one image TAB depth a line")
+    roots = [_root(path, rows[0].line, name) for name in (rows[0].image, rows[0].label)]
+    found = (Pair(roots[0] / row.image, roots[1] / row.label, row.line) for row in rows)
+    remark = f"{path}: {absent} of {absent + len(rows)} lines have no depth map" if absent else ""
+    return tuple(found), remark
+
+
+def _row(text: str, place: str, line: str) -> ListRow | None:
+    names = [part.strip() for part in (text.split("\t") if "\t" in text else text.split())]
+    while len(names) > 2 and _is_number(names[-1]):
+        names.pop()
+    if len(names) < 2 or not all(names) or (len(names) > 3 and "\t" not in text):
+        raise DataError(place, f"{len(names)} names in {text[:80]!r}", "an image and a depth map")
+    image, depth = (name.lstrip("/") for name in (names[0], names[-1]))
+    return None if depth == ABSENT else ListRow(image, depth, line)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", text, re.IGNORECASE) is not None
+
+
+def _root(path: Path, line: str, name: str) -> Path:
+    """The folder that ``name`` is relative to: the list's, or the first below that has it."""
+    for pattern in ("", "*", "*/*"):
+        folders = sorted(path.parent.glob(pattern)) if pattern else [path.parent]
+        for folder in folders:
+            if (folder / name).is_file():
+                return folder
+    expected = f"it in {path.parent}, or up to two folders below"
+    raise DataError(f"{path.parent / name} ({line})", "no such file", expected)
+
+
+def lists_in(folder: Path) -> dict[str, Path]:
+    """The list file of each part in a folder: by ``train``, ``val`` or ``test`` in its name."""
+    for pattern in _LISTS:
+        found: dict[str, Path] = {}
+        for path in sorted(folder.glob(pattern)):
+            part = _part(path.stem)
+            if part is not None:
+                if part in found and path.stem not in _PARTS[part]:
+                    names = f"{found[part].name} and {path.name}"
+                    raise DataError(str(folder), names, f"one list of the {part} part, or its name")
+                found[part] = path
+        if found:
+            return found
+    return {}
+
+
+def _part(name: str) -> str | None:
+    """The part that the words of a name say; the first that says one."""
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return next((part for word in words for part, known in _PARTS.items() if word in known), None)
+
+
+def folders_in(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """The folders of images and of depth maps of each part, where they are laid out so.
+
+    Either ``images/`` and ``depth/``, or each with folders ``train`` and ``val`` (or ``test``).
+    """
+    pair = [_named(folder, names) for names in (IMAGES, DEPTHS)]
+    if None in pair:
+        return {}
+    images, depths = (each for each in pair if each is not None)
+    parts = {
+        part: (images / name, depths / name)
+        for part, names in _PARTS.items()
+        for name in reversed(names)
+        if (images / name).is_dir() and (depths / name).is_dir()
+    }
+    return parts or {"train": (images, depths)}
+
+
+def _named(folder: Path, names: Iterable[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def folder_pairs(images: Path, depths: Path) -> tuple[tuple[Pair, ...], str]:
+    """The pairs of equal names, and a remark about files without a partner, or "".
+
+    Raises:
+        DataError: when there is no pair, or an image has two depth maps.
+    """
+    known: dict[str, Path] = {}
+    for path in _maps(depths):
+        key = _key(path, depths)
+        if key in known:
+            raise DataError(str(path), f"the name of {known[key].name}", "one depth map an image")
+        known[key] = path
+    pictures = find_images(images)
+    pairs = [(path, known[_key(path, images)]) for path in pictures if _key(path, images) in known]
+    if not pairs:
+        found = f"{len(known)} depth maps, none with the name of an image in {images}"
+        raise DataError(str(depths), found, f"equal names, with {', '.join(SUFFIXES)}")
+    alone = len(pictures) - len(pairs), len(known) - len(pairs)
+    remark = f"{images.parent}: passed over {alone[0]} images and {alone[1]} depth maps alone"
+    rows = tuple(Pair(image, depth, f"{image.name} in {images}") for image, depth in pairs)
+    return rows, remark if any(alone) else ""
+
+
+def _maps(folder: Path) -> Iterator[Path]:
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    yield from (path for path in files if path.is_file())
+
+
+def _key(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
