@@ -120,8 +120,12 @@ DATASETS = Seam(
 ``Dataset``."""
 
 DATA_FORMS = {
-    **{"synthetic": "[:COUNT]", "list": ":DIR_OR_FILE", "voc": ":DEVKIT"},
-    **{"depth": ":DIR_OR_LIST", "nyu": ":FILE.mat", "nyu-raw": ":FILE.mat"},
+    "synthetic": "[:COUNT]",
+    "list": ":DIR_OR_FILE",
+    "voc": ":DEVKIT",
+    "depth": ":DIR_OR_LIST",
+    "nyu": ":FILE.mat",
+    "nyu-raw": ":FILE.mat",
 }
 """Text behind the name of each format of ours: a number, or a path."""
 

@@ -110,7 +110,11 @@ def depth_parts(where: str) -> Mapping[str, Path | tuple[Path, Path]]:
 
 
 def _is_depth(where: Path) -> bool:
-    return bool(lists_in(where) or folders_in(where)) if where.is_dir() else where.is_file()
+    """Whether this is a file, which may be a list, or a folder of lists or of depth maps."""
+    try:
+        return where.is_file() or bool(lists_in(where) or folders_in(where))
+    except DataError:  # several lists of a part
+        return True
 
 
 DEPTH = Reader(open_depth, depth_parts, fits=_is_depth)
