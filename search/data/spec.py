@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from auxnas.compiler.tasks import Segmentation, Task
+from auxnas.compiler.tasks import TASKS, Segmentation, Task, find_task
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import with_options
 from auxnas.search.data.base import Dataset, ResizedDataset, check_size, numbers_of
@@ -94,8 +94,10 @@ def _refuse_other_labels(dataset: Dataset, task: Task) -> None:
     """Finds data without the labels of a task."""
     found, wanted = (n.described for n in (numbers_of(dataset), task.labels))
     if found != wanted:
+        meant = [name for name in TASKS if find_task(name).labels.described == found]
+        hint = f" (--task {meant[0]}?)" if meant else ""
         expected = f"{wanted}, as the task {task.name} has them"
-        raise DataError(dataset.name, f"labels of {found}", expected)
+        raise DataError(dataset.name, f"labels of {found}{hint}", expected)
 
 
 def _scaled(dataset: Dataset, scale: float) -> Dataset:

@@ -106,6 +106,20 @@ def test_rendered_scenes_need_no_data(user, command):
     assert "--task: segmentation, expected depth" in failed.stderr
 
 
+def test_transfer_is_one_command(pairs, command):
+    """From a search of segmentation, whose encoder is taken over, to depth."""
+    run = ["--data", "synthetic:6", "--preset", "demo", "--size", "32x32", "--learner", "null"]
+    run += ["--set", "latency.measure=false", "--set", "pretrain.channels=8"]
+    command(nassearch, "run", *run, "--trials", 1, "--out", "seg")
+    data = ["--task", "depth", "--data", f"depth:{pairs}", "--depth-scale", 5000]
+    words = ["--genotype", "seg:best", *data, "--preset", "demo", "--epochs", 4, "--out", "long"]
+    done = command(nassearch, "train", *words, "--set", "data.crop=[40,48]", "--json")
+    assert json.loads(done.stdout)["rmse"] > 0
+    assert "encoder: from " in done.stderr
+    trained = json.loads((pairs / "long/genotype.json").read_text())
+    assert (trained["model"]["task"], trained["model"]["classes"]) == ("depth", 1)
+
+
 def test_the_recipe_of_section_7_3(user, command):
     found = command(nassearch, "settings", "train", "--preset", "paper-depth", "--json").stdout
     values = {row["name"]: row["preset"] for row in json.loads(found)}

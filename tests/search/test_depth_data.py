@@ -202,14 +202,14 @@ def test_a_unit_is_judged_by_the_middle_depth():
     assert unit_fault([], 1000) is None
     found, expected = unit_fault([11.7], 1000, limit=10)
     assert found == "the middle depth is 11.7 m at 1000 units a metre"
-    assert expected.startswith("0.3 to 10 m: perhaps --set data.depth_scale=5000, or a task")
+    assert expected.startswith("0.3 to 10 m: perhaps --set data.depth_scale=5000, or --task")
     assert "depth_scale=256" in unit_fault([0.1], 10000)[1]
 
 
 @pytest.mark.parametrize(
     ("spec", "task", "message"),
     [
-        ("depth:{}", "segmentation", "expected classes, as the task segmentation has them"),
+        ("depth:{}", "segmentation", "(--task depth?), expected classes, as the task segmentation"),
         ("voc:{}", "depth", "not the layout of voc (depth:"),
         ("depth:{}/nowhere", "depth", "no such file or folder"),
         ("depth:{}/empty", "depth", "neither lists nor folders of depth maps"),

@@ -121,5 +121,5 @@ def unit_fault(
     likely = min(_SCALES, key=lambda each: abs(np.log(middle * scale / each / _TYPICAL)))
     found = f"the middle depth is {middle:.3g} m at {scale:g} units a metre"
     expected = f"{NEAR:g} to {min(FAR, limit):g} m: perhaps --set data.depth_scale={likely:g}"
-    farther = f", or a task that looks farther: depth,max={10 * round(middle / 2.5):g}"
+    farther = ", or --task depth,max=80 where things are as far as that"
     return found, expected + (farther if limit < middle <= FAR else "")
