@@ -232,6 +232,20 @@ def test_nearer_is_lighter_and_ticks_are_round():
     assert missing[0, 0].tolist() != missing[0, 1].tolist()
 
 
+def test_a_picture_of_its_own_range_is_not_ruled_by_a_few_pixels():
+    metres = np.random.default_rng(0).uniform(2, 3, (20, 30)).astype(np.float32)
+    metres[0, :5] = 1e-3
+    found = Depth().predicted(metres, None, None, 0.5)
+    first, last = (float(found.pictures["colours"].scale.marks[n][1].split()[0]) for n in (0, -1))
+    assert 1.9 < first < 2.2 < 2.8 < last < 3.2
+    assert found.facts["nearest"] == pytest.approx(1e-3)
+    stored = found.pictures["depth"].pixels
+    assert stored.dtype == np.uint16
+    np.testing.assert_allclose(stored / found.facts["units_per_metre"], metres, atol=1e-3)
+    far = Depth(max=200.0)
+    assert far.predicted(metres + 190, None, None, 0.5).pictures["depth"].pixels.max() < 1 << 16
+
+
 def test_a_better_guess_is_nearer_to_the_truth():
     rng = np.random.default_rng(0)
     one = rng.uniform(1, 9, (1, 1, 4, 5)).astype(np.float32)

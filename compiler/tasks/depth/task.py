@@ -59,7 +59,10 @@ _TITLES = {
 }
 _DELTAS = ("delta1", "delta2", "delta3")
 _CONTRAST, _NARROWEST = 25, 1.5
-"""Ratio of the last colour's depth to the first one's: in pictures to compare, and at least."""
+"""Ratio of the last colour's depth to the first one's: in pictures to compare, which is the most,
+and at least."""
+_MOST = (0.02, 0.98)
+"""Quantiles of depth that a picture of its own range ends at."""
 _LOSSES = "auxnas.backends.torch.depth:"
 
 
@@ -253,7 +256,9 @@ class Depth(Task):
         """Depth as a 16-bit picture, and in colours of its own range beside their scale."""
         low, middle, high = (float(f(answer)) for f in (np.min, np.median, np.max))
         stored = PixelPicture(np.rint(answer * self.units).astype(np.uint16))
-        between = low, max(high, _NARROWEST * low)
+        near, far = (float(each) for each in np.quantile(answer, _MOST))
+        near = max(near, far / _CONTRAST)
+        between = near, max(far, _NARROWEST * near)
         coloured = PixelPicture(_coloured(answer, between), scale=colour_scale(between))
         return Prediction(
             {"depth": stored, "colours": coloured},
