@@ -8,6 +8,9 @@ from typing import Any
 from auxnas.backends.progress import format_duration
 from auxnas.search.trials.records import COMPLETE, FAILED, PENDING, REUSED, Trial
 
+_SHOWN = 4
+"""Metrics in a line."""
+
 
 def trial_row(trial: Trial) -> dict[str, Any]:
     """A trial as plain data."""
@@ -37,6 +40,7 @@ def ending_text(trial: Trial) -> str:
         return f"reward {trial.reward:.3f}, the same architecture as trial {trial.source + 1}"
     if trial.state in (PENDING, FAILED):
         return trial.state
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in trial.metrics.items())
+    known = [f"{name} {value:.3f}" for name, value in trial.metrics.items()]
+    metrics = ", ".join([*known[:_SHOWN], *["..."] * (len(known) > _SHOWN)])
     how = "two stages" if trial.state == COMPLETE else "stopped after stage 1"
     return f"reward {trial.reward:.3f} ({metrics}), {how}, {format_duration(trial.seconds)}"

@@ -65,6 +65,12 @@ def test_ending(found, text):
     assert ending_text(found) == text
 
 
+def test_a_line_shows_a_few_of_many_metrics():
+    stage = Stage(0.5, dict.fromkeys("abcdefg", 0.25), 1.0)
+    found = trial(state=COMPLETE, reward=0.5, stages=(stage, stage))
+    assert "(a 0.250, b 0.250, c 0.250, d 0.250, ...)" in ending_text(found)
+
+
 @pytest.mark.parametrize("kind", [Plain, Live])
 def test_a_run_is_told_trial_by_trial(kind):
     file = io.StringIO()
