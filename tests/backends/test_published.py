@@ -64,7 +64,7 @@ def test_a_checkpoint_of_another_architecture_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "a.pth: no such file, expected a file of weights"),
+        (None, "a.pth: no such file, expected a safetensors file or a state dict"),
         ({"state_dict": {}}, "a.pth: a dict under the key 'state_dict', expected a state dict"),
         ([], "a.pth: a list, expected a state dict"),
     ],

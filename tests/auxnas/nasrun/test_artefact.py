@@ -110,7 +110,7 @@ def test_a_foreign_model_is_explained_as_far_as_it_goes():
 
 BAD = {
     "missing": (lambda good: None, "bad.onnx: No such file"),
-    "empty": (lambda good: b"", "truncated"),
+    "empty": (lambda good: b"", "an empty file"),
     "text": (lambda good: b"hello, I am a poem\n", "no ONNX model"),
     "truncated": (lambda good: good[: len(good) // 2], "truncated"),
     "nearly whole": (lambda good: good[:-5], "truncated"),

@@ -70,7 +70,7 @@ def test_bench_times_it_with_its_own_runtime(target, made, monkeypatch):
 def test_predict_gives_the_labels_of_the_onnx_file(target, made):
     image = read_photograph(photograph(Path("a.png")))
     found, expected = (
-        Predictor(each, each.runner()).labels([image])[0] for each in (made[target], made["onnx"])
+        Predictor(each, each.runner()).answers([image])[0] for each in (made[target], made["onnx"])
     )
     assert found.shape == (48, 80)
     assert (found != expected).mean() < 2e-3
