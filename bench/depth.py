@@ -1,7 +1,18 @@
 """Do networks beat the baselines of depth that look at no image?
 
-    nassearch run --preset demo-depth --out runs/depth
-    python bench/depth.py runs/depth --output bench/results/depth-demo.json
+    nassearch run --preset demo-depth --out demo-depth
+    python bench/depth.py demo-depth --output bench/results/depth-demo.json
+
+    nassearch train --genotype arch0 --out arch0 --task depth --data depth:nyu_small --size 64x96 \
+        --preset paper-depth --encoder-weights mobilenet_v2_imagenet_tv.safetensors \
+        --set data.crop=null --set data.scale=[0.8,1.4] --set train.epochs=10 \
+        --set train.poly_epochs=13 --set train.batch_size=8 --set train.decoder_optimiser=adam \
+        --set train.decoder_rate=0.003 --set train.encoder_rate=0.01 --set model.agg_size=16 \
+        --set model.sep_repeats=1 --set threads=1
+    python bench/depth.py arch0 arch1 lwrf --output bench/results/depth-nyu.json
+
+(arch1 likewise, lwrf with --set train.channels=32; 320 of NYUv2's official training images, 40 of
+its test images.)
 
 The constant median of the training depths, and their median at each pixel, are scored on the
 images that the networks are scored on: those of the data's validation part.
