@@ -33,12 +33,12 @@ Array = np.ndarray[Any, Any]
 LEAST, MOST = 8, 32
 """Photographs: fewer say too little of the values that occur, more take time."""
 HELD_OUT = 4
-"""One photograph in so many is kept apart to judge_photographs by."""
+"""One photograph in so many is kept apart to judge by."""
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Some to find ranges on, others to judge_photographs by.
+    """Some to find ranges on, others to judge by.
 
     Attributes:
         calibration: files that the ranges of activations are found on.

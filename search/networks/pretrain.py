@@ -73,7 +73,7 @@ class Pretraining:
         train: images to train on.
         val: images to measure on.
         data_key: names the images.
-        task: scores the result, for the message.
+        task: what the decoder is trained for, and measured by.
         start: what the outputs' biases begin with, a number a channel; empty for 0.
         forecast: is told now and then about how many seconds of training are left.
         record: is told at the end, as plain data, how training went or where the result is from.
