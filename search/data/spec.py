@@ -95,9 +95,9 @@ def _refuse_other_labels(dataset: Dataset, task: Task) -> None:
     found, wanted = (n.described for n in (numbers_of(dataset), task.labels))
     if found != wanted:
         meant = [name for name in TASKS if find_task(name).labels.described == found]
-        hint = f" (--task {meant[0]}?)" if meant else ""
-        expected = f"{wanted}, as the task {task.name} has them"
-        raise DataError(dataset.name, f"labels of {found}{hint}", expected)
+        hint = f": --task {meant[0]}?" if meant else ""
+        expected = f"{wanted}, as the task {task.name} has them{hint}"
+        raise DataError(dataset.name, f"labels of {found}", expected)
 
 
 def _scaled(dataset: Dataset, scale: float) -> Dataset:

@@ -209,7 +209,7 @@ def test_a_unit_is_judged_by_the_middle_depth():
 @pytest.mark.parametrize(
     ("spec", "task", "message"),
     [
-        ("depth:{}", "segmentation", "(--task depth?), expected classes, as the task segmentation"),
+        ("depth:{}", "segmentation", "classes, as the task segmentation has them: --task depth?"),
         ("voc:{}", "depth", "not the layout of voc (depth:"),
         ("depth:{}/nowhere", "depth", "no such file or folder"),
         ("depth:{}/empty", "depth", "neither lists nor folders of depth maps"),
