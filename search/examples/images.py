@@ -13,7 +13,7 @@ from auxnas.backends.base import Batch
 from auxnas.backends.images import dark_remark, normalise
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
-from auxnas.compiler.tasks import Segmentation, Task
+from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
 from auxnas.search.data import (
     Augment,
     DataError,
@@ -158,12 +158,15 @@ def normalisation_key(normalisation: Normalisation) -> tuple[str, ...]:
     return () if normalisation == IMAGENET else (repr(normalisation),)
 
 
+def format_key(*numbers: TargetFormat) -> tuple[str, ...]:
+    """The part of a key that tells the numbers of labels; nothing for segmentation's."""
+    usual = all(each == Segmentation.target for each in numbers)
+    return () if usual else tuple(map(repr, numbers))
+
+
 def pixel_key(dataset: Dataset) -> str:
-    """Names the pixels of ``dataset``: its content and its size."""
-    numbers = numbers_of(dataset)
-    return json_digest(
-        "pixels", dataset.fingerprint(), *([] if numbers.classes else [repr(numbers)])
-    )
+    """Names the pixels of ``dataset``: its content, its size, and its labels' numbers."""
+    return json_digest("pixels", dataset.fingerprint(), *format_key(numbers_of(dataset)))
 
 
 def _say_turned(dataset: Dataset, display: Display) -> None:

@@ -33,7 +33,7 @@ from auxnas.compiler.encoders import EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.tasks import DEFAULT, Score, Task
 from auxnas.compiler.weights import fit_params, initial_params
-from auxnas.search.examples.images import ImageExamples, normalisation_key
+from auxnas.search.examples.images import ImageExamples, format_key, normalisation_key
 from auxnas.search.networks.course import PARTS, Course, CourseProgress
 from auxnas.search.networks.networks import Network
 from auxnas.search.settings.search import PretrainSettings
@@ -98,9 +98,11 @@ class Pretraining:
 
     @property
     def _images(self) -> tuple[str, ...]:
-        """Transforms and normalisation of the images, as part of the key."""
+        """Transforms and normalisation of the images, and their targets, as part of the key."""
         task = () if self.spec.task == DEFAULT else (self.spec.task,)
-        return repr(self.train.augment), *normalisation_key(self.train.normalisation), *task
+        numbers = format_key(self.task.labels, self.task.target)
+        normalisation = normalisation_key(self.train.normalisation)
+        return repr(self.train.augment), *normalisation, *task, *numbers
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from auxnas.compiler.tasks import TargetFormat, find_task
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.nassearch.cli import main as nassearch
-from auxnas.search.data import Augment, check, open_dataset
+from auxnas.search.data import Augment, FileDataset, check, open_dataset
+from auxnas.search.examples.images import pixel_key
+from auxnas.search.storage.cache import json_digest
 
 OWN = "metres:Metres"
 METRES = """
@@ -155,3 +158,16 @@ def test_numbers_follow_the_image(missing):
         assert known.sum() == 2 * 12 * 16
     assert kind.resized(label, (4, 6)).shape == (4, 6, 2)
     assert kind.fault(label, (8, 8)) is None
+
+
+class Majority(TargetFormat):
+    """Classes of which the commonest stands for all."""
+
+
+@pytest.mark.parametrize(
+    "numbers", [Majority("uint8", 255), TargetFormat("uint8", 0), TargetFormat("float32", 0)]
+)
+def test_labels_that_are_resized_or_read_otherwise_are_stored_apart(numbers):
+    plain = FileDataset("x", ("a", "b"), (), None)
+    assert pixel_key(plain) == json_digest("pixels", plain.fingerprint())
+    assert pixel_key(replace(plain, labels=numbers)) != pixel_key(plain)

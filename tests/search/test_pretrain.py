@@ -10,6 +10,7 @@ import pytest
 import auxnas.search.networks.pretrain
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
+from auxnas.compiler.tasks import Segmentation, TargetFormat
 from auxnas.compiler.weights import load_weights
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.pretrain import pretrained_encoder
@@ -268,3 +269,13 @@ def test_pretraining_takes_no_weights(run, tmp_path):
     result = run("pretrain", *TINY, *words)
     assert result.exit_code == 2
     assert "encoder_weights: pretrain begins anew, expected none" in result.stderr
+
+
+@pytest.mark.parametrize("field", ["labels", "target"])
+def test_an_encoder_for_other_numbers_is_another(place_of, field):
+    work = place_of().model.pretraining
+    other = TargetFormat("uint8", 255, linear=True, power=-1)
+    kinds = (("Same", Segmentation.target), ("Other", other))
+    tasks = [type(name, (Segmentation,), {field: numbers})(("a",)) for name, numbers in kinds]
+    same, another = (replace(work, task=task).key for task in tasks)
+    assert same == work.key != another
