@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 import click
 
 from auxnas.genotype.errors import InputError, message_of, one_line, printable
+from auxnas.genotype.plugins import fault_of_plugin, loaded_plugins
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
@@ -176,7 +177,7 @@ def _message(error: BaseException) -> str:
         return error.format_message().rstrip(".") + where
     if isinstance(error, click.ClickException):
         return error.format_message()
-    return message_of(error)
+    return fault_of_plugin(error) or message_of(error, loaded_plugins())
 
 
 def _discard_stdout() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 _ECHOED = 60
 """Characters of the user's own that a message repeats at most."""
@@ -86,15 +87,22 @@ def describe_error(error: BaseException) -> str:
     return one_line(message_of(error)) or type(error).__name__
 
 
-def message_of(error: BaseException) -> str:
-    """The words of ``error``; of one that nobody foresaw, what to do about it."""
+def message_of(error: BaseException, suspects: Sequence[str] = ()) -> str:
+    """The words of ``error``; of one that nobody foresaw, what to do about it.
+
+    Args:
+        error: what ended the work.
+        suspects: places of code that is not ours, which may have caused it.
+    """
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if isinstance(error, ValueError | OSError | ImportError):
         return str(error)
     if type(error).__module__ != "builtins":
         return str(error)
-    return f"unexpected {type(error).__name__}: {error} (run again with --debug, and report it)"
+    cause = f"perhaps by what {', '.join(suspects)} gave: " if suspects else ""
+    todo = f"({cause}run again with --debug, and report it)"
+    return f"unexpected {type(error).__name__}: {error} {todo}"
 
 
 def one_line(text: str) -> str:

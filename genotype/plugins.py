@@ -8,17 +8,23 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from auxnas.genotype.errors import InputError, truncate
 
-GROUP = "auxnas."
+OWN = "auxnas"
+"""Top-level package of our own code."""
+
+GROUP = f"{OWN}."
 """Start of the entry point groups: ``auxnas.encoders``, ``auxnas.tasks``, ..."""
 
 _IMPORT = (ImportError, AttributeError, ValueError)
 """Errors of a place that there is not; their messages say that by themselves."""
 
 _named_by_user: set[str] = set()
+_loaded: dict[str, str] = {}
+"""Places of other people's code that this process has imported, by their top-level modules."""
 
 
 def with_options(text: str) -> tuple[str, dict[str, str]]:
@@ -129,10 +135,39 @@ def import_place(place: str) -> Any:
     return found
 
 
+def fault_of_plugin(error: BaseException) -> str:
+    """Place, line and words of an error that arose in a plugin's code; "" for any other.
+
+    Errors of the user's input (``InputError``) say by themselves what is wrong.
+    """
+    steps = [
+        (_top(frame.f_globals.get("__name__", "")), frame.f_code.co_filename, line)
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+    known = [step for step in steps if step[0] == OWN or step[0] in _loaded]
+    if isinstance(error, InputError) or not known or known[-1][0] == OWN:
+        return ""
+    top, file, line = known[-1]
+    return f"{_loaded[top]}: {type(error).__name__} in {Path(file).name}, line {line}: {error}"
+
+
+def loaded_plugins() -> tuple[str, ...]:
+    """Places of the plugins that this process has imported."""
+    return tuple(_loaded.values())
+
+
+def _top(module: str) -> str:
+    """The top-level package of a module."""
+    return module.partition(".")[0]
+
+
 def _load(seam: str, place: str, own: bool = False) -> Any:
     """The attribute at ``place``; ``own`` where a user wrote it."""
     if own and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    top = _top(place.partition(":")[0])
+    if top != OWN:
+        _loaded[top] = place
     try:
         return import_place(place)
     except Exception as error:  # code of the user's own can end in any

@@ -2,7 +2,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -10,7 +13,8 @@ from click.testing import CliRunner, Result
 
 from auxnas.compiler.files import atomic_write
 from auxnas.console import OneLineCommand, OneLineGroup, error_line, exit_status, note, print_json
-from auxnas.genotype.errors import CommandError, GenotypeError
+from auxnas.genotype import plugins
+from auxnas.genotype.errors import CommandError, GenotypeError, one_line
 
 RAISED = {
     "genotype": GenotypeError("cell.first", "12 is not in 0..10"),
@@ -274,3 +278,40 @@ def test_a_stdout_that_lacks_characters_gets_others(encoding):
     assert (result.returncode, result.stderr) == (0, b"")
     assert first == ("x ⊕ y" if encoding == "utf-8" else "x ? y")
     assert json.loads(rest) == {"a": "⊕"}
+
+
+@pytest.fixture
+def faulty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Callable[[], Any]]]:
+    """Code of somebody else's that raises, and that gives what cannot be used."""
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "def raises():\n    return [][1]\n\n\ndef gives():\n    return None\n"
+    (tmp_path / "faulty_plugin.py").write_text(text)
+    yield partial(plugins.find_plugin, "tasks", table={})
+    sys.modules.pop("faulty_plugin", None)
+
+
+def test_an_error_in_a_plugin_is_said_to_be_there(
+    faulty: Callable[[str], Callable[[], Any]],
+) -> None:
+    with pytest.raises(IndexError) as raised:
+        faulty("faulty_plugin:raises")()
+    expected = (
+        "faulty_plugin:raises: IndexError in faulty_plugin.py, line 2: list index out of range"
+    )
+    assert error_line(raised.value) == expected
+
+
+def test_an_error_of_ours_names_the_plugins_that_may_have_caused_it(
+    faulty: Callable[[str], Callable[[], Any]],
+) -> None:
+    with pytest.raises(AttributeError) as raised:
+        one_line(faulty("faulty_plugin:gives")())
+    assert "perhaps by what faulty_plugin:gives gave" in error_line(raised.value)
+
+
+def test_other_errors_name_no_plugin():
+    assert plugins.fault_of_plugin(IndexError("somewhere")) == ""
+    assert "perhaps by" not in error_line(IndexError("somewhere"))
