@@ -21,6 +21,7 @@ from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nascompile.options import DEFAULTS, OptionError, Options
 from auxnas.search.errors import SettingsError
+from auxnas.search.settings.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["Genotype", "SearchSpace", "__version__", "compile", "load", "search"]
@@ -82,7 +83,7 @@ def test_search_is_a_package_and_a_function(code):
         "try: search('nothing', 'out', preset='big')\n"
         "except ValueError as error: print(error)\n"
     )
-    assert fresh(f"{code}\n{checks}") == "preset: 'big', expected one of paper, small, demo\n"
+    assert fresh(f"{code}\n{checks}") == f"preset: 'big', expected one of {', '.join(PRESETS)}\n"
 
 
 def test_type_checkers_see_the_names_that_there_are():
@@ -275,7 +276,7 @@ def test_search_runs_silently_and_goes_on(tmp_path, capfd):
         ({"trails": 3}, "trails: no such setting, expected perhaps trials"),
         ({"stage1": {"epoch": 3}}, "stage1.epoch: no such setting, expected perhaps stage1.epochs"),
         ({"stage1.epochs": -1}, "stage1.epochs: -1, expected at least 0"),
-        ({"preset": "big"}, "preset: 'big', expected one of paper, small, demo"),
+        ({"preset": "big"}, f"preset: 'big', expected one of {', '.join(PRESETS)}"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, settings, message):
