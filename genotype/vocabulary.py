@@ -37,6 +37,10 @@ Those of the compiler that map one feature map to another; a test compares the t
 user's own come with ``compiler.primitives.add_primitive``."""
 
 
+_NEEDED = frozenset({"kernel", "low", "high"})
+"""Attributes of ours that have no usual value."""
+
+
 def add_step(op: str, attrs: Mapping[str, int], home: str) -> None:
     """Lets steps be ``op``, a primitive that is added in the module ``home``."""
     _steps.setdefault(op, attrs)
@@ -67,8 +71,8 @@ class Step:
             expected = "sorted pairs of a name and an integer"
             raise GenotypeError("step.attrs", short_repr(self.attrs), expected)
         known = STEPS[self.op]
-        if "kernel" in known and "kernel" not in dict(self.attrs):
-            raise GenotypeError("step.attrs", short_repr(self.attrs), "a kernel")
+        for name in _NEEDED & known.keys() - dict(self.attrs).keys():
+            raise GenotypeError("step.attrs", short_repr(self.attrs), f"a {name}")
         for name, value in self.attrs:
             if name not in known:
                 expected = f"one of {', '.join(known)}" if known else f"none for {self.op}"

@@ -169,7 +169,7 @@ def test_steps_are_the_primitives_of_one_map_with_their_attributes():
 @pytest.mark.parametrize("name", STEPS)
 def test_a_row_of_each_primitive_lowers(name):
     """Spread needs a map of one pixel; the rest take any."""
-    needed = {"kernel": 3, "low": 0, "high": 1000}
+    needed = {"high": 1000, "kernel": 3, "low": 0}
     attrs = tuple((key, value) for key, value in needed.items() if key in STEPS[name])
     mean = (GLOBAL_MEAN,) if name == "spread" else ()
     steps = (*mean, Step(name, attrs))
