@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auxnas.compiler.errors import CompilerError
+
 Array = np.ndarray[Any, Any]
 Coordinates = NDArray[np.float32]
 Size = tuple[int, int]
@@ -28,11 +30,16 @@ class TargetFormat:
         unlabelled: the number of a pixel that counts neither in a loss nor in a score; NaN
             where any number can be one that counts.
         channels: numbers a pixel.
-        linear: whether numbers between two pixels' mean something: those of classes do not.
+        linear: whether numbers between two pixels' mean something: those of classes do not. An
+            augmentation then takes means of neighbours that count; ``resized`` takes the nearest
+            pixel's all the same, so that a missing number is never averaged.
         power: of the magnification, which numbers are multiplied by: -1 for distances from the
             camera, which are half as large where everything looks twice as large.
         mirrored: for each channel the one that it becomes in a mirrored image; empty where
             each stays what it is.
+
+    Raises:
+        CompilerError: where ``mirrored`` does not name each of several channels once.
     """
 
     dtype: str
@@ -42,6 +49,12 @@ class TargetFormat:
     power: float = 0.0
     mirrored: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        channels = range(self.channels)
+        if self.mirrored and (len(channels) < 2 or sorted(self.mirrored) != list(channels)):
+            expected = f"() or each of several channels once (there are {self.channels})"
+            raise CompilerError("mirrored", repr(self.mirrored), expected)
+
     @property
     def classes(self) -> bool:
         """Whether the numbers are those of classes."""
@@ -50,9 +63,16 @@ class TargetFormat:
     @property
     def described(self) -> str:
         """The numbers in words."""
-        if self.classes:
+        if self.same_numbers(TargetFormat("uint8", IGNORE)):
             return "classes"
         return f"{self.dtype}, {self.channels} a pixel, {self.unlabelled:g} where there is none"
+
+    def same_numbers(self, other: TargetFormat) -> bool:
+        """Whether labels of both hold the same, however they move with their image."""
+        found, wanted = (
+            (each.dtype, each.channels, str(float(each.unlabelled))) for each in (self, other)
+        )
+        return found == wanted
 
     def fault(self, label: Array, size: Size) -> str | None:
         """The reason that an array is not the label of an image of ``size``; None where it is."""

@@ -92,12 +92,12 @@ def open_dataset(
 
 def _refuse_other_labels(dataset: Dataset, task: Task) -> None:
     """Finds data without the labels of a task."""
-    found, wanted = (n.described for n in (numbers_of(dataset), task.labels))
-    if found != wanted:
-        meant = [name for name in TASKS if find_task(name).labels.described == found]
+    found, wanted = numbers_of(dataset), task.labels
+    if not found.same_numbers(wanted):
+        meant = [name for name in TASKS if find_task(name).labels.same_numbers(found)]
         hint = f": --task {meant[0]}?" if meant else ""
-        expected = f"{wanted}, as the task {task.name} has them{hint}"
-        raise DataError(dataset.name, f"labels of {found}", expected)
+        expected = f"{wanted.described}, as the task {task.name} has them{hint}"
+        raise DataError(dataset.name, f"labels of {found.described}", expected)
 
 
 def _scaled(dataset: Dataset, scale: float) -> Dataset:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxnas.compiler.tasks import TargetFormat, find_task
+from auxnas.compiler import CompilerError
+from auxnas.compiler.tasks import Segmentation, TargetFormat, find_task
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.nassearch.cli import main as nassearch
-from auxnas.search.data import Augment, FileDataset, check, open_dataset
+from auxnas.search.data import Augment, DataError, FileDataset, check, open_dataset
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.storage.cache import json_digest
 
@@ -171,3 +172,23 @@ def test_labels_that_are_resized_or_read_otherwise_are_stored_apart(numbers):
     plain = FileDataset("x", ("a", "b"), (), None)
     assert pixel_key(plain) == json_digest("pixels", plain.fingerprint())
     assert pixel_key(replace(plain, labels=numbers)) != pixel_key(plain)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [TargetFormat("uint8", 255, channels=3), TargetFormat("uint8", 0), TargetFormat("int16", 255)],
+)
+def test_data_with_other_numbers_than_the_tasks_are_refused(numbers):
+    task = type("Own", (Segmentation,), {"name": "own", "target": numbers})()
+    with pytest.raises(DataError, match=f"labels of classes, expected {numbers.dtype}, "):
+        open_dataset("synthetic:2", task=task)
+    moving = TargetFormat("uint8", 255, linear=True, power=-1)
+    assert open_dataset("synthetic:2", task=type("Own", (Segmentation,), {"target": moving})())
+
+
+@pytest.mark.parametrize(
+    ("channels", "mirrored"), [(1, (0,)), (2, (0,)), (2, (0, 0)), (2, (1, 2)), (2, (0, 1, 2))]
+)
+def test_channels_that_a_mirror_cannot_exchange_are_refused(channels, mirrored):
+    with pytest.raises(CompilerError, match=r"mirrored: .*each of several channels once"):
+        TargetFormat("float32", 0, channels, mirrored=mirrored)
