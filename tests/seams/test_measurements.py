@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.progress import Silent
 from auxnas.compiler import CompilerError
 from auxnas.compiler.tasks import Segmentation, TargetFormat, find_task
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.nassearch.cli import main as nassearch
 from auxnas.search.data import Augment, DataError, FileDataset, check, open_dataset
+from auxnas.search.examples.context import DataContext
 from auxnas.search.examples.images import pixel_key
+from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.storage.cache import json_digest
 
 OWN = "metres:Metres"
@@ -192,3 +195,16 @@ def test_data_with_other_numbers_than_the_tasks_are_refused(numbers):
 def test_channels_that_a_mirror_cannot_exchange_are_refused(channels, mirrored):
     with pytest.raises(CompilerError, match=r"mirrored: .*each of several channels once"):
         TargetFormat("float32", 0, channels, mirrored=mirrored)
+
+
+def test_images_to_train_on_move_their_labels_as_the_task_says(pairs):
+    own = {"task.name": OWN, "data.source": f"list:{pairs}", "data.size": [32, 32]}
+    data = DataContext(resolve(nest(own)), pairs / "cache", Silent())
+    part = data.search_split.train
+    every, rng = range(len(part)), np.random.default_rng(0)
+    near = data.examples(part, (2, 2)).batch(every, rng).labels
+    far = data.examples(part, (0.5, 0.5)).batch(every, rng).labels
+    assert near.dtype == far.dtype == np.float32
+    assert 0.5 <= np.nanmin(near) < np.nanmax(near) <= 1.5  # of 1 to 3
+    assert 2 <= np.nanmin(far) < np.nanmax(far) <= 6
+    assert (np.isfinite(far).reshape(len(part), -1).sum(1) <= 16 * 16).all()
