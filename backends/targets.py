@@ -82,9 +82,22 @@ def target_of(name: str) -> Target:
 
 
 def installed_target(file: str) -> str | None:
-    """The installed target that a file of this name is of by its suffix; None for none."""
-    found = (name for name in installed("targets") if file.endswith(target_of(name).suffix))
-    return next(found, None)
+    """The installed target that a file of this name is of by its suffix; None for ours or none.
+
+    Raises:
+        PluginError: naming an installed one that cannot be loaded, where no other is fitting.
+    """
+    ours = tuple(row.suffix for row in TARGETS.values())
+    broken: PluginError | None = None
+    for name in () if file.lower().endswith(ours) or "." not in file else installed("targets"):
+        try:
+            if file.endswith(target_of(name).suffix):
+                return name
+        except PluginError as error:
+            broken = error
+    if broken is not None:
+        raise broken
+    return None
 
 
 CPU_TARGETS = ("onnx", "openvino")

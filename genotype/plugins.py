@@ -84,7 +84,7 @@ def find_plugin(seam: str, name: str, table: Mapping[str, str]) -> Any:
         PluginError: naming what is not there, and the nearest known name.
     """
     place = locate(seam, name, table)
-    return _load(seam, place, own=place == name)
+    return _load(seam, name, place)
 
 
 def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
@@ -161,17 +161,18 @@ def _top(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _load(seam: str, place: str, own: bool = False) -> Any:
-    """The attribute at ``place``; ``own`` where a user wrote it."""
-    if own and str(Path.cwd()) not in sys.path:
+def _load(seam: str, name: str, place: str) -> Any:
+    """The attribute at ``place``, which a user named by itself or which is called ``name``."""
+    if place == name and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     top = _top(place.partition(":")[0])
     if top != OWN:
         _loaded[top] = place
     try:
         return import_place(place)
-    except Exception as error:  # code of the user's own can end in any
-        if not own:
+    except Exception as error:  # other people's code can end in any
+        if top == OWN and place != name:
             raise
         said = error if isinstance(error, _IMPORT) else f"{type(error).__name__}: {error}"
-        raise PluginError(seam, f"{truncate(place)!r} cannot be imported ({said})") from error
+        of = "" if place == name else f", which {truncate(name)!r} is,"
+        raise PluginError(seam, f"{truncate(place)!r}{of} cannot be imported ({said})") from error

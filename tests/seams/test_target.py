@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxnas.backends.targets import TARGETS, target_of
+from auxnas.backends.targets import TARGETS, installed_target, target_of
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import zoo
+from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from tests.backends.contract_target import TargetContract
@@ -120,6 +121,19 @@ def test_nasrun_opens_it(command, monkeypatch):
     point = EntryPoint("text", OWN, "auxnas.targets")
     monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: [point])
     assert command(nasrun, "bench", "arch0.npz", "--runs", 1, "--warmup", 0).exit_code == 0
+
+
+@pytest.mark.parametrize("place", ["gone:Class", "target:np", "target:Nothing"])
+@pytest.mark.usefixtures("user")
+def test_an_installed_one_that_is_broken_hurts_its_own_files_alone(place, monkeypatch):
+    points = [EntryPoint(*each, "auxnas.targets") for each in (("theirs", place), ("text", OWN))]
+    monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: points)
+    target_of(OWN)  # as where the user named it: their folder is looked in
+    for name in ("a.onnx", "a.ONNX", "a.xml", "a.trt.zip", "a"):
+        assert installed_target(name) is None
+    assert installed_target("a.npz") == "text"
+    with pytest.raises(PluginError, match=r"^targets: .*theirs"):
+        installed_target("a.other")
 
 
 def test_a_runner_that_says_nothing_is_one_line(user, command):
