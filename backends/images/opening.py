@@ -53,7 +53,7 @@ def open_picture(path: Path, place: str) -> Iterator[Any]:
         DataError: naming ``place``, when it is missing, no regular file, no picture, too
             large, or damaged.
     """
-    _check_regular_file(path, place)
+    check_regular_file(path, place)
     try:
         # Of a path Pillow maps the file, and mistakes rows for columns in a TIFF that is turned.
         with _quiet(), path.open("rb") as file, Image.open(file) as image:
@@ -78,7 +78,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _check_regular_file(path: Path, place: str) -> None:
+def check_regular_file(path: Path, place: str) -> None:
     """Finds what is missing, a broken link, a folder, or a pipe that would be waited for."""
     try:
         mode = path.stat().st_mode
@@ -98,10 +98,15 @@ def _missing(path: Path) -> str:
 
 def _check_header(image: Any, place: str) -> None:
     width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise _too_large(place, f"{height}x{width} pixels (height x width)")
+    check_pixels(width * height, f"{height}x{width} pixels (height x width)", place)
     if image.format in _DRAWINGS:
         raise DataError(place, f"a drawing ({image.format})", "a picture of pixels")
+
+
+def check_pixels(pixels: int, found: str, place: str) -> None:
+    """Finds more pixels than are read; ``found`` is how an error names them."""
+    if pixels > MOST_PIXELS:
+        raise _too_large(place, found)
 
 
 def _too_large(place: str, found: str) -> DataError:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from auxnas.backends.images.arrays import map_array
 from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.opening import (
     Header,
@@ -30,6 +31,7 @@ from auxnas.compiler.tasks import TargetFormat
 Bytes = NDArray[np.uint8]
 
 _LABEL_MODES = ("1", "L", "P")
+_PICTURES = (".png", ".tif", ".tiff", ".pgm")
 _LOSSY = ("JPEG", "MPO")
 _WIDENED = {"L;2": 85, "L;4": 17}
 """Factors by which Pillow scales grey values of 2 and 4 bits, so that the largest is 255."""
@@ -110,24 +112,23 @@ def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = No
     """The label in a file, ``(height, width, ...)``: a label image of classes, else an ``.npy``.
 
     Raises:
-        DataError: when it is missing, damaged, or holds other numbers.
+        DataError: when it is missing, damaged, too large, or holds other numbers.
     """
     place = place or str(path)
     if numbers.classes:
         return read_label(path, place)
+    path = Path(path)
     try:
-        found: NDArray[Any] = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(place, "no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        if Path(path).suffix.lower() in (".png", ".tif", ".tiff", ".pgm"):
-            expected = "an array, .npy; depth maps as pictures are read by --data depth:DIR_OR_LIST"
-            raise DataError(place, "a picture", expected) from None
-        raise DataError(place, f"cannot be read ({error})", "an array, .npy") from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.ndim < 2:
-        said = getattr(found, "dtype", "an archive")
-        raise DataError(place, f"{said}", f"an array of {numbers.dtype} (height, width, ...)")
-    return found.astype(numbers.dtype)
+        found = map_array(path, place, numbers.channels)
+    except DataError:
+        if not path.is_file() or path.suffix.lower() not in _PICTURES:
+            raise
+        expected = "an array, .npy; depth maps as pictures are read by --data depth:DIR_OR_LIST"
+        raise DataError(place, "a picture", expected) from None
+    if found.dtype.kind not in "fiu" or found.ndim < 2:
+        expected = f"an array of {numbers.dtype} (height, width, ...)"
+        raise DataError(place, f"{found.dtype}", expected)
+    return np.array(found, numbers.dtype)
 
 
 def reading_manner(found: Header, label: bool = False) -> str:

@@ -23,10 +23,12 @@ from auxnas.backends.images import (
     header,
     judge_photographs,
     read_label,
+    read_numbers,
     read_photograph,
     reading_manner,
 )
 from auxnas.backends.images.opening import MOST_PIXELS
+from auxnas.compiler.tasks import TargetFormat
 
 ORIENTATION = 0x0112
 RGB = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -209,9 +211,51 @@ def test_sizes_are_checked_before_anything_is_decoded(tmp_path, read):
         assert name in message
 
 
+NUMBERS = TargetFormat("float32", np.nan)
+
+
+def array_header(path: Path, shape: tuple[int, ...], there: int = 0) -> Path:
+    """A ``.npy`` file that claims a shape, and has so many bytes behind it, as holes."""
+    with path.open("wb") as file:
+        said = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, said)
+        file.truncate(file.tell() + there)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "there", "message"),
+    [
+        ((400_000, 400_000), 0, "cannot be read"),
+        ((1 << 40, 1 << 40), 0, "cannot be read"),
+        ((1 << 70, 2), 0, "cannot be read"),
+        ((-4, 4), 64, "cannot be read"),
+        ((4, 4), 63, "cannot be read"),
+        ((MOST_PIXELS + 1, 1), 4 * MOST_PIXELS + 4, "expected at most 89 million pixels"),
+    ],
+)
+def test_an_array_of_more_than_there_is_or_may_be_is_not_read(tmp_path, shape, there, message):
+    path = array_header(tmp_path / "a.npy", shape, there)
+    tracemalloc.start()
+    found = refusal(read_numbers, path, NUMBERS)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert message in found
+    assert "a.npy" in found
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY\x01\x00\x03\x00((\n"]
+)
+def test_what_is_no_array_is_one_line(tmp_path, content):
+    (tmp_path / "a.npy").write_bytes(content)
+    assert "cannot be read" in refusal(read_numbers, tmp_path / "a.npy", NUMBERS)
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert "no regular file" in refusal(read_photograph, tmp_path / "pipe.png")
+    assert "no regular file" in refusal(read_numbers, tmp_path / "pipe.png", NUMBERS)
     assert "a folder" in refusal(read_photograph, tmp_path)
     (tmp_path / "a.png").symlink_to("../gone")
     assert "a broken link (to ../gone)" in refusal(read_label, tmp_path / "a.png")

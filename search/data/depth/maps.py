@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.backends.images.opening import (
-    FAULTS,
-    MOST_PIXELS,
-    open_picture,
-    orientation,
-    turn_upright,
-)
+from auxnas.backends.images.arrays import map_array
+from auxnas.backends.images.opening import open_picture, orientation, turn_upright
 from auxnas.search.data.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -80,26 +75,14 @@ def _picture(path: Path, place: str) -> Array:
 
 
 def _numpy(path: Path, place: str) -> Array:
-    """The array in a file of numpy's own, which is mapped before its size is known."""
-    if not path.is_file():
-        raise DataError(place, "a folder" if path.is_dir() else "no such file")
-    try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FAULTS as error:
-        words = str(error) or type(error).__name__
-        raise DataError(place, f"cannot be read ({words})", "an intact .npy file") from error
-    if not isinstance(mapped, np.ndarray):
-        mapped.close()
-        raise DataError(place, "an archive of arrays (.npz)", "one array (.npy)")
+    """The numbers of one channel in a file of numpy's own."""
+    mapped = map_array(path, place)
     shape = mapped.shape
     if len(shape) == 3 and 1 in (shape[0], shape[-1]):
         shape = shape[:-1] if shape[-1] == 1 else shape[1:]
     if len(shape) != 2 or mapped.dtype.kind not in "iuf" or not mapped.size:
         found = f"an array of shape {mapped.shape} and type {mapped.dtype}"
         raise DataError(place, found, "numbers of shape (height, width)")
-    if mapped.size > MOST_PIXELS:
-        found = f"{shape[0]}x{shape[1]} pixels (height x width)"
-        raise DataError(place, found, f"at most {MOST_PIXELS / 1e6:.0f} million pixels")
     return np.array(mapped).reshape(shape)
 
 
