@@ -245,11 +245,16 @@ def test_an_array_of_more_than_there_is_or_may_be_is_not_read(tmp_path, shape, t
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY\x01\x00\x03\x00((\n"]
+    ("content", "message"),
+    [
+        (b"", "cannot be read"),
+        (b"PK\x03\x04 of nothing", "an archive of arrays (.npz), expected one array"),
+        (b"\x93NUMPY\x01\x00\x03\x00((\n", "cannot be read"),
+    ],
 )
-def test_what_is_no_array_is_one_line(tmp_path, content):
+def test_what_is_no_array_is_one_line(tmp_path, content, message):
     (tmp_path / "a.npy").write_bytes(content)
-    assert "cannot be read" in refusal(read_numbers, tmp_path / "a.npy", NUMBERS)
+    assert message in refusal(read_numbers, tmp_path / "a.npy", NUMBERS)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
