@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import PluginError, find_plugin, locate
@@ -119,15 +119,28 @@ DATASETS = Seam(
 """Readers of data formats, called like ``auxnas.search.data.base.Reader``; each gives a
 ``Dataset``."""
 
+
+class DataForm(NamedTuple):
+    """Text behind the name of a format of data.
+
+    Attributes:
+        words: in a list of what can be written.
+        is_path: whether it is a place on disk, without which there are no data.
+    """
+
+    words: str
+    is_path: bool
+
+
 DATA_FORMS = {
-    "synthetic": "[:COUNT]",
-    "list": ":DIR_OR_FILE",
-    "voc": ":DEVKIT",
-    "depth": ":DIR_OR_LIST",
-    "nyu": ":FILE.mat",
-    "nyu-raw": ":FILE.mat",
+    "synthetic": DataForm("[:COUNT]", is_path=False),
+    "list": DataForm(":DIR_OR_FILE", is_path=True),
+    "voc": DataForm(":DEVKIT", is_path=True),
+    "depth": DataForm(":DIR_OR_LIST", is_path=True),
+    "nyu": DataForm(":FILE.mat", is_path=True),
+    "nyu-raw": DataForm(":FILE.mat", is_path=True),
 }
-"""Text behind the name of each format of ours: a number, or a path."""
+"""Text behind the name of each format of ours."""
 
 EXECUTORS = Seam(
     setting="search.executor",

@@ -22,7 +22,7 @@ PARTS = ("train", "val")
 OWN = "python"
 """Prefix of a reader of the user's own, before its place."""
 TAKES = (
-    ", ".join(name + form for name, form in DATA_FORMS.items())
+    ", ".join(name + form.words for name, form in DATA_FORMS.items())
     + f" or {OWN}:package.module:attribute[:ARGUMENT]"
 )
 """Every source, in words."""
@@ -30,7 +30,6 @@ TAKES = (
 DEFAULT_SIZE = (128, 128)
 _SEGMENTATION = Segmentation()
 _OWN = re.compile(r"python:[^:]+:[^:]+")
-_COUNT = "[:COUNT]"
 
 
 def check_source(source: str) -> str:
@@ -151,7 +150,7 @@ def with_absolute_path(spec: str) -> str:
     What a reader of the user's own is to read is taken for a path where there is such a one.
     """
     name, rest = _split(spec)
-    if not _takes_path(name) and not _exists(rest):
+    if not (DATA_FORMS[name].is_path if name in DATA_FORMS else _exists(rest)):
         return spec
     return f"{spec.removesuffix(rest)}{Path(rest).absolute()}"
 
@@ -174,7 +173,7 @@ def _parse(spec: str) -> tuple[str, str]:
     """
     kind, _, rest = spec.partition(":")
     if _is_ours(spec):
-        fitting = _kinds_of(rest) if _takes_path(kind) else []
+        fitting = _kinds_of(rest) if DATA_FORMS[kind].is_path else []
         if fitting and kind not in fitting:
             found = f"not the layout of {kind} ({fitting[0]}:{rest}?)"
             raise DataError(f"data {spec!r}", found, TAKES)
@@ -185,15 +184,11 @@ def _parse(spec: str) -> tuple[str, str]:
     raise DataError(f"data {spec[:80]!r}", f"not a known kind of data{meant}", TAKES)
 
 
-def _takes_path(kind: str) -> bool:
-    """Whether a format of ours reads a place on disk."""
-    return DATA_FORMS.get(kind, _COUNT) != _COUNT
-
-
 def _is_ours(spec: str) -> bool:
     """Whether this is the name of a format of ours, with a text behind it where it has a colon."""
     kind, colon, rest = spec.partition(":")
-    return kind in DATA_FORMS and bool(rest) == (bool(colon) or _takes_path(kind))
+    form = DATA_FORMS.get(kind)
+    return form is not None and bool(rest) == (bool(colon) or form.is_path)
 
 
 def _is_installed(kind: str) -> bool:

@@ -22,9 +22,9 @@ from auxnas.search.data import (
     parts,
     stack,
 )
-from auxnas.search.data.spec import TAKES
+from auxnas.search.data.spec import TAKES, with_absolute_path
 from auxnas.search.examples.images import pixel_store
-from auxnas.search.seams import DATA_FORMS, DATASETS
+from auxnas.search.seams import DATA_FORMS, DATASETS, DataForm
 from tests.search.contract_dataset import SIZE as CONTRACT_SIZE
 from tests.search.contract_dataset import DatasetContract
 
@@ -282,7 +282,17 @@ def test_unknown_kinds(spec: str) -> None:
 
 def test_every_format_of_ours_says_what_it_takes() -> None:
     assert DATA_FORMS.keys() == DATASETS.table.keys()
-    assert all(f"{name}{form}" in TAKES for name, form in DATA_FORMS.items())
+    assert all(f"{name}{form.words}" in TAKES for name, form in DATA_FORMS.items())
+
+
+@pytest.mark.parametrize(("name", "form"), DATA_FORMS.items())
+def test_a_text_that_is_no_path_is_left_beside_a_file_of_its_name(
+    name: str, form: DataForm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "40").touch()
+    expected = str(tmp_path / "40") if form.is_path else "40"
+    assert with_absolute_path(f"{name}:40") == f"{name}:{expected}"
 
 
 def test_bad_arguments(folder: Path) -> None:
