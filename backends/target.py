@@ -130,7 +130,8 @@ class OwnedTarget(Target):
         name: of the target, and of its exporter.
         onnx: ``module:function`` that gives the ONNX model, and refuses what the target cannot
             take; None where it is not made from ONNX.
-        absent: ``module:function`` that says why it cannot be made here, or None.
+        absent: ``module:function`` that says why it cannot be made here, or None, where more is
+            needed than the exporter's library.
     """
 
     name: str
@@ -146,9 +147,15 @@ class OwnedTarget(Target):
     opset: bool = True
 
     def missing(self) -> str | None:
-        """Answer of the function at ``absent``."""
-        found: str | None = None if self.absent is None else import_place(self.absent)()
-        return found
+        """Answer of the function at ``absent``, or the library that its exporter needs."""
+        if self.absent is not None:
+            found: str | None = import_place(self.absent)()
+            return found
+        try:
+            backend("exporter", self.name)
+        except BackendUnavailable as error:
+            return str(error).removeprefix(f"{self.name}: ")
+        return None
 
     def model(
         self, program: Program, options: ExportOptions, metadata: Mapping[str, str]

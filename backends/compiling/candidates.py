@@ -11,7 +11,8 @@ from auxnas.backends.compiling.network import CompiledNetwork
 from auxnas.backends.compiling.request import Request, export_program
 from auxnas.backends.compiling.verification import noise_inputs
 from auxnas.backends.measuring.timing import Latency, side_by_side
-from auxnas.backends.targets import CPU_TARGETS, TARGETS
+from auxnas.backends.target import TargetUnavailable
+from auxnas.backends.targets import AUTO, CPU_TARGETS, TARGETS
 
 
 def time_targets(request: Request, network: CompiledNetwork) -> dict[str, Latency]:
@@ -20,7 +21,7 @@ def time_targets(request: Request, network: CompiledNetwork) -> dict[str, Latenc
     They take turns, so that what else the machine does strikes all alike.
 
     Raises:
-        BackendUnavailable: when none is installed.
+        TargetUnavailable: when none is installed.
     """
     inputs = noise_inputs(network.whole, request.size, request.seed, request.options.batch or 1)
     runners: dict[str, Runner] = {}
@@ -36,5 +37,5 @@ def time_targets(request: Request, network: CompiledNetwork) -> dict[str, Latenc
                 continue
             runners[name] = opener(path)
         if absent is not None and not runners:
-            raise absent
+            raise TargetUnavailable(AUTO, str(absent))
         return side_by_side(runners, inputs)

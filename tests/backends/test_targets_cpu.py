@@ -35,7 +35,7 @@ from auxnas.backends.int8 import Int8Options, Photographs
 from auxnas.backends.measuring import timing
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
-from auxnas.backends.registry import backend
+from auxnas.backends.registry import TABLE, backend
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.backends.target import OwnedTarget
@@ -408,7 +408,7 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(target_room, "backend", absent)
     result = compile_("--target", "auto")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "pip install" in result.stderr
     assert list(Path().iterdir()) == []
 
@@ -439,12 +439,16 @@ def test_past_the_tolerance_nothing_is_written(target):
     assert {p.read_text() for p in Path().iterdir()} == {"good"}
 
 
-def test_a_target_that_is_not_installed_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.delitem(sys.modules, "auxnas.backends.runtimes.openvino", raising=False)
-    result = compile_("--target", "openvino")
-    assert result.exit_code == 1
-    assert 'pip install "auxnas[openvino]"' in result.stderr
+@pytest.mark.parametrize("target", ["openvino", "ort", "torch"])
+def test_a_target_that_is_not_installed_names_the_extra(target, monkeypatch):
+    place, package, extra = TABLE["exporter", target]
+    monkeypatch.setitem(sys.modules, package, None)
+    for module in (place.partition(":")[0], "auxnas.backends.runtimes.ort"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    result = compile_("--target", target)
+    assert result.exit_code == 3
+    found = f"the package '{package}' is not installed"
+    assert result.stderr == f'error: {target}: {found}, try: pip install "auxnas[{extra}]"\n'
     assert list(Path().iterdir()) == []
 
 
