@@ -139,6 +139,7 @@ class QuantisationResult:
         }
         metric, _ = self.task.headline
         scores = {kind: score.metrics[metric] for kind, score in self.scores.items()}
+        drops = {name: self.drop, f"{name}_by_size": known}
         return {
             "precision": "int8" if self.ships else "fp32",
             "reason": self.against,
@@ -148,15 +149,14 @@ class QuantisationResult:
             "held_out_images": self.held_out,
             **(agreement if self.task.target.classes else {}),
             "disagreement": self.task.disagrees.text.format(self.drop),
-            name: self.drop,
-            f"{name}_by_size": known,
+            **drops,
             "max_drop": self.max_drop,
             "layers": self.layers,
             "layers_in_float": list(self.kept_float),
             "milliseconds": {kind: 1e3 * value for kind, value in self.times.items()},
             "spread": {kind: value.spread for kind, value in self.times.items()},
             "bytes": dict(self.sizes),
-            metric: scores or None,
+            f"{metric}_on_labels" if metric in drops else metric: scores or None,
             "classes_without_labels": list(self.missing),
         }
 

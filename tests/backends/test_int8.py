@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -20,7 +21,12 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
 from auxnas.backends.int8.artefact import quantise, quantise_if_better
-from auxnas.backends.int8.choosing import QuantisationTrial, fewest_in_float, open_model
+from auxnas.backends.int8.choosing import (
+    QuantisationResult,
+    QuantisationTrial,
+    fewest_in_float,
+    open_model,
+)
 from auxnas.backends.int8.layers import quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.photographs import read_labels
@@ -30,7 +36,7 @@ from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import CompilerError, Graph, Program
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.ir import make_node
-from auxnas.compiler.tasks import Segmentation
+from auxnas.compiler.tasks import Disagreement, Metric, Score, Segmentation
 from auxnas.compiler.weights import random_params
 from auxnas.nascompile.cli import main
 
@@ -173,6 +179,21 @@ def test_no_drop_at_all_keeps_float(folder):
     assert not found.ships
     assert "change label" in found.against
     assert found.to_dict()["precision"] == "fp32"
+
+
+@pytest.mark.parametrize("name", ["error", "error_by_size"])
+def test_a_disagreement_called_as_the_metric_keeps_its_place(name):
+    class Own(Segmentation):
+        metrics = MappingProxyType({name: Metric("error", higher=False)})
+        disagrees = Disagreement("error", "{:.2f} m", "m")
+
+    scores = {kind: Score(value, {name: value}) for kind, value in (("fp32", 1), ("int8", 2))}
+    sizes = {"fp32": 2, "int8": 1}
+    found = QuantisationResult(
+        None, (), 1, "minmax", 8, 2, {(8, 8): 0.3}, {}, sizes, Own(), scores, 0.5
+    ).to_dict()
+    assert (found["error"], found["error_by_size"]) == (0.3, {"8x8": 0.3})
+    assert found[f"{name}_on_labels"] == {"fp32": 1, "int8": 2}
 
 
 def test_what_ships_is_float_where_int8_is_not_faster(folder):
