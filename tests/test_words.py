@@ -113,6 +113,22 @@ def test_a_name_given_twice_is_found():
     assert shared_functions(dict.fromkeys([*both, "c"], "def add(): ...")) == {"add": [*both, "c"]}
 
 
+def refusing(source: str) -> list[str]:
+    """Functions and methods named after a refusal: ours are ``check_`` and the subject."""
+    functions = (node for node in ast.walk(tree(source)) if isinstance(node, ast.FunctionDef))
+    return [node.name for node in functions if re.match(r"_*(refuse|reject)(_|$)", node.name)]
+
+
+def test_checks_are_named_check():
+    found = {place: refusing(source) for place, source in sources().items()}
+    assert {place: names for place, names in found.items() if names} == {}
+
+
+def test_a_function_named_after_a_refusal_is_found():
+    methods = "class A:\n    def refuse_b(self): ...\n    def refused(self): ...\n"
+    assert refusing(f"def _refuse(): ...\n{methods}") == ["_refuse", "refuse_b"]
+
+
 # Dotted names --------------------------------------------------------------------------------
 
 GROUPS = ("vocabularies", "encoders", "tasks", "targets", "searchers", "executors", "datasets")

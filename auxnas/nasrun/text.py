@@ -40,7 +40,7 @@ def explanation(artefact: Artefact) -> list[str]:
         "file": f"{artefact.path}, {artefact.path.stat().st_size / 1e6:.1f} MB",
         "written by": str(data.get("tool", artefact.producer))
         + (f", opset {artefact.opset}" if artefact.opset is not None else ""),
-        "input": "\n".join(map(str, artefact.inputs)) + _fed(data),
+        "input": "\n".join(map(str, artefact.inputs)) + _preprocessing(data),
         "output": "\n".join(map(str, artefact.outputs)) + _head(data),
         "parameters": "" if artefact.parameters is None else f"{artefact.parameters:,}",
         "nodes": _counts(artefact.counts),
@@ -81,7 +81,7 @@ def _task(data: Mapping[str, Any]) -> Any:
     return model.get("task", DEFAULT) if isinstance(model, dict) else DEFAULT
 
 
-def _fed(data: Mapping[str, Any]) -> str:
+def _preprocessing(data: Mapping[str, Any]) -> str:
     norm, form = data.get("normalisation"), data.get("input_format")
     if not isinstance(norm, dict) or form is None:
         return ""

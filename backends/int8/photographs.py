@@ -116,7 +116,7 @@ def read_labels(photographs: Photographs, task: Task) -> list[Array]:
         if fault is not None:
             raise CompilerError(str(path), fault)
         if task.labels.classes:
-            _refuse_other_classes(path, label, classes)
+            _check_classes(path, label, classes)
         found.append(label)
     if task.labels.classes:
         _check_label_variety(photographs, found, classes)
@@ -127,7 +127,7 @@ def read_labels(photographs: Photographs, task: Task) -> list[Array]:
     return list(map(task.target_of, found, images))
 
 
-def _refuse_other_classes(path: Path, label: Array, classes: int) -> None:
+def _check_classes(path: Path, label: Array, classes: int) -> None:
     worst = int(np.where(label == IGNORE, 0, label).max())
     if worst >= classes:
         raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")

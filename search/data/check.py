@@ -67,7 +67,7 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     if not counts[:classes].any():
         expected = "some label below 255" if dataset.classes else "some number that counts"
         raise DataError(dataset.name, "no labelled pixel in any image", expected)
-    _refuse_suspicious(origins[0][0], middles)
+    _check_measurements(origins[0][0], middles)
     pixels = tuple(int(count) for count in counts[:classes])
     return Summary(total, pixels, int(counts[IGNORE]))
 
@@ -95,7 +95,7 @@ def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
                     raise DataError(pair.place(path), "no such file")
 
 
-def _refuse_suspicious(source: Dataset, middles: list[float]) -> None:
+def _check_measurements(source: Dataset, middles: list[float]) -> None:
     """Asks data that can tell whether the numbers of their labels look right."""
     suspicion = getattr(source, "suspicion", None)
     fault = suspicion(middles) if suspicion is not None else None

@@ -78,7 +78,7 @@ def open_dataset(
     found: Dataset = DATASETS.make(name, rest, classes if task.labels.classes else 0, part)
     of_task = getattr(found, "of_task", None)
     found = found if of_task is None else of_task(task)
-    _refuse_other_labels(found, task)
+    _check_labels(found, task)
     found = found if depth_scale is None else _scaled(found, depth_scale)
     if task.labels.classes:
         same_classes(tuple(found.classes), classes, found.name)
@@ -89,7 +89,7 @@ def open_dataset(
     return found if size is None else ResizedDataset(found, size)
 
 
-def _refuse_other_labels(dataset: Dataset, task: Task) -> None:
+def _check_labels(dataset: Dataset, task: Task) -> None:
     """Finds data without the labels of a task."""
     found, wanted = numbers_of(dataset), task.labels
     if not found.same_numbers(wanted):
