@@ -103,8 +103,9 @@ class QuantisationResult:
     def __str__(self) -> str:
         small, large = (self.sizes[kind] / 1e6 for kind in ("int8", "fp32"))
         name, metric = self.task.headline
-        found = {kind: metric.text(score.metrics[name]) for kind, score in self.scores.items()}
-        scores = ", ".join(f"{kind} {value}" for kind, value in found.items())
+        form = ".2%" if self.task.target.classes else ".4f"
+        found = {kind: score.metrics[name] for kind, score in self.scores.items()}
+        scores = ", ".join(f"{kind} {value:{form}}" for kind, value in found.items())
         parts = [
             f"{self._apart} against fp32 on {self.held_out} held-out photographs",
             self._speed,

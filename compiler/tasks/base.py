@@ -44,16 +44,10 @@ class Metric:
     Attributes:
         title: for people.
         higher: whether higher is better.
-        form: of the number, as text.
     """
 
     title: str
     higher: bool = True
-    form: str = "{:.4f}"
-
-    def text(self, value: float) -> str:
-        """The number, as text."""
-        return self.form.format(value)
 
 
 @dataclass(frozen=True, slots=True)

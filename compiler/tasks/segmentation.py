@@ -62,9 +62,9 @@ class Segmentation(Task):
     measured: ClassVar[str] = "labels"
     metrics: ClassVar[Mapping[str, Metric]] = MappingProxyType(
         {
-            "miou": Metric("mIoU", form="{:.2%}"),
-            "fwiou": Metric("fwIoU", form="{:.2%}"),
-            "accuracy": Metric("accuracy", form="{:.2%}"),
+            "miou": Metric("mIoU"),
+            "fwiou": Metric("fwIoU"),
+            "accuracy": Metric("accuracy"),
         }
     )
     disagrees: ClassVar[Disagreement] = Disagreement(
