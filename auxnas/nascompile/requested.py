@@ -84,7 +84,17 @@ def request_of(
     written |= {option: [path] for option, path in others.items()}
     folders = {f"--{name}": options[name] for name in ("images", "labels")}
     check_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
+    for option, paths in written.items():
+        for path in filter(Path.exists, paths):
+            _check_no_result(path, option)
     return request
+
+
+def _check_no_result(path: Path, option: str) -> None:
+    """As a search's ``check_no_result``, imported where there is a file to write over."""
+    from auxnas.search.storage.folders import check_no_result
+
+    check_no_result(path, option)
 
 
 def _found(

@@ -26,6 +26,7 @@ from auxnas.search.evaluation.scoring import Evaluation, network_figures, scores
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
+from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
 ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
@@ -87,6 +88,8 @@ def evaluate(
     if picture is not None and picture.suffix.lower() not in FORMATS:
         words = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
         raise click.BadParameter(words, param_hint="--picture")
+    if picture is not None:
+        check_no_result(picture, "--picture")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
     work = _evaluation(weights, data, size, part, ignore, task, depth_scale)

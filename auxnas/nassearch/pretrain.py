@@ -8,21 +8,27 @@ from typing import Any
 import click
 
 from auxnas.backends.caching import cache_dir
+from auxnas.compiler import CompilerError
 from auxnas.compiler.files import check_room
 from auxnas.compiler.tasks import Task
+from auxnas.compiler.weights import load_weights
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.progress import display_on_stderr
+from auxnas.search.errors import SettingsError
 from auxnas.search.loop.context import RunContext
 from auxnas.search.networks.pretrain import pretrained_encoder
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
+from auxnas.search.storage.folders import check_no_result
 
 OPTIONS = options.SETTINGS | {
     "epochs": "pretrain.epochs",
     "seed": "pretrain.seed",
 }
 """The settings that have an option of their own."""
+SUFFIX = ".safetensors"
+"""Of a file of weights."""
 
 
 @click.command(cls=OneLineCommand)
@@ -61,6 +67,7 @@ def pretrain(
     context = RunContext(settings, out.parent, cache_dir(cache), display_on_stderr())
 
     check_room(out.parent)
+    _check_out(out)
 
     def work() -> int:
         context.data.check_enough_data(context.data.search_split)
@@ -77,6 +84,24 @@ def pretrain(
         return 0
 
     return options.run_resumable(work, "the same command goes on from about a minute ago")
+
+
+def _check_out(out: Path) -> None:
+    """Checks that nothing but an earlier pre-training's encoder is written over."""
+    if out.suffix != SUFFIX:
+        raise click.BadParameter(
+            f"{out}, expected a name that ends in {SUFFIX}", param_hint="--out"
+        )
+    check_no_result(out, "--out")
+    if not out.exists():
+        return
+    expected = "an encoder of pretrain there, or another --out"
+    try:
+        _, metadata = load_weights(out)
+    except CompilerError as error:
+        raise SettingsError("--out", str(error), expected) from None
+    if "pretrain" not in metadata:
+        raise SettingsError("--out", f"{out} is there and no encoder of pretrain", expected)
 
 
 def _print(found: dict[str, Any], task: Task) -> None:

@@ -13,6 +13,7 @@ from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
+from auxnas.search.storage.folders import check_no_result
 
 NAME = "report.html"
 _NEEDED = ("jinja2", "matplotlib")
@@ -43,6 +44,12 @@ def report(
     fronts, the best architectures and what one of them predicts, times, the controller's
     diagnostics, failures, settings.
     """
+    if output is not None:
+        if output.suffix != ".html":
+            raise click.BadParameter(
+                f"{output}, expected a name that ends in .html", param_hint="--output"
+            )
+        check_no_result(output, "--output")
     write = _writer()
     try:
         found = write(folder, against, output or folder / NAME, cache_dir(cache))

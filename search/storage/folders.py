@@ -60,3 +60,14 @@ def check_folder_kind(folder: Path, kind: str) -> None:
     if theirs and not found:
         words = f"a file that {kind} would write over, and none was begun here"
         raise SettingsError(str(folder / theirs[0]), words, "another --out")
+
+
+def check_no_result(path: Path, option: str) -> None:
+    """Checks that a file to be written is none of the results that its folder holds.
+
+    Raises:
+        SettingsError: naming the option, the file and the kind of results.
+    """
+    for kind in folder_kinds(path.parent):
+        if path.name in (*_OUTPUTS.get(kind, ()), *_MARKS[kind]):
+            raise SettingsError(option, f"{path} is a result of {kind}", "another name or folder")
