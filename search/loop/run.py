@@ -108,6 +108,8 @@ def _store_or_compare_encoder(
     context: RunContext, journal: Journal, known: Mapping[str, Any]
 ) -> None:
     """Compares or stores encoder and teacher, training them first; writes the settings' file."""
+    if known.get("encoder"):
+        context.model.keep_encoder(known["encoder"])
     _store(context, journal, known, {"encoder": params_digest(context.model.encoder_params)})
     _store(context, journal, known, {"teacher": _given_teacher(context)})
     remarks = [

@@ -19,6 +19,7 @@ from auxnas.search.networks.pretrain import (
     PretrainedEncoder,
     Pretraining,
     given_encoder,
+    keep_own,
     pretrained_encoder,
 )
 from auxnas.search.networks.teachers import read_teacher
@@ -91,8 +92,17 @@ class ModelContext:
             data.display.say(f"encoder: from {path}{self._without(given.teacher)}")
             return given
         work = replace(self.pretraining, record=self._record_pretraining)
-        own = self.folder / "encoder.safetensors"
-        return pretrained_encoder(work, own, data.cache, data.display)
+        return pretrained_encoder(work, self.own_encoder, data.cache, data.display)
+
+    def keep_encoder(self, digest: str) -> None:
+        """Keeps the folder's own encoder where it is that of ``digest``, else puts it aside."""
+        if self.data.settings.encoder_weights is None:
+            keep_own(self.pretraining, self.own_encoder, digest, self.data.display)
+
+    @property
+    def own_encoder(self) -> Path:
+        """The folder's own copy of a pre-trained encoder."""
+        return self.folder / "encoder.safetensors"
 
     @cached_property
     def encoder_params(self) -> Mapping[str, Any]:

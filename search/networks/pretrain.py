@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -29,18 +29,21 @@ from auxnas.compiler import (
     Program,
     lower_refinenet,
 )
-from auxnas.compiler.encoders import EncoderWidthError
+from auxnas.compiler.encoders import PREFIX, EncoderWidthError
 from auxnas.compiler.encoders.fitting import fit_encoder
+from auxnas.compiler.files import put_aside
 from auxnas.compiler.tasks import DEFAULT, Score, Task
-from auxnas.compiler.weights import fit_params, initial_params
+from auxnas.compiler.weights import fit_params, initial_params, load_weights
 from auxnas.search.examples.images import ImageExamples, format_key, normalisation_key
 from auxnas.search.networks.course import PARTS, Course, CourseProgress
 from auxnas.search.networks.networks import Network
 from auxnas.search.settings.search import PretrainSettings
-from auxnas.search.storage.cache import json_digest, load_kept, save_kept
+from auxnas.search.storage.cache import json_digest, load_kept, params_digest, save_kept
 from auxnas.search.storage.lock import exclusive_lock
 
 Params = Mapping[str, NDArray[Any]]
+OTHER = "encoder.other.safetensors"
+"""Name of an encoder that is put aside, being another one than the run's."""
 VERSION = 2
 """Of how encoders are trained: in version 1 the decoder began with other weights."""
 _VALIDATION_BATCH = 16
@@ -152,6 +155,29 @@ def pretrained_encoder(
         kept = _taken(shared, work, display) or _made(work, shared, display)
         _keep(own, work, kept)
     return PretrainedEncoder(kept, Program(work.graph, kept, "refinenet"))
+
+
+def keep_own(work: Pretraining, own: Path, digest: str, display: Display) -> None:
+    """Keeps a run's own encoder where the run was begun with it, else puts it aside.
+
+    One that an older version sealed in another way is sealed anew; its weights stay.
+
+    Args:
+        work: inputs of the pre-training.
+        own: the run's file, which need not exist.
+        digest: of the encoder's arrays, as ``params_digest`` gives it.
+        display: is told where another one is put.
+    """
+    if not own.exists():
+        return
+    with suppress(CompilerError):
+        params = fit_params(work.graph, load_weights(own)[0], str(own))
+        encoder = {name: value for name, value in params.items() if name.startswith(PREFIX)}
+        if params_digest(encoder) == digest:
+            _keep(own, work, params)
+            return
+    aside = put_aside(own, OTHER)
+    display.say(f"encoder: {own} is not the one that the run was begun with, now {aside}")
 
 
 def _made(work: Pretraining, shared: Path, display: Display) -> Params:

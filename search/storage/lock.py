@@ -77,6 +77,7 @@ def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
         except BaseException:
             file.close()
             raise
+        lock_file.release(_marker(file))
         file.close()
 
 

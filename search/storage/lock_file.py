@@ -1,8 +1,8 @@
 """Lock files for file systems without ``flock``: made whole or not at all, stale ones removed.
 
-A lock is stale when its process is gone from this machine, or from before this machine or this
-container was started. One of another machine cannot be judged, and counts as held until it is
-deleted; so does one of another container that shares this machine's name.
+A lock is stale when its process is gone from this machine, or from before this machine was
+started. One of another machine or container cannot be judged, and counts as held until it is
+deleted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from auxnas.compiler.temporaries import temporary_name
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """Error numbers of ``flock`` on a file system without it."""
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
+"""Error numbers of ``link`` on a file system without hard links."""
 
 
 def acquire(path: Path) -> bool:
     """Makes ``path``; False when another process holds it.
 
     Raises:
-        OSError: when the folder cannot be written, or its file system has no hard links.
+        OSError: when the folder cannot be written.
     """
     part = path.with_name(temporary_name(path.name))
     try:
@@ -53,6 +55,20 @@ def _linked(part: Path, path: Path) -> bool:
         os.link(part, path)
     except FileExistsError:
         return part.stat().st_nlink > 1  # an answer that was lost on its way from a server
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _made(path, part.read_text())
+    return True
+
+
+def _made(path: Path, text: str) -> bool:
+    """Whether ``path`` could be made where there are no hard links: it is empty for an instant."""
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
     return True
 
 
@@ -81,7 +97,7 @@ def _is_stale(text: str) -> bool:
     try:
         owner = json.loads(text)
         pid, host, since = int(owner["pid"]), owner["host"], owner["boot"]
-        numbers, names = owner.get("spaces", _spaces())
+        numbers, _ = owner.get("spaces", _spaces())
         start = str(owner.get("start", ""))
     except (ValueError, KeyError, TypeError, RecursionError):
         return False  # not ours
@@ -90,7 +106,7 @@ def _is_stale(text: str) -> bool:
     if since != boot_id():
         return True
     if numbers != namespace("pid"):
-        return bool(names != namespace("uts"))  # this container, before it was started anew
+        return False  # a container of the same host name may be alive
     return not is_running(pid) or ("" not in (start, start_time(pid)) and start != start_time(pid))
 
 

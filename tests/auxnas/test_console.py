@@ -16,6 +16,13 @@ from auxnas.console import OneLineCommand, OneLineGroup, error_line, exit_status
 from auxnas.genotype import plugins
 from auxnas.genotype.errors import CommandError, GenotypeError, one_line
 
+
+@pytest.fixture(autouse=True)
+def no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets the plugins that other tests of this process have imported."""
+    monkeypatch.setattr(plugins, "_loaded", {})
+
+
 RAISED = {
     "genotype": GenotypeError("cell.first", "12 is not in 0..10"),
     "value": ValueError("two\n  lines \x1b[31m"),
@@ -285,7 +292,6 @@ def faulty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], Callable[[], Any]]]:
     """Code of somebody else's that raises, and that gives what cannot be used."""
-    monkeypatch.setattr(plugins, "_loaded", {})
     monkeypatch.syspath_prepend(tmp_path)
     text = "def raises():\n    return [][1]\n\n\ndef gives():\n    return None\n"
     (tmp_path / "faulty_plugin.py").write_text(text)

@@ -15,7 +15,7 @@ import pytest
 
 from auxnas.compiler.processes import boot_id, namespace
 from auxnas.search.errors import RunLockedError
-from auxnas.search.storage import lock_file
+from auxnas.search.storage import lock, lock_file
 from auxnas.search.storage.lock import exclusive_lock, holder, run_lock
 
 DEAD = 2**22 + 1
@@ -77,9 +77,9 @@ def signed(path, **other):
         ({"host": "elsewhere", "pid": 2**22 + 1, "boot": "another"}, False),
         ({"pid": "?"}, False),
         ({"start": "1"}, True),
-        ({"spaces": ["of another container", "of another container"]}, True),
+        ({"spaces": ["of another container", "of another container"]}, False),
         ({"spaces": ["of a sandbox", namespace("uts")], "pid": 2**22 + 1}, False),
-        ({"start": "", "spaces": ["", ""]}, True),
+        ({"start": "", "spaces": ["", ""]}, False),
         ({"spaces": 3}, False),
     ],
 )
@@ -166,3 +166,35 @@ def test_a_lock_of_another_is_not_released(tmp_path):
     signed(tmp_path / "a", pid=1)
     lock_file.release(tmp_path / "a")
     assert (tmp_path / "a").exists()
+
+
+@pytest.mark.usefixtures("no_flock")
+def test_who_waited_for_a_lock_that_was_removed_goes_on(tmp_path, monkeypatch):
+    """It kept the marker that it had taken, and waited for itself."""
+    real, calls = os.path.samefile, []
+
+    def samefile(*files):
+        calls.append(files)
+        if len(calls) == 1:
+            raise FileNotFoundError  # as the last holder has just removed it
+        return real(*files)
+
+    def pause(seconds):
+        raise AssertionError("waits for itself")
+
+    monkeypatch.setattr(os.path, "samefile", samefile)
+    monkeypatch.setattr(lock, "sleep", pause)
+    with exclusive_lock(tmp_path / "a", lambda line: None):
+        assert len(calls) == 2
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_without_hard_links_there_is_one_holder(number, tmp_path, monkeypatch):
+    def link(*paths):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    assert lock_file.acquire(tmp_path / "a")
+    assert not lock_file.acquire(tmp_path / "a")
+    lock_file.release(tmp_path / "a")
+    assert lock_file.acquire(tmp_path / "a")

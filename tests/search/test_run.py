@@ -19,6 +19,7 @@ from auxnas.search.errors import JournalError, RunLockedError, SettingsError
 from auxnas.search.examples.context import StoredDataset
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.run import environment_of, execute
+from auxnas.search.networks import pretrain
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.journal import Journal
@@ -390,3 +391,35 @@ def test_the_time_before_a_trial_is_counted_though_it_is_killed(tmp_path, driver
         with pytest.raises(Ended):
             driver.run(Until(1))
     assert found == [60]
+
+
+@pytest.fixture
+def begun(place_of):
+    """A run with three trials, and its own encoder."""
+    execute(place_of(trials=3))
+    return place_of().folder / "encoder.safetensors"
+
+
+def test_an_encoder_of_an_older_version_is_kept(begun, place_of, monkeypatch):
+    """It has another key and no seal: it was trained again, in its own place, and then refused."""
+    params, _ = load_weights(begun)
+    save_weights(begun, params, {"key": '"of an older version"'})
+
+    def trained(*args):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(pretrain, "_train", trained)
+    monkeypatch.setattr(pretrain, "_taken", trained)
+    execute(place_of(trials=4))
+    kept, _ = load_weights(begun)
+    assert params_digest(kept) == params_digest(params)
+
+
+def test_another_encoder_in_its_place_is_put_aside(begun, place_of):
+    params, metadata = load_weights(begun)
+    other = {name: value + 1 for name, value in params.items()}
+    save_weights(begun, other, metadata)
+    theirs = begun.read_bytes()
+    execute(place_of(trials=4))
+    assert begun.with_name(pretrain.OTHER).read_bytes() == theirs
+    assert params_digest(load_weights(begun)[0]) == params_digest(params)
