@@ -47,15 +47,15 @@ class SegmentationLosses:
 
 
 def shrink_labels(labels: Tensor, size: Size) -> Tensor:
-    """(N, H, W) class ids at (h, w): each pixel takes the label at its centre.
+    """(N, H, W, ...) labels at (h, w): each pixel takes the label at its centre.
 
     Centres, because scoring grows logits with half-pixel centres too. Where ``size`` is
     larger, labels are repeated.
     """
-    if labels.shape[1:] == size:
+    if labels.shape[1:3] == size:
         return labels
     rows, columns = (
-        _centres(n, m, labels.device) for n, m in zip(size, labels.shape[1:], strict=True)
+        _centres(n, m, labels.device) for n, m in zip(size, labels.shape[1:3], strict=True)
     )
     return labels[:, rows[:, None], columns]
 

@@ -146,6 +146,9 @@ class TwoStages:
         main = _with_graph(trained, trained.graph.select([MAIN]))
         size = settings.batch_size
         score = self.task.score(self.learner.measure(main, material.val, self.task, size))
+        if score.reward < 0 or score.reward > 1:  # one that is no number is the driver's to say
+            said = f"the task {self.task.name} gave a reward of {score.reward}, expected 0 to 1"
+            raise TrialFailure("invalid", said)
         return trained, Stage(score.reward, score.metrics, monotonic() - started, size)
 
 

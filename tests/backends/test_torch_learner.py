@@ -258,6 +258,9 @@ def test_labels_shrink_to_the_pixels_under_the_centres():
     assert torch.equal(shrink_labels(labels, (16, 24))[:, ::2, 1::2], labels)
     truth = torch.nn.functional.interpolate(labels[None].float(), (5, 7), mode="nearest-exact")
     assert torch.equal(shrink_labels(labels, (5, 7)), truth[0].to(torch.uint8))
+    channels = torch.stack([labels, labels + 1], dim=-1)
+    assert torch.equal(shrink_labels(channels, (5, 7))[..., 0], shrink_labels(labels, (5, 7)))
+    assert shrink_labels(channels, (8, 12)) is channels
 
 
 @pytest.mark.parametrize("full_size", [False, True])

@@ -8,7 +8,7 @@ import pytest
 
 from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
-from auxnas.compiler.tasks import Segmentation
+from auxnas.compiler.tasks import Score, Segmentation
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.evaluation.evaluator import evaluator_of as run_evaluator
 from auxnas.search.evaluation.two_stages import (
@@ -178,6 +178,14 @@ def test_the_first_attempt_is_forgotten_before_the_second(evaluator_of):
             return program
 
     assert evaluator_of(Leaking())(job()).state == COMPLETE
+
+
+@pytest.mark.parametrize("reward", [-0.1, 7.0])
+def test_a_reward_out_of_range_is_a_failure(evaluator_of, monkeypatch, reward):
+    monkeypatch.setattr(Segmentation, "score", lambda task, sums: Score(reward, {"miou": 0.1}))
+    failure = evaluator_of(NullLearner())(job()).failure
+    assert failure.kind == "invalid"
+    assert f"segmentation gave a reward of {reward}, expected 0 to 1" in failure.detail
 
 
 def test_a_genotype_of_no_network_is_invalid(evaluator_of):
