@@ -19,7 +19,7 @@ from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, laye
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.networks.sources import searched_in
-from auxnas.search.settings.recorded import recorded_settings
+from auxnas.search.settings.recorded import check_trusted, recorded_settings
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import check_folder_kind
@@ -69,10 +69,8 @@ def correlate(
     with Journal(folder) as journal:
         trials, meta = journal.trials(), journal.meta()
     chosen = choose_trials(trials, count)
-    rewarded_alike = (
-        "task.ignore",
-        recorded_settings(meta["settings"], Settings, "data.source").ignored,
-    )
+    check_trusted(meta["settings"], {"data.source": "--set data.source="})
+    rewarded_alike = ("task.ignore", recorded_settings(meta["settings"], Settings).ignored)
     searched = searched_in(folder)
     layers = layers_like(preset, folder, searched if as_searched else None)
     sets = (rewarded_alike, *sets)

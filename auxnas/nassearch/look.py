@@ -15,6 +15,7 @@ from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
+from auxnas.options import own_vocabulary
 from auxnas.search.errors import SearchError
 from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
@@ -127,8 +128,18 @@ def _default_cost(trials: list[Trial]) -> str:
     metavar="DIR",
     help="Folder to write to.",
 )
+@options.own_encoder
+@options.own_task
+@own_vocabulary
 @options.as_json
-def export(folder: Path, trial: int | None, best: int | None, output: Path, as_json: bool) -> None:
+def export(
+    folder: Path,
+    trial: int | None,
+    best: int | None,
+    output: Path,
+    vocabulary: str | None,
+    as_json: bool,
+) -> None:
     """Write genotypes of RUN with their weights, ready for nascompile.
 
     Weights are there for the best trials only, as many as the setting keep says.

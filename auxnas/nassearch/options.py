@@ -98,6 +98,20 @@ depth_scale = click.option(
     metavar="N",
     help="Units a metre of stored depth.  [default: 1000; 1 of real numbers]",
 )
+own_encoder = click.option(
+    "--encoder",
+    expose_value=False,
+    metavar="PLACE",
+    callback=trust_value,
+    help="Encoder of your own that the run or the network names, package.module:Class.",
+)
+own_task = click.option(
+    "--task",
+    expose_value=False,
+    metavar="PLACE",
+    callback=trust_value,
+    help="Task of your own, likewise.",
+)
 learner = click.option(
     "--learner", metavar="NAME", help="torch, or null (does not train; for tests)."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ as_searched = click.option(
     "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
 )
 @click.option("--out", type=options.PATH, required=True, help="The training's folder.")
+@options.own_encoder
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
 @options.learner
@@ -99,7 +100,8 @@ def train(
     def work() -> int:
         result = execute(context)
         task, model = context.data.task, context.network.spec.to_dict()
-        print_json(result) if as_json else _print(result, task, model)
+        own = own_code(model, vocabulary or (searched.vocabulary if searched else None))
+        print_json(result) if as_json else _print(result, task, own)
         return 0
 
     return options.run_resumable(work, "the same command goes on from the last checkpoint")
@@ -132,8 +134,8 @@ def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> 
             raise click.UsageError(f"{found}, expected no other")
 
 
-def _print(result: Mapping[str, Any], task: Task, model: Mapping[str, Any]) -> None:
-    """The result for people, and what to do with it."""
+def _print(result: Mapping[str, Any], task: Task, own: Sequence[str]) -> None:
+    """The result for people, and what to do with it; ``own`` names code of the user's own."""
     scores = ", ".join(f"{m.title} {result[name]:.4f}" for name, m in task.metrics.items())
     height, width = result["size"]
     say(f"{scores} on {result['images']['val']} images, {format_duration(result['seconds'])}")
@@ -147,4 +149,4 @@ def _print(result: Mapping[str, Any], task: Task, model: Mapping[str, Any]) -> N
     if "genotype" in files:
         artefact = Path(files["weights"]).with_suffix(".onnx")
         words = ["nascompile", files["genotype"], "--weights", files["weights"]]
-        say(f"next: {shlex.join([*words, *own_code(model), '--output', str(artefact)])}")
+        say(f"next: {shlex.join([*words, *own, '--output', str(artefact)])}")

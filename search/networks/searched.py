@@ -30,6 +30,7 @@ class Searched:
         limits: of the search on a network's costs.
         data: names the images by content, where they are known.
         encoder: names the encoder's weights by content, likewise.
+        vocabulary: name or place of the operations, where it is not ours.
     """
 
     place: str
@@ -38,6 +39,7 @@ class Searched:
     limits: LimitSettings = field(default_factory=LimitSettings)
     data: str | None = None
     encoder: str | None = None
+    vocabulary: str | None = None
 
     @property
     def layer(self) -> dict[str, Any]:

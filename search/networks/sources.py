@@ -80,7 +80,8 @@ def searched_in(run: Path) -> Searched | None:
     settings = recorded_settings(meta["settings"], Settings)
     spec = ModelSpec.from_dict(meta["model"])
     known = (meta.get("data"), meta.get("encoder"))
-    return Searched(str(run), spec, settings.data.size, settings.limits, *known)
+    size, limits = settings.data.size, settings.limits
+    return Searched(str(run), spec, size, limits, *known, settings.space.vocabulary)
 
 
 def _of_run(folder: Path, which: str) -> Trial:

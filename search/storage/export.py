@@ -74,11 +74,12 @@ def _command(genotype: Path, weights: Path | None, meta: Mapping[str, Any]) -> s
     height, width = meta["settings"]["data"]["size"]
     words = ["nascompile", str(genotype), "--input-size", f"{height}x{width}"]
     words += ["--weights", str(weights)] if weights else []
-    words += own_code(meta["model"])
+    words += own_code(meta["model"], meta["settings"].get("space", {}).get("vocabulary"))
     return shlex.join([*words, "--output", str(genotype.with_suffix(".onnx"))])
 
 
-def own_code(model: Mapping[str, Any]) -> list[str]:
-    """Options that name the code of the user's own that a network is made of."""
+def own_code(model: Mapping[str, Any], vocabulary: str | None) -> list[str]:
+    """Options of nascompile that name the code of the user's own that a network is made of."""
     named = {f"--{name}": model.get(name, "") for name in ("encoder", "task")}
-    return [word for pair in named.items() if ":" in pair[1] for word in pair]
+    words = [word for pair in named.items() if ":" in pair[1] for word in pair]
+    return words if vocabulary is None else [*words, "--vocabulary", vocabulary]

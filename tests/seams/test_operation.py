@@ -83,6 +83,12 @@ def test_files_alone_import_nothing(user, command):
     named = f"--set space.vocabulary={OWN}"
     assert f"expected {named}, if that code is to run" in refused.stderr
     assert anew(*words, *named.split()).returncode == 0
+    own = ("--vocabulary", OWN)
+    exported = anew("nassearch", "export", "run", *own, "--output", "found")
+    assert " ".join(own) in exported.stdout
+    trained = ("--learner", "null", "--epochs", "4", "--out", "trained")
+    made = anew("nassearch", "train", "--genotype", "run:best", *own, *trained)
+    assert " ".join(own) in made.stdout.partition("next: ")[2]
 
 
 def test_it_is_trained_by_torch(user, command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -53,6 +54,7 @@ WAYS = [
     ["correlate", "run", "--set", "learner=null", "--out", "x"],
     ["eval", "run", "--learner", "null"],
     ["eval", "trained", "--learner", "null"],
+    ["export", "run", "--output", "x"],
 ]
 
 
@@ -62,7 +64,10 @@ def test_nothing_is_imported_at_a_file_s_word(theirs, command):
         assert found.exit_code == 2
         assert "expected" in found.stderr, (words, found.output)
         (line,) = [each for each in found.stderr.splitlines() if "expected" in each]
-        assert "--" in line.partition("expected ")[2]
+        asked = re.findall(r"--[a-z-]+", line.partition("expected ")[2])
+        assert asked
+        known = {o for each in nassearch.commands[words[0]].params for o in each.opts}
+        assert set(asked) <= {*known, "--help"}, (words, line)
         assert not MODULES & sys.modules.keys(), words
     for name in ("status", "top", "report"):
         command(nassearch, name, "run")
