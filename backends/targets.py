@@ -251,6 +251,7 @@ def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
 
     Raises:
         OSError: naming the file that cannot be written.
+        CompilerError: when the block writes nothing.
     """
     with ExitStack() as stack:
         main = stack.enter_context(atomic_write(path))
@@ -260,6 +261,8 @@ def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
         ]
         try:
             yield main
+            if not main.exists():
+                raise CompilerError(str(path), f"the target {target} wrote no file", "one")
             for made, place in parts:
                 os.replace(made, place)
         finally:

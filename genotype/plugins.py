@@ -170,7 +170,7 @@ def _load(seam: str, name: str, place: str) -> Any:
         _loaded[top] = place
     try:
         return import_place(place)
-    except Exception as error:  # other people's code can end in any
+    except (Exception, SystemExit) as error:  # other people's code can end in any
         if top == OWN and place != name:
             raise
         said = error if isinstance(error, _IMPORT) else f"{type(error).__name__}: {error}"

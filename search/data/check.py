@@ -110,6 +110,9 @@ def _check_item(
     image, label, numbers = source.image(index), source.label(index), numbers_of(source)
     if image.dtype != np.uint8:
         raise DataError(_place(source, index), f"image of type {image.dtype}", "uint8")
+    if image.ndim != 3 or image.shape[2] != 3:
+        found = f"image of {'x'.join(map(str, image.shape))}"
+        raise DataError(_place(source, index), found, "height x width x 3")
     if isinstance(source, FileDataset):
         pair = source.pairs[index]
         check_sizes((pair.image, image), (pair.label, label), pair.place(pair.label))

@@ -209,10 +209,10 @@ class SpaceSettings(SettingsSection):
 
     encoder_outputs: Positive = 4
     """Encoder outputs that the decoder can use (paper: 4)."""
-    blocks: Positive = 3
-    """Pairs of layers that are connected (paper: 3)."""
-    branches: Positive = 3
-    """Pairs of operations of the cell (paper: 3)."""
+    blocks: Annotated[int, Field(ge=1, le=6)] = 3
+    """Pairs of layers that are connected (paper: 3); drawing evenly among more takes too long."""
+    branches: Annotated[int, Field(ge=1, le=7)] = 3
+    """Pairs of operations of the cell (paper: 3), likewise."""
     operations: Names | None = None
     """Candidate operations by name, of the vocabulary; none given: all of them."""
     vocabulary: str | None = None

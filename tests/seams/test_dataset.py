@@ -33,6 +33,14 @@ def test_it_is_searched_trained_and_scored(user, command):
     assert json.loads(made.stdout)["settings"]["data"]["source"] == OWN
 
 
+def test_a_module_that_ends_the_process_is_one_line(user, command):
+    (user / "ends.py").write_text("import sys\nsys.exit(0)\n")
+    words = ("--data", "python:ends:Discs", *TINY, "--out", "run")
+    found = command(nassearch, "run", *words, fails=True)
+    assert found.exit_code == 2
+    assert "'ends:Discs' cannot be imported (SystemExit: 0)" in found.stderr
+
+
 @pytest.mark.usefixtures("user")
 @pytest.mark.parametrize(
     ("spec", "message"),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxnas.backends.targets import TARGETS, installed_target, target_of
+from auxnas.backends.targets import TARGETS, atomic_write_set, installed_target, target_of
+from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.genotype import zoo
@@ -92,6 +93,16 @@ def test_the_contract_sees_a_file_too_many(small, tmp_path):
     target.export = litters
     with pytest.raises(AssertionError):
         TestText().test_it_writes_its_own_files_and_no_other(target, small, tmp_path)
+
+
+@pytest.mark.usefixtures("user")
+def test_one_that_writes_nothing_is_said_to(tmp_path):
+    with (
+        pytest.raises(CompilerError, match=r"the target .* wrote no file"),
+        atomic_write_set(tmp_path / "a.npz", OWN),
+    ):
+        pass
+    assert not list(tmp_path.glob("*.npz"))
 
 
 def test_it_is_made_and_checked(user, command):

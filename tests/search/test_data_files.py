@@ -383,6 +383,22 @@ class Floats(FileDataset):
         return super().label(index).astype(np.float32)
 
 
+class Grey(FileDataset):
+    """Images of a user's own making, without channels."""
+
+    def image(self, index: int) -> np.ndarray:  # type: ignore[override]
+        return super().image(index)[..., 0]
+
+
+def test_images_of_another_shape_are_named(folder: Path) -> None:
+    data = opened(folder)
+    assert isinstance(data, FileDataset)
+    grey = Grey(data.name, data.classes, data.pairs, data.root)
+    message = refusal(lambda: check(grey))
+    assert "a.png (train.lst line 1): image of " in message
+    assert "expected height x width x 3" in message
+
+
 def test_labels_of_another_type_are_named(folder: Path) -> None:
     data = opened(folder)
     assert isinstance(data, FileDataset)
