@@ -54,7 +54,7 @@ def test_masks_of_0_and_255_are_refused_before_anything_is_trained(run, tmp_path
     if command == "ablate":
         pytest.importorskip("matplotlib")
     data = write_list(tmp_path / "data", [label_of(0, 255)] * 6)
-    out = tmp_path / "out"
+    out = tmp_path / "out.safetensors"  # pretrain writes a file, the others make a folder
     first = {
         "run": ("--trials", 2),
         "pretrain": (),
