@@ -108,7 +108,7 @@ DATASETS = Seam(
     table={
         "synthetic": "auxnas.search.data.scenes.synthetic:SYNTHETIC",
         "list": "auxnas.search.data.files:LIST",
-        "voc": "auxnas.search.data.files:VOC",
+        "voc": "auxnas.search.data.voc:VOC",
         "depth": "auxnas.search.data.depth.files:DEPTH",
         "nyu": "auxnas.search.data.depth.nyu:NYU",
         "nyu-raw": "auxnas.search.data.depth.nyu:NYU_RAW",

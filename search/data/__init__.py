@@ -2,25 +2,21 @@
 
 from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.augment import Augment
-from auxnas.search.data.base import (
-    Dataset,
-    ResizedDataset,
-    Subset,
-    split_dataset,
-    stack,
-    subset,
-)
-from auxnas.search.data.check import CheckProgress, Summary, check, list_remark
+from auxnas.search.data.base import BaseDataset, Dataset
+from auxnas.search.data.check import CheckProgress, Summary, check
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import VOC_CLASSES, FileDataset
+from auxnas.search.data.files import FileDataset
 from auxnas.search.data.scenes.draw import Keypoint, RenderedScene
 from auxnas.search.data.scenes.synthetic import SyntheticDataset, render_scene
 from auxnas.search.data.spec import open_dataset, parts
+from auxnas.search.data.views import ResizedDataset, Subset, split_dataset, stack, subset
+from auxnas.search.data.voc import VOC_CLASSES
 
 __all__ = [
     "IGNORE",
     "VOC_CLASSES",
     "Augment",
+    "BaseDataset",
     "CheckProgress",
     "DataError",
     "Dataset",
@@ -32,7 +28,6 @@ __all__ = [
     "Summary",
     "SyntheticDataset",
     "check",
-    "list_remark",
     "open_dataset",
     "parts",
     "render_scene",

@@ -1,10 +1,8 @@
-"""Interface of labelled datasets, and views of one: parts, splits, fixed sizes."""
+"""Interface of labelled datasets and of their readers."""
 
 from __future__ import annotations
 
 import hashlib
-import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.backends.images import resize_rgb
-from auxnas.compiler.tasks import Segmentation, TargetFormat
+from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
 from auxnas.search.data.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -24,10 +21,8 @@ Bytes = NDArray[np.uint8]
 class Dataset(Protocol):
     """Images, each with a label. Immutable; items are made anew on every call.
 
-    One whose labels are other numbers than classes says so in ``labels``, a ``TargetFormat``; one
-    that has labels of several kinds has ``of_task(task)``, itself with those that the task takes.
-    One whose unit is a setting has ``scaled(units)``, itself with so many units a metre; one that
-    can tell wrong measurements has ``suspicion(medians)``, the ``DataError`` or None.
+    One of your own needs the members up to ``label``; ``BaseDataset`` has the others, of which a
+    subclass, or any class, says again what is not as usual.
     """
 
     @property
@@ -57,11 +52,137 @@ class Dataset(Protocol):
         Of other numbers what ``labels`` says.
         """
 
+    @property
+    def labels(self) -> TargetFormat:
+        """The numbers of the labels."""
 
-def numbers_of(dataset: Dataset) -> TargetFormat:
-    """The numbers of a dataset's labels: classes, where it does not say."""
-    found: TargetFormat = getattr(dataset, "labels", Segmentation.target)
-    return found
+    @property
+    def remark(self) -> str:
+        """Something that users should know of how the data were found; may be empty."""
+
+    def note(self) -> str:
+        """Likewise of their content, all of which may be read for it."""
+
+    def place(self, index: int) -> str:
+        """Words by which messages name an image."""
+
+    def label_place(self, index: int) -> str:
+        """Words by which messages name a label."""
+
+    def origin(self, index: int) -> tuple[Dataset, int]:
+        """The dataset that an item is stored in, and its position there."""
+
+    def check_presence(self, index: int) -> None:
+        """Checks that an item is there, which is cheap, before any is read.
+
+        Raises:
+            DataError: naming what is missing.
+        """
+
+    def check_item(self, index: int, image: Array, label: Array) -> None:
+        """Checks image and label by what only the data know.
+
+        Raises:
+            DataError: when they do not belong together.
+        """
+
+    def suspicion(self, middles: Sequence[float]) -> DataError | None:
+        """The error of measurements that look wrong; None where all is well.
+
+        Args:
+            middles: the median of each label that has any numbers.
+        """
+
+    def of_task(self, task: Task) -> Dataset:
+        """Itself with the labels that a task takes, where it has several kinds."""
+
+    def scaled(self, scale: float) -> Dataset:
+        """Itself with so many units a metre.
+
+        Raises:
+            DataError: where there is no unit to choose.
+        """
+
+    def rendered(self, size: tuple[int, int], seed: int) -> Dataset | None:
+        """Itself drawn at (height, width); None where images are as they are stored."""
+
+
+class BaseDataset:
+    """Usual answers of a dataset: classes for labels, and nothing more to say."""
+
+    @property
+    def labels(self) -> TargetFormat:
+        """Classes."""
+        return Segmentation.target
+
+    @property
+    def remark(self) -> str:
+        """Nothing."""
+        return ""
+
+    def note(self) -> str:
+        """Nothing."""
+        return ""
+
+    def place(self: Dataset, index: int) -> str:
+        """The dataset's name and the item's number."""
+        return f"{self.name} item {index}"
+
+    def label_place(self: Dataset, index: int) -> str:
+        """The same as of the image."""
+        return self.place(index)
+
+    def origin(self: Dataset, index: int) -> tuple[Dataset, int]:
+        """The dataset itself."""
+        return self, index
+
+    def check_presence(self, index: int) -> None:
+        """Finds nothing missing."""
+
+    def check_item(self, index: int, image: Array, label: Array) -> None:
+        """Finds nothing."""
+
+    def suspicion(self, middles: Sequence[float]) -> DataError | None:
+        """None."""
+        return None
+
+    def of_task(self: Dataset, task: Task) -> Dataset:
+        """Itself: there are no other labels."""
+        return self
+
+    def scaled(self: Dataset, scale: float) -> Dataset:
+        """Refuses a unit.
+
+        Raises:
+            DataError: always.
+        """
+        expected = "data whose depth has a unit to choose, as depth:DIR_OR_LIST"
+        raise DataError("data.depth_scale", f"{scale:g} for {self.name}", expected)
+
+    def rendered(self, size: tuple[int, int], seed: int) -> Dataset | None:
+        """None."""
+        return None
+
+
+class CompletedDataset(BaseDataset):
+    """A dataset by an object that has only some of the members; the others are the usual ones."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "given" and not name.startswith("__") and hasattr(self.given, name):
+            return getattr(self.given, name)
+        return super().__getattribute__(name)
+
+
+def completed(dataset: Any) -> Dataset:
+    """The dataset itself, or with the members that an object of a user's lacks."""
+    whole: Dataset = dataset
+    return whole if isinstance(dataset, BaseDataset) else CompletedDataset(dataset)
 
 
 @dataclass(frozen=True)
@@ -71,16 +192,15 @@ class Reader:
     Attributes:
         open: makes the ``Dataset`` of what stands behind the format's name, of the number of
             classes asked for (None: what the data say; 0: the task has none) and of the part,
-            ``train`` or ``val``; raises ``DataError``. A dataset that draws its images itself has
-            ``rendered(size, seed)``, itself at (height, width); others are resized.
-        parts: of the same text which parts there are; a reader without has ``train`` alone.
+            ``train`` or ``val``; raises ``DataError``.
+        parts: of the same text which parts there are; ``train`` alone by default.
         unscored: classes that count in no score unless ``task.ignore`` says so.
         fits: whether something on disk has the format's layout, to tell what was meant.
         options: of tasks on these data, by the task's name, where nothing else is said.
     """
 
     open: Callable[[str, int | None, str], Dataset]
-    parts: Callable[[str], Iterable[str]]
+    parts: Callable[[str], Iterable[str]] = lambda rest: ("train",)
     unscored: tuple[str, ...] = ()
     fits: Callable[[Path], bool] = lambda where: False
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -95,111 +215,6 @@ def text_digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-class DatasetView:
-    """A dataset made of another one's items; subclasses say which and how."""
-
-    dataset: Dataset
-
-    @property
-    def name(self) -> str:
-        """The name of the dataset that is viewed."""
-        return self.dataset.name
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The class names."""
-        return self.dataset.classes
-
-    @property
-    def labels(self) -> TargetFormat:
-        """The numbers of the labels."""
-        return numbers_of(self.dataset)
-
-    @property
-    def palette(self) -> Bytes:
-        """Colours of the classes, uint8 ``(classes, 3)``."""
-        return self.dataset.palette
-
-    def source(self, index: int) -> int:
-        """Index in the viewed dataset of the item at ``index``."""
-        return index
-
-
-@dataclass(frozen=True)
-class Subset(DatasetView):
-    """Some items of a dataset, in the order given.
-
-    Attributes:
-        dataset: source of the items.
-        indices: their positions there.
-
-    Raises:
-        DataError: when a position is outside the dataset.
-    """
-
-    dataset: Dataset
-    indices: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        size = len(self.dataset)
-        for index in self.indices:
-            if not 0 <= index < size:
-                raise DataError(self.name, f"no item {index}", f"0..{size - 1}")
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def fingerprint(self) -> str:
-        """A hash of the dataset's content and of which items these are."""
-        return text_digest("subset", self.dataset.fingerprint(), self.indices)
-
-    def image(self, index: int) -> Bytes:
-        """The image at ``index`` of this part."""
-        return self.dataset.image(self.source(index))
-
-    def label(self, index: int) -> Array:
-        """The label at ``index`` of this part."""
-        return self.dataset.label(self.source(index))
-
-    def source(self, index: int) -> int:
-        """The item's position in the whole dataset."""
-        return self.indices[index]
-
-
-@dataclass(frozen=True)
-class ResizedDataset(DatasetView):
-    """A dataset with every image brought to one size, whatever its proportions.
-
-    Attributes:
-        dataset: source of the items.
-        size: (height, width) in pixels.
-
-    Raises:
-        DataError: when a side is not a positive number of pixels.
-    """
-
-    dataset: Dataset
-    size: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        check_size(self.size)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def fingerprint(self) -> str:
-        """A hash of the dataset's content and of the size."""
-        return text_digest("resized", self.dataset.fingerprint(), tuple(self.size))
-
-    def image(self, index: int) -> Bytes:
-        """The image, resized bilinearly and without aliasing."""
-        return resize_rgb(self.dataset.image(index), self.size)
-
-    def label(self, index: int) -> Array:
-        """The label, each pixel taken from the nearest one."""
-        return self.labels.resized(self.dataset.label(index), self.size)
-
-
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
     """``size`` itself when it is a (height, width) of positive integers.
 
@@ -209,62 +224,3 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
     if len(size) != 2 or any(type(side) is not int or side < 1 for side in size):
         raise DataError("size", repr(size), "(height, width) in pixels, both at least 1")
     return size
-
-
-def subset(dataset: Dataset, indices: Iterable[int]) -> Subset:
-    """The items of ``dataset`` at ``indices``, in that order."""
-    return Subset(dataset, tuple(int(index) for index in indices))
-
-
-def split_dataset(
-    dataset: Dataset, fraction: float = 0.9, seed: int = 0, firsts: Sequence[int] = ()
-) -> tuple[Subset, Subset]:
-    """Two disjoint parts that cover ``dataset``: meta-train and meta-val (paper: 90 to 10).
-
-    Args:
-        dataset: at least two items.
-        fraction: the share of the first part, as nearly as items that stay together allow;
-            each part keeps at least one.
-        firsts: of each item the first one like it, which it stays with; none by default.
-        seed: decides who goes where, together with nothing but the number of items.
-
-    Raises:
-        DataError: when there are fewer than two different items or the fraction is not in
-            (0, 1).
-    """
-    total = len(dataset)
-    if not 0 < fraction < 1:
-        raise DataError("fraction", str(fraction), "more than 0 and less than 1")
-    firsts = firsts or range(total)
-    sizes = Counter(firsts)
-    order = sorted(sizes)
-    if len(order) < 2:
-        found = f"{len(order)} {'different ' * (total > 1)}images"
-        raise DataError(dataset.name, found, "at least 2, one to train and one to test")
-    random.Random(f"split {seed}").shuffle(order)
-    order.sort(key=lambda like: -sizes[like])  # the smallest last, to fill up with
-    asked, filled, chosen = min(max(round(total * fraction), 1), total - 1), 0, set()
-    for like in order:
-        if 2 * filled + sizes[like] < 2 * asked:  # with these, nearer to what is asked for
-            chosen.add(like)
-            filled += sizes[like]
-    if len(chosen) in (0, len(order)):
-        chosen ^= {order[-1]}
-    first = [item for item, like in enumerate(firsts) if like in chosen]
-    return subset(dataset, first), subset(dataset, sorted(set(range(total)) - set(first)))
-
-
-def stack(dataset: Dataset, indices: Sequence[int] | None = None) -> tuple[Bytes, Array]:
-    """Images ``(n, height, width, 3)`` and labels ``(n, height, width, ...)``, all by default.
-
-    Raises:
-        DataError: when they are of different sizes, or there is none.
-    """
-    chosen = range(len(dataset)) if indices is None else indices
-    images = [dataset.image(index) for index in chosen]
-    labels = [dataset.label(index) for index in chosen]
-    shapes = sorted({item.shape[:2] for item in (*images, *labels)})
-    if len(shapes) != 1:
-        found = "no image" if not shapes else f"sizes {shapes[0]} and {shapes[-1]}"
-        raise DataError(dataset.name, found, "images of one size: give a size to resize them to")
-    return np.stack(images), np.stack(labels)

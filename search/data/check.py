@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.backends.images import check_sizes
 from auxnas.backends.images.labels import range_reason
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.base import Array, Dataset, DatasetView, numbers_of
+from auxnas.search.data.base import Array, Dataset
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import FileDataset
 
 CheckProgress = Callable[[int, int], None]
 """Called with how many images are done, and of how many."""
@@ -49,8 +47,9 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     total, classes = len(dataset), len(dataset.classes) or 1
     if not total:
         raise DataError(dataset.name, "no images", "at least one")
-    origins = [_origin(dataset, index) for index in range(total)]
-    _check_presence(origins)
+    origins = [dataset.origin(index) for index in range(total)]
+    for source, index in origins:
+        source.check_presence(index)
     counts = np.zeros(256, dtype=np.int64)
     middles: list[float] = []
     wrong: DataError | None = None
@@ -67,58 +66,28 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     if not counts[:classes].any():
         expected = "some label below 255" if dataset.classes else "some number that counts"
         raise DataError(dataset.name, "no labelled pixel in any image", expected)
-    _check_measurements(origins[0][0], middles)
+    suspicion = origins[0][0].suspicion(middles)
+    if suspicion is not None:
+        raise suspicion
     pixels = tuple(int(count) for count in counts[:classes])
     return Summary(total, pixels, int(counts[IGNORE]))
-
-
-def _origin(dataset: Dataset, index: int) -> tuple[Dataset, int]:
-    """The dataset and the position behind every view of it."""
-    if isinstance(dataset, DatasetView):
-        return _origin(dataset.dataset, dataset.source(index))
-    return dataset, index
-
-
-def list_remark(dataset: Dataset) -> str:
-    """A remark about how the list of ``dataset`` was read; "" for none."""
-    source, _ = _origin(dataset, 0)
-    return source.remark if isinstance(source, FileDataset) else ""
-
-
-def _check_presence(origins: list[tuple[Dataset, int]]) -> None:
-    """Checks that all files exist, which is cheap, before any is read."""
-    for source, index in origins:
-        if isinstance(source, FileDataset):
-            pair = source.pairs[index]
-            for path in (pair.image, pair.label):
-                if not path.is_file():
-                    raise DataError(pair.place(path), "no such file")
-
-
-def _check_measurements(source: Dataset, middles: list[float]) -> None:
-    """Asks data that can tell whether the numbers of their labels look right."""
-    suspicion = getattr(source, "suspicion", None)
-    fault = suspicion(middles) if suspicion is not None else None
-    if fault is not None:
-        raise fault
 
 
 def _check_item(
     source: Dataset, index: int
 ) -> tuple[NDArray[np.int64], DataError | None, list[float]]:
     """Counts of the values of a label, what is wrong with them, the median of measurements."""
-    image, label, numbers = source.image(index), source.label(index), numbers_of(source)
+    image, label, numbers = source.image(index), source.label(index), source.labels
+    place = source.label_place(index)
     if image.dtype != np.uint8:
-        raise DataError(_place(source, index), f"image of type {image.dtype}", "uint8")
+        raise DataError(place, f"image of type {image.dtype}", "uint8")
     if image.ndim != 3 or image.shape[2] != 3:
         found = f"image of {'x'.join(map(str, image.shape))}"
-        raise DataError(_place(source, index), found, "height x width x 3")
-    if isinstance(source, FileDataset):
-        pair = source.pairs[index]
-        check_sizes((pair.image, image), (pair.label, label), pair.place(pair.label))
+        raise DataError(place, found, "height x width x 3")
+    source.check_item(index, image, label)
     fault = numbers.fault(label, (image.shape[0], image.shape[1]))
     if fault is not None:
-        raise DataError(_place(source, index), fault)
+        raise DataError(place, fault)
     counts = np.bincount(numbers.counted(label).ravel(), minlength=256)
     if not numbers.classes:
         counted = label[numbers.known(label)]
@@ -135,20 +104,4 @@ def _value_error(source: Dataset, index: int, label: Array, bad: NDArray[np.int6
     row, column = np.argwhere(np.isin(label, bad))[0]
     found = f"label value {label[row, column]} at row {row} column {column}"
     expected = f"0..{len(source.classes) - 1} or {IGNORE}"
-    return DataError(_place(source, index), found, expected)
-
-
-def image_place(dataset: Dataset, index: int) -> str:
-    """The name of an image in messages, through every view of it."""
-    source, position = _origin(dataset, index)
-    if isinstance(source, FileDataset):
-        pair = source.pairs[position]
-        return pair.place(pair.image)
-    return f"{source.name} item {position}"
-
-
-def _place(source: Dataset, index: int) -> str:
-    if isinstance(source, FileDataset):
-        pair = source.pairs[index]
-        return pair.place(pair.label)
-    return f"{source.name} item {index}"
+    return DataError(source.label_place(index), found, expected)

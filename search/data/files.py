@@ -1,51 +1,26 @@
-"""Datasets of image files: lists of pairs, and the PASCAL VOC layout."""
+"""Datasets of image files, by lists of pairs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from auxnas.backends.colours import class_colours, pascal_colours
-from auxnas.backends.images import header, read_numbers, read_photograph, reading_manner
-from auxnas.compiler.tasks import IGNORE, Segmentation, TargetFormat, Task
-from auxnas.search.data.base import Array, Bytes, Reader
-from auxnas.search.data.errors import DataError
-from auxnas.search.data.lists import list_rows, numbered_lines, read_colours, read_names
-
-VOC_CLASSES = (
-    "background",
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
+from auxnas.backends.colours import class_colours
+from auxnas.backends.images import (
+    check_sizes,
+    header,
+    read_numbers,
+    read_photograph,
+    reading_manner,
 )
-"""The classes of PASCAL VOC segmentation; borders between objects are 255."""
-
-VOC_LISTS_FOLDER = Path("ImageSets", "Segmentation")
-"""A PASCAL VOC year's lists of segmented images."""
-
-_VOC_LISTS = {"train": ("train.txt", "trainval.txt"), "val": ("val.txt",)}
+from auxnas.compiler.tasks import IGNORE, Segmentation, TargetFormat, Task
+from auxnas.search.data.base import Array, BaseDataset, Bytes, Reader
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.lists import list_rows, read_colours, read_names
 
 
 @dataclass(frozen=True)
@@ -62,7 +37,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class FileDataset:
+class FileDataset(BaseDataset):
     """Pairs of image and label files, read when asked for.
 
     Attributes:
@@ -128,6 +103,46 @@ class FileDataset:
                 turned.append(index)
         return state.hexdigest(), tuple(turned)
 
+    def note(self) -> str:
+        """Tells of photographs that an EXIF tag turns while their label images have none."""
+        if not self.turned:
+            return ""
+        return (
+            f"note: {len(self.turned)} of {len(self)} photographs are turned by their EXIF tag "
+            f"(first {self.pairs[self.turned[0]].image}): their label images have to lie as the "
+            "photographs are shown"
+        )
+
+    def place(self, index: int) -> str:
+        """The image's file, and the line that names it."""
+        pair = self.pairs[index]
+        return pair.place(pair.image)
+
+    def label_place(self, index: int) -> str:
+        """The label's file, and the line that names it."""
+        pair = self.pairs[index]
+        return pair.place(pair.label)
+
+    def check_presence(self, index: int) -> None:
+        """Checks that both files of an item exist.
+
+        Raises:
+            DataError: naming the one that does not.
+        """
+        pair = self.pairs[index]
+        for path in (pair.image, pair.label):
+            if not path.is_file():
+                raise DataError(pair.place(path), "no such file")
+
+    def check_item(self, index: int, image: Array, label: Array) -> None:
+        """Compares the sizes of image and label, which EXIF tags may turn.
+
+        Raises:
+            DataError: naming both.
+        """
+        pair = self.pairs[index]
+        check_sizes((pair.image, image), (pair.label, label), self.label_place(index))
+
     def of_task(self, task: Task) -> FileDataset:
         """The same files, their labels read as the task's."""
         return replace(self, labels=task.labels)
@@ -138,8 +153,7 @@ class FileDataset:
         Raises:
             DataError: when the file is missing or damaged.
         """
-        pair = self.pairs[index]
-        return read_photograph(pair.image, pair.place(pair.image))
+        return read_photograph(self.pairs[index].image, self.place(index))
 
     def label(self, index: int) -> Array:
         """The label at ``index``: ``(height, width, ...)``, values as stored.
@@ -148,8 +162,7 @@ class FileDataset:
             DataError: when the file is missing, damaged or not an image of indices; of
                 measurements, no array of them.
         """
-        pair = self.pairs[index]
-        return read_numbers(pair.label, self.labels, pair.place(pair.label))
+        return read_numbers(self.pairs[index].label, self.labels, self.label_place(index))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -242,70 +255,10 @@ def same_classes(names: tuple[str, ...], count: int | None, place: str) -> tuple
     return names
 
 
-def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
-    """The segmentation part of a PASCAL VOC folder in the official layout.
-
-    Args:
-        where: ``VOCdevkit``, or the year's folder in it.
-        classes: 21, or None.
-        part: ``train`` (``train.txt``, else ``trainval.txt``) or ``val``.
-
-    Raises:
-        DataError: when the layout is not as expected or the list is empty.
-    """
-    same_classes(VOC_CLASSES, classes, "PASCAL VOC")
-    root, lists = voc_parts(where)
-    if part not in lists:
-        raise DataError(f"voc:{where}", f"no {part} part", " or ".join(_VOC_LISTS[part]))
-    pairs = tuple(_voc_pairs(root, lists[part]))
-    colours = tuple(map(tuple, pascal_colours(len(VOC_CLASSES)).tolist()))
-    return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, colours)
-
-
-def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
-    """The year's folder, and the list file of each part that it has.
-
-    Raises:
-        DataError: when this is not a PASCAL VOC folder.
-    """
-    years = [Path(where), *sorted(Path(where).glob("VOC[0-9]*"), reverse=True)]
-    for root in years:
-        folder = root / VOC_LISTS_FOLDER
-        if folder.is_dir():
-            return root, {
-                part: next(folder / name for name in names if (folder / name).is_file())
-                for part, names in _VOC_LISTS.items()
-                if any((folder / name).is_file() for name in names)
-            }
-    raise DataError(
-        f"voc:{where}", "no VOC2012/ImageSets/Segmentation in it", "the official VOCdevkit layout"
-    )
-
-
-def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
-    """The pairs that a VOC image set names, at least one."""
-    names = [(number, line.strip()) for number, line in numbered_lines(path)]
-    if not any(name for _, name in names):
-        raise DataError(str(path), "an empty list", "one image name a line")
-    for number, name in names:
-        if name:
-            image = root / "JPEGImages" / f"{name}.jpg"
-            label = root / "SegmentationClass" / f"{name}.png"
-            yield Pair(image, label, f"{path.name} line {number}")
-
-
 def _is_list(where: Path) -> bool:
     """Whether this is a file, which may be a list, or a folder of lists."""
     return where.is_file() or next(where.glob("*.lst"), None) is not None
 
 
-def _is_voc(where: Path) -> bool:
-    """Whether this is a folder in PASCAL VOC's layout."""
-    years = (where, *where.glob("VOC[0-9]*"))
-    return any((year / VOC_LISTS_FOLDER).is_dir() for year in years)
-
-
 LIST = Reader(open_list, list_parts, fits=_is_list)
 """``list:DIR_OR_FILE``."""
-VOC = Reader(open_voc, lambda where: voc_parts(where)[1], ("background",), _is_voc)
-"""``voc:VOCDEVKIT``; the paper's scores leave background out."""

@@ -8,14 +8,16 @@ or one that is installed under a name, an entry point of the group ``auxnas.data
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from auxnas.compiler.tasks import TASKS, Segmentation, Task, find_task
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import with_options
-from auxnas.search.data.base import Dataset, ResizedDataset, check_size, numbers_of
+from auxnas.search.data.base import Dataset, Reader, check_size, completed
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
+from auxnas.search.data.views import ResizedDataset
 from auxnas.search.seams import DATA_FORMS, DATASETS
 
 PARTS = ("train", "val")
@@ -75,23 +77,21 @@ def open_dataset(
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
     name, rest = _parse(spec)
-    found: Dataset = DATASETS.make(name, rest, classes if task.labels.classes else 0, part)
-    of_task = getattr(found, "of_task", None)
-    found = found if of_task is None else of_task(task)
+    made = DATASETS.make(name, rest, classes if task.labels.classes else 0, part)
+    found = completed(completed(made).of_task(task))
     _check_labels(found, task)
-    found = found if depth_scale is None else _scaled(found, depth_scale)
+    found = found if depth_scale is None else completed(found.scaled(depth_scale))
     if task.labels.classes:
         same_classes(tuple(found.classes), classes, found.name)
-    rendered = getattr(found, "rendered", None)
-    if rendered is not None:
-        drawn: Dataset = rendered(check_size(size or DEFAULT_SIZE), seed)
-        return drawn
+    drawn = found.rendered(check_size(size or DEFAULT_SIZE), seed)
+    if drawn is not None:
+        return completed(drawn)
     return found if size is None else ResizedDataset(found, size)
 
 
 def _check_labels(dataset: Dataset, task: Task) -> None:
     """Finds data without the labels of a task."""
-    found, wanted = numbers_of(dataset), task.labels
+    found, wanted = dataset.labels, task.labels
     if not found.same_numbers(wanted):
         meant = [name for name in TASKS if find_task(name).labels.same_numbers(found)]
         hint = f": --task {meant[0]}?" if meant else ""
@@ -99,21 +99,10 @@ def _check_labels(dataset: Dataset, task: Task) -> None:
         raise DataError(dataset.name, f"labels of {found.described}", expected)
 
 
-def _scaled(dataset: Dataset, scale: float) -> Dataset:
-    """The data read with a unit, where they have one."""
-    scaled = getattr(dataset, "scaled", None)
-    if scaled is None:
-        expected = "data whose depth has a unit to choose, as depth:DIR_OR_LIST"
-        raise DataError("data.depth_scale", f"{scale:g} for {dataset.name}", expected)
-    found: Dataset = scaled(scale)
-    return found
-
-
 def task_on(spec: str, name: str) -> str:
     """``name`` of a task, with the options that these data give it where it has no others."""
     task, given = with_options(name)
-    reader = DATASETS.find(_split(spec)[0])
-    options = {**getattr(reader, "options", {}).get(task, {}), **given}
+    options = {**_reader(_split(spec)[0]).options.get(task, {}), **given}
     return ",".join([task, *(f"{key}={value}" for key, value in options.items())])
 
 
@@ -125,8 +114,7 @@ def parts(spec: str) -> tuple[str, ...]:
         SettingsError: as ``open_dataset``.
     """
     name, rest = _parse(spec)
-    own = getattr(DATASETS.find(name), "parts", None)
-    found = PARTS[:1] if own is None else tuple(own(rest))
+    found = tuple(_reader(name).parts(rest))
     if not found or not set(found) <= set(PARTS):
         raise DataError(f"data {spec!r}", f"parts {short_repr(found)}", " and ".join(PARTS))
     return found
@@ -134,9 +122,16 @@ def parts(spec: str) -> tuple[str, ...]:
 
 def unscored_classes(spec: str) -> tuple[str, ...]:
     """Classes that count in no score of this data where no setting names any."""
-    name, _ = _split(spec)
-    found: tuple[str, ...] = getattr(DATASETS.find(name), "unscored", ())
-    return found
+    return _reader(_split(spec)[0]).unscored
+
+
+def _reader(name: str) -> Reader:
+    """The reader called ``name``; a function or class of a user's may have some of its members."""
+    found = DATASETS.find(name)
+    if isinstance(found, Reader):
+        return found
+    own = {each.name for each in fields(Reader)[1:] if hasattr(found, each.name)}
+    return Reader(found, **{name: getattr(found, name) for name in own})
 
 
 def reader_of(spec: str) -> str:
@@ -209,8 +204,7 @@ def _kinds_of(where: str) -> list[str]:
     """The kinds of data that a folder or a file has the layout of."""
     if not _exists(where):
         return []
-    fits = {kind: getattr(DATASETS.find(kind), "fits", None) for kind in DATA_FORMS}
-    return [kind for kind, fit in fits.items() if fit is not None and fit(Path(where))]
+    return [kind for kind in DATA_FORMS if _reader(kind).fits(Path(where))]
 
 
 def _exists(where: str) -> bool:

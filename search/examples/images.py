@@ -14,16 +14,7 @@ from auxnas.backends.images import dark_remark, normalise
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
-from auxnas.search.data import (
-    Augment,
-    DataError,
-    Dataset,
-    FileDataset,
-    check,
-    list_remark,
-)
-from auxnas.search.data.base import DatasetView, numbers_of
-from auxnas.search.data.check import image_place
+from auxnas.search.data import Augment, DataError, Dataset, check
 from auxnas.search.data.statistics import Statistics, check_variety, image_counts
 from auxnas.search.storage.cache import json_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
@@ -166,19 +157,7 @@ def format_key(*numbers: TargetFormat) -> tuple[str, ...]:
 
 def pixel_key(dataset: Dataset) -> str:
     """Names the pixels of ``dataset``: its content, its size, and its labels' numbers."""
-    return json_digest("pixels", dataset.fingerprint(), *format_key(numbers_of(dataset)))
-
-
-def _say_turned(dataset: Dataset, display: Display) -> None:
-    """Reports photographs that an EXIF tag turns while their label images have none."""
-    while isinstance(dataset, DatasetView):
-        dataset = dataset.dataset
-    if isinstance(dataset, FileDataset) and dataset.turned:
-        first = dataset.pairs[dataset.turned[0]].image
-        display.say(
-            f"note: {len(dataset.turned)} of {len(dataset)} photographs are turned by their EXIF "
-            f"tag (first {first}): their label images have to lie as the photographs are shown"
-        )
+    return json_digest("pixels", dataset.fingerprint(), *format_key(dataset.labels))
 
 
 def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
@@ -194,7 +173,8 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     def compute() -> Iterator[Rows]:
         with display.task("checking the data", len(dataset)) as advance:
             check(dataset, lambda done, total: advance(done, ""))
-        _say_turned(dataset, display)
+        if note := dataset.note():
+            display.say(note)
         brightest = 0
         with display.task("reading the images", len(dataset)) as advance:
             for start in range(0, len(dataset), _CHUNK):
@@ -209,9 +189,8 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
         if dark := dark_remark(dataset.name, brightest):
             display.say(dark)
 
-    remark = list_remark(dataset)
-    if remark:
-        display.say(remark)
+    if dataset.remark:
+        display.say(dataset.remark)
     folder = cache / "pixels" / pixel_key(dataset)
     store = open_store(folder, len(dataset), compute, {}, display.say)
     if store.rebuilt:
@@ -226,13 +205,13 @@ def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display
         with display.task("counting the classes", len(dataset)) as advance:
             for place in range(len(dataset)):
                 image, label = (pixels.read(name, [place])[0] for name in (IMAGE, LABEL))
-                found = image_counts(image, label, numbers_of(dataset))
+                found = image_counts(image, label, dataset.labels)
                 yield {VALUES: found[0][None], CONTENT: found[1][None]}
                 advance(place + 1, "")
 
     folder = cache / "statistics" / pixel_key(dataset)
     store = open_store(folder, len(dataset), compute, {VALUES: "int32"}, display.say)
     every = range(len(dataset))
-    places = tuple(image_place(dataset, index) for index in every)
+    places = tuple(map(dataset.place, every))
     values, content = store.read(VALUES, every), store.read(CONTENT, every)
     return Statistics(dataset.classes, places, values, content)

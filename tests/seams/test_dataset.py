@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from auxnas.nassearch.cli import main as nassearch
-from auxnas.search.data import DataError, open_dataset
+from auxnas.search.data import BaseDataset, DataError, Dataset, check, open_dataset, subset
+from auxnas.search.seams import DATASETS
 from auxnas.search.settings.search import DataSettings
 from tests.seams.test_encoder import TINY
 from tests.search.contract_dataset import DatasetContract
@@ -64,6 +66,50 @@ def test_what_is_wrong_is_one_line(command, spec, message):
 def test_a_number_of_classes_that_is_not_its_own_is_refused(user):
     with pytest.raises(DataError, match="3 asked for, expected 2 as in discs:24"):
         open_dataset(OWN, classes=3)
+
+
+def public(kind):
+    return {name for name in vars(kind) if not name.startswith("_")} | {"__len__"}
+
+
+def test_every_member_is_one_that_all_have_or_one_with_a_usual_answer():
+    usual = public(BaseDataset) - {"__len__"}
+    assert set(DATASETS.members).isdisjoint(usual)
+    assert public(Dataset) == {*DATASETS.members, *usual}
+
+
+OWN_WORDS = """
+import dataset
+
+class Told(dataset.Discs):
+    remark = "found in the attic"
+
+    def note(self):
+        return f"{len(self)} of them, all read"
+
+    def place(self, index):
+        return f"disc {index}"
+
+    def check_presence(self, index):
+        if self.part == "val":
+            raise FileNotFoundError(index)
+"""
+
+
+def test_an_object_without_the_base_class_has_its_own_members_and_the_usual_others(user):
+    (user / "told.py").write_text(OWN_WORDS)
+    plain = open_dataset("python:told:Told:3")
+    assert not isinstance(plain.given, BaseDataset)
+    assert check(plain).images == 3
+    for data in (plain, subset(plain, [2, 1]), pickle.loads(pickle.dumps(plain))):
+        assert (data.remark, data.note()) == ("found in the attic", "3 of them, all read")
+        assert data.labels == BaseDataset().labels
+    view = subset(plain, [2, 1])
+    assert (view.place(0), view.label_place(0), view.origin(0)) == ("disc 2", "disc 2", (plain, 2))
+    with pytest.raises(FileNotFoundError):
+        check(open_dataset("python:told:Told:3", part="val"))
+    with pytest.raises(DataError, match=r"data.depth_scale: 2 for discs:3, expected data whose"):
+        open_dataset("python:told:Told:3", depth_scale=2)
 
 
 def test_an_installed_format_is_found_by_its_name(user, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from auxnas.compiler.tasks import find_task
-from auxnas.search.data import Augment, DataError, check, list_remark, open_dataset, parts
+from auxnas.search.data import Augment, DataError, check, open_dataset, parts
 from auxnas.search.data.depth.maps import read_depth, unit_fault
 from auxnas.search.data.scenes.synthetic import FARTHEST, render_scene
 from auxnas.search.data.spec import task_on
@@ -132,7 +132,7 @@ def test_lists_as_people_write_them(tmp_path, line, below):
     assert (len(data), data.classes, parts(f"depth:{tmp_path}")) == (2, (), ("train",))
     np.testing.assert_allclose(data.label(1), metres(1), atol=1e-3)
     assert check(data).images == 2
-    assert "1 of 3 lines have no depth map" in list_remark(data)
+    assert "1 of 3 lines have no depth map" in data.remark
 
 
 def test_images_and_depth_maps_can_be_in_different_trees(tmp_path):
@@ -158,7 +158,7 @@ def test_folders_of_equal_names(tmp_path):
     assert (len(train), len(val)) == (2, 1)
     np.testing.assert_allclose(train.label(1), metres(1), atol=1e-3)
     np.testing.assert_array_equal(val.label(0), metres())
-    assert "passed over 1 images and 0 depth maps alone" in list_remark(val)
+    assert "passed over 1 images and 0 depth maps alone" in val.remark
     assert train.fingerprint() != opened(spec, depth_scale=999).fingerprint()
 
 

@@ -49,10 +49,10 @@ class DepthFiles(FileDataset):
         Args:
             middles: the median depth of each image that has any, in metres.
         """
-        first = self.pairs[0]
-        stored = stored_depth(first.label, first.place(first.label))
+        first = self.pairs[0].label
+        stored = stored_depth(first, self.label_place(0))
         fault = unit_fault(middles, self.scale or scale_of(stored.dtype), self.limit)
-        return None if fault is None else DataError(str(first.label), *fault)
+        return None if fault is None else DataError(str(first), *fault)
 
     def scaled(self, scale: float) -> DepthFiles:
         """The same files, so many units a metre."""
@@ -64,8 +64,7 @@ class DepthFiles(FileDataset):
         Raises:
             DataError: when the file is missing, damaged or no depth map.
         """
-        pair = self.pairs[index]
-        return read_depth(pair.label, pair.place(pair.label), self.scale)
+        return read_depth(self.pairs[index].label, self.label_place(index), self.scale)
 
 
 def open_depth(where: str, classes: int | None, part: str) -> DepthFiles:

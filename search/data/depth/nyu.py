@@ -15,7 +15,7 @@ import numpy as np
 from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.tasks import TargetFormat
 from auxnas.compiler.tasks.depth import METRES
-from auxnas.search.data.base import Bytes, Reader, text_digest
+from auxnas.search.data.base import BaseDataset, Bytes, Reader, text_digest
 from auxnas.search.data.depth.maps import Metres, metres
 from auxnas.search.data.errors import DataError
 
@@ -30,7 +30,7 @@ _FAULTS = (OSError, KeyError, ValueError, RuntimeError, TypeError)
 
 
 @dataclass(frozen=True)
-class NyuDataset:
+class NyuDataset(BaseDataset):
     """Images of ``nyu_depth_v2_labeled.mat``.
 
     Attributes:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES, MISSING
 from auxnas.genotype.errors import inline, short_repr
-from auxnas.search.data.base import Array, Bytes, Reader, check_size
+from auxnas.search.data.base import Array, BaseDataset, Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
@@ -62,7 +62,7 @@ def render_scene(
 
 
 @dataclass(frozen=True)
-class SyntheticDataset:
+class SyntheticDataset(BaseDataset):
     """A stretch of an endless series of scenes.
 
     Attributes:

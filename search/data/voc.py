@@ -1,0 +1,104 @@
+"""``voc:DEVKIT``: the PASCAL VOC layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from auxnas.backends.colours import pascal_colours
+from auxnas.search.data.base import Reader
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import FileDataset, Pair, same_classes
+from auxnas.search.data.lists import numbered_lines
+
+VOC_CLASSES = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+"""The classes of PASCAL VOC segmentation; borders between objects are 255."""
+
+VOC_LISTS_FOLDER = Path("ImageSets", "Segmentation")
+"""A PASCAL VOC year's lists of segmented images."""
+
+_VOC_LISTS = {"train": ("train.txt", "trainval.txt"), "val": ("val.txt",)}
+
+
+def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
+    """The segmentation part of a PASCAL VOC folder in the official layout.
+
+    Args:
+        where: ``VOCdevkit``, or the year's folder in it.
+        classes: 21, or None.
+        part: ``train`` (``train.txt``, else ``trainval.txt``) or ``val``.
+
+    Raises:
+        DataError: when the layout is not as expected or the list is empty.
+    """
+    same_classes(VOC_CLASSES, classes, "PASCAL VOC")
+    root, lists = voc_parts(where)
+    if part not in lists:
+        raise DataError(f"voc:{where}", f"no {part} part", " or ".join(_VOC_LISTS[part]))
+    pairs = tuple(_voc_pairs(root, lists[part]))
+    colours = tuple(map(tuple, pascal_colours(len(VOC_CLASSES)).tolist()))
+    return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, colours)
+
+
+def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
+    """The year's folder, and the list file of each part that it has.
+
+    Raises:
+        DataError: when this is not a PASCAL VOC folder.
+    """
+    years = [Path(where), *sorted(Path(where).glob("VOC[0-9]*"), reverse=True)]
+    for root in years:
+        folder = root / VOC_LISTS_FOLDER
+        if folder.is_dir():
+            return root, {
+                part: next(folder / name for name in names if (folder / name).is_file())
+                for part, names in _VOC_LISTS.items()
+                if any((folder / name).is_file() for name in names)
+            }
+    raise DataError(
+        f"voc:{where}", "no VOC2012/ImageSets/Segmentation in it", "the official VOCdevkit layout"
+    )
+
+
+def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
+    """The pairs that a VOC image set names, at least one."""
+    names = [(number, line.strip()) for number, line in numbered_lines(path)]
+    if not any(name for _, name in names):
+        raise DataError(str(path), "an empty list", "one image name a line")
+    for number, name in names:
+        if name:
+            image = root / "JPEGImages" / f"{name}.jpg"
+            label = root / "SegmentationClass" / f"{name}.png"
+            yield Pair(image, label, f"{path.name} line {number}")
+
+
+def _is_voc(where: Path) -> bool:
+    """Whether this is a folder in PASCAL VOC's layout."""
+    years = (where, *where.glob("VOC[0-9]*"))
+    return any((year / VOC_LISTS_FOLDER).is_dir() for year in years)
+
+
+VOC = Reader(open_voc, lambda where: voc_parts(where)[1], ("background",), _is_voc)
+"""``voc:VOCDEVKIT``; the paper's scores leave background out."""
