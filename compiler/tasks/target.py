@@ -106,6 +106,11 @@ class TargetFormat:
         found: Array = label[rows[:, None], columns]
         return found
 
+    def cut(self, labels: Array, margin: int) -> Array:
+        """Labels, an axis in front, of images without ``margin`` pixels on every side."""
+        inner = slice(margin, -margin or None)
+        return labels[:, inner, inner]
+
     def moved(self, target: Array, rows: Coordinates, columns: Coordinates, scale: float) -> Array:
         """A target as an image has it that is scaled, cropped or mirrored.
 

@@ -57,6 +57,13 @@ class Dataset(Protocol):
         """The numbers of the labels."""
 
     @property
+    def margin(self) -> int:
+        """Pixels on every side of an image that networks are not given.
+
+        Training moves the image about in them; everything else goes without.
+        """
+
+    @property
     def remark(self) -> str:
         """Something that users should know of how the data were found; may be empty."""
 
@@ -114,6 +121,11 @@ class BaseDataset:
     def labels(self) -> TargetFormat:
         """Classes."""
         return Segmentation.target
+
+    @property
+    def margin(self) -> int:
+        """None."""
+        return 0
 
     @property
     def remark(self) -> str:

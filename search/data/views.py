@@ -36,6 +36,11 @@ class DatasetView(BaseDataset):
         return self.dataset.labels
 
     @property
+    def margin(self) -> int:
+        """Pixels around what networks are given."""
+        return self.dataset.margin
+
+    @property
     def palette(self) -> Bytes:
         """Colours of the classes, uint8 ``(classes, 3)``."""
         return self.dataset.palette

@@ -1,0 +1,123 @@
+"""Labels of pose: the joints of one person, in pixels of the image that the label is of.
+
+A label is float32 ``(K + 1, 3)``. Row k is joint k of the skeleton: x, y, flag. The last row is
+of the person: the square root of the area, the head's size, and the box's score. Places are
+COCO's and MPII's after its shift: the first pixel's is 0, and an affine map takes them as they
+are, without half pixels. All that is measured in pixels (x, y, and the first two numbers of the
+last row) is so in the image given: a crop that shows a person twice as large has twice the numbers.
+
+A dataset of persons gives one a time. Its image is a crop around the person's box, and shows
+``context`` pixels more on every side than the network is given, so that images that are turned
+and scaled in training find something there; without them it is the published crop to the bit.
+The dataset says how many in ``margin``. Its ``classes`` are the names of the joints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auxnas.compiler.tasks.target import IGNORE, Size, TargetFormat
+
+Array = np.ndarray[Any, Any]
+Floats = NDArray[np.float32]
+
+ABSENT, HIDDEN, VISIBLE = 0, 1, 2
+"""Flags of a joint: not labelled (x and y mean nothing), labelled though not seen, seen."""
+ROOT_AREA, HEAD, SCORE = 0, 1, 2
+"""Columns of the last row: pixels, 0 unknown; pixels, 0 unknown; of a detector, 1 for a truth."""
+
+
+def context(size: Size) -> int:
+    """Pixels that a dataset shows around each side of a crop of (height, width).
+
+    A quarter of the longer side: magnifications down to 0.77 without a turn, or a turn of 30
+    degrees of a crop 3:4, find nearly all pixels.
+    """
+    return max(size) // 4
+
+
+def person_label(
+    points: Array | Sequence[Sequence[float]],
+    flags: Array | Sequence[int],
+    area: float = 0.0,
+    head: float = 0.0,
+    score: float = 1.0,
+) -> Floats:
+    """The label of a person.
+
+    Args:
+        points: (K, 2) x and y.
+        flags: (K,) 0 absent, 1 hidden, 2 visible.
+        area: pixels that the person covers, for OKS; 0 where it is not known.
+        head: pixels, what PCKh measures by; likewise. MPII's is 0.6 of the head box's diagonal.
+        score: the box's, of a detector.
+
+    Returns:
+        (K + 1, 3); the places of absent joints are 0.
+    """
+    marks = np.asarray(flags, np.float32)[:, None]
+    rows = np.concatenate([np.asarray(points, np.float32), marks], axis=1)
+    rows[rows[:, 2] == ABSENT] = 0
+    last = np.array([[area**0.5, head, score]], np.float32)
+    found: Floats = np.concatenate([rows, last]).astype(np.float32)
+    return found
+
+
+@dataclass(frozen=True)
+class Joints(TargetFormat):
+    """Labels that are the joints of a person.
+
+    Attributes:
+        pairs: positions of joints that change places in a mirrored image.
+        joints: how many there are; 0 for any number.
+    """
+
+    dtype: str = "float32"
+    unlabelled: float = 0.0
+    pairs: tuple[tuple[int, int], ...] = ()
+    joints: int = 0
+
+    @property
+    def described(self) -> str:
+        """The numbers in words."""
+        return f"{self.joints or ''} joints of a person".strip()
+
+    def same_numbers(self, other: TargetFormat) -> bool:
+        """Whether both are joints, of equal number where both say it."""
+        if not isinstance(other, Joints):
+            return False
+        return 0 in (self.joints, other.joints) or self.joints == other.joints
+
+    def fault(self, label: Array, size: Size) -> str | None:
+        """The reason that an array is no person's joints; None where it is."""
+        if label.dtype != self.dtype:
+            return f"label of type {label.dtype}, expected {self.dtype}"
+        rows = self.joints + 1 if self.joints else len(label)
+        if label.shape != (max(rows, 2), 3):
+            wanted = f"{self.joints} joints" if self.joints else "joints"
+            return f"label of shape {label.shape}, expected ({wanted} + 1, 3)"
+        if not np.isfinite(label).all():
+            return "label has a number that is not finite"
+        flags = label[:-1, 2]
+        wrong = flags[~np.isin(flags, (ABSENT, HIDDEN, VISIBLE))]
+        return f"label has the flag {wrong[0]:g}, expected 0, 1 or 2" if wrong.size else None
+
+    def known(self, target: Array) -> NDArray[np.bool_]:
+        """Mask of the joints of labels (..., K + 1, 3) that count: (..., K)."""
+        found: NDArray[np.bool_] = target[..., :-1, 2] > ABSENT
+        return found
+
+    def counted(self, label: Array) -> NDArray[np.uint8]:
+        """0 for a joint that counts, else 255."""
+        return np.where(self.known(label), 0, IGNORE).astype(np.uint8)
+
+    def cut(self, labels: Array, margin: int) -> Array:
+        """Labels (..., K + 1, 3) of images without ``margin`` pixels on every side."""
+        found = labels.copy()
+        found[..., :-1, :2] -= margin * self.known(labels)[..., None]
+        return found

@@ -1,0 +1,175 @@
+"""Skeletons: the joints of a person, which of them change places in a mirror, and the limbs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auxnas.compiler.errors import CompilerError
+from auxnas.genotype.errors import short_repr
+
+Pairs = tuple[tuple[int, int], ...]
+
+OTHER_SIGMA = 0.079
+"""OKS constant of a part that COCO has none for: that of its shoulders, near the middle of all."""
+SIGMAS = {
+    "nose": 0.026,
+    "eye": 0.025,
+    "ear": 0.035,
+    "shoulder": 0.079,
+    "elbow": 0.072,
+    "wrist": 0.062,
+    "hip": 0.107,
+    "knee": 0.087,
+    "ankle": 0.089,
+}
+"""COCO's OKS constants, by the part's name without its side."""
+LIMBS = (
+    ("ankle", "knee"),
+    ("knee", "hip"),
+    ("hip", "pelvis"),
+    ("pelvis", "thorax"),
+    ("thorax", "shoulder"),
+    ("thorax", "upper_neck"),
+    ("neck", "shoulder"),
+    ("neck", "head_top"),
+    ("upper_neck", "head_top"),
+    ("shoulder", "hip"),
+    ("shoulder", "elbow"),
+    ("elbow", "wrist"),
+    ("nose", "eye"),
+    ("eye", "ear"),
+    ("ear", "shoulder"),
+)
+"""Limbs between parts of the same side, or of one in the middle: those that there are are drawn."""
+ACROSS = ("shoulder", "hip", "eye")
+"""Parts whose left and right are joined."""
+_SIDES = "left|right|l|r"
+_SIDE = re.compile(rf"(?:(?P<side>{_SIDES})[_\- ])?(?P<part>.+?)(?:[_\- ](?P<last>{_SIDES}))?")
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Joints of a person.
+
+    Attributes:
+        name: for people.
+        joints: their names, in the order of labels and outputs.
+        pairs: positions of those that change places in a mirror, each pair once, left first.
+        edges: positions that lines are drawn between.
+        unscored: positions that count in no mean of PCK (MPII's pelvis and thorax).
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    pairs: Pairs
+    edges: Pairs
+    unscored: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of joints."""
+        return len(self.joints)
+
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """Of each joint the one that it becomes in a mirror."""
+        found = list(range(len(self.joints)))
+        for left, right in self.pairs:
+            found[left], found[right] = right, left
+        return tuple(found)
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """OKS constants (half of COCO's k), one a joint."""
+        return tuple(SIGMAS.get(_split(name)[1], OTHER_SIGMA) for name in self.joints)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """``left``, ``right`` or nothing, one a joint."""
+        return tuple(_split(name)[0] for name in self.joints)
+
+
+def skeleton_of(joints: Sequence[str], name: str = "") -> Skeleton:
+    """The skeleton of these joints: COCO17 or MPII16 where it is one, else made of the names.
+
+    Joints that begin or end with ``left``, ``right``, ``l`` or ``r`` are those of a side, and
+    pair up with the other side's; lines join what ``LIMBS`` says.
+
+    Args:
+        joints: their names.
+        name: of the skeleton, for people.
+
+    Raises:
+        CompilerError: for no joint, a name twice, or a joint without its other side.
+    """
+    for known in (COCO17, MPII16):
+        if tuple(joints) == known.joints:
+            return known
+    return _made(tuple(joints), name or f"{len(joints)} joints")
+
+
+def _made(joints: tuple[str, ...], name: str, unscored: tuple[int, ...] = ()) -> Skeleton:
+    places = {_split(joint): place for place, joint in enumerate(joints)}
+    if not joints or len(places) < len(joints):
+        found = short_repr(joints)
+        raise CompilerError("joints", found, "names, each once")
+    pairs = []
+    for (side, part), place in places.items():
+        if side and (_OTHER[side], part) not in places:
+            expected = f"{_OTHER[side]}_{part} too: sides change places in a mirrored image"
+            raise CompilerError("joints", f"{joints[place]!r} alone", expected)
+        if side == "left":
+            pairs.append((place, places["right", part]))
+    return Skeleton(name, joints, tuple(sorted(pairs)), _edges(places), unscored)
+
+
+_OTHER = {"left": "right", "right": "left"}
+
+
+def _split(joint: str) -> tuple[str, str]:
+    """Side, or nothing, and part of a joint's name."""
+    found = _SIDE.fullmatch(joint.strip().lower())
+    if found is None:
+        return "", joint
+    side = found["side"] or found["last"] or ""
+    word = {"l": "left", "r": "right"}.get(side, side)
+    return word, re.sub(r"[\- ]", "_", found["part"])
+
+
+def _edges(places: dict[tuple[str, str], int]) -> Pairs:
+    found = [
+        (one, other)
+        for first, second in LIMBS
+        for (side, part), one in places.items()
+        for (opposite, end), other in places.items()
+        if (part, end) == (first, second) and (side == opposite or "" in (side, opposite))
+    ]
+    for part in ACROSS:
+        if {("left", part), ("right", part)} <= places.keys():
+            found.append((places["left", part], places["right", part]))
+    return tuple(found)
+
+
+COCO17 = _made(
+    (
+        "nose",
+        *("left_eye", "right_eye", "left_ear", "right_ear"),
+        *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow"),
+        *("left_wrist", "right_wrist", "left_hip", "right_hip"),
+        *("left_knee", "right_knee", "left_ankle", "right_ankle"),
+    ),
+    "COCO-17",
+)
+"""Joints of COCO's persons, in its order."""
+MPII16 = _made(
+    (
+        *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+        *("pelvis", "thorax", "upper_neck", "head_top"),
+        *("right_wrist", "right_elbow", "right_shoulder"),
+        *("left_shoulder", "left_elbow", "left_wrist"),
+    ),
+    "MPII-16",
+    unscored=(6, 7),
+)
+"""Joints of MPII's persons, in its order; its means leave pelvis and thorax out."""
