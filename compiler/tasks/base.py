@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from auxnas.compiler.ir import make_node
+from auxnas.compiler.primitives import primitive
 from auxnas.compiler.semantics import evaluate_node
 from auxnas.compiler.tasks.growing import grown
 from auxnas.compiler.tasks.pictures import overlaid
@@ -88,12 +89,18 @@ class Head:
         """The head's output, of a main output (N, channels, H, W) that has the right size."""
         for op, attrs in self.steps:
             output = evaluate_node(make_node("head", op, ("output",), None, **attrs), [output], {})
-        return output.astype(np.uint8) if self.bytes else output
+        return output.astype(self.result) if self.bytes else output
+
+    @property
+    def result(self) -> str:
+        """Type of what comes out: that of the last primitive."""
+        last = [op for op, _ in self.steps][-1:]
+        return primitive(last[0], "head").result if last else "float32"
 
     @property
     def bytes(self) -> bool:
         """Whether bytes come out, the numbers of channels."""
-        return any(op == "argmax" for op, _ in self.steps)
+        return self.result == "uint8"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from auxnas.compiler.tasks.base import (
 )
 from auxnas.compiler.tasks.growing import classify, resize_nearest
 from auxnas.compiler.tasks.pictures import contours, overlaid
-from auxnas.compiler.tasks.target import IGNORE, Size, TargetFormat
+from auxnas.compiler.tasks.target import CLASSES, IGNORE, Size, TargetFormat
 from auxnas.genotype.errors import inline
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ class Segmentation(Task):
     """
 
     name: ClassVar[str] = "segmentation"
-    target: ClassVar[TargetFormat] = TargetFormat("uint8", IGNORE)
+    target: ClassVar[TargetFormat] = CLASSES
     heads: ClassVar[Mapping[str, Head]] = MappingProxyType(
         {
             "logits": Head(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class TargetFormat:
     how they are resized and moved.
 
     Attributes:
-        dtype: ``uint8`` for classes, ``float32`` for measurements.
+        dtype: numpy's; ``uint8`` for classes.
         unlabelled: the number of a pixel that counts neither in a loss nor in a score; NaN
             where any number can be one that counts.
         channels: numbers a pixel.
@@ -37,9 +37,11 @@ class TargetFormat:
             camera, which are half as large where everything looks twice as large.
         mirrored: for each channel the one that it becomes in a mirrored image; empty where
             each stays what it is.
+        classes: whether the numbers are those of classes; else they are measurements.
 
     Raises:
-        CompilerError: where ``mirrored`` does not name each of several channels once.
+        CompilerError: where ``mirrored`` does not name each of several channels once, or for
+            classes of another type.
     """
 
     dtype: str
@@ -48,29 +50,31 @@ class TargetFormat:
     linear: bool = False
     power: float = 0.0
     mirrored: tuple[int, ...] = ()
+    classes: bool = field(default=False, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         channels = range(self.channels)
         if self.mirrored and (len(channels) < 2 or sorted(self.mirrored) != list(channels)):
             expected = f"() or each of several channels once (there are {self.channels})"
             raise CompilerError("mirrored", repr(self.mirrored), expected)
-
-    @property
-    def classes(self) -> bool:
-        """Whether the numbers are those of classes."""
-        return self.dtype == "uint8"
+        if self.classes and self.dtype != "uint8":
+            raise CompilerError("dtype", repr(self.dtype), "'uint8', of classes")
 
     @property
     def described(self) -> str:
         """The numbers in words."""
-        if self.same_numbers(TargetFormat("uint8", IGNORE)):
+        if self.same_numbers(CLASSES):
             return "classes"
-        return f"{self.dtype}, {self.channels} a pixel, {self.unlabelled:g} where there is none"
+        kind = "classes of " * self.classes
+        return (
+            f"{kind}{self.dtype}, {self.channels} a pixel, {self.unlabelled:g} where there is none"
+        )
 
     def same_numbers(self, other: TargetFormat) -> bool:
         """Whether labels of both hold the same, however they move with their image."""
         found, wanted = (
-            (each.dtype, each.channels, str(float(each.unlabelled))) for each in (self, other)
+            (each.classes, each.dtype, each.channels, str(float(each.unlabelled)))
+            for each in (self, other)
         )
         return found == wanted
 
@@ -155,6 +159,10 @@ class TargetFormat:
         )
         means = np.divide(values, weights, out=np.zeros_like(values), where=weights > 0)
         return np.where(self.known(nearest), means, self.unlabelled).astype(self.dtype)
+
+
+CLASSES = TargetFormat("uint8", IGNORE, classes=True)
+"""One class a pixel."""
 
 
 def inside(places: Coordinates, length: int) -> NDArray[np.bool_]:

@@ -150,9 +150,14 @@ def normalisation_key(normalisation: Normalisation) -> tuple[str, ...]:
 
 
 def format_key(*numbers: TargetFormat) -> tuple[str, ...]:
-    """The part of a key that tells the numbers of labels; nothing for segmentation's."""
-    usual = all(each == Segmentation.target for each in numbers)
-    return () if usual else tuple(map(repr, numbers))
+    """The part of a key that tells the numbers of labels; nothing for segmentation's.
+
+    Bytes were classes always in earlier versions, whose keys still hold.
+    """
+    if all(each == Segmentation.target for each in numbers):
+        return ()
+    kinds = ("" if each.classes == (each.dtype == "uint8") else "measured " for each in numbers)
+    return tuple(kind + repr(each) for kind, each in zip(kinds, numbers, strict=True))
 
 
 def pixel_key(dataset: Dataset) -> str:

@@ -10,7 +10,7 @@ import pytest
 from auxnas.backends.base import Batch
 from auxnas.backends.null.learner import pretended
 from auxnas.compiler.primitives import PRIMITIVES
-from auxnas.compiler.tasks import TASKS, Segmentation, find_task
+from auxnas.compiler.tasks import TASKS, Head, Segmentation, find_task
 from auxnas.genotype.plugins import PluginError
 
 with warnings.catch_warnings():
@@ -25,6 +25,13 @@ SIZE = (9, 12)
 
 def target_of(task, image, label):
     return task.target_of(label, lambda: image)
+
+
+@pytest.mark.parametrize("op", PRIMITIVES)
+def test_a_head_gives_what_its_last_primitive_gives(op):
+    head = Head(("relu", op))
+    assert (head.result, head.bytes) == (PRIMITIVES[op].result, PRIMITIVES[op].result == "uint8")
+    assert Head().result == "float32"
 
 
 class Drawn:

@@ -169,12 +169,45 @@ class Majority(TargetFormat):
 
 
 @pytest.mark.parametrize(
-    "numbers", [Majority("uint8", 255), TargetFormat("uint8", 0), TargetFormat("float32", 0)]
+    "numbers",
+    [
+        Majority("uint8", 255, classes=True),
+        TargetFormat("uint8", 0, classes=True),
+        TargetFormat("float32", 0),
+        TargetFormat("uint8", 255),
+    ],
 )
 def test_labels_that_are_resized_or_read_otherwise_are_stored_apart(numbers):
     plain = FileDataset("x", ("a", "b"), (), None)
     assert pixel_key(plain) == json_digest("pixels", plain.fingerprint())
     assert pixel_key(replace(plain, labels=numbers)) != pixel_key(plain)
+
+
+def test_formats_have_the_keys_of_versions_in_which_bytes_were_classes():
+    plain = FileDataset("x", ("a", "b"), (), None)
+    for numbers in (TargetFormat("uint8", 0, classes=True), TargetFormat("float32", np.nan)):
+        text = (
+            f"TargetFormat(dtype={numbers.dtype!r}, unlabelled={numbers.unlabelled!r}, channels=1, "
+            "linear=False, power=0.0, mirrored=())"
+        )
+        known = json_digest("pixels", plain.fingerprint(), text)
+        assert pixel_key(replace(plain, labels=numbers)) == known
+    bytes_, classes = (TargetFormat("uint8", 0, classes=kind) for kind in (False, True))
+    assert pixel_key(replace(plain, labels=bytes_)) != pixel_key(replace(plain, labels=classes))
+
+
+def test_bytes_are_measurements_where_they_are_not_said_to_be_classes(pairs):
+    numbers = TargetFormat("uint8", 0, linear=True)
+    assert numbers.described == "uint8, 1 a pixel, 0 where there is none"
+    assert not numbers.same_numbers(replace(numbers, classes=True))
+    for number in range(12):
+        np.save(pairs / f"{number}.npy", np.nan_to_num(80 * metres(number)).astype(np.uint8))
+    task = type("Own", (type(find_task(OWN)),), {"target": numbers, "labels": numbers})()
+    data = open_dataset(f"list:{pairs}", task=task)
+    assert data.label(0)[data.label(0) > 0].min() >= 80
+    assert len(check(data).pixels) == 1
+    with pytest.raises(CompilerError, match="dtype: 'int16', expected 'uint8', of classes"):
+        TargetFormat("int16", 0, classes=True)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +218,7 @@ def test_data_with_other_numbers_than_the_tasks_are_refused(numbers):
     task = type("Own", (Segmentation,), {"name": "own", "target": numbers})()
     with pytest.raises(DataError, match=f"labels of classes, expected {numbers.dtype}, "):
         open_dataset("synthetic:2", task=task)
-    moving = TargetFormat("uint8", 255, linear=True, power=-1)
+    moving = TargetFormat("uint8", 255, linear=True, power=-1, classes=True)
     assert open_dataset("synthetic:2", task=type("Own", (Segmentation,), {"target": moving})())
 
 

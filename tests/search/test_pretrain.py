@@ -274,7 +274,7 @@ def test_pretraining_takes_no_weights(run, tmp_path):
 @pytest.mark.parametrize("field", ["labels", "target"])
 def test_an_encoder_for_other_numbers_is_another(place_of, field):
     work = place_of().model.pretraining
-    other = TargetFormat("uint8", 255, linear=True, power=-1)
+    other = TargetFormat("uint8", 255, linear=True, power=-1, classes=True)
     kinds = (("Same", Segmentation.target), ("Other", other))
     tasks = [type(name, (Segmentation,), {field: numbers})(("a",)) for name, numbers in kinds]
     same, another = (replace(work, task=task).key for task in tasks)
