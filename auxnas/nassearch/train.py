@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from auxnas.nassearch import options
 from auxnas.options import own_vocabulary
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
-from auxnas.search.networks.sources import find_source, layer_of, searched_in
+from auxnas.search.networks.sources import find_source, layer_of, searched_in, without_old
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.storage.export import own_code
 from auxnas.search.training.context import TrainingContext
@@ -31,8 +32,9 @@ OPTIONS = options.SETTINGS | {
 """The settings that have an option of their own."""
 
 GENOTYPE_HELP = (
-    "A file, arch0 to arch2, the list itself, RUN:TRIAL or RUN:best of a search, or lwrf: "
-    "the Light-Weight RefineNet decoder, the rival."
+    "A file, arch0 to arch2, the list itself, RUN:TRIAL or RUN:best of a search, a trained "
+    "network (its folder or model.safetensors), or lwrf: the Light-Weight RefineNet decoder, the "
+    "rival. The encoder of a run or a trained network is carried over, whatever the --task."
 )
 RUN_HELP = "Data, encoder and its width as in this search.  [default: the genotype's RUN]"
 
@@ -86,11 +88,13 @@ def train(
     """
     source = find_source(genotype)
     if not (run_ or source.run):
-        options.require_data(out, named, sets)
+        options.require_data(out, named, sets, source.layer)
     run = run_ or source.run
     found_in = source.run or run
     searched = source.searched or (searched_in(found_in) if found_in else None)
-    layers = layers_like(preset, run, searched if as_searched else None)
+    new = (named["data"] is not None, named["task"] is not None)
+    layers = layers_like(preset, run, searched if as_searched else None, source.layer)
+    layers = [without_old(layer, *new) for layer in layers]
     settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
     if as_searched:
         check_as_searched(settings, searched if source.genotype else None)
@@ -107,16 +111,23 @@ def train(
     return options.run_resumable(work, "the same command goes on from the last checkpoint")
 
 
-def layers_like(preset: str, run: Path | None, searched: Searched | None) -> list[dict[str, Any]]:
-    """Layers of training settings: of the preset, of a run, and of a model as it was searched.
+def layers_like(
+    preset: str,
+    run: Path | None,
+    searched: Searched | None,
+    trained: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Mapping[str, Any]]:
+    """Layers of training settings: of the preset, of what is there, of a model as searched.
 
     Args:
         preset: the preset's name.
         run: the run's folder, if it is like one.
         searched: whose model to keep, if anyone's.
+        trained: of a trained network; empty without one.
     """
-    layers = [*preset_layers(options.known_preset(preset)), *([layer_of(run)] if run else [])]
-    return [*layers, searched.layer] if searched else layers
+    of_run = layer_of(run) if run else {}
+    of_search = searched.layer if searched else {}
+    return [*preset_layers(options.known_preset(preset)), trained, of_run, of_search]
 
 
 def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> None:

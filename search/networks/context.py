@@ -15,10 +15,10 @@ from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import SearchSpace
 from auxnas.search.examples.context import DataContext
+from auxnas.search.networks.given import given_encoder
 from auxnas.search.networks.pretrain import (
     PretrainedEncoder,
     Pretraining,
-    given_encoder,
     keep_own,
     pretrained_encoder,
 )
@@ -89,7 +89,8 @@ class ModelContext:
         data, path = self.data, self.data.settings.encoder_weights
         if path is not None:
             given = given_encoder(path, self.encoder_graph, self.spec)
-            data.display.say(f"encoder: from {path}{self._without(given.teacher)}")
+            without = self._without(given.teacher)
+            data.display.say(f"encoder: from {path}: {given.carried}{without}")
             return given
         work = replace(self.pretraining, record=self._record_pretraining)
         return pretrained_encoder(work, self.own_encoder, data.cache, data.display)

@@ -17,11 +17,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.base import Learner, Optimiser, Recipe, TrainingState
 from auxnas.backends.caching import make_private
 from auxnas.backends.progress import Display
-from auxnas.backends.weights import read_arrays
 from auxnas.compiler import (
     CompilerError,
     Graph,
@@ -29,14 +27,12 @@ from auxnas.compiler import (
     Program,
     lower_refinenet,
 )
-from auxnas.compiler.encoders import PREFIX, EncoderWidthError
-from auxnas.compiler.encoders.fitting import fit_encoder
+from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.files import put_aside
 from auxnas.compiler.tasks import DEFAULT, Score, Task
 from auxnas.compiler.weights import fit_params, initial_params, load_weights
 from auxnas.search.examples.images import ImageExamples, format_key, normalisation_key
 from auxnas.search.networks.course import PARTS, Course, CourseProgress
-from auxnas.search.networks.networks import Network
 from auxnas.search.settings.search import PretrainSettings
 from auxnas.search.storage.cache import json_digest, load_kept, params_digest, save_kept
 from auxnas.search.storage.lock import exclusive_lock
@@ -58,10 +54,19 @@ class PretrainedEncoder:
     Attributes:
         params: the encoder's arrays, and perhaps more.
         teacher: the network it was trained in, if it is at hand.
+        unused: how many numbers its file has beside the encoder's.
     """
 
     params: Params
     teacher: Program | None = None
+    unused: int = 0
+
+    @property
+    def carried(self) -> str:
+        """What is taken out of its file, in words, and what is not."""
+        taken = sum(array.size for array in self.params.values())
+        rest = f", the other {self.unused / 1e6:.2f} M in it are not" if self.unused else ""
+        return f"{taken / 1e6:.2f} M numbers carried over{rest}"
 
 
 @dataclass(frozen=True)
@@ -277,46 +282,3 @@ def _state(kept: Path, display: Display) -> tuple[int, TrainingState | None, Cou
         return 0, None, Course()
     display.say(f"encoder: going on after epoch {epoch}")
     return epoch, state, course
-
-
-def _taught_in(
-    path: str, params: Params, known: Mapping[str, str], spec: ModelSpec
-) -> Program | None:
-    """The network of a file that pre-training wrote; None of another file or other outputs."""
-    if "pretrain" not in known:
-        return None
-    try:
-        network = Network.of(decode_metadata(known))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        found = f"no description of a network ({error})"
-        raise CompilerError(path, found, "weights that nassearch wrote") from None
-    if (network.spec.classes, network.spec.task) != (spec.classes, spec.task):
-        return None
-    graph = network.graph()
-    return Program(graph, fit_params(graph, params, path), "refinenet")
-
-
-def given_encoder(path: str, graph: Graph, spec: ModelSpec) -> PretrainedEncoder:
-    """The encoder in a file: ours, which needs no torch, or published weights.
-
-    Args:
-        path: the file.
-        graph: a graph with the encoder alone.
-        spec: of the run: the network that the encoder was pre-trained in comes with it
-            where it is of the same task and as many outputs.
-
-    Raises:
-        CompilerError: when it cannot be read or does not fit.
-        BackendUnavailable: for torchvision's, when torch is not installed.
-    """
-    try:
-        return _read_encoder(path, graph, spec)
-    except EncoderWidthError as error:
-        expected = f"{error.expected}, or --set model.width={error.width:g}"
-        raise CompilerError(error.place, error.found, expected) from None
-
-
-def _read_encoder(path: str, graph: Graph, spec: ModelSpec) -> PretrainedEncoder:
-    params, known = read_arrays(path)
-    fitted = fit_encoder(spec.find_encoder(), graph, params, path)
-    return PretrainedEncoder(fitted, _taught_in(path, params, known, spec))

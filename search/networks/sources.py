@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from auxnas.compiler import ModelSpec
 from auxnas.genotype import Document, Genotype, zoo
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SearchError
-from auxnas.search.networks.networks import LWRF
+from auxnas.search.networks.networks import LWRF, read_network
 from auxnas.search.networks.searched import Searched
 from auxnas.search.settings.recorded import check_trusted, recorded_settings
-from auxnas.search.settings.search import DataSettings, Settings
+from auxnas.search.settings.search import DataSettings, ModelSettings, Settings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
 from auxnas.search.storage.folders import SEARCH, TRAINING, folder_kinds
@@ -31,30 +31,72 @@ class GenotypeSource:
         genotype: None for Light-Weight RefineNet.
         run: the folder of the run that it comes from, if it does.
         searched: how the file that it comes from says it was built, if there is one that does.
+        layer: settings of the trained network that it comes from, whose encoder is carried over.
     """
 
     genotype: Genotype | None
     run: Path | None = None
     searched: Searched | None = None
+    layer: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_source(text: str) -> GenotypeSource:
     """A genotype file, a published name, the list itself, ``lwrf``, or of a run ``RUN:TRIAL``.
 
-    TRIAL is a number as nassearch top shows it, or ``best``; ``RUN`` alone is its best.
+    TRIAL is a number as nassearch top shows it, or ``best``; ``RUN`` alone is its best. A trained
+    network, as a training's folder or a safetensors file, is its genotype with its encoder.
 
     Raises:
         SearchError: when the run has no such trial.
+        CompilerError: when a trained network cannot be read.
         GenotypeError: when it is none of these.
     """
     if text == LWRF:
         return GenotypeSource(None)
+    if text.endswith(".safetensors") or (Path(text) / TRAINING).is_file():
+        return _of_trained(Path(text))
     folder, _, trial = text.rpartition(":")
     for place, which in ((text, "best"), (folder, trial)):
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
             return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
     document = zoo.find_genotype(text)
     return GenotypeSource(document.genotype, None, _described(text, document))
+
+
+def _of_trained(place: Path) -> GenotypeSource:
+    """A network that was trained: its model, task and encoder, and of a folder its data."""
+    trained = read_network(place)
+    network, names = trained.network, ModelSettings.model_fields.keys() - {"auxiliary"}
+    layer: dict[str, Any] = {
+        "encoder_weights": str(trained.path),
+        "model": {name: getattr(network.spec, name) for name in sorted(names)},
+        "task": {"name": network.spec.task},
+        "data": {"size": trained.known["size"]} if "size" in trained.known else {},
+    }
+    if network.genotype is None:
+        layer["train"] = {"channels": network.channels}
+    if (place / TRAINING).is_file():
+        known = _training_settings(place).model_dump(mode="json")
+        layer |= {name: known[name] for name in ("data", "task")}
+    return GenotypeSource(network.genotype, layer=layer)
+
+
+def without_old(layer: Mapping[str, Any], data: bool, task: bool) -> dict[str, Any]:
+    """A layer of earlier work without what is said of its own data, or of its own task.
+
+    Args:
+        layer: of a run or a training.
+        data: whether other data are given: they have a unit of their own.
+        task: whether a task is given: the classes are the earlier one's.
+    """
+    old = [*([("data", "depth_scale")] if data else [])]
+    old += [("data", "classes"), ("task", "ignore")] if task else []
+    return {
+        section: {n: v for n, v in values.items() if (section, n) not in old}
+        if isinstance(values, Mapping)
+        else values
+        for section, values in layer.items()
+    }
 
 
 def _described(text: str, document: Document) -> Searched | None:
@@ -136,10 +178,14 @@ def own_data(folder: Path) -> OwnData:
         settings = recorded_settings(meta.get("settings", {}), Settings, "data.source")
         return OwnData(settings.data, settings.ignored, meta.get("data"))
     if (folder / TRAINING).is_file():
-        begun = parse_json(read_text(folder / TRAINING))
-        known = recorded_settings(begun["settings"], TrainingSettings, "data.source")
+        begun, known = parse_json(read_text(folder / TRAINING)), _training_settings(folder)
         return OwnData(known.data, known.task.ignore or (), begun.get("data"))
     raise SearchError(str(folder), "neither a run nor a training", "--data")
+
+
+def _training_settings(folder: Path) -> TrainingSettings:
+    begun = parse_json(read_text(folder / TRAINING))
+    return recorded_settings(begun["settings"], TrainingSettings, "data.source")
 
 
 def layer_of(run: Path) -> dict[str, Any]:

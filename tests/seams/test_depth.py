@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.compiler.weights import load_weights
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.nassearch.cli import main as nassearch
@@ -115,9 +118,32 @@ def test_transfer_is_one_command(pairs, command):
     words = ["--genotype", "seg:best", *data, "--preset", "demo", "--epochs", 4, "--out", "long"]
     done = command(nassearch, "train", *words, "--set", "data.crop=[40,48]", "--json")
     assert json.loads(done.stdout)["rmse"] > 0
-    assert "encoder: from " in done.stderr
+    assert re.search(r"encoder: from .*: 0.26 M numbers carried over, the other", done.stderr)
     trained = json.loads((pairs / "long/genotype.json").read_text())
     assert (trained["model"]["task"], trained["model"]["classes"]) == ("depth", 1)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "rival"])
+def test_a_trained_network_is_carried_over(pairs, command, kind):
+    """Its model and its encoder, to the bit (the null learner trains nothing); no more of it."""
+    words = ["--data", "synthetic:6", "--classes", 12, "--size", "32x32", "--learner", "null"]
+    words += ["--preset", "demo", "--set", "pretrain.channels=8", "--set", "task.ignore=sky"]
+    network = "lwrf" if kind == "rival" else "arch1"
+    words += ["--epochs", 4, "--set", "model.width=0.1", "--set", "train.channels=8"]
+    command(nassearch, "train", "--genotype", network, *words, "--out", "seg")
+    source = "seg/model.safetensors" if kind == "file" else "seg"
+    words = ["--genotype", source, "--task", "depth", "--data", f"depth:{pairs}", "--seed", 1]
+    words += ["--depth-scale", 5000, "--preset", "demo", "--learner", "null", "--epochs", 4]
+    done = command(nassearch, "train", *words, "--out", "long")
+    assert "encoder: from seg/model.safetensors: 0." in done.stderr
+    before, after = (load_weights(Path(f"{name}/model.safetensors"))[0] for name in ("seg", "long"))
+    same = {name for name in after if np.array_equal(before.get(name, np.nan), after[name])}
+    assert {name for name in after if name.startswith("encoder.")} <= same
+    assert any(name.endswith(".weight") and name not in same for name in after)
+    begun = json.loads(Path("long/training.json").read_text())["settings"]
+    assert (begun["model"]["width"], begun["data"]["size"]) == (0.1, [32, 32])
+    assert (begun["data"]["classes"], begun["task"]["ignore"]) == (None, [])
+    assert (begun["train"]["channels"] == 8) == (kind == "rival")
 
 
 def test_the_recipe_of_section_7_3(user, command):
