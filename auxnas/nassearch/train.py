@@ -18,7 +18,7 @@ from auxnas.nassearch import options
 from auxnas.options import own_vocabulary
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
-from auxnas.search.networks.sources import find_source, layer_of, searched_in, without_old
+from auxnas.search.networks.sources import find_source, layer_of, searched_as, without_old
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.storage.export import own_code
 from auxnas.search.training.context import TrainingContext
@@ -90,8 +90,7 @@ def train(
     if not (run_ or source.run):
         options.require_data(out, named, sets, source.layer)
     run = run_ or source.run
-    found_in = source.run or run
-    searched = source.searched or (searched_in(found_in) if found_in else None)
+    searched = searched_as(source, run_)
     new = (named["data"] is not None, named["task"] is not None)
     layers = layers_like(preset, run, searched if as_searched else None, source.layer)
     layers = [without_old(layer, *new) for layer in layers]

@@ -8,7 +8,7 @@ from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.measuring.latency import compiled_latency
-from auxnas.compiler import ModelSpec, cost
+from auxnas.compiler import Graph, ModelSpec, cost
 from auxnas.genotype import Genotype
 from auxnas.search.settings.search import LimitSettings, ModelSettings
 from auxnas.search.storage.weights import shipped_graph
@@ -31,6 +31,7 @@ class Searched:
         data: names the images by content, where they are known.
         encoder: names the encoder's weights by content, likewise.
         vocabulary: name or place of the operations, where it is not ours.
+        others: conditions of further searches that are named beside this one.
     """
 
     place: str
@@ -40,6 +41,7 @@ class Searched:
     data: str | None = None
     encoder: str | None = None
     vocabulary: str | None = None
+    others: tuple[Searched, ...] = ()
 
     @property
     def layer(self) -> dict[str, Any]:
@@ -53,24 +55,40 @@ def compare_with_search(
 ) -> dict[str, Any]:
     """``genotype`` as searched and as it is to be trained, as plain data.
 
-    ``over`` has a line for each limit of the search that the network to be trained is over;
-    its latency is measured where that is limited.
+    ``over`` has a line for each limit of the search that the network to be trained is over,
+    ``over_others`` those of further runs that it does not repeat; its latency is measured
+    where that is limited.
     """
-    graph = shipped_graph(genotype, spec)
-    counted, latency, unmeasured = cost(graph, size), None, []
-    if searched.limits.latency_ms is not None:
-        try:
-            latency = 1000 * compiled_latency(graph, size, threads)
-        except BackendUnavailable as error:
-            unmeasured = [f"latency_ms unknown ({error})"]
-    figures = Figures(counted.parameters, counted.multiply_adds, latency)
-    over = [line for _, line in excesses(searched.limits, figures)]
+    named = (searched, *searched.others)
+    timed = any(each.limits.latency_ms is not None for each in named)
+    figures, unmeasured = _figures(shipped_graph(genotype, spec), size, threads, timed)
+    over: dict[str, str] = {}
+    for each in named:
+        for _, line in excesses(each.limits, figures):
+            over.setdefault(line, each.place)
+        for line in unmeasured if each.limits.latency_ms is not None else ():
+            over.setdefault(line, each.place)
+    others = [[place, line] for line, place in over.items() if place != searched.place]
     return {
         "place": searched.place,
         "searched": _row(genotype, searched.spec, searched.size or size),
         "trained": _row(genotype, spec, size),
-        "over": over + unmeasured,
+        "over": [line for line, place in over.items() if place == searched.place],
+        **({"over_others": others} if others else {}),
     }
+
+
+def _figures(
+    graph: Graph, size: tuple[int, int], threads: int, timed: bool
+) -> tuple[Figures, list[str]]:
+    """Costs of a network, and a line where its latency could not be measured."""
+    counted, latency, unmeasured = cost(graph, size), None, []
+    if timed:
+        try:
+            latency = 1000 * compiled_latency(graph, size, threads)
+        except BackendUnavailable as error:
+            unmeasured = [f"latency_ms unknown ({error})"]
+    return Figures(counted.parameters, counted.multiply_adds, latency), unmeasured
 
 
 def _row(genotype: Genotype, spec: ModelSpec, size: tuple[int, int]) -> dict[str, Any]:
@@ -93,8 +111,9 @@ def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield f"searched: {_words(one)}"
         yield f"to be trained: {_words(other)}; --as-searched keeps what was searched"
-    for line in found["over"]:
-        yield f"warning: over a limit of {found['place']}: {line}"
+    own = [[found["place"], line] for line in found["over"]]
+    for place, line in (*own, *found.get("over_others", ())):
+        yield f"warning: over a limit of {place}: {line}"
 
 
 def _words(row: Mapping[str, Any]) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from auxnas.compiler import ModelSpec
 from auxnas.genotype import Document, Genotype, zoo
+from auxnas.genotype.errors import short_repr
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SearchError
 from auxnas.search.networks.networks import LWRF, read_network
 from auxnas.search.networks.searched import Searched
 from auxnas.search.settings.recorded import check_trusted, recorded_settings
-from auxnas.search.settings.search import DataSettings, ModelSettings, Settings
+from auxnas.search.settings.search import DataSettings, LimitSettings, ModelSettings, Settings
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
 from auxnas.search.storage.folders import SEARCH, TRAINING, folder_kinds
@@ -106,7 +109,29 @@ def _described(text: str, document: Document) -> Searched | None:
         return None
     spec = ModelSpec.from_dict(model, f"{text}: model")
     known = isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)
-    return Searched(text, spec, (size[0], size[1]) if known and size else None)
+    try:
+        limits = LimitSettings.model_validate(document.extra.get("limits", {}))
+    except ValidationError:
+        found = short_repr(document.extra["limits"])
+        raise SearchError(f"{text}: limits", found, "those that nassearch exports") from None
+    return Searched(text, spec, (size[0], size[1]) if known and size else None, limits)
+
+
+def searched_as(source: GenotypeSource, run: Path | None) -> Searched | None:
+    """Conditions of the search that found an architecture, with those of all runs named.
+
+    Args:
+        source: the architecture, with its file's or its run's own conditions.
+        run: named beside it, if one is; where nothing else is known its conditions count.
+
+    Raises:
+        JournalError: when there is no run.
+    """
+    folders = dict.fromkeys(each for each in (source.run, run) if each is not None)
+    found = [each for each in (source.searched, *map(searched_in, folders)) if each is not None]
+    if not found:
+        return None
+    return replace(found[0], others=tuple(found[1:]))
 
 
 def searched_in(run: Path) -> Searched | None:

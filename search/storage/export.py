@@ -11,6 +11,7 @@ from auxnas.compiler import ModelSpec
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import to_json
 from auxnas.search.storage.weights import weights_file, without_auxiliary
+from auxnas.search.trials.limits import LIMITED
 from auxnas.search.trials.records import Trial
 from auxnas.search.trials.rows import trial_row
 
@@ -26,6 +27,7 @@ def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -
     """
     found = trial_row(trial)
     kept = ("trial", "reward", "metrics", "parameters", "multiply_adds", "latency_ms", "key")
+    limits = {name: limit for name, limit in _limits(meta) if limit is not None}
     return to_json(
         trial.genotype,
         name=name,
@@ -33,7 +35,14 @@ def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -
         classes=list(meta["classes"]),
         size=list(meta["settings"]["data"]["size"]),
         result={name: found[name] for name in kept} | {"run": run},
+        **({"limits": limits} if limits else {}),
     )
+
+
+def _limits(meta: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The run's limits on costs, by the setting's name."""
+    known = meta["settings"].get("limits", {})
+    return [(name, known.get(name)) for name in LIMITED]
 
 
 def write_document(path: Path, text: str) -> None:

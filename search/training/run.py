@@ -125,14 +125,13 @@ def _searched(context: TrainingContext) -> dict[str, Any] | None:
 
 def _changes(context: TrainingContext) -> Iterator[str]:
     """In words, what beside the network is not as it was in the search."""
-    known = context.searched
-    if known is None:
-        return
-    same_size = known.size == tuple(context.settings.data.size)
-    if known.data and same_size and context.data.training.key != known.data:
-        yield f"warning: other data than those that {known.place} searched on"
-    if known.encoder and params_digest(context.model.encoder_params) != known.encoder:
-        yield f"warning: another encoder than the one that {known.place} searched with"
+    first = context.searched
+    for known in (first, *first.others) if first is not None else ():
+        same_size = known.size == tuple(context.settings.data.size)
+        if known.data and same_size and context.data.training.key != known.data:
+            yield f"warning: other data than those that {known.place} searched on"
+        if known.encoder and params_digest(context.model.encoder_params) != known.encoder:
+            yield f"warning: another encoder than the one that {known.place} searched with"
 
 
 def judged_on(data: DataContext) -> str:

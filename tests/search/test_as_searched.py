@@ -6,8 +6,10 @@ import pytest
 
 from auxnas.compiler import ModelSpec, cost, lower
 from auxnas.genotype import zoo
+from auxnas.search.errors import SearchError
 from auxnas.search.loop.run import execute
 from auxnas.search.networks.searched import SIZES, Searched, compare_with_search, comparison_lines
+from auxnas.search.networks.sources import find_source, searched_as
 from auxnas.search.storage.export import trial_document, write_document
 from auxnas.search.trials.records import best_of
 
@@ -93,6 +95,46 @@ def test_a_file_of_a_run_knows_its_sizes_too(run, searched, tmp_path):
     assert json.loads(result.stdout)["parameters"] > best.parameters
 
 
+def test_limits_are_held_to_however_run_and_genotype_are_named(run, searched, place_of, tmp_path):
+    place, best = searched
+    free = place_of("free", data__source="synthetic:30")
+    other = best_of(execute(free))[0]
+    files = {"best": (best, place), "other": (other, free)}
+    for name, (trial, its) in files.items():
+        write_document(tmp_path / name, trial_document(trial, name, "run", its.meta()))
+    warned = []
+    for genotype, named in (
+        (place.folder, None), (f"{place.folder}:best", None), (tmp_path / "best", None),
+        (tmp_path / "best", place.folder), (tmp_path / "best", free.folder),
+        (tmp_path / "other", place.folder), (free.folder, place.folder),
+        ("arch0", place.folder), (other.genotype, place.folder),
+        (free.folder, None), (tmp_path / "other", None), ("arch0", free.folder),
+    ):  # fmt: skip
+        source = find_source(str(genotype))
+        found = searched_as(source, named)
+        compared = compare_with_search(found, source.genotype, ModelSpec(), SIZE, 1)
+        lines = [line for line in comparison_lines(compared) if line.startswith("warning: over")]
+        warned.append([line.rpartition(": ")[2].endswith("at most 200,000") for line in lines])
+    assert warned == [*[[True]] * 9, *[[]] * 3]
+    words = ("--genotype", tmp_path / "other", "--run", place.folder, "--out", tmp_path / "t")
+    result = run("train", *COMMON, *words)
+    assert result.exit_code == 0, result.output
+    assert f"warning: over a limit of {place.folder}: params " in result.stderr
+    ((where, line),) = json.loads(result.stdout)["searched"]["over_others"]
+    assert where == str(place.folder)
+    assert line.endswith(", at most 200,000")
+
+
+def test_limits_of_a_file_that_are_none_name_it(searched, tmp_path):
+    place, best = searched
+    text = json.loads(trial_document(best, "best", "run", place.meta()))
+    assert text["limits"] == {"params": 200_000}
+    for limits in (3, [1], {"params": "many"}, {"height": 2}):
+        (tmp_path / "a").write_text(json.dumps({**text, "limits": limits}))
+        with pytest.raises(SearchError, match=r"/a: limits: .*, expected those that nassearch"):
+            find_source(str(tmp_path / "a"))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -111,16 +153,20 @@ def test_as_searched_takes_a_search_and_no_other_sizes(run, searched, tmp_path, 
 
 
 def test_other_data_and_another_encoder_are_said(run, searched, place_of, tmp_path):
-    place, _ = searched
+    place, best = searched
+    file = tmp_path / "best.json"
+    write_document(file, trial_document(best, "best", "run", place.meta()))
     other = place_of("other", pretrain__seed=5, limits__params=200_000)
     execute(other)
-    words = ("train", *COMMON, "--genotype", f"{place.folder}:best", "--data", "synthetic:15")
-    weights = ("--encoder-weights", other.folder / "encoder.safetensors")
-    result = run(*words, *weights, "--out", tmp_path / "t")
-    assert result.exit_code == 0, result.output
-    assert f"warning: other data than those that {place.folder} searched on" in result.stderr
-    said = f"warning: another encoder than the one that {place.folder} searched with"
-    assert said in result.stderr
+    others = ("--data", "synthetic:15")
+    others += ("--encoder-weights", other.folder / "encoder.safetensors")
+    for words in ((f"{place.folder}:best",), (file, "--run", place.folder)):
+        out = ("--out", tmp_path / str(len(words)))
+        result = run("train", *COMMON, "--genotype", *words, *others, *out)
+        assert result.exit_code == 0, result.output
+        assert f"warning: other data than those that {place.folder} searched on" in result.stderr
+        said = f"warning: another encoder than the one that {place.folder} searched with"
+        assert said in result.stderr
 
 
 def test_correlate_trains_at_either_size(run, place_of, tmp_path, monkeypatch):
