@@ -16,6 +16,8 @@ from auxnas.search.data.errors import DataError
 
 ValueCounts = NDArray[np.int64]
 VALUES = 256
+_LEAST_SHARE = 0.001
+"""Of measurements that should count; a laser scanner's are some hundredths."""
 
 
 def image_counts(image: Bytes, label: Array, numbers: TargetFormat) -> tuple[ValueCounts, Bytes]:
@@ -151,6 +153,16 @@ def missing_remark(data: str, found: Statistics) -> Iterator[str]:
     """A line about the classes that have no pixel in what is scored."""
     if found.missing:
         yield f"{data}: no image has a pixel of {some_names(found.missing)}{found.reason}"
+
+
+def sparse_remark(where: str, found: Statistics) -> Iterator[str]:
+    """A warning about measurements of which hardly any counts."""
+    counting, rest = int(found.values[:, :IGNORE].sum()), found.unlabelled
+    if not found.classes and counting < _LEAST_SHARE * (counting + rest):
+        yield (
+            f"warning: {where}: {counting:,} of {counting + rest:,} numbers in the labels count: "
+            "too few to learn from, or to tell networks apart by"
+        )
 
 
 def mixed_remark(data: str, found: Statistics) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import NamedTuple
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import Normalisation, find_encoder
 from auxnas.compiler.tasks import Task, find_task
-from auxnas.search.data import Augment, Dataset, open_dataset, parts, split_dataset
+from auxnas.search.data import Augment, DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.statistics import (
     Statistics,
     leaked_remark,
     missing_remarks,
     mixed_remark,
     repeated_remark,
+    sparse_remark,
 )
 from auxnas.search.examples.images import (
     ImageExamples,
@@ -26,6 +28,7 @@ from auxnas.search.examples.images import (
     pixel_store,
     statistics_of,
 )
+from auxnas.search.examples.trivial import Images, is_one_map, one_number
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.store import Store
 
@@ -79,6 +82,11 @@ class Part:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.indices)
+
+    @property
+    def images(self) -> Images:
+        """The store of the pixels, and the images' places in it."""
+        return self.stored.pixels, self.indices
 
     @property
     def statistics(self) -> Statistics:
@@ -186,13 +194,27 @@ class DataContext:
             check_enough_data(
                 f"{name}: {part.title}", own, part.stored.statistics, least, self.task
             )
+            if number := one_number(self.task, part.images):
+                wrong = f"{self.task.name} of {number} everywhere is as right as the labels"
+                raise DataError(f"{name}: {part.title}", wrong, "labels that differ more")
         for line in (
             *missing_remarks(name, (found.train.name, train), (found.val.name, val)),
+            *sparse_remark(f"{name}: {found.train.title}", train),
+            *sparse_remark(f"{name}: {found.val.title}", val),
+            *self._one_map_remark(found),
             *mixed_remark(name, self.training.statistics),
             *repeated_remark(name, self.training.statistics),
             *leaked_remark(train, val),
         ):
             self.display.say(line)
+
+    def _one_map_remark(self, found: Split) -> Iterator[str]:
+        """A warning about labels that are the same whatever the image."""
+        if is_one_map(self.task, found.train.images, found.val.images):
+            yield (
+                f"warning: {self.training.dataset.name}: the labels of the first image to train "
+                "on are right for all to validate on, so an answer that looks at no image is"
+            )
 
     def _stored(self, part: str) -> StoredDataset:
         data = self.settings.data
