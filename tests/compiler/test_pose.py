@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.compiler.errors import CompilerError
-from auxnas.compiler.tasks.pose import COCO17, MPII16, Joints, person_label, skeleton_of
+from auxnas.compiler.tasks.pose import (
+    COCO17,
+    MPII16,
+    Joints,
+    named_skeleton,
+    person_label,
+    skeleton_of,
+)
 from auxnas.compiler.tasks.target import TargetFormat
 
 PARTS = ("hand", "foot", "shoulder", "knee")
@@ -17,6 +24,7 @@ PARTS = ("hand", "foot", "shoulder", "knee")
 @pytest.mark.parametrize("skeleton", [COCO17, MPII16])
 def test_known_skeletons(skeleton):
     assert skeleton_of(list(skeleton.joints)) is skeleton
+    assert named_skeleton(skeleton.text) is skeleton
     assert all(
         skeleton.joints[a].replace("left", "right") == skeleton.joints[b] for a, b in skeleton.pairs
     )
@@ -31,6 +39,7 @@ def test_sides_pair_up(joints):
         assert (place == other) == (joints[place] == "nose")
         assert joints[place][-4:] == joints[other][-4:]
     assert len(skeleton.sigmas) == len(joints)
+    assert named_skeleton(skeleton.text) == skeleton
 
 
 @pytest.mark.parametrize(
@@ -50,12 +59,12 @@ def test_skeletons_that_are_none(joints, words):
 def test_labels_of_persons():
     label = person_label([(3, 4), (5, 6)], (2, 0), area=100, head=7)
     assert label.tolist() == [[3, 4, 2], [0, 0, 0], [10, 7, 1]]
-    numbers = Joints(joints=2)
+    numbers = Joints(skeleton=skeleton_of(["nose", "chin"]))
     assert numbers.fault(label, (9, 9)) is None
     assert numbers.cut(label, 2).tolist() == [[1, 2, 2], [0, 0, 0], [10, 7, 1]]
     assert numbers.counted(label).tolist() == [0, 255]
     assert numbers.same_numbers(Joints())
-    assert not numbers.same_numbers(Joints(joints=3))
+    assert not numbers.same_numbers(Joints(skeleton=COCO17))
     assert not numbers.same_numbers(TargetFormat("float32", 0))
 
 
@@ -70,4 +79,4 @@ def test_labels_of_persons():
     ],
 )
 def test_labels_that_are_none(label, words):
-    assert words in (Joints(joints=2).fault(label, (9, 9)) or "")
+    assert words in (Joints(skeleton=skeleton_of(["nose", "chin"])).fault(label, (9, 9)) or "")

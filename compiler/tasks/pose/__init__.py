@@ -8,7 +8,13 @@ from auxnas.compiler.tasks.pose.joints import (
     context,
     person_label,
 )
-from auxnas.compiler.tasks.pose.skeletons import COCO17, MPII16, Skeleton, skeleton_of
+from auxnas.compiler.tasks.pose.skeletons import (
+    COCO17,
+    MPII16,
+    Skeleton,
+    named_skeleton,
+    skeleton_of,
+)
 
 __all__ = [
     "ABSENT",
@@ -19,6 +25,7 @@ __all__ = [
     "Joints",
     "Skeleton",
     "context",
+    "named_skeleton",
     "person_label",
     "skeleton_of",
 ]

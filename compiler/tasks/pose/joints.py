@@ -9,7 +9,10 @@ last row) is so in the image given: a crop that shows a person twice as large ha
 A dataset of persons gives one a time. Its image is a crop around the person's box, and shows
 ``context`` pixels more on every side than the network is given, so that images that are turned
 and scaled in training find something there; without them it is the published crop to the bit.
-The dataset says how many in ``margin``. Its ``classes`` are the names of the joints.
+The dataset says how many in ``margin``; ``rendered(size, seed)`` tells it the size. It has no
+``classes``; its ``labels`` are ``Joints`` of its skeleton, and ``of_task(task)`` may give other
+joints, those of ``task.labels.skeleton``. A reader whose files say what their joints are gives the
+task that skeleton in its ``options``: ``{"pose": {"skeleton": skeleton.text}}``.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auxnas.compiler.tasks.pose.skeletons import Skeleton
 from auxnas.compiler.tasks.target import IGNORE, Size, TargetFormat
 
 Array = np.ndarray[Any, Any]
@@ -73,34 +77,33 @@ class Joints(TargetFormat):
     """Labels that are the joints of a person.
 
     Attributes:
-        pairs: positions of joints that change places in a mirrored image.
-        joints: how many there are; 0 for any number.
+        skeleton: which; None for any.
     """
 
     dtype: str = "float32"
     unlabelled: float = 0.0
-    pairs: tuple[tuple[int, int], ...] = ()
-    joints: int = 0
+    skeleton: Skeleton | None = None
 
     @property
     def described(self) -> str:
         """The numbers in words."""
-        return f"{self.joints or ''} joints of a person".strip()
+        known = self.skeleton
+        return "joints of a person" + ("" if known is None else f" ({known.name})")
 
     def same_numbers(self, other: TargetFormat) -> bool:
-        """Whether both are joints, of equal number where both say it."""
+        """Whether both are joints, the same ones where both say which."""
         if not isinstance(other, Joints):
             return False
-        return 0 in (self.joints, other.joints) or self.joints == other.joints
+        one, two = self.skeleton, other.skeleton
+        return one is None or two is None or one.joints == two.joints
 
     def fault(self, label: Array, size: Size) -> str | None:
         """The reason that an array is no person's joints; None where it is."""
         if label.dtype != self.dtype:
             return f"label of type {label.dtype}, expected {self.dtype}"
-        rows = self.joints + 1 if self.joints else len(label)
-        if label.shape != (max(rows, 2), 3):
-            wanted = f"{self.joints} joints" if self.joints else "joints"
-            return f"label of shape {label.shape}, expected ({wanted} + 1, 3)"
+        count = max(len(label) - 1, 1) if self.skeleton is None else len(self.skeleton)
+        if label.shape != (count + 1, 3):
+            return f"label of shape {label.shape}, expected ({count} joints + 1, 3)"
         if not np.isfinite(label).all():
             return "label has a number that is not finite"
         flags = label[:-1, 2]

@@ -72,6 +72,12 @@ class Skeleton:
         return len(self.joints)
 
     @property
+    def text(self) -> str:
+        """Text that ``named_skeleton`` makes the same skeleton of: ``coco``, ``a+b+c``."""
+        own = "+".join(self.joints)
+        return next((name for name, known in KNOWN.items() if known == self), own)
+
+    @property
     def mirrored(self) -> tuple[int, ...]:
         """Of each joint the one that it becomes in a mirror."""
         found = list(range(len(self.joints)))
@@ -103,10 +109,24 @@ def skeleton_of(joints: Sequence[str], name: str = "") -> Skeleton:
     Raises:
         CompilerError: for no joint, a name twice, or a joint without its other side.
     """
-    for known in (COCO17, MPII16):
+    for known in KNOWN.values():
         if tuple(joints) == known.joints:
             return known
     return _made(tuple(joints), name or f"{len(joints)} joints")
+
+
+def named_skeleton(text: str) -> Skeleton:
+    """The skeleton that a text names: one of ``KNOWN``, or names of joints, ``a+b+c``.
+
+    Raises:
+        CompilerError: as ``skeleton_of``.
+    """
+    found = KNOWN.get(text)
+    if found is not None:
+        return found
+    if "+" not in text:
+        raise CompilerError("skeleton", short_repr(text), f"{', '.join(KNOWN)} or joints, a+b+c")
+    return skeleton_of(text.split("+"))
 
 
 def _made(joints: tuple[str, ...], name: str, unscored: tuple[int, ...] = ()) -> Skeleton:
@@ -173,3 +193,5 @@ MPII16 = _made(
     unscored=(6, 7),
 )
 """Joints of MPII's persons, in its order; its means leave pelvis and thorax out."""
+KNOWN = {"coco": COCO17, "mpii": MPII16}
+"""Skeletons by name."""
