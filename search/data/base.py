@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -208,14 +208,15 @@ class Reader:
         parts: of the same text which parts there are; ``train`` alone by default.
         unscored: classes that count in no score unless ``task.ignore`` says so.
         fits: whether something on disk has the format's layout, to tell what was meant.
-        options: of tasks on these data, by the task's name, where nothing else is said.
+        options: of the same text, those of tasks on these data, by the task's name, where
+            nothing else is said.
     """
 
     open: Callable[[str, int | None, str], Dataset]
     parts: Callable[[str], Iterable[str]] = lambda rest: ("train",)
     unscored: tuple[str, ...] = ()
     fits: Callable[[Path], bool] = lambda where: False
-    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    options: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda rest: {}
 
     def __call__(self, rest: str, classes: int | None, part: str) -> Dataset:
         """The part of the data that ``rest`` names."""

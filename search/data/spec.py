@@ -102,7 +102,8 @@ def _check_labels(dataset: Dataset, task: Task) -> None:
 def task_on(spec: str, name: str) -> str:
     """``name`` of a task, with the options that these data give it where it has no others."""
     task, given = with_options(name)
-    options = {**_reader(_split(spec)[0]).options.get(task, {}), **given}
+    data, rest = _split(spec)
+    options = {**_reader(data).options(rest).get(task, {}), **given}
     return ",".join([task, *(f"{key}={value}" for key, value in options.items())])
 
 

@@ -207,6 +207,6 @@ def open_synthetic(rest: str, classes: int | None, part: str) -> SyntheticDatase
 SYNTHETIC = Reader(
     open_synthetic,
     lambda rest: ("train", "val"),
-    options={"depth": {"max": f"{FARTHEST:g}"}},
+    options=lambda rest: {"depth": {"max": f"{FARTHEST:g}"}},
 )
 """``synthetic`` or ``synthetic:COUNT``."""
