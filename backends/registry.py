@@ -41,6 +41,12 @@ TABLE = {
 """(role, name) -> (where it is, the package it needs, the extra that installs that)."""
 
 
+def packages_of(role: str, name: str) -> tuple[str, ...]:
+    """The packages, of which one is needed, of a backend; none of one that is not in the table."""
+    row = TABLE.get((role, name))
+    return () if row is None else (row[1], f"{row[1]}-gpu")
+
+
 def backend(role: str, name: str) -> Any:
     """The class of a backend.
 

@@ -113,6 +113,15 @@ class Target:
         """
         raise NotImplementedError
 
+    def read_model(self, path: Path) -> bytes | None:
+        """The ONNX model in an artefact, which tells all of it; None where only ``open`` can.
+
+        Raises:
+            ValueError: when there is none in it.
+            OSError: when it cannot be read.
+        """
+        return None
+
     def opener(self) -> Opener:
         """Function or class that opens an artefact of this kind.
 
@@ -130,6 +139,7 @@ class OwnedTarget(Target):
         name: of the target, and of its exporter.
         onnx: ``module:function`` that gives the ONNX model, and refuses what the target cannot
             take; None where it is not made from ONNX.
+        reader: ``module:function`` that gives the ONNX model in a file; None where there is none.
         absent: ``module:function`` that says why it cannot be made here, or None, where more is
             needed than the exporter's library.
     """
@@ -143,6 +153,7 @@ class OwnedTarget(Target):
     foreign: tuple[str, ...] = ()
     onnx: str | None = "auxnas.backends.onnx.build:build"
     fallback: str | None = None
+    reader: str | None = None
     absent: str | None = None
     opset: bool = True
 
@@ -172,6 +183,10 @@ class OwnedTarget(Target):
     def pack(self, model: Any, path: Path) -> None:
         """Leaves it to the exporter."""
         backend("exporter", self.name)().pack(model, path)
+
+    def read_model(self, path: Path) -> bytes | None:
+        """Result of the function at ``reader``."""
+        return None if self.reader is None else import_place(self.reader)(path)
 
     def open(self, path: Path) -> Runner:
         """Opens it with our runner."""

@@ -29,9 +29,11 @@ _ALL = ("fp32", "fp16", "int8")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.exporter:tensorrt_model"
 
+_ONNX = "auxnas.backends.artefacts.onnx_file:read_model"
+
 _ROWS = (
-    OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL),
-    OwnedTarget("ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",)),
+    OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL, reader=_ONNX),
+    OwnedTarget("ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",), reader=_ONNX),
     OwnedTarget("openvino", "openvino", "OpenVINO", ".xml", beside=(".bin",), opset=False),
     OwnedTarget(
         "torch", "pt2", "PyTorch", ".pt2", ("fp32",), foreign=_TORCH, onnx=None, opset=False
@@ -56,6 +58,7 @@ _ROWS = (
         _ALL,
         foreign=(".zip",),
         onnx=_TRT,
+        reader="auxnas.backends.tensorrt.bundle:read_model",
     ),
 )
 TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
@@ -152,7 +155,7 @@ def resolve_target(target: str, output: Path) -> ResolvedTarget:
     if missing is not None:
         raise TargetUnavailable(target, missing)
     _check_name(output, row)
-    if runner_of(output.name, row) != row.runner:
+    if target_of_file(output.name, row).runner != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return ResolvedTarget(target, output)
 
@@ -176,11 +179,11 @@ def _check_name(output: Path, *rows: Target) -> None:
         raise CompilerError("output", output.name, f"a name that ends in {rows[0].suffix}")
 
 
-def runner_of(name: str, *others: Target) -> str:
-    """The runner that opens a file of this name: its suffix tells, ONNX is the default."""
-    runners = {row.suffix: row.runner for row in (*TARGETS.values(), *others)}
-    found = (runner for suffix, runner in runners.items() if name.lower().endswith(suffix))
-    return next(found, TARGETS["onnx"].runner)
+def target_of_file(name: str, *others: Target) -> Target:
+    """The target that a file of this name is of: its suffix tells, ONNX is the default."""
+    rows = {row.suffix: row for row in (*TARGETS.values(), *others)}
+    found = (row for suffix, row in rows.items() if name.lower().endswith(suffix))
+    return next(found, TARGETS["onnx"])
 
 
 def model_of(
@@ -203,7 +206,8 @@ def check_precision(target: str, precision: str) -> None:
     names = CPU_TARGETS if target == AUTO else (target,)
     if all(precision in target_of(name).precisions for name in names):
         return
-    fit = [n for n, row in TARGETS.items() if precision in row.precisions and n != "trt-bundle"]
+    stand_ins = {row.fallback for row in TARGETS.values()}
+    fit = [n for n, row in TARGETS.items() if precision in row.precisions and n not in stand_ins]
     found = f"target {target}"
     raise CompilerError(f"precision {precision}", found, f"target {' or '.join(fit)}")
 

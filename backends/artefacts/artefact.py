@@ -12,10 +12,9 @@ from typing import Any
 from auxnas.backends.artefacts.memory import check_memory
 from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.registry import TABLE, backend
-from auxnas.backends.targets import installed_target, runner_of, target_of
+from auxnas.backends.targets import installed_target, target_of, target_of_file
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
-from auxnas.compiler.files import kind_of_text
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.tasks import DEFAULT, Task, find_task
 from auxnas.genotype import Genotype, GenotypeError, parse
@@ -27,9 +26,6 @@ _NEEDED = ("input_format", "head", "normalisation")
 
 _TOLD = ("metadata", "inputs", "outputs", "devices")
 """Attributes of an opened artefact."""
-
-_MOST_BYTES = 2**31
-"""Largest size of a protobuf message, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +166,7 @@ class Artefact:
 def open_artefact(path: str | Path, target: str | None = None) -> Artefact:
     """Opens an artefact and reads its metadata.
 
-    An ONNX file is read without its runtime, the others by theirs.
+    One with an ONNX model in it is read without its runtime, the others by theirs.
 
     Args:
         path: the file.
@@ -183,14 +179,13 @@ def open_artefact(path: str | Path, target: str | None = None) -> Artefact:
     """
     path = Path(path)
     target = target or installed_target(path.name)
-    kind = runner_of(path.name) if target is None else target_of(target).runner or target
-    if kind in ("ort", "trt-bundle"):
+    row = target_of_file(path.name) if target is None else target_of(target)
+    kind, model = row.runner or str(target), row.read_model(path)
+    if model is not None:
         from auxnas.backends.artefacts.onnx_file import read_onnx
-        from auxnas.backends.tensorrt.bundle import read_bundle
 
-        content = _content(path) if kind == "ort" else read_bundle(path)[0]
-        return read_onnx(path, content, kind)
-    opener = backend("runner", kind) if ("runner", kind) in TABLE else target_of(kind).open
+        return read_onnx(path, model, kind)
+    opener = row.opener()
     with path.open("rb"):
         runner: Any = opener(path)
     missing = [name for name in _TOLD if not hasattr(runner, name)]
@@ -199,20 +194,3 @@ def open_artefact(path: str | Path, target: str | None = None) -> Artefact:
         raise CompilerError(kind, found, "an OpenedArtefact from its open")
     metadata = decode_metadata(runner.metadata)
     return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a model, which a message of protobuf holds.
-
-    Raises:
-        CompilerError: when it is none, or larger.
-    """
-    if path.exists() and not path.is_dir() and not path.is_file():
-        raise CompilerError(str(path), "a device or pipe", "a file")
-    if path.is_file() and path.stat().st_size > _MOST_BYTES:
-        raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
-    content = path.read_bytes()
-    other = kind_of_text(content[:512])
-    if other is not None:
-        raise CompilerError(str(path), *other)
-    return content

@@ -14,10 +14,30 @@ from auxnas.backends.artefacts.memory import check_array_shape
 from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
+from auxnas.compiler.files import kind_of_text
 
 _REAL = {"float16", "float32", "float64", "bfloat16"}
+_MOST_BYTES = 2**31
+"""Largest size of a protobuf message, in bytes."""
 _BESIDE = {"Resize", "QuantizeLinear", "DequantizeLinear"}
 """Operators of which all inputs but the first are sizes, scales or zero points."""
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model, which a message of protobuf holds.
+
+    Raises:
+        CompilerError: when it is none, or larger.
+    """
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise CompilerError(str(path), "a device or pipe", "a file")
+    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+        raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
+    content = path.read_bytes()
+    other = kind_of_text(content[:512])
+    if other is not None:
+        raise CompilerError(str(path), *other)
+    return content
 
 
 def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:

@@ -9,15 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_ORT = ("onnxruntime", "onnxruntime-gpu")
-_RUNTIMES = {
-    "ort": _ORT,
-    "trt-bundle": _ORT,
-    "openvino": ("openvino",),
-    "pt2": ("torch",),
-    "trt": ("tensorrt",),
-}
-"""The packages that a runner may be of, by its name in the registry."""
+from auxnas.backends.registry import packages_of
 
 
 def timing_environment(runner: str, threads: int | None, devices: Iterable[str]) -> dict[str, Any]:
@@ -28,7 +20,7 @@ def timing_environment(runner: str, threads: int | None, devices: Iterable[str])
         threads: asked for; None where the runtime chose.
         devices: of the runtime.
     """
-    packages = ("auxnas", *_RUNTIMES.get(runner, ()), "numpy")
+    packages = ("auxnas", *packages_of("runner", runner), "numpy")
     return {
         "cpu": cpu_model(),
         "cores": cores(),

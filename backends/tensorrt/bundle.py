@@ -95,6 +95,15 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
+def read_model(path: Path) -> bytes:
+    """The model of an archive.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    return read_bundle(path)[0]
+
+
 def read_bundle(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     """The model and the manifest of an archive.
 

@@ -284,7 +284,7 @@ WORDS = [".any", ".onnx", ".ort", ".ort.onnx", ".xml", ".bin", ".pt2", ".pt", ".
 def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, word, monkeypatch):
     monkeypatch.setattr(OwnedTarget, "missing", lambda row: None)
     row, output = TARGETS[target], Path(f"a{word}")
-    opened = targets.runner_of(output.name) == row.runner
+    opened = targets.target_of_file(output.name).runner == row.runner
     others = {".ort", ".trt", ".plan", ".pt", ".pth", ".zip", ".bin", ".engine.json"}
     foreign = word.lower() in others
     if opened and not foreign:
