@@ -51,32 +51,41 @@ def compose(rng: random.Random, steady: bool = False) -> SceneLayout:
         half=rng.uniform(2.2, 4.0),
         pavement=rng.uniform(1.2, 2.6),
     )
-    site = _Site(rng, camera, street)
+    site = Site(rng, camera, street)
     site.buildings()
     site.things()
-    return SceneLayout(camera, street, _look(rng), tuple(site.solids))
+    return SceneLayout(camera, street, random_look(rng), tuple(site.solids))
 
 
 _NEAREST, _FARTHEST = 4.0, 32.0
 _TRIES = 12
 
 
-class _Site:
-    """A scene under construction."""
+class Site:
+    """A scene under construction.
+
+    Attributes:
+        solids: the bodies so far.
+        taken: x, z and radius of the places that are occupied.
+        colours: of things.
+        thing: number of the next one.
+        nearest: metres ahead from which on things are put.
+    """
 
     def __init__(self, rng: random.Random, camera: Camera, street: Street) -> None:
         self.rng, self.camera, self.street = rng, camera, street
         self.solids: list[Solid] = []
         self.taken: list[tuple[float, float, float]] = []
-        self.colours = [_any_colour(rng) for _ in range(5)]
+        self.colours = [any_colour(rng) for _ in range(5)]
         self.thing = 0
+        self.nearest = _NEAREST
 
     def add(
         self, kind: int, label: int, centre: Vector, half: Vector, yaw: float, pattern: Pattern
     ) -> None:
         """One more body of the present thing, in two of the scene's colours."""
         colour, accent = self.rng.sample(self.colours, 2)
-        colour, accent = _vary(self.rng, colour), _vary(self.rng, accent)
+        colour, accent = vary(self.rng, colour), vary(self.rng, accent)
         self.solids.append(
             Solid(kind, label, self.thing, centre, half, yaw, colour, accent, pattern)
         )
@@ -121,7 +130,7 @@ class _Site:
     def free_place(self, radius: float, zone: str) -> tuple[float, float] | None:
         """The x and z of an unoccupied place in view; None when none is found soon."""
         for _ in range(_TRIES):
-            z = _NEAREST * (_FARTHEST / _NEAREST) ** self.rng.random()
+            z = self.nearest * (_FARTHEST / self.nearest) ** self.rng.random()
             x = z * self.rng.uniform(-0.5, 0.5) / self.camera.focal
             if self.allowed(zone, x, z, radius) and self.free(x, z, radius):
                 return x, z
@@ -189,14 +198,14 @@ class _Site:
 
 
 # how to build a thing, how often, the radius kept free around it (m), where it may stand
-_THINGS: tuple[tuple[Callable[[_Site, float, float], None], float, float, str], ...] = (
-    (_Site.vehicle, 5.0, 1.5, "road"),
-    (_Site.crate, 3.5, 1.4, "off"),
-    (_Site.barrel, 2.5, 0.8, "any"),
-    (_Site.ball, 2.8, 0.8, "any"),
-    (_Site.pole, 2.0, 0.4, "off"),
-    (_Site.lamp, 4.0, 0.6, "off"),
-    (_Site.person, 5.0, 0.5, "any"),
+_THINGS: tuple[tuple[Callable[[Site, float, float], None], float, float, str], ...] = (
+    (Site.vehicle, 5.0, 1.5, "road"),
+    (Site.crate, 3.5, 1.4, "off"),
+    (Site.barrel, 2.5, 0.8, "any"),
+    (Site.ball, 2.8, 0.8, "any"),
+    (Site.pole, 2.0, 0.4, "off"),
+    (Site.lamp, 4.0, 0.6, "off"),
+    (Site.person, 5.0, 0.5, "any"),
 )
 
 
@@ -213,18 +222,19 @@ def _pattern(rng: random.Random) -> Pattern:
     return Pattern()
 
 
-def _any_colour(rng: random.Random) -> Colour:
+def any_colour(rng: random.Random) -> Colour:
+    """Any colour, none of them glaring."""
     return colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.05, 0.75), rng.uniform(0.25, 0.95))
 
 
-def _vary(rng: random.Random, colour: Colour, spread: float = 0.06) -> Colour:
+def vary(rng: random.Random, colour: Colour, spread: float = 0.06) -> Colour:
     """Nearly the same colour."""
     red, green, blue = (min(max(c + rng.uniform(-spread, spread), 0.02), 1.0) for c in colour)
     return red, green, blue
 
 
 def _grey(rng: random.Random, low: float, high: float) -> Colour:
-    return _vary(rng, (rng.uniform(low, high),) * 3, 0.05)
+    return vary(rng, (rng.uniform(low, high),) * 3, 0.05)
 
 
 _SKIES = (
@@ -244,24 +254,25 @@ _GROUNDS = (
 )
 
 
-def _look(rng: random.Random) -> Look:
+def random_look(rng: random.Random) -> Look:
+    """Light, weather and materials."""
     zenith, horizon = rng.choice(_SKIES)
     natural = rng.random() < 0.7
-    ground = _vary(rng, rng.choice(_GROUNDS), 0.08) if natural else _any_colour(rng)
+    ground = vary(rng, rng.choice(_GROUNDS), 0.08) if natural else any_colour(rng)
     elevation, azimuth = rng.uniform(0.5, 1.2), rng.uniform(0, 2 * math.pi)
     level = math.cos(elevation)
     return Look(
         sun=(level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)),
         sunlight=rng.uniform(0.45, 0.85),
         ambient=rng.uniform(0.35, 0.55),
-        zenith=_vary(rng, zenith),
-        horizon=_vary(rng, horizon),
+        zenith=vary(rng, zenith),
+        horizon=vary(rng, horizon),
         clouds=rng.choice((0.0, 0.3, 0.7)),
         haze=math.exp(rng.uniform(math.log(0.002), math.log(0.025))),
         ground=ground,
-        ground_accent=_vary(rng, ground, 0.2),
-        road=_grey(rng, 0.18, 0.5) if rng.random() < 0.8 else _any_colour(rng),
-        pavement=_grey(rng, 0.4, 0.75) if rng.random() < 0.8 else _any_colour(rng),
+        ground_accent=vary(rng, ground, 0.2),
+        road=_grey(rng, 0.18, 0.5) if rng.random() < 0.8 else any_colour(rng),
+        pavement=_grey(rng, 0.4, 0.75) if rng.random() < 0.8 else any_colour(rng),
         plaza=0.0 if natural else rng.uniform(0.8, 2.5),
         paint=rng.choice(((0.95, 0.95, 0.92), (0.95, 0.8, 0.3))),
         lines=(rng.random() < 0.7, rng.random() < 0.5),

@@ -54,12 +54,14 @@ class RenderedScene:
         label: classes, uint8 ``(height, width)``.
         depth: metres along the camera's axis, float32 ``(height, width)``; infinite in the sky.
         keypoints: two of every body, hidden ones included.
+        things: number of the thing that each pixel shows, ``(height, width)``; NOTHING elsewhere.
     """
 
     image: Bytes
     label: Bytes
     depth: Floats
     keypoints: tuple[Keypoint, ...]
+    things: Ints
 
 
 def draw_scene(
@@ -73,7 +75,8 @@ def draw_scene(
     image = paint.develop(layout.look, canvas.colours, size, rng)
     label, depth = canvas.label.astype(np.uint8), np.minimum(canvas.depth, canvas.plain)
     points = _keypoints(layout, canvas.view, canvas.bodies, canvas.seen)
-    return RenderedScene(image, label.reshape(size), depth.reshape(size), points)
+    things = np.append(canvas.bodies.thing, NOTHING)[canvas.seen].reshape(size)
+    return RenderedScene(image, label.reshape(size), depth.reshape(size), points, things)
 
 
 class _Canvas:

@@ -31,7 +31,7 @@ CLASSES = (
 )
 SKY, GROUND, ROAD, PAVEMENT, BUILDING, VEHICLE, CRATE, BARREL, BALL, POLE, LAMP, PERSON = range(12)
 
-BOX, SPHERE, CYLINDER = range(3)
+BOX, SPHERE, CYLINDER, CAPSULE = range(4)
 
 Colour = tuple[float, float, float]
 Vector = tuple[float, float, float]
@@ -59,7 +59,7 @@ class Solid:
     """One convex body.
 
     Attributes:
-        kind: BOX, SPHERE or CYLINDER (upright).
+        kind: BOX, SPHERE, CYLINDER (upright) or CAPSULE (a sphere drawn along a line).
         label: its class.
         thing: which object of the scene it is a part of.
         centre: its middle.
@@ -67,6 +67,7 @@ class Solid:
         yaw: how far it is turned about the vertical, radians.
         colour, accent: the two colours of its surface, 0..1.
         pattern: where the accent shows.
+        axis: of a capsule, from its middle to the centre of the sphere at one end.
     """
 
     kind: int
@@ -78,6 +79,7 @@ class Solid:
     colour: Colour
     accent: Colour
     pattern: Pattern
+    axis: Vector = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

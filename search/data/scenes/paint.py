@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from auxnas.search.data.scenes.layout import (
     BOX,
+    CAPSULE,
     CYLINDER,
     GROUND,
     PAVEMENT,
@@ -137,11 +138,20 @@ def surfaces(
         tile: for variation between repetitions.
     """
     local = bodies.from_centre(points, owner)
+    _straighten(local, bodies, owner)
     normal, side, up = _unrolled(bodies.kind.take(owner), local, bodies.half.T.take(owner, 1))
     share = _pattern_share(solids, owner, side, up, normal[1], tile)
     colours = np.array([(s.colour, s.accent) for s in solids], np.float32)
     colour, accent = colours.transpose(1, 2, 0).take(owner, 2)
     return colour + share * (accent - colour), bodies.outward(normal, owner)
+
+
+def _straighten(local: Floats, bodies: Bodies, owner: Ints) -> None:
+    """Moves points on capsules onto the sphere in their middle, along the capsule."""
+    where = np.flatnonzero(bodies.kind.take(owner) == CAPSULE)
+    axis, points = bodies.axis.T.take(owner[where], 1), local[:, where]
+    share = (points * axis).sum(0) / np.maximum((axis * axis).sum(0), np.float32(1e-12))
+    local[:, where] = points - np.clip(share, -1, 1) * axis
 
 
 def _unrolled(kind: Ints, local: Floats, half: Floats) -> tuple[Floats, Floats, Floats]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.search.data.scenes.layout import BOX, CYLINDER, SPHERE, Camera, Solid
+from auxnas.search.data.scenes.layout import BOX, CAPSULE, CYLINDER, SPHERE, Camera, Solid
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.intp]
@@ -39,7 +39,7 @@ class Bodies:
 
     Attributes:
         kind, label, thing: integers ``(n,)``.
-        centre, half: float32 ``(n, 3)``.
+        centre, half, axis: float32 ``(n, 3)``.
         sine, cosine: float32 ``(n,)``, of the yaw. Round bodies have none.
     """
 
@@ -48,6 +48,7 @@ class Bodies:
     thing: Ints
     centre: Floats
     half: Floats
+    axis: Floats
     sine: Floats
     cosine: Floats
 
@@ -55,14 +56,16 @@ class Bodies:
     def of(cls, solids: tuple[Solid, ...]) -> Bodies:
         """The arrays of some solids."""
         numbers = np.array([(s.kind, s.label, s.thing) for s in solids], np.intp).reshape(-1, 3)
-        places = np.array([(s.centre, s.half) for s in solids], np.float32).reshape(-1, 2, 3)
+        places = np.array([(s.centre, s.half, s.axis) for s in solids], np.float32)
+        places = places.reshape(-1, 3, 3)
         yaw = np.array([s.yaw if s.kind == BOX else 0 for s in solids], np.float32)
         kind, label, thing = numbers.T
-        return cls(kind, label, thing, places[:, 0], places[:, 1], np.sin(yaw), np.cos(yaw))
+        centre, half, axis = places.swapaxes(0, 1)
+        return cls(kind, label, thing, centre, half, axis, np.sin(yaw), np.cos(yaw))
 
     def corners(self) -> Floats:
         """The corners of the turned bounding boxes, ``(n, 8, 3)``."""
-        local = self.half[:, None] * _CORNERS
+        local = (self.half + np.abs(self.axis))[:, None] * _CORNERS
         sine, cosine = self.sine[:, None], self.cosine[:, None]
         x = local[..., 0] * cosine + local[..., 2] * sine
         z = local[..., 2] * cosine - local[..., 0] * sine
@@ -81,6 +84,13 @@ class Bodies:
         sine, cosine = self.sine.take(owner), self.cosine.take(owner)
         x, y, z = vectors
         return np.stack((x * cosine + z * sine, y, z * cosine - x * sine))
+
+    def distance(self, kind: int, origin: Floats, direction: Floats, owner: Ints) -> Floats:
+        """Distances along rays ``(3, m)``, in their frames, to the bodies ``owner`` of a kind."""
+        half = self.half.T.take(owner, 1)
+        if kind == CAPSULE:
+            return _capsule(origin, direction, half, self.axis.T.take(owner, 1))
+        return _DISTANCE[kind](origin, direction, half)
 
     def from_centre(self, points: Floats, owner: Ints) -> Floats:
         """World points ``(3, m)`` in the frames of the bodies ``owner``."""
@@ -153,8 +163,7 @@ def trace(view: CameraView, bodies: Bodies) -> tuple[Floats, Ints]:
         direction = view.directions.take(pixel, 1)
         if kind == BOX:
             direction = bodies.inward(direction, owner)
-        half = bodies.half.T.take(owner, 1)
-        distance = _DISTANCE[kind](start.take(owner, 1), direction, half)
+        distance = bodies.distance(kind, start.take(owner, 1), direction, owner)
         met = np.flatnonzero(distance > NEAR)
         hits.append((pixel[met], owner[met], distance[met]))
     for pixel, _, distance in hits:
@@ -183,10 +192,10 @@ def shade(view: CameraView, bodies: Bodies, sun: Floats, ground: Floats) -> NDAr
         bare = np.flatnonzero(ground.take(pixel) < np.inf)
         pixel, owner = pixel.take(bare), owner.take(bare)
         point = view.origin[:, None] + ground.take(pixel) * view.directions.take(pixel, 1)
-        origin, half = point - bodies.centre.T.take(owner, 1), bodies.half.T.take(owner, 1)
+        origin = point - bodies.centre.T.take(owner, 1)
         if kind == BOX:
             origin = bodies.inward(origin, owner)
-        dark[pixel[_DISTANCE[kind](origin, towards.take(owner, 1), half) > 0]] = True
+        dark[pixel[bodies.distance(kind, origin, towards.take(owner, 1), owner) > 0]] = True
     return dark
 
 
@@ -195,7 +204,7 @@ def _candidates(
 ) -> Iterator[tuple[int, Ints, Ints]]:
     """For every kind of body: pixels whose ray may hit one, and which one."""
     boxes = _screen_boxes(view, corners)
-    for kind in (BOX, SPHERE, CYLINDER):
+    for kind in (BOX, SPHERE, CYLINDER, CAPSULE):
         members = np.flatnonzero(bodies.kind == kind).astype(np.intp)
         top, bottom, left, right = boxes[:, members]
         body, row = _runs(top, bottom)
@@ -263,6 +272,21 @@ def _cylinder(origin: Floats, direction: Floats, half: Floats) -> Floats:
     x, z = ox + top * dx, oz + top * dz
     on_top = (dy < 0) & (oy > half[1]) & (x * x + z * z <= half[0] * half[0])
     return np.where(on_side, side, np.where(on_top, top, np.float32(0)))
+
+
+def _capsule(origin: Floats, direction: Floats, half: Floats, axis: Floats) -> Floats:
+    reach: Floats = np.sqrt(_dot(axis, axis))
+    unit: Floats = (axis / np.maximum(reach, np.float32(1e-6))).astype(np.float32)
+    along, rise = _dot(origin, unit), _dot(direction, unit)
+    side: Floats = origin - along * unit
+    turn: Floats = direction - rise * unit
+    a = np.maximum(_dot(turn, turn), np.float32(1e-12))
+    b = _dot(side, turn)
+    root = b * b - a * (_dot(side, side) - half[0] * half[0])
+    wall = (-b - np.sqrt(np.maximum(root, 0))) / a
+    place = along + wall * rise
+    end = _sphere(origin - np.clip(place, -reach, reach) * unit, direction, half)
+    return np.where(root <= 0, np.float32(0), np.where(np.abs(place) <= reach, wall, end))
 
 
 def _dot(first: Floats, second: Floats) -> Floats:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES, MISSING
+from auxnas.compiler.tasks.pose import COCO17, MPII16, Joints
 from auxnas.genotype.errors import inline, short_repr
 from auxnas.search.data.base import Array, BaseDataset, Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
@@ -23,6 +24,7 @@ from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
 from auxnas.search.data.scenes.draw import RenderedScene, draw_scene
 from auxnas.search.data.scenes.layout import CLASSES
+from auxnas.search.data.scenes.persons import RenderedPersons
 
 _COLOURS = {
     "sky": (84, 174, 255),
@@ -132,11 +134,15 @@ class SyntheticDataset(BaseDataset):
         """As many scenes of another size and seed."""
         return replace(self, size=size, seed=seed)
 
-    def of_task(self, task: Task) -> SyntheticDataset:
-        """The scenes with what the task takes for labels: their depth for one of metres."""
-        if not task.labels.same_numbers(METRES):
-            return self
-        return DepthScenes(self.count, self.seed, self.size, self.start)
+    def of_task(self, task: Task) -> SyntheticDataset | RenderedPersons:
+        """The scenes with what the task takes for labels: their depth, or people's joints."""
+        where = self.count, self.seed, self.size, self.start
+        if task.labels.same_numbers(METRES):
+            return DepthScenes(*where)
+        fitting = [
+            each for each in (COCO17, MPII16) if Joints(skeleton=each).same_numbers(task.labels)
+        ]
+        return RenderedPersons(*where, fitting[0]) if fitting else self
 
     def _rendered(self, index: int) -> RenderedScene:
         return render_scene(self.seed, self.start + index, self.size)
