@@ -9,19 +9,24 @@
         --set train.poly_epochs=13 --set train.batch_size=8 --set train.decoder_optimiser=adam \
         --set train.decoder_rate=0.003 --set train.encoder_rate=0.01 --set model.agg_size=16 \
         --set model.sep_repeats=1 --set threads=1
-    python bench/depth.py arch0 arch1 lwrf --output bench/results/depth-nyu.json
+    python bench/depth.py arch0-0 arch0-1 arch0-2 ... --output bench/results/depth-nyu.json
 
-(arch1 likewise, lwrf with --set train.channels=32; 320 of NYUv2's official training images, 40 of
-its test images.)
+(arch1 and arch2 likewise, lwrf with --set train.channels=32, each with --seed 0, 1, 2; 320 of
+NYUv2's official training images, 40 of its test images.)
 
-The constant median of the training depths, and their median at each pixel, are scored on the
-images that the networks are scored on: those of the data's validation part.
+The constant median of the training depths, and their median at each pixel of the networks' size,
+are scored as the networks are: grown to the size of the truth as it is stored, on the images of
+the data's validation part. Folders that differ in a number at their names' end, ``arch0-0`` and
+``arch0-1``, are seeds of one thing: of their scores mean and standard deviation are given.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import click
@@ -30,6 +35,8 @@ import numpy as np
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.machine import cores
 from auxnas.backends.registry import backend
+from auxnas.compiler.tasks.depth.errors import ERRORS
+from auxnas.compiler.tasks.growing import grown
 from auxnas.progress import display_on_stderr
 from auxnas.search.evaluation.scoring import Evaluation, scores
 from auxnas.search.examples.context import DataContext, Part
@@ -38,7 +45,7 @@ from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
 from auxnas.search.settings.search import Settings
 
-_CHUNK = 32
+METRICS = ("reward", *ERRORS)
 
 
 def targets(data: DataContext, part: Part) -> np.ndarray[Any, Any]:
@@ -57,27 +64,45 @@ def baselines(data: DataContext) -> dict[str, np.ndarray[Any, Any]]:
     return {"constant median": np.full_like(at_each, constant), "median map": at_each}
 
 
-def score_guess(data: DataContext, guess: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """The scores of one guess on all images that are validated on."""
-    val, task = data.training_split.val, data.task
+def score_guess(work: Evaluation, guess: np.ndarray[Any, Any], cache: Path) -> dict[str, Any]:
+    """The scores of one guess, (height, width), on the images of an evaluation."""
+    images, _ = work.examples(cache, display_on_stderr())
     sums: dict[str, Any] = {}
-    for start in range(0, len(val), _CHUNK):
-        rows = list(val.indices[start : start + _CHUNK])
-        truth = val.stored.pixels.read(LABEL, rows)
-        output = np.broadcast_to(guess, (len(rows), 1, *guess.shape))
-        for name, value in task.measure(output, truth).items():
+    for place in range(len(images)):
+        truth = images.batch([place], None).labels
+        output = grown(guess[None], (truth.shape[1], truth.shape[2]))[None]
+        for name, value in work.task.measure(output, truth).items():
             sums[name] = sums.get(name, 0) + value
-    return scores(task, sums)
-
-
-def score_network(folder: Path, cache: Path) -> dict[str, Any]:
-    """The scores of the network in the folder of a run or of a training."""
-    own = own_data(folder)
-    trained = read_network(folder)
-    work = Evaluation.of(trained, own.settings.source, depth_scale=own.settings.depth_scale)
-    learner = backend("learner", "torch")(threads=cores())
-    sums, _ = work.run(learner, 16, cache, display_on_stderr())
     return scores(work.task, sums)
+
+
+def evaluation(folder: Path) -> Evaluation:
+    """The network in the folder of a run or of a training, and its validation images."""
+    own = own_data(folder).settings
+    return Evaluation.of(read_network(folder), own.source, depth_scale=own.depth_scale)
+
+
+def score_network(work: Evaluation, cache: Path) -> dict[str, Any]:
+    """The scores of a network."""
+    learner = backend("learner", "torch")(threads=cores())
+    return scores(work.task, work.run(learner, 16, cache, display_on_stderr())[0])
+
+
+def over_seeds(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean and standard deviation of each figure over the seeds of a thing, by its name."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for name, row in found.items():
+        groups.setdefault(re.sub(r"-\d+$", "", name), []).append(row)
+    return {
+        name: {"seeds": len(rows), **{metric: _spread(rows, metric) for metric in METRICS}}
+        for name, rows in groups.items()
+        if len(rows) > 1
+    }
+
+
+def _spread(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[str, float]:
+    values = [row[metric] for row in rows]
+    return {"mean": fmean(values), "deviation": stdev(values)}
 
 
 @click.command(help="Scores networks of depth, and the baselines on the same images.")
@@ -85,12 +110,16 @@ def score_network(folder: Path, cache: Path) -> dict[str, Any]:
 @click.option("--output", type=click.Path(path_type=Path))
 def main(folders: tuple[Path, ...], output: Path | None) -> None:
     display, cache = display_on_stderr(), cache_dir(None)
-    own, task = own_data(folders[0]).settings, read_network(folders[0]).network.spec.task
+    works = {folder.name: evaluation(folder) for folder in folders}
+    own, first = own_data(folders[0]).settings, next(iter(works.values()))
+    task = first.trained.network.spec.task
     settings = Settings.model_validate({"data": own.model_dump(), "task": {"name": task}})
     data = DataContext(settings, cache, display)
-    found = {name: score_guess(data, guess) for name, guess in baselines(data).items()}
-    found |= {str(folder): score_network(folder, cache) for folder in folders}
-    text = json.dumps({"data": own.source, "task": task, "scores": found}, indent=1)
+    found = {name: score_guess(first, guess, cache) for name, guess in baselines(data).items()}
+    found |= {name: score_network(work, cache) for name, work in works.items()}
+    about = {"data": own.source, "task": task, "size": list(first.size)}
+    rows = {**about, "scored_at": first.scored_at, "seeds": over_seeds(found), "scores": found}
+    text = json.dumps(rows, indent=1)
     click.echo(text)
     if output is not None:
         output.write_text(text + "\n", encoding="utf-8")

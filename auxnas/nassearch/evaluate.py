@@ -54,6 +54,12 @@ FORMATS = (".png", ".jpg", ".webp")
 @options.depth_scale
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
+    "--stored-size/--network-size",
+    default=None,
+    help="Score at the labels' own size, which outputs are grown to, or at the network's.  "
+    "[default: as the task is scored: depth at its own, segmentation at the network's]",
+)
+@click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."
 )
 @click.option("--picture", type=options.PATH, help=options.PICTURE_HELP)
@@ -70,6 +76,7 @@ def evaluate(
     task: str | None,
     depth_scale: float | None,
     size: tuple[int, int] | None,
+    stored_size: bool | None,
     ignore: tuple[str, ...],
     picture: Path | None,
     batch: int,
@@ -81,9 +88,10 @@ def evaluate(
 ) -> None:
     """Score WEIGHTS, or the network in the folder of a training or a run, on labelled images.
 
-    Images and labels are brought to the network's size, as in training. The network of a run is
-    that of its best trial. A folder knows its data, and which classes counted; without a part to
-    validate on the images are those of meta-val, which nothing was trained on.
+    Images are brought to the network's size, as in training, and labels too, unless --stored-size
+    is given or usual in the task. The network of a run is that of its best trial. A folder knows
+    its data, and which classes counted; without a part to validate on the images are those of
+    meta-val, which nothing was trained on.
     """
     if picture is not None and picture.suffix.lower() not in FORMATS:
         words = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
@@ -92,7 +100,7 @@ def evaluate(
         check_no_result(picture, "--picture")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
-    work = _evaluation(weights, data, size, part, ignore, task, depth_scale)
+    work = _evaluation(weights, data, size, part, ignore, task, depth_scale, stored_size)
     trainer = backend("learner", learner)(threads=threads)
     sums, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
     picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
@@ -105,6 +113,7 @@ def evaluate(
         "data": work.dataset.name,
         "part": work.part,
         "images": images,
+        "scored_at": work.scored_at,
         **scores(work.task, sums),
         **network_figures(work.trained.network, work.size),
         "picture": str(picture) if counts is not None else None,
@@ -117,6 +126,7 @@ def evaluate(
         print_json(found)
     else:
         _print_table(work.task.table(sums))
+        say(f"{images} images, scored at {work.scored_at}")
         say(_figures(found))
         if counts is not None:
             say(str(picture))
@@ -130,11 +140,19 @@ def _evaluation(
     ignore: tuple[str, ...],
     task: str | None,
     depth_scale: float | None,
+    stored_size: bool | None,
 ) -> Evaluation:
     """Network and images to score; where no data are given, those that the folder was of."""
     if data is not None:
         return Evaluation.of(
-            read_network(weights), data, size, part, ignore, task=task, depth_scale=depth_scale
+            read_network(weights),
+            data,
+            size,
+            part,
+            ignore,
+            task=task,
+            depth_scale=depth_scale,
+            stored_size=stored_size,
         )
     if not weights.is_dir():
         raise click.UsageError("--data: expected, WEIGHTS is not the folder of a run or a training")
@@ -150,6 +168,7 @@ def _evaluation(
         settings.meta_train,
         task,
         depth_scale or settings.depth_scale,
+        stored_size,
     )
     if work.part != "val" and own.key is not None:
         whole = open_dataset(

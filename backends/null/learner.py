@@ -84,7 +84,7 @@ class NullLearner:
         quality = rng.beta(4, 3)
         if len(program.graph.inputs) == 1:
             quality += 0.1 * (1 - quality)
-        return pretended(task, examples, quality, rng)
+        return pretended(task, examples, quality, rng, batch_size)
 
     def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Zeros in the right shapes."""
@@ -99,11 +99,13 @@ class NullLearner:
         }
 
 
-def pretended(task: Task, examples: Examples, quality: float, rng: np.random.Generator) -> Sums:
-    """Made-up statistics of a network as good as ``quality``, 0 to 1."""
+def pretended(
+    task: Task, examples: Examples, quality: float, rng: np.random.Generator, most: int = _LOOKED_AT
+) -> Sums:
+    """Made-up statistics of a network as good as ``quality``, 0 to 1, of ``most`` examples."""
     if task.target.classes:
         return task.measure(*_classified(len(task.classes), quality, rng))
-    targets = examples.batch(range(min(len(examples), _LOOKED_AT)), None).labels
+    targets = examples.batch(range(min(len(examples), _LOOKED_AT, most)), None).labels
     known = np.where(task.target.known(targets), targets, 0).astype(np.float32)
     wrong = (1 - quality) * rng.uniform(0.9, 1, known.shape).astype(np.float32)
     output = known + wrong * (1 + known)

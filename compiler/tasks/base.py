@@ -182,6 +182,8 @@ class Task:
             is trained; see ``backends.torch.losses.Losses``.
         starts_at_mean: whether the outputs' biases begin at the mean of the training targets.
         pictures: names of those that a prediction has; each goes to a file of its own.
+        scored_as_stored: whether a finished network is scored at the labels' own size, which its
+            outputs are grown to; else at the size of the images that it sees.
     """
 
     classes: tuple[str, ...] = ()
@@ -194,6 +196,7 @@ class Task:
     disagrees: ClassVar[Disagreement]
     starts_at_mean: ClassVar[bool] = False
     pictures: ClassVar[tuple[str, ...]] = ("overlay",)
+    scored_as_stored: ClassVar[bool] = False
 
     @property
     def headline(self) -> tuple[str, Metric]:

@@ -22,6 +22,7 @@ from auxnas.search.data.statistics import (
 )
 from auxnas.search.errors import SearchError
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
+from auxnas.search.examples.stored import StoredSizeExamples
 from auxnas.search.networks.networks import Network, Trained
 from auxnas.search.settings.resolving import resolve
 
@@ -57,6 +58,7 @@ class Evaluation:
         task: of the network; gives targets and scores.
         part: which of the data the images are: ``train``, ``val`` or ``META_VAL``.
         meta_train: the share of the data that is not ``META_VAL``.
+        stored_size: whether labels are scored at their own size, which outputs are grown to.
     """
 
     trained: Trained
@@ -65,6 +67,7 @@ class Evaluation:
     task: Task
     part: str
     meta_train: float | None = None
+    stored_size: bool = False
 
     @classmethod
     def of(
@@ -77,6 +80,7 @@ class Evaluation:
         meta_train: float | None = None,
         task: str | None = None,
         depth_scale: float | None = None,
+        stored_size: bool | None = None,
     ) -> Evaluation:
         """Evaluation that the options of a command line describe.
 
@@ -90,6 +94,8 @@ class Evaluation:
                 known: without ``val`` the rest is taken.
             task: the network's, with other options perhaps; None for as it is.
             depth_scale: units a metre of stored depth; None for what is usual.
+            stored_size: whether labels are scored at their own size; None for what is usual in
+                the task.
 
         Raises:
             DataError: when there are no such data.
@@ -106,7 +112,14 @@ class Evaluation:
         where = ("train" if part == META_VAL else part, find_task(name), depth_scale)
         dataset = _open(trained, source, size, *where)
         names = _same_classes(trained, dataset)
-        return cls(trained, dataset, size, find_task(name, names, tuple(ignore)), part, meta_train)
+        own = find_task(name, names, tuple(ignore))
+        stored = own.scored_as_stored if stored_size is None else stored_size
+        return cls(trained, dataset, size, own, part, meta_train, stored)
+
+    @property
+    def scored_at(self) -> str:
+        """The size that labels are scored at, in words."""
+        return "the labels' own size" if self.stored_size else f"{self.size[0]}x{self.size[1]}"
 
     def run(
         self, learner: Learner, batch_size: int, cache: Path, display: Display
@@ -118,14 +131,7 @@ class Evaluation:
         Raises:
             DataError: for labels of one class alone that are likely a mask of 0 and 255.
         """
-        pixels = pixel_store(self.dataset, cache, display)
-        normalisation = self.trained.network.spec.find_encoder().normalisation
-        whole = statistics_of(self.dataset, pixels, cache, display)
-        indices = self._scored(whole)
-        images, found = (
-            ImageExamples(pixels, indices, None, normalisation, self.task),
-            whole.of(indices),
-        )
+        images, found = self.examples(cache, display)
         check_not_mask(f"{self.dataset.name}: images to score", found)
         which = "meta-val (the data have no part for it)" if self.part == META_VAL else self.part
         images_of = f"{len(images)} images of {self.dataset.name}, part {which}"
@@ -137,8 +143,21 @@ class Evaluation:
             *repeated_remark(name, found),
         ):
             display.say(line)
-        sums = learner.measure(self.trained.program, images, self.task, batch_size)
+        together = 1 if isinstance(images, StoredSizeExamples) else batch_size
+        sums = learner.measure(self.trained.program, images, self.task, together)
         return sums, len(images)
+
+    def examples(
+        self, cache: Path, display: Display
+    ) -> tuple[ImageExamples | StoredSizeExamples, Statistics]:
+        """The images that are scored, and the statistics of their labels."""
+        pixels = pixel_store(self.dataset, cache, display)
+        normalisation = self.trained.network.spec.find_encoder().normalisation
+        whole = statistics_of(self.dataset, pixels, cache, display)
+        indices = self._scored(whole)
+        images = ImageExamples(pixels, indices, None, normalisation, self.task)
+        stored = StoredSizeExamples(images, self.dataset) if self.stored_size else images
+        return stored, whole.of(indices)
 
     def _scored(self, whole: Statistics) -> tuple[int, ...]:
         """Positions of the images, among those of the dataset."""

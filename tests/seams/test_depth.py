@@ -51,7 +51,10 @@ def test_it_is_searched_scored_compiled_and_used(pairs, command):
     other = ["eval", "run", "--task", "depth,crop=nyu,pooling=pixels"]
     found = json.loads(command(nassearch, *other, "--json").stdout)
     assert (found["pooling"], found["crop"], found["picture"]) == ("pixels", "nyu", None)
-    assert found["valid_pixels"] == 28 * 28  # of 32x32
+    assert found["valid_pixels"] == 32 * 35  # of 36x40
+    assert found["scored_at"] == "the labels' own size"
+    found = json.loads(command(nassearch, *other, "--network-size", "--json").stdout)
+    assert (found["valid_pixels"], found["scored_at"]) == (28 * 28, "32x32")
 
     files = ["run/best.json", "--weights", "run/best.safetensors", "--head", "depth"]
     made = command(nascompile, *files, "--output", "a.onnx", "--json")

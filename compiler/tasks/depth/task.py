@@ -102,6 +102,7 @@ class Depth(Task):
     )
     starts_at_mean: ClassVar[bool] = True
     pictures: ClassVar[tuple[str, ...]] = ("depth", "colours")
+    scored_as_stored: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_number("task.max", self.max, 2 * LEAST, 1e4)

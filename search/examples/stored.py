@@ -1,0 +1,41 @@
+"""Labelled examples whose labels are as they are stored, whatever size a network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from auxnas.backends.base import Batch
+from auxnas.search.data import Dataset
+from auxnas.search.examples.images import ImageExamples
+
+
+@dataclass(frozen=True)
+class StoredSizeExamples:
+    """Images at a network's size with targets at the size of the data, to be scored on.
+
+    Sizes may differ from image to image, so it is asked for one at a time.
+
+    Attributes:
+        images: at the network's size.
+        dataset: that they are of, which knows where each is stored.
+    """
+
+    images: ImageExamples
+    dataset: Dataset
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.images)
+
+    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
+        """Some of them, whose labels have one size; never transformed."""
+        places = [self.images.indices[index] for index in indices]
+        stored = [self.dataset.origin(place) for place in places]
+        labels = (source.label(place) for source, place in stored)
+        pictures = (partial(source.image, place) for source, place in stored)
+        targets = np.stack(list(map(self.images.task.target_of, labels, pictures)))
+        return Batch(self.images.batch(indices, None).inputs, targets)
