@@ -54,6 +54,8 @@ class ExportOptions:
         precision: ``fp32`` or ``fp16``: of weights and of what is computed between the
             ends, which stay float32. ``int8`` is written as ``fp32``, to be quantised.
         opset: version of the ONNX operators.
+        capabilities: compute capabilities of the GPUs that an engine is for, ``8.9``; none for
+            those that the builder takes by default.
 
     Raises:
         CompilerError: naming the field that is out of range.
@@ -63,6 +65,7 @@ class ExportOptions:
     batch: int | None = 1
     precision: str = "fp32"
     opset: int = 18
+    capabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size is not None:

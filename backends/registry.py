@@ -19,11 +19,13 @@ TABLE = {
     ),
     ("exporter", "torch"): (f"{_OURS}.torch.exported:Pt2Exporter", "torch", "torch"),
     ("exporter", "trt"): (f"{_OURS}.tensorrt.exporter:TrtExporter", "tensorrt", "tensorrt"),
+    ("exporter", "rtx"): (f"{_OURS}.tensorrt.rtx:RtxExporter", "tensorrt-rtx-cu12-libs", "rtx"),
     ("exporter", "trt-bundle"): (f"{_OURS}.tensorrt.bundle:BundleExporter", "onnx", "ort"),
     ("runner", "ort"): (f"{_OURS}.runtimes.ort:OrtRunner", "onnxruntime", "ort"),
     ("runner", "openvino"): (f"{_OURS}.runtimes.openvino:OpenvinoRunner", "openvino", "openvino"),
     ("runner", "pt2"): (f"{_OURS}.torch.exported:Pt2Runner", "torch", "torch"),
     ("runner", "trt"): (f"{_OURS}.tensorrt.runner:TrtRunner", "tensorrt", "tensorrt"),
+    ("runner", "rtx"): (f"{_OURS}.tensorrt.rtx:RtxRunner", "tensorrt-rtx-cu12-libs", "rtx"),
     ("runner", "trt-bundle"): (
         "auxnas.backends.tensorrt.bundle_runner:BundleRunner",
         "onnxruntime",

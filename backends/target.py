@@ -62,6 +62,9 @@ class Target:
         fallback: name of the target that is made where this one cannot be.
         runner: name of our runner that opens it; empty for one of your own.
         opset: whether the version of the ONNX operators means something to it.
+        signed: whether its int8 numbers are signed and symmetric, before convolutions alone, and
+            are not timed here, as TensorRT's.
+        stand_in: name of the target that is checked in its place where it cannot run.
     """
 
     runtime: str = ""
@@ -72,9 +75,15 @@ class Target:
     fallback: str | None = None
     runner: str = ""
     opset: bool = False
+    signed: bool = False
+    stand_in: str | None = None
 
     def missing(self) -> str | None:
         """Reason that it cannot be made on this machine; None where it can."""
+        return None
+
+    def unrunnable(self) -> str | None:
+        """Reason that what can be made here cannot run here; None where it can."""
         return None
 
     def model(
@@ -102,7 +111,7 @@ class Target:
         """
         raise NotImplementedError
 
-    def pack(self, model: Any, path: Path) -> None:
+    def pack(self, model: Any, path: Path, options: ExportOptions) -> None:
         """Writes an ONNX model, which int8 is chosen in, as the target; needed for int8 alone."""
         raise CompilerError("precision int8", type(self).__name__, "a target with pack")
 
@@ -142,6 +151,7 @@ class OwnedTarget(Target):
         reader: ``module:function`` that gives the ONNX model in a file; None where there is none.
         absent: ``module:function`` that says why it cannot be made here, or None, where more is
             needed than the exporter's library.
+        blocked: ``module:function`` that says why it cannot run here, or None; likewise.
     """
 
     name: str
@@ -156,6 +166,9 @@ class OwnedTarget(Target):
     reader: str | None = None
     absent: str | None = None
     opset: bool = True
+    signed: bool = False
+    stand_in: str | None = None
+    blocked: str | None = None
 
     def missing(self) -> str | None:
         """Answer of the function at ``absent``, or the library that its exporter needs."""
@@ -167,6 +180,10 @@ class OwnedTarget(Target):
         except BackendUnavailable as error:
             return str(error).removeprefix(f"{self.name}: ")
         return None
+
+    def unrunnable(self) -> str | None:
+        """Answer of the function at ``blocked``."""
+        return None if self.blocked is None else import_place(self.blocked)()
 
     def model(
         self, program: Program, options: ExportOptions, metadata: Mapping[str, str]
@@ -180,9 +197,9 @@ class OwnedTarget(Target):
         """Leaves it to the exporter."""
         backend("exporter", self.name)().export(program, path, options, metadata)
 
-    def pack(self, model: Any, path: Path) -> None:
+    def pack(self, model: Any, path: Path, options: ExportOptions) -> None:
         """Leaves it to the exporter."""
-        backend("exporter", self.name)().pack(model, path)
+        backend("exporter", self.name)().pack(model, path, options)
 
     def read_model(self, path: Path) -> bytes | None:
         """Result of the function at ``reader``."""

@@ -27,7 +27,8 @@ AUTO = "auto"
 
 _ALL = ("fp32", "fp16", "int8")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
-_TRT = "auxnas.backends.tensorrt.exporter:tensorrt_model"
+_TRT = "auxnas.backends.tensorrt.engines:tensorrt_model"
+_RTX = "auxnas.backends.tensorrt.rtx"
 
 _ONNX = "auxnas.backends.artefacts.onnx_file:read_model"
 
@@ -49,6 +50,20 @@ _ROWS = (
         _TRT,
         fallback="trt-bundle",
         absent="auxnas.backends.tensorrt.exporter:missing",
+        signed=True,
+    ),
+    OwnedTarget(
+        "rtx",
+        "rtx",
+        "TensorRT-RTX",
+        ".rtx",
+        _ALL,
+        (".rtx.json",),
+        onnx=_TRT,
+        absent=f"{_RTX}:rtx_missing",
+        signed=True,
+        stand_in="onnx",
+        blocked=f"{_RTX}:blocked",
     ),
     OwnedTarget(
         "trt-bundle",
@@ -58,7 +73,8 @@ _ROWS = (
         _ALL,
         foreign=(".zip",),
         onnx=_TRT,
-        reader="auxnas.backends.tensorrt.bundle:read_model",
+        reader="auxnas.backends.tensorrt.bundle:read_bundle_model",
+        signed=True,
     ),
 )
 TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
@@ -111,7 +127,8 @@ HELP = (
     "this kind (starts sooner; on others it may not load, or be slow). openvino: IR, .xml and "
     ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
-    "exit status 3. auto: the faster of onnx and openvino, measured here. package.module:Class: "
+    "exit status 3. rtx: a portable engine of TensorRT-RTX, built on any machine, for GPUs from "
+    "Ampere on. auto: the faster of onnx and openvino, measured here. package.module:Class: "
     "one of your own."
 )
 

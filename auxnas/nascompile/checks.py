@@ -34,6 +34,10 @@ def check_options(options: Mapping[str, Any]) -> None:
         value = options[name]
         if value is not None and not (isinstance(value, int | float) and value >= 0):  # NaN too
             raise OptionError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
+    capabilities = options["compute_capability"]
+    if capabilities and options["target"] != "rtx":
+        found = f"--compute-capability {capabilities[0]}: for --target {options['target']}"
+        raise OptionError(f"{found}, expected --target rtx, whose engines are built for GPUs named")
     _check_effect(options)
     known = [each.name for each in INFERENCE]
     for name in options["disable_pass"]:

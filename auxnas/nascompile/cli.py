@@ -125,6 +125,12 @@ OWN = "  [default: the weights', else %s]"
 @click.option(
     "--opset", type=click.IntRange(*OPSETS), help="Version of the ONNX operators.  [default: 18]"
 )
+@click.option(
+    "--compute-capability",
+    multiple=True,
+    metavar="X.Y",
+    help="rtx: of a GPU to build for; may be repeated.  [default: Ampere and later]",
+)
 @click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", metavar="DIR", help=LABELS_HELP)

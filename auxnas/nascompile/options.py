@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     resize_output: str
     input_format: str
     opset: int | None
+    compute_capability: Sequence[str]
     images: Where | None
     labels: Where | None
     max_drop: float | None
@@ -60,6 +61,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "force": False,
         "no_verify": False,
         "disable_pass": (),
+        "compute_capability": (),
         "seed": 0,
         "output": None,
     }

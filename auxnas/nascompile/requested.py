@@ -14,7 +14,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.images import dark_remark, find_images, judge_photographs, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
-from auxnas.backends.targets import AUTO, TARGETS, artefact_files, target_of
+from auxnas.backends.targets import AUTO, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.interface import Interface, parse_normalisation
@@ -70,6 +70,7 @@ def request_of(
             None if options["batch"] == "dynamic" else options["batch"],
             options["precision"],
             options["opset"] or OPSETS[0],
+            options["compute_capability"],
         ),
         output=Path(output),
         images=_images(options["images"]),
@@ -121,8 +122,9 @@ def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"{unknown[0]!r} is no option, expected one of {', '.join(DEFAULTS)}")
     given = {**DEFAULTS, **options}
     given |= {name: _path(name, given[name]) for name in _PATHS if given[name] is not None}
-    passes = given["disable_pass"]
-    given["disable_pass"] = (passes,) if isinstance(passes, str) else tuple(passes)
+    for name in ("disable_pass", "compute_capability"):
+        values = given[name]
+        given[name] = (values,) if isinstance(values, str) else tuple(values)
     for name in ("encoder", "task"):
         if isinstance(given[name], str):
             trust_place(given[name])
@@ -253,6 +255,6 @@ def _int8(
         dark = dark_remark(options["images"], photographs.judged.brightest)
         if dark:
             say(dark)
-    tensorrt = options["target"] in TARGETS and options["target"].startswith("trt")
+    tensorrt = options["target"] != AUTO and target_of(options["target"]).signed
     drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
     return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)

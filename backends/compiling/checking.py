@@ -38,11 +38,13 @@ class CheckResult:
         latency: seconds for a batch of the requested size; for one image where any number
             goes.
         unchecked: reason that there are none, if there are none.
+        instead: reason that another target of the same network was run in the artefact's place.
     """
 
     differences: Mapping[Size, Difference] = field(default_factory=dict)
     latency: Latency | None = None
     unchecked: str | None = None
+    instead: str | None = None
 
     @property
     def difference(self) -> Difference | None:

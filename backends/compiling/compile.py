@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from auxnas.backends.artefacts.memory import available_bytes, check_memory
@@ -27,6 +28,7 @@ from auxnas.backends.targets import (
     model_of,
     resolve_target,
     target_of,
+    with_target_suffix,
 )
 from auxnas.compiler import Cost, Size, cost
 from auxnas.compiler.errors import CompilerError
@@ -152,12 +154,29 @@ def _check_memory(request: Request, network: CompiledNetwork) -> None:
 def _check(request: Request, network: CompiledNetwork, path: Path, display: Display) -> CheckResult:
     if not request.verify:
         return CheckResult(unchecked="switched off")
+    target = target_of(request.target)
+    reason, stand_in = target.unrunnable(), target.stand_in
+    if reason is not None and stand_in is not None:
+        return _check_stand_in(request, network, display, stand_in, reason)
     try:
-        opener: Opener = target_of(request.target).opener()
+        opener: Opener = target.opener()
     except BackendUnavailable as error:
         return CheckResult(unchecked=str(error))
     checker = Checker(request, network.whole, opener, display)
     return checker.check(path, network.optimised, network.changes)
+
+
+def _check_stand_in(
+    request: Request, network: CompiledNetwork, display: Display, stand_in: str, reason: str
+) -> CheckResult:
+    """Checks what an artefact that cannot run here is built from, as another target."""
+    output = with_target_suffix(request.output, stand_in)
+    request = replace(request, target=stand_in, output=output)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / output.name
+        export_program(request, network.optimised, path)
+        found = _check(request, network, path, display)
+    return replace(found, latency=None, instead=reason)
 
 
 def _quantise(
@@ -171,7 +190,7 @@ def _quantise(
     model = model_of(target, network.optimised, request.options, metadata)
     quantise = backend("quantiser", "int8")
     found: QuantisationResult = quantise(model, request.int8, quantisation_ends(request), display)
-    target_of(target).pack(found.model, path)
+    target_of(target).pack(found.model, path, request.options)
     return found
 
 

@@ -45,6 +45,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "allowed": request.allowed,
         "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
         "unchecked": check.unchecked,
+        "not_run": check.instead,
         "int8": report.int8.to_dict() if report.int8 else None,
         "latency_ms": None if check.latency is None else 1e3 * check.latency,
         "latency_spread": None if check.latency is None else check.latency.spread,
@@ -172,7 +173,14 @@ def _numerics(report: Report) -> str:
         return f"NOT CHECKED ({report.check.unchecked})"
     sizes = ", ".join(f"{height}x{width}" for height, width in report.check.differences)
     on = f"{len(request.images)} images" if request.images else "noise"
-    return (
+    text = (
         f"checked against the float64 reference on {on} at {sizes}: {found}"
         f" (allowed {found.limit(request.allowed)})"
+    )
+    if report.check.instead is None:
+        return text
+    target = target_of(request.target)
+    return (
+        f"the ONNX that the engine is built from, in {target_of(target.stand_in or '').runtime}: "
+        f"{text}\n{target.runtime} parsed and built it; it was NOT RUN ({report.check.instead})"
     )

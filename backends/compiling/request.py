@@ -163,5 +163,8 @@ def artefact_metadata(
         values["verification"] = {
             f"{height}x{width}": found.to_dict() for (height, width), found in differences.items()
         }
+        target = target_of(request.target)
+        if target.unrunnable() is not None:
+            values["verified_as"] = target.stand_in or ""
     values |= {k: known[k] for k in ("classes", "palette") if isinstance(known.get(k), list)}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}

@@ -41,9 +41,9 @@ class OnnxExporter:
             CompilerError: for an option out of range.
             OSError: when it cannot be written.
         """
-        self.pack(build(program, options, metadata), path)
+        self.pack(build(program, options, metadata), path, options)
 
-    def pack(self, model: onnx.ModelProto, path: Path) -> None:
+    def pack(self, model: onnx.ModelProto, path: Path, options: ExportOptions) -> None:
         """Writes a model that has its metadata."""
         path.write_bytes(model.SerializeToString())
 

@@ -1,7 +1,8 @@
 """Archive of all that is needed to build a TensorRT engine elsewhere.
 
 ``model.onnx``, the command lines of ``trtexec`` for TensorRT 10 and 11 as shell scripts,
-and ``manifest.json``: hashes, sizes, the operators' source, the metadata.
+and ``manifest.json``: hashes, sizes, the operators' source, the parser that has
+read the model, the metadata.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ import onnx
 from auxnas.backends.artefacts.archives import DAMAGED, open_archive
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.onnx.build import build
-from auxnas.backends.tensorrt.exporter import (
-    GENERATIONS,
+from auxnas.backends.tensorrt.engines import (
     check_operators,
+    parse_model,
     profile_of,
     properties,
-    trtexec,
 )
+from auxnas.backends.tensorrt.exporter import GENERATIONS, trtexec
 from auxnas.backends.tensorrt.operators import SOURCE, VERSION
+from auxnas.backends.tensorrt.rtx import rtx_library, rtx_missing
 from auxnas.compiler import CompilerError, Program
 
 MODEL, ENGINE, MANIFEST = "model.onnx", "model.engine", "manifest.json"
@@ -34,7 +36,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class BundleExporter:
-    """Writes the archive: the same bytes for the same network."""
+    """Writes the archive: the same bytes for the same network and parser."""
 
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
@@ -45,9 +47,9 @@ class BundleExporter:
             CompilerError: for a node that TensorRT is not published to support.
             OSError: when it cannot be written.
         """
-        self.pack(build(program, options, metadata), path)
+        self.pack(build(program, options, metadata), path, options)
 
-    def pack(self, model: onnx.ModelProto, path: Path) -> None:
+    def pack(self, model: onnx.ModelProto, path: Path, options: ExportOptions) -> None:
         """Writes the archive of a model that has its metadata.
 
         Raises:
@@ -67,6 +69,7 @@ class BundleExporter:
             "profile": profile,
             "trtexec": {generation: shlex.join(words) for generation, words in lines.items()},
             "operators": {"source": SOURCE, "tensorrt": VERSION},
+            "parsed_by": _parser_of(model),
             "files": {name: _facts(data) for name, data in files.items()},
             "metadata": properties(model),
         }
@@ -74,6 +77,19 @@ class BundleExporter:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in files.items():
                 archive.writestr(_entry(name), data)
+
+
+def _parser_of(model: onnx.ModelProto) -> str | None:
+    """NVIDIA's parser that has read the model; None where none is installed.
+
+    Raises:
+        CompilerError: where it refuses it.
+    """
+    if rtx_missing() is not None:
+        return None
+    trt = rtx_library()
+    parse_model(trt, model.SerializeToString())
+    return f"TensorRT-RTX {trt.__version__}"
 
 
 def _precision(model: onnx.ModelProto) -> str:
@@ -95,7 +111,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def read_model(path: Path) -> bytes:
+def read_bundle_model(path: Path) -> bytes:
     """The model of an archive.
 
     Raises:

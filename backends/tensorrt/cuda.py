@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,15 @@ class Cuda:
         """Fills a contiguous array from the device."""
         pointer, size = _host(array)
         self._call("cuMemcpyDtoH_v2", pointer, ctypes.c_uint64(address), size)
+
+
+def missing_device(device: Callable[[], Cuda] = Cuda) -> str | None:
+    """Reason that there is no GPU to run on; None where there is one."""
+    try:
+        device()
+    except CudaError as error:
+        return str(error)
+    return None
 
 
 def _host(array: Array) -> tuple[ctypes.c_void_p, ctypes.c_size_t]:

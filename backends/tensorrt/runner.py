@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.tensorrt.cuda import Cuda
-from auxnas.backends.tensorrt.exporter import library, make_logger
+from auxnas.backends.tensorrt.cuda import Cuda, CudaError
+from auxnas.backends.tensorrt.engines import facts_file, logger_of
+from auxnas.backends.tensorrt.exporter import library
 from auxnas.backends.tensors import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -48,9 +49,9 @@ class TrtRunner:
         self, path: str | Path, threads: int | None = None, trt: Any = None, device: Any = None
     ) -> None:
         self.trt = library() if trt is None else trt
-        self.device = Cuda() if device is None else device
+        self.device = _gpu(path) if device is None else device
         self.device.use()
-        self._logger = make_logger(self.trt)
+        self._logger = logger_of(self.trt)
         self._runtime = self.trt.Runtime(self._logger)
         self.engine = self._runtime.deserialize_cuda_engine(Path(path).read_bytes())
         if self.engine is None:
@@ -119,11 +120,23 @@ class TrtRunner:
         return np.empty(tuple(self._context.get_tensor_shape(tensor.name)), tensor.dtype)
 
 
+def _gpu(path: str | Path) -> Cuda:
+    """The GPU that an engine runs on.
+
+    Raises:
+        CudaError: naming the engine, where there is none.
+    """
+    try:
+        return Cuda()
+    except CudaError as error:
+        raise CudaError(f"{path}: {error}, which an engine runs on") from None
+
+
 def _metadata(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(path.with_suffix(".engine.json").read_text("utf-8"))["metadata"]
+        found = json.loads(facts_file(path).read_text("utf-8"))["metadata"]
         return {str(key): str(value) for key, value in found.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path.with_suffix('.engine.json')}: no metadata of an engine") from None
+        raise ValueError(f"{facts_file(path)}: no metadata of an engine") from None

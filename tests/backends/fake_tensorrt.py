@@ -51,7 +51,11 @@ class OnnxParser:
         return True
 
     def get_error(self, index: int):
-        return SimpleNamespace(desc=lambda: f"error {index}: not a model")
+        return SimpleNamespace(
+            desc=lambda: f"error {index}: not a model",
+            node_name=lambda: "",
+            node_operator=lambda: "",
+        )
 
 
 class Profile:
@@ -166,11 +170,11 @@ class Runtime:
     def __init__(self, logger: ILogger) -> None:
         self.logger = logger
 
-    def deserialize_cuda_engine(self, data: bytes):
-        if not data.startswith(MAGIC):
+    def deserialize_cuda_engine(self, serialized_engine: bytes):
+        if not serialized_engine.startswith(MAGIC):
             self.logger.log(Severity.ERROR, "serialized by another version")
             return None
-        return Engine(data)
+        return Engine(serialized_engine)
 
 
 class FakeTensorrt:

@@ -23,27 +23,19 @@ from auxnas.backends.tensorrt import cuda
 from auxnas.backends.tensorrt.bundle import BundleExporter, read_bundle
 from auxnas.backends.tensorrt.bundle_runner import BundleRunner
 from auxnas.backends.tensorrt.cuda import Cuda, CudaError
-from auxnas.backends.tensorrt.exporter import (
-    TrtExporter,
-    build_engine,
-    library,
-    missing,
-    profile_of,
-    trtexec,
-)
+from auxnas.backends.tensorrt.engines import build_engine, profile_of
+from auxnas.backends.tensorrt.exporter import TrtExporter, library, missing, trtexec
 from auxnas.backends.tensorrt.operators import OPERATORS, violation
 from auxnas.backends.tensorrt.runner import TrtRunner
-from auxnas.compiler import CompilerError, ModelSpec, Program, lower
-from auxnas.compiler.interface import Interface, with_interface
+from auxnas.compiler import CompilerError, Program, lower
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.primitives import PRIMITIVES
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import zoo
 from auxnas.nascompile.cli import main
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
-from tests.strategies import SPACES
+from tests.backends.random_models import SPEC, random_model
 
-SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
 
 
@@ -65,28 +57,6 @@ def small(described) -> Program:
 
 
 # Operators
-
-
-def random_model(rng: random.Random) -> onnx.ModelProto:
-    """Some genotype in some form: ends, sizes, precision, opset, passes."""
-    genotype = rng.choice(SPACES).sample(rng)
-    graph = lower(genotype, SPEC)
-    ends = Interface(
-        rng.choice(["logits", "probabilities", "labels"]),
-        rng.random() < 0.5,
-        rng.choice(["nchw-float", "nhwc-uint8"]),
-    )
-    program = with_interface(Program(graph, initial_params(graph, 0), ""), ends)
-    disabled = tuple(each.name for each in INFERENCE if rng.random() < 0.2)
-    if rng.random() < 0.8:
-        program, _ = run_passes(INFERENCE, program, disabled)
-    options = ExportOptions(
-        rng.choice([(64, 96), (97, 131), None]),
-        rng.choice([1, 2, None]),
-        rng.choice(["fp32", "fp16"]),
-        rng.choice([18, 20, 22]),
-    )
-    return build(program, options, {})
 
 
 @pytest.mark.parametrize("seed", range(40))
