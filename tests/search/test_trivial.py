@@ -7,6 +7,7 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.tasks.depth import Depth
 from auxnas.search.data import DataError
+from auxnas.search.data.base import BaseDataset
 from auxnas.search.data.statistics import Statistics, sparse_remark
 from auxnas.search.examples.context import DataContext, Part, Split, StoredDataset
 from auxnas.search.examples.trivial import is_one_map, one_number
@@ -68,7 +69,7 @@ def test_classes_may_be_the_same_map_for_all_images(tmp_path):
         assert one_number(task, (store, range(COUNT))) == ""
 
 
-class Labelled:
+class Labelled(BaseDataset):
     """A dataset of these labels."""
 
     name, classes, palette, labels = "some", (), np.zeros((0, 3), np.uint8), Depth().labels
