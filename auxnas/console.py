@@ -28,6 +28,7 @@ import click
 
 from auxnas.genotype.errors import InputError, message_of, one_line, printable
 from auxnas.genotype.plugins import fault_of_plugin, loaded_plugins
+from auxnas.hiding import blamed_files, hiding_line
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
@@ -152,6 +153,11 @@ def _end(error: Exception, debug: bool) -> NoReturn:
         sys.exit(WRONG_USE)
     if debug:
         note("".join(traceback.format_exception(error)).rstrip("\n"))
+    if not isinstance(error, (*_WRONG, click.ClickException, click.Abort)):
+        files = blamed_files(error)
+        if files:
+            note(f"error: {hiding_line(error, files)}")
+            sys.exit(WRONG_USE)
     note(f"error: {error_line(error)}")
     sys.exit(exit_status(error))
 

@@ -7,7 +7,9 @@ import signal
 import sys
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from auxnas.hiding import end_start
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit statuses after SIGINT and SIGTERM, as shells count: 128 and the signal's number."""
@@ -37,11 +39,20 @@ def nassearch() -> NoReturn:
 
 def _run(module: str) -> NoReturn:
     try:
-        import_module(module).main()
+        _imported(module).main()
     except KeyboardInterrupt:
         _say("error: interrupted")
         sys.exit(INTERRUPTED)
     sys.exit()
+
+
+def _imported(module: str) -> Any:
+    """The module of a command; a module of the user's own that hides one of its is one line."""
+    try:
+        return import_module(module)
+    except (Exception, SystemExit) as error:
+        end_start(error)
+        raise
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -51,4 +51,4 @@ def test_termination_removes_what_is_half_written(command, monkeypatch, capfd, t
 
 def test_every_command_starts_here():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {name: f"auxnas.scripts:{name}" for name in COMMANDS}
+    assert project["scripts"] == {name: f"auxnas_start:{name}" for name in COMMANDS}

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from auxnas.console import error_line
+from auxnas.hiding import blamed_files, hiding_files
+from auxnas.scripts import nasspace
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("genotype", "compiler", "backends", "search")
 COMMANDS = ("nasspace", "nascompile", "nasrun", "nassearch")
 SHAPES = ("{}.py", "{}/__init__.py")
+LINE = re.compile(r"error: (.*): hides the module (\w+) that auxnas needs \(.*\), expected .*\n")
 SOURCES = sorted(
     path for top in (*ROOMS, "auxnas", "bench", "tests") for path in (ROOT / top).rglob("*.py")
 )
@@ -52,7 +59,7 @@ def test_every_room_is_reached_through_the_package():
 
 def run_help(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command's help, asked for in a folder whose modules come before ours."""
-    code = f"import sys, auxnas.scripts as s; sys.argv = [{command!r}, '--help']; s.{command}()"
+    code = f"import sys, auxnas_start as s; sys.argv = [{command!r}, '--help']; s.{command}()"
     paths = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", ""), str(ROOT)])
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -72,3 +79,83 @@ def test_users_modules_of_the_same_names_hide_nothing(command, tmp_path):
     result = run_help(command, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("auxnas", ""),
+        ("auxnas", "raise SystemExit(0)"),
+        ("click", "def f(:"),
+        ("json", "import nothing_there"),
+    ],
+)
+def test_users_modules_that_hide_what_we_need_are_one_line(module, text, tmp_path):
+    path = tmp_path / f"{module}.py"
+    path.write_text(text)
+    result = run_help("nasspace", tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    found = LINE.fullmatch(result.stderr)
+    assert found, result.stderr
+    assert found.groups() == (str(path), module)
+
+
+@pytest.fixture
+def hidden(tmp_path, monkeypatch):
+    """Makes and imports a module of the user's own in the place of an installed one."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make(name, text="", shape=SHAPES[0]):
+        path = tmp_path / shape.format(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        try:
+            monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+        except Exception as error:
+            return error
+        return None
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["openvino", "sndhdr"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_module_that_hides_another_is_named_once_it_fails(name, shape, hidden, tmp_path):
+    assert hiding_files(ImportError()) == []
+    hidden(name, shape=shape)
+    top = str(tmp_path / shape.format(name)).removesuffix("/__init__.py")
+    for error in (AttributeError("no attribute"), ImportError("no module")):
+        assert blamed_files(error) == [top]
+        outer = ValueError("a library is missing")
+        outer.__cause__ = error
+        assert blamed_files(outer) == [top]
+    assert blamed_files(OSError("the disk is full")) == []
+
+
+def test_an_error_within_it_names_it_whatever_its_type(hidden, tmp_path):
+    error = hidden("openvino", "raise OSError('closed')")
+    assert blamed_files(error) == [str(tmp_path / "openvino.py")]
+
+
+def test_modules_of_other_names_are_not_blamed(hidden):
+    assert hidden("a_module_of_mine", "") is None
+    assert blamed_files(AttributeError("x")) == []
+    assert "x" in error_line(AttributeError("x"))
+
+
+def test_a_command_that_fails_for_it_says_so(hidden, monkeypatch, capfd, tmp_path):
+    hidden("openvino")
+    from auxnas.nasspace import cli
+
+    def fail(*args, **more):
+        raise AttributeError("module 'openvino' has no attribute 'Core'")
+
+    monkeypatch.setattr(cli.main, "invoke", fail)
+    monkeypatch.setattr(sys, "argv", ["nasspace", "count"])
+    with pytest.raises(SystemExit) as end:
+        nasspace()
+    assert end.value.code == 2
+    found = LINE.fullmatch(capfd.readouterr().err)
+    assert found
+    assert found.groups() == (str(tmp_path / "openvino.py"), "openvino")

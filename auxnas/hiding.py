@@ -1,0 +1,120 @@
+"""Modules of the user's own that are called as one of ours, of Python's or of a library's.
+
+Python takes the first one on its path, PYTHONPATH before what is installed. This module imports
+nothing but the standard library, and of that only what there is no way around.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+
+WRONG_USE = 2
+_OF_IMPORTS = (ImportError, AttributeError, SyntaxError, SystemExit)
+"""Errors that a module which is not what it is taken for leads to."""
+_OTHER_NAMES = {"pillow": "PIL"}
+"""Import names of requirements that have another one."""
+_OURS = os.path.dirname(os.path.realpath(__file__))
+"""The folder of this package."""
+
+
+def end_start(error: BaseException) -> None:
+    """Ends the process with one line where ``error``, of our imports, is due to such a module."""
+    files = hiding_files(error)
+    if files:
+        os.write(2, f"error: {hiding_line(error, files)}\n".encode())
+        sys.exit(WRONG_USE)
+
+
+def hiding_line(error: BaseException, files: list[str]) -> str:
+    """A line on the modules that hide others, and on what came of it."""
+    names = ", ".join(_name(file) for file in files)
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return (
+        f"{', '.join(files)}: hides the module {names} that auxnas needs ({said}), expected "
+        "another name for it, or a PYTHONPATH without its folder"
+    )
+
+
+def blamed_files(error: BaseException) -> list[str]:
+    """Files of such modules that an error while a command runs is due to."""
+    chain, files = [*_chain(error)], hiding_files(error)
+    if any(isinstance(each, _OF_IMPORTS) for each in chain):
+        return files
+    seen = {_top(file) for each in chain for file in _traced(each)}
+    return [file for file in files if file in seen]
+
+
+def hiding_files(error: BaseException) -> list[str]:
+    """Files that hide a module, of what is imported or was about to be when ``error`` arose."""
+    traced = [file for each in _chain(error) for file in _traced(each)]
+    loaded = [file for module in [*sys.modules.values()] for file in _files(module)]
+    script = [*_files(sys.modules.get("__main__"))]
+    tops = dict.fromkeys(_top(file) for file in [*traced, *loaded] if file not in script)
+    entries = [os.path.realpath(entry or os.curdir) for entry in sys.path]
+    needed = _requirements()
+    return [top for top in tops if _hides(top, entries, needed)]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that it arose from."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _traced(error: BaseException) -> Iterator[str]:
+    """The files that an error went through, and the one that it names."""
+    step = error.__traceback__
+    while step is not None:
+        yield step.tb_frame.f_code.co_filename
+        step = step.tb_next
+    for name in ("filename", "path"):
+        if isinstance(error, SyntaxError | ImportError) and getattr(error, name, None):
+            yield str(getattr(error, name))
+
+
+def _files(module: object) -> Iterator[str]:
+    """The file of a module, or the folder of one that has none."""
+    file, places = getattr(module, "__file__", None), getattr(module, "__path__", ())
+    if isinstance(file, str):
+        yield file
+    elif isinstance(places, list):
+        yield from map(str, places)
+
+
+def _top(file: str) -> str:
+    """What is imported by one name: a file, or the folder of a package."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return folder if name.startswith("__init__.") else os.path.join(folder, name)
+
+
+def _name(top: str) -> str:
+    return os.path.basename(top).partition(".")[0]
+
+
+def _hides(top: str, entries: list[str], needed: set[str]) -> bool:
+    """Whether a module on Python's path keeps another one of its name from being found."""
+    folder, name = os.path.realpath(os.path.dirname(top)), _name(top)
+    if folder not in entries or os.path.join(folder, name) == _OURS:
+        return False
+    later = PathFinder.find_spec(name, entries[entries.index(folder) + 1 :])
+    if name == "auxnas" or (later and later.loader):
+        return True
+    return name in needed and not any(each.endswith(".dist-info") for each in os.listdir(folder))
+
+
+def _requirements() -> set[str]:
+    """Import names of the libraries that we may need, installed or not."""
+    try:
+        from importlib.metadata import requires
+
+        words = {re.split(r"[^\w-]", each)[0] for each in requires("auxnas") or ()}
+    except (Exception, SystemExit):  # what is hidden may be a module that this needs
+        return set()
+    return {_OTHER_NAMES.get(word, word) for word in words}
