@@ -29,7 +29,7 @@ test-lowest: $(LOWEST)/.made
 
 $(LOWEST)/.made: pyproject.toml .ci/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
-	$(PYTHON) .ci/lowest.py torch ort openvino rtx mat report bench dev > $(LOWEST)/pins.txt
+	$(PYTHON) .ci/lowest.py torch ort openvino rtx mat coco report bench dev > $(LOWEST)/pins.txt
 	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/pins.txt --editable .
 	touch $@
 
@@ -50,7 +50,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort,openvino,rtx,mat,report,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort,openvino,rtx,mat,coco,report,dev]'
 	touch $@
 
 clean:

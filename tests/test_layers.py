@@ -73,7 +73,7 @@ OTHERS = {
     "genotype/batch.py": {"numpy"},
     "compiler": {"networkx", "numpy", "safetensors"},
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},
-    "search": {"numpy", "pydantic", "h5py", "scipy"},
+    "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},
 }
 """Packages of others that a room, or one of its files, may import."""
 COMMANDS = {"nascompile", "nasrun", "nassearch", "nasspace"}

@@ -41,12 +41,13 @@ _WIDE = {"I": "32-bit integers", "F": "floating-point numbers"}
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
-def read_photograph(path: str | Path, place: str | None = None) -> Bytes:
+def read_photograph(path: str | Path, place: str | None = None, upright: bool = True) -> Bytes:
     """A photograph as uint8 RGB ``(height, width, 3)``, upright.
 
     Args:
         path: any format that Pillow reads.
         place: how an error names the file; its path by default.
+        upright: whether it is turned as EXIF says.
 
     Raises:
         DataError: when it is missing, damaged, too large, or of more than 16 bits a channel.
@@ -55,7 +56,8 @@ def read_photograph(path: str | Path, place: str | None = None) -> Bytes:
     with open_picture(Path(path), place) as image:
         stored = raw_mode(image)
         image.load()
-        return turn_upright(_rgb(image, stored, place), orientation(image))
+        pixels = _rgb(image, stored, place)
+        return turn_upright(pixels, orientation(image)) if upright else pixels
 
 
 def _rgb(image: Any, stored: str, place: str) -> Bytes:

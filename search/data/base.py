@@ -79,6 +79,9 @@ class Dataset(Protocol):
     def origin(self, index: int) -> tuple[Dataset, int]:
         """The dataset that an item is stored in, and its position there."""
 
+    def picture(self, index: int) -> str:
+        """Name of a picture that other data have too, by which they know it; else empty."""
+
     def check_presence(self, index: int) -> None:
         """Checks that an item is there, which is cheap, before any is read.
 
@@ -148,6 +151,10 @@ class BaseDataset:
         """The dataset itself."""
         return self, index
 
+    def picture(self, index: int) -> str:
+        """None."""
+        return ""
+
     def check_presence(self, index: int) -> None:
         """Finds nothing missing."""
 
@@ -210,6 +217,8 @@ class Reader:
         fits: whether something on disk has the format's layout, to tell what was meant.
         options: of the same text, those of tasks on these data, by the task's name, where
             nothing else is said.
+        borrowed: whether the pictures are another collection's, whose own labels are finer: joined
+            to that all parts are trained on, but for the pictures that it has itself.
     """
 
     open: Callable[[str, int | None, str], Dataset]
@@ -217,6 +226,7 @@ class Reader:
     unscored: tuple[str, ...] = ()
     fits: Callable[[Path], bool] = lambda where: False
     options: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda rest: {}
+    borrowed: bool = False
 
     def __call__(self, rest: str, classes: int | None, part: str) -> Dataset:
         """The part of the data that ``rest`` names."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from auxnas.backends.colours import class_colours
 from auxnas.backends.images import (
+    Header,
     check_sizes,
     header,
     read_numbers,
@@ -48,6 +49,7 @@ class FileDataset(BaseDataset):
         colours: (red, green, blue) to draw each class with; made up where there are none.
         labels: the numbers in the label files.
         remark: something that users should know of how the list was read; may be empty.
+        collection: of pictures that other data have too, under the same names; else empty.
     """
 
     name: str
@@ -57,6 +59,7 @@ class FileDataset(BaseDataset):
     colours: tuple[tuple[int, ...], ...] = ()
     labels: TargetFormat = Segmentation.target
     remark: str = ""
+    collection: str = ""
 
     @property
     def palette(self) -> Bytes:
@@ -90,15 +93,19 @@ class FileDataset(BaseDataset):
         """The fingerprint, and ``turned``: what takes reading all files."""
         turned: list[int] = []
         state = hashlib.sha256(repr(self.classes).encode())
+        last: dict[Path, tuple[bytes, Header]] = {}
         for index, pair in enumerate(self.pairs):
             orientations = []
             for path in (pair.image, pair.label):
                 state.update(f"\n{_relative(path, self.root)}\n".encode())
-                content = _content(path, pair.place(path))
-                state.update(hashlib.sha256(content).digest())
-                found = header(content)
+                if path not in last:  # one file may hold the labels of all
+                    content = _content(path, pair.place(path))
+                    last[path] = hashlib.sha256(content).digest(), header(content)
+                digest, found = last[path]
+                state.update(digest)
                 state.update(reading_manner(found, label=path == pair.label).encode())
                 orientations.append(found.orientation)
+            last = {pair.label: last[pair.label]}
             if orientations[0] != 1 == orientations[1]:
                 turned.append(index)
         return state.hexdigest(), tuple(turned)
@@ -122,6 +129,10 @@ class FileDataset(BaseDataset):
         """The label's file, and the line that names it."""
         pair = self.pairs[index]
         return pair.place(pair.label)
+
+    def picture(self, index: int) -> str:
+        """The image's name in its collection."""
+        return f"{self.collection}/{self.pairs[index].image.stem}" if self.collection else ""
 
     def check_presence(self, index: int) -> None:
         """Checks that both files of an item exist.

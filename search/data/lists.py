@@ -91,6 +91,19 @@ def _cut(line: str, folder: Path) -> list[str] | None:
     return [part for part in ways[0] if part] if len(ways) == 1 else None
 
 
+def listed_names(path: Path) -> tuple[tuple[str, str], ...]:
+    """The names in an image set, one a line, each with the line's own (``train.txt line 3``).
+
+    Raises:
+        DataError: when the file cannot be read, or has none.
+    """
+    rows = [(line.strip(), f"{path.name} line {n}") for n, line in numbered_lines(path)]
+    found = tuple((name, line) for name, line in rows if name)
+    if not found:
+        raise DataError(str(path), "an empty list", "one image name a line")
+    return found
+
+
 def read_names(path: Path) -> tuple[str, ...]:
     """The class names in a file, one a line; lines that begin with ``#`` are comments.
 

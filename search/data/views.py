@@ -66,6 +66,10 @@ class DatasetView(BaseDataset):
         """The dataset behind every view."""
         return self.dataset.origin(self.source(index))
 
+    def picture(self, index: int) -> str:
+        """Its name in other data."""
+        return self.dataset.picture(self.source(index))
+
     def source(self, index: int) -> int:
         """Index in the viewed dataset of the item at ``index``."""
         return index

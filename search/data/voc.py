@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from auxnas.backends.colours import pascal_colours
 from auxnas.search.data.base import Reader
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset, Pair, same_classes
-from auxnas.search.data.lists import numbered_lines
+from auxnas.search.data.lists import listed_names
 
 VOC_CLASSES = (
     "background",
@@ -36,6 +35,12 @@ VOC_CLASSES = (
 )
 """The classes of PASCAL VOC segmentation; borders between objects are 255."""
 
+VOC_COLOURS = tuple(map(tuple, pascal_colours(len(VOC_CLASSES)).tolist()))
+"""Their colours."""
+
+VOC_PICTURES = "VOC"
+"""Collection of the pictures, under whose names SBD has them too."""
+
 VOC_LISTS_FOLDER = Path("ImageSets", "Segmentation")
 """A PASCAL VOC year's lists of segmented images."""
 
@@ -57,9 +62,12 @@ def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
     root, lists = voc_parts(where)
     if part not in lists:
         raise DataError(f"voc:{where}", f"no {part} part", " or ".join(_VOC_LISTS[part]))
-    pairs = tuple(_voc_pairs(root, lists[part]))
-    colours = tuple(map(tuple, pascal_colours(len(VOC_CLASSES)).tolist()))
-    return FileDataset(f"voc:{where}", VOC_CLASSES, pairs, root, colours)
+    names = listed_names(lists[part])
+    images, labels = root / "JPEGImages", root / "SegmentationClass"
+    pairs = tuple(Pair(images / f"{n}.jpg", labels / f"{n}.png", line) for n, line in names)
+    return FileDataset(
+        f"voc:{where}", VOC_CLASSES, pairs, root, VOC_COLOURS, collection=VOC_PICTURES
+    )
 
 
 def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
@@ -80,18 +88,6 @@ def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
     raise DataError(
         f"voc:{where}", "no VOC2012/ImageSets/Segmentation in it", "the official VOCdevkit layout"
     )
-
-
-def _voc_pairs(root: Path, path: Path) -> Iterator[Pair]:
-    """The pairs that a VOC image set names, at least one."""
-    names = [(number, line.strip()) for number, line in numbered_lines(path)]
-    if not any(name for _, name in names):
-        raise DataError(str(path), "an empty list", "one image name a line")
-    for number, name in names:
-        if name:
-            image = root / "JPEGImages" / f"{name}.jpg"
-            label = root / "SegmentationClass" / f"{name}.png"
-            yield Pair(image, label, f"{path.name} line {number}")
 
 
 def _is_voc(where: Path) -> bool:

@@ -115,6 +115,7 @@ class DataSettings(SettingsSection):
 
     source: Source = "synthetic"
     """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``,
+    ``sbd:DIR``, ``coco:DIR_OR_FILE.json``, ``cityscapes:DIR``,
     ``depth:DIR_OR_LIST``, ``nyu:FILE.mat``, ``nyu-raw:FILE.mat``, or
     ``python:package.module:attribute`` of a reader of your own."""
     depth_scale: Annotated[float, Field(gt=0)] | None = None

@@ -273,7 +273,7 @@ def test_bad_classes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "coco:x", "list:", "voc:", "list", "voc", "synthetic:", "synthetics", "LIST:x"]
+    "spec", ["", "ade20k:x", "list:", "voc:", "list", "voc", "synthetic:", "synthetics", "LIST:x"]
 )
 def test_unknown_kinds(spec: str) -> None:
     assert "list:DIR_OR_FILE" in refusal(lambda: open_dataset(spec))

@@ -18,6 +18,7 @@ from auxnas.compiler.tasks.depth import METRES
 from auxnas.search.data.base import BaseDataset, Bytes, Reader, text_digest
 from auxnas.search.data.depth.maps import Metres, metres
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.matlab import matlab_variables
 
 SPLITS = "splits.mat"
 """The official split, looked for beside the data; positions count from 1."""
@@ -148,17 +149,8 @@ def _count(path: Path, depths: str) -> int:
 
 def _split(path: Path, name: str) -> tuple[int, ...]:
     """Positions from 0 of one part."""
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError:
-        raise BackendUnavailable("nyu", "scipy", "mat") from None
-    try:
-        found = loadmat(path)[name].ravel()
-    except (*_FAULTS, EOFError, MatReadError) as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(str(path), f"cannot be read ({words[:120]})", "splits.mat") from error
-    return tuple(int(number) - 1 for number in found)
+    found = matlab_variables(path, str(path), (name,), "splits.mat")
+    return tuple(int(number) - 1 for number in found[name].ravel())
 
 
 def nyu_parts(where: str) -> tuple[str, ...]:

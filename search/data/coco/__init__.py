@@ -1,0 +1,1 @@
+"""COCO: instance and panoptic annotations as classes of PASCAL VOC."""

@@ -1,0 +1,116 @@
+"""Masks of COCO: polygons and run lengths, compressed or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auxnas.backends.base import BackendUnavailable
+from auxnas.search.data.errors import DataError
+
+Runs = NDArray[np.int64]
+"""Lengths of runs down the columns, of pixels outside and inside by turns."""
+Size = tuple[int, int]
+_POINTS = "x, y of three points or more"
+
+
+def mask_runs(segmentation: Any, size: Size, place: str) -> Runs:
+    """The run lengths of an annotation's ``segmentation``; together all pixels of the image.
+
+    Args:
+        segmentation: a list of polygons (x, y, x, y, ...), or run lengths: ``counts`` as a list or
+            as compressed text, and ``size``.
+        size: (height, width) of the image.
+        place: how an error names the annotation.
+
+    Raises:
+        DataError: naming ``place``, when it is neither, or of another size.
+        BackendUnavailable: for polygons, when pycocotools is not installed.
+    """
+    if isinstance(segmentation, list):
+        return _polygon_runs([_points(each, size, place) for each in segmentation], size, place)
+    if not isinstance(segmentation, dict) or "counts" not in segmentation:
+        found = f"a segmentation of type {type(segmentation).__name__}"
+        raise DataError(place, found, "polygons, or counts and size of run lengths")
+    if segmentation.get("size", list(size)) != list(size):
+        expected = f"{list(size)} as its image (height, width)"
+        raise DataError(place, f"run lengths of size {segmentation['size']!r}"[:100], expected)
+    counts = segmentation["counts"]
+    runs = decompress_runs(counts) if isinstance(counts, str) else _plain_runs(counts)
+    total = size[0] * size[1]
+    if runs is None or (runs < 0).any() or (runs > total).any() or int(runs.sum()) != total:
+        found = "damaged run lengths" if runs is None else f"run lengths of {runs.sum()} pixels"
+        raise DataError(place, found, f"{total} pixels, those of its image")
+    return runs
+
+
+def runs_mask(runs: Runs, size: Size) -> NDArray[np.bool_]:
+    """The mask (height, width) of run lengths."""
+    inside = np.arange(len(runs)) % 2 == 1
+    return np.repeat(inside, runs).reshape(size[1], size[0]).T
+
+
+def decompress_runs(text: str) -> Runs | None:
+    """Run lengths of their compressed text; None where it is damaged.
+
+    Each number is of characters of 6 bits from ``0`` on: 5 bits, the lowest first, and whether more
+    follow; from the fourth number on it is the difference to the one two before it.
+    """
+    found: list[int] = []
+    value = shift = 0
+    for letter in text:
+        bits = ord(letter) - 48
+        if not 0 <= bits < 64 or shift > 50:
+            return None
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            if bits & 16:
+                value -= 1 << shift
+            found.append(value + (found[-2] if len(found) > 2 else 0))
+            value = shift = 0
+    return None if shift else np.array(found, np.int64)
+
+
+def _plain_runs(counts: Any) -> Runs | None:
+    if not isinstance(counts, list) or not all(type(each) is int for each in counts):
+        return None
+    return None if any(abs(each) >> 40 for each in counts) else np.array(counts, np.int64)
+
+
+def _points(polygon: Any, size: Size, place: str) -> list[float]:
+    """The numbers of a polygon, which lies within its image or as far beside it at most.
+
+    Raises:
+        DataError: when it does not, or these are no points.
+    """
+    if not isinstance(polygon, list) or any(type(each) not in (int, float) for each in polygon):
+        raise DataError(place, "a polygon that is no list of numbers", _POINTS)
+    points: list[float] = polygon
+    if len(points) < 6 or len(points) % 2:
+        raise DataError(place, f"a polygon of {len(points)} numbers", _POINTS)
+    for length, values in zip(size[::-1], (points[::2], points[1::2]), strict=True):
+        far = [v for v in values if not (math.isfinite(v) and -length <= v <= 2 * length)]
+        if far:
+            expected = f"points of an image of {size[0]}x{size[1]} (height x width)"
+            raise DataError(place, f"a polygon with a point at {far[0]:g}", expected)
+    return points
+
+
+def _polygon_runs(polygons: Sequence[list[float]], size: Size, place: str) -> Runs:
+    """The run lengths of the union of some polygons, as COCO's own library fills them."""
+    try:
+        from pycocotools import mask
+    except ImportError:
+        raise BackendUnavailable("coco", "pycocotools", "coco") from None
+    if not polygons:
+        return np.array([size[0] * size[1]], np.int64)
+    merged = mask.merge(mask.frPyObjects(polygons, *size))
+    runs = decompress_runs(merged["counts"].decode())
+    if runs is None:
+        raise DataError(place, "a polygon that cannot be filled", _POINTS)
+    return runs

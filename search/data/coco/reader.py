@@ -1,0 +1,217 @@
+"""``coco:DIR_OR_FILE.json``: COCO's annotations as classes of PASCAL VOC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from auxnas.backends.images import read_photograph
+from auxnas.search.data.base import Bytes, Reader
+from auxnas.search.data.coco.annotations import (
+    LEAST_PIXELS,
+    CocoAnnotations,
+    CocoImage,
+    CocoRegion,
+    covers_enough,
+    draw_shapes,
+    segments_of,
+    shapes_of,
+)
+from auxnas.search.data.coco.masks import Size
+from auxnas.search.data.decoded import DecodedFiles
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import Pair, same_classes
+from auxnas.search.data.voc import VOC_CLASSES, VOC_COLOURS
+
+KINDS = ("instances", "panoptic")
+"""Of annotations; of a folder that has both, instances are read."""
+PARTS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class CocoFiles(DecodedFiles):
+    """Images whose annotations are of the pixels as they are stored, whatever EXIF says."""
+
+    def image(self, index: int) -> Bytes:
+        """The image at ``index``, not turned: uint8 ``(height, width, 3)``."""
+        return read_photograph(self.pairs[index].image, self.place(index), upright=False)
+
+    def note(self) -> str:
+        """Nothing: no image is turned."""
+        return ""
+
+
+@dataclass(frozen=True)
+class CocoInstances(CocoFiles):
+    """Images with polygons and run lengths; the label file of each is the file of annotations.
+
+    Attributes:
+        sizes: (height, width) of each image.
+        shapes: the regions of each.
+    """
+
+    sizes: tuple[Size, ...] = ()
+    shapes: tuple[tuple[CocoRegion, ...], ...] = ()
+
+    def label(self, index: int) -> Bytes:
+        """The classes at ``index``: uint8 ``(height, width)``, 255 in crowds."""
+        return draw_shapes(self.shapes[index], self.sizes[index])
+
+
+@dataclass(frozen=True)
+class CocoPanoptic(CocoFiles):
+    """Images with pictures of panoptic segments.
+
+    Attributes:
+        segments: of each picture the class of each id; those of 0 and of crowds are 255.
+    """
+
+    segments: tuple[Mapping[int, int], ...] = ()
+
+    def label(self, index: int) -> Bytes:
+        """The classes at ``index``: uint8 ``(height, width)``.
+
+        Raises:
+            DataError: when the picture is missing, damaged, or has an id without a segment.
+        """
+        place = self.label_place(index)
+        colours = read_photograph(self.pairs[index].label, place).astype(np.int64)
+        ids, where = np.unique(colours @ (1, 256, 65536), return_inverse=True)
+        unknown = [each for each in ids.tolist() if each not in self.segments[index]]
+        if unknown:
+            raise DataError(place, f"segment id {unknown[0]}", "one of its segments_info")
+        known = np.array([self.segments[index][each] for each in ids.tolist()], np.uint8)
+        return known[where].reshape(colours.shape[:2])
+
+
+def open_coco(where: str, classes: int | None, part: str) -> DecodedFiles:
+    """The images whose classes of PASCAL VOC cover ``LEAST_PIXELS`` or more.
+
+    Other categories are background; crowds of VOC's classes count as not labelled, and so does
+    what is no panoptic segment.
+
+    Args:
+        where: COCO's folder, or the file of annotations of the training part.
+        classes: 21, or None.
+        part: ``train`` or ``val``.
+
+    Raises:
+        DataError: when a file is missing, damaged or of another kind, or no image is left.
+        BackendUnavailable: for polygons, when pycocotools is not installed.
+    """
+    name = f"coco:{where}"
+    same_classes(VOC_CLASSES, classes, "PASCAL VOC, which COCO is mapped to")
+    files = coco_parts(where)
+    if part not in files:
+        raise DataError(name, f"no {part} part", f"annotations/{KINDS[0]}_{part}2017.json")
+    path = files[part]
+    annotations = CocoAnnotations.read(path)
+    make = _panoptic if annotations.panoptic else _instances
+    found = make(annotations, annotations.images)
+    left, total = len(found.pairs), len(annotations.images)
+    rule = f"{LEAST_PIXELS} pixels or more of PASCAL VOC's classes"
+    if not left:
+        raise DataError(str(path), f"none of {total} images has {rule}")
+    remark = f"{path}: {total - left} of {total} images are left out, which have not {rule}"
+    return replace(found, name=name, remark=remark if left < total else "")
+
+
+def coco_parts(where: str) -> dict[str, Path]:
+    """The file of annotations of each part.
+
+    Raises:
+        DataError: when there is none.
+    """
+    path = Path(where)
+    if path.is_file():
+        other = path.with_name(path.name.replace(*PARTS))
+        return {"train": path} | ({"val": other} if other != path and other.is_file() else {})
+    for kind in KINDS:
+        found = dict(_of_kind(path, kind))
+        if "train" in found:
+            return found
+    expected = f"annotations/{KINDS[0]}_train2017.json, or a file of annotations"
+    raise DataError(f"coco:{where}", "no annotations of a training part in it", expected)
+
+
+def _of_kind(folder: Path, kind: str) -> Iterator[tuple[str, Path]]:
+    """The last year's file of each part."""
+    for part in PARTS:
+        found = sorted((folder / "annotations").glob(f"{kind}_{part}*.json"))
+        if found:
+            yield part, found[-1]
+
+
+def _instances(annotations: CocoAnnotations, images: tuple[CocoImage, ...]) -> CocoInstances:
+    path = annotations.path
+    rows = ((image, shapes_of(image, annotations)) for image in images)
+    kept = [(image, shapes) for image, shapes in rows if covers_enough(shapes, image.size)]
+    folder = _picture_folder(path, [image for image, _ in kept])
+    pairs = tuple(Pair(folder / each.file_name, path, f"image {each.number}") for each, _ in kept)
+    return CocoInstances(
+        "",
+        VOC_CLASSES,
+        pairs,
+        _root(path),
+        VOC_COLOURS,
+        manner="coco instances",
+        sizes=tuple(image.size for image, _ in kept),
+        shapes=tuple(shapes for _, shapes in kept),
+    )
+
+
+def _panoptic(annotations: CocoAnnotations, images: tuple[CocoImage, ...]) -> CocoPanoptic:
+    path = annotations.path
+    kept = [
+        (image, *segments_of(image, annotations))
+        for image in images
+        if annotations.covered(image) >= LEAST_PIXELS
+    ]
+    folder, masks = _picture_folder(path, [each for each, *_ in kept]), _mask_folder(path)
+    pairs = tuple(
+        Pair(folder / image.file_name, masks / name, f"image {image.number}")
+        for image, name, _ in kept
+    )
+    return CocoPanoptic(
+        "",
+        VOC_CLASSES,
+        pairs,
+        _root(path),
+        VOC_COLOURS,
+        manner=f"coco panoptic of {path.name}",
+        segments=tuple(segments for *_, segments in kept),
+    )
+
+
+def _root(path: Path) -> Path:
+    """COCO's folder, by that of a file of annotations."""
+    return path.parent.parent if path.parent.name == "annotations" else path.parent
+
+
+def _picture_folder(path: Path, images: list[CocoImage]) -> Path:
+    """The folder with the pictures: ``train2017`` or ``images/train2017``, or one around it."""
+    root, part = _root(path), path.stem.rpartition("_")[2]
+    folders = [root / part, root / "images" / part, root / "images", root]
+    names = [image.file_name for image in images[:1]]
+    return next((f for f in folders if any((f / name).is_file() for name in names)), folders[0])
+
+
+def _mask_folder(path: Path) -> Path:
+    """The folder with panoptic pictures: of the name of the annotations, beside them or above."""
+    beside = path.with_suffix("")
+    above = _root(path) / path.stem
+    return above if above.is_dir() and not beside.is_dir() else beside
+
+
+def _is_coco(where: Path) -> bool:
+    """Whether this is a file of JSON, or a folder with such annotations."""
+    if where.is_file():
+        return where.suffix == ".json"
+    return any("train" in dict(_of_kind(where, kind)) for kind in KINDS)
+
+
+COCO = Reader(open_coco, coco_parts, ("background",), _is_coco)
+"""``coco:DIR_OR_FILE.json``."""
