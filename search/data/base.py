@@ -219,6 +219,8 @@ class Reader:
             nothing else is said.
         borrowed: whether the pictures are another collection's, whose own labels are finer: joined
             to that all parts are trained on, but for the pictures that it has itself.
+        absolute: the same text with paths that hold wherever it is opened from, of formats
+            that take a path.
     """
 
     open: Callable[[str, int | None, str], Dataset]
@@ -227,6 +229,7 @@ class Reader:
     fits: Callable[[Path], bool] = lambda where: False
     options: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda rest: {}
     borrowed: bool = False
+    absolute: Callable[[str], str] = lambda rest: str(Path(rest).absolute())
 
     def __call__(self, rest: str, classes: int | None, part: str) -> Dataset:
         """The part of the data that ``rest`` names."""

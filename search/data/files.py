@@ -97,7 +97,7 @@ class FileDataset(BaseDataset):
         for index, pair in enumerate(self.pairs):
             orientations = []
             for path in (pair.image, pair.label):
-                state.update(f"\n{_relative(path, self.root)}\n".encode())
+                state.update(f"\n{self.relative(path)}\n".encode())
                 if path not in last:  # one file may hold the labels of all
                     content = _content(path, pair.place(path))
                     last[path] = hashlib.sha256(content).digest(), header(content)
@@ -109,6 +109,11 @@ class FileDataset(BaseDataset):
             if orientations[0] != 1 == orientations[1]:
                 turned.append(index)
         return state.hexdigest(), tuple(turned)
+
+    def relative(self, path: Path) -> str:
+        """The name of a file that the fingerprint has."""
+        inside = path.is_relative_to(self.root)
+        return (path.relative_to(self.root) if inside else path).as_posix()
 
     def note(self) -> str:
         """Tells of photographs that an EXIF tag turns while their label images have none."""
@@ -174,10 +179,6 @@ class FileDataset(BaseDataset):
                 measurements, no array of them.
         """
         return read_numbers(self.pairs[index].label, self.labels, self.label_place(index))
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def _content(path: Path, place: str) -> bytes:

@@ -148,7 +148,7 @@ def with_absolute_path(spec: str) -> str:
     name, rest = _split(spec)
     if not (DATA_FORMS[name].is_path if name in DATA_FORMS else _exists(rest)):
         return spec
-    return f"{spec.removesuffix(rest)}{Path(rest).absolute()}"
+    return f"{spec.removesuffix(rest)}{_reader(name).absolute(rest)}"
 
 
 def _split(spec: str) -> tuple[str, str]:

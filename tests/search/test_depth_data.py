@@ -1,6 +1,8 @@
 """Depth as users have it: pictures, arrays, lists, folders, NYU's file; how each can be wrong."""
 
+import itertools
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,9 @@ from PIL import Image
 
 from auxnas.compiler.tasks import find_task
 from auxnas.search.data import Augment, DataError, check, open_dataset, parts
-from auxnas.search.data.depth.maps import read_depth, unit_fault
+from auxnas.search.data.depth.maps import read_depth, unit_fault, unit_remark
 from auxnas.search.data.scenes.synthetic import FARTHEST, render_scene
-from auxnas.search.data.spec import task_on
+from auxnas.search.data.spec import task_on, with_absolute_path
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data")) / "depth"
 SIZE = (12, 16)
@@ -143,6 +145,53 @@ def test_images_and_depth_maps_can_be_in_different_trees(tmp_path):
     np.testing.assert_allclose(data.label(0), metres(), atol=4e-3)
 
 
+def test_lists_can_be_apart_from_the_data(tmp_path):
+    """As BTS has them: --data_path for images, --gt_path for depth; of whatever names."""
+    photograph(tmp_path / "raw/drive/1.png")
+    depth_png(tmp_path / "truth/proj/1.png")
+    (tmp_path / "lists").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "lists" / name).write_text("drive/1.png proj/1.png 707\n")
+    bare = f"depth:{tmp_path}/lists/a.txt"
+    assert "depth:LIST,images=DIR,depth=DIR if it is elsewhere" in refusal(lambda: opened(bare))
+    spec = f"{bare},images={tmp_path}/raw,depth={tmp_path}/truth,val={tmp_path}/lists/b.txt"
+    assert parts(spec) == ("train", "val")
+    data = opened(spec, part="val")
+    np.testing.assert_allclose(data.label(0), metres(), atol=1e-3)
+    assert data.pairs[0].line == "b.txt line 1"
+    before = data.fingerprint()
+    for name in ("raw", "truth"):  # by content, wherever they lie
+        (tmp_path / name).rename(tmp_path / f"moved-{name}")
+    moved = spec.replace("=" + str(tmp_path / "raw"), f"={tmp_path}/moved-raw")
+    moved = moved.replace("=" + str(tmp_path / "truth"), f"={tmp_path}/moved-truth")
+    assert opened(moved, part="val").fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{0},images=nowhere", "images=nowhere: no such folder"),
+        ("{0},val={0}", "no such list file"),
+        ("{0},depth={0},depth={0}", "depth= twice, expected once"),
+        ("{0},images={0}", "no list in"),
+    ],
+)
+def test_places_that_are_none_are_named(tmp_path, text, message):
+    pair(tmp_path, "a")
+    assert message in refusal(lambda: parts("depth:" + text.format(tmp_path)))
+
+
+def test_places_hold_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pair(tmp_path, "a")
+    Path("t.txt").write_text(f"rgb/a.png {tmp_path}/depth/a.png\n")
+    spec = "depth:t.txt,images=.,val=t.txt"
+    whole = with_absolute_path(spec)
+    assert whole == f"depth:{tmp_path}/t.txt,images={tmp_path},val={tmp_path}/t.txt"
+    assert with_absolute_path("depth:t.txt") == f"depth:{tmp_path}/t.txt"
+    assert opened(whole).fingerprint() == opened(spec).fingerprint()
+
+
 def test_folders_of_equal_names(tmp_path):
     for seed, name in enumerate(("a", "sub/b")):
         photograph(tmp_path / f"images/train/{name}.jpg", seed)
@@ -202,7 +251,8 @@ def test_a_unit_is_judged_by_the_middle_depth():
     assert unit_fault([], 1000) is None
     found, expected = unit_fault([11.7], 1000, limit=10)
     assert found == "the middle depth is 11.7 m at 1000 units a metre"
-    assert expected.startswith("0.3 to 10 m: perhaps --set data.depth_scale=5000, or --task")
+    assert expected.startswith("0.3 to 10 m: perhaps --set data.depth_scale=5000 (2.34 m, TUM) or")
+    assert ", or --task" in expected
     assert "depth_scale=256" in unit_fault([0.1], 10000)[1]
 
 
@@ -231,6 +281,30 @@ def test_pictures_of_depth_in_a_list_of_arrays_name_the_reader(tmp_path):
 
 def test_how_many_classes_another_task_has_means_nothing():
     assert opened("synthetic:1", classes=21).classes == ()
+
+
+def test_the_true_unit_is_named_whichever_is_taken():
+    """In an error where the middle depth is out of range, else in a remark."""
+    units = (1000, 5000, 256, 10000, 25.5)
+    for middle, read, true in itertools.product((0.6, 2.7, 13.0), (255, *units), units):
+        for limit in (10, 80) if true != read else ():
+            found = [middle * true / read]
+            fault = unit_fault(found, read, limit)
+            words = unit_remark(found, read) if fault is None else fault[1]
+            assert f"at {true:g}," in words or re.search(f"[= ]{true:g} \\({middle:g} m", words)
+
+
+@pytest.mark.parametrize(("scale", "said"), [(None, True), (256, True), (25.5, False)])
+def test_a_unit_that_may_be_another_is_said(tmp_path, scale, said):
+    true = 25.5 if scale == 25.5 else 256
+    pair(tmp_path, "a", scale=true)
+    np.save(tmp_path / "real.npy", metres())
+    for name, label in (("whole", "depth/a.png"), ("real", "real.npy")):
+        (tmp_path / f"{name}.lst").write_text(f"rgb/a.png {label}\n")
+    data = opened(f"depth:{tmp_path}/whole.lst", depth_scale=scale)
+    assert ("m at 256" in data.note() or "m at 1000," in data.note()) == said
+    assert "\n" not in data.note()
+    assert opened(f"depth:{tmp_path}/real.lst").note() == ""
 
 
 def test_a_unit_of_other_data_is_refused():

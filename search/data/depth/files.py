@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES, Depth
 from auxnas.search.data.base import Reader, text_digest
-from auxnas.search.data.depth.maps import Metres, read_depth, scale_of, stored_depth, unit_fault
+from auxnas.search.data.depth.maps import (
+    Metres,
+    read_depth,
+    scale_of,
+    stored_depth,
+    unit_fault,
+    unit_remark,
+)
 from auxnas.search.data.depth.pairs import folder_pairs, folders_in, list_pairs, lists_in
+from auxnas.search.data.depth.places import ListPlaces
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset
 
+_LOOKED_AT = 32
+"""Depth maps at most that a remark on their unit is made from."""
 _LAYOUTS = (
     "a list file, a folder with one for train (and one for val or test), "
     "or a folder with images/ and depth/"
@@ -29,15 +40,23 @@ class DepthFiles(FileDataset):
     Attributes:
         scale: units a metre; None for 1000 of whole numbers and 1 of real ones.
         limit: metres that the task looks at.
+        roots: folders that the fingerprint's file names are relative to, the first they are in.
     """
 
     labels: TargetFormat = METRES
     scale: float | None = None
     limit: float = np.inf
+    roots: tuple[Path, ...] = ()
 
     def fingerprint(self) -> str:
         """A hash of the files and of the scale; the first call reads all."""
         return text_digest("depth", super().fingerprint(), self.scale)
+
+    def relative(self, path: Path) -> str:
+        """The name of a file in the folder that it is in."""
+        whole, roots = path.absolute(), (root.absolute() for root in self.roots)
+        inside = (whole.relative_to(root) for root in roots if whole.is_relative_to(root))
+        return next(inside, path).as_posix()
 
     def of_task(self, task: Task) -> DepthFiles:
         """Itself, as far as a task of depth looks: there are no other labels."""
@@ -49,10 +68,24 @@ class DepthFiles(FileDataset):
         Args:
             middles: the median depth of each image that has any, in metres.
         """
-        first = self.pairs[0].label
-        stored = stored_depth(first, self.label_place(0))
-        fault = unit_fault(middles, self.scale or scale_of(stored.dtype), self.limit)
-        return None if fault is None else DataError(str(first), *fault)
+        fault = unit_fault(middles, self.scale or scale_of(self._numbers), self.limit)
+        return None if fault is None else DataError(str(self.pairs[0].label), *fault)
+
+    @property
+    def _numbers(self) -> np.dtype[Any]:
+        """The type of stored numbers, as the first file has them."""
+        return stored_depth(self.pairs[0].label, self.label_place(0)).dtype
+
+    def note(self) -> str:
+        """Tells of whole numbers that may be in another unit, from some of the depth maps."""
+        lines, numbers = [super().note()], self._numbers
+        if numbers.kind in "iu":
+            chosen = range(0, len(self), -(-len(self) // _LOOKED_AT))
+            known = (depth[depth > 0] for depth in map(self.label, chosen))
+            middles = [float(np.median(depth)) for depth in known if depth.size]
+            remark = unit_remark(middles, self.scale or scale_of(numbers))
+            lines.append(f"{self.name}: {remark}: --depth-scale says which" if remark else "")
+        return "\n".join(filter(None, lines))
 
     def scaled(self, scale: float) -> DepthFiles:
         """The same files, so many units a metre."""
@@ -71,24 +104,26 @@ def open_depth(where: str, classes: int | None, part: str) -> DepthFiles:
     """The dataset of a list file, or of a folder with lists or with folders of equal names.
 
     Args:
-        where: the folder or the file.
+        where: the folder or the file, and perhaps other folders, see ``ListPlaces``.
         classes: means nothing here.
         part: ``train`` or ``val``.
 
     Raises:
         DataError: when there is no such layout, list, file or part.
     """
-    name, root = f"depth:{where}", Path(where)
-    parts = depth_parts(where)
+    name, places, parts = f"depth:{where}", ListPlaces.of(where), depth_parts(where)
     if part not in parts:
         words = {"train": "train", "val": "val or test"}[part]
         found_parts = " and ".join(parts)
         expected = f"a list, or folders, with {words} in the name"
         raise DataError(name, f"no {part} part, only {found_parts}", expected)
     found = parts[part]
-    pairs, remark = list_pairs(found) if isinstance(found, Path) else folder_pairs(*found)
-    folder = root if root.is_dir() else root.parent
-    return DepthFiles(name, (), pairs, folder, remark=remark)
+    if isinstance(found, Path):
+        pairs, remark = list_pairs(found, places.images, places.depth)
+    else:
+        pairs, remark = folder_pairs(*found)
+    roots = places.roots
+    return DepthFiles(name, (), pairs, roots[-1], remark=remark, roots=roots)
 
 
 def depth_parts(where: str) -> Mapping[str, Path | tuple[Path, Path]]:
@@ -97,15 +132,19 @@ def depth_parts(where: str) -> Mapping[str, Path | tuple[Path, Path]]:
     Raises:
         DataError: when there is none.
     """
-    root = Path(where)
+    places = ListPlaces.of(where)
+    root, val = places.where, {} if places.val is None else {"val": places.val}
     if root.is_file():
-        return {"train": root}
+        return {"train": root, **val}
     if not root.is_dir():
         raise DataError(f"depth:{where}", "no such file or folder")
-    found = lists_in(root) or folders_in(root)
+    lists = lists_in(root)
+    if not lists and len(places.roots) > 1:
+        raise DataError(f"depth:{where}", f"no list in {root}", "one, for images= and depth=")
+    found = lists or folders_in(root)
     if not found:
         raise DataError(f"depth:{where}", "neither lists nor folders of depth maps", _LAYOUTS)
-    return found
+    return {**found, **val}
 
 
 def _is_depth(where: Path) -> bool:
@@ -116,5 +155,7 @@ def _is_depth(where: Path) -> bool:
         return True
 
 
-DEPTH = Reader(open_depth, depth_parts, fits=_is_depth)
+DEPTH = Reader(
+    open_depth, depth_parts, fits=_is_depth, absolute=lambda rest: ListPlaces.of(rest).absolute
+)
 """``depth:DIR_OR_LIST``."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,18 @@ SUFFIXES = (".png", ".pgm", ".tif", ".tiff", ".npy")
 """Of files that hold a depth map."""
 MILLIMETRES = 1000.0
 """Units a metre of whole numbers where nothing else is said; real numbers are metres."""
-_SCALES = (1000.0, 5000.0, 256.0, 8000.0, 10000.0, 25.5, 1.0)
-"""Units a metre that data are known to come in: millimetres, TUM and the paper's authors, KITTI,
-SUN RGB-D, YCB, 8 bits up to 10 m, metres."""
+_UNITS: Mapping[float, str] = MappingProxyType(
+    {
+        1000.0: "millimetres",
+        5000.0: "TUM",
+        256.0: "KITTI",
+        8000.0: "SUN RGB-D",
+        10000.0: "YCB",
+        25.5: "8 bits up to 10 m",
+        1.0: "metres",
+    }
+)
+"""Units a metre that data are known to come in."""
 NEAR, FAR = 0.3, 30.0
 """Metres that the middle depth of any data lies between."""
 _TYPICAL = 3.0
@@ -101,8 +111,35 @@ def unit_fault(
     middle = float(np.median(middles))
     if NEAR <= middle <= min(FAR, limit):
         return None
-    likely = min(_SCALES, key=lambda each: abs(np.log(middle * scale / each / _TYPICAL)))
+    likely = _plausible(middle * scale, scale)
+    units = " or ".join(f"{each:g} ({depth:.3g} m, {_UNITS[each]})" for each, depth in likely)
     found = f"the middle depth is {middle:.3g} m at {scale:g} units a metre"
-    expected = f"{NEAR:g} to {min(FAR, limit):g} m: perhaps --set data.depth_scale={likely:g}"
+    expected = f"{NEAR:g} to {min(FAR, limit):g} m"
+    advice = f"perhaps --set data.depth_scale={units}" if units else "--set data.depth_scale=N"
     farther = ", or --task depth,max=80 where things are as far as that"
-    return found, expected + (farther if limit < middle <= FAR else "")
+    return found, f"{expected}: {advice}{farther if limit < middle <= FAR else ''}"
+
+
+def unit_remark(middles: Sequence[float], scale: float) -> str:
+    """Middle depth, and what it is in other units that are plausible; "" without any.
+
+    Args:
+        middles: as of ``unit_fault``.
+        scale: likewise.
+    """
+    middle = float(np.median(middles)) if len(middles) else 0.0
+    other = _plausible(middle * scale, scale)
+    if not other:
+        return ""
+    words = "; ".join(f"{depth:.3g} m at {units:g}, {_UNITS[units]}" for units, depth in other)
+    return f"the middle depth is {middle:.3g} m at {scale:g} units a metre ({words})"
+
+
+def _plausible(stored: float, scale: float) -> list[tuple[float, float]]:
+    """Units other than ``scale`` that a stored middle depth may be in, and its metres then.
+
+    The most typical first.
+    """
+    found = [(units, stored / units) for units in _UNITS if units != scale]
+    sound = [each for each in found if NEAR <= each[1] <= FAR]
+    return sorted(sound, key=lambda each: abs(np.log(each[1] / _TYPICAL)))

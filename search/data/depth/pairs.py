@@ -21,13 +21,20 @@ _PARTS = {"train": ("train",), "val": ("val", "valid", "test", "eval")}
 _LISTS = ("*.lst", "*.txt")
 
 
-def list_pairs(path: Path) -> tuple[tuple[Pair, ...], str]:
+def list_pairs(
+    path: Path, images: Path | None = None, depth: Path | None = None
+) -> tuple[tuple[Pair, ...], str]:
     """The pairs of a list file, and a remark about lines that were passed over, or "".
 
     A line is an image and its depth map, apart by a tab or blanks. Numbers behind them, as BTS's
     focal length, are passed over, and so is what stands between, as a mask; a line whose
     depth is ``None`` has none. Names may begin with a slash all the same as they are
-    relative: to the list's folder, or to one or two folders below it.
+    relative: to the list's folder, or to one or two folders below it; they may be absolute too.
+
+    Args:
+        path: of the list.
+        images: folder in the place of the list's, for images.
+        depth: likewise for depth maps.
 
     Raises:
         DataError: naming the line that is none, or the file that is not there.
@@ -44,7 +51,11 @@ def list_pairs(path: Path) -> tuple[tuple[Pair, ...], str]:
             rows.append(row)
     if not rows:
         raise DataError(str(path), "no pair in the list", "one image TAB depth a line")
-    roots = [_root(path, rows[0].line, name) for name in (rows[0].image, rows[0].label)]
+    first = rows[0]
+    roots = (
+        _root(images or path.parent, first.line, first.image),
+        _root(depth or path.parent, first.line, first.label),
+    )
     found = (Pair(roots[0] / row.image, roots[1] / row.label, row.line) for row in rows)
     remark = f"{path}: {absent} of {absent + len(rows)} lines have no depth map" if absent else ""
     return tuple(found), remark
@@ -64,15 +75,14 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", text, re.IGNORECASE) is not None
 
 
-def _root(path: Path, line: str, name: str) -> Path:
-    """The folder that ``name`` is relative to: the list's, or the first below that has it."""
-    for pattern in ("", "*", "*/*"):
-        folders = sorted(path.parent.glob(pattern)) if pattern else [path.parent]
-        for folder in folders:
-            if (folder / name).is_file():
-                return folder
-    expected = f"it in {path.parent}, or up to two folders below"
-    raise DataError(f"{path.parent / name} ({line})", "no such file", expected)
+def _root(where: Path, line: str, name: str) -> Path:
+    """The folder that ``name`` is relative to: ``where``, the first below that has it, or ``/``."""
+    below = (folder for pattern in ("*", "*/*") for folder in sorted(where.glob(pattern)))
+    for folder in (where, *below, Path("/")):
+        if (folder / name).is_file():
+            return folder
+    expected = f"it in {where} or up to two folders below; depth:LIST,images=DIR,depth=DIR"
+    raise DataError(f"{where / name} ({line})", "no such file", f"{expected} if it is elsewhere")
 
 
 def lists_in(folder: Path) -> dict[str, Path]:
