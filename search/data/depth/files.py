@@ -74,7 +74,8 @@ class DepthFiles(FileDataset):
     @property
     def _numbers(self) -> np.dtype[Any]:
         """The type of stored numbers, as the first file has them."""
-        return stored_depth(self.pairs[0].label, self.label_place(0)).dtype
+        found: np.dtype[Any] = stored_depth(self.pairs[0].label, self.label_place(0)).dtype
+        return found
 
     def note(self) -> str:
         """Tells of whole numbers that may be in another unit, from some of the depth maps."""
