@@ -39,8 +39,9 @@ _WRONG = (
     FileNotFoundError,
     IsADirectoryError,
     NotADirectoryError,
+    SystemExit,
 )
-"""Errors of what the user gave."""
+"""Errors of what the user gave, code of theirs that ends the process among it."""
 
 
 class _OneLine(click.Command):
@@ -71,7 +72,9 @@ class _OneLine(click.Command):
             value = super().main(args, prog_name, complete_var, False, **extra)
             with printing():
                 sys.stdout.flush()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and not fault_of_plugin(error):
+                raise
             _end(error, debug="--debug" in itertools.takewhile(lambda word: word != "--", words))
         sys.exit(value if type(value) is int else DONE)
 
@@ -143,7 +146,7 @@ _VERSION = click.Option(
 )
 
 
-def _end(error: Exception, debug: bool) -> NoReturn:
+def _end(error: BaseException, debug: bool) -> NoReturn:
     """Reports ``error`` and exits with its status."""
     if isinstance(error, BrokenPipeError):
         _discard_stdout()

@@ -30,7 +30,7 @@ _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.engines:tensorrt_model"
 _RTX = "auxnas.backends.tensorrt.rtx"
 
-_ONNX = "auxnas.backends.artefacts.onnx_file:read_model"
+_ONNX = "auxnas.backends.artefacts.onnx_file:model_bytes"
 
 _ROWS = (
     OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL, reader=_ONNX),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.encoders import FeatureMap
+from auxnas.compiler.encoders.contract import lower_encoder, tapped_maps
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.primitives import primitive
 from auxnas.compiler.spec import ModelSpec
@@ -25,13 +26,11 @@ def lower(genotype: Genotype, spec: ModelSpec) -> Graph:
     deviation. Any H and W of at least 1 go.
 
     Raises:
-        CompilerError: when an operation of its vocabulary does not make a graph.
+        CompilerError: when an operation of its vocabulary, or the encoder, does not make a graph.
     """
-    builder = Builder()
-    image = builder.add("image", "input", channels=3)
-    encoder = spec.find_encoder()
-    maps = encoder.lower(builder, image)
-    taps = [maps[place] for place in encoder.taps(genotype.space.encoder_outputs)]
+    builder, encoder = Builder(), spec.find_encoder()
+    maps = lower_encoder(encoder, builder)
+    taps = tapped_maps(encoder, maps, genotype.space.encoder_outputs)
     return _Decoder(builder, genotype, spec).lower(taps)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-from auxnas.genotype.errors import InputError, truncate
+from auxnas.genotype.errors import InputError, short_repr, truncate
 
 OWN = "auxnas"
 """Top-level package of our own code."""
@@ -87,6 +88,38 @@ def find_plugin(seam: str, name: str, table: Mapping[str, str]) -> Any:
     return _load(seam, name, place)
 
 
+def find_maker(
+    seam: str, name: str, table: Mapping[str, str], arguments: Sequence[str]
+) -> Callable[..., Any]:
+    """The class or function called ``name``, as ``find_plugin``, which takes these arguments.
+
+    Raises:
+        PluginError: when there is none, or it does not take them.
+    """
+    found = find_plugin(seam, name, table)
+    expected = f"a class or function of ({', '.join(arguments)})"
+    if not callable(found):
+        raise PluginError(seam, f"{truncate(name)} is {short_repr(found)}", expected)
+    try:
+        inspect.signature(found).bind(*arguments)
+    except (TypeError, ValueError) as error:
+        raise PluginError(seam, f"{truncate(name)}: {error}", expected) from None
+    maker: Callable[..., Any] = found
+    return maker
+
+
+def check_members(seam: str, name: str, made: object, members: Sequence[str]) -> None:
+    """Checks that what was made by ``name`` has all members.
+
+    Raises:
+        PluginError: naming those that it lacks.
+    """
+    missing = [member for member in members if not hasattr(made, member)]
+    if missing:
+        found = f"{truncate(name)} makes a {type(made).__name__} without {', '.join(missing)}"
+        raise PluginError(seam, found, f"one with {', '.join(members)}")
+
+
 def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
     """The place, ``package.module:attribute``, of what ``find_plugin`` would import.
 
@@ -148,7 +181,9 @@ def fault_of_plugin(error: BaseException) -> str:
     if isinstance(error, InputError) or not known or known[-1][0] == OWN:
         return ""
     top, file, line = known[-1]
-    return f"{_loaded[top]}: {type(error).__name__} in {Path(file).name}, line {line}: {error}"
+    ends = ", expected an exception that says why" if isinstance(error, SystemExit) else ""
+    where = f"{type(error).__name__} in {Path(file).name}, line {line}"
+    return f"{_loaded[top]}: {where}: {error}{ends}"
 
 
 def loaded_plugins() -> tuple[str, ...]:

@@ -8,13 +8,11 @@ in ``Searcher``, ``Executor`` and ``Dataset``.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from auxnas.genotype.errors import short_repr
-from auxnas.genotype.plugins import PluginError, find_plugin, locate
+from auxnas.genotype.plugins import PluginError, check_members, find_maker, locate
 from auxnas.search.errors import SettingsError
 
 
@@ -60,18 +58,9 @@ class Seam:
             SettingsError: when there is none, or it does not take the arguments.
         """
         try:
-            found = find_plugin(self.plural, name, self.table)
+            return find_maker(self.plural, name, self.table, self.arguments)
         except PluginError as error:
             raise SettingsError(self.setting, error.found, error.expected) from error
-        expected = f"a class or function of ({', '.join(self.arguments)})"
-        if not callable(found):
-            raise SettingsError(self.setting, f"{name} is {short_repr(found)}", expected)
-        try:
-            inspect.signature(found).bind(*self.arguments)
-        except TypeError as error:
-            raise SettingsError(self.setting, f"{name}: {error}", expected) from None
-        maker: Callable[..., Any] = found
-        return maker
 
     def make(self, name: str, *arguments: Any) -> Any:
         """The object that the implementation called ``name`` makes of the arguments.
@@ -80,10 +69,10 @@ class Seam:
             SettingsError: as ``find`` does, or when the object lacks a member.
         """
         made = self.find(name)(*arguments)
-        missing = [member for member in self.members if not hasattr(made, member)]
-        if missing:
-            found = f"{name} makes a {type(made).__name__} without {', '.join(missing)}"
-            raise SettingsError(self.setting, found, f"one with {', '.join(self.members)}")
+        try:
+            check_members(self.plural, name, made, self.members)
+        except PluginError as error:
+            raise SettingsError(self.setting, error.found, error.expected) from error
         return made
 
 

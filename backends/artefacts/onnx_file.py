@@ -23,7 +23,7 @@ _BESIDE = {"Resize", "QuantizeLinear", "DequantizeLinear"}
 """Operators of which all inputs but the first are sizes, scales or zero points."""
 
 
-def read_model(path: Path) -> bytes:
+def model_bytes(path: Path) -> bytes:
     """The bytes of a model, which a message of protobuf holds.
 
     Raises:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from auxnas.backends.base import Recipe
 from auxnas.backends.torch.functions import grow
 from auxnas.compiler.tasks import IGNORE
-from auxnas.genotype.plugins import find_plugin
+from auxnas.genotype.plugins import check_members, find_maker
 
 Size = tuple[int, int]
 
@@ -91,7 +91,8 @@ class Objective:
 
     def __init__(self, recipe: Recipe, main: str) -> None:
         self.recipe, self.main = recipe, main
-        self.losses: Losses = find_plugin("losses", recipe.task.losses, {})()
+        self.losses: Losses = find_maker("losses", recipe.task.losses, {}, ())()
+        check_members("losses", recipe.task.losses, self.losses, ("at", "__call__"))
 
     def __call__(
         self, outputs: Mapping[str, Tensor], labels: Tensor, teacher: Tensor | None

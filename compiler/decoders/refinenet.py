@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.encoders import FeatureMap
+from auxnas.compiler.encoders.contract import lower_encoder
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.lowering import MAIN
 from auxnas.compiler.spec import ModelSpec
@@ -27,7 +28,7 @@ def lower_refinenet(spec: ModelSpec, channels: int = CHANNELS) -> Graph:
     Its output has the encoder's finest stride from 4 on.
     """
     builder = Builder()
-    found = spec.find_encoder().lower(builder, builder.add("image", "input", channels=3))
+    found = lower_encoder(spec.find_encoder(), builder)
     coarser: str | None = None
     for stride in sorted({m.stride for m in found if m.stride >= FINEST}, reverse=True):
         maps = [m for m in found if m.stride == stride]

@@ -18,6 +18,7 @@ import numpy as np
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.decoders.refinenet import CHANNELS, chained_pooling
 from auxnas.compiler.encoders import find_encoder
+from auxnas.compiler.encoders.contract import lower_encoder
 from auxnas.compiler.encoders.resnet import BLOCKS, torchvision_name
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph, Program
@@ -40,8 +41,7 @@ def lower_resnet_refinenet(depth: int, classes: int) -> Graph:
     if depth not in BLOCKS:
         raise CompilerError("depth", str(depth), f"one of {', '.join(map(str, BLOCKS))}")
     builder = Builder()
-    encoder = find_encoder(f"resnet{depth}")
-    maps = encoder.lower(builder, builder.add("image", "input", channels=3))
+    maps = lower_encoder(find_encoder(f"resnet{depth}"), builder)
     node: str | None = None
     for found in reversed(maps):
         node = _stage(builder, found.stride, found.node, node)

@@ -7,6 +7,7 @@ One is found by name, by ``package.module:Class``, or by an entry point of the g
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from auxnas.compiler.encoders.base import (
     IMAGENET,
@@ -18,7 +19,8 @@ from auxnas.compiler.encoders.base import (
     preferred,
     scaled,
 )
-from auxnas.genotype.plugins import find_plugin
+from auxnas.genotype.errors import short_repr
+from auxnas.genotype.plugins import PluginError, check_members, find_maker
 
 __all__ = [
     "DEFAULT",
@@ -45,13 +47,21 @@ ENCODERS = {
 DEFAULT = "mobilenet_v2"
 """The paper's encoder (section 4)."""
 
+MEMBERS = ("name", "normalisation", "lower", "taps", "from_published")
+"""What an ``Encoder`` has."""
+
 
 @lru_cache(maxsize=64)
 def find_encoder(name: str, width: float = 1.0) -> Encoder:
     """The encoder called ``name`` whose channels are multiplied by ``width``.
 
     Raises:
-        PluginError: when there is none of this name.
+        PluginError: when there is none of this name, or it lacks what an encoder has.
     """
-    encoder: Encoder = find_plugin("encoders", name, ENCODERS)(width)
+    made: Any = find_maker("encoders", name, ENCODERS, ("width",))(width)
+    check_members("encoders", name, made, MEMBERS)
+    if not isinstance(made.normalisation, Normalisation):
+        found = f"{name}: normalisation {short_repr(made.normalisation)}"
+        raise PluginError("encoders", found, "a Normalisation of auxnas.compiler.encoders")
+    encoder: Encoder = made
     return encoder

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from auxnas.compiler.encoders.base import PREFIX, Array, Encoder
+from auxnas.compiler.encoders.contract import encoder_place
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.weights import fit_params
+from auxnas.genotype.errors import short_repr
 
 
 def fit_encoder(
@@ -27,9 +31,16 @@ def fit_encoder(
         EncoderWidthError: for an encoder of another width.
     """
     published = encoder.from_published(values, place)
+    if not (isinstance(published, Mapping) and all(map(_is_named_array, published.items()))):
+        given = f"from_published gives {short_repr(published)}"
+        raise CompilerError(encoder_place(encoder), given, "a mapping from names to arrays")
     found = {name: value for name, value in published.items() if name.startswith(PREFIX)}
     fitted = fit_params(graph, found, place, PREFIX)
     for name in found:
         if name not in fitted and not name.endswith(".num_batches_tracked"):
             raise CompilerError(f"{place}: {name}", "unexpected", "no such parameter")
     return fitted
+
+
+def _is_named_array(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], np.ndarray)
