@@ -104,6 +104,8 @@ DATASETS = Seam(
         "depth": "auxnas.search.data.depth.files:DEPTH",
         "nyu": "auxnas.search.data.depth.nyu:NYU",
         "nyu-raw": "auxnas.search.data.depth.nyu:NYU_RAW",
+        "coco-keypoints": "auxnas.search.data.pose.coco:COCO_KEYPOINTS",
+        "mpii": "auxnas.search.data.pose.mpii:MPII",
     },
     arguments=("rest", "classes", "part"),
     members=("name", "classes", "palette", "__len__", "fingerprint", "image", "label"),
@@ -134,6 +136,8 @@ DATA_FORMS = {
     "depth": DataForm(":DIR_OR_LIST", is_path=True),
     "nyu": DataForm(":FILE.mat", is_path=True),
     "nyu-raw": DataForm(":FILE.mat", is_path=True),
+    "coco-keypoints": DataForm(":DIR_OR_JSON", is_path=True),
+    "mpii": DataForm(":DIR_OR_FILE", is_path=True),
 }
 """Text behind the name of each format of ours."""
 

@@ -96,6 +96,11 @@ class TargetFormat:
         )
         return found
 
+    def values(self, label: Array) -> Array:
+        """The numbers of a label that count, in a row."""
+        found: Array = label[self.known(label)]
+        return found
+
     def counted(self, label: Array) -> NDArray[np.uint8]:
         """The classes of its numbers; of measurements 0 for one that counts, else 255."""
         if self.classes:

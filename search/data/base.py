@@ -82,6 +82,9 @@ class Dataset(Protocol):
     def picture(self, index: int) -> str:
         """Name of a picture that other data have too, by which they know it; else empty."""
 
+    def group(self, index: int) -> str:
+        """Name of what an item must not be split from, as the photograph that it is cut out of."""
+
     def check_presence(self, index: int) -> None:
         """Checks that an item is there, which is cheap, before any is read.
 
@@ -153,6 +156,10 @@ class BaseDataset:
 
     def picture(self, index: int) -> str:
         """None."""
+        return ""
+
+    def group(self, index: int) -> str:
+        """Nothing: items are split from all but those of the same pixels."""
         return ""
 
     def check_presence(self, index: int) -> None:

@@ -44,7 +44,8 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
             its image, or has a value that is neither a class nor 255, or not finite; or when
             there is no image or no labelled pixel at all.
     """
-    total, classes = len(dataset), len(dataset.classes) or 1
+    total = len(dataset)
+    classes = len(dataset.classes) if dataset.labels.classes else 1
     if not total:
         raise DataError(dataset.name, "no images", "at least one")
     origins = [dataset.origin(index) for index in range(total)]
@@ -64,7 +65,7 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
         expected = f"{wrong.expected}; {range_reason(values, classes)}"
         raise DataError(wrong.place, wrong.found, expected)
     if not counts[:classes].any():
-        expected = "some label below 255" if dataset.classes else "some number that counts"
+        expected = "some label below 255" if dataset.labels.classes else "some number that counts"
         raise DataError(dataset.name, "no labelled pixel in any image", expected)
     suspicion = origins[0][0].suspicion(middles)
     if suspicion is not None:
@@ -90,7 +91,7 @@ def _check_item(
         raise DataError(place, fault)
     counts = np.bincount(numbers.counted(label).ravel(), minlength=256)
     if not numbers.classes:
-        counted = label[numbers.known(label)]
+        counted = numbers.values(label)
         return counts, None, [float(np.median(counted))] if counted.size else []
     wrong = counts.copy()
     wrong[: len(source.classes)] = 0

@@ -38,12 +38,14 @@ class Statistics:
         values: (images, 256), how often each label value occurs; of measurements how many
             count, first, and how many do not, last.
         content: (images, 32) uint8, a hash of each image's pixels.
+        groups: of each image the name of what it must not be split from; may be empty.
     """
 
     classes: tuple[str, ...]
     places: tuple[str, ...]
     values: ValueCounts
     content: Bytes
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of images."""
@@ -53,7 +55,8 @@ class Statistics:
         """Those of some of the images."""
         chosen = list(indices)
         places = tuple(self.places[index] for index in chosen)
-        return Statistics(self.classes, places, self.values[chosen], self.content[chosen])
+        groups = tuple(self.groups[index] for index in chosen) if self.groups else ()
+        return Statistics(self.classes, places, self.values[chosen], self.content[chosen], groups)
 
     @property
     def pixels(self) -> ValueCounts:
@@ -93,6 +96,16 @@ class Statistics:
         """Of each image the first one with the same pixels: itself where there is none."""
         seen: dict[bytes, int] = {}
         return tuple(seen.setdefault(row.tobytes(), n) for n, row in enumerate(self.content))
+
+    @property
+    def together(self) -> tuple[int, ...]:
+        """Of each image the first one of its group; without a group, as ``firsts`` has it."""
+        seen: dict[str, int] = {}
+        groups = self.groups or ("",) * len(self)
+        return tuple(
+            seen.setdefault(group, n) if group else first
+            for n, (first, group) in enumerate(zip(self.firsts, groups, strict=True))
+        )
 
 
 def check_variety(where: str, found: Statistics, whole: Statistics) -> None:

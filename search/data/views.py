@@ -62,6 +62,10 @@ class DatasetView(BaseDataset):
         """The name of the label there."""
         return self.dataset.label_place(self.source(index))
 
+    def group(self, index: int) -> str:
+        """The group of the item there."""
+        return self.dataset.group(self.source(index))
+
     def origin(self, index: int) -> tuple[Dataset, int]:
         """The dataset behind every view."""
         return self.dataset.origin(self.source(index))

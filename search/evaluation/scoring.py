@@ -163,7 +163,7 @@ class Evaluation:
         """Positions of the images, among those of the dataset."""
         if self.part != META_VAL or self.meta_train is None:
             return tuple(range(len(whole)))
-        return split_dataset(self.dataset, self.meta_train, firsts=whole.firsts)[1].indices
+        return split_dataset(self.dataset, self.meta_train, firsts=whole.together)[1].indices
 
 
 def _task_of(trained: Trained, asked: str | None) -> str:

@@ -144,7 +144,7 @@ class DataContext:
         Images with the same pixels are in the same part.
         """
         stored, share = self.training, self.settings.data.meta_train
-        found = split_dataset(stored.dataset, share, firsts=stored.statistics.firsts)
+        found = split_dataset(stored.dataset, share, firsts=stored.statistics.together)
         names = ("meta-train", "meta-val")
         return Split(*(Part(n, n, stored, f.indices) for n, f in zip(names, found, strict=True)))
 

@@ -219,4 +219,6 @@ def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display
     every = range(len(dataset))
     places = tuple(map(dataset.place, every))
     values, content = store.read(VALUES, every), store.read(CONTENT, every)
-    return Statistics(dataset.classes, places, values, content)
+    classes = dataset.classes if dataset.labels.classes else ()
+    groups = tuple(dataset.group(index) for index in every)
+    return Statistics(classes, places, values, content, groups)

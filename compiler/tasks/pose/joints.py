@@ -115,6 +115,11 @@ class Joints(TargetFormat):
         found: NDArray[np.bool_] = target[..., :-1, 2] > ABSENT
         return found
 
+    def values(self, label: Array) -> Array:
+        """x and y of the joints that count, in a row."""
+        found: Array = label[:-1, :2][self.known(label)].ravel()
+        return found
+
     def counted(self, label: Array) -> NDArray[np.uint8]:
         """0 for a joint that counts, else 255."""
         return np.where(self.known(label), 0, IGNORE).astype(np.uint8)

@@ -6,6 +6,7 @@ is 0 in both, without half pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ UNIT = 200.0
 
 @dataclass(frozen=True)
 class Region:
-    """Part of an image that a crop shows.
+    """Part of an image: the box of a person, or what a crop shows.
 
     Attributes:
         centre: x and y.
@@ -38,15 +39,19 @@ class Region:
     height: float
 
     @classmethod
-    def around(cls, box: tuple[float, float, float, float], aspect: float) -> Region:
-        """The region of a box (x, y, width, height), grown to width / height and enlarged."""
+    def of_box(cls, box: Sequence[float]) -> Region:
+        """The region of a box: x, y, width and height."""
         x, y, width, height = box
-        centre = x + width * 0.5, y + height * 0.5
+        return cls((x + width * 0.5, y + height * 0.5), width, height)
+
+    def fitted(self, aspect: float) -> Region:
+        """What a crop of proportions width / height shows of a box: grown to them, enlarged."""
+        width, height = self.width, self.height
         if width > aspect * height:
             height = width / aspect
         else:
             width = height * aspect
-        return cls(centre, width * ENLARGED, height * ENLARGED)
+        return Region(self.centre, width * ENLARGED, height * ENLARGED)
 
     @property
     def scale(self) -> tuple[float, float]:

@@ -104,8 +104,8 @@ class RenderedPersons(BaseDataset):
     def crop_map(self, index: int) -> CropMap:
         """The map from the scene to the crop at ``index``."""
         height, width = self.size
-        region = Region.around(self.scene(index).people[0].box, width / height)
-        return region.onto(self.size, self.margin)
+        region = Region.of_box(self.scene(index).people[0].box)
+        return region.fitted(width / height).onto(self.size, self.margin)
 
     def rendered(self, size: tuple[int, int], seed: int) -> RenderedPersons:
         """As many crops of another size and seed."""
