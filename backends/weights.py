@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
+from auxnas.compiler.architecture import Architecture, described_architecture
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.published import from_published, is_published
 from auxnas.compiler.weights import fit_params, load_weights
-from auxnas.genotype import Genotype, GenotypeError, parse
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,18 @@ class Weights:
     params: Mapping[str, Any] = field(repr=False)
     source: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def architecture(self) -> Architecture | None:
+        """The architecture that they are of; None where the file does not say.
+
+        Raises:
+            CompilerError: for a description that is none.
+        """
+        try:
+            return described_architecture(self.metadata)
+        except (ValueError, KeyError, TypeError) as error:
+            place = f"{self.source}: metadata"
+            raise CompilerError(place, f"no genotype ({error})", "one") from None
 
     def of(self, graph: Graph) -> dict[str, Any]:
         """The parameters of ``graph``, from our names or the published checkpoints'.
@@ -49,20 +61,29 @@ class Weights:
             raise CompilerError(error.place, error.found, error.expected + hint) from None
 
 
-def read_weights(path: str, genotype: Genotype) -> Weights:
-    """Weights of ``genotype``'s network from a safetensors file or a PyTorch state dict.
+def read_weights(path: str, architecture: Architecture) -> Weights:
+    """Weights of ``architecture``'s network from a safetensors file or a PyTorch state dict.
 
     A state dict is read by torch, without executing what it may carry.
 
     Raises:
-        CompilerError: when the file cannot be read, or says that it is of another genotype.
+        CompilerError: when the file cannot be read, or says that it is of another architecture.
         BackendUnavailable: for a state dict, when torch is not installed.
     """
     params, texts = read_arrays(path)
-    known = decode_metadata(texts)
-    if "genotype" in known:
-        _same_genotype(path, known["genotype"], genotype)
-    return Weights(params, path, known)
+    found = Weights(params, path, decode_metadata(texts))
+    theirs = found.architecture()
+    if theirs is not None and not _is_same(theirs, architecture):
+        hint = "; give the genotype that they were trained for"
+        raise CompilerError(path, f"weights of {theirs}", f"of {architecture}{hint}")
+    return found
+
+
+def _is_same(theirs: Architecture, ours: Architecture) -> bool:
+    """Whether two are one, hand-made decoders with however many channels."""
+    if isinstance(theirs, HandMade) and isinstance(ours, HandMade):
+        return theirs.name == ours.name
+    return theirs == ours
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -88,14 +109,3 @@ def is_state_dict(path: str | Path) -> bool:
     except OSError:
         return False
     return head.startswith((b"PK", b"\x80")) and head[8:] != b"{"
-
-
-def _same_genotype(path: str, found: object, expected: Genotype) -> None:
-    text = found if isinstance(found, str) else json.dumps(found)
-    try:
-        theirs = parse(text).genotype
-    except GenotypeError as error:
-        raise CompilerError(f"{path}: metadata", f"no genotype ({error})", "one") from None
-    if theirs != expected:
-        hint = "; give the genotype that they were trained for"
-        raise CompilerError(path, f"weights of {theirs}", f"of {expected}{hint}")

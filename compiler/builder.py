@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from auxnas.compiler.ir import Graph, Node, make_node
 
 
 class Builder:
-    """Collects nodes; every method returns the name of the node it added."""
+    """Collects nodes; every method returns the name of the node it added.
 
-    def __init__(self) -> None:
-        self._nodes: list[Node] = []
+    Args:
+        nodes: those to go on from.
+    """
+
+    def __init__(self, nodes: Sequence[Node] = ()) -> None:
+        self._nodes = list(nodes)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes so far."""
+        return tuple(self._nodes)
 
     def add(self, name: str, op: str, *inputs: str, **attrs: int) -> str:
         """Adds one primitive; one with weights takes its node's name for their prefix."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from auxnas.compiler.architecture import Architecture
 from auxnas.genotype import Genotype
 
 SIZES = ".sizes."
@@ -41,7 +42,9 @@ _ELSEWHERE = (
     (re.compile(r"encoder\b"), "encoder", "encoder"),
     (re.compile(r"decoder\.adapt(\d+)\b"), "adapters", "adapter {}"),
     (re.compile(r"decoder\.(pre_clf|clf|concat\d+)\b"), "classifier", "classifier {}"),
-    (re.compile(r"decoder\b"), "decoder", "decoder"),
+    (re.compile(r"refinenet\.(clf)\b"), "classifier", "classifier {}"),
+    (re.compile(r"(?:decoder|refinenet)\.([a-z]+\d*(?:\.[a-z]+\d*)?)(?=\.)"), "decoder", "{}"),
+    (re.compile(r"(?:decoder|refinenet)\b"), "decoder", "decoder"),
     (re.compile(r"(?:image|input)\b"), "input", "input"),
     (re.compile(r"output\b|\w+\.output$"), "output", "output"),
 )
@@ -49,14 +52,15 @@ _AROUND = {"agg": "1x1 after the cell", "sum": "cell sum", "": "cell"}
 
 
 class Places:
-    """Places in the network of one genotype.
+    """Places in the network of one architecture.
 
     Args:
-        genotype: gives the cell's operations their names; None where it is not known.
+        architecture: a genotype gives the cell's operations their names; None where it is not
+            known.
     """
 
-    def __init__(self, genotype: Genotype | None = None) -> None:
-        self.genotype = genotype
+    def __init__(self, architecture: Architecture | None = None) -> None:
+        self.genotype = architecture if isinstance(architecture, Genotype) else None
 
     def of(self, name: str) -> Place | None:
         """The place of a node of this name; None for a name that is not of this scheme."""

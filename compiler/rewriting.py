@@ -56,7 +56,7 @@ class RewriteContext(dict[str, Node]):
             self.constants.add(node.name)
         size_from = node.record.size_from
         sized_by = node.inputs if size_from is None else node.inputs[size_from : size_from + 1]
-        point = sized_by and self.points.issuperset(sized_by)
+        point = sized_by and not node.record.grows and self.points.issuperset(sized_by)
         if node.op in ("vector", "global_mean") or point:
             self.points.add(node.name)
 

@@ -73,6 +73,25 @@ def conv2d(node: Node, operands: Operands, weights: Params) -> Array:
     return result + weights["bias"][:, None, None] if node["bias"] else result
 
 
+def deconv2d(node: Node, operands: Operands, weights: Params) -> Array:
+    """Each input pixel times the kernel, added up around pixel ``stride`` times as far."""
+    (x,), kernel = operands, weights["weight"]
+    stride, taps = node["stride"], node["kernel"]
+    n, channels, height, width = x.shape
+    margin = (taps - stride) // 2
+    grown = (height * stride + 2 * margin, width * stride + 2 * margin)
+    out = np.zeros((n, node["out"], *grown), x.dtype)
+    flat = x.reshape(n, channels, height * width)
+    for i in range(taps):
+        for j in range(taps):
+            rows = slice(i, i + (height - 1) * stride + 1, stride)
+            columns = slice(j, j + (width - 1) * stride + 1, stride)
+            part = kernel[:, :, i, j].T @ flat
+            out[:, :, rows, columns] += part.reshape(n, -1, height, width)
+    result = out[:, :, margin : grown[0] - margin, margin : grown[1] - margin]
+    return result + weights["bias"][:, None, None] if node["bias"] else result
+
+
 def _mixed(matrix: Array, maps: Array) -> Array:
     """Channels mixed within each group: (G, O, I) x (N, G, I, H, W) -> (N, G, O, H, W)."""
     n, groups, inner, height, width = maps.shape

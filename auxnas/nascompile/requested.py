@@ -17,9 +17,11 @@ from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
 from auxnas.backends.targets import AUTO, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
+from auxnas.compiler.architecture import Architecture, find_architecture
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.shapes import LARGEST_SIDE
-from auxnas.genotype import Document, Genotype, zoo
+from auxnas.genotype import Genotype
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
@@ -32,7 +34,7 @@ _SIZES = ("classes", "agg_size", "sep_repeats", "width")
 
 
 def request_of(
-    genotype: Genotype | str | os.PathLike[str],
+    genotype: Architecture | str | os.PathLike[str],
     options: Mapping[str, Any],
     say: Callable[[str], None],
     others: Mapping[str, Path] = MappingProxyType({}),
@@ -40,7 +42,7 @@ def request_of(
     """The request that ``nascompile`` is given.
 
     Args:
-        genotype: the architecture; a file of it, a published name or its text.
+        genotype: the architecture; a file of it, a published or hand-made one's name, or its text.
         options: values by the names of the command's options, over the defaults.
         say: is told what a person should know.
         others: further files that will be written, by the option that names them.
@@ -52,21 +54,22 @@ def request_of(
     """
     options = _complete(options)
     check_options(options)
-    source, document = _found(genotype, options["vocabulary"])
+    source, architecture, extra = _found(genotype, options["vocabulary"])
     weights = options["weights"]
-    found = read_weights(weights, document.genotype) if weights else None
-    spec = _spec(document, found, options, say)
+    found = read_weights(weights, architecture) if weights else None
+    architecture = (found and found.architecture()) or architecture
+    spec = _spec(architecture, extra, found, options, say)
     int8 = _int8(options, spec, say)
     output = options["output"]
     if output is None:
-        output = _name(source, document) + _suffix(options["target"])
+        output = _name(source, extra) + _suffix(options["target"])
     request = Request(
-        genotype=document.genotype,
+        genotype=architecture,
         spec=spec,
         weights=found,
         interface=_interface(found, spec, options),
         options=ExportOptions(
-            _size(document, found, options["input_size"]),
+            _size(extra, found, options["input_size"]),
             None if options["batch"] == "dynamic" else options["batch"],
             options["precision"],
             options["opset"] or OPSETS[0],
@@ -99,20 +102,22 @@ def _check_no_result(path: Path, option: str) -> None:
 
 
 def _found(
-    genotype: Genotype | str | os.PathLike[str], vocabulary: str | None
-) -> tuple[str | None, Document]:
-    """Source, where the genotype was named by one, and document.
+    genotype: Architecture | str | os.PathLike[str], vocabulary: str | None
+) -> tuple[str | None, Architecture, Mapping[str, Any]]:
+    """Source, where the architecture was named by one; itself; what else its document says.
 
     Its own file says which operations of the vocabulary it has.
     """
-    if isinstance(genotype, Genotype):
-        return None, Document(genotype, "json")
+    if isinstance(genotype, Genotype | HandMade):
+        return None, genotype, {}
     source = _path("genotype", genotype)
-    document = zoo.find_genotype(source)
+    document = find_architecture(source)
+    if isinstance(document, HandMade):
+        return source, document, {}
     if vocabulary is not None and document.format != "json":
         found = f"a genotype as {document.format} writes it, which does not name its operations"
         raise OptionError(f"--vocabulary: {found}, expected our JSON document")
-    return source, document
+    return source, document.genotype, document.extra
 
 
 def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,9 +149,9 @@ def _suffix(target: str) -> str:
     return "" if target == AUTO else target_of(target).suffix
 
 
-def _name(source: str | None, document: Document) -> str:
+def _name(source: str | None, extra: Mapping[str, Any]) -> str:
     """Name of the artefact: the document's, else the file's."""
-    name = document.extra.get("name")
+    name = extra.get("name")
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name):
         return name
     return (
@@ -157,19 +162,22 @@ def _name(source: str | None, document: Document) -> str:
 
 
 def _spec(
-    document: Document,
+    architecture: Architecture,
+    extra: Mapping[str, Any],
     weights: Weights | None,
     options: Mapping[str, Any],
     say: Callable[[str], None],
 ) -> ModelSpec:
     """Options over the weights' own word over the genotype document's over defaults."""
-    known = _model("genotype", document.extra)
+    known = _model("genotype", extra)
     own = _model(weights.source, weights.metadata) if weights else {}
     other = [name for name in _SIZES if known and own and known[name] != own[name]]
     if weights and other:
         found = ", ".join(f"{name} {own[name]:g}" for name in other)
         described = ", ".join(f"{name} {known[name]:g}" for name in other)
         say(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
+    if isinstance(architecture, HandMade) and architecture.encoder:
+        known["encoder"] = architecture.encoder
     known |= own
     known |= {n: options[n] for n in (*_SIZES, "encoder", "task") if options[n] is not None}
     known["auxiliary"] = "none"
@@ -204,11 +212,13 @@ def _model(place: str, source: Mapping[str, Any]) -> dict[str, Any]:
         raise CompilerError(f"{place}: {error.place}", error.found, error.expected) from None
 
 
-def _size(document: Document, weights: Weights | None, wanted: Size | str | None) -> Size | None:
+def _size(
+    extra: Mapping[str, Any], weights: Weights | None, wanted: Size | str | None
+) -> Size | None:
     """Size that was asked for, else that of the training; None for dynamic."""
     if wanted is not None:
         return wanted if isinstance(wanted, tuple) else None
-    for source in (weights.metadata if weights else {}, document.extra):
+    for source in (weights.metadata if weights else {}, extra):
         own = source.get("size")
         if isinstance(own, list) and len(own) == 2 and all(type(n) is int for n in own):
             if max(own) > LARGEST_SIDE:

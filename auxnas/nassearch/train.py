@@ -12,8 +12,11 @@ import click
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import format_duration
+from auxnas.compiler.architecture import Architecture
+from auxnas.compiler.decoders import DECODERS, HandMade
 from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
+from auxnas.genotype import Genotype
 from auxnas.nassearch import options
 from auxnas.options import own_vocabulary
 from auxnas.progress import display_on_stderr
@@ -33,8 +36,9 @@ OPTIONS = options.SETTINGS | {
 
 GENOTYPE_HELP = (
     "A file, arch0 to arch2, the list itself, RUN:TRIAL or RUN:best of a search, a trained "
-    "network (its folder or model.safetensors), or lwrf: the Light-Weight RefineNet decoder, the "
-    "rival. The encoder of a run or a trained network is carried over, whatever the --task."
+    "network (its folder or model.safetensors), or a hand-made rival: "
+    f"{', '.join(DECODERS)}. The encoder of a run or a trained network is carried over, "
+    "whatever the --task."
 )
 RUN_HELP = "Data, encoder and its width as in this search.  [default: the genotype's RUN]"
 
@@ -94,11 +98,12 @@ def train(
     new = (named["data"] is not None, named["task"] is not None)
     layers = layers_like(preset, run, searched if as_searched else None, source.layer)
     layers = [without_old(layer, *new) for layer in layers]
+    layers += encoder_layers(source.architecture, layers)
     settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
     if as_searched:
-        check_as_searched(settings, searched if source.genotype else None)
+        check_as_searched(settings, searched if isinstance(source.architecture, Genotype) else None)
     where = (out, cache_dir(cache), display_on_stderr())
-    context = TrainingContext(settings, source.genotype, *where, searched)
+    context = TrainingContext(settings, source.architecture, *where, searched)
 
     def work() -> int:
         result = execute(context)
@@ -129,6 +134,23 @@ def layers_like(
     return [*preset_layers(options.known_preset(preset)), trained, of_run, of_search]
 
 
+def encoder_layers(
+    architecture: Architecture, layers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """A layer of the encoder that a hand-made network is made of; the weights of another go.
+
+    Args:
+        architecture: the network.
+        layers: those below.
+    """
+    if not isinstance(architecture, HandMade) or architecture.encoder is None:
+        return []
+    below = [each["model"]["encoder"] for each in layers if "encoder" in each.get("model", {})]
+    model = {"model": {"encoder": architecture.encoder}}
+    same = below[-1:] == [architecture.encoder]
+    return [model if same else {**model, "encoder_weights": None}]
+
+
 def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> None:
     """Checks that --as-searched has a search, and no settings that contradict it.
 
@@ -156,7 +178,7 @@ def _print(result: Mapping[str, Any], task: Task, own: Sequence[str]) -> None:
     files = result["files"]
     for path in files.values():
         say(path)
-    if "genotype" in files:
-        artefact = Path(files["weights"]).with_suffix(".onnx")
-        words = ["nascompile", files["genotype"], "--weights", files["weights"]]
-        say(f"next: {shlex.join([*words, *own, '--output', str(artefact)])}")
+    artefact = Path(files["weights"]).with_suffix(".onnx")
+    genotype = files.get("genotype", result["network"])
+    words = ["nascompile", genotype, "--weights", files["weights"]]
+    say(f"next: {shlex.join([*words, *own, '--output', str(artefact)])}")

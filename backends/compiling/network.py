@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from auxnas.backends.compiling.request import Request
-from auxnas.compiler import Cost, Graph, Program, Size, cost, lower
+from auxnas.compiler import Cost, Graph, Program, Size, cost
+from auxnas.compiler.architecture import lower_architecture
 from auxnas.compiler.interface import with_interface
 from auxnas.compiler.passes import INFERENCE, Change, Pass, run_passes
 
@@ -83,7 +84,7 @@ def network_of(request: Request) -> CompiledNetwork:
         GenotypeError: for a genotype that is not a member of its space.
         CompilerError: for weights that do not fit.
     """
-    graph = lower(request.genotype, request.spec)
+    graph = lower_architecture(request.genotype, request.spec)
     described = Program(graph, request.params(graph), str(request.genotype))
     whole = with_interface(described, request.interface)
     graphs: list[Graph] = []

@@ -17,17 +17,18 @@ from auxnas.backends.int8 import Int8Options
 from auxnas.backends.targets import target_of
 from auxnas.backends.weights import Weights
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, Size
+from auxnas.compiler.architecture import Architecture, describe_architecture
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.passes import INFERENCE
 from auxnas.compiler.weights import random_params
-from auxnas.genotype import Genotype, to_json
+from auxnas.genotype import Genotype
 
 Array = np.ndarray[Any, Any]
 
 
 _TYPES: dict[str, type] = {
-    "genotype": Genotype,
     "spec": ModelSpec,
     "output": Path,
     "target": str,
@@ -42,7 +43,7 @@ class Request:
     """Request to compile a genotype into an artefact.
 
     Attributes:
-        genotype: the architecture.
+        genotype: the architecture, or a hand-made network in its place.
         spec: the network around it, auxiliary heads left out.
         output: path of the artefact.
         weights: None for random ones from ``seed``.
@@ -61,7 +62,7 @@ class Request:
         CompilerError: naming the field that is not of its type or out of range.
     """
 
-    genotype: Genotype
+    genotype: Architecture
     spec: ModelSpec
     output: Path
     weights: Weights | None = None
@@ -76,6 +77,8 @@ class Request:
     int8: Int8Options | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.genotype, HandMade):
+            check_type("request.genotype", self.genotype, Genotype)
         for name, wanted in _TYPES.items():
             check_type(f"request.{name}", getattr(self, name), wanted)
         if self.tolerance is not None:
@@ -148,7 +151,7 @@ def artefact_metadata(
     known = request.weights.metadata if request.weights else {}
     ends = request.interface
     values = {
-        "genotype": json.loads(to_json(request.genotype)),
+        **describe_architecture(request.genotype),
         "key": request.genotype.key("isomorphism"),
         "model": request.spec.to_dict(),
         "weights": request.origin,

@@ -12,7 +12,8 @@ from auxnas.backends.onnx.build import PARTIAL
 from auxnas.compiler.places import SIZES
 
 OPERATORS = ("Conv", "Relu", "Clip", "Add", "Resize", "Concat", "GlobalAveragePool", "MaxPool")
-"""ONNX operators that are quantised; softmax, argmax and casts gain nothing from int8."""
+"""ONNX operators that are quantised; softmax, argmax and casts gain nothing from int8, and
+onnxruntime has no kernel of a transposed convolution in it."""
 ACTIVATIONS = ("Relu", "Clip")
 FEW_CHANNELS = 4
 """A convolution of so few inputs is slower in int8 than in float: on a photograph's 3

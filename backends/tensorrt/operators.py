@@ -89,6 +89,7 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
         "Clip": Support(_FLOATS),
         "Concat": Support(_ANY),
         "Conv": Support(_FLOATS),
+        "ConvTranspose": Support(_FLOATS),
         "DequantizeLinear": Support(_QUANTISED, 1, "`x_zero_point` must be zero", _zero_point),
         "Expand": Support(_ANY, 1),
         "GlobalAveragePool": Support(_FLOATS),

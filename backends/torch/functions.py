@@ -127,6 +127,19 @@ def conv2d(node: Node, channels: Sequence[int]) -> nn.Module:
     )
 
 
+def deconv2d(node: Node, channels: Sequence[int]) -> nn.Module:
+    """A transposed convolution whose output is ``stride`` times as large."""
+    return nn.ConvTranspose2d(
+        channels[0],
+        node["out"],
+        node["kernel"],
+        stride=node["stride"],
+        padding=(node["kernel"] - node["stride"]) // 2,
+        bias=bool(node["bias"]),
+        device="meta",
+    )
+
+
 def batch_norm(node: Node, channels: Sequence[int]) -> nn.Module:
     """A batch norm."""
     return nn.BatchNorm2d(channels[0], eps=BATCH_NORM_EPSILON, device="meta")
@@ -147,7 +160,12 @@ class ConstantVector(nn.Module):
 
 
 MODULES: Mapping[str, Callable[[Node, Sequence[int]], nn.Module]] = MappingProxyType(
-    {"conv2d": conv2d, "batch_norm": batch_norm, "vector": ConstantVector}
+    {
+        "conv2d": conv2d,
+        "deconv2d": deconv2d,
+        "batch_norm": batch_norm,
+        "vector": ConstantVector,
+    }
 )
 """The primitives with weights: a module for maps of the operands' channels, without storage."""
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from auxnas.compiler.architecture import Architecture
 from auxnas.compiler.ir import Graph, Node
 from auxnas.compiler.places import Place, Places
-from auxnas.genotype import Genotype
 
 ENCODER, DECODER, HEAD = "encoder", "decoder", "classifier"
 _LANES = {"adapters": ENCODER, "output": HEAD}
@@ -63,7 +63,7 @@ class Block:
             return "sep"
         if ops & {"global_mean", "spread", "vector"}:
             return "gap"
-        return "conv" if "conv2d" in ops else "skip"
+        return "conv" if ops & {"conv2d", "deconv2d"} else "skip"
 
     @property
     def lines(self) -> list[str]:
@@ -79,6 +79,8 @@ class Block:
 
 def node_text(node: Node) -> str:
     """A node in a few words: ``depthwise 5x5, rate 6``."""
+    if node.op == "deconv2d":
+        return f"deconv {node['kernel']}x{node['kernel']}, stride {node['stride']}"
     if node.op != "conv2d":
         return node.op.replace("_", " ")
     kind = "depthwise" if node["groups"] > 1 else "conv"
@@ -92,9 +94,9 @@ def operands(node: Node) -> tuple[str, ...]:
     return node.inputs[: node.record.size_from]
 
 
-def diagram(graph: Graph, genotype: Genotype) -> list[Block]:
-    """The boxes of a network that ``compiler.lowering`` made, each behind those it reads."""
-    return _Collector(graph, genotype).blocks()
+def diagram(graph: Graph, architecture: Architecture) -> list[Block]:
+    """The boxes of a network that the compiler made, each behind those it reads."""
+    return _Collector(graph, architecture).blocks()
 
 
 def is_cell(block: Block) -> bool:
@@ -146,8 +148,8 @@ def cells(blocks: Sequence[Block]) -> list[list[Block]]:
 
 
 class _Collector:
-    def __init__(self, graph: Graph, genotype: Genotype) -> None:
-        self.graph, places = graph, Places(genotype)
+    def __init__(self, graph: Graph, architecture: Architecture) -> None:
+        self.graph, places = graph, Places(architecture)
         self.place = {node.name: places.of(node.name) or _OTHER for node in graph.nodes}
         self.outputs = {node for _, node in graph.outputs}
         self.readers: dict[str, set[str]] = {node.name: set() for node in graph.nodes}

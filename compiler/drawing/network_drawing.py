@@ -18,6 +18,7 @@ from itertools import pairwise
 
 import networkx as nx
 
+from auxnas.compiler.architecture import Architecture
 from auxnas.compiler.drawing.layout import lowest_levels
 from auxnas.compiler.drawing.network_diagram import ENCODER, Block, cells, diagram, overview
 from auxnas.compiler.drawing.ordering import Edge, Layers, orderings
@@ -26,7 +27,6 @@ from auxnas.compiler.drawing.scene import Box, Path, Scene, Text, text_width
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.primitives import Shape
 from auxnas.compiler.shapes import Size, infer_shapes
-from auxnas.genotype import Genotype
 
 _TITLE, _LINE, _SMALL, _HEADING = 9.0, 8.0, 7.0, 12.0
 """Font sizes: of a box's title, its nodes, its place and shape, and of a lane."""
@@ -44,19 +44,19 @@ _FRAME, _BETWEEN, _MARGIN = 9.0, 12.0, 12.0
 _STARTS = 6
 
 
-def draw_network(graph: Graph, size: Size, genotype: Genotype) -> Scene:
-    """A network that ``compiler.lowering`` made, optimised or not.
+def draw_network(graph: Graph, size: Size, architecture: Architecture) -> Scene:
+    """A network that the compiler made, optimised or not.
 
     Args:
         graph: the network.
         size: (height, width) of the image that shapes are given for.
-        genotype: its architecture.
+        architecture: its genotype, or the hand-made decoder.
     """
     shapes = infer_shapes(graph, size)
-    blocks = diagram(graph, genotype)
+    blocks = diagram(graph, architecture)
     parts = [overview(blocks), *cells(blocks)]
     scenes = [_picture(part, shapes) for part in parts]
-    title = f"{genotype} for an image of {size[0]}x{size[1]}"
+    title = f"{architecture} for an image of {size[0]}x{size[1]}"
     return _stacked(scenes, title)
 
 

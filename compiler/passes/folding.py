@@ -20,8 +20,8 @@ class FoldBatchNorm:
 
     With s = gamma / sqrt(var + eps):
     s (W * x + c - mean) + beta = (s W) * x + (s (c - mean) + beta).
-    Each output channel's filter is scaled by its own s, so this holds for grouped and
-    depthwise convolutions too, and at zero-padded borders, because the padding is before
+    Each output channel's filter is scaled by its own s, so this holds for grouped, depthwise
+    and transposed convolutions too, and at zero-padded borders, because the padding is before
     the convolution. Only where nothing else reads the convolution.
     """
 
@@ -38,7 +38,7 @@ class FoldBatchNorm:
                 continue
             conv = graph[norm.inputs[0]]
             if (
-                conv.op == "conv2d"
+                conv.record.out_axis is not None
                 and graph.users[conv.name] == (norm,)
                 and conv.name not in outputs
             ):
@@ -58,7 +58,8 @@ class FoldBatchNorm:
             for suffix in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gamma / np.sqrt(var + BATCH_NORM_EPSILON)
+        along = [-1 if axis == conv.record.out_axis else 1 for axis in range(weight.ndim)]
         name = fresh_param(f"{conv.param}.folded", params)
-        params[f"{name}.weight"] = (weight * scale[:, None, None, None]).astype(weight.dtype)
+        params[f"{name}.weight"] = (weight * scale.reshape(along)).astype(weight.dtype)
         params[f"{name}.bias"] = ((bias - mean) * scale + beta).astype(weight.dtype)
-        return make_node(conv.name, "conv2d", conv.inputs, name, **dict(conv.attrs) | {"bias": 1})
+        return make_node(conv.name, conv.op, conv.inputs, name, **dict(conv.attrs) | {"bias": 1})

@@ -87,4 +87,5 @@ class BorrowSize:
 
 def _may_lend(node: Node, seen: RewriteContext) -> bool:
     """Not what runtimes fuse with the ReLU behind it: only while nobody else reads it."""
-    return node.op not in ("conv2d", "batch_norm") and node.name not in seen.constants
+    fused = node.record.out_axis is not None or node.op == "batch_norm"
+    return not fused and node.name not in seen.constants

@@ -134,7 +134,7 @@ class FoldConstant:
             return self._bias(node, seen, params)
         operands = [seen[name] for name in node.inputs]
         foldable = bool(operands) and all(operand.op == "vector" for operand in operands)
-        if foldable and _gives_numbers(node):
+        if foldable and _gives_numbers(node) and not node.record.grows:
             values = [params[f"{operand.param}.weight"] for operand in operands]
             return Replacement(
                 (_vector(node.name, evaluate_node(node, values, params), params),), node.name

@@ -69,6 +69,9 @@ class Primitive:
         makes_nonnegative: the output is >= 0 whatever the input.
         constant: the output is the same whatever the input's values.
         size_from: index of an input of which only the size is used, if any.
+        grows: the output has ``stride`` times the input's height and width, not their part.
+        out_axis: axis of its kernel along which the output channels lie, where it has one: what
+            is linear with such a kernel takes in a scale of each channel that follows.
         result: type of the output; what is not float32 can only be a graph's output.
         moment: mean square of the output from the attributes and those of independent inputs
             of mean 0, before training: an estimate that initial weights are scaled by.
@@ -95,6 +98,8 @@ class Primitive:
     makes_nonnegative: bool = False
     constant: bool = False
     size_from: int | None = None
+    grows: bool = False
+    out_axis: int | None = None
     result: str = "float32"
     moment: Callable[[Attrs, Sequence[float]], float] = lambda attrs, ins: ins[0]
     compute: Compute | None = None

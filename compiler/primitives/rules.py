@@ -1,7 +1,8 @@
 """Rules of the primitives: shapes, parameters, multiply-adds and ONNX forms.
 
 Padding is always "same": ``dilation * (kernel - 1) / 2`` on every side, so a convolution of
-stride s maps H to ceil(H / s). Their mathematics is in ``compiler.semantics``.
+stride s maps H to ceil(H / s), a transposed one, padded by ``(kernel - stride) / 2``, to s H.
+Their mathematics is in ``compiler.semantics``.
 """
 
 from __future__ import annotations
@@ -91,6 +92,37 @@ def conv_onnx(attrs: Attrs) -> OnnxOp:
     """ONNX form of a convolution."""
     inputs = ("0", "weight", "bias") if attrs["bias"] else ("0", "weight")
     return OnnxOp("Conv", inputs, {**window_onnx(attrs), "group": attrs["groups"]})
+
+
+def deconv_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    """Shape of a transposed convolution's output: ``stride`` times as large."""
+    return attrs["out"], shapes[0][1] * attrs["stride"], shapes[0][2] * attrs["stride"]
+
+
+def deconv_weights(attrs: Attrs, channels: Sequence[int]) -> dict[str, Weight]:
+    """Kernel, input channels first, and, if it has one, bias of a transposed convolution."""
+    kernel, stride = attrs["kernel"], attrs["stride"]
+    if kernel < stride or (kernel - stride) % 2:
+        expected = f"stride {stride} and an even number more"
+        raise CompilerError("kernel", str(kernel), expected)
+    weights = {"weight": Weight((channels[0], attrs["out"], kernel, kernel))}
+    return weights | ({"bias": Weight((attrs["out"],))} if attrs["bias"] else {})
+
+
+def deconv_multiply_adds(attrs: Attrs, shapes: Sequence[Shape], out: Shape) -> int:
+    """Multiply-adds of a transposed convolution's kernel, which every input pixel spreads."""
+    return prod(shapes[0]) * attrs["out"] * attrs["kernel"] ** 2
+
+
+def deconv_onnx(attrs: Attrs) -> OnnxOp:
+    """ONNX form of a transposed convolution."""
+    inputs = ("0", "weight", "bias") if attrs["bias"] else ("0", "weight")
+    window = {
+        "kernel_shape": [attrs["kernel"]] * 2,
+        "strides": [attrs["stride"]] * 2,
+        "pads": [(attrs["kernel"] - attrs["stride"]) // 2] * 4,
+    }
+    return OnnxOp("ConvTranspose", inputs, window)
 
 
 def batch_norm_weights(attrs: Attrs, channels: Sequence[int]) -> dict[str, Weight]:

@@ -49,6 +49,26 @@ RECORDS = (
         },
         weights=rules.conv_weights,
         multiply_adds=rules.conv_multiply_adds,
+        out_axis=0,
+    ),
+    Primitive(
+        "deconv2d",
+        _ONE,
+        compute=semantics.deconv2d,
+        shape=rules.deconv_shape,
+        onnx=rules.deconv_onnx,
+        attrs={
+            "out": Attribute(),
+            "kernel": Attribute(),
+            "stride": Attribute(default=1),
+            "bias": Attribute(least=0, default=0),
+        },
+        weights=rules.deconv_weights,
+        multiply_adds=rules.deconv_multiply_adds,
+        grows=True,
+        out_axis=1,
+        # Each output pixel is reached by kernel^2 / stride^2 of the taps.
+        moment=lambda attrs, ins: ins[0] / attrs["stride"] ** 2,
     ),
     Primitive(
         "batch_norm",

@@ -11,7 +11,8 @@ from auxnas.genotype.notation import Document
 
 NAMES = ("arch0", "arch1", "arch2")
 
-_EXPECTED = f"a genotype file or one of {', '.join(NAMES)}"
+EXPECTED = f"a genotype file or one of {', '.join(NAMES)}"
+"""Of a genotype's name."""
 
 
 def load_published(name: str) -> Document:
@@ -37,13 +38,13 @@ def find_genotype(source: str) -> Document:
     if source.lstrip().startswith(("[", "{")) or "genotype: [" in source:
         return parse(source)
     if not source:
-        raise GenotypeError("genotype", "an empty name", _EXPECTED)
+        raise GenotypeError("genotype", "an empty name", EXPECTED)
     if _exists(source):
         return read(source)
     stem = source.removesuffix(".json")
     if stem in NAMES:
         return load_published(stem)
-    raise GenotypeError(truncate(source), "no such file", _EXPECTED)
+    raise GenotypeError(truncate(source), "no such file", EXPECTED)
 
 
 def _exists(source: str) -> bool:

@@ -1,27 +1,28 @@
-"""Networks as they are trained and kept: a genotype's, or Light-Weight RefineNet."""
+"""Networks as they are trained and kept: a genotype's, or a hand-made one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from auxnas.backends.artefacts.metadata import decode_metadata
-from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, lower_refinenet
-from auxnas.compiler.decoders.refinenet import CHANNELS
+from auxnas.compiler import CompilerError, Graph, ModelSpec, Program
+from auxnas.compiler.architecture import (
+    Architecture,
+    describe_architecture,
+    described_architecture,
+    lower_architecture,
+)
 from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.compiler.weights import fit_params, load_weights, save_weights
-from auxnas.genotype import Genotype, parse, to_json
 from auxnas.genotype.errors import short_repr
 from auxnas.search.storage.folders import SEARCH, folder_kinds
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.weights import usage_metadata, weights_file, without_auxiliary
 from auxnas.search.trials.records import best_of
 
-LWRF = "lwrf"
-"""Name of Light-Weight RefineNet where a genotype is expected."""
 WEIGHTS = "model.safetensors"
 """The trained network in a training's folder."""
 
@@ -31,25 +32,22 @@ class Network:
     """An encoder with a decoder.
 
     Attributes:
-        spec: of the network around a genotype; encoder and classes alone count for a RefineNet.
-        genotype: None for Light-Weight RefineNet.
-        channels: of the Light-Weight RefineNet decoder.
+        spec: of the network around a genotype; encoder and classes alone count for a hand-made
+            decoder.
+        architecture: the decoder.
     """
 
     spec: ModelSpec
-    genotype: Genotype | None = None
-    channels: int = CHANNELS
+    architecture: Architecture
 
     @property
     def name(self) -> str:
-        """The genotype's key, or ``lwrf``."""
-        return LWRF if self.genotype is None else self.genotype.key()
+        """The genotype's key, or the hand-made decoder's name."""
+        return self.architecture.key()
 
     def graph(self) -> Graph:
         """The network from image to logits, with the auxiliary heads of ``spec``."""
-        if self.genotype is None:
-            return lower_refinenet(self.spec, self.channels)
-        return lower(self.genotype, self.spec)
+        return lower_architecture(self.architecture, self.spec)
 
     def shipped(self) -> Network:
         """The network without auxiliary heads."""
@@ -57,10 +55,7 @@ class Network:
 
     def describe(self) -> dict[str, Any]:
         """The network as plain data; ``of`` reads it."""
-        model = self.spec.to_dict()
-        if self.genotype is None:
-            return {"model": model, "decoder": {"name": LWRF, "channels": self.channels}}
-        return {"model": model, "genotype": json.loads(to_json(self.genotype))}
+        return {"model": self.spec.to_dict(), **describe_architecture(self.architecture)}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Network:
@@ -70,11 +65,10 @@ class Network:
             KeyError: when it is none.
             ValueError: naming what is wrong with it.
         """
-        spec = ModelSpec.from_dict(values["model"])
-        if "genotype" in values:
-            return cls(spec, parse(json.dumps(values["genotype"])).genotype)
-        decoder = values["pretrain"] if "pretrain" in values else values["decoder"]
-        return cls(spec, None, int(decoder["channels"]))
+        architecture = described_architecture(values)
+        if architecture is None:
+            raise KeyError("decoder")
+        return cls(ModelSpec.from_dict(values["model"]), architecture)
 
 
 @dataclass(frozen=True)

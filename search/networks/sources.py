@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from auxnas.compiler import ModelSpec
-from auxnas.genotype import Document, Genotype, zoo
+from auxnas.compiler.architecture import Architecture, find_architecture
+from auxnas.compiler.decoders import HandMade
+from auxnas.genotype import Document
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SearchError
-from auxnas.search.networks.networks import LWRF, read_network
+from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.searched import Searched
 from auxnas.search.settings.recorded import check_trusted, recorded_settings
 from auxnas.search.settings.search import DataSettings, LimitSettings, ModelSettings, Settings
@@ -31,20 +33,20 @@ class GenotypeSource:
     """Architecture to train, and where it is from.
 
     Attributes:
-        genotype: None for Light-Weight RefineNet.
+        architecture: a genotype, or a hand-made network.
         run: the folder of the run that it comes from, if it does.
         searched: how the file that it comes from says it was built, if there is one that does.
         layer: settings of the trained network that it comes from, whose encoder is carried over.
     """
 
-    genotype: Genotype | None
+    architecture: Architecture
     run: Path | None = None
     searched: Searched | None = None
     layer: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_source(text: str) -> GenotypeSource:
-    """A genotype file, a published name, the list itself, ``lwrf``, or of a run ``RUN:TRIAL``.
+    """A genotype file, a published or hand-made network's name, the list, or ``RUN:TRIAL``.
 
     TRIAL is a number as nassearch top shows it, or ``best``; ``RUN`` alone is its best. A trained
     network, as a training's folder or a safetensors file, is its genotype with its encoder.
@@ -54,15 +56,15 @@ def find_source(text: str) -> GenotypeSource:
         CompilerError: when a trained network cannot be read.
         GenotypeError: when it is none of these.
     """
-    if text == LWRF:
-        return GenotypeSource(None)
     if text.endswith(".safetensors") or (Path(text) / TRAINING).is_file():
         return _of_trained(Path(text))
     folder, _, trial = text.rpartition(":")
     for place, which in ((text, "best"), (folder, trial)):
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
             return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
-    document = zoo.find_genotype(text)
+    document = find_architecture(text)
+    if isinstance(document, HandMade):
+        return GenotypeSource(document)
     return GenotypeSource(document.genotype, None, _described(text, document))
 
 
@@ -76,12 +78,12 @@ def _of_trained(place: Path) -> GenotypeSource:
         "task": {"name": network.spec.task},
         "data": {"size": trained.known["size"]} if "size" in trained.known else {},
     }
-    if network.genotype is None:
-        layer["train"] = {"channels": network.channels}
+    if isinstance(network.architecture, HandMade):
+        layer["train"] = {"channels": network.architecture.channels}
     if (place / TRAINING).is_file():
         known = _training_settings(place).model_dump(mode="json")
         layer |= {name: known[name] for name in ("data", "task")}
-    return GenotypeSource(network.genotype, layer=layer)
+    return GenotypeSource(network.architecture, layer=layer)
 
 
 def without_old(layer: Mapping[str, Any], data: bool, task: bool) -> dict[str, Any]:

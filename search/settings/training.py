@@ -70,7 +70,7 @@ class TrainSettings(SettingsSection):
     distillation: Rate = 0.3
     """Weight of the L2 loss against the teacher's logits, where there is one."""
     channels: Positive = 256
-    """Channels of a Light-Weight RefineNet decoder, when that is trained (its authors: 256)."""
+    """Channels of a hand-made decoder, when one is trained (their authors: 256)."""
     checkpoint: Positive = 1
     """Epochs from one checkpoint to the next."""
     validate_every: Positive = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from auxnas.backends.measuring.machine import cores
 from auxnas.backends.progress import Display
 from auxnas.backends.registry import backend
 from auxnas.compiler import Program
-from auxnas.compiler.decoders.refinenet import CHANNELS
-from auxnas.genotype import Genotype
+from auxnas.compiler.architecture import Architecture
+from auxnas.compiler.decoders import HandMade
 from auxnas.search.examples.context import DataContext
 from auxnas.search.networks.context import ModelContext
 from auxnas.search.networks.networks import Network
@@ -27,7 +27,7 @@ class TrainingContext:
 
     Attributes:
         settings: of the training.
-        genotype: the one to train; None for Light-Weight RefineNet.
+        architecture: the genotype to train, or the hand-made decoder.
         folder: the training's own.
         cache: folder of what is computed once.
         display: destination of progress.
@@ -35,7 +35,7 @@ class TrainingContext:
     """
 
     settings: TrainingSettings
-    genotype: Genotype | None
+    architecture: Architecture
     folder: Path
     cache: Path
     display: Display
@@ -64,8 +64,10 @@ class TrainingContext:
     @cached_property
     def network(self) -> Network:
         """The network that is trained."""
-        channels = self.settings.train.channels if self.genotype is None else CHANNELS
-        return Network(self.model.spec, self.genotype, channels)
+        architecture = self.architecture
+        if isinstance(architecture, HandMade):
+            architecture = replace(architecture, channels=self.settings.train.channels)
+        return Network(self.model.spec, architecture)
 
     @cached_property
     def teacher(self) -> Program | None:

@@ -117,10 +117,11 @@ def _identity(context: TrainingContext) -> dict[str, Any]:
 
 def _searched(context: TrainingContext) -> dict[str, Any] | None:
     """The network beside the one that was searched, as plain data; None without a search."""
-    if context.searched is None or context.genotype is None:
+    genotype = context.architecture
+    if context.searched is None or not isinstance(genotype, Genotype):
         return None
     spec, size = context.model.spec, context.settings.data.size
-    return compare_with_search(context.searched, context.genotype, spec, size, context.threads)
+    return compare_with_search(context.searched, genotype, spec, size, context.threads)
 
 
 def _changes(context: TrainingContext) -> Iterator[str]:
@@ -145,9 +146,8 @@ def judged_on(data: DataContext) -> str:
 def _introduction(context: TrainingContext) -> str:
     """Announcement of a training."""
     data, (height, width) = context.data, context.settings.data.size
-    network = context.network.name if context.genotype is None else str(context.genotype)
     return (
-        f"training {network} on {data.training.dataset.name}: "
+        f"training {context.architecture} on {data.training.dataset.name}: "
         f"{len(data.training_split.train)} images at {height}x{width}, "
         f"{context.settings.train.epochs} epochs; validating on {judged_on(data)}"
     )
@@ -175,10 +175,12 @@ def _finish(
     }
     if searched is not None:
         result["searched"] = searched
-    if context.genotype is not None:
+    if isinstance(context.architecture, Genotype):
         files["genotype"] = folder / GENOTYPE
         with atomic_write(files["genotype"]) as path:
-            path.write_text(_document(context, context.genotype, result) + "\n", encoding="utf-8")
+            path.write_text(
+                _document(context, context.architecture, result) + "\n", encoding="utf-8"
+            )
     result["files"] = {kind: str(path) for kind, path in files.items()}
     write_json(folder / RESULT, result)
     Checkpoint.remove(folder)

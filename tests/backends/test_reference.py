@@ -40,6 +40,28 @@ def test_convolution_is_its_definition(stride, dilation, groups):
         assert y[n, o, i, j] == pytest.approx(total, abs=1e-12)
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (3, 1), (5, 3), (2, 2)])
+def test_transposed_convolution_is_its_definition(kernel, stride):
+    """What the gradient of a convolution gives: the taps of all pixels that reach one."""
+    x = RNG.normal(size=(2, 3, 4, 2))
+    y, params = run(f"y = deconv2d(x; kernel={kernel}, out=2, stride={stride}, bias=1) @p", x)
+    weight, bias = params["p.weight"].astype(float), params["p.bias"].astype(float)
+    assert (weight.shape, y.shape) == ((3, 2, kernel, kernel), (2, 2, 4 * stride, 2 * stride))
+    margin = (kernel - stride) // 2
+    expected = np.broadcast_to(bias[:, None, None], y.shape).copy()
+    for n, c, i, j, o, a, b in np.ndindex(2, 3, 4, 2, 2, kernel, kernel):
+        row, column = i * stride + a - margin, j * stride + b - margin
+        if 0 <= row < y.shape[2] and 0 <= column < y.shape[3]:
+            expected[n, o, row, column] += weight[c, o, a, b] * x[n, c, i, j]
+    np.testing.assert_allclose(y, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (1, 2)])
+def test_a_kernel_that_cannot_be_centred_is_refused(kernel, stride):
+    with pytest.raises(CompilerError, match=f"y.kernel: {kernel}, expected stride 2 and an even"):
+        run(f"y = deconv2d(x; kernel={kernel}, out=2, stride={stride}) @p", np.zeros((1, 3, 2, 2)))
+
+
 def test_batch_norm_is_its_definition():
     x = RNG.normal(size=(1, 3, 2, 2))
     y, p = run("y = batch_norm(x) @p", x)

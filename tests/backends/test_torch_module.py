@@ -38,6 +38,7 @@ ARCH0 = SearchSpace.cvpr2019().genotype(
 LINES = {
     "vector": "v = vector(; channels=4) @v\ns = spread(v, x)\ny = add(x, s)",
     "conv2d": "y = conv2d(x; kernel=5, out=6, stride=2, dilation=3, groups=2, bias=1) @p.q",
+    "deconv2d": "y = deconv2d(x; kernel=4, out=6, stride=2, bias=1) @p.q",
     "batch_norm": "y = batch_norm(x) @p.0",
     "relu": "y = relu(x)",
     "relu6": "y = relu6(x)",

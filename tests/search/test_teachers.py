@@ -7,6 +7,7 @@ import pytest
 
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError, Program, graph_weights, lower_resnet_refinenet
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.decoders.resnet_refinenet import published_names
 from auxnas.compiler.weights import random_params
 from auxnas.genotype import SearchSpace
@@ -39,8 +40,8 @@ def teacher_of(place_of, tmp_path):
         wanted = classes or len(place.data.training.dataset.classes)
         spec = replace(place.model.spec, classes=wanted, auxiliary="none")
         space = SearchSpace.cvpr2019()
-        found = space.genotype([0] * len(space.layout)) if genotype else None
-        network = Network(spec, found, 8)
+        found = space.genotype([0] * len(space.layout)) if genotype else HandMade("lwrf", 8)
+        network = Network(spec, found)
         params = random_params(network.graph(), seed)
         path = tmp_path / f"teacher{seed}.safetensors"
         save_network(path, network, params, ("a",) * wanted, [], (32, 32))

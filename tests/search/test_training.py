@@ -16,6 +16,7 @@ import auxnas.search.training.run
 from auxnas.backends.base import Batch
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler import CompilerError
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import load_weights, save_weights
@@ -32,7 +33,7 @@ from auxnas.search.storage.checkpoint import DAMAGED, LOG, NAME, Checkpoint
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.training.run import RESULT, long_training, start_program, train_network
 from auxnas.search.training.training import TaughtExamples, phase_recipe, phases, stops
-from tests.search.training import ARCH0, params, tell, training
+from tests.search.training import ARCH0, LWRF, params, tell, training
 
 PLANS = st.integers(1, 6).flatmap(
     lambda count: st.builds(
@@ -190,7 +191,7 @@ def outcome(folder):
 def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, cache, monkeypatch):
     tell(monkeypatch)
     changes = {"train__epochs": 2, "train__phases": [1, 1], "train__auxiliary": [0.2, 0.1]}
-    train_network(training(tmp_path / "alone", cache, None, **changes))
+    train_network(training(tmp_path / "alone", cache, LWRF, **changes))
     alone = outcome(tmp_path / "alone")
     moment, kills = 0, 0
     while True:
@@ -199,12 +200,12 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, cache, monkeypatch)
         with monkeypatch.context() as patch:
             killer = Killer(patch, moment)
             try:
-                train_network(training(folder, cache, None, **changes))
+                train_network(training(folder, cache, LWRF, **changes))
             except Killed:
                 kills += 1
         if not killer.killed:
             break
-        train_network(training(folder, cache, None, **changes))
+        train_network(training(folder, cache, LWRF, **changes))
         assert outcome(folder) == alone
     assert kills >= 10
 
@@ -255,7 +256,7 @@ def test_a_finished_training_is_not_repeated(tmp_path, cache, monkeypatch):
     [
         ({"seed": 3}, "seed was 0 and is 3"),
         ({"train__epochs": 9}, "train.epochs was 8 and is 9"),
-        ({"genotype": None}, "the network changed"),
+        ({"architecture": LWRF}, "the network changed"),
     ],
 )
 def test_another_training_in_the_folder_is_refused(tmp_path, cache, changes, words):
@@ -286,7 +287,7 @@ def test_one_process_at_a_time(tmp_path, cache):
 
 
 def test_the_rival_starts_from_the_same_encoder_and_sees_the_same_images(tmp_path, cache):
-    ours, rival = (training(tmp_path / "t", cache, genotype) for genotype in (ARCH0, None))
+    ours, rival = (training(tmp_path / "t", cache, genotype) for genotype in (ARCH0, LWRF))
     first, second = start_program(ours), start_program(rival)
     encoder = {name for name in first.params if name.startswith(PREFIX)}
     assert encoder == {name for name in second.params if name.startswith(PREFIX)}
@@ -338,7 +339,7 @@ def test_without_a_validation_part_meta_val_is_kept_apart(tmp_path, cache):
     assert result["images"] == {"train": 9, "val": 1}
 
 
-@pytest.mark.parametrize("genotype", [ARCH0, None], ids=["arch0", "lwrf"])
+@pytest.mark.parametrize("genotype", [ARCH0, LWRF], ids=["arch0", "lwrf"])
 def test_what_is_written_is_read_again(tmp_path, cache, monkeypatch, genotype):
     tell(monkeypatch)
     place = training(tmp_path / "t", cache, genotype)
@@ -358,7 +359,7 @@ def test_what_is_written_is_read_again(tmp_path, cache, monkeypatch, genotype):
     assert set(result["iou"]) == set(place.data.task.classes)
     known = [value for value in result["iou"].values() if value is not None]
     assert result["miou"] == pytest.approx(np.mean(known))
-    assert ("genotype" in result["files"]) == (genotype is not None)
+    assert ("genotype" in result["files"]) == (genotype is ARCH0)
 
 
 def load_story(place) -> float:
@@ -374,7 +375,7 @@ def test_a_pretrained_network_can_be_read_and_another_file_cannot(tmp_path, cach
     place = training(tmp_path / "t", cache)
     _ = place.model.encoder
     found = read_network(tmp_path / "t" / "encoder.safetensors")
-    assert (found.network.genotype, found.network.channels) == (None, 8)
+    assert found.network.architecture == HandMade("lwrf", 8)
     assert params(found.program) == params(place.model.encoder.teacher)
     other = tmp_path / "other.safetensors"
     save_weights(other, {}, {"model": {"width": 9}})
@@ -404,7 +405,7 @@ def test_a_teacher_sees_what_the_pupil_sees():
 
 
 def test_a_trained_rival_teaches(tmp_path, cache):
-    train_network(training(tmp_path / "rival", cache, None))
+    train_network(training(tmp_path / "rival", cache, LWRF))
     place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
     found = long_training(place).train.batch([0, 1], np.random.default_rng(0))
     assert found.teacher.shape == (2, 12, 8, 8)
@@ -415,7 +416,7 @@ def test_a_trained_rival_teaches(tmp_path, cache):
 
 
 def test_a_teacher_of_other_classes_is_refused(tmp_path, cache):
-    train_network(training(tmp_path / "rival", cache, None))
+    train_network(training(tmp_path / "rival", cache, LWRF))
     place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
     place.data.__dict__["task"] = replace(place.data.task, classes=("a", "b"))
     with pytest.raises(SearchError, match="12 classes, expected 2 as the data"):

@@ -12,7 +12,9 @@ from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
 from auxnas.backends.registry import TABLE
 from auxnas.compiler import Program
-from auxnas.genotype import Genotype, zoo
+from auxnas.compiler.architecture import Architecture
+from auxnas.compiler.decoders import HandMade
+from auxnas.genotype import zoo
 from auxnas.search.settings.resolving import nest, resolve
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.training.context import TrainingContext
@@ -31,6 +33,7 @@ TINY: dict[str, Any] = {
 }
 
 ARCH0 = zoo.load_published("arch0").genotype
+LWRF = HandMade("lwrf")
 
 
 def tiny(**changes: Any) -> TrainingSettings:
@@ -39,9 +42,9 @@ def tiny(**changes: Any) -> TrainingSettings:
 
 
 def training(
-    folder: Path, cache: Path, genotype: Genotype | None = ARCH0, **changes: Any
+    folder: Path, cache: Path, architecture: Architecture = ARCH0, **changes: Any
 ) -> TrainingContext:
-    return TrainingContext(tiny(**changes), genotype, folder, cache, Silent())
+    return TrainingContext(tiny(**changes), architecture, folder, cache, Silent())
 
 
 class Storyteller(NullLearner):

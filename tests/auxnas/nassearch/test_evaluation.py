@@ -12,7 +12,7 @@ from auxnas.nassearch.confusion import draw_confusion, shares
 from auxnas.search.evaluation.scoring import scores
 from auxnas.search.networks.networks import read_network
 from auxnas.search.training.run import train_network
-from tests.search.training import training
+from tests.search.training import ARCH0, LWRF, training
 
 TASK = Segmentation(("road", "sky", "car", "pole"), ("road",))
 COUNTS = np.array([[6, 2, 0, 0], [1, 9, 0, 0], [0, 0, 0, 0], [3, 0, 0, 1]])
@@ -59,25 +59,23 @@ def test_the_picture_is_darker_where_more_are(tmp_path):
 COMMON = ("--data", "synthetic:12", "--learner", "null")
 
 
-@pytest.mark.parametrize("genotype", [None, "arch0"])
-def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, genotype):
-    from auxnas.genotype import zoo
-
-    known = zoo.load_published(genotype).genotype if genotype else None
+@pytest.mark.parametrize("name", ["lwrf", "arch0"])
+def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, name):
+    known = {"lwrf": LWRF, "arch0": ARCH0}[name]
     result = train_network(training(tmp_path / "t", cache, known))
     found = run("eval", tmp_path / "t", *COMMON, "--json")
     assert found.exit_code == 0, found.output
     same = json.loads(found.stdout)
     assert same["images"] == result["images"]["val"]
-    for name in ("miou", "iou", "confusion", "parameters", "multiply_adds", "network", "size"):
-        assert same[name] == result[name]
+    for key in ("miou", "iou", "confusion", "parameters", "multiply_adds", "network", "size"):
+        assert same[key] == result[key]
     assert same["picture"] == str(tmp_path / "t" / "confusion.png")
     with Image.open(same["picture"]) as picture:
         assert picture.format == "PNG"
 
 
 def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
-    train_network(training(tmp_path / "t", cache, None))
+    train_network(training(tmp_path / "t", cache, LWRF))
     timed = []
     monkeypatch.setattr(
         "auxnas.nassearch.evaluate.compiled_latency",
