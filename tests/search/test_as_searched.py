@@ -112,7 +112,7 @@ def test_limits_are_held_to_however_run_and_genotype_are_named(run, searched, pl
     ):  # fmt: skip
         source = find_source(str(genotype))
         found = searched_as(source, named)
-        compared = compare_with_search(found, source.genotype, ModelSpec(), SIZE, 1)
+        compared = compare_with_search(found, source.architecture, ModelSpec(), SIZE, 1)
         lines = [line for line in comparison_lines(compared) if line.startswith("warning: over")]
         warned.append([line.rpartition(": ")[2].endswith("at most 200,000") for line in lines])
     assert warned == [*[[True]] * 9, *[[]] * 3]

@@ -76,7 +76,7 @@ def test_the_network_of_a_run_is_that_of_its_best_trial(place_of, run, tmp_path,
     copyfile(tmp_path / "other" / "model.safetensors", place.folder / "model.safetensors")
     (place.folder / "best.safetensors").write_bytes(b"of an earlier session")
     found = read_network(place.folder)
-    assert found.network.genotype == best.genotype
+    assert found.network.architecture == best.genotype
     result = run("eval", place.folder, "--learner", "null", "--json")
     assert result.exit_code == 0, result.output
     same = json.loads(result.stdout)
