@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def trust_value(
@@ -28,13 +31,29 @@ def _import_vocabulary(
     return value
 
 
-own_vocabulary = click.option(
-    "--vocabulary",
-    metavar="PLACE",
-    callback=_import_vocabulary,
-    help="Where the vocabulary of your own is that the genotype's operations are of: "
-    "package.module:attribute. Its module is imported, with the primitives that it adds.",
-)
+_PARTS = {
+    "encoder": "Encoder: mobilenet_v2, resnet50, resnet101, resnet152, or package.module:Class of "
+    "your own.",
+    "task": "Task: segmentation, depth, with options perhaps (depth,max=80,crop=garg), or "
+    "package.module:Class of your own.",
+    "vocabulary": "Operations of your own: package.module:attribute. Its module is imported, "
+    "with the primitives that it adds.",
+}
+
+
+def part_option(name: str, default: str = "") -> Callable[[F], F]:
+    """``--encoder``, ``--task`` or ``--vocabulary``; code of the user's own that it names may run.
+
+    Args:
+        name: of the option.
+        default: what is taken without it, in words.
+    """
+    return click.option(
+        f"--{name}",
+        metavar="NAME",
+        callback=_import_vocabulary if name == "vocabulary" else trust_value,
+        help=_PARTS[name] + (f"  [default: {default}]" if default else ""),
+    )
 
 
 class SizeType(click.ParamType[tuple[int, int] | str]):

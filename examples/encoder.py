@@ -1,6 +1,6 @@
 """An encoder of your own: one class that says how it is lowered and what it gives.
 
-    nassearch run --data synthetic --preset demo --set model.encoder=encoder:Plain --out plain
+    nassearch run --data synthetic --preset demo --encoder encoder:Plain --out plain
     nascompile plain/best.json --weights plain/best.safetensors --encoder encoder:Plain
 
 from this folder, or with it on PYTHONPATH.

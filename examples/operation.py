@@ -1,7 +1,6 @@
 """An operation of your own, of a primitive of your own: a convolution with hard-swish behind.
 
-    nassearch run --data synthetic --preset demo --set space.vocabulary=operation:VOCABULARY \\
-        --out swish
+    nassearch run --data synthetic --preset demo --vocabulary operation:VOCABULARY --out swish
     nascompile swish/best.json --weights swish/best.safetensors --vocabulary operation:VOCABULARY
 
 from this folder, or with it on PYTHONPATH.

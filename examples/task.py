@@ -1,6 +1,6 @@
 """A task of your own: one number a pixel, here the distance from the image's centre.
 
-    nassearch run --data synthetic --preset demo --set task.name=task:Regression --out distance
+    nassearch run --data synthetic --preset demo --task task:Regression --out distance
     nascompile distance/best.json --weights distance/best.safetensors --task task:Regression \
         --head positive
 

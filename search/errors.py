@@ -19,6 +19,10 @@ class SearchError(ValueError):
         super().__init__(f"{place}: {found}" + (f", expected {expected}" if expected else ""))
 
 
+class RequestError(SearchError, InputError):
+    """What was asked for does not fit what is there."""
+
+
 class SettingsError(SearchError, InputError):
     """A setting is unknown, out of range, or differs from the run's."""
 

@@ -12,7 +12,7 @@ from auxnas.html.runs import Run
 from auxnas.pictures import draw_predictions
 from auxnas.pictures import prediction_examples as found
 from auxnas.search.loop.context import RunContext
-from auxnas.search.settings.recorded import CODE, recorded_settings
+from auxnas.search.settings.recorded import recorded_settings, recorded_space
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import Trial
 
@@ -45,9 +45,11 @@ def _left(run: Run, best: Trial) -> bytes | None:
 
 def _made(run: Run, best: Trial, cache: Path) -> bytes:
     """A new picture; reads a few images and nothing more."""
-    context = RunContext(
-        recorded_settings(run.settings, Settings, *CODE), run.folder, cache, Silent()
+    recorded_space(run.settings)  # which adds primitives of the user's own
+    settings = recorded_settings(
+        run.settings, Settings, "model.encoder", "task.name", "data.source"
     )
+    context = RunContext(settings, run.folder, cache, Silent())
     with TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.png"
         palette = context.data.training.dataset.palette

@@ -23,7 +23,7 @@ from auxnas.nascompile.options import (
     RESIZES,
     OptionError,
 )
-from auxnas.options import BatchType, FileType, SizeType, own_vocabulary, trust_value
+from auxnas.options import BatchType, FileType, SizeType, part_option
 
 if TYPE_CHECKING:
     from auxnas.backends.compiling.compile import Report
@@ -70,7 +70,6 @@ TOLERANCE_HELP = (
     "that may change label.  [default: 1e-4, fp16 2e-2; labels 1e-3, fp16 1e-2]"
 )
 DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are written."
-OWN = "  [default: the weights', else %s]"
 
 
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
@@ -95,23 +94,13 @@ OWN = "  [default: the weights', else %s]"
     type=click.FloatRange(0.05, 4),
     help="Encoder width.  [default: the weights', else 1.0]",
 )
-@click.option(
-    "--encoder",
-    metavar="NAME",
-    callback=trust_value,
-    help=f"Name, or package.module:Class of your own.{OWN % 'mobilenet_v2'}",
-)
-@own_vocabulary
-@click.option(
-    "--task",
-    metavar="NAME",
-    callback=trust_value,
-    help=f"Name, or package.module:Class of your own.{OWN % 'segmentation'}",
-)
+@part_option("encoder", "the weights', else mobilenet_v2")
+@part_option("task", "the weights', else segmentation")
+@part_option("vocabulary")
 @click.option(
     "--input-size",
     type=SizeType(dynamic=True),
-    help=f"Image height and width, or dynamic.{OWN % '512x512'}",
+    help="Image height and width, or dynamic.  [default: the weights', else 512x512]",
 )
 @click.option(
     "--batch", type=BatchType(), default=DEFAULTS["batch"], help="Images in a batch, or dynamic."

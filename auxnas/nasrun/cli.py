@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.console import DONE, FAILED, OneLineGroup, error_line, note, print_json, say
-from auxnas.options import SizeType, trust_value
+from auxnas.options import SizeType, part_option, trust_value
 
 if TYPE_CHECKING:
     from auxnas.backends.artefacts.artefact import Artefact
@@ -30,14 +30,12 @@ _size = click.option(
     "--input-size", type=SizeType(), help="HxW, where the artefact takes any.  [default: 512x512]"
 )
 
+_vocabulary = part_option("vocabulary")
 _target = click.option(
     "--target",
     metavar="NAME",
     callback=trust_value,
     help="What ARTEFACT was made as: nascompile's --target.  [default: by its suffix]",
-)
-TASK_HELP = (
-    "What the output means: a name, or package.module:Class of your own.  [default: the artefact's]"
 )
 
 
@@ -49,8 +47,9 @@ def main() -> None:
 @main.command()
 @click.argument("artefact")
 @_target
+@_vocabulary
 @_json
-def explain(artefact: str, target: str | None, as_json: bool) -> None:
+def explain(artefact: str, target: str | None, vocabulary: str | None, as_json: bool) -> None:
     """Print the metadata of ARTEFACT: architecture, ends, weights, checks."""
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.nasrun.text import explanation
@@ -90,6 +89,7 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 @_threads
 @_size
 @_target
+@_vocabulary
 @_json
 def bench(
     artefact: str,
@@ -98,6 +98,7 @@ def bench(
     threads: int | None,
     input_size: Size | None,
     target: str | None,
+    vocabulary: str | None,
     as_json: bool,
 ) -> None:
     """Time ARTEFACT on one random image, or on a batch where it is made for one.
@@ -180,6 +181,7 @@ def _print_bench(result: dict[str, Any]) -> None:
 @_threads
 @_size
 @_target
+@_vocabulary
 @_json
 def profile(
     artefact: str,
@@ -189,6 +191,7 @@ def profile(
     threads: int | None,
     input_size: Size | None,
     target: str | None,
+    vocabulary: str | None,
     as_json: bool,
 ) -> None:
     """Show where ARTEFACT's time goes, by the genotype's operations.
@@ -221,8 +224,9 @@ def profile(
 @click.option(
     "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Opacity of the colours."
 )
-@click.option("--task", metavar="NAME", callback=trust_value, help=TASK_HELP)
+@part_option("task", "the artefact's")
 @_target
+@_vocabulary
 @_threads
 @_json
 def predict(
@@ -232,6 +236,7 @@ def predict(
     overlay_alpha: float,
     task: str | None,
     target: str | None,
+    vocabulary: str | None,
     threads: int | None,
     as_json: bool,
 ) -> int:

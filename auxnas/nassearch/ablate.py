@@ -42,6 +42,7 @@ from auxnas.terminal import Terminal
 
 OPTIONS = options.SETTINGS | {
     "seed": "seed",
+    "vocabulary": "space.vocabulary",
 }
 """The settings that have an option of their own."""
 
@@ -53,11 +54,16 @@ _PARTS = 1000
 @options.preset
 @options.classes
 @options.size
+@options.task
+@options.encoder
+@options.vocabulary
+@options.depth_scale
 @click.option(
     "--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes drawn."
 )
 @click.option("--seed", type=int, help="Seed of the genotypes and of their training.")
 @click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
+@options.encoder_weights
 @options.learner
 @options.sets
 @options.cache

@@ -19,7 +19,7 @@ from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, laye
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.networks.sources import searched_in
-from auxnas.search.settings.recorded import check_trusted, recorded_settings
+from auxnas.search.settings.recorded import recorded_settings, recorded_space
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import check_folder_kind
@@ -40,10 +40,15 @@ OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
     "--count", type=click.IntRange(3), default=30, show_default=True, help="Architectures to train."
 )
 @options.preset
+@options.data
+@options.task
+@options.encoder
+@options.vocabulary
 @as_searched
 @click.option("--epochs", type=int, help="Epochs of each training.")
 @click.option("--seed", type=int, help="Seed of all trainings.")
 @click.option("--out", type=options.PATH, help=OUT_HELP)
+@options.learner
 @options.sets
 @options.cache
 @options.as_json
@@ -56,6 +61,7 @@ def correlate(
     cache: Path | None,
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
+    vocabulary: str | None,
     **named: Any,
 ) -> int:
     """Train a sample of RUN's architectures for long, and compare with their rewards.
@@ -69,8 +75,9 @@ def correlate(
     with Journal(folder) as journal:
         trials, meta = journal.trials(), journal.meta()
     chosen = choose_trials(trials, count)
-    check_trusted(meta["settings"], {"data.source": "--set data.source="})
-    rewarded_alike = ("task.ignore", recorded_settings(meta["settings"], Settings).ignored)
+    recorded_space(meta["settings"])  # which adds primitives of the user's own
+    rewarded = recorded_settings(meta["settings"], Settings, "data.source")
+    rewarded_alike = ("task.ignore", rewarded.ignored)
     searched = searched_in(folder)
     layers = layers_like(preset, folder, searched if as_searched else None)
     sets = (rewarded_alike, *sets)

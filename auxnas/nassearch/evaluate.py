@@ -18,7 +18,7 @@ from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
-from auxnas.options import SizeType, trust_value
+from auxnas.options import SizeType, part_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
@@ -29,11 +29,6 @@ from auxnas.search.networks.sources import own_data
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
-ENCODER = "Encoder of your own, package.module:Class, where WEIGHTS is a file of such a network."
-TASK = (
-    "Task, of your own likewise, or with other options than the network's: depth,crop=nyu.  "
-    "[default: the network's]"
-)
 FORMATS = (".png", ".jpg", ".webp")
 """Suffixes of a picture."""
 
@@ -49,8 +44,9 @@ FORMATS = (".png", ".jpg", ".webp")
 @click.option(
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )
-@click.option("--encoder", expose_value=False, metavar="NAME", callback=trust_value, help=ENCODER)
-@click.option("--task", metavar="NAME", callback=trust_value, help=TASK)
+@part_option("encoder", "the network's")
+@part_option("task", "the network's")
+@options.vocabulary
 @options.depth_scale
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
@@ -73,7 +69,9 @@ def evaluate(
     weights: Path,
     data: str | None,
     part: str | None,
+    encoder: str | None,
     task: str | None,
+    vocabulary: str | None,
     depth_scale: float | None,
     size: tuple[int, int] | None,
     stored_size: bool | None,
@@ -101,6 +99,8 @@ def evaluate(
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
     work = _evaluation(weights, data, size, part, ignore, task, depth_scale, stored_size)
+    known = {"model": {"encoder": work.trained.network.spec.encoder}}
+    options.check_parts({"encoder": encoder}, known, work.trained.path)
     trainer = backend("learner", learner)(threads=threads)
     sums, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
     picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"

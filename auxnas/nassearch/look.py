@@ -15,8 +15,7 @@ from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
-from auxnas.options import own_vocabulary
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError
 from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
@@ -110,7 +109,7 @@ def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:
     if scored and all(COSTS[against](trial) is None for trial in scored):
         found = f"no trial's {against} is known, it was not measured"
         expected = " or ".join(f"--against {name}" for name in COSTS if name != against)
-        raise SearchError(str(folder), found, expected)
+        raise RequestError(str(folder), found, expected)
 
 
 def _default_cost(trials: list[Trial]) -> str:
@@ -128,17 +127,17 @@ def _default_cost(trials: list[Trial]) -> str:
     metavar="DIR",
     help="Folder to write to.",
 )
-@options.own_encoder
-@options.own_task
-@own_vocabulary
+@options.encoder
+@options.task
+@options.vocabulary
 @options.as_json
 def export(
     folder: Path,
     trial: int | None,
     best: int | None,
     output: Path,
-    vocabulary: str | None,
     as_json: bool,
+    **parts: str | None,
 ) -> None:
     """Write genotypes of RUN with their weights, ready for nascompile.
 
@@ -149,9 +148,10 @@ def export(
     with Journal(folder) as journal:
         meta, trials, salvaged = journal.meta(), journal.trials(), journal.salvaged
     _note_salvaged(salvaged)
+    options.check_parts(parts, meta.get("settings", {}), folder)
     chosen = _numbered(folder, trials, trial) if trial else best_of(trials)[: best or 1]
     if not chosen:
-        raise SearchError(str(folder), "no trial has a reward", "one at least")
+        raise RequestError(str(folder), "no trial has a reward", "one at least")
     if not output.exists():
         check_room(output)
     output.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def export(
 def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:
     trial = trial_by_number(folder, trials, str(number))
     if trial.state == PENDING:
-        raise SearchError(f"{folder}:{number}", "a trial that has not ended", "one that has")
+        raise RequestError(f"{folder}:{number}", "a trial that has not ended", "one that has")
     return [trial]
 
 

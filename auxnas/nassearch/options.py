@@ -12,11 +12,11 @@ from click.core import ParameterSource
 
 from auxnas.console import INTERRUPTED, note
 from auxnas.genotype.texts import parse_json
-from auxnas.options import SizeType, trust_value
+from auxnas.options import SizeType, part_option
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
-from auxnas.search.settings.recorded import check_trusted, trust_code
+from auxnas.search.settings.recorded import CODE, check_trusted, trust_code
 from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.settings.search import SettingsSection
 from auxnas.search.storage.folders import folder_kinds
@@ -62,6 +62,7 @@ SETTINGS = {
     "classes": "data.classes",
     "size": "data.size",
     "task": "task.name",
+    "encoder": "model.encoder",
     "depth_scale": "data.depth_scale",
     "learner": "learner",
     "encoder_weights": "encoder_weights",
@@ -85,33 +86,15 @@ def _code_in_sets(context: click.Context, parameter: click.Parameter, value: Any
 data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_HELP)
 classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 size = click.option("--size", type=SizeType(), help="Image height and width.")
-task = click.option(
-    "--task",
-    metavar="NAME",
-    callback=trust_value,
-    help="segmentation, depth with options perhaps (depth,max=80,crop=garg), or package.module:"
-    "Class.",
-)
+task = part_option("task")
 depth_scale = click.option(
     "--depth-scale",
     type=float,
     metavar="N",
     help="Units a metre of stored depth.  [default: 1000; 1 of real numbers]",
 )
-own_encoder = click.option(
-    "--encoder",
-    expose_value=False,
-    metavar="PLACE",
-    callback=trust_value,
-    help="Encoder of your own that the run or the network names, package.module:Class.",
-)
-own_task = click.option(
-    "--task",
-    expose_value=False,
-    metavar="PLACE",
-    callback=trust_value,
-    help="Task of your own, likewise.",
-)
+encoder = part_option("encoder")
+vocabulary = part_option("vocabulary")
 learner = click.option(
     "--learner", metavar="NAME", help="torch, or null (does not train; for tests)."
 )
@@ -181,6 +164,24 @@ def require_data(
     note("data: rendered scenes, since there is no --data")
 
 
+def check_parts(given: Mapping[str, str | None], recorded: Mapping[str, Any], place: Path) -> None:
+    """Checks that options name the parts that a run has, with whatever options of their own.
+
+    Args:
+        given: values of ``--encoder`` and its like; None for one that was not given.
+        recorded: the run's settings.
+        place: its folder.
+
+    Raises:
+        UsageError: naming the one that it has.
+    """
+    own = {CODE[name]: value for name, value in flatten(recorded) if name in CODE}
+    for name, value in given.items():
+        known = own.get(f"--{name}")
+        if value and known and value.split(",")[0] != known.split(",")[0]:
+            raise click.UsageError(f"--{name}: {value}, expected {known}, as {place} has")
+
+
 def settings_of(
     kind: type[S],
     layers: Iterable[Mapping[str, Any]],
@@ -199,12 +200,22 @@ def settings_of(
     """
     given = {table[name]: value for name, value in named.items() if value is not None}
     trust_code(given)
+    _check_sets(kind, sets)
     try:
         settings = resolve(*layers, nest(given), nest(dict(sets)), kind=kind)
         check_trusted(settings.model_dump(mode="json"))
         return settings
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _check_sets(kind: type[SettingsSection], sets: Iterable[tuple[str, Any]]) -> None:
+    """Checks that no part is set which is no setting here, but an option of the command."""
+    known = dict(flatten(kind().model_dump(mode="json")))
+    has = {o for each in click.get_current_context().command.params for o in each.opts}
+    for name, value in sets:
+        if name not in known and CODE.get(name) in has:
+            raise click.UsageError(f"{name}: no setting here, expected {CODE[name]} {value}")
 
 
 def run_resumable(work: Callable[[], int], remark: str) -> int:

@@ -37,6 +37,7 @@ SUFFIX = ".safetensors"
 @options.classes
 @options.size
 @options.task
+@options.encoder
 @options.depth_scale
 @click.option("--epochs", type=int, help="Passes over the meta-train images.")
 @click.option("--seed", type=int, help="Seed of the first weights and of the images' order.")

@@ -14,6 +14,7 @@ from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
 from auxnas.search.storage.folders import check_no_result
+from auxnas.search.storage.journal import Journal
 
 NAME = "report.html"
 _NEEDED = ("jinja2", "matplotlib")
@@ -33,10 +34,20 @@ _NEEDED = ("jinja2", "matplotlib")
     metavar="FILE",
     help=f"The page.  [default: RUN/{NAME}]",
 )
+@options.data
+@options.task
+@options.encoder
+@options.vocabulary
 @options.cache
 @options.as_json
 def report(
-    folder: Path, against: Path | None, output: Path | None, cache: Path | None, as_json: bool
+    folder: Path,
+    against: Path | None,
+    output: Path | None,
+    data: str | None,
+    cache: Path | None,
+    as_json: bool,
+    **parts: str | None,
 ) -> None:
     """Write RUN, running or not, as one HTML page that needs nothing else.
 
@@ -50,6 +61,8 @@ def report(
                 f"{output}, expected a name that ends in .html", param_hint="--output"
             )
         check_no_result(output, "--output")
+    with Journal(folder) as journal:
+        options.check_parts({"data": data, **parts}, journal.meta().get("settings", {}), folder)
     write = _writer()
     try:
         found = write(folder, against, output or folder / NAME, cache_dir(cache))

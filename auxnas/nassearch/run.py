@@ -43,6 +43,7 @@ OPTIONS = options.SETTINGS | {
     "teacher": "teacher",
     "searcher": "search.searcher",
     "executor": "search.executor",
+    "vocabulary": "space.vocabulary",
     "batch": "search.batch",
     "tensorboard": "tensorboard",
     "max_params": "limits.params",
@@ -61,6 +62,7 @@ _workers = click.option("--workers", type=int, help="Trials at a time, each in i
 _executor = click.option(
     "--executor", metavar="NAME", help=f"Where trials are evaluated: {EXECUTORS.takes}."
 )
+_searcher = click.option("--searcher", metavar="NAME", help=f"Searcher: {SEARCHERS.takes}.")
 _timeout = click.option(
     "--trial-timeout", metavar="TIME", help="Longest time of a trial; one that takes longer fails."
 )
@@ -73,6 +75,8 @@ _timeout = click.option(
 @options.classes
 @options.size
 @options.task
+@options.encoder
+@options.vocabulary
 @options.depth_scale
 @_trials
 @_budget
@@ -84,7 +88,7 @@ _timeout = click.option(
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
 @options.learner
-@click.option("--searcher", metavar="NAME", help=f"{SEARCHERS.takes}.")
+@_searcher
 @click.option("--batch", type=int, help="Genotypes proposed at a time.")
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
 @click.option("--max-madds", type=float, metavar="N", help="Reject by multiply-adds, untrained.")
@@ -137,7 +141,11 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_timeout
 @_workers
 @_executor
+@_searcher
 @options.data
+@options.task
+@options.encoder
+@options.vocabulary
 @options.sets
 @options.cache
 @options.as_json
@@ -151,8 +159,8 @@ def resume(
     """Go on with the search in RUN, with its own settings.
 
     --trials or --budget let it go on for longer than it was to; --data names the same
-    images in another place. Code of your own that its settings name, an encoder, is
-    named once again, by --set model.encoder=package.module:Class.
+    images in another place. Code of your own that its settings name is named once
+    again, by the same options as in run: --encoder package.module:Class.
     """
     with Journal(folder) as journal:
         stored = journal.meta().get("settings")

@@ -18,7 +18,6 @@ from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.genotype import Genotype
 from auxnas.nassearch import options
-from auxnas.options import own_vocabulary
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import find_source, layer_of, searched_as, without_old
@@ -55,15 +54,15 @@ as_searched = click.option(
 @options.classes
 @options.size
 @options.task
+@options.encoder
+@options.vocabulary
 @options.depth_scale
 @as_searched
-@own_vocabulary
 @click.option("--epochs", type=int, help="Passes over the training images.")
 @click.option(
     "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
 )
 @click.option("--out", type=options.PATH, required=True, help="The training's folder.")
-@options.own_encoder
 @options.encoder_weights
 @click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
 @options.learner

@@ -60,7 +60,9 @@ def read_onnx(path: Path, content: bytes, kind: str) -> Artefact:
         return _artefact(path, model, kind)
     except (DecodeError, UnicodeDecodeError):
         found = "no ONNX model, or a damaged or truncated one"
-        raise CompilerError(str(path), found, "an .onnx file that nascompile wrote") from None
+        own = "" if path.suffix.lower() == ".onnx" else ", or the --target that it was made as"
+        expected = f"an .onnx file that nascompile wrote{own}"
+        raise CompilerError(str(path), found, expected) from None
 
 
 def _artefact(path: Path, model: onnx.ModelProto, kind: str) -> Artefact:

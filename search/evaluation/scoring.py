@@ -20,7 +20,7 @@ from auxnas.search.data.statistics import (
     mixed_remark,
     repeated_remark,
 )
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
 from auxnas.search.examples.stored import StoredSizeExamples
 from auxnas.search.networks.networks import Network, Trained
@@ -100,7 +100,7 @@ class Evaluation:
         Raises:
             DataError: when there are no such data.
             SettingsError: for a size that no network takes.
-            SearchError: when they have other classes than the network.
+            RequestError: when they have other classes than the network.
             ValueError: for a class to ignore that there is not.
         """
         if size is not None:
@@ -170,14 +170,14 @@ def _task_of(trained: Trained, asked: str | None) -> str:
     """The network's task, with other options where these are asked for.
 
     Raises:
-        SearchError: for another task.
+        RequestError: for another task.
     """
     own = trained.network.spec.task
     if asked is None:
         return own
     (name, given), (known, options) = with_options(asked), with_options(own)
     if name != known:
-        raise SearchError("--task", asked, f"{known}, which {trained.path} was trained for")
+        raise RequestError("--task", asked, f"{known}, which {trained.path} was trained for")
     return ",".join([name, *(f"{key}={value}" for key, value in {**options, **given}.items())])
 
 
@@ -201,13 +201,13 @@ def _open(
         if error.place != "classes":
             raise
         found = f"the network has {own} classes, the data {error.expected}"
-        raise SearchError(str(trained.path), found) from None
+        raise RequestError(str(trained.path), found) from None
 
 
 def _own_size(trained: Trained) -> tuple[int, int]:
     """The image size that the network was trained for."""
     if "size" not in trained.known:
-        raise SearchError(str(trained.path), "no image size in it", "--size HxW")
+        raise RequestError(str(trained.path), "no image size in it", "--size HxW")
     height, width = trained.known["size"]
     return height, width
 
@@ -218,7 +218,7 @@ def _same_classes(trained: Trained, dataset: Dataset) -> tuple[str, ...]:
     unnamed = tuple(f"class{index}" for index in range(len(theirs)))
     if theirs not in (ours, unnamed):
         first = next(pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1])
-        raise SearchError(
+        raise RequestError(
             dataset.name, f"class {first[1]!r}", f"{first[0]!r} in its place, as {trained.path}"
         )
     return ours

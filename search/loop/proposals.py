@@ -8,7 +8,7 @@ from typing import Protocol
 from auxnas.backends.progress import Display, Silent
 from auxnas.genotype import Genotype
 from auxnas.genotype.errors import short_repr
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError, SearchError
 from auxnas.search.settings.search import LimitSettings
 from auxnas.search.trials.limits import first_excess, least_seen
 from auxnas.search.trials.records import Figures, Rejection
@@ -96,7 +96,7 @@ def _check_hit_rate(rejected: list[Rejection], drawn: int, count: int) -> None:
     if len(rejected) >= HOPELESS * count or timed >= HOPELESS_TIMED * count:
         found = f"{drawn} of {drawn + len(rejected)} proposals are within them"
         expected = f"looser ones (the last proposal: {rejected[-1].detail})"
-        raise SearchError("limits", found, expected)
+        raise RequestError("limits", found, expected)
 
 
 def look_ahead(
@@ -128,4 +128,4 @@ def look_ahead(
             if timed == LOOKED_AT_TIMED or len(seen) == LOOKED_AT:
                 break
     found = f"none of {len(seen)} random networks is within them ({least_seen(limits, seen)})"
-    raise SearchError("limits", found, "looser ones")
+    raise RequestError("limits", found, "looser ones")

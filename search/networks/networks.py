@@ -18,6 +18,7 @@ from auxnas.compiler.architecture import (
 from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype.errors import short_repr
+from auxnas.search.settings.recorded import recorded_space
 from auxnas.search.storage.folders import SEARCH, folder_kinds
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.weights import usage_metadata, weights_file, without_auxiliary
@@ -148,9 +149,10 @@ def _file(place: Path) -> Path:
         return place
     if SEARCH in folder_kinds(place):
         with Journal(place) as journal:
-            best = best_of(journal.trials())
+            best, meta = best_of(journal.trials()), journal.meta()
         if not best:
             raise CompilerError(str(place), "no trial has a reward", "one at least")
+        recorded_space(meta["settings"])  # which adds primitives of the user's own
         return weights_file(place, best[0].number)
     for name in (WEIGHTS, "best.safetensors"):
         if (place / name).is_file():

@@ -15,12 +15,11 @@ from auxnas.compiler.decoders import HandMade
 from auxnas.genotype import Document
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.texts import parse_json, read_text
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.searched import Searched
-from auxnas.search.settings.recorded import check_trusted, recorded_settings
+from auxnas.search.settings.recorded import recorded_settings, recorded_space
 from auxnas.search.settings.search import DataSettings, LimitSettings, ModelSettings, Settings
-from auxnas.search.settings.spaces import search_space
 from auxnas.search.settings.training import TrainingSettings, like_search
 from auxnas.search.storage.folders import SEARCH, TRAINING, folder_kinds
 from auxnas.search.storage.journal import Journal
@@ -52,7 +51,7 @@ def find_source(text: str) -> GenotypeSource:
     network, as a training's folder or a safetensors file, is its genotype with its encoder.
 
     Raises:
-        SearchError: when the run has no such trial.
+        RequestError: when the run has no such trial.
         CompilerError: when a trained network cannot be read.
         GenotypeError: when it is none of these.
     """
@@ -115,7 +114,7 @@ def _described(text: str, document: Document) -> Searched | None:
         limits = LimitSettings.model_validate(document.extra.get("limits", {}))
     except ValidationError:
         found = short_repr(document.extra["limits"])
-        raise SearchError(f"{text}: limits", found, "those that nassearch exports") from None
+        raise RequestError(f"{text}: limits", found, "those that nassearch exports") from None
     return Searched(text, spec, (size[0], size[1]) if known and size else None, limits)
 
 
@@ -157,9 +156,7 @@ def _of_run(folder: Path, which: str) -> Trial:
     with Journal(folder) as journal:
         meta, trials = journal.meta(), journal.trials()
     if "settings" in meta:
-        settings = recorded_settings(meta["settings"], Settings)
-        check_trusted(meta["settings"], {"space.vocabulary": "--vocabulary "})
-        search_space(settings.space)  # which adds primitives of the user's own
+        recorded_space(meta["settings"])  # which adds primitives of the user's own
     if which == "best" and best_of(trials):
         return best_of(trials)[0]
     return trial_by_number(folder, trials, which)
@@ -169,11 +166,11 @@ def trial_by_number(folder: Path, trials: Sequence[Trial], number: str) -> Trial
     """The trial that ``nassearch top`` gives this number.
 
     Raises:
-        SearchError: when there is none.
+        RequestError: when there is none.
     """
     if number.isdecimal() and 1 <= int(number) <= len(trials):
         return trials[int(number) - 1]
-    raise SearchError(f"{folder}:{number}", "no such trial", f"best, or 1..{len(trials)}")
+    raise RequestError(f"{folder}:{number}", "no such trial", f"best, or 1..{len(trials)}")
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,7 @@ def own_data(folder: Path) -> OwnData:
     """Data recorded in the folder of a run or of a training.
 
     Raises:
-        SearchError: when it is neither.
+        RequestError: when it is neither.
         JournalError: when a run's journal cannot be read.
         SettingsError: when the settings in it are none of ours.
     """
@@ -207,7 +204,7 @@ def own_data(folder: Path) -> OwnData:
     if (folder / TRAINING).is_file():
         begun, known = parse_json(read_text(folder / TRAINING)), _training_settings(folder)
         return OwnData(known.data, known.task.ignore or (), begun.get("data"))
-    raise SearchError(str(folder), "neither a run nor a training", "--data")
+    raise RequestError(str(folder), "neither a run nor a training", "--data")
 
 
 def _training_settings(folder: Path) -> TrainingSettings:

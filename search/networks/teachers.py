@@ -8,7 +8,7 @@ from auxnas.backends.registry import backend
 from auxnas.backends.weights import is_state_dict
 from auxnas.compiler import CompilerError, Graph, Program, infer_shapes
 from auxnas.compiler.decoders.resnet_refinenet import from_published, is_published
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError
 from auxnas.search.networks.networks import read_network
 
 
@@ -24,14 +24,14 @@ def read_teacher(place: Path, classes: int) -> Program:
 
     Raises:
         CompilerError: when there is none, or it is damaged or of another network.
-        SearchError: when it has another number of classes.
+        RequestError: when it has another number of classes.
         BackendUnavailable: for a state dict, when torch is not installed.
     """
     published = not place.is_dir() and is_state_dict(place)
     program = _published(place) if published else read_network(place).program
     found = _classes(program.graph)
     if found != classes:
-        raise SearchError(str(place), f"{found} classes", f"{classes} as the data")
+        raise RequestError(str(place), f"{found} classes", f"{classes} as the data")
     return program
 
 

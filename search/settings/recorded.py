@@ -6,27 +6,29 @@ name it: an option, ``--set``, ``--config``, an argument of the library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
+from auxnas.genotype import SearchSpace
 from auxnas.genotype.errors import truncate
 from auxnas.genotype.plugins import may_run, trust_place
 from auxnas.search.data.spec import reader_of
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import flatten, former_defaults, resolve
-from auxnas.search.settings.search import SettingsSection
+from auxnas.search.settings.search import Settings, SettingsSection
+from auxnas.search.settings.spaces import search_space
 
 S = TypeVar("S", bound=SettingsSection)
 
 CODE = {
-    "model.encoder": "--set model.encoder=",
-    "search.searcher": "--set search.searcher=",
-    "search.executor": "--set search.executor=",
-    "space.vocabulary": "--set space.vocabulary=",
-    "task.name": "--set task.name=",
-    "data.source": "--data ",
+    "model.encoder": "--encoder",
+    "search.searcher": "--searcher",
+    "search.executor": "--executor",
+    "space.vocabulary": "--vocabulary",
+    "task.name": "--task",
+    "data.source": "--data",
 }
-"""The settings that can name code, and what names it on a command line."""
+"""The settings that can name code, and the option of every command that runs it."""
 
 
 def trust_code(values: Mapping[str, Any]) -> None:
@@ -35,12 +37,12 @@ def trust_code(values: Mapping[str, Any]) -> None:
         trust_place(place)
 
 
-def check_trusted(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> None:
+def check_trusted(values: Mapping[str, Any], uses: Collection[str] = CODE.keys()) -> None:
     """Checks that no code is about to run that a file alone asks for.
 
     Args:
         values: nested settings.
-        uses: those of ``CODE`` whose code is about to run, and what names it.
+        uses: those of ``CODE`` whose code is about to run.
 
     Raises:
         SettingsError: saying how to name it.
@@ -48,7 +50,7 @@ def check_trusted(values: Mapping[str, Any], uses: Mapping[str, str] = CODE) -> 
     for name, place, value in _places(values):
         if name in uses and not may_run(place):
             found = f"{truncate(place)}, code that a file alone asks for"
-            raise SettingsError(name, found, f"{uses[name]}{value}, if that code is to run")
+            raise SettingsError(name, found, f"{CODE[name]} {value}, if that code is to run")
 
 
 def recorded_settings(values: Mapping[str, Any], kind: type[S], *uses: str) -> S:
@@ -58,8 +60,17 @@ def recorded_settings(values: Mapping[str, Any], kind: type[S], *uses: str) -> S
         SettingsError: as ``resolve`` and ``check_trusted``.
     """
     settings = resolve(former_defaults(kind), values, kind=kind)
-    check_trusted(settings.model_dump(mode="json"), {name: CODE[name] for name in uses})
+    check_trusted(settings.model_dump(mode="json"), uses)
     return settings
+
+
+def recorded_space(values: Mapping[str, Any]) -> SearchSpace:
+    """The space of a run's settings, whose vocabulary may add primitives.
+
+    Raises:
+        SettingsError: as ``recorded_settings``, for a vocabulary that the user did not name.
+    """
+    return search_space(recorded_settings(values, Settings, "space.vocabulary").space)
 
 
 def _places(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

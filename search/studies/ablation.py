@@ -17,7 +17,7 @@ from typing import Any
 
 from auxnas.compiler.tasks import Metric
 from auxnas.genotype import Genotype, SearchSpace
-from auxnas.search.errors import SearchError, SettingsError
+from auxnas.search.errors import RequestError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
 from auxnas.search.settings.search import Settings, StageSettings
 from auxnas.search.studies.ranks import box_summary
@@ -112,7 +112,7 @@ def read_rows(folder: Path) -> list[EvaluationRow]:
     try:
         return [json.loads(line) for line in whole.splitlines()]
     except ValueError as error:
-        raise SearchError(str(path), f"a line that is not JSON ({error})", "one a line") from None
+        raise RequestError(str(path), f"a line that is not JSON ({error})", "one a line") from None
 
 
 def append_row(folder: Path, row: EvaluationRow) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from auxnas.backends.base import TrialFailure
 from auxnas.compiler.tasks import Metric
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError
 from auxnas.search.studies.ranks import p_value, spearman
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import train_network
@@ -77,13 +77,13 @@ def choose_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
     are some that were stopped after stage 1.
 
     Raises:
-        SearchError: when there are too few.
+        RequestError: when there are too few.
     """
     scored = [trial for trial in trials if trial.state in SCORED]
     ranked = sorted(scored, key=lambda trial: (trial.stages[-1].reward, trial.number))
     if len(ranked) < LEAST:
         found = f"{len(ranked)} trials with a reward of their own"
-        raise SearchError("correlate", found, f"at least {LEAST}")
+        raise RequestError("correlate", found, f"at least {LEAST}")
     if len(ranked) <= count:
         return ranked
     return [ranked[round(n * (len(ranked) - 1) / (count - 1))] for n in range(count)]

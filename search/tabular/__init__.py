@@ -20,7 +20,7 @@ import numpy as np
 
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import CVPR2019, Genotype, SearchSpace, Vocabulary
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import RequestError
 
 OPERATIONS = ("sep3x3", "gap", "skip")
 TABLE = Path(__file__).with_name("table.npz")
@@ -81,13 +81,13 @@ def load_table(path: Path = TABLE) -> RewardTable:
     """The table that is shipped, or another one.
 
     Raises:
-        SearchError: for a file of other architectures, or of the same in another order.
+        RequestError: for a file of other architectures, or of the same in another order.
     """
     with np.load(path, allow_pickle=False) as stored:
         table = RewardTable(tabular_space(), stored["rewards"], json.loads(str(stored["made"])))
     if len(table.rewards) != len(table._places):
-        raise SearchError(str(path), f"{len(table.rewards)} rewards", f"{len(table._places)}")
+        raise RequestError(str(path), f"{len(table.rewards)} rewards", f"{len(table._places)}")
     found, expected = table.made.pop("keys"), keys_digest(table._places)
     if found != expected:
-        raise SearchError(str(path), f"architectures {found}", expected)
+        raise RequestError(str(path), f"architectures {found}", expected)
     return table

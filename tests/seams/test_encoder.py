@@ -182,7 +182,7 @@ def test_it_is_one_line_of_the_command(faults, command):
 
 
 def test_it_is_searched_and_compiled(user, command):
-    run = [*WORDS, *TINY, "--set", f"model.encoder={OWN}", "--out", "run"]
+    run = [*WORDS, *TINY, "--encoder", OWN, "--out", "run"]
     command(nassearch, "run", *run)
     with safe_open("run/best.safetensors", "numpy") as file:
         known = {name: json.loads(text) for name, text in file.metadata().items()}

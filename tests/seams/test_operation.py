@@ -21,8 +21,8 @@ from tests.strategies import program
 
 OWN = "operation:VOCABULARY"
 SEARCH = [
-    "--set",
-    f"space.vocabulary={OWN}",
+    "--vocabulary",
+    OWN,
     "--set",
     'space.operations=["swish3x3", "gap", "skip"]',
 ]
@@ -80,7 +80,7 @@ def test_files_alone_import_nothing(user, command):
     refused = anew(*words)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
-    named = f"--set space.vocabulary={OWN}"
+    named = f"--vocabulary {OWN}"
     assert f"expected {named}, if that code is to run" in refused.stderr
     assert anew(*words, *named.split()).returncode == 0
     own = ("--vocabulary", OWN)

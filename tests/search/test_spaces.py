@@ -135,7 +135,7 @@ def test_a_space_of_nothing_else_is_refused(run, tmp_path):
 
     words = [*TINY, "--out", tmp_path / "run", "--set", 'space.operations=["zero"]']
     result = run("run", *words)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     found = "none of 200 random networks is within them (no output depends on the image)"
     assert result.stderr.endswith(f"error: limits: {found}, expected looser ones\n")
 

@@ -377,7 +377,7 @@ def test_export_of_one_trial_with_and_without_weights(run, finished, tmp_path):
         assert (found["weights"] is not None) == (number in kept)
         assert ("--weights" in found["command"]) == (number in kept)
     result = run("export", folder, "--trial", 9, "--output", tmp_path)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == f"error: {folder}:9: no such trial, expected best, or 1..4\n"
     with Journal(folder, write=True) as journal:
         journal._write(*rows_of(replace(journal.trials()[3], state=PENDING, stages=())))
@@ -414,6 +414,6 @@ def test_pareto_front_of_a_run(run, finished):
     best = json.loads(run("top", folder, "--count", 1, "--json").stdout)
     assert best[0] in found
     result = run("top", folder, "--pareto", "--against", "latency")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no trial's latency is known, it was not measured, expected --against" in result.stderr
     assert "Pareto front against params" in run("top", folder, "--against", "params").stdout

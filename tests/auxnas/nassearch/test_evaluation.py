@@ -141,5 +141,5 @@ def test_data_of_other_classes_are_refused(run, tmp_path, cache):
     ):
         (tmp_path / "classes.txt").write_text("\n".join(changed))
         result = run("eval", tmp_path / "t", *options)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert words in result.stderr
