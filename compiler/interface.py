@@ -54,6 +54,9 @@ class Interface:
         check_choice("head", self.head, self.task.heads)
         check_choice("format", self.format, FORMATS)
         check_type("resize", self.resize, bool)
+        if self.resize and self.end.stride:
+            expected = f"none: {self.head} are found at a stride of {self.end.stride}"
+            raise CompilerError("resize", "an output of the image's size", expected)
         for name, values, least in (("mean", self.mean, -FAR), ("deviation", self.deviation, NEAR)):
             if not isinstance(values, tuple | list) or len(values) != 3:
                 raise CompilerError(name, short_repr(values), "3 numbers")
@@ -75,6 +78,11 @@ class Interface:
     def resized(self) -> bool:
         """Whether the output has the image's size."""
         return self.resize or self.end.resize
+
+    @property
+    def stride(self) -> int:
+        """Of the image's sides by those of the maps that the output is brought to; 0: its own."""
+        return 1 if self.resized else self.end.stride
 
 
 def parse_normalisation(value: Any, place: str) -> Normalisation:
@@ -115,14 +123,31 @@ def _check_label_range(graph: Graph, head: str) -> None:
 def _output(graph: Graph, interface: Interface) -> Graph:
     (name, last), *others = graph.outputs
     added: list[Node] = []
-    if interface.resized:
-        added.append(make_node("output.resize", "resize", (last, graph.inputs[0].name)))
+    if interface.stride:
+        like = _of_stride(graph, interface.stride, last)
+        added.append(make_node("output.resize", "resize", (last, like)))
         last = added[-1].name
     for number, (op, attrs) in enumerate(interface.end.steps):
         part = f".{number}" if number else ""
         added.append(make_node(f"output.{interface.head}{part}", op, (last,), None, **attrs))
         last = added[-1].name
     return Graph((*graph.nodes, *added), ((name, last), *others))
+
+
+def _of_stride(graph: Graph, stride: int, output: str) -> str:
+    """A node whose maps have the image's sides over ``stride``: the image, where it is 1.
+
+    Raises:
+        CompilerError: where there is none, or the output's maps are larger.
+    """
+    sizes = ((64, 96), (97, 131))
+    shapes = [infer_shapes(graph, size) for size in sizes]
+    wanted = [tuple(-(-side // stride) for side in size) for size in sizes]
+    like = [n.name for n in graph.nodes if [each[n.name][1:] for each in shapes] == wanted]
+    if not like or shapes[0][output][1] > wanted[0][0]:
+        found = f"maps of {'x'.join(map(str, shapes[0][output][1:]))} of an image of 64x96"
+        raise CompilerError("output", found, f"a decoder whose stride is {stride} or more")
+    return like[0]
 
 
 def _bytes(

@@ -181,6 +181,34 @@ def argmax(node: Node, operands: Operands, weights: Params) -> Array:
     return result
 
 
+def keypoints(node: Node, operands: Operands, weights: Params) -> Array:
+    """(N, K, 3): x, y and value of each map's largest number, the first of equals.
+
+    A quarter of a cell is added towards the larger neighbour on each axis where those on both
+    axes are inside the map and none of them on its first row or column; (0, 0) where nothing
+    is above 0. The result is multiplied by ``stride``, without half pixels.
+    """
+    (maps,) = operands
+    n, channels, height, width = maps.shape
+    flat = maps.reshape(n, channels, -1)
+    best = flat.argmax(-1)
+    y, x = np.divmod(best, width)
+    steps = (1, width)
+    inner = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
+    score = flat.max(-1)
+
+    def beside(step: int) -> Array:
+        places = np.clip(best + step, 0, flat.shape[-1] - 1)
+        return np.take_along_axis(flat, places[..., None], -1)[..., 0]
+
+    place = [
+        (at + 0.25 * inner * np.sign(beside(step) - beside(-step))) * node["stride"]
+        for at, step in zip((x, y), steps, strict=True)
+    ]
+    result: Array = np.stack([*(each * (score > 0) for each in place), score], -1)
+    return result.astype(maps.dtype)
+
+
 def add(node: Node, operands: Operands, weights: Params) -> Array:
     """The sum of one or more operands."""
     total = operands[0]

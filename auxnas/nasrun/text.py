@@ -152,7 +152,7 @@ def _difference(found: Any) -> str:
     try:
         difference = Difference.of(found)
         text = str(difference)
-        if difference.max_absolute is None or difference.mean_absolute is None:
+        if difference.max_absolute is None or difference.max_relative is None:
             return text
         numbers = f"absolute {difference.max_absolute:.1e}, mean {difference.mean_absolute:.1e}"
     except (TypeError, ValueError, OverflowError):

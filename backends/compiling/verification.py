@@ -20,6 +20,7 @@ TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-4}
 for int8, of the float network that it is made from."""
 LABELS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-3}
 """Largest share of changed labels allowed by default, where labels are all there is to compare."""
+_APART = "{:.3f} pixels apart"
 OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48), (72, 45))
 """Sizes that are checked besides the requested one: the first two that are others."""
 
@@ -29,10 +30,11 @@ class Difference:
     """Distance of outputs from the expected ones.
 
     Attributes:
-        max_absolute: largest absolute error; None where labels are compared.
-        mean_absolute: mean absolute error; None likewise.
-        max_relative: largest absolute error over the largest expected magnitude; None
-            likewise.
+        max_absolute: largest absolute error; of choices the largest distance, None of those
+            that have none, as labels.
+        mean_absolute: mean absolute error; likewise.
+        max_relative: largest absolute error over the largest expected magnitude; None of
+            choices.
         disagreement: of the task: for segmentation the share of pixels whose label is another.
         disagrees: name and wording of ``disagreement``.
     """
@@ -46,7 +48,7 @@ class Difference:
     def within(self, tolerance: float) -> bool:
         """Whether the relative error is at most ``tolerance``; never for NaN.
 
-        Labels have no error to compare: at most that share of them may change.
+        Choices have no error to compare: at most that share of them may change.
         """
         found = self.disagreement if self.max_relative is None else self.max_relative
         return found <= tolerance
@@ -75,24 +77,26 @@ class Difference:
         """
         *errors, last = values
         known = Segmentation.disagrees
-        disagrees = known if last == known.name else Disagreement(last, f"{last} {{:.1e}}", "")
+        other = Disagreement(last, f"{last} {{:.1e}}", "", _APART)
+        disagrees = known if last == known.name else other
         known_errors = {name: values[name] for name in errors}
         return cls(**known_errors, disagreement=values[last], disagrees=disagrees)
 
     def __str__(self) -> str:
         labels = self.disagrees.text.format(self.disagreement)
         if self.max_relative is None:
-            return labels
+            far = self.mean_absolute
+            return labels if far is None else f"{labels}, {self.disagrees.distance.format(far)}"
         return f"largest error {self.max_relative:.1e} of the output's scale, {labels}"
 
 
 def default_tolerance(precision: str, end: Head) -> float:
     """Default tolerance of an output in ``precision``, for ``Difference.within``."""
-    return (LABELS if end.bytes else TOLERANCES)[precision]
+    return (LABELS if end.decides else TOLERANCES)[precision]
 
 
 def output_difference(found: Array, expected: Array, task: Task = SEGMENTATION) -> Difference:
-    """Compares outputs (N, C, H, W) of floats, or labels (N, 1, H, W) of bytes.
+    """Compares outputs of floats, labels (N, 1, H, W) of bytes, or other choices.
 
     Raises:
         ValueError: when the shapes or kinds differ.
@@ -104,6 +108,10 @@ def output_difference(found: Array, expected: Array, task: Task = SEGMENTATION) 
     disagreement, disagrees = task.disagreement(found, expected), task.disagrees
     if found.dtype == np.uint8:
         return Difference(None, None, None, disagreement, disagrees)
+    apart = task.distance(found, expected)
+    if apart is not None:
+        far = float(apart.max()), float(apart.mean())
+        return Difference(*far, None, disagreement, disagrees)
     error = np.abs(np.asarray(found, np.float64) - expected)
     scale, largest = float(np.abs(expected).max()), float(error.max())
     return Difference(

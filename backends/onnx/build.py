@@ -26,6 +26,8 @@ BATCH = "batch"
 """Name of the axis of any number of images; height and width are called so too."""
 _ODD = (97, 131)
 """A size that no stride divides: a map of it follows the image."""
+_VECTORS = {"float": np.float32, "int": np.int64}
+"""Types of constant vectors by the first word of an entry of ``OnnxOp.inputs``."""
 _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 
 
@@ -92,13 +94,14 @@ class _Writer:
     def __init__(self, program: Program, options: ExportOptions) -> None:
         self.program, self.options = program, options
         self.shapes = infer_shapes(program.graph, options.size or (512, 512))
+        self.odd = infer_shapes(program.graph, _ODD)
         self.initialisers: dict[str, TensorProto] = {}
         self.sizes: set[str] = set()
         self.half = options.precision == "fp16"
 
     def value(self, name: str, node: Node) -> onnx.ValueInfoProto:
         """An input or output of the model."""
-        channels = self.shapes[node.name][0]
+        channels, *_ = self.shapes[node.name]
         size = self._size(name, node)
         batch = BATCH if self.options.batch is None else self.options.batch
         if node.op == "input" and node["bytes"]:
@@ -108,8 +111,9 @@ class _Writer:
 
     def _size(self, name: str, node: Node) -> list[int | str]:
         """Height and width, by name where they are dynamic."""
-        if self.options.size is not None or self.shapes[node.name][1:] == (1, 1):
-            return list(self.shapes[node.name][1:])
+        own, odd = self.shapes[node.name][1:], self.odd[node.name][1:]
+        if self.options.size is not None or own == odd:
+            return list(own)
         if node.op == "input":
             prefix = "" if node["stride"] == 1 else f"{node.name}_"
         else:
@@ -118,7 +122,7 @@ class _Writer:
 
     def _is_of_image_size(self, node: Node) -> bool:
         """Whether a map has the image's size whatever that is: it was brought to it."""
-        return infer_shapes(self.program.graph, _ODD)[node.name][1:] == _ODD
+        return self.odd[node.name][1:] == _ODD
 
     def nodes(self) -> Iterator[onnx.NodeProto]:
         """All nodes in order; an output is the identity of the node it names."""
@@ -127,21 +131,28 @@ class _Writer:
             if node.op == "input":
                 yield from self._input(node, alias)
                 continue
-            op = node.record.onnx(dict(node.attrs))
+            yield from self._node(node, alias)
+        for name, source in self.program.graph.outputs:
+            kind = _TYPES[self.program.graph[source].record.result]
+            yield helper.make_node("Cast", [source], [name], f"{name}.output", to=kind)
+
+    def _node(self, node: Node, alias: Mapping[str, str]) -> Iterator[onnx.NodeProto]:
+        """The ONNX nodes of one of ours; the last has its name."""
+        form = node.record.onnx(dict(node.attrs))
+        ops = form if isinstance(form, tuple) else (form,)
+        for number, op in enumerate(ops, 1):
+            name = node.name if number == len(ops) else f"{node.name}{PARTIAL}{number - 1}"
             if node.record.home:
                 self._check_known(node, op.op_type)
             inputs: list[str] = []
             for key in op.inputs:
                 yield from self._dynamic_size(node, key)
                 inputs += self._inputs(node, key)
-            inputs = [alias.get(name, name) for name in inputs]
-            if op.op_type == "Add":
+            inputs = [alias.get(each, each) for each in inputs]
+            if op.op_type == "Add" and len(ops) == 1:
                 yield from self._additions(node, inputs)
             else:
-                yield helper.make_node(op.op_type, inputs, [node.name], node.name, **op.attrs)
-        for name, source in self.program.graph.outputs:
-            kind = _TYPES[self.program.graph[source].record.result]
-            yield helper.make_node("Cast", [source], [name], f"{name}.output", to=kind)
+                yield helper.make_node(op.op_type, inputs, [name], name, **op.attrs)
 
     def _check_known(self, node: Node, op_type: str) -> None:
         """Refuses an operator of a user's own primitive that is none of this opset.
@@ -247,6 +258,11 @@ class _Writer:
         if key in ("size", "spread"):
             skipped = [""] if key == "size" else []
             return self._known_size(node, key) or [*skipped, self._size_name(node, key)]
+        if key.startswith("@"):
+            return [f"{node.name}{PARTIAL}{key[1:]}"]
+        kind, *values = key.split(" ")
+        if kind in _VECTORS:
+            return [self._constant(key, np.array(values, _VECTORS[kind]))]
         if key.startswith("="):
             return [self._constant(f"constant{key}", self._real(np.float32(key[1:])))]
         name = f"{node.param}.{key}"

@@ -9,7 +9,8 @@ from typing import Any
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.semantics import Compute
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
+"""(channels, height, width) of a map; of a graph's output perhaps another form."""
 Attrs = Mapping[str, int]
 
 
@@ -41,7 +42,9 @@ class OnnxOp:
     Each of ``inputs`` is a position (``"0"``: the node's first input), ``"*"`` for all
     of them, a parameter's suffix (``"weight"``), ``""`` for one left out,
     ``"=6.0"`` for a constant, ``"size"`` for the output's size as Resize takes it, or
-    ``"spread"`` for (N, 1, H, W) as int64. An ``Add`` of more than two is a chain.
+    ``"spread"`` for (N, 1, H, W) as int64. An ``Add`` of more than two is a chain. Among
+    several nodes ``"@2"`` is the result of the third, and ``"float 1"`` or ``"int 0 -1"`` are
+    vectors of float32 or int64, whatever the model's precision.
     """
 
     op_type: str
@@ -63,7 +66,8 @@ class Primitive:
         multiply_adds: of a convolution, from the attributes, input shapes and output shape.
         elementwise: multiply-adds an output element that some countings add: 2 for a
             batch norm.
-        onnx: its ONNX form from the attributes.
+        onnx: its ONNX form from the attributes: a node, or several, of which the last is the
+            result.
         pointwise: each output pixel depends on the same pixel of the inputs alone.
         keeps_nonnegative: the output is >= 0 where all inputs are.
         makes_nonnegative: the output is >= 0 whatever the input.
@@ -73,6 +77,7 @@ class Primitive:
         out_axis: axis of its kernel along which the output channels lie, where it has one: what
             is linear with such a kernel takes in a scale of each channel that follows.
         result: type of the output; what is not float32 can only be a graph's output.
+        decides: the output is a choice: a small change of the input can change it by much.
         moment: mean square of the output from the attributes and those of independent inputs
             of mean 0, before training: an estimate that initial weights are scaled by.
         compute: its meaning, in numpy: the node, its operands (N, C, H, W) and its parameters
@@ -88,7 +93,7 @@ class Primitive:
     name: str
     arity: tuple[int, int]
     shape: Callable[[Attrs, Sequence[Shape]], Shape]
-    onnx: Callable[[Attrs], OnnxOp]
+    onnx: Callable[[Attrs], OnnxOp | tuple[OnnxOp, ...]]
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     weights: Callable[[Attrs, Sequence[int]], dict[str, Weight]] | None = None
     multiply_adds: Callable[[Attrs, Sequence[Shape], Shape], int] = lambda attrs, ins, out: 0
@@ -101,6 +106,7 @@ class Primitive:
     grows: bool = False
     out_axis: int | None = None
     result: str = "float32"
+    decides: bool = False
     moment: Callable[[Attrs, Sequence[float]], float] = lambda attrs, ins: ins[0]
     compute: Compute | None = None
     torch: str | Callable[..., Any] | None = None

@@ -14,6 +14,9 @@ from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.primitives.record import Attrs, OnnxOp, Shape, Weight
 from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 
+FLOAT, INT64 = 1, 7
+"""ONNX's numbers of types."""
+
 
 def strided_shape(shape: Shape, channels: int, stride: int) -> Shape:
     """A map of ``shape`` under a stride, with ``channels``."""
@@ -147,3 +150,52 @@ def resize_onnx(coordinates: str) -> OnnxOp:
     """ONNX form of a bilinear resize; ``coordinates`` is ONNX's mode of them."""
     attrs = {"mode": "linear", "coordinate_transformation_mode": coordinates}
     return OnnxOp("Resize", ("0", "", "size"), attrs)
+
+
+def keypoints_onnx(attrs: Attrs) -> tuple[OnnxOp, ...]:
+    """ONNX form of keypoints; places are counted in float32, in which they are exact."""
+    cast = {"to": FLOAT}
+    return (
+        OnnxOp("Cast", ("0",), cast),
+        OnnxOp("Reshape", ("@0", "int 0 0 -1")),
+        OnnxOp("ArgMax", ("@1",), {"axis": 2}),
+        OnnxOp("Cast", ("@2",), cast),
+        OnnxOp("ReduceMax", ("@1", "int 2")),
+        OnnxOp("Shape", ("0",), {"start": 3, "end": 4}),
+        OnnxOp("Cast", ("@5",), cast),  # 6: width
+        OnnxOp("Shape", ("0",), {"start": 2, "end": 3}),
+        OnnxOp("Cast", ("@7",), cast),  # 8: height
+        OnnxOp("Add", ("@3", "float 0.5")),  # so that no rounding falls to the row before
+        OnnxOp("Div", ("@9", "@6")),
+        OnnxOp("Floor", ("@10",)),  # 11: y
+        OnnxOp("Mul", ("@11", "@6")),
+        OnnxOp("Sub", ("@3", "@12")),  # 13: x
+        OnnxOp("Concat", ("@13", "@11"), {"axis": 2}),  # 14: x, y
+        OnnxOp("Concat", ("@6", "@8"), {"axis": 0}),
+        OnnxOp("Sub", ("@15", "@14")),
+        OnnxOp("Min", ("@14", "@16")),
+        OnnxOp("ReduceMin", ("@17", "int 2")),
+        OnnxOp("Greater", ("@18", "float 1")),
+        OnnxOp("Cast", ("@19",), cast),  # 20: 1 where both neighbours on both axes are inside
+        OnnxOp("Concat", ("float 1", "@6"), {"axis": 0}),  # 21: steps to the next x, and y
+        OnnxOp("Mul", ("@6", "@8")),
+        OnnxOp("Sub", ("@22", "float 1")),
+        OnnxOp("Add", ("@3", "@21")),
+        OnnxOp("Min", ("@24", "@23")),
+        OnnxOp("Cast", ("@25",), {"to": INT64}),
+        OnnxOp("GatherElements", ("@1", "@26"), {"axis": 2}),
+        OnnxOp("Sub", ("@3", "@21")),
+        OnnxOp("Max", ("@28", "float 0")),
+        OnnxOp("Cast", ("@29",), {"to": INT64}),
+        OnnxOp("GatherElements", ("@1", "@30"), {"axis": 2}),
+        OnnxOp("Sub", ("@27", "@31")),
+        OnnxOp("Sign", ("@32",)),
+        OnnxOp("Mul", ("@33", "float 0.25")),
+        OnnxOp("Mul", ("@34", "@20")),
+        OnnxOp("Add", ("@14", "@35")),
+        OnnxOp("Greater", ("@4", "float 0")),
+        OnnxOp("Cast", ("@37",), cast),
+        OnnxOp("Mul", ("@38", f"float {attrs['stride']}")),
+        OnnxOp("Mul", ("@36", "@39")),
+        OnnxOp("Concat", ("@40", "@4"), {"axis": 2}),
+    )

@@ -209,6 +209,16 @@ RECORDS = (
         pointwise=True,
         makes_nonnegative=True,
         result="uint8",
+        decides=True,
+    ),
+    Primitive(
+        "keypoints",
+        _ONE,
+        compute=semantics.keypoints,
+        shape=lambda attrs, shapes: (shapes[0][0], 3),
+        onnx=rules.keypoints_onnx,
+        attrs={"stride": Attribute(default=1)},
+        decides=True,
     ),
     Primitive(
         "zero",

@@ -12,8 +12,6 @@ from typing import Any
 
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.tasks.base import (
-    Disagreement,
-    Head,
     Metric,
     PixelPicture,
     Prediction,
@@ -23,6 +21,7 @@ from auxnas.compiler.tasks.base import (
     Sums,
     Task,
 )
+from auxnas.compiler.tasks.heads import Disagreement, Head
 from auxnas.compiler.tasks.segmentation import Segmentation
 from auxnas.compiler.tasks.target import IGNORE, TargetFormat
 from auxnas.genotype.errors import inline
@@ -51,6 +50,7 @@ __all__ = [
 TASKS = {
     "segmentation": "auxnas.compiler.tasks.segmentation:Segmentation",
     "depth": "auxnas.compiler.tasks.depth:Depth.made",
+    "pose": "auxnas.compiler.tasks.pose.task:Pose.made",
 }
 """Our tasks by name: where each is."""
 

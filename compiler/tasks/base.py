@@ -12,10 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from auxnas.compiler.ir import make_node
-from auxnas.compiler.primitives import primitive
-from auxnas.compiler.semantics import evaluate_node
 from auxnas.compiler.tasks.growing import grown
+from auxnas.compiler.tasks.heads import Disagreement, Head
 from auxnas.compiler.tasks.pictures import overlaid
 from auxnas.compiler.tasks.target import Size, TargetFormat
 
@@ -66,56 +64,6 @@ class ScoreTable:
     rows: tuple[tuple[str, ...], ...]
     total: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """An end of a shipped network: what is computed of the main output.
-
-    Attributes:
-        ops: primitives without weights, applied in order: a name, or name and attributes.
-        resize: whether the output is always brought to the image's size first.
-    """
-
-    ops: tuple[str | tuple[str, Mapping[str, int]], ...] = ()
-    resize: bool = False
-
-    @property
-    def steps(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
-        """Name and attributes of each primitive."""
-        return tuple((op, {}) if isinstance(op, str) else op for op in self.ops)
-
-    def of(self, output: Array) -> Array:
-        """The head's output, of a main output (N, channels, H, W) that has the right size."""
-        for op, attrs in self.steps:
-            output = evaluate_node(make_node("head", op, ("output",), None, **attrs), [output], {})
-        return output.astype(self.result) if self.bytes else output
-
-    @property
-    def result(self) -> str:
-        """Type of what comes out: that of the last primitive."""
-        last = [op for op, _ in self.steps][-1:]
-        return primitive(last[0], "head").result if last else "float32"
-
-    @property
-    def bytes(self) -> bool:
-        """Whether bytes come out, the numbers of channels."""
-        return self.result == "uint8"
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """Name and wording of the number by which two outputs of a network differ.
-
-    Attributes:
-        name: in reports and metadata.
-        text: for people, with a place for the number: ``{:.3%} of pixels change label``.
-        unit: of the number, after a percent sign: ``of pixels``.
-    """
-
-    name: str
-    text: str
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -214,6 +162,11 @@ class Task:
         raise NotImplementedError
 
     @property
+    def augmentation(self) -> str:
+        """The place of its augmentation, a class or function; see ``search.data.augment``."""
+        return "auxnas.search.data.augment:Augment.of"
+
+    @property
     def outputs(self) -> int:
         """Channels of the network's main output, and of the auxiliary ones."""
         return self.target.channels
@@ -277,13 +230,14 @@ class Task:
         """(classes, classes) counts, row truth, column guess; None where there are no classes."""
         return None
 
-    def sized(self, output: Array, head: str, size: Size) -> Array:
+    def sized(self, output: Array, head: str, size: Size, fed: Size | None = None) -> Array:
         """One image's output of an artefact as the head ``measured`` gives it at another size.
 
         Args:
             output: (channels, h, w).
             head: what gave it.
             size: (height, width) of the image.
+            fed: of the image that the network was given; None for the same.
 
         Returns:
             (1, channels, height, width).
@@ -303,6 +257,16 @@ class Task:
             palette: colours of the dataset's classes, uint8 (classes, 3).
         """
         raise NotImplementedError
+
+    def panel(self, image: Array, part: Array, palette: Array) -> Array:
+        """A target, or an answer, to be shown beside its image: uint8 (H, W, 3).
+
+        Args:
+            image: uint8 (H, W, 3).
+            part: the target or the answer.
+            palette: colours of the dataset's classes, uint8 (classes, 3).
+        """
+        return self.picture(part, palette)
 
     def predicted(self, answer: Array, image: Array, palette: Array, alpha: float) -> Prediction:
         """Pictures and words for an answer.
@@ -324,3 +288,12 @@ class Task:
             other: of the same shape and head.
         """
         raise NotImplementedError
+
+    def distance(self, one: Array, other: Array) -> Array | None:
+        """How far choices are from each other, in pixels; None where they have no distance.
+
+        Args:
+            one: (N, ...), what a head gives that decides.
+            other: of the same shape and head.
+        """
+        return None

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.tasks.base import (
-    Disagreement,
-    Head,
     Metric,
     PixelPicture,
     Prediction,
@@ -23,6 +21,7 @@ from auxnas.compiler.tasks.base import (
     Task,
 )
 from auxnas.compiler.tasks.growing import classify, resize_nearest
+from auxnas.compiler.tasks.heads import Disagreement, Head
 from auxnas.compiler.tasks.pictures import contours, overlaid
 from auxnas.compiler.tasks.target import CLASSES, IGNORE, Size, TargetFormat
 from auxnas.genotype.errors import inline
@@ -180,7 +179,7 @@ class Segmentation(Task):
         """The counts themselves."""
         return sums[CONFUSION]
 
-    def sized(self, output: Array, head: str, size: Size) -> Array:
+    def sized(self, output: Array, head: str, size: Size, fed: Size | None = None) -> Array:
         """Labels of the nearest pixels, or of scores that grew before the largest is taken."""
         labels = (
             resize_nearest(output[0], size) if self.heads[head].bytes else classify(output, size)

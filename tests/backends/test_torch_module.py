@@ -52,6 +52,7 @@ LINES = {
     "concat": "r = relu(x)\ny = concat(x, r, x)",
     "softmax": "y = softmax(x)",
     "argmax": "y = argmax(x)",
+    "keypoints": "y = keypoints(x; stride=4)",
     "identity": "y = identity(x)",
     "zero": "y = zero(x)",
 }

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.tasks import find_task
 from auxnas.compiler.tasks.pose import (
     COCO17,
     MPII16,
@@ -16,6 +17,9 @@ from auxnas.compiler.tasks.pose import (
     person_label,
     skeleton_of,
 )
+from auxnas.compiler.tasks.pose.drawing import COLOURS, draw_skeleton
+from auxnas.compiler.tasks.pose.heatmaps import gaussian_maps, unmirrored
+from auxnas.compiler.tasks.pose.scores import object_similarity
 from auxnas.compiler.tasks.target import TargetFormat
 
 PARTS = ("hand", "foot", "shoulder", "knee")
@@ -80,3 +84,157 @@ def test_labels_of_persons():
 )
 def test_labels_that_are_none(label, words):
     assert words in (Joints(skeleton=skeleton_of(["nose", "chin"])).fault(label, (9, 9)) or "")
+
+
+# Targets and decoding: vectors that independent code gave -------------------------------------
+
+PLACES = [
+    (100.3, 57.9), (1, 1), (-5, 30), (-30, 40), (-28, 40),
+    (279, 40), (280, 40), (255, 255), (128, 128), (130, 130),
+]  # fmt: skip
+ROW = (0.011109, 0.043937, 0.135335, 0.324652, 0.606531, 0.882497, 1)
+
+
+def test_targets_are_the_published_ones():
+    joints = np.array([(*place, 2) for place in PLACES], np.float32)
+    joints[-1, 2] = 0
+    maps, weights = gaussian_maps(joints, (64, 64))
+    sums = (25.081289, 9.024384, 15.044706, 0, 0.055635, 0, 0, 4.016262, 25.081291, 0)
+    np.testing.assert_allclose(maps.sum((1, 2)), sums, atol=3e-6)
+    np.testing.assert_allclose(
+        maps.max((1, 2)), (1, 1, 1, 0, 0.011109, 0, 0, 0.778801, 1, 0), atol=1e-6
+    )
+    assert weights.tolist() == [1, 1, 1, 1, 1, 0, 0, 1, 1, 0]
+    np.testing.assert_allclose(maps[0, 14, 19:32], (*ROW, *ROW[-2::-1]), atol=1e-6)
+    assert np.unravel_index(maps[7].argmax(), (64, 64)) == (63, 63)
+
+
+def decoding_maps():
+    maps = np.zeros((1, 5, 6, 8), np.float32)
+    maps[0, 0, 1, 3], maps[0, 0, 2, 2:5], maps[0, 0, 3, 3] = 0.7, (0.6, 0.9, 0.5), 0.2
+    maps[0, 1, 2, 1:3] = 0.9, 0.5
+    maps[0, 2] = -0.1
+    maps[0, 3, 5, 7] = 0.4
+    maps[0, 4, 3, 3:6], maps[0, 4, 4, 4] = (0.3, 0.9, 0.3), 0.1
+    return maps
+
+
+def test_decoding_is_the_published_one():
+    (found,) = find_task("pose").heads["keypoints"].of(decoding_maps())
+    places = [(2.75, 1.75), (1, 2), (0, 0), (7, 5), (4, 3.25)]
+    np.testing.assert_allclose(found[:, :2] / 4, places)
+    np.testing.assert_allclose(found[:, 2], (0.9, 0.9, -0.1, 0.4, 0.9))
+
+
+def test_maps_of_mirrored_images_are_turned_back():
+    maps = np.arange(8.0).reshape(1, 2, 1, 4)
+    assert unmirrored(maps, (1, 0)).ravel().tolist() == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert unmirrored(maps, (1, 0), 1).ravel().tolist() == [7, 7, 6, 5, 3, 3, 2, 1]
+
+
+# Scores ---------------------------------------------------------------------------------------
+
+
+def persons(count, seed=0, task="pose"):
+    """Labels of some persons in a crop of 96x96, some joints absent."""
+    rng, joints = np.random.default_rng(seed), len(find_task(task).joints)
+    return np.stack(
+        [
+            person_label(
+                rng.uniform(8, 88, (joints, 2)), rng.integers(0, 3, joints), area=3000, head=10
+            )
+            for _ in range(count)
+        ]
+    )
+
+
+def scored(labels, found, task="pose"):
+    task = find_task(task)
+    targets = np.stack(
+        [task.target_of(label, lambda: np.zeros((96, 96, 3), np.uint8)) for label in labels]
+    )
+    return task.score(task.measure(found.astype(np.float32), targets)).metrics
+
+
+def test_oks_is_that_of_coco():
+    every, some = np.ones((1, 17), bool), np.arange(17)[None] % 3 > 0
+    cases = [(3, every, 0.943385), (5, every, 0.859203), (3, some, 0.943792), (5, some, 0.860745)]
+    for shift, labelled, expected in cases:
+        apart = np.full((1, 17), float(shift))
+        (similarity,) = object_similarity(apart, labelled, np.array([9000.0]), COCO17)
+        assert similarity == pytest.approx(expected, abs=1e-6)
+    labels = persons(1)
+    assert scored(labels, labels[:, :-1])["oks"] == 1
+
+
+def test_thresholds_of_heads_are_at_most():
+    labels = np.stack([person_label([(0, 0)] * 16, [1] * 16, head=100)])
+    found = np.zeros((1, 16, 3))
+    found[0, :5, 0] = 10, 11, 50, 50.01, 12
+    metrics = scored(labels, found, "pose,skeleton=mpii,reward=pckh_50")
+    hits = {"pckh_50": 13, "pckh_10": 10, "pckh_11": 11}
+    for name, count in hits.items():
+        assert metrics[name] == pytest.approx(count / 14), name
+    assert list(metrics) == ["pckh_50", "pckh_10", "pckh_11"]
+
+
+@pytest.mark.parametrize("area", [0, 100])
+def test_a_score_needs_its_persons(area):
+    labels = np.stack([person_label([(9, 9)] * 16, [1] * 16, area=area)])
+    with pytest.raises(ValueError, match="no person has the size of a head"):
+        scored(labels, labels[:, :-1], "pose,skeleton=mpii,reward=pckh_50")
+
+
+@given(st.integers(0, 99))
+def test_a_larger_image_has_the_same_score(seed):
+    labels = persons(2, seed)
+    found = labels[:, :-1] + np.random.default_rng(seed).normal(size=(2, 17, 3)) * 3
+    double = labels.copy()
+    double[:, :-1, :2] *= 0.5
+    double[:, -1, :2] *= 0.5
+    first, second = scored(labels, found), scored(double, found * 0.5)
+    assert first == pytest.approx(second)
+
+
+def test_pictures_have_sides():
+    canvas = np.zeros((40, 40, 3), np.uint8)
+    joints = np.zeros((17, 3), np.float32)
+    joints[[5, 7]] = (10, 10, 2), (10, 30, 2)
+    joints[[6, 8]] = (30, 10, 2), (30, 30, 2)
+    drawn = draw_skeleton(canvas, joints, COCO17)
+    assert drawn[20, 10].tolist() == list(COLOURS["left"])
+    assert drawn[20, 30].tolist() == list(COLOURS["right"])
+    assert not drawn[35:, 18:22].any()
+    outside = draw_skeleton(canvas, joints * 10, COCO17)
+    assert outside.shape == canvas.shape
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pose,skeleton=dog", "coco, mpii"),
+        ("pose,reward=ap", "oks, pckh_50, pck_20"),
+        ("pose,sigma=x", "a number"),
+        ("pose,scaling=2", "from 0 to 0.9"),
+        ("pose,max=2", "no option 'max'"),
+    ],
+)
+def test_options_that_are_wrong(text, words):
+    with pytest.raises(CompilerError, match=words):
+        find_task(text)
+
+
+def test_images_too_small_for_a_label():
+    with pytest.raises(CompilerError, match="image of 16x16"):
+        find_task("pose").target_of(persons(1)[0], lambda: np.zeros((16, 16, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "options", ["pose", "pose,skeleton=mpii", "pose,skeleton=a+left_b+right_b"]
+)
+def test_outputs_follow_the_skeleton(options):
+    task = find_task(options)
+    joints = len(task.joints)
+    assert (task.outputs, task.target.channels) == (joints, joints + 1)
+    assert task.fault(np.zeros((1, 4, 4, joints + 1)), joints) is None
+    assert "expected" in (task.fault(np.zeros((1, 4, 4, joints)), joints) or "")

@@ -97,6 +97,7 @@ class TestOurs(PrimitiveContract):
             "identity(x)",
             "softmax(x)",
             "zero(x)",
+            "keypoints(x; stride=4)",
         ]
     )
     def line(self, request):

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from auxnas.compiler.errors import CompilerError, check_choice, check_number
 from auxnas.compiler.tasks.base import (
-    Disagreement,
-    Head,
     Metric,
     PixelPicture,
     Prediction,
@@ -26,6 +24,7 @@ from auxnas.compiler.tasks.base import (
 from auxnas.compiler.tasks.depth.colours import Range, colour_scale, depth_colours
 from auxnas.compiler.tasks.depth.crops import CROPS
 from auxnas.compiler.tasks.depth.errors import ERRORS, TERMS, error_figures, error_sums
+from auxnas.compiler.tasks.heads import Disagreement, Head
 from auxnas.compiler.tasks.segmentation import UNLABELLED
 from auxnas.compiler.tasks.target import TargetFormat
 
