@@ -51,7 +51,7 @@ class Cost:
         multiply_adds_with_norm: convolutions, and 2 per batch-norm element.
         bytes_moved: maps read and written by all nodes.
         peak_bytes: largest sum of maps alive at once in the order of the nodes.
-        output_size: (height, width) of the first output.
+        output_size: (height, width) of the first output; of keypoints the numbers of each.
     """
 
     nodes: dict[str, NodeCost]
@@ -60,7 +60,7 @@ class Cost:
     multiply_adds_with_norm: int
     bytes_moved: int
     peak_bytes: int
-    output_size: Size
+    output_size: tuple[int, ...]
 
 
 def cost(graph: Graph, size: Size) -> Cost:

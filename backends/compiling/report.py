@@ -132,10 +132,10 @@ def _timed(request: Request) -> str:
 
 def cost_text(cost: Cost) -> str:
     """The numbers that people compare."""
-    height, width = cost.output_size
+    output = "x".join(map(str, cost.output_size))
     return (
         f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e9:.3f}e9 multiply-adds"
-        f" (convolutions), output {height}x{width}, {len(cost.nodes)} nodes"
+        f" (convolutions), output {output}, {len(cost.nodes)} nodes"
     )
 
 

@@ -50,7 +50,7 @@ __all__ = [
 TASKS = {
     "segmentation": "auxnas.compiler.tasks.segmentation:Segmentation",
     "depth": "auxnas.compiler.tasks.depth:Depth.made",
-    "pose": "auxnas.compiler.tasks.pose.task:Pose.made",
+    "pose": "auxnas.compiler.tasks.pose.task:HumanPose.made",
 }
 """Our tasks by name: where each is."""
 

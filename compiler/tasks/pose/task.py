@@ -63,7 +63,7 @@ _NEEDS = {
 
 
 @dataclass(frozen=True)
-class Pose(Task):
+class HumanPose(Task):
     """The joints of the person in a crop: a map for each, at a quarter of the crop's sides.
 
     Attributes:
@@ -104,7 +104,7 @@ class Pose(Task):
     @classmethod
     def made(
         cls, classes: tuple[str, ...] = (), ignore: tuple[str, ...] = (), **options: str
-    ) -> Pose:
+    ) -> HumanPose:
         """The task of options as text, ``sigma="1.5"``.
 
         Raises:
