@@ -9,7 +9,7 @@ from typing import Any
 
 from auxnas.compiler.tasks import Metric, headline
 from auxnas.genotype.plugins import may_run
-from auxnas.search.data.spec import reader_of
+from auxnas.search.data.spec import reader_of, sources
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.recorded import recorded_settings
 from auxnas.search.settings.search import Settings
@@ -136,8 +136,9 @@ def comparison_caveat(run: Run, other: Run) -> list[str]:
 
 def _ignored(settings: Settings) -> list[str]:
     """Classes that count in no score; of a reader that nobody named here, its place instead."""
-    if settings.task.ignore is None and not may_run(reader_of(settings.data.source)):
-        return [reader_of(settings.data.source)]
+    readers = [reader_of(each) for each in sources(settings.data.source)]
+    if settings.task.ignore is None and not all(map(may_run, readers)):
+        return readers
     return list(settings.ignored)
 
 

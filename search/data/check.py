@@ -52,12 +52,12 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     for source, index in origins:
         source.check_presence(index)
     counts = np.zeros(256, dtype=np.int64)
-    middles: list[float] = []
+    middles: dict[int, list[float]] = {}
     wrong: DataError | None = None
     for done, (source, index) in enumerate(origins, start=1):
         found, fault, middle = _check_item(source, index)
         counts, wrong = counts + found, wrong or fault
-        middles += middle
+        middles.setdefault(id(source), []).extend(middle)
         if progress is not None:
             progress(done, total)
     if wrong is not None:
@@ -67,9 +67,10 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
     if not counts[:classes].any():
         expected = "some label below 255" if dataset.labels.classes else "some number that counts"
         raise DataError(dataset.name, "no labelled pixel in any image", expected)
-    suspicion = origins[0][0].suspicion(middles)
-    if suspicion is not None:
-        raise suspicion
+    for source in {id(each): each for each, _ in origins}.values():
+        suspicion = source.suspicion(middles[id(source)])
+        if suspicion is not None:
+            raise suspicion
     pixels = tuple(int(count) for count in counts[:classes])
     return Summary(total, pixels, int(counts[IGNORE]))
 

@@ -1,4 +1,4 @@
-"""From what a user writes after ``--data`` to a dataset.
+"""From what a user writes after ``--data`` to a dataset: a source, or several joined with ``+``.
 
 A source is the name of a format, and behind a colon what it is to read: ``list:DIR``. A format of
 one's own is ``python:package.module:attribute``, and behind a further colon what it is to read,
@@ -8,7 +8,7 @@ or one that is installed under a name, an entry point of the group ``auxnas.data
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from auxnas.compiler.tasks import TASKS, Segmentation, Task, find_task
@@ -17,6 +17,7 @@ from auxnas.genotype.plugins import with_options
 from auxnas.search.data.base import Dataset, Reader, check_size, completed
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
+from auxnas.search.data.joined import JoinedSource, join_datasets, picture_names, with_classes_of
 from auxnas.search.data.views import ResizedDataset
 from auxnas.search.seams import DATA_FORMS, DATASETS
 
@@ -25,13 +26,14 @@ OWN = "python"
 """Prefix of a reader of the user's own, before its place."""
 TAKES = (
     ", ".join(name + form.words for name, form in DATA_FORMS.items())
-    + f" or {OWN}:package.module:attribute[:ARGUMENT]"
+    + f" or {OWN}:package.module:attribute[:ARGUMENT], or several with a + between them"
 )
 """Every source, in words."""
 
 DEFAULT_SIZE = (128, 128)
 _SEGMENTATION = Segmentation()
 _OWN = re.compile(r"python:[^:]+:[^:]+")
+_JOINT = re.compile(r"\s*\+\s*(?=[\w.-]+:|synthetic\s*(?:\+|$))")
 
 
 def check_source(source: str) -> str:
@@ -40,10 +42,11 @@ def check_source(source: str) -> str:
     Raises:
         ValueError: saying what is known, and what may have been meant.
     """
-    kind = source.partition(":")[0]
-    if not (_OWN.match(source) or _is_installed(kind) or _is_ours(source)):
-        meant = suggestion(source)
-        raise ValueError(f"{meant}? Kinds of data are {TAKES}" if meant else TAKES)
+    for each in sources(source):
+        kind = each.partition(":")[0]
+        if not (_OWN.match(each) or _is_installed(kind) or _is_ours(each)):
+            meant = suggestion(each)
+            raise ValueError(f"{meant}? Kinds of data are {TAKES}" if meant else TAKES)
     return source
 
 
@@ -76,17 +79,64 @@ def open_dataset(
     """
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
-    name, rest = _parse(spec)
-    made = DATASETS.make(name, rest, classes if task.labels.classes else 0, part)
-    found = completed(completed(made).of_task(task))
-    _check_labels(found, task)
-    found = found if depth_scale is None else completed(found.scaled(depth_scale))
-    if task.labels.classes:
-        same_classes(tuple(found.classes), classes, found.name)
-    drawn = found.rendered(check_size(size or DEFAULT_SIZE), seed)
-    if drawn is not None:
-        return completed(drawn)
-    return found if size is None else ResizedDataset(found, size)
+    opening = _Opening(classes, task, depth_scale, size, seed)
+    members = sources(spec)
+    if len(members) > 1:
+        return _joined(spec, part, opening)
+    return opening.sized(opening(spec, part))
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """Manner of opening sources, the same for all that are joined; see ``open_dataset``."""
+
+    classes: int | None
+    task: Task
+    depth_scale: float | None
+    size: tuple[int, int] | None
+    seed: int
+
+    def __call__(self, source: str, part: str) -> Dataset:
+        """The part of one source, as it is stored."""
+        name, rest = _parse(source)
+        asked = self.classes if self.task.labels.classes else 0
+        made = DATASETS.make(name, rest, asked, part)
+        found = completed(completed(made).of_task(self.task))
+        _check_labels(found, self.task)
+        if self.task.labels.classes:
+            same_classes(tuple(found.classes), self.classes, found.name)
+        return found if self.depth_scale is None else completed(found.scaled(self.depth_scale))
+
+    def sized(self, found: Dataset) -> Dataset:
+        """The dataset at the size asked for."""
+        drawn = found.rendered(check_size(self.size or DEFAULT_SIZE), self.seed)
+        if drawn is not None:
+            return completed(drawn)
+        return found if self.size is None else ResizedDataset(found, self.size)
+
+
+def _joined(spec: str, part: str, opening: _Opening) -> Dataset:
+    """The part of several sources.
+
+    The last that has a part to validate on has it for all; of its own pictures, those that are
+    borrowed give it only where nothing else does.
+    """
+    members = sources(spec)
+    judges = [each for each in members if "val" in parts(each)]
+    borrowed = {each: _reader(reader_of(each)).borrowed for each in members}
+    judge = max(reversed(judges), key=lambda each: not borrowed[each], default=None)
+    if part == "val":
+        if judge is None:
+            raise DataError(f"data {spec!r}", "no val part", "one in any of them")
+        return opening.sized(opening(judge, "val"))
+    first = opening(judge or members[-1], "train")
+    held = picture_names([] if judge is None else [opening(judge, "val")])
+    joined = []
+    for each in members:
+        taken = parts(each) if borrowed[each] and each != judge else ("train",)
+        found = (with_classes_of(opening(each, one), first) for one in taken)
+        joined.append(JoinedSource(tuple(map(opening.sized, found)), borrowed[each]))
+    return join_datasets(joined, held)
 
 
 def _check_labels(dataset: Dataset, task: Task) -> None:
@@ -102,9 +152,10 @@ def _check_labels(dataset: Dataset, task: Task) -> None:
 def task_on(spec: str, name: str) -> str:
     """``name`` of a task, with the options that these data give it where it has no others."""
     task, given = with_options(name)
-    data, rest = _split(spec)
-    options = {**_reader(data).options(rest).get(task, {}), **given}
-    return ",".join([task, *(f"{key}={value}" for key, value in options.items())])
+    options: dict[str, str] = {}
+    for data, rest in map(_split, sources(spec)):
+        options |= _reader(data).options(rest).get(task, {})
+    return ",".join([task, *(f"{key}={value}" for key, value in {**options, **given}.items())])
 
 
 def parts(spec: str) -> tuple[str, ...]:
@@ -114,6 +165,10 @@ def parts(spec: str) -> tuple[str, ...]:
         DataError: when the spec names no dataset.
         SettingsError: as ``open_dataset``.
     """
+    members = sources(spec)
+    if len(members) > 1:
+        known = {part for each in members for part in parts(each)}
+        return tuple(part for part in PARTS if part in known)
     name, rest = _parse(spec)
     found = tuple(_reader(name).parts(rest))
     if not found or not set(found) <= set(PARTS):
@@ -123,7 +178,18 @@ def parts(spec: str) -> tuple[str, ...]:
 
 def unscored_classes(spec: str) -> tuple[str, ...]:
     """Classes that count in no score of this data where no setting names any."""
-    return _reader(_split(spec)[0]).unscored
+    found = (_reader(reader_of(each)).unscored for each in sources(spec))
+    return tuple(dict.fromkeys(name for names in found for name in names))
+
+
+def sources(spec: str) -> tuple[str, ...]:
+    """The sources that ``spec`` joins with ``+``: one, or several.
+
+    A plus divides where the name of a format and a colon follow, unless a path with it exists.
+    """
+    if "+" not in spec or _exists(spec.partition(":")[2]):
+        return (spec,)
+    return tuple(_JOINT.split(spec.strip()))
 
 
 def _reader(name: str) -> Reader:
@@ -136,19 +202,23 @@ def _reader(name: str) -> Reader:
 
 
 def reader_of(spec: str) -> str:
-    """The name of the format, or the place of the reader, as in the settings of a run."""
+    """The name of a source's format, or the place of its reader, as in a run's settings."""
     return _split(spec)[0]
 
 
 def with_absolute_path(spec: str) -> str:
-    """``spec`` with a path that holds wherever it is opened from.
+    """``spec`` with paths that hold wherever it is opened from.
 
     What a reader of the user's own is to read is taken for a path where there is such a one.
     """
-    name, rest = _split(spec)
+    return " + ".join(map(_with_absolute_path, sources(spec)))
+
+
+def _with_absolute_path(source: str) -> str:
+    name, rest = _split(source)
     if not (DATA_FORMS[name].is_path if name in DATA_FORMS else _exists(rest)):
-        return spec
-    return f"{spec.removesuffix(rest)}{_reader(name).absolute(rest)}"
+        return source
+    return f"{source.removesuffix(rest)}{_reader(name).absolute(rest)}"
 
 
 def _split(spec: str) -> tuple[str, str]:

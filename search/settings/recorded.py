@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from auxnas.genotype import SearchSpace
 from auxnas.genotype.errors import truncate
 from auxnas.genotype.plugins import may_run, trust_place
-from auxnas.search.data.spec import reader_of
+from auxnas.search.data.spec import reader_of, sources
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.resolving import flatten, former_defaults, resolve
 from auxnas.search.settings.search import Settings, SettingsSection
@@ -76,5 +76,7 @@ def recorded_space(values: Mapping[str, Any]) -> SearchSpace:
 def _places(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Setting, place of the code, and value, of each setting that names any."""
     for name, value in flatten(values):
-        if name in CODE and isinstance(value, str):
-            yield name, reader_of(value) if name == "data.source" else value, value
+        if name == "data.source" and isinstance(value, str):
+            yield from ((name, reader_of(each), value) for each in sources(value))
+        elif name in CODE and isinstance(value, str):
+            yield name, value, value
