@@ -91,6 +91,11 @@ class Skeleton:
         return tuple(SIGMAS.get(_split(name)[1], OTHER_SIGMA) for name in self.joints)
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Names without their side, one a joint."""
+        return tuple(_split(name)[1] for name in self.joints)
+
+    @property
     def sides(self) -> tuple[str, ...]:
         """``left``, ``right`` or nothing, one a joint."""
         return tuple(_split(name)[0] for name in self.joints)
