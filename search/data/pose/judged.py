@@ -76,7 +76,7 @@ class CocoPersons(PersonFiles):
         return [
             row
             for image_id, rows in found.items()
-            for row in result_rows(rows, image_id, self.annotations.category, self.skeleton)
+            for row in coco_rows(rows, image_id, self.annotations.category, self.skeleton)
         ]
 
     def judged(
@@ -108,7 +108,7 @@ class FoundPerson:
     area: float
 
 
-def result_rows(
+def coco_rows(
     found: Sequence[FoundPerson], image_id: int, category: int, skeleton: Skeleton
 ) -> list[dict[str, Any]]:
     """Rows of COCO's results of one image: rescored, those found twice left out."""
