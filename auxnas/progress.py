@@ -8,7 +8,7 @@ from time import monotonic
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from auxnas.backends.progress import Advance, format_duration, time_left
+from auxnas.backends.progress import Advance, Forecast, format_duration
 from auxnas.terminal import Terminal
 
 _EVERY = 0.25
@@ -29,15 +29,16 @@ class Plain:
     def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
         """Prints title, share done and time left."""
         started = last = monotonic()
-        spoken = ended = False
+        spoken, ended, forecast = False, False, Forecast()
 
         def advance(done: int, text: str = "") -> None:
             nonlocal last, spoken, ended
             now, ended = monotonic(), done >= total
+            forecast.note(done, now)
             if now - last < self._every or done >= total:
                 return
             last, spoken = now, True
-            left = time_left(now - started, done - begun, total - done)
+            left = forecast.left(total - done)
             rest = "" if left is None else f", {format_duration(left)} left"
             self.say(f"{title}: {100 * done // total} %{text and ', ' + text}{rest}")
 

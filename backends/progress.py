@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+_MARKS = 64
+"""Reports that a forecast remembers at most."""
+
 
 class Advance(Protocol):
     """Callback of a task's progress: units done, and a text beside the bar."""
@@ -40,9 +43,29 @@ def _ignore(done: int, text: str = "") -> None:
     """An ``Advance`` to nowhere."""
 
 
-def time_left(seconds: float, done: int, rest: int) -> float | None:
-    """Seconds that ``rest`` takes when ``done`` took ``seconds``; None when nothing is done."""
-    return seconds / done * rest if done > 0 else None
+class Forecast:
+    """Estimate of the time that work still takes, at the pace of the later half of what was seen.
+
+    What came before the first report counts for nothing: the first step of a training takes many
+    times as long as others.
+    """
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[float, float]] = []
+
+    def note(self, done: float, now: float) -> None:
+        """Notes how much is done at a time in seconds."""
+        if not self._marks or done > self._marks[-1][0]:
+            self._marks.append((done, now))
+        if len(self._marks) > _MARKS:
+            del self._marks[1:-1:2]
+
+    def left(self, rest: float) -> float | None:
+        """Seconds that ``rest`` takes; None until the second report of progress."""
+        if len(self._marks) < 2:
+            return None
+        (begun, since), (done, now) = self._marks[(len(self._marks) - 1) // 2], self._marks[-1]
+        return (now - since) / (done - begun) * rest
 
 
 def format_duration(seconds: float) -> str:

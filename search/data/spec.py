@@ -7,6 +7,7 @@ or one that is installed under a name, an entry point of the group ``auxnas.data
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,12 +25,14 @@ from auxnas.search.seams import DATA_FORMS, DATASETS
 PARTS = ("train", "val")
 OWN = "python"
 """Prefix of a reader of the user's own, before its place."""
+_OWN_WORDS = ":package.module:attribute[:ARGUMENT]"
 TAKES = (
     ", ".join(name + form.words for name, form in DATA_FORMS.items())
-    + f" or {OWN}:package.module:attribute[:ARGUMENT], or several with a + between them"
+    + f" or {OWN}{_OWN_WORDS}, or several with a + between them"
 )
 """Every source, in words."""
 
+_NOTHING = "synthetic to try it out, or your own files: there are none at {}."
 DEFAULT_SIZE = (128, 128)
 _SEGMENTATION = Segmentation()
 _OWN = re.compile(r"python:[^:]+:[^:]+")
@@ -45,8 +48,9 @@ def check_source(source: str) -> str:
     for each in sources(source):
         kind = each.partition(":")[0]
         if not (_OWN.match(each) or _is_installed(kind) or _is_ours(each)):
-            meant = suggestion(each)
-            raise ValueError(f"{meant}? Kinds of data are {TAKES}" if meant else TAKES)
+            near = suggestion(each)
+            meant = f"{near}?" if near else _NOTHING.format(short_repr(each))
+            raise ValueError(f"{meant} Kinds of data are {TAKES}")
     return source
 
 
@@ -266,9 +270,16 @@ def _is_installed(kind: str) -> bool:
 
 
 def suggestion(spec: str) -> str:
-    """The spec that was meant by a place on disk, perhaps after an unknown kind; "" for none."""
+    """The spec that was meant: by a place on disk, else by a kind of nearly that name; or ""."""
     where = spec if _exists(spec) else spec.partition(":")[2]
-    return f"{(*_kinds_of(where), 'list')[0]}:{where}" if _exists(where) else ""
+    if _exists(where):
+        return f"{(*_kinds_of(where), 'list')[0]}:{where}"
+    kind, _, rest = spec.partition(":")
+    forms = {name: form.words for name, form in DATA_FORMS.items()} | {OWN: _OWN_WORDS}
+    for name in difflib.get_close_matches(kind.lower(), forms, 1):
+        given = f"{name}:{rest}"
+        return given if rest and (_is_ours(given) or _OWN.match(given)) else name + forms[name]
+    return ""
 
 
 def _kinds_of(where: str) -> list[str]:

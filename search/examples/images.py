@@ -169,7 +169,7 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     """All images and labels of ``dataset``, decoded and resized once.
 
     The data are checked before anything of theirs is stored; what was passed over in their
-    list is said.
+    list, and what is remarkable in their files, is said whether they are stored already or not.
 
     Raises:
         DataError: naming the first file that is not as it should be.
@@ -178,21 +178,14 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     def compute() -> Iterator[Rows]:
         with display.task("checking the data", len(dataset)) as advance:
             check(dataset, lambda done, total: advance(done, ""))
-        if note := dataset.note():
-            display.say(note)
-        brightest = 0
         with display.task("reading the images", len(dataset)) as advance:
             for start in range(0, len(dataset), _CHUNK):
                 places = range(start, min(start + _CHUNK, len(dataset)))
-                images = np.stack([dataset.image(place) for place in places])
-                brightest = max(brightest, int(images.max()))
                 yield {
-                    IMAGE: images,
+                    IMAGE: np.stack([dataset.image(place) for place in places]),
                     LABEL: np.stack([dataset.label(place) for place in places]),
                 }
                 advance(places.stop, "")
-        if dark := dark_remark(dataset.name, brightest):
-            display.say(dark)
 
     if dataset.remark:
         display.say(dataset.remark)
@@ -200,7 +193,21 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     store = open_store(folder, len(dataset), compute, {}, display.say)
     if store.rebuilt:
         display.say(f"stored images were {store.rebuilt}: read again")
+    for line in (dataset.note(), dark_remark(dataset.name, _brightest(store))):
+        if line:
+            display.say(line)
     return store
+
+
+def _brightest(store: Store) -> int:
+    """The largest value of the images, or the first found that no dark picture has."""
+    found = 0
+    for start in range(0, store.rows, _CHUNK):
+        chunk = store.read(IMAGE, range(start, min(start + _CHUNK, store.rows)))
+        found = max(found, int(chunk.max()))
+        if found and not dark_remark("", found):
+            break
+    return found
 
 
 def statistics_of(dataset: Dataset, pixels: Store, cache: Path, display: Display) -> Statistics:

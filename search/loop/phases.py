@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from auxnas.backends.progress import Advance, Display, time_left
+from auxnas.backends.progress import Advance, Display, Forecast
 from auxnas.compiler.files import atomic_write
 
 NAME = "progress.json"
@@ -33,23 +33,21 @@ _PHASES = {
 
 @dataclass
 class _Task:
-    """Task under way: its total, the part done at the beginning, and the part done now."""
+    """Task under way: its total, the part done now, and what foretells the rest."""
 
     title: str
     total: int
-    begun: int
-    started: float
     done: int
     text: str = ""
+    forecast: Forecast = field(default_factory=Forecast)
 
     def row(self) -> dict[str, Any]:
         """As plain data."""
-        left = time_left(monotonic() - self.started, self.done - self.begun, self.total - self.done)
         return {
             "task": self.title,
             "share": self.done / self.total,
             "text": self.text,
-            "seconds_left": left,
+            "seconds_left": self.forecast.left(self.total - self.done),
         }
 
 
@@ -74,7 +72,7 @@ class RecordingDisplay:
     @contextmanager
     def task(self, title: str, total: int, begun: int = 0) -> Iterator[Advance]:
         """Passes it on, and keeps how far it is."""
-        task = _Task(title, total, begun, monotonic(), begun)
+        task = _Task(title, total, begun)
         self._tasks.append(task)
         self._phase = next(
             (p for start, p in _PHASES.items() if title.startswith(start)), SEARCHING
@@ -84,6 +82,7 @@ class RecordingDisplay:
         def told(done: int, text: str = "") -> None:
             advance(done, text)
             task.done, task.text = done, text
+            task.forecast.note(done, monotonic())
             if monotonic() - self._written >= self._every:
                 self._write()
 

@@ -9,12 +9,13 @@ from time import monotonic
 from typing import Any
 
 from auxnas.backends.base import TrainingStep
-from auxnas.backends.progress import Advance
+from auxnas.backends.progress import Advance, Forecast
 
 PARTS = 1000
 """Units of progress of a training."""
 _BETWEEN_FORECASTS = 10.0
-"""Seconds of training after which is told how long it will take; and after each part."""
+"""Seconds of training, the first step apart, after which is told how long it will take; and after
+each part."""
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Course:
 class CourseProgress:
     """Shows how far a pre-training is, and tells how long it will still take.
 
-    The pace is that of this process, after its first step, which is slower than others.
+    The pace is that of this process.
 
     Args:
         epochs: of the whole training.
@@ -46,9 +47,9 @@ class CourseProgress:
     """
 
     def __init__(self, epochs: int, forecast: Callable[[float], None], advance: Advance) -> None:
-        self._epochs, self._forecast, self._advance = epochs, forecast, advance
-        self._first: tuple[float, float] | None = None
-        self._foretold = monotonic()
+        self._epochs, self._tell, self._advance = epochs, forecast, advance
+        self._forecast = Forecast()
+        self._foretold: float | None = None
         self._losses: dict[int, list[float]] = {}
 
     def __call__(self, step: TrainingStep) -> None:
@@ -57,8 +58,10 @@ class CourseProgress:
         text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}"
         self._advance(PARTS * step.step // step.steps, text)
         self._losses.setdefault(epoch, []).append(step.loss)
-        self._first = self._first or (step.step / step.steps, monotonic())
-        if monotonic() - self._foretold >= _BETWEEN_FORECASTS:
+        now = monotonic()
+        self._forecast.note(step.step / step.steps, now)
+        self._foretold = now if self._foretold is None else self._foretold
+        if now - self._foretold >= _BETWEEN_FORECASTS:
             self.foretell(step.step / step.steps)
 
     def take_losses(self) -> list[tuple[int, float]]:
@@ -69,7 +72,7 @@ class CourseProgress:
 
     def foretell(self, share: float) -> None:
         """Tells how long the rest takes when ``share`` is done."""
-        if self._first is not None and share > self._first[0]:
-            begun, start = self._first
+        left = self._forecast.left(1 - share)
+        if left is not None:
             self._foretold = monotonic()
-            self._forecast((self._foretold - start) / (share - begun) * (1 - share))
+            self._tell(left)

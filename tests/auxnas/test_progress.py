@@ -5,9 +5,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auxnas.backends.base import TrainingStep
-from auxnas.backends.progress import format_duration
+from auxnas.backends.progress import Forecast, format_duration
 from auxnas.genotype import zoo
 from auxnas.nassearch.watch import Pace, Watch
 from auxnas.progress import Live, Plain
@@ -106,6 +108,32 @@ def test_a_run_is_told_trial_by_trial(kind):
 )
 def test_time_left_is_that_to_the_first_bound(pace, until, left):
     assert pace.left(4, 3600, until) == left
+
+
+@given(
+    step=st.floats(0.01, 100),
+    first=st.floats(0, 1000),
+    steps=st.integers(2, 300),
+    total=st.integers(300, 1000),
+    begun=st.integers(0, 50),
+)
+def test_a_forecast_is_right_from_the_second_step_on_however_long_the_first_took(
+    step, first, steps, total, begun
+):
+    forecast = Forecast()
+    for number in range(1, steps + 1):
+        assert number > 2 or forecast.left(1) is None
+        forecast.note(begun + number, first + number * step)
+        forecast.note(begun + number, first + number * step)  # the same again tells nothing
+    assert forecast.left(total - steps) == pytest.approx((total - steps) * step, rel=1e-6)
+
+
+def test_a_forecast_follows_a_pace_that_changes():
+    forecast, now = Forecast(), 0.0
+    for number in range(200):
+        now += 9 if number < 20 else 1
+        forecast.note(number, now)
+    assert forecast.left(100) == 100
 
 
 def test_pace():
@@ -219,12 +247,14 @@ def test_an_interrupted_task_is_not_done():
 def test_plain_lines_are_rare_and_carry_share_and_time_left():
     file = io.StringIO()
     with Plain(Terminal(file=file, width=200), every=0).task("working", 4) as advance:
-        advance(1, "loss 0.5")
+        advance(1)
+        advance(2, "loss 0.5")
         advance(4, "")
     lines = file.getvalue().splitlines()
-    assert lines[0].startswith("working: 25 %, loss 0.5, ")
-    assert lines[0].endswith(" left")
-    assert lines[1].startswith("working: done in ")
+    assert lines[0] == "working: 25 %"
+    assert lines[1].startswith("working: 50 %, loss 0.5, ")
+    assert lines[1].endswith(" left")
+    assert lines[2].startswith("working: done in ")
     file = io.StringIO()
     with Plain(Terminal(file=file), every=1e9).task("working", 4) as advance:
         for done in range(5):

@@ -209,14 +209,15 @@ def test_a_damaged_record_of_phases_is_none(tmp_path, text):
 
 
 def test_the_time_left_is_from_what_was_done_in_this_process(monkeypatch, capsys):
-    ticks = iter([0.0, 10.0, 20.0])
+    ticks = iter([0.0, 5.0, 10.0, 20.0])
     monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(ticks))
     said = []
     plain = Plain(Console(), every=0)
     monkeypatch.setattr(plain, "say", said.append)
     with plain.task("working", 1000, 900) as advance:
+        advance(925, "")
         advance(950, "")
-    assert said == ["working: 95 %, 10 s left"]
+    assert said == ["working: 92 %", "working: 95 %, 10 s left"]
 
 
 def test_a_resumed_training_counts_from_there(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from auxnas.search.data import (
     parts,
     stack,
 )
-from auxnas.search.data.spec import TAKES, with_absolute_path
+from auxnas.search.data.spec import TAKES, check_source, with_absolute_path
 from auxnas.search.examples.images import pixel_store
 from auxnas.search.seams import DATA_FORMS, DATASETS, DataForm
 from tests.search.contract_dataset import SIZE as CONTRACT_SIZE
@@ -280,6 +280,29 @@ def test_unknown_kinds(spec: str) -> None:
     assert "list:DIR_OR_FILE" in refusal(lambda: parts(spec))
 
 
+@pytest.mark.parametrize(
+    ("spec", "meant"),
+    [
+        ("sythetic", "synthetic[:COUNT]?"),
+        ("Synthetic:40", "synthetic:40?"),
+        ("synthetic:", "synthetic[:COUNT]?"),
+        ("lst:nowhere", "list:nowhere?"),
+        ("vo", "voc:DEVKIT?"),
+        ("dept:some", "depth:some?"),
+        ("python:module", "python:package.module:attribute[:ARGUMENT]?"),
+        ("street", "synthetic to try it out, or your own files: there are none at 'street'."),
+        ("a/street", "synthetic to try it out, or your own files: there are none at 'a/street'."),
+        ("here", "list:here?"),
+    ],
+)
+def test_what_was_meant_is_proposed_with_all_forms(spec, meant, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(ValueError) as caught:
+        check_source(spec)
+    assert str(caught.value) == f"{meant} Kinds of data are {TAKES}"
+
+
 def test_every_format_of_ours_says_what_it_takes() -> None:
     assert DATA_FORMS.keys() == DATASETS.table.keys()
     assert all(f"{name}{form.words}" in TAKES for name, form in DATA_FORMS.items())
@@ -371,9 +394,27 @@ def test_photographs_are_read_upright_and_that_is_said(folder: Path, tmp_path: P
         assert "1 of 3 photographs are turned by their EXIF tag" in turned[0]
         assert "a.jpg" in turned[0]
         said.clear()
+        pixel_store(opened(folder, size=(8, 8)), tmp_path / "cache", display)
+        assert [line for line in said if "EXIF" in line] == turned, "of stored pixels too"
+        said.clear()
     turn(folder / "labels/a.png", 6)
     pixel_store(opened(folder, size=(8, 8)), tmp_path / "cache", display)
     assert not any("EXIF" in line for line in said)
+
+
+@pytest.mark.parametrize(("brightest", "dark"), [(0, False), (9, True), (17, False)])
+def test_dark_images_are_said_whenever_they_are_used(brightest, dark, folder, tmp_path) -> None:
+    """As those of 12 bits are that were stored in 16."""
+    for path in (folder / "images").iterdir():
+        with Image.open(path) as image:
+            size = image.size
+        Image.new("L", size, brightest if path.stem == "b" else 0).convert("RGB").save(path)
+    for _ in range(2):
+        said: list[str] = []
+        pixel_store(opened(folder, size=(8, 8)), tmp_path / "cache", Heard(said))
+        lines = [line for line in said if "files of 16 bits that hold 12" in line]
+        assert len(lines) == dark
+        assert all(f"no value above {brightest} of 255" in line for line in lines)
 
 
 class Floats(FileDataset):
