@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class OpenedArtefact:
         return self.runner(inputs)
 
 
-class Target:
+class Target(ABC):
     """Kind of artefact; one of your own is a subclass that is made without arguments.
 
     Attributes:
@@ -96,6 +97,7 @@ class Target:
         """
         return None
 
+    @abstractmethod
     def export(
         self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
     ) -> None:
@@ -109,18 +111,17 @@ class Target:
             BackendUnavailable: when what it is made with is not installed.
             OSError: when a file cannot be written.
         """
-        raise NotImplementedError
 
     def pack(self, model: Any, path: Path, options: ExportOptions) -> None:
         """Writes an ONNX model, which int8 is chosen in, as the target; needed for int8 alone."""
         raise CompilerError("precision int8", type(self).__name__, "a target with pack")
 
+    @abstractmethod
     def open(self, path: Path) -> Runner:
         """The artefact, ready to run: all outputs by name for inputs by name.
 
         For ``nasrun`` it is an ``OpenedArtefact``, which says what ``export`` was told.
         """
-        raise NotImplementedError
 
     def read_model(self, path: Path) -> bytes | None:
         """The ONNX model in an artefact, which tells all of it; None where only ``open`` can.

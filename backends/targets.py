@@ -20,8 +20,11 @@ from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.errors import short_repr, truncate
-from auxnas.genotype.plugins import PluginError, find_plugin, installed
+from auxnas.genotype.plugins import PluginError, find_maker, installed
 
+_TARGET = (
+    "a subclass of auxnas.backends.target.Target with a runtime and a .suffix, export and open"
+)
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
 
@@ -89,11 +92,15 @@ def target_of(name: str) -> Target:
     """
     if name in TARGETS:
         return TARGETS[name]
-    found = find_plugin("targets", name, dict.fromkeys([*TARGETS, AUTO], ""))
-    made: Target | None = found() if isinstance(found, type) and issubclass(found, Target) else None
-    if made is None or not made.suffix.startswith(".") or not made.runtime:
-        expected = "a subclass of auxnas.backends.target.Target with a runtime and a .suffix"
-        raise PluginError("targets", f"{truncate(name)} is {short_repr(found)}", expected)
+    found = find_maker("targets", name, dict.fromkeys([*TARGETS, AUTO], ""), ())
+    if not (isinstance(found, type) and issubclass(found, Target)):
+        raise PluginError("targets", f"{truncate(name)} is {short_repr(found)}", _TARGET)
+    if missing := sorted(found.__abstractmethods__):
+        raise PluginError("targets", f"{truncate(name)} without {', '.join(missing)}", _TARGET)
+    made: Target = found()
+    for fact, value in (("runtime", made.runtime), ("suffix", made.suffix)):
+        if not (isinstance(value, str) and value) or (fact == "suffix" and value[0] != "."):
+            raise PluginError("targets", f"{truncate(name)}: {fact} {short_repr(value)}", _TARGET)
     if not made.precisions or not set(made.precisions) <= set(_ALL):
         wrong = f"{truncate(name)}: precisions {short_repr(made.precisions)}"
         raise PluginError("targets", wrong, f"some of {', '.join(_ALL)}")
@@ -260,6 +267,11 @@ def artefact_size(output: Path, target: str) -> int:
     return sum(path.stat().st_size for path in (output, *beside))
 
 
+def nothing_written(output: Path, target: str) -> CompilerError:
+    """The error of a target that leaves no file behind."""
+    return CompilerError(str(output), f"the target {target} wrote no file", "one")
+
+
 @contextmanager
 def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
     """``atomic_write`` for an artefact of more than one file.
@@ -283,7 +295,7 @@ def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
         try:
             yield main
             if not main.exists():
-                raise CompilerError(str(path), f"the target {target} wrote no file", "one")
+                raise nothing_written(path, target)
             for made, place in parts:
                 os.replace(made, place)
         finally:

@@ -190,6 +190,7 @@ def _quantise(
     model = model_of(target, network.optimised, request.options, metadata)
     quantise = backend("quantiser", "int8")
     found: QuantisationResult = quantise(model, request.int8, quantisation_ends(request), display)
+    path.unlink()  # so that a target that packs nothing is not taken for one that did
     target_of(target).pack(found.model, path, request.options)
     return found
 

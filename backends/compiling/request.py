@@ -14,7 +14,7 @@ import numpy as np
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import Difference, default_tolerance
 from auxnas.backends.int8 import Int8Options
-from auxnas.backends.targets import target_of
+from auxnas.backends.targets import nothing_written, target_of
 from auxnas.backends.weights import Weights
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, Size
 from auxnas.compiler.architecture import Architecture, describe_architecture
@@ -135,6 +135,9 @@ def export_program(
         path: where.
         differences: results of the check, by image size, for its metadata.
         size: another size than the request's, where that is fixed.
+
+    Raises:
+        CompilerError: when the target writes nothing.
     """
     options = request.options
     if size is not None and options.size is not None:
@@ -142,6 +145,8 @@ def export_program(
     target_of(request.target).export(
         program, path, options, artefact_metadata(request, differences)
     )
+    if not path.exists():
+        raise nothing_written(request.output, request.target)
 
 
 def artefact_metadata(

@@ -21,11 +21,12 @@ from auxnas.compiler.tasks.base import (
     Sums,
     Task,
 )
+from auxnas.compiler.tasks.contract import check_task, check_task_class
 from auxnas.compiler.tasks.heads import Disagreement, Head
 from auxnas.compiler.tasks.segmentation import Segmentation
 from auxnas.compiler.tasks.target import IGNORE, TargetFormat
 from auxnas.genotype.errors import inline
-from auxnas.genotype.plugins import find_plugin, with_options
+from auxnas.genotype.plugins import find_maker, with_options
 
 __all__ = [
     "DEFAULT",
@@ -68,17 +69,17 @@ def find_task(name: str, classes: tuple[str, ...] = (), ignore: tuple[str, ...] 
         ignore: those that count in no score.
 
     Raises:
-        PluginError: when there is none of this name.
+        PluginError: when there is none of this name, or it lacks what a task has.
         CompilerError: for a class to ignore that there is not, or an option that is none.
     """
     place, options = with_options(name)
-    make = find_plugin("tasks", place, TASKS)
+    make = find_maker("tasks", place, TASKS, ("classes", "ignore"))
+    check_task_class(place, make)
     try:
         inspect.signature(make).bind(classes, ignore, **options)
     except (TypeError, ValueError) as error:
         raise CompilerError(f"task {inline(name)}", str(error), "options of the task") from None
-    task: Task = make(classes, ignore, **options)
-    return task
+    return check_task(place, make(classes, ignore, **options))
 
 
 def headline(known: Mapping[str, Any]) -> tuple[str, Metric]:

@@ -6,6 +6,7 @@ a batch of them has an axis in front. Outputs are (N, channels, H, W).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -111,7 +112,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(ABC):
     """Meaning of a network's output: its targets, and how good the network is at them.
 
     One of your own is a subclass. It is immutable and can be pickled. All but ``classes``,
@@ -157,9 +158,9 @@ class Task:
         return {"logits": Head()}
 
     @property
+    @abstractmethod
     def losses(self) -> str:
         """The place of its losses."""
-        raise NotImplementedError
 
     @property
     def augmentation(self) -> str:
@@ -194,6 +195,7 @@ class Task:
         """
         return None
 
+    @abstractmethod
     def measure(self, output: Array, target: Array) -> Sums:
         """Statistics of a batch: those of two batches together are the sum of both.
 
@@ -201,15 +203,14 @@ class Task:
             output: (N, channels, H, W), what the head ``measured`` gives, at the targets' size.
             target: of the batch.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, sums: Sums) -> Score:
         """The score of added statistics.
 
         Raises:
             ValueError: when nothing that counts is in them.
         """
-        raise NotImplementedError
 
     def details(self, sums: Sums) -> Mapping[str, Any]:
         """Further figures of added statistics, as plain data by name."""
@@ -249,6 +250,7 @@ class Task:
         """Outputs of the head ``measured`` in the form of targets: (N, H, W, ...)."""
         return output[:, 0] if self.target.channels == 1 else np.moveaxis(output, 1, -1)
 
+    @abstractmethod
     def picture(self, target: Array, palette: Array) -> Array:
         """A target, or an answer, as colours: uint8 (H, W, 3).
 
@@ -256,7 +258,6 @@ class Task:
             target: of one image.
             palette: colours of the dataset's classes, uint8 (classes, 3).
         """
-        raise NotImplementedError
 
     def panel(self, image: Array, part: Array, palette: Array) -> Array:
         """A target, or an answer, to be shown beside its image: uint8 (H, W, 3).
@@ -280,6 +281,7 @@ class Task:
         over = overlaid(image, self.picture(answer, palette), alpha)
         return Prediction({"overlay": PixelPicture(over)})
 
+    @abstractmethod
     def disagreement(self, one: Array, other: Array) -> float:
         """Distance of two outputs from each other: 0 for the same, never less.
 
@@ -287,7 +289,6 @@ class Task:
             one: (N, channels, H, W), what any head gives.
             other: of the same shape and head.
         """
-        raise NotImplementedError
 
     def distance(self, one: Array, other: Array) -> Array | None:
         """How far choices are from each other, in pixels; None where they have no distance.

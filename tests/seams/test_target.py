@@ -164,16 +164,27 @@ def test_a_file_of_another_name_is_refused(user, command, name):
 
 WRONG = """
 from auxnas.backends.target import Target
+WORD = "far"
 class Bare(Target): pass
-class Odd(Target):
+class Half(Target):
+    runtime, suffix = "numpy", ".half"
+    def export(self, program, path, options, metadata): path.write_text("")
+class Broken(Half):
+    suffix = ".broken"
+    def open(self, path): return lambda inputs: {"main": 0 * inputs["image"][:, :1]}
+class Odd(Broken):
     runtime, suffix, precisions = "odd", ".odd", ("fp8",)
-class Absent(Target):
+class Absent(Broken):
     runtime, suffix = "far", ".far"
     def missing(self): return "the far library is not here"
-class Broken(Target):
-    runtime, suffix = "numpy", ".broken"
-    def export(self, program, path, options, metadata): path.write_text("")
-    def open(self, path): return lambda inputs: {"main": 0 * inputs["image"][:, :1]}
+class Dotless(Broken):
+    suffix = "broken"
+class Nameless(Broken):
+    runtime = None
+class Given(Broken):
+    def __init__(self, word): pass
+class Silent(Broken):
+    def export(self, program, path, options, metadata): pass
 """
 
 
@@ -184,6 +195,14 @@ class Broken(Target):
         ("target:Nothing", [], 2, "targets: 'target:Nothing' cannot be imported"),
         ("target:np", [], 2, "targets: target:np is <module"),
         ("wrong:Bare", [], 2, "a subclass of auxnas.backends.target.Target with a runtime"),
+        ("wrong:Bare", [], 2, "targets: wrong:Bare without export, open, expected a subclass"),
+        ("wrong:Half", [], 2, "targets: wrong:Half without open, expected a subclass"),
+        ("wrong:Dotless", [], 2, "targets: wrong:Dotless: suffix 'broken', expected a subclass"),
+        ("wrong:Nameless", [], 2, "targets: wrong:Nameless: runtime None, expected a subclass"),
+        ("wrong:Given", [], 2, "targets: wrong:Given: missing a required argument: 'word'"),
+        ("wrong:WORD", [], 2, "targets: wrong:WORD is 'far', expected a class"),
+        ("wrong:Silent", [], 2, "the target wrong:Silent wrote no file, expected one"),
+        ("wrong:Silent", ["--no-verify"], 2, "the target wrong:Silent wrote no file, expected"),
         ("wrong:Odd", [], 2, "wrong:Odd: precisions ('fp8',), expected some of fp32"),
         ("wrong:Absent", [], 3, "wrong:Absent: the far library is not here"),
         (OWN, ["--precision", "fp16"], 2, "--precision fp16: target target:Text, expected"),

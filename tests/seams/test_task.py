@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
 from auxnas.compiler.tasks import find_task
+from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nassearch.cli import main as nassearch
 from tests.compiler.test_tasks import TaskContract
@@ -82,6 +84,52 @@ def test_another_task_is_another_run(command):
     other.remove("--set")
     failed = command(nassearch, "run", *other, *run, fails=True)
     assert "task.name was 'task:Regression' and is 'segmentation'" in failed.output
+
+
+FAULTS = """
+from auxnas.compiler.tasks import Task
+from task import Regression
+
+class Bare(Task): pass
+class Silent(Task):
+    name, target, metrics = "silent", Regression.target, Regression.metrics
+    disagrees, losses = Regression.disagrees, Regression.losses
+    def measure(self, output, target): return {}
+class Named(Regression): name = 3
+class Measured(Regression): metrics = {"error": "mean error"}
+class Unmeasured(Regression): metrics = {}
+class Targeted(Regression): target = "float32"
+class Headless(Regression): heads = {"positive": Regression.heads["positive"]}
+class Judged(Regression): measured = "labels"
+class Stranger:
+    def __init__(self, classes, ignore): pass
+class Narrow(Regression):
+    def __init__(self): pass
+def makes(classes, ignore): return None
+number = 3
+"""
+TOLD = {
+    "Bare": "faults:Bare without name, target, metrics, disagrees, disagreement, losses, measure,",
+    "Silent": "faults:Silent without disagreement, picture, score, expected a subclass of auxnas",
+    "Named": "faults:Named: name 3, expected a str",
+    "Measured": "faults:Measured: metrics {'error': 'mean error'}, expected one or more Metric",
+    "Unmeasured": "faults:Unmeasured: metrics {}, expected one or more Metric by name",
+    "Targeted": "faults:Targeted: target 'float32', expected a TargetFormat",
+    "Headless": "faults:Headless: heads ['positive'], expected logits among them",
+    "Judged": "faults:Judged: heads ['logits', 'positive'], expected labels among them",
+    "Stranger": "faults:Stranger is <class 'faults.Stranger'>, expected a subclass of auxnas.comp",
+    "Narrow": "faults:Narrow: too many positional arguments, expected a class or function of",
+    "makes": "faults:makes makes None, expected a subclass of auxnas.compiler.tasks.Task with name",
+    "number": "faults:number is 3, expected a class or function of (classes, ignore)",
+}
+
+
+@pytest.mark.parametrize(("name", "message"), TOLD.items())
+def test_what_is_no_whole_task_is_told(user, monkeypatch, name, message):
+    (user / "faults.py").write_text(FAULTS)
+    monkeypatch.syspath_prepend(str(user))
+    with pytest.raises(PluginError, match=f"^tasks: {re.escape(message)}"):
+        find_task(f"faults:{name}")
 
 
 @pytest.mark.usefixtures("user")
