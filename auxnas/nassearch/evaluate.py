@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.registry import backend
@@ -22,13 +24,15 @@ from auxnas.options import SizeType, part_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
-from auxnas.search.evaluation.scoring import Evaluation, network_figures, scores
+from auxnas.search.evaluation.scoring import Evaluation, Measured, network_figures, scores
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
+BOXES = "Boxes of a detector, JSON as COCO's, to look for persons in instead of the true ones."
+RESULTS = "File to write answers to as COCO's results, JSON; of data in COCO's form."
 FORMATS = (".png", ".jpg", ".webp")
 """Suffixes of a picture."""
 
@@ -59,6 +63,8 @@ FORMATS = (".png", ".jpg", ".webp")
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."
 )
 @click.option("--picture", type=options.PATH, help=options.PICTURE_HELP)
+@click.option("--boxes", type=options.PATH, metavar="FILE", help=BOXES)
+@click.option("--results", type=options.PATH, metavar="FILE", help=RESULTS)
 @click.option("--batch", type=click.IntRange(1), default=8, help="Images in a batch.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all cores]")
 @click.option("--latency", is_flag=True, help="Time the compiled network with onnxruntime too.")
@@ -77,6 +83,8 @@ def evaluate(
     stored_size: bool | None,
     ignore: tuple[str, ...],
     picture: Path | None,
+    boxes: Path | None,
+    results: Path | None,
     batch: int,
     threads: int | None,
     latency: bool,
@@ -96,13 +104,22 @@ def evaluate(
         raise click.BadParameter(words, param_hint="--picture")
     if picture is not None:
         check_no_result(picture, "--picture")
+    if results is not None:
+        check_no_result(results, "--results")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
-    work = _evaluation(weights, data, size, part, ignore, task, depth_scale, stored_size)
+    work = _evaluation(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
+    if results is not None and work.dataset.official(()) is None:
+        raise click.UsageError(f"--results: {work.dataset.name} has no results of its own")
     known = {"model": {"encoder": work.trained.network.spec.encoder}}
     options.check_parts({"encoder": encoder}, known, work.trained.path)
     trainer = backend("learner", learner)(threads=threads)
-    sums, images = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
+    measured = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
+    sums, images = measured.sums, measured.images
+    if results is not None:
+        with atomic_write(results) as path:
+            path.write_text(json.dumps(measured.results), encoding="utf-8")
+    official = _official(measured, needed=boxes is not None)
     picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
     counts = work.task.confusion(sums)
     if counts is not None:
@@ -114,22 +131,43 @@ def evaluate(
         "part": work.part,
         "images": images,
         "scored_at": work.scored_at,
-        **scores(work.task, sums),
+        **({} if boxes else scores(work.task, sums)),
+        **({"official": official} if official else {}),
         **network_figures(work.trained.network, work.size),
         "picture": str(picture) if counts is not None else None,
     }
     if latency:
         graph = work.trained.program.graph
-        measured = compiled_latency(graph, work.size, threads)
-        found |= {"latency_ms": 1000 * measured, "latency_spread": measured.spread}
+        timed = compiled_latency(graph, work.size, threads)
+        found |= {"latency_ms": 1000 * timed, "latency_spread": timed.spread}
     if as_json:
         print_json(found)
     else:
-        _print_table(work.task.table(sums))
+        if not boxes:
+            _print_table(work.task.table(sums))
+        if official:
+            say(_official_line(official))
         say(f"{images} images, scored at {work.scored_at}")
         say(_figures(found))
         if counts is not None:
             say(str(picture))
+
+
+def _official(measured: Measured, needed: bool) -> dict[str, Any]:
+    """The figures of the data's own evaluation; a line where a library for them is missing."""
+    try:
+        return measured.figures()
+    except BackendUnavailable as error:
+        if needed:
+            raise
+        note(f"note: {error}")
+        return {}
+
+
+def _official_line(figures: Mapping[str, Any]) -> str:
+    """Official figures in a line, and the boxes that they are of."""
+    numbers = ", ".join(f"{n} {v:.3f}" for n, v in figures.items() if isinstance(v, float))
+    return f"{numbers} (boxes: {figures['boxes']})" if "boxes" in figures else numbers
 
 
 def _evaluation(
@@ -141,6 +179,7 @@ def _evaluation(
     task: str | None,
     depth_scale: float | None,
     stored_size: bool | None,
+    boxes: Path | None,
 ) -> Evaluation:
     """Network and images to score; where no data are given, those that the folder was of."""
     if data is not None:
@@ -153,6 +192,7 @@ def _evaluation(
             task=task,
             depth_scale=depth_scale,
             stored_size=stored_size,
+            boxes=boxes,
         )
     if not weights.is_dir():
         raise click.UsageError("--data: expected, WEIGHTS is not the folder of a run or a training")
@@ -169,6 +209,7 @@ def _evaluation(
         task,
         depth_scale or settings.depth_scale,
         stored_size,
+        boxes,
     )
     if work.part != "val" and own.key is not None:
         whole = open_dataset(

@@ -18,6 +18,20 @@ Array = np.ndarray[Any, Any]
 Bytes = NDArray[np.uint8]
 
 
+class OfficialEvaluation(Protocol):
+    """The evaluation that some data come with, of answers to certain of their items."""
+
+    def results(self, answers: Sequence[Array]) -> list[dict[str, Any]]:
+        """The rows of the file that the data's own tools take."""
+
+    def figures(self, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The figures of such rows.
+
+        Raises:
+            BackendUnavailable: when a library for them is not installed.
+        """
+
+
 class Dataset(Protocol):
     """Images, each with a label. Immutable; items are made anew on every call.
 
@@ -116,6 +130,16 @@ class Dataset(Protocol):
             DataError: where there is no unit to choose.
         """
 
+    def in_boxes(self, path: Path) -> Dataset:
+        """Itself with the items in the boxes that a detector found, in a file.
+
+        Raises:
+            DataError: where it is not of such items.
+        """
+
+    def official(self, indices: Sequence[int]) -> OfficialEvaluation | None:
+        """The data's own evaluation of answers to some items, in this order; None without one."""
+
     def rendered(self, size: tuple[int, int], seed: int) -> Dataset | None:
         """Itself drawn at (height, width); None where images are as they are stored."""
 
@@ -184,6 +208,19 @@ class BaseDataset:
         """
         expected = "data whose depth has a unit to choose, as depth:DIR_OR_LIST"
         raise DataError("data.depth_scale", f"{scale:g} for {self.name}", expected)
+
+    def in_boxes(self: Dataset, path: Path) -> Dataset:
+        """Refuses boxes.
+
+        Raises:
+            DataError: always.
+        """
+        expected = "data of persons in COCO's form, coco-keypoints:DIR_OR_JSON"
+        raise DataError("--boxes", f"{path} for {self.name}", expected)
+
+    def official(self, indices: Sequence[int]) -> OfficialEvaluation | None:
+        """None."""
+        return None
 
     def rendered(self, size: tuple[int, int], seed: int) -> Dataset | None:
         """None."""

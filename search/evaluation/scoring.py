@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
@@ -13,6 +13,7 @@ from auxnas.compiler import cost
 from auxnas.compiler.tasks import Sums, Task, find_task
 from auxnas.genotype.plugins import with_options
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
+from auxnas.search.data.base import OfficialEvaluation
 from auxnas.search.data.statistics import (
     Statistics,
     check_not_mask,
@@ -21,6 +22,7 @@ from auxnas.search.data.statistics import (
     repeated_remark,
 )
 from auxnas.search.errors import RequestError
+from auxnas.search.evaluation.official import AnswerRecorder
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
 from auxnas.search.examples.stored import StoredSizeExamples
 from auxnas.search.networks.networks import Network, Trained
@@ -45,6 +47,31 @@ def network_figures(network: Network, size: tuple[int, int]) -> dict[str, Any]:
         "multiply_adds": found.multiply_adds,
         "size": list(size),
     }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Outcome of an evaluation.
+
+    Attributes:
+        sums: the statistics of the task.
+        images: the number of those that they are of.
+        official: the data's own evaluation; None where they have none.
+        results: rows that it takes.
+    """
+
+    sums: Sums
+    images: int
+    official: OfficialEvaluation | None = None
+    results: Sequence[Mapping[str, Any]] = ()
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of the data's own evaluation.
+
+        Raises:
+            BackendUnavailable: when a library for them is not installed.
+        """
+        return {} if self.official is None else self.official.figures(self.results)
 
 
 @dataclass(frozen=True)
@@ -81,6 +108,7 @@ class Evaluation:
         task: str | None = None,
         depth_scale: float | None = None,
         stored_size: bool | None = None,
+        boxes: Path | None = None,
     ) -> Evaluation:
         """Evaluation that the options of a command line describe.
 
@@ -96,9 +124,10 @@ class Evaluation:
             depth_scale: units a metre of stored depth; None for what is usual.
             stored_size: whether labels are scored at their own size; None for what is usual in
                 the task.
+            boxes: a detector's file, whose boxes the persons are looked for in.
 
         Raises:
-            DataError: when there are no such data.
+            DataError: when there are no such data, or no boxes of them.
             SettingsError: for a size that no network takes.
             RequestError: when they have other classes than the network.
             ValueError: for a class to ignore that there is not.
@@ -111,6 +140,11 @@ class Evaluation:
         name = _task_of(trained, task)
         where = ("train" if part == META_VAL else part, find_task(name), depth_scale)
         dataset = _open(trained, source, size, *where)
+        if boxes is not None:
+            if part == META_VAL:
+                expected = "--part train, or data with a part to validate on"
+                raise RequestError("--boxes", f"{boxes} with {source}, part {part}", expected)
+            dataset = dataset.in_boxes(boxes)
         names = _same_classes(trained, dataset)
         own = find_task(name, names, tuple(ignore))
         stored = own.scored_as_stored if stored_size is None else stored_size
@@ -121,10 +155,8 @@ class Evaluation:
         """The size that labels are scored at, in words."""
         return "the labels' own size" if self.stored_size else f"{self.size[0]}x{self.size[1]}"
 
-    def run(
-        self, learner: Learner, batch_size: int, cache: Path, display: Display
-    ) -> tuple[Sums, int]:
-        """The statistics of the task, and the number of images that they are of.
+    def run(self, learner: Learner, batch_size: int, cache: Path, display: Display) -> Measured:
+        """The statistics of the task, and what the data's own evaluation takes.
 
         Says which classes are missing, and which images are there twice.
 
@@ -144,8 +176,13 @@ class Evaluation:
         ):
             display.say(line)
         together = 1 if isinstance(images, StoredSizeExamples) else batch_size
-        sums = learner.measure(self.trained.program, images, self.task, together)
-        return sums, len(images)
+        official = self.dataset.official(images.indices)
+        if official is None:
+            sums = learner.measure(self.trained.program, images, self.task, together)
+            return Measured(sums, len(images))
+        recorder = AnswerRecorder(self.task)
+        sums = learner.measure(self.trained.program, images, cast(Task, recorder), together)
+        return Measured(sums, len(images), official, official.results(recorder.answers))
 
     def examples(
         self, cache: Path, display: Display

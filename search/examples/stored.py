@@ -31,6 +31,11 @@ class StoredSizeExamples:
         """Number of examples."""
         return len(self.images)
 
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Positions of the images in the data."""
+        return self.images.indices
+
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them, whose labels have one size; never transformed."""
         places = [self.images.indices[index] for index in indices]

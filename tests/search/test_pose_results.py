@@ -116,13 +116,13 @@ def test_predictions_of_other_persons_are_refused(tmp_path: Path) -> None:
 # Average precision ---------------------------------------------------------------------------
 
 
-def perfect(data: CocoPersons, away: float = 0.0) -> dict[int, np.ndarray]:
-    found = {}
+def perfect(data: CocoPersons, away: float = 0.0) -> list[np.ndarray]:
+    found = []
     for index in range(len(data)):
         joints = data.label(index)[:-1].copy()
         joints[:, :2] -= data.margin - away
         joints[:, 2] = 0.5
-        found[index] = joints
+        found.append(joints)
     return found
 
 
@@ -131,16 +131,17 @@ def test_perfect_answers_have_a_precision_of_one(tmp_path: Path, joints: list[st
     pytest.importorskip("pycocotools")
     coco(tmp_path, joints=joints)
     data = open_coco_keypoints(str(tmp_path), None, "train").rendered((64, 48), 0)
-    results = data.results(perfect(data))
+    whole, first = data.official(range(2)), data.official([0])
+    results = whole.results(perfect(data))
     assert [row["image_id"] for row in results] == [7, 9]
     assert results[0]["score"] == pytest.approx(0.5)
     assert results[0]["keypoints"][:2] == pytest.approx([10, 12], abs=1e-3)
-    found = data.judged(results, range(2))
+    found = whole.figures(results)
     assert found.pop("boxes") == "truth"
     assert (found["AP"], found["AR"], found["APl"]) == pytest.approx((1, 1, -1))
-    assert data.judged(results[:1], [0])["AP"] == pytest.approx(1)
-    assert data.judged(results[:1], range(2))["AR"] == pytest.approx(0.5)
-    far = data.judged(data.results(perfect(data, 20)), range(2))
+    assert first.figures(results[:1])["AP"] == pytest.approx(1)
+    assert whole.figures(results[:1])["AR"] == pytest.approx(0.5)
+    far = whole.figures(whole.results(perfect(data, 20)))
     assert far["AP"] == 0
     assert average_precision(data.annotations, []) == dict.fromkeys(PRECISIONS, 0.0)
     with pytest.raises(DataError, match="result 0: image 3, expected an image of"):
@@ -200,8 +201,8 @@ def test_boxes_of_a_detector_replace_the_true_ones(tmp_path: Path) -> None:
     assert [bool(person.joints.any()) for person in data.people] == [True, False, True]
     assert data.people[0].region.width == 30
     assert "box 3" in data.place(1)
-    answers = {index: np.tile(np.float32([24, 32, 0.8]), (17, 1)) for index in range(3)}
-    results = data.results(answers)
+    answers = [np.tile(np.float32([24, 32, 0.8]), (17, 1))] * 3
+    results = data.official(range(3)).results(answers)
     assert [(row["image_id"], row["score"]) for row in results] == [
         (7, pytest.approx(0.72)),
         (9, pytest.approx(0.24)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Array
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.pose.annotations import KeypointAnnotations
-from auxnas.search.data.pose.crops import Region
+from auxnas.search.data.pose.crops import Region, Size
 from auxnas.search.data.pose.persons import Person, PersonFiles
 from auxnas.search.data.pose.precision import average_precision
 from auxnas.search.data.pose.texts import entry, number, numbers, read_json
@@ -62,35 +62,49 @@ class CocoPersons(PersonFiles):
             raise DataError(str(path), "no box of these images", _FORM)
         return replace(self, people=found, boxes=DETECTED, source=path)
 
-    def results(self, answers: Mapping[int, Array]) -> list[dict[str, Any]]:
-        """Answers to items, (K, 3) pixels of the crop and score, as rows of COCO's results."""
+    def official(self, indices: Sequence[int]) -> CocoEvaluation:
+        """COCO's evaluation."""
+        return CocoEvaluation(self, tuple(indices))
+
+
+@dataclass(frozen=True)
+class CocoEvaluation:
+    """COCO's evaluation of answers to some persons.
+
+    Attributes:
+        persons: the data.
+        indices: positions of the persons.
+    """
+
+    persons: CocoPersons
+    indices: tuple[int, ...]
+
+    def results(self, answers: Sequence[Array]) -> list[dict[str, Any]]:
+        """Answers, each (K, 3) pixels of the crop and score, as rows of COCO's results."""
         found: dict[int, list[FoundPerson]] = {}
-        for index, answer in answers.items():
-            person = self.people[index]
-            height, width = self.size
-            region = person.region.fitted(width / height)
-            places = region.onto(self.size).back(answer[:, :2])
-            joints = np.column_stack((places, answer[:, 2]))
-            row = FoundPerson(joints, person.score, region.width * region.height)
+        data = self.persons
+        for index, answer in zip(self.indices, answers, strict=False):
+            person = data.people[index]
+            region = person.region.fitted(data.size[1] / data.size[0])
+            row = FoundPerson.of(answer, region, data.size, person.score)
             found.setdefault(person.image_id, []).append(row)
         return [
             row
             for image_id, rows in found.items()
-            for row in coco_rows(rows, image_id, self.annotations.category, self.skeleton)
+            for row in coco_rows(rows, image_id, data.annotations.category, data.skeleton)
         ]
 
-    def judged(
-        self, results: Sequence[Mapping[str, Any]], indices: Iterable[int]
-    ) -> dict[str, float | str]:
-        """Average precision on the images of some items, and the origin of the boxes.
+    def figures(self, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Average precision on the images, and the origin of the boxes.
 
         Raises:
             BackendUnavailable: when pycocotools is not installed.
         """
-        images = {self.people[index].image_id for index in indices}
-        whole = len(set(indices)) == len(self)
-        figures = average_precision(self.annotations, results, None if whole else images)
-        return {"boxes": self.boxes, **figures}
+        data = self.persons
+        images = {data.people[index].image_id for index in self.indices}
+        whole = len(set(self.indices)) == len(data)
+        figures = average_precision(data.annotations, results, None if whole else images)
+        return {"boxes": data.boxes, **figures}
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,13 @@ class FoundPerson:
     joints: Array
     score: float
     area: float
+
+    @classmethod
+    def of(cls, answer: Array, region: Region, size: Size, score: float) -> FoundPerson:
+        """The person of an answer to a crop of (height, width) of a region."""
+        places = region.onto(size).back(answer[:, :2])
+        joints = np.column_stack((places, answer[:, 2]))
+        return cls(joints, score, region.width * region.height)
 
 
 def coco_rows(
