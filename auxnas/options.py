@@ -31,6 +31,12 @@ def _import_vocabulary(
     return value
 
 
+depth_scale = click.option(
+    "--depth-scale",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Units a metre of stored depth.  [default: 1000; 1 of real numbers]",
+)
 _PARTS = {
     "encoder": "Encoder: mobilenet_v2, resnet50, resnet101, resnet152, or package.module:Class of "
     "your own.",

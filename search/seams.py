@@ -96,7 +96,7 @@ DATASETS = Seam(
     plural="datasets",
     table={
         "synthetic": "auxnas.search.data.scenes.synthetic:SYNTHETIC",
-        "list": "auxnas.search.data.files:LIST",
+        "list": "auxnas.search.data.listed:LIST",
         "voc": "auxnas.search.data.voc:VOC",
         "sbd": "auxnas.search.data.sbd:SBD",
         "coco": "auxnas.search.data.coco.reader:COCO",

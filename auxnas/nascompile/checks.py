@@ -77,6 +77,7 @@ def _check_effect(options: Mapping[str, Any]) -> None:
     onnx = options["target"] == AUTO or target_of(options["target"]).opset
     pointless = {
         "labels": not int8 and "is for --precision int8",
+        "depth_scale": options["labels"] is None and "is for --labels of depth",
         "force": not int8 and "is for --precision int8",
         "max_drop": not int8 and "is for --precision int8",
         "tolerance": not checked and "has no effect with --no-verify",

@@ -23,7 +23,7 @@ from auxnas.nascompile.options import (
     RESIZES,
     OptionError,
 )
-from auxnas.options import BatchType, FileType, SizeType, part_option
+from auxnas.options import BatchType, FileType, SizeType, depth_scale, part_option
 
 if TYPE_CHECKING:
     from auxnas.backends.compiling.compile import Report
@@ -54,8 +54,8 @@ IMAGES_HELP = (
     "is kept apart to judge by)."
 )
 LABELS_HELP = (
-    "int8: label files at the same places, images of classes or .npy of other numbers: scores "
-    "of both, of segmentation the mIoU."
+    "int8: label files at the same places, images of classes, depth maps as in training or .npy "
+    "of other numbers: scores of both, of segmentation the mIoU."
 )
 HEAD_HELP = (
     "Output of the network: of segmentation logits, probabilities or labels; of another task "
@@ -123,6 +123,7 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 @click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", metavar="DIR", help=LABELS_HELP)
+@depth_scale
 @click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, help=TOLERANCE_HELP)

@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     compute_capability: Sequence[str]
     images: Where | None
     labels: Where | None
+    depth_scale: float | None
     max_drop: float | None
     force: bool
     tolerance: float | None

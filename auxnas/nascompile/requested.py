@@ -258,6 +258,10 @@ def _int8(
     if options["images"] is None:
         raise OptionError("--precision int8 needs photographs to calibrate on: --images DIR")
     numbers = spec.find_task().labels
+    if options["depth_scale"] is not None:
+        if not numbers.metric:
+            raise OptionError(f"--depth-scale is for depth, not for the task {spec.task}")
+        numbers = replace(numbers, units=options["depth_scale"])
     photographs = find_photographs(options["images"], options["labels"], numbers)
     if photographs.judged is not None and photographs.judged.left_out:
         say(f"note: {options['images']}: {photographs.judged}; those are left out")

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from auxnas.console import INTERRUPTED, note
 from auxnas.genotype.texts import parse_json
 from auxnas.options import SizeType, part_option
+from auxnas.options import depth_scale as depth_scale
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import DEFAULT, PRESETS
@@ -87,12 +88,6 @@ data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_H
 classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
 size = click.option("--size", type=SizeType(), help="Image height and width.")
 task = part_option("task")
-depth_scale = click.option(
-    "--depth-scale",
-    type=float,
-    metavar="N",
-    help="Units a metre of stored depth.  [default: 1000; 1 of real numbers]",
-)
 encoder = part_option("encoder")
 vocabulary = part_option("vocabulary")
 learner = click.option(

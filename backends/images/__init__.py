@@ -3,11 +3,11 @@
 from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.feeding import input_batches, network_input, normalise
 from auxnas.backends.images.folders import (
-    NUMBERS,
     SUFFIXES,
     check_distinct_stems,
     find_images,
     find_label_images,
+    label_suffixes,
 )
 from auxnas.backends.images.informative import JudgedPhotographs, dark_remark, judge_photographs
 from auxnas.backends.images.opening import Header, header
@@ -22,7 +22,6 @@ from auxnas.backends.images.reading import (
 )
 
 __all__ = [
-    "NUMBERS",
     "SUFFIXES",
     "DataError",
     "Header",
@@ -35,6 +34,7 @@ __all__ = [
     "header",
     "input_batches",
     "judge_photographs",
+    "label_suffixes",
     "network_input",
     "normalise",
     "read_label",

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from auxnas.backends.images.depth import MAPS
 from auxnas.backends.images.errors import DataError
+from auxnas.compiler.tasks import TargetFormat
 
 _Named = dict[str, list[Path]]
 
@@ -26,6 +28,13 @@ SUFFIXES = (
 )
 NUMBERS = (".npy",)
 """Suffixes of labels that are other numbers than classes."""
+
+
+def label_suffixes(numbers: TargetFormat) -> tuple[str, ...]:
+    """Suffixes of the files that labels are in."""
+    if numbers.classes:
+        return SUFFIXES
+    return MAPS if numbers.metric else NUMBERS
 
 
 def find_images(folder: str | Path, most: int | None = None) -> list[Path]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from auxnas.backends.images.arrays import map_array
+from auxnas.backends.images.depth import read_depth
 from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.opening import (
     Header,
@@ -31,7 +32,6 @@ from auxnas.compiler.tasks import TargetFormat
 Bytes = NDArray[np.uint8]
 
 _LABEL_MODES = ("1", "L", "P")
-_PICTURES = (".png", ".tif", ".tiff", ".pgm")
 _LOSSY = ("JPEG", "MPO")
 _WIDENED = {"L;2": 85, "L;4": 17}
 """Factors by which Pillow scales grey values of 2 and 4 bits, so that the largest is 255."""
@@ -111,7 +111,7 @@ def read_label(path: str | Path, place: str | None = None) -> Bytes:
 
 
 def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = None) -> NDArray[Any]:
-    """The label in a file, ``(height, width, ...)``: a label image of classes, else an ``.npy``.
+    """The label in a file, ``(height, width, ...)``: an image of classes, a depth map, an ``.npy``.
 
     Raises:
         DataError: when it is missing, damaged, too large, or holds other numbers.
@@ -120,13 +120,9 @@ def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = No
     if numbers.classes:
         return read_label(path, place)
     path = Path(path)
-    try:
-        found = map_array(path, place, numbers.channels)
-    except DataError:
-        if not path.is_file() or path.suffix.lower() not in _PICTURES:
-            raise
-        expected = "an array, .npy; depth maps as pictures are read by --data depth:DIR_OR_LIST"
-        raise DataError(place, "a picture", expected) from None
+    if numbers.metric:
+        return read_depth(path, place, numbers.units)
+    found = map_array(path, place, numbers.channels)
     if found.dtype.kind not in "fiu" or found.ndim < 2:
         expected = f"an array of {numbers.dtype} (height, width, ...)"
         raise DataError(place, f"{found.dtype}", expected)

@@ -75,7 +75,9 @@ class Judge:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Classes that no target has; none where no targets are given."""
+        """Classes that no target has; none where there are no targets, or none of classes."""
+        if not self.task.target.classes:
+            return ()
         known = {value for target in self.targets for value in np.unique(target).tolist()}
         return tuple(n for n in range(len(self.task.classes)) if n not in known and self.targets)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.images import (
-    NUMBERS,
-    SUFFIXES,
     JudgedPhotographs,
     check_distinct_stems,
     check_sizes,
     find_images,
     find_label_images,
     judge_photographs,
+    label_suffixes,
     network_input,
     read_numbers,
     read_photograph,
 )
+from auxnas.backends.images.depth import middles_of, unit_error
 from auxnas.backends.images.labels import missing_reason
 from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
@@ -45,12 +45,14 @@ class Photographs:
         held_out: files that the result is judged on.
         labels: label image of each held-out photograph; empty where none are given.
         judged: all that were looked at, with those that say nothing.
+        units: a metre, of labels that are depth; None for what is usual.
     """
 
     calibration: tuple[Path, ...]
     held_out: tuple[Path, ...]
     labels: tuple[Path, ...] = ()
     judged: JudgedPhotographs | None = None
+    units: float | None = None
 
 
 def find_photographs(
@@ -79,9 +81,8 @@ def find_photographs(
     if labels is None:
         return Photographs(calibration, held_out, judged=judged)
     check_distinct_stems(found)  # of all, since one photograph more holds others out
-    suffixes = SUFFIXES if numbers.classes else NUMBERS
-    paired = find_label_images(held_out, images, labels, suffixes)
-    return Photographs(calibration, held_out, paired, judged)
+    paired = find_label_images(held_out, images, labels, label_suffixes(numbers))
+    return Photographs(calibration, held_out, paired, judged, numbers.units)
 
 
 def read_inputs(
@@ -108,9 +109,9 @@ def read_labels(photographs: Photographs, task: Task) -> list[Array]:
     if photographs.labels and classes > IGNORE:
         expected = f"at most {IGNORE}, as label {IGNORE} is no class"
         raise CompilerError("labels", f"{classes} classes", expected)
-    found = []
+    found, numbers = [], replace(task.labels, units=photographs.units)
     for photograph, path in zip(photographs.held_out, photographs.labels, strict=False):
-        label, pixels = read_numbers(path, task.labels), read_photograph(photograph)
+        label, pixels = read_numbers(path, numbers), read_photograph(photograph)
         check_sizes((photograph, pixels), (path, label), str(path))
         fault = task.labels.fault(label, (pixels.shape[0], pixels.shape[1]))
         if fault is not None:
@@ -120,6 +121,10 @@ def read_labels(photographs: Photographs, task: Task) -> list[Array]:
         found.append(label)
     if task.labels.classes:
         _check_label_variety(photographs, found, classes)
+    if numbers.metric and photographs.labels:
+        error = unit_error(middles_of(found), photographs.labels[0], numbers)
+        if error is not None:
+            raise error
     if found and not any(task.labels.known(label).any() for label in found):
         folder = str(photographs.labels[0].parent)
         raise CompilerError(folder, "no labelled pixel in any label", "some")

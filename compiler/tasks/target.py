@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,13 @@ class TargetFormat:
         mirrored: for each channel the one that it becomes in a mirrored image; empty where
             each stays what it is.
         classes: whether the numbers are those of classes; else they are measurements.
+        metric: whether they are metres, which files may hold in another unit, and as pictures.
+        units: of metric numbers, how many units of the files make a metre; None for what is usual.
+        limit: of metric numbers, metres from which on they do not count.
 
     Raises:
-        CompilerError: where ``mirrored`` does not name each of several channels once, or for
-            classes of another type.
+        CompilerError: where ``mirrored`` does not name each of several channels once, for
+            classes of another type, or units that are none.
     """
 
     dtype: str
@@ -51,12 +55,17 @@ class TargetFormat:
     power: float = 0.0
     mirrored: tuple[int, ...] = ()
     classes: bool = field(default=False, kw_only=True, repr=False)
+    metric: bool = field(default=False, kw_only=True, repr=False)
+    units: float | None = field(default=None, kw_only=True, repr=False)
+    limit: float = field(default=inf, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         channels = range(self.channels)
         if self.mirrored and (len(channels) < 2 or sorted(self.mirrored) != list(channels)):
             expected = f"() or each of several channels once (there are {self.channels})"
             raise CompilerError("mirrored", repr(self.mirrored), expected)
+        if self.units is not None and not 0 < self.units < inf:
+            raise CompilerError("units a metre", f"{self.units:g}", "a number, more than 0")
         if self.classes and self.dtype != "uint8":
             raise CompilerError("dtype", repr(self.dtype), "'uint8', of classes")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +19,13 @@ from auxnas.backends.images import (
     read_photograph,
     reading_manner,
 )
+from auxnas.backends.images.depth import unit_error, unit_remark
 from auxnas.compiler.tasks import IGNORE, Segmentation, TargetFormat, Task
-from auxnas.search.data.base import Array, BaseDataset, Bytes, Reader
+from auxnas.search.data.base import Array, BaseDataset, Bytes, Dataset, text_digest
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.lists import list_rows, read_colours, read_names
+
+_LOOKED_AT = 32
+"""Depth maps at most that a remark on their unit is made from."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,12 @@ class FileDataset(BaseDataset):
         Raises:
             DataError: when a file cannot be read.
         """
+        units = self.labels.units
+        return self.content if units is None else text_digest("units", self.content, units)
+
+    @property
+    def content(self) -> str:
+        """A hash of the files, in whatever unit their numbers are; the first call reads all."""
         return self._contents[0]
 
     @property
@@ -116,7 +126,14 @@ class FileDataset(BaseDataset):
         return (path.relative_to(self.root) if inside else path).as_posix()
 
     def note(self) -> str:
-        """Tells of photographs that an EXIF tag turns while their label images have none."""
+        """Tells of photographs that an EXIF tag turns while their label images have none.
+
+        And of depth in whole numbers that may be in another unit, by some of the files.
+        """
+        return "\n".join(filter(None, (self._turning, self._unit)))
+
+    @property
+    def _turning(self) -> str:
         if not self.turned:
             return ""
         return (
@@ -124,6 +141,33 @@ class FileDataset(BaseDataset):
             f"(first {self.pairs[self.turned[0]].image}): their label images have to lie as the "
             "photographs are shown"
         )
+
+    @property
+    def _unit(self) -> str:
+        if not self.labels.metric:
+            return ""
+        chosen = range(0, len(self), -(-len(self) // _LOOKED_AT))
+        depths = (self.label(index) for index in chosen)
+        remark = unit_remark(depths, self.pairs[0].label, self.labels)
+        return f"{self.name}: {remark}: --depth-scale says which" if remark else ""
+
+    def suspicion(self, middles: Sequence[float]) -> DataError | None:
+        """Error of a unit that is likely another one; None where all is well.
+
+        Args:
+            middles: the median depth of each image that has any, in metres.
+        """
+        return unit_error(middles, self.pairs[0].label, self.labels) if self.labels.metric else None
+
+    def scaled(self, scale: float) -> Dataset:
+        """The same files, so many units a metre.
+
+        Raises:
+            DataError: where labels are no depth.
+        """
+        if not self.labels.metric:
+            return super().scaled(scale)
+        return replace(self, labels=replace(self.labels, units=scale))
 
     def place(self, index: int) -> str:
         """The image's file, and the line that names it."""
@@ -188,63 +232,6 @@ def _content(path: Path, place: str) -> bytes:
         raise DataError(place, error.strerror or str(error)) from error
 
 
-def open_list(where: str, classes: int | None, part: str) -> FileDataset:
-    """The dataset of a list file, or of a folder with ``train.lst`` (and ``val.lst``).
-
-    Args:
-        where: the folder or the file. File names are relative to the list's folder.
-        classes: how many classes; None when ``classes.txt`` beside the list says so; 0 for none.
-        part: ``train`` or ``val``.
-
-    Raises:
-        DataError: when the list is missing, empty or malformed, the part does not exist,
-            or the number of classes is unknown or contradicts ``classes.txt`` or
-            ``palette.txt``, which has their colours.
-    """
-    lists = list_parts(where)
-    if part not in lists:
-        raise DataError(f"list:{where}", f"no {part} part", "a folder with train.lst and val.lst")
-    path = lists[part]
-    names = _class_names(path.parent / "classes.txt", classes)
-    rows, remark = list_rows(path)
-    pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
-    colours = read_colours(path.parent / "palette.txt", len(names))
-    return FileDataset(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
-
-
-def list_parts(where: str) -> dict[str, Path]:
-    """The list file of each part that ``where`` (a folder or a list) has.
-
-    Raises:
-        DataError: when there is none, or which one is meant cannot be told.
-    """
-    root = Path(where)
-    if root.is_file():
-        return {"train": root}
-    if not root.is_dir():
-        raise DataError(f"list:{where}", "no such file or folder")
-    found = {path.stem: path for path in sorted(root.glob("*.lst"))}
-    if "train" in found:
-        return {part: found[part] for part in ("train", "val") if part in found}
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found.values()) or "no .lst file"
-        raise DataError(f"list:{where}", names, "train.lst, or exactly one .lst file")
-    return {"train": next(iter(found.values()))}
-
-
-def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
-    """The names in ``path`` if it exists, else ``class0`` ... for ``count`` classes."""
-    if count == 0:
-        return ()
-    if not path.is_file():
-        if count is None:
-            raise DataError("classes", f"not given, and there is no {path}", "one of the two")
-        return tuple(f"class{index}" for index in range(check_classes(count)))
-    names = read_names(path)
-    check_classes(len(names), str(path))
-    return same_classes(names, count, str(path))
-
-
 def check_classes(count: int, place: str = "classes") -> int:
     """``count`` itself, when that many classes fit a label image.
 
@@ -265,12 +252,3 @@ def same_classes(names: tuple[str, ...], count: int | None, place: str) -> tuple
     if count and count != len(names):
         raise DataError("classes", f"{count} asked for", f"{len(names)} as in {place}")
     return names
-
-
-def _is_list(where: Path) -> bool:
-    """Whether this is a file, which may be a list, or a folder of lists."""
-    return where.is_file() or next(where.glob("*.lst"), None) is not None
-
-
-LIST = Reader(open_list, list_parts, fits=_is_list)
-"""``list:DIR_OR_FILE``."""

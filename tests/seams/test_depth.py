@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.images import DataError
+from auxnas.backends.int8.measuring import Judge
+from auxnas.backends.int8.photographs import find_photographs, read_labels
+from auxnas.compiler.tasks.depth import Depth
 from auxnas.compiler.weights import load_weights
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
@@ -99,7 +104,7 @@ def test_a_wrong_unit_is_named_before_anything_is_trained(pairs, command):
     words = ["run", "--data", f"depth:{pairs}", *TINY, "--learner", "null", "--out", "run"]
     line = last_line(command(nassearch, *words, fails=True))
     assert "0_d.png: the middle depth is" in line
-    assert "--set data.depth_scale=5000" in line
+    assert "--depth-scale 5000" in line
     assert not (pairs / "run").exists()
 
 
@@ -110,6 +115,38 @@ def test_rendered_scenes_need_no_data(user, command):
         assert b"depth,max=40" in file.read()
     failed = command(nassearch, "eval", "run", "--task", "segmentation", fails=True)
     assert "--task: segmentation, expected depth" in failed.stderr
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
+def test_int8_is_judged_on_depth_as_training_reads_it(user, suffix):
+    rng, task, metres = np.random.default_rng(0), Depth(), {}
+    for folder in ("images", "labels"):
+        (user / folder).mkdir()
+    for number in range(8):
+        pixels = rng.integers(0, 256, (12, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(f"images/{number}.png")
+        metres[number] = rng.uniform(1, 4, (12, 16))
+        stored = np.rint(5000 * metres[number]).astype(np.uint16)
+        if suffix == "npy":
+            np.save(f"labels/{number}.npy", stored)
+        else:
+            Image.fromarray(stored).save(f"labels/{number}.{suffix}")
+    numbers = replace(task.labels, units=5000)
+    found = read_labels(find_photographs("images", "labels", numbers), task)
+    np.testing.assert_allclose(found, [metres[3], metres[7]], atol=1e-3)
+    assert Judge([], found, Depth(("class0",)), "depth").missing == ()
+    with pytest.raises(DataError, match="perhaps --depth-scale 5000"):
+        read_labels(find_photographs("images", "labels", task.labels), task)
+
+
+def test_a_unit_without_depth_is_refused(user, command):
+    words = ["arch0", "--precision", "int8", "--images", ".", "--depth-scale", "5"]
+    assert "--depth-scale is for --labels of depth" in last_line(
+        command(nascompile, *words, fails=True)
+    )
+    assert "for depth, not for the task segmentation" in last_line(
+        command(nascompile, *words, "--labels", ".", fails=True)
+    )
 
 
 def test_transfer_is_one_command(pairs, command):

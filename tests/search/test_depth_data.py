@@ -3,15 +3,16 @@
 import itertools
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.images.depth import other_units, read_depth, unit_fault
 from auxnas.compiler.tasks import find_task
 from auxnas.search.data import Augment, DataError, check, open_dataset, parts
-from auxnas.search.data.depth.maps import read_depth, unit_fault, unit_remark
 from auxnas.search.data.scenes.synthetic import FARTHEST, render_scene
 from auxnas.search.data.spec import task_on, with_absolute_path
 
@@ -226,8 +227,8 @@ def test_plain_folders_are_to_train_on(tmp_path):
         (lambda f: Image.new("I;16", SIZE[::-1]).save(f / "depth/a.png"), "no labelled pixel"),
         (lambda f: (f / "depth/a.png").unlink(), "no such file"),
         (lambda f: (f / "rgb/a.png").write_bytes(b"no picture"), "not an image file"),
-        (lambda f: depth_png(f / "depth/a.png", scale=5000), "perhaps --set data.depth_scale=5000"),
-        (lambda f: depth_png(f / "depth/a.png", scale=25.5), "perhaps --set data.depth_scale=25.5"),
+        (lambda f: depth_png(f / "depth/a.png", scale=5000), "perhaps --depth-scale 5000"),
+        (lambda f: depth_png(f / "depth/a.png", scale=25.5), "perhaps --depth-scale 25.5"),
         (lambda f: (f / "train.lst").write_text("rgb/a.png\n"), "1 names in 'rgb/a.png'"),
         (lambda f: (f / "train.lst").write_text("rgb/a.png None\n"), "no pair in the list"),
         (lambda f: (f / "train.lst").write_text("rgb/a.png other/a.png\n"), "no such file"),
@@ -251,9 +252,9 @@ def test_a_unit_is_judged_by_the_middle_depth():
     assert unit_fault([], 1000) is None
     found, expected = unit_fault([11.7], 1000, limit=10)
     assert found == "the middle depth is 11.7 m at 1000 units a metre"
-    assert expected.startswith("0.3 to 10 m: perhaps --set data.depth_scale=5000 (2.34 m, TUM) or")
+    assert expected.startswith("0.3 to 10 m: perhaps --depth-scale 5000 (2.34 m, TUM) or")
     assert ", or --task" in expected
-    assert "depth_scale=256" in unit_fault([0.1], 10000)[1]
+    assert "depth-scale 256" in unit_fault([0.1], 10000)[1]
 
 
 @pytest.mark.parametrize(
@@ -272,11 +273,20 @@ def test_data_that_do_not_fit_are_refused(tmp_path, spec, task, message):
     assert message in found
 
 
-def test_pictures_of_depth_in_a_list_of_arrays_name_the_reader(tmp_path):
-    pair(tmp_path, "a")
+def test_lists_of_depth_are_read_and_judged_alike(tmp_path):
+    """Whichever reader takes them: the unit is the numbers'."""
+    pair(tmp_path, "a", scale=5000)
     (tmp_path / "train.lst").write_text("rgb/a.png\tdepth/a.png\n")
-    found = refusal(lambda: check(opened(f"list:{tmp_path}")))
-    assert "a picture, expected an array, .npy; depth maps as pictures are read by" in found
+    for name in ("list", "depth"):
+        plain = opened(f"{name}:{tmp_path}")
+        assert "perhaps --depth-scale 5000" in refusal(partial(check, plain))
+        data = opened(plain.name, depth_scale=5000)
+        np.testing.assert_allclose(data.label(0), metres(), atol=1e-3)
+        assert check(data).images == 1
+        assert "m at 5000 units a metre (" in data.note()
+        assert data.fingerprint() != plain.fingerprint()
+    wrong = partial(opened, f"list:{tmp_path}", task=find_task("segmentation"), classes=2)
+    assert "expected data whose depth has a unit" in refusal(partial(wrong, depth_scale=5))
 
 
 def test_how_many_classes_another_task_has_means_nothing():
@@ -290,7 +300,7 @@ def test_the_true_unit_is_named_whichever_is_taken():
         for limit in (10, 80) if true != read else ():
             found = [middle * true / read]
             fault = unit_fault(found, read, limit)
-            words = unit_remark(found, read) if fault is None else fault[1]
+            words = other_units(found, read) if fault is None else fault[1]
             assert f"at {true:g}," in words or re.search(f"[= ]{true:g} \\({middle:g} m", words)
 
 

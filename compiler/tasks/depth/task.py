@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 
 MISSING = 0.0
 """Depth of a pixel that has none."""
-METRES = TargetFormat("float32", MISSING)
+METRES = TargetFormat("float32", MISSING, metric=True)
 """Depth in metres."""
 LEAST = 1e-3
 """Metres: what is no farther counts as missing in a score, and nothing is predicted nearer."""
@@ -133,7 +133,7 @@ class Depth(Task):
     @property
     def labels(self) -> TargetFormat:
         """Metres, which a magnification divides where ``scaling`` says so."""
-        return replace(METRES, power=-1.0) if self.scaling == "divide" else METRES
+        return replace(METRES, power=-1.0 if self.scaling == "divide" else 0.0, limit=self.max)
 
     @property
     def heads(self) -> Mapping[str, Head]:

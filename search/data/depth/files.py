@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from auxnas.compiler.tasks import TargetFormat, Task
-from auxnas.compiler.tasks.depth import METRES, Depth
+from auxnas.compiler.tasks.depth import METRES
 from auxnas.search.data.base import Reader, text_digest
-from auxnas.search.data.depth.maps import (
-    Metres,
-    read_depth,
-    scale_of,
-    stored_depth,
-    unit_fault,
-    unit_remark,
-)
 from auxnas.search.data.depth.pairs import folder_pairs, folders_in, list_pairs, lists_in
 from auxnas.search.data.depth.places import ListPlaces
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset
 
-_LOOKED_AT = 32
-"""Depth maps at most that a remark on their unit is made from."""
 _LAYOUTS = (
     "a list file, a folder with one for train (and one for val or test), "
     "or a folder with images/ and depth/"
@@ -38,19 +25,15 @@ class DepthFiles(FileDataset):
     """Pairs of image and depth files, read when asked for.
 
     Attributes:
-        scale: units a metre; None for 1000 of whole numbers and 1 of real ones.
-        limit: metres that the task looks at.
         roots: folders that the fingerprint's file names are relative to, the first they are in.
     """
 
     labels: TargetFormat = METRES
-    scale: float | None = None
-    limit: float = np.inf
     roots: tuple[Path, ...] = ()
 
     def fingerprint(self) -> str:
-        """A hash of the files and of the scale; the first call reads all."""
-        return text_digest("depth", super().fingerprint(), self.scale)
+        """A hash of the files and of the unit; the first call reads all."""
+        return text_digest("depth", self.content, self.labels.units)
 
     def relative(self, path: Path) -> str:
         """The name of a file in the folder that it is in."""
@@ -60,45 +43,7 @@ class DepthFiles(FileDataset):
 
     def of_task(self, task: Task) -> DepthFiles:
         """Itself, as far as a task of depth looks: there are no other labels."""
-        return replace(self, limit=task.max) if isinstance(task, Depth) else self
-
-    def suspicion(self, middles: Sequence[float]) -> DataError | None:
-        """Error of a unit that is likely another one; None where all is well.
-
-        Args:
-            middles: the median depth of each image that has any, in metres.
-        """
-        fault = unit_fault(middles, self.scale or scale_of(self._numbers), self.limit)
-        return None if fault is None else DataError(str(self.pairs[0].label), *fault)
-
-    @property
-    def _numbers(self) -> np.dtype[Any]:
-        """The type of stored numbers, as the first file has them."""
-        found: np.dtype[Any] = stored_depth(self.pairs[0].label, self.label_place(0)).dtype
-        return found
-
-    def note(self) -> str:
-        """Tells of whole numbers that may be in another unit, from some of the depth maps."""
-        lines, numbers = [super().note()], self._numbers
-        if numbers.kind in "iu":
-            chosen = range(0, len(self), -(-len(self) // _LOOKED_AT))
-            known = (depth[depth > 0] for depth in map(self.label, chosen))
-            middles = [float(np.median(depth)) for depth in known if depth.size]
-            remark = unit_remark(middles, self.scale or scale_of(numbers))
-            lines.append(f"{self.name}: {remark}: --depth-scale says which" if remark else "")
-        return "\n".join(filter(None, lines))
-
-    def scaled(self, scale: float) -> DepthFiles:
-        """The same files, so many units a metre."""
-        return replace(self, scale=scale)
-
-    def label(self, index: int) -> Metres:
-        """Metres at ``index``: float32 ``(height, width)``, 0 where there are none.
-
-        Raises:
-            DataError: when the file is missing, damaged or no depth map.
-        """
-        return read_depth(self.pairs[index].label, self.label_place(index), self.scale)
+        return replace(self, labels=replace(METRES, limit=task.labels.limit))
 
 
 def open_depth(where: str, classes: int | None, part: str) -> DepthFiles:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.images.depth import Metres, metres
 from auxnas.compiler.tasks import TargetFormat
 from auxnas.compiler.tasks.depth import METRES
 from auxnas.search.data.base import BaseDataset, Bytes, Reader, text_digest
-from auxnas.search.data.depth.maps import Metres, metres
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.matlab import matlab_variables
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from auxnas.backends.images import find_images
-from auxnas.search.data.depth.maps import SUFFIXES
+from auxnas.backends.images.depth import MAPS
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair
 from auxnas.search.data.lists import ListRow, numbered_lines
@@ -145,7 +145,7 @@ def folder_pairs(images: Path, depths: Path) -> tuple[tuple[Pair, ...], str]:
     pairs = [(path, known[_key(path, images)]) for path in pictures if _key(path, images) in known]
     if not pairs:
         found = f"{len(known)} depth maps, none with the name of an image in {images}"
-        raise DataError(str(depths), found, f"equal names, with {', '.join(SUFFIXES)}")
+        raise DataError(str(depths), found, f"equal names, with {', '.join(MAPS)}")
     alone = len(pictures) - len(pairs), len(known) - len(pairs)
     remark = f"{images.parent}: passed over {alone[0]} images and {alone[1]} depth maps alone"
     rows = tuple(Pair(image, depth, f"{image.name} in {images}") for image, depth in pairs)
@@ -153,7 +153,7 @@ def folder_pairs(images: Path, depths: Path) -> tuple[tuple[Pair, ...], str]:
 
 
 def _maps(folder: Path) -> Iterator[Path]:
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in MAPS)
     yield from (path for path in files if path.is_file())
 
 

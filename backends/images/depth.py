@@ -1,8 +1,8 @@
-"""The reader of depth maps: pictures of 8 or 16 bits, TIFF and ``.npy`` of real numbers."""
+"""The reader of depth maps: pictures of 8 or 16 bits, TIFF and ``.npy``, and their units."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.backends.images.arrays import map_array
+from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.opening import open_picture, orientation, turn_upright
-from auxnas.search.data.errors import DataError
+from auxnas.compiler.tasks import TargetFormat
 
 Array = np.ndarray[Any, Any]
 Metres = NDArray[np.float32]
 
-SUFFIXES = (".png", ".pgm", ".tif", ".tiff", ".npy")
+MAPS = (".png", ".pgm", ".tif", ".tiff", ".npy")
 """Of files that hold a depth map."""
 MILLIMETRES = 1000.0
 """Units a metre of whole numbers where nothing else is said; real numbers are metres."""
@@ -96,6 +97,38 @@ def _numpy(path: Path, place: str) -> Array:
     return np.array(mapped).reshape(shape)
 
 
+def middles_of(depths: Iterable[Metres]) -> list[float]:
+    """The median of each depth map that has any depth, in metres."""
+    known = (depth[depth > 0] for depth in depths)
+    return [float(np.median(depth)) for depth in known if depth.size]
+
+
+def unit_error(middles: Sequence[float], first: Path, numbers: TargetFormat) -> DataError | None:
+    """The error of depth maps that are likely in another unit; None where all is well.
+
+    Args:
+        middles: the median of the valid depths of each image that has one, in metres.
+        first: the file of the first one.
+        numbers: how they were read.
+    """
+    scale = numbers.units or scale_of(stored_depth(first, str(first)).dtype)
+    fault = unit_fault(middles, scale, numbers.limit)
+    return None if fault is None else DataError(str(first), *fault)
+
+
+def unit_remark(depths: Iterable[Metres], first: Path, numbers: TargetFormat) -> str:
+    """Remark on depth maps of whole numbers that may be in another unit; else "".
+
+    Args:
+        depths: in metres.
+        first: likewise.
+        numbers: likewise.
+    """
+    kind = stored_depth(first, str(first)).dtype
+    scale = numbers.units or scale_of(kind)
+    return other_units(middles_of(depths), scale) if kind.kind in "iu" else ""
+
+
 def unit_fault(
     middles: Sequence[float], scale: float, limit: float = np.inf
 ) -> tuple[str, str] | None:
@@ -115,12 +148,12 @@ def unit_fault(
     units = " or ".join(f"{each:g} ({depth:.3g} m, {_UNITS[each]})" for each, depth in likely)
     found = f"the middle depth is {middle:.3g} m at {scale:g} units a metre"
     expected = f"{NEAR:g} to {min(FAR, limit):g} m"
-    advice = f"perhaps --set data.depth_scale={units}" if units else "--set data.depth_scale=N"
+    advice = f"perhaps --depth-scale {units}" if units else "--depth-scale N"
     farther = ", or --task depth,max=80 where things are as far as that"
     return found, f"{expected}: {advice}{farther if limit < middle <= FAR else ''}"
 
 
-def unit_remark(middles: Sequence[float], scale: float) -> str:
+def other_units(middles: Sequence[float], scale: float) -> str:
     """Middle depth, and what it is in other units that are plausible; "" without any.
 
     Args:

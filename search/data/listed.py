@@ -1,0 +1,76 @@
+"""``list:WHERE``: pairs of images and labels by a list file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auxnas.search.data.base import Reader
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import FileDataset, Pair, check_classes, same_classes
+from auxnas.search.data.lists import list_rows, read_colours, read_names
+
+
+def open_list(where: str, classes: int | None, part: str) -> FileDataset:
+    """The dataset of a list file, or of a folder with ``train.lst`` (and ``val.lst``).
+
+    Args:
+        where: the folder or the file. File names are relative to the list's folder.
+        classes: how many classes; None when ``classes.txt`` beside the list says so; 0 for none.
+        part: ``train`` or ``val``.
+
+    Raises:
+        DataError: when the list is missing, empty or malformed, the part does not exist,
+            or the number of classes is unknown or contradicts ``classes.txt`` or
+            ``palette.txt``, which has their colours.
+    """
+    lists = list_parts(where)
+    if part not in lists:
+        raise DataError(f"list:{where}", f"no {part} part", "a folder with train.lst and val.lst")
+    path = lists[part]
+    names = _class_names(path.parent / "classes.txt", classes)
+    rows, remark = list_rows(path)
+    pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
+    colours = read_colours(path.parent / "palette.txt", len(names))
+    return FileDataset(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
+
+
+def list_parts(where: str) -> dict[str, Path]:
+    """The list file of each part that ``where`` (a folder or a list) has.
+
+    Raises:
+        DataError: when there is none, or which one is meant cannot be told.
+    """
+    root = Path(where)
+    if root.is_file():
+        return {"train": root}
+    if not root.is_dir():
+        raise DataError(f"list:{where}", "no such file or folder")
+    found = {path.stem: path for path in sorted(root.glob("*.lst"))}
+    if "train" in found:
+        return {part: found[part] for part in ("train", "val") if part in found}
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found.values()) or "no .lst file"
+        raise DataError(f"list:{where}", names, "train.lst, or exactly one .lst file")
+    return {"train": next(iter(found.values()))}
+
+
+def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
+    """The names in ``path`` if it exists, else ``class0`` ... for ``count`` classes."""
+    if count == 0:
+        return ()
+    if not path.is_file():
+        if count is None:
+            raise DataError("classes", f"not given, and there is no {path}", "one of the two")
+        return tuple(f"class{index}" for index in range(check_classes(count)))
+    names = read_names(path)
+    check_classes(len(names), str(path))
+    return same_classes(names, count, str(path))
+
+
+def _is_list(where: Path) -> bool:
+    """Whether this is a file, which may be a list, or a folder of lists."""
+    return where.is_file() or next(where.glob("*.lst"), None) is not None
+
+
+LIST = Reader(open_list, list_parts, fits=_is_list)
+"""``list:DIR_OR_FILE``."""
