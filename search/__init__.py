@@ -1,9 +1,19 @@
 """Finding genotypes: searchers, the two-stage evaluator, tasks, data, journal, reports.
 
-Called like a function, this package runs a whole search: see ``auxnas.nassearch.function``.
+The package is a function too, which runs a whole search, or goes on with one:
+
+    auxnas.search(data, out, *, preset='small', cache=None, display=None, **settings)
+
+``data`` is what ``--data`` takes, or the settings ``data.*`` by name; ``out`` the run's folder;
+``preset`` one of ``PRESETS``; ``cache`` a folder that runs share; ``display`` the destination of
+progress; ``settings`` all that ``nassearch settings`` lists, dotted or nested. It gives the run's
+folder, its trials, the best first, and the files of the best network; what it raises is told by
+``help(auxnas.nassearch.function.search)``.
 """
 
+import inspect
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -62,7 +72,16 @@ class _Callable(ModuleType):
     """This package as the function of the front door, which is above it."""
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        return import_module("auxnas.nassearch.function").search(*arguments, **settings)
+        return self._function(*arguments, **settings)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._function)
+
+    @property
+    def _function(self) -> Callable[..., Any]:
+        found: Callable[..., Any] = import_module("auxnas.nassearch.function").search
+        return found
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from auxnas.backends.measuring.machine import cores
 from auxnas.backends.progress import Display
-from auxnas.backends.registry import backend
 from auxnas.search.errors import JournalError
 from auxnas.search.examples.context import DataContext
 from auxnas.search.loop.profiler import Profiler
@@ -65,8 +66,13 @@ class RunContext:
         Raises:
             BackendUnavailable: when the learner's framework is not installed.
         """
-        learner = backend("learner", self.settings.learner)(threads=self.threads)
-        return ModelContext(self.data, learner, self.folder)
+        return ModelContext.of(self.data, self.threads, self.folder)
+
+    def with_forecast(self, forecast: Callable[[float], None]) -> RunContext:
+        """The same, with all that is computed; ``forecast`` is told as ``ModelContext`` says."""
+        told = copy(self)
+        vars(told)["model"] = replace(self.model, forecast=forecast)
+        return told
 
     @cached_property
     def profiler(self) -> Profiler:

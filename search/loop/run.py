@@ -82,7 +82,7 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
             known = _store_or_compare(context, journal)
             journal.begin_session(environment_of(context), clock.session)
             with _time_kept(journal, clock):
-                context.model.forecasts.append(Allowance(context, journal, clock))
+                context = context.with_forecast(Allowance(context, journal, clock))
                 _store_or_compare_encoder(context, journal, known)
                 trials = _search(context, journal, clock, watching)
         remove_phase(context.folder)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import Learner
+from auxnas.backends.registry import backend
 from auxnas.compiler import Graph, ModelSpec, Program, encoder_outputs, lower, split_graph
 from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.files import atomic_write
@@ -35,13 +36,23 @@ class ModelContext:
         data: training data, and the settings.
         learner: trains them.
         folder: the run's own, which keeps a copy of the encoder.
-        forecasts: are told, while an encoder is pre-trained, how many seconds that still takes.
+        forecast: is told, while an encoder is pre-trained, how many seconds that still takes.
     """
 
     data: DataContext
     learner: Learner
     folder: Path
-    forecasts: list[Callable[[float], None]] = field(default_factory=list)
+    forecast: Callable[[float], None] = lambda seconds: None
+
+    @classmethod
+    def of(cls, data: DataContext, threads: int, folder: Path) -> ModelContext:
+        """The networks on ``data``, trained by the learner of its settings.
+
+        Raises:
+            BackendUnavailable: when the learner's framework is not installed.
+        """
+        learner = backend("learner", data.settings.learner)(threads=threads)
+        return cls(data, learner, folder)
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -80,7 +91,7 @@ class ModelContext:
             data_key=data.training.key,
             task=data.task,
             start=data.output_biases(data.search_split.train),
-            forecast=self._foretell,
+            forecast=self.forecast,
         )
 
     @cached_property
@@ -122,10 +133,6 @@ class ModelContext:
         if given is None:
             return self.encoder.teacher
         return read_teacher(Path(given), self.data.task.outputs)
-
-    def _foretell(self, seconds: float) -> None:
-        for told in self.forecasts:
-            told(seconds)
 
     def _record_pretraining(self, found: Mapping[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from auxnas.backends.measuring.machine import cores
 from auxnas.backends.progress import Display
-from auxnas.backends.registry import backend
 from auxnas.compiler import Program
 from auxnas.compiler.architecture import Architecture
 from auxnas.compiler.decoders import HandMade
@@ -58,8 +57,7 @@ class TrainingContext:
         Raises:
             BackendUnavailable: when the learner's framework is not installed.
         """
-        learner = backend("learner", self.settings.learner)(threads=self.threads)
-        return ModelContext(self.data, learner, self.folder)
+        return ModelContext.of(self.data, self.threads, self.folder)
 
     @cached_property
     def network(self) -> Network:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import pydoc
 import re
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from auxnas.genotype import GenotypeError
 from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nascompile.options import DEFAULTS, OptionError, Options
+from auxnas.nassearch.function import search
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.presets import PRESETS
 
@@ -84,6 +87,14 @@ def test_search_is_a_package_and_a_function(code):
         "except ValueError as error: print(error)\n"
     )
     assert fresh(f"{code}\n{checks}") == f"preset: 'big', expected one of {', '.join(PRESETS)}\n"
+
+
+def test_help_on_search_shows_how_it_is_called():
+    signature = inspect.signature(auxnas.search)
+    assert signature == inspect.signature(search)
+    plain = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    call = f"auxnas.search{signature.replace(parameters=plain, return_annotation=inspect._empty)}"
+    assert call in pydoc.plain(pydoc.render_doc(auxnas.search))
 
 
 def test_type_checkers_see_the_names_that_there_are():

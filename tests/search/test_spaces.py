@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
@@ -59,6 +60,19 @@ def test_what_there_is_not_is_named(settings, message):
     with pytest.raises(SettingsError) as error:
         search_space(SpaceSettings(**settings))
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(("name", "most"), [("blocks", 6), ("branches", 7)])
+def test_sizes_have_bounds(run, tmp_path, name, most):
+    for size in (1, most):
+        space = search_space(SpaceSettings(**{name: size}))
+        assert getattr(space, name) == size
+        assert space.violation(space.sample(random.Random(0))) is None
+    for size, bound in ((0, "at least 1"), (most + 1, f"at most {most}")):
+        words = ("--data", "synthetic:12", "--set", f"space.{name}={size}", "--out", tmp_path / "r")
+        found = run("run", *words)
+        assert found.exit_code == 2
+        assert f"space.{name}: {size}, expected {bound}" in found.stderr
 
 
 @pytest.mark.parametrize("searcher", ["random", "evolution", "ppo", "reinforce"])
