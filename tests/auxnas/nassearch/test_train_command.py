@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from auxnas.backends.artefacts.artefact import open_artefact
 from auxnas.backends.null.learner import NullLearner
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.weights import load_weights
-from auxnas.genotype import read
+from auxnas.genotype import read, zoo
+from auxnas.nassearch.train import encoder_layers
 from auxnas.search.data.scenes.layout import CLASSES
 from auxnas.search.trials.records import best_of
 
@@ -36,11 +39,12 @@ PLAIN = "[[[0,0],[4,0],[5,4]],[0,[0,1,9,9],[1,0,9,0],[1,0,4,9]]]"
 """Trains faster than the published ones."""
 
 
-def test_a_published_architecture_ends_in_files_that_compile(run, tmp_path):
+@pytest.mark.parametrize("name", ["arch0", "simple-resnet50"])
+def test_a_named_architecture_ends_in_files_that_compile(run, tmp_path, name):
     from auxnas.nascompile.cli import main as nascompile
 
     out = tmp_path / "t"
-    result = run("train", *TINY, "--genotype", "arch0", "--out", out)
+    result = run("train", *TINY, "--set", "train.channels=8", "--genotype", name, "--out", out)
     assert result.exit_code == 0, result.output
     assert "mIoU 0." in result.stdout
     assert "epoch 8/8: loss" in result.stderr
@@ -51,7 +55,37 @@ def test_a_published_architecture_ends_in_files_that_compile(run, tmp_path):
     assert Path(command[-1]).is_file()
     found = json.loads((out / "result.json").read_text())
     assert json.loads(done.stdout)["parameters"] == found["parameters"]
-    assert read(out / "genotype.json").extra["model"]["agg_size"] == 8
+    if name == "arch0":
+        assert read(out / "genotype.json").extra["model"]["agg_size"] == 8
+        return
+    assert command[0] == found["network"] == name
+    metadata = open_artefact(command[-1]).metadata
+    assert metadata["decoder"] == {"name": name, "channels": 8}
+    assert metadata["model"]["encoder"] == "resnet50"
+    for other, theirs in (("deeplabv3", "deeplabv3"), ("arch0", "[[[3, 3]")):
+        wrong = CliRunner().invoke(nascompile, [other, *command[1:]])
+        assert wrong.exit_code == 2
+        assert f"weights of {name}, expected of {theirs}" in wrong.stderr
+
+
+def test_a_hand_made_network_brings_its_encoder_and_leaves_another_ones_weights():
+    """Of a run, which may have the same one: then its weights are kept."""
+    simple = HandMade("simple-resnet50")
+    encoder = {"model": {"encoder": "resnet50"}}
+    of_run = {"model": {"encoder": "mobilenet_v2"}, "encoder_weights": "run/encoder.safetensors"}
+    assert encoder_layers(simple, [{}, of_run, {}]) == [{**encoder, "encoder_weights": None}]
+    assert encoder_layers(simple, [of_run, {**of_run, **encoder}, {}]) == [encoder]
+    for other in (HandMade("deeplabv3"), zoo.load_published("arch0").genotype):
+        assert encoder_layers(other, [of_run]) == []
+
+
+def test_another_encoder_than_a_hand_made_networks_is_one_line(run, tmp_path):
+    wrong = ("--set", "model.encoder=mobilenet_v2", "--out", tmp_path / "t")
+    result = run("train", *TINY, "--genotype", "simple-resnet50", *wrong)
+    assert result.exit_code == 2
+    expected = "expected resnet50, which simple-resnet50 is made of"
+    assert result.stderr.splitlines()[-1] == f"error: model.encoder: mobilenet_v2, {expected}"
+    assert not (tmp_path / "t").exists()
 
 
 def test_json_is_the_result(run, tmp_path):
