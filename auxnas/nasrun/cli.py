@@ -20,6 +20,12 @@ Size = tuple[int, int]
 RUNS, WARMUP = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
 """Runs that a bench times at most; their times are kept."""
 
+BOXES_HELP = (
+    "Boxes of persons, JSON as COCO's detections: image_id (the image's name, or the number at "
+    "its end), category_id 1, bbox and score."
+)
+CROP_HELP = "HxW of persons' crops, where the artefact takes any.  [default: 256x192]"
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _threads = click.option(
     "--threads",
@@ -224,6 +230,8 @@ def profile(
 @click.option(
     "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Opacity of the colours."
 )
+@click.option("--boxes", metavar="FILE", help=BOXES_HELP)
+@click.option("--crop-size", type=SizeType(), help=CROP_HELP)
 @part_option("task", "the artefact's")
 @_target
 @_vocabulary
@@ -234,6 +242,8 @@ def predict(
     images: tuple[str, ...],
     output: str,
     overlay_alpha: float,
+    boxes: str | None,
+    crop_size: Size | None,
     task: str | None,
     target: str | None,
     vocabulary: str | None,
@@ -246,7 +256,8 @@ def predict(
     segmentation a label map NAME_labels.png (a palette image whose indices are the labels) and
     NAME_overlay.png, and one legend.png. Earlier ones are replaced, but no file of another
     program's. A file that cannot be read is reported, the others are done, and the exit status
-    is 1.
+    is 1. With --boxes the persons in them are looked for, in the pixels as they are stored, and
+    keypoints.json has COCO's results.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor
@@ -261,15 +272,27 @@ def predict(
     classes = predictor.classes
     wanted = prediction_files(expand_sources(images, folder), folder, predictor.task.pictures)
     legend = folder / "legend.png" if classes.names else None
+    persons = None
+    if boxes is not None:
+        from auxnas.nasrun.persons import PersonPredictor
+
+        persons = PersonPredictor.of(predictor, Path(boxes), crop_size, wanted, folder)
     prepare_output(folder, legend, wanted)
     if legend is not None:
         write_legend(classes.names, classes.palette, legend)
     outcomes, display = [], display_on_stderr()
     with display.task("predicting", len(wanted)) as advance:
-        for outcome in predict_files(predictor, wanted, overlay_alpha, advance):
+        results = (
+            predict_files(predictor, wanted, overlay_alpha, advance)
+            if persons is None
+            else persons.predict(wanted, overlay_alpha, advance)
+        )
+        for outcome in results:
             outcomes.append(outcome)
             with display.aside():
                 _say(outcome, as_json)
+    if persons is not None:
+        persons.write_results()
     dark = dark_remark("images", max(outcome.brightest for outcome in outcomes))
     if dark:
         note(dark)
