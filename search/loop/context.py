@@ -70,8 +70,9 @@ class RunContext:
 
     def with_forecast(self, forecast: Callable[[float], None]) -> RunContext:
         """The same, with all that is computed; ``forecast`` is told as ``ModelContext`` says."""
+        model = replace(self.model, forecast=forecast)
         told = copy(self)
-        vars(told)["model"] = replace(self.model, forecast=forecast)
+        vars(told)["model"] = model
         return told
 
     @cached_property

@@ -105,7 +105,6 @@ def test_a_pretraining_that_does_not_fit_ends_the_run_as_soon_as_it_is_known(slo
     assert "a smaller --size or --encoder-weights FILE" in text
 
 
-@pytest.mark.parametrize(("budget", "warned"), [(601, True), (1199, True), (1201, False)])
 def test_a_context_that_tells_another_computes_nothing_again(place_of):
     context, told = place_of(), []
     other = context.with_forecast(told.append)
@@ -115,6 +114,7 @@ def test_a_context_that_tells_another_computes_nothing_again(place_of):
     assert other.model.learner is context.model.learner
 
 
+@pytest.mark.parametrize(("budget", "warned"), [(601, True), (1199, True), (1201, False)])
 def test_one_that_fits_is_told_of_once(slow, time, budget, warned):
     place = slow(budget)
     assert len(execute(place)) == 2
