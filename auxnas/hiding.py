@@ -89,7 +89,7 @@ def _files(module: object) -> Iterator[str]:
 
 
 def _top(file: str) -> str:
-    """What is imported by one name: a file, or the folder of a package."""
+    """The file, or the folder of a package, that is imported by one name."""
     folder, name = os.path.split(os.path.abspath(file))
     return folder if name.startswith("__init__.") else os.path.join(folder, name)
 

@@ -26,7 +26,7 @@ from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.folders import ABLATION, check_folder_kind
-from auxnas.search.storage.identity import write_json, write_or_compare
+from auxnas.search.storage.identity import begun_encoder, write_json, write_or_compare
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.studies.ablation import (
     COMPONENTS,
@@ -111,6 +111,8 @@ def _execute(context: RunContext, count: int) -> dict[str, Any]:
         _ = model.encoder, model.teacher
     context.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(context.folder):
+        if (digest := begun_encoder(context.folder / ABLATION)) is not None:
+            model.keep_encoder(digest)
         whole = evaluator_of(model)
         rest = {
             "data": data.training.key,

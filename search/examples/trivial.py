@@ -38,9 +38,9 @@ def is_one_map(task: Task, train: Images, val: Images) -> bool:
 
 
 def _truths(task: Task, images: Images) -> Iterator[tuple[Array, float]]:
-    """What is compared, and its own reward, of each image in which anything counts.
+    """Compared numbers, and their own reward, of each image in which anything counts.
 
-    That is the target where outputs are in its unit, else the label.
+    They are the target where outputs are in its unit, else the label.
     """
     pixels, rows = images
     for row in rows:

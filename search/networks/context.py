@@ -20,7 +20,6 @@ from auxnas.search.networks.given import given_encoder
 from auxnas.search.networks.pretrain import (
     PretrainedEncoder,
     Pretraining,
-    keep_own,
     pretrained_encoder,
 )
 from auxnas.search.networks.teachers import read_teacher
@@ -103,13 +102,16 @@ class ModelContext:
             without = self._without(given.teacher)
             data.display.say(f"encoder: from {path}: {given.carried}{without}")
             return given
-        work = replace(self.pretraining, record=self._record_pretraining)
-        return pretrained_encoder(work, self.own_encoder, data.cache, data.display)
+        return self._pretrained()
 
     def keep_encoder(self, digest: str) -> None:
-        """Keeps the folder's own encoder where it is that of ``digest``, else puts it aside."""
+        """Starts from the encoder of ``digest``: no other one is kept as the folder's own."""
         if self.data.settings.encoder_weights is None:
-            keep_own(self.pretraining, self.own_encoder, digest, self.data.display)
+            vars(self)["encoder"] = self._pretrained(digest)
+
+    def _pretrained(self, digest: str = "") -> PretrainedEncoder:
+        work = replace(self.pretraining, record=self._record_pretraining, begun_with=digest)
+        return pretrained_encoder(work, self.own_encoder, self.data.cache, self.data.display)
 
     @property
     def own_encoder(self) -> Path:

@@ -38,8 +38,10 @@ from auxnas.search.storage.cache import json_digest, load_kept, params_digest, s
 from auxnas.search.storage.lock import exclusive_lock
 
 Params = Mapping[str, NDArray[Any]]
-OTHER = "encoder.other.safetensors"
-"""Name of an encoder that is put aside, being another one than the run's."""
+Origin = Mapping[str, Any]
+"""Course of a training, or the place that its result is from, as plain data."""
+OTHER = ".other"
+"""Put into the name of an encoder that is put aside, being another one than the folder's own."""
 VERSION = 2
 """Of how encoders are trained: in version 1 the decoder began with other weights."""
 _VALIDATION_BATCH = 16
@@ -83,8 +85,10 @@ class Pretraining:
         data_key: names the images.
         task: what the decoder is trained for, and measured by.
         start: what the outputs' biases begin with, a number a channel; empty for 0.
+        begun_with: digest of the encoder that the work in the folder was begun with, as
+            ``params_digest`` gives it; empty where it begins.
         forecast: is told now and then about how many seconds of training are left.
-        record: is told at the end, as plain data, how training went or where the result is from.
+        record: is told at the end how training went or where the result is from.
     """
 
     learner: Learner
@@ -96,8 +100,9 @@ class Pretraining:
     data_key: str
     task: Task
     start: tuple[float, ...] = ()
+    begun_with: str = ""
     forecast: Callable[[float], None] = lambda seconds: None
-    record: Callable[[Mapping[str, Any]], None] = lambda found: None
+    record: Callable[[Origin], None] = lambda found: None
 
     @property
     def graph(self) -> Graph:
@@ -155,37 +160,40 @@ def pretrained_encoder(
         OSError: when it cannot be kept.
     """
     shared = cache / "encoders" / f"{work.key}.safetensors"
-    kept = _kept(own, work, display)
+    kept = _own(own, work, display)
     if kept is None:
-        kept = _taken(shared, work, display) or _made(work, shared, display)
-        _keep(own, work, kept)
+        kept, origin = _taken(shared, work, display) or _made(work, shared, display)
+        if work.begun_with in ("", encoder_digest(kept)):
+            work.record(origin)
+            _keep(own, work, kept)
     return PretrainedEncoder(kept, Program(work.graph, kept, "refinenet"))
 
 
-def keep_own(work: Pretraining, own: Path, digest: str, display: Display) -> None:
-    """Keeps a run's own encoder where the run was begun with it, else puts it aside.
+def encoder_digest(params: Params) -> str:
+    """Names the encoder's own arrays among others."""
+    return params_digest({n: value for n, value in params.items() if n.startswith(PREFIX)})
 
-    One that an older version sealed in another way is sealed anew; its weights stay.
 
-    Args:
-        work: inputs of the pre-training.
-        own: the run's file, which need not exist.
-        digest: of the encoder's arrays, as ``params_digest`` gives it.
-        display: is told where another one is put.
+def _own(path: Path, work: Pretraining, display: Display) -> Params | None:
+    """Weights of the folder's own file, if that is what it should be; another one is put aside.
+
+    One that the work was begun with is sealed anew where an older version sealed it.
     """
-    if not own.exists():
-        return
+    if not os.path.exists(path):
+        return None
     with suppress(CompilerError):
-        params = fit_params(work.graph, load_weights(own)[0], str(own))
-        encoder = {name: value for name, value in params.items() if name.startswith(PREFIX)}
-        if params_digest(encoder) == digest:
-            _keep(own, work, params)
-            return
-    aside = put_aside(own, OTHER)
-    display.say(f"encoder: {own} is not the one that the run was begun with, now {aside}")
+        params = fit_params(work.graph, load_weights(path)[0], str(path))
+        if encoder_digest(params) == work.begun_with:
+            _keep(path, work, params)
+    found = _kept(path, work, display)
+    if found is None or work.begun_with not in ("", encoder_digest(found)):
+        aside = put_aside(path, f"{path.stem}{OTHER}{path.suffix}")
+        display.say(f"encoder: {path} is not the one that belongs there, now {aside}")
+        return None
+    return found
 
 
-def _made(work: Pretraining, shared: Path, display: Display) -> Params:
+def _made(work: Pretraining, shared: Path, display: Display) -> tuple[Params, Origin]:
     """Newly trained weights, kept; or those of another run that trained the very same."""
     waiting, part = ExitStack(), shared.with_suffix(".part")
 
@@ -196,24 +204,21 @@ def _made(work: Pretraining, shared: Path, display: Display) -> Params:
     make_private(shared.parent)
     with waiting, exclusive_lock(shared, say):
         waiting.close()
-        kept = _taken(shared, work, display)
-        if kept is None:
-            kept, course = _train(work, part, display)
-            _keep(shared, work, kept)
-            part.unlink(missing_ok=True)
-            found, (name, metric) = work.score(kept).metrics, work.task.headline
-            quality = f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
-            display.say(f"encoder: pre-trained, {quality}, kept as {shared}")
-            row = {"epochs": work.settings.epochs, "metric": metric.title, "value": found[name]}
-            work.record({**course.row(), **row})
-    return kept
+        if taken := _taken(shared, work, display):
+            return taken
+        kept, course = _train(work, part, display)
+        _keep(shared, work, kept)
+        part.unlink(missing_ok=True)
+    found, (name, metric) = work.score(kept).metrics, work.task.headline
+    quality = f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
+    display.say(f"encoder: pre-trained, {quality}, kept as {shared}")
+    row = {"epochs": work.settings.epochs, "metric": metric.title, "value": found[name]}
+    return kept, {**course.row(), **row}
 
 
-def _taken(shared: Path, work: Pretraining, display: Display) -> Params | None:
+def _taken(shared: Path, work: Pretraining, display: Display) -> tuple[Params, Origin] | None:
     kept = _kept(shared, work, display)
-    if kept is not None:
-        work.record({"source": str(shared)})
-    return kept
+    return None if kept is None else (kept, {"source": str(shared)})
 
 
 def _keep(path: Path, work: Pretraining, params: Params) -> None:
@@ -229,11 +234,11 @@ def _kept(path: Path, work: Pretraining, display: Display) -> Params | None:
     try:
         values, known = load_kept(path)
         if known.get("key") != work.key:
-            display.say(f"encoder: {path} is of another pre-training: training again")
+            display.say(f"encoder: {path} is of another pre-training and not used")
             return None
         params = fit_params(work.graph, values, str(path))
     except CompilerError as error:
-        display.say(f"encoder: the stored one is damaged ({error}): training again")
+        display.say(f"encoder: a stored one cannot be used ({error})")
         return None
     display.say(f"encoder: pre-trained earlier on these data, using {path}")
     return params

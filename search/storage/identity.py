@@ -42,6 +42,12 @@ def write_or_compare(path: Path, settings: SettingsSection, rest: Mapping[str, A
         raise SettingsError(str(path.parent), f"begun as something else: {other}", expected)
 
 
+def begun_encoder(path: Path) -> str | None:
+    """Digest of the encoder that work was begun with, as ``write_or_compare`` kept it."""
+    found = parse_json(read_text(path)).get("encoder") if path.is_file() else None
+    return found if isinstance(found, str) else None
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes a document for people and programs; it appears whole or not at all."""
     with atomic_write(path) as temporary:

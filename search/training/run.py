@@ -11,7 +11,6 @@ from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import Sums
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import Genotype, to_json
-from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.evaluation.scoring import network_figures, scores
 from auxnas.search.examples.context import DataContext
 from auxnas.search.networks.networks import WEIGHTS, save_network
@@ -19,7 +18,7 @@ from auxnas.search.networks.searched import compare_with_search, comparison_line
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.checkpoint import Checkpoint, Entry
 from auxnas.search.storage.folders import TRAINING, check_folder_kind
-from auxnas.search.storage.identity import write_json, write_or_compare
+from auxnas.search.storage.identity import begun_encoder, write_json, write_or_compare
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.training import LongTraining, with_teacher
@@ -44,7 +43,8 @@ def train_network(context: TrainingContext) -> dict[str, Any]:
         _look_ahead(context)
     context.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(context.folder):
-        _keep_encoder(context)
+        if (digest := begun_encoder(context.folder / TRAINING)) is not None:
+            context.model.keep_encoder(digest)
         write_or_compare(context.folder / TRAINING, context.settings, _identity(context))
         if (context.folder / RESULT).is_file():
             found: dict[str, Any] = json.loads((context.folder / RESULT).read_text())
@@ -57,15 +57,6 @@ def train_network(context: TrainingContext) -> dict[str, Any]:
             context.display.say(line)
         program, sums, history = long_training(context).run()
         return _finish(context, program, sums, history, searched)
-
-
-def _keep_encoder(context: TrainingContext) -> None:
-    """Keeps the encoder of a training that was begun, or puts another one aside."""
-    begun = context.folder / TRAINING
-    if begun.is_file():
-        digest = parse_json(read_text(begun)).get("encoder")
-        if isinstance(digest, str):
-            context.model.keep_encoder(digest)
 
 
 def _look_ahead(context: TrainingContext) -> None:

@@ -15,6 +15,7 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler import temporaries
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
+from auxnas.nassearch import ablate
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
 from auxnas.search.examples.context import StoredDataset
 from auxnas.search.loop.bounds import RunClock, Until
@@ -211,7 +212,7 @@ def test_damaged_caches_are_made_again(place_of, tmp_path):
     said, second = go("b")
     for words in (
         "stored images were damaged: label.npy: read again",
-        "encoder: the stored one is damaged",
+        "encoder: a stored one cannot be used",
         "stored encoder outputs were damaged: encoder.layer3",
     ):
         assert words in said
@@ -394,6 +395,12 @@ def test_the_time_before_a_trial_is_counted_though_it_is_killed(tmp_path, driver
     assert found == [60]
 
 
+WORDS = (
+    *("--data", "synthetic:12", "--preset", "demo", "--learner", "null", "--size", "32x32"),
+    *("--set", "model.width=0.1", "--set", "pretrain.channels=8", "--set", "model.agg_size=8"),
+)
+
+
 @pytest.fixture
 def begun(place_of):
     """A run with three trials, and its own encoder."""
@@ -422,5 +429,57 @@ def test_another_encoder_in_its_place_is_put_aside(begun, place_of):
     save_weights(begun, other, metadata)
     theirs = begun.read_bytes()
     execute(place_of(trials=4))
-    assert begun.with_name(pretrain.OTHER).read_bytes() == theirs
+    assert begun.with_stem(begun.stem + pretrain.OTHER).read_bytes() == theirs
     assert params_digest(load_weights(begun)[0]) == params_digest(params)
+
+
+def another(path):
+    """Puts another encoder in the place of a folder's own."""
+    params, metadata = load_weights(path)
+    save_weights(path, {name: value + 1 for name, value in params.items()}, metadata)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["run", "train", "ablate"])
+def test_an_encoder_that_is_not_the_one_of_the_beginning_is_not_written(
+    kind, run, place_of, tmp_path, monkeypatch
+):
+    """It was written, with the course of its training, before the folder was refused."""
+    monkeypatch.setattr(ablate, "require_matplotlib", lambda: None)
+    monkeypatch.setattr(ablate, "_written", lambda folder, found: found)
+    monkeypatch.setattr(ablate, "_print", lambda found: None)
+    tiny = (*WORDS, "--out", tmp_path / kind)
+    words = {
+        "run": ("run", *tiny, "--trials", 1),
+        "train": ("train", *tiny, "--genotype", "arch0", "--epochs", 4),
+        "ablate": ("ablate", *tiny, "--count", 1),
+    }[kind]
+    result = run(*words, "--cache", tmp_path / "one")
+    assert result.exit_code == 0, result.output
+    own = tmp_path / kind / "encoder.safetensors"
+    theirs, course = another(own), own.with_name("pretraining.json").read_text()
+    for path in (tmp_path / "one").glob("encoders/*"):
+        path.unlink()
+    before = {path.name for path in own.parent.iterdir()}
+    with monkeypatch.context() as patch:
+        inner = pretrain.initial_params
+        patch.setattr(pretrain, "initial_params", lambda g, seed, start: inner(g, seed + 1, start))
+        result = run(*words, "--cache", tmp_path / "one")
+    assert result.exit_code == 2, result.output
+    assert "the encoder changed" in result.stderr
+    after = {path.name for path in own.parent.iterdir()}
+    aside = f"encoder{pretrain.OTHER}.safetensors"
+    assert (before ^ after) - {"progress.json"} == {own.name, aside}
+    assert own.with_name(aside).read_bytes() == theirs
+    assert own.with_name("pretraining.json").read_text() == course
+
+
+def test_a_file_in_the_encoders_place_is_not_written_over(place_of):
+    """Also where nothing was begun: it may be somebody's."""
+    place = place_of()
+    place.folder.mkdir()
+    own, aside = (place.folder / f"encoder{name}.safetensors" for name in ("", pretrain.OTHER))
+    own.write_bytes(b"of mine")
+    _ = place.model.encoder
+    assert aside.read_bytes() == b"of mine"
+    assert own.is_file()
