@@ -16,8 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from auxnas.backends.images import normalise, resize_indices, resize_rgb
 from auxnas.compiler.tasks import Task
 from auxnas.compiler.tasks.segmentation import UNLABELLED
-from auxnas.search.data import stack
-from auxnas.search.examples.images import IMAGE
+from auxnas.search.examples.images import IMAGE, LABEL
 from auxnas.search.loop.context import RunContext
 from auxnas.search.trials.records import Trial
 
@@ -64,7 +63,7 @@ def prediction_examples(context: RunContext, trial: Trial) -> list[Example]:
     program = context.weights.program(trial)
     data, val = context.data, context.data.search_split.val.indices
     chosen = list(dict.fromkeys(val[n * len(val) // SHOWN] for n in range(SHOWN)))
-    images, truths = stack(data.training.dataset, chosen)
+    images, truths = (data.training.pixels.read(name, chosen) for name in (IMAGE, LABEL))
     inputs, size = {IMAGE: normalise(images, data.normalisation)}, context.settings.data.size
     outputs = next(iter(context.model.learner.infer(program, inputs).values()))
     sized = (data.task.sized(each, "logits", size) for each in outputs)
@@ -100,7 +99,8 @@ def _tint(value: int, palette: Bytes) -> tuple[int, ...]:
 
 def _row(example: Example, task: Task, palette: Bytes, panel: tuple[int, int]) -> Bytes:
     """The three panels of an example side by side."""
-    pictures = [task.picture(part, palette) for part in (example.truth, example.guess)]
+    parts = (example.truth, example.guess)
+    pictures = [task.panel(example.image, part, palette) for part in parts]
     panels = [resize_rgb(example.image, panel), *(_nearest(part, panel) for part in pictures)]
     gap = np.full((panel[0], _GAP, 3), 255, dtype=np.uint8)
     return np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.compiler.encoders import IMAGENET
-from auxnas.compiler.tasks import Segmentation, TargetFormat
+from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
 from auxnas.compiler.tasks.target import blend, inside
 from auxnas.search.data.base import Bytes, check_size
 from auxnas.search.data.errors import DataError
 
 Floats = NDArray[np.float32]
 Array = np.ndarray[Any, Any]
+
+
+class Augmentation(Protocol):
+    """A random version of an image on its way into training, and of its label.
+
+    A task names the place of what makes one: of the task, the size of what comes out, the range
+    of magnifications, the probability of a mirror, and the encoder's mean.
+    """
+
+    def __call__(self, image: Bytes, label: Array, rng: np.random.Generator) -> tuple[Bytes, Array]:
+        """Image and label, the same for both; all choices come from ``rng``."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,18 @@ class Augment:
             raise DataError("scale", repr(self.scale), "two positive numbers in order")
         if not 0 <= self.mirror <= 1:
             raise DataError("mirror", repr(self.mirror), "a probability")
+
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        size: tuple[int, int],
+        scale: tuple[float, float],
+        mirror: float,
+        mean: tuple[float, float, float],
+    ) -> Augment:
+        """The augmentation of a task; ``Task.augmentation`` names another one's place."""
+        return cls(size, scale, mirror, mean, task.labels)
 
     def __call__(self, image: Bytes, label: Array, rng: np.random.Generator) -> tuple[Bytes, Array]:
         """One random version of an image and its label, the same for both.

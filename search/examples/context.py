@@ -11,7 +11,8 @@ from typing import NamedTuple
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import Normalisation, find_encoder
 from auxnas.compiler.tasks import Task, find_task
-from auxnas.search.data import Augment, DataError, Dataset, open_dataset, parts, split_dataset
+from auxnas.genotype.plugins import find_plugin
+from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.statistics import (
     Statistics,
     leaked_remark,
@@ -22,6 +23,7 @@ from auxnas.search.data.statistics import (
 )
 from auxnas.search.examples.images import (
     ImageExamples,
+    PixelStore,
     check_enough_data,
     mean_target,
     pixel_key,
@@ -30,7 +32,6 @@ from auxnas.search.examples.images import (
 )
 from auxnas.search.examples.trivial import Images, is_one_map, one_number
 from auxnas.search.settings.search import Settings
-from auxnas.search.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class StoredDataset:
         return pixel_key(self.dataset)
 
     @cached_property
-    def pixels(self) -> Store:
+    def pixels(self) -> PixelStore:
         """Images and labels, checked and decoded."""
         return pixel_store(self.dataset, self.cache, self.display)
 
@@ -171,7 +172,10 @@ class DataContext:
         """
         data, by, task = self.settings.data, self.normalisation, self.task
         size = data.crop or data.size
-        augment = scale and Augment(size, scale, data.mirror, by.mean, task.labels)
+        augment = None
+        if scale is not None:
+            make = find_plugin("augmentation", task.augmentation, {})
+            augment = make(task, size, scale, data.mirror, by.mean)
         return ImageExamples(part.stored.pixels, part.indices, augment, by, task)
 
     def output_biases(self, part: Part) -> tuple[float, ...]:

@@ -14,7 +14,8 @@ from auxnas.backends.images import dark_remark, normalise
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
-from auxnas.search.data import Augment, DataError, Dataset, check
+from auxnas.search.data import DataError, Dataset, check
+from auxnas.search.data.augment import Augmentation
 from auxnas.search.data.statistics import Statistics, check_variety, image_counts
 from auxnas.search.storage.cache import json_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
@@ -25,6 +26,31 @@ VALUES, CONTENT = "values", "content"
 """Names of the arrays of a dataset's statistics."""
 
 _CHUNK = 16
+
+
+@dataclass(frozen=True)
+class PixelStore(Store):
+    """A store of images and labels, which gives them without the margin that they are stored with.
+
+    Attributes:
+        margin: pixels on every side.
+        labels: the numbers of the labels.
+    """
+
+    margin: int = 0
+    labels: TargetFormat = Segmentation.target
+
+    def read(self, name: str, indices: Sequence[int]) -> Array:
+        """Some images or labels, as networks are given them."""
+        found = self.read_whole(name, indices)
+        if not self.margin or name not in (IMAGE, LABEL):
+            return found
+        inner = slice(self.margin, -self.margin)
+        return self.labels.cut(found, self.margin) if name == LABEL else found[:, inner, inner]
+
+    def read_whole(self, name: str, indices: Sequence[int]) -> Array:
+        """The same with their margin, to be moved about in."""
+        return super().read(name, indices)
 
 
 @dataclass(frozen=True)
@@ -39,9 +65,9 @@ class ImageExamples:
         task: makes the targets of images and labels.
     """
 
-    pixels: Store
+    pixels: PixelStore
     indices: tuple[int, ...]
-    augment: Augment | None = None
+    augment: Augmentation | None = None
     normalisation: Normalisation = IMAGENET
     task: Task = field(default_factory=Segmentation)
 
@@ -52,7 +78,9 @@ class ImageExamples:
     def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
         """Some of them, normalised; randomly transformed where ``rng`` is given."""
         rows = [self.indices[index] for index in indices]
-        images, labels = (self.pixels.read(name, rows) for name in (IMAGE, LABEL))
+        moves = rng is not None and self.augment is not None
+        read = self.pixels.read_whole if moves else self.pixels.read
+        images, labels = (read(name, rows) for name in (IMAGE, LABEL))
         if rng is not None and self.augment is not None:
             pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
             images = np.stack([image for image, _ in pairs])
@@ -165,7 +193,7 @@ def pixel_key(dataset: Dataset) -> str:
     return json_digest("pixels", dataset.fingerprint(), *format_key(dataset.labels))
 
 
-def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
+def pixel_store(dataset: Dataset, cache: Path, display: Display) -> PixelStore:
     """All images and labels of ``dataset``, decoded and resized once.
 
     The data are checked before anything of theirs is stored; what was passed over in their
@@ -196,7 +224,7 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> Store:
     for line in (dataset.note(), dark_remark(dataset.name, _brightest(store))):
         if line:
             display.say(line)
-    return store
+    return PixelStore(store.folder, store.rows, store.rebuilt, dataset.margin, dataset.labels)
 
 
 def _brightest(store: Store) -> int:

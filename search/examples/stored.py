@@ -10,6 +10,7 @@ import numpy as np
 
 from auxnas.backends.base import Batch
 from auxnas.search.data import Dataset
+from auxnas.search.data.base import Array
 from auxnas.search.examples.images import ImageExamples
 
 
@@ -40,7 +41,19 @@ class StoredSizeExamples:
         """Some of them, whose labels have one size; never transformed."""
         places = [self.images.indices[index] for index in indices]
         stored = [self.dataset.origin(place) for place in places]
-        labels = (source.label(place) for source, place in stored)
-        pictures = (partial(source.image, place) for source, place in stored)
+        labels = (_label(source, place) for source, place in stored)
+        pictures = (partial(_image, source, place) for source, place in stored)
         targets = np.stack(list(map(self.images.task.target_of, labels, pictures)))
         return Batch(self.images.batch(indices, None).inputs, targets)
+
+
+def _label(dataset: Dataset, index: int) -> Array:
+    """A label without the margin."""
+    found: Array = dataset.labels.cut(dataset.label(index)[None], dataset.margin)[0]
+    return found
+
+
+def _image(dataset: Dataset, index: int) -> Array:
+    """An image without the margin."""
+    inner = slice(dataset.margin, -dataset.margin or None)
+    return dataset.image(index)[inner, inner]

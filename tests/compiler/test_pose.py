@@ -66,7 +66,7 @@ def test_labels_of_persons():
     numbers = Joints(skeleton=skeleton_of(["nose", "chin"]))
     assert numbers.fault(label, (9, 9)) is None
     assert numbers.cut(label, 2).tolist() == [[1, 2, 2], [0, 0, 0], [10, 7, 1]]
-    assert numbers.counted(label).tolist() == [0, 255]
+    assert numbers.counted(label).tolist() == [0, 255, 255]
     assert numbers.same_numbers(Joints())
     assert not numbers.same_numbers(Joints(skeleton=COCO17))
     assert not numbers.same_numbers(TargetFormat("float32", 0))

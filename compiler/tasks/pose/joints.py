@@ -111,21 +111,22 @@ class Joints(TargetFormat):
         return f"label has the flag {wrong[0]:g}, expected 0, 1 or 2" if wrong.size else None
 
     def known(self, target: Array) -> NDArray[np.bool_]:
-        """Mask of the joints of labels (..., K + 1, 3) that count: (..., K)."""
-        found: NDArray[np.bool_] = target[..., :-1, 2] > ABSENT
+        """Mask of the rows of labels (..., K + 1, 3) that are joints that count: (..., K + 1)."""
+        found: NDArray[np.bool_] = target[..., 2] > ABSENT
+        found[..., -1] = False
         return found
 
     def values(self, label: Array) -> Array:
         """x and y of the joints that count, in a row."""
-        found: Array = label[:-1, :2][self.known(label)].ravel()
+        found: Array = label[self.known(label), :2].ravel()
         return found
 
     def counted(self, label: Array) -> NDArray[np.uint8]:
-        """0 for a joint that counts, else 255."""
+        """0 for a row that is a joint that counts, else 255."""
         return np.where(self.known(label), 0, IGNORE).astype(np.uint8)
 
     def cut(self, labels: Array, margin: int) -> Array:
         """Labels (..., K + 1, 3) of images without ``margin`` pixels on every side."""
         found = labels.copy()
-        found[..., :-1, :2] -= margin * self.known(labels)[..., None]
+        found[..., :2] -= margin * self.known(labels)[..., None]
         return found

@@ -162,7 +162,7 @@ class HumanPose(Task):
     @property
     def augmentation(self) -> str:
         """Turns, magnifications and mirrors of a person."""
-        return "auxnas.search.data.persons:PersonAugment"
+        return "auxnas.search.data.pose.augment:PersonAugment.of"
 
     def target_of(self, label: Array, image: Callable[[], Array]) -> Array:
         """Maps of the joints at a quarter of the image's sides, and the label."""
