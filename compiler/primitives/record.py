@@ -12,6 +12,7 @@ from auxnas.compiler.semantics import Compute
 Shape = tuple[int, ...]
 """(channels, height, width) of a map; of a graph's output perhaps another form."""
 Attrs = Mapping[str, int]
+Moment = Callable[[Attrs, Sequence[float]], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Primitive:
     out_axis: int | None = None
     result: str = "float32"
     decides: bool = False
-    moment: Callable[[Attrs, Sequence[float]], float] = lambda attrs, ins: ins[0]
+    moment: Moment = lambda attrs, ins: ins[0]
     compute: Compute | None = None
     torch: str | Callable[..., Any] | None = None
     home: str = ""

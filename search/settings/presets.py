@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+_DEMO: dict[str, Any] = {
+    "trials": 6,
+    "threads": 1,
+    "data": {"size": (96, 96), "scale": (0.75, 1.5)},
+    "model": {"width": 0.35, "agg_size": 16},
+    # Six trials teach a policy nothing; at this rate, some tens do.
+    "search": {"proceed": 0.2, "searcher": "random", "controller": {"rate": 3e-3}},
+    "stage1": {"epochs": 2, "batch_size": 8},
+    "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
+    "pretrain": {"channels": 32, "epochs": 14, "batch_size": 8, "scale": (0.75, 1.5)},
+}
+"""A search of minutes, of any task."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "small": {
@@ -16,35 +29,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
         "pretrain": {"channels": 64, "epochs": 60, "batch_size": 8, "scale": (0.75, 1.5)},
     },
-    "demo": {
-        # Under other seeds some cells come out of zeros alone and learn nothing.
-        "seed": 4,
-        "trials": 6,
-        "threads": 1,
-        "data": {"size": (96, 96), "scale": (0.75, 1.5)},
-        "model": {"width": 0.35, "agg_size": 16},
-        # Six trials teach a policy nothing; at this rate, some tens do.
-        "search": {"proceed": 0.2, "searcher": "random", "controller": {"rate": 3e-3}},
-        "stage1": {"epochs": 2, "batch_size": 8},
-        "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
-        "pretrain": {"channels": 32, "epochs": 14, "batch_size": 8, "scale": (0.75, 1.5)},
-    },
+    # Under other seeds some cells come out of zeros alone and learn nothing.
+    "demo": {**_DEMO, "seed": 4},
     "paper-depth": {
         "task": {"name": "depth"},
         # Section 7.3: cut out of images at their own size, 500x500.
         "data": {"size": (480, 640), "crop": (500, 500)},
     },
-    "demo-depth": {
-        "trials": 6,
-        "threads": 1,
-        "task": {"name": "depth"},
-        "data": {"size": (96, 96), "scale": (0.75, 1.5)},
-        "model": {"width": 0.35, "agg_size": 16},
-        "search": {"proceed": 0.2, "searcher": "random", "controller": {"rate": 3e-3}},
-        "stage1": {"epochs": 2, "batch_size": 8},
-        "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
-        "pretrain": {"channels": 32, "epochs": 14, "batch_size": 8, "scale": (0.75, 1.5)},
-    },
+    "demo-depth": {**_DEMO, "task": {"name": "depth"}},
 }
 """``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.
 ``demo``: minutes. Those that end in ``-depth`` are of depth, and train as section 7.3 says."""
