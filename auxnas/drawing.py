@@ -9,11 +9,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from auxnas.compiler.drawing.scene import Box, Path, Point, Scene, Text
 from auxnas.compiler.files import atomic_write
+from auxnas.options import DRAWINGS
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-SUFFIXES = (".svg", ".png")
 
 _FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _INK, _PALE_INK, _GREY = "#22272e", "#a3a9b0", "#6b737c"
@@ -75,8 +75,8 @@ def save(scene: Scene, path: str | File) -> None:
         OSError: when the file cannot be written.
     """
     suffix = File(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(f"{path}: {suffix or 'no suffix'}, expected {' or '.join(SUFFIXES)}")
+    if suffix not in DRAWINGS:
+        raise ValueError(f"{path}: {suffix or 'no suffix'}, expected {' or '.join(DRAWINGS)}")
     if suffix == ".svg":
         text = svg(scene)
         with atomic_write(path) as temporary:

@@ -40,7 +40,7 @@ depth_scale = click.option(
 _PARTS = {
     "encoder": "Encoder: mobilenet_v2, resnet50, resnet101, resnet152, or package.module:Class of "
     "your own.",
-    "task": "Task: segmentation, depth, with options perhaps (depth,max=80,crop=garg), or "
+    "task": "Task: segmentation, depth, pose, with options perhaps (depth,max=80,crop=garg), or "
     "package.module:Class of your own.",
     "vocabulary": "Operations of your own: package.module:attribute. Its module is imported, "
     "with the primitives that it adds.",
@@ -62,10 +62,29 @@ def part_option(name: str, default: str = "") -> Callable[[F], F]:
     )
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+DRAWINGS = (".svg", ".png")
+"""Suffixes of a drawing."""
+
+
+def threads_option(default: str) -> Callable[[F], F]:
+    """``--threads``; ``default``: those taken without it, in words."""
+    return click.option(
+        "--threads",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help=f"Processor threads within an operation.  [default: {default}]",
+    )
+
+
 class SizeType(click.ParamType[tuple[int, int] | str]):
     """``HxW``: two positive numbers, height first; or ``dynamic`` where that is allowed."""
 
     name = "HxW"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The name as it is, not in capitals."""
+        return self.name
 
     def __init__(self, dynamic: bool = False) -> None:
         self.dynamic = dynamic

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.backends.target import INCOMPLETE
-from auxnas.backends.targets import AUTO, HELP, TARGETS, target_of
+from auxnas.backends.targets import AUTO, HELP, target_of
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
@@ -23,7 +23,15 @@ from auxnas.nascompile.options import (
     RESIZES,
     OptionError,
 )
-from auxnas.options import BatchType, FileType, SizeType, depth_scale, part_option
+from auxnas.options import (
+    DRAWINGS,
+    BatchType,
+    FileType,
+    SizeType,
+    depth_scale,
+    json_option,
+    part_option,
+)
 
 if TYPE_CHECKING:
     from auxnas.backends.compiling.compile import Report
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
 class TargetType(click.ParamType[str]):
     """A target's name, or where one of the user's own is."""
 
-    name = f"[{'|'.join([*TARGETS, AUTO])}|PLACE]"
+    name = "target"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """The name, which is that of a target."""
@@ -75,23 +83,29 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
 @click.argument("genotype")
 @click.option("--weights", metavar="FILE", help=WEIGHTS_HELP)
-@click.option("--target", type=TargetType(), default=DEFAULTS["target"], help=HELP)
+@click.option("--target", type=TargetType(), metavar="NAME", default=DEFAULTS["target"], help=HELP)
 @click.option(
     "--classes",
     type=click.IntRange(1, MOST_CLASSES),
+    metavar="N",
     help="Number of classes.  [default: the weights', else 21]",
 )
 @click.option(
-    "--agg-size", type=click.IntRange(1), help="Decoder channels.  [default: the weights', else 64]"
+    "--agg-size",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Decoder channels.  [default: the weights', else 64]",
 )
 @click.option(
     "--sep-repeats",
     type=click.IntRange(1),
+    metavar="N",
     help="Repeats of a separable convolution.  [default: the weights', else 2]",
 )
 @click.option(
     "--width",
     type=click.FloatRange(0.05, 4),
+    metavar="X",
     help="Encoder width.  [default: the weights', else 1.0]",
 )
 @part_option("encoder", "the weights', else mobilenet_v2")
@@ -109,10 +123,23 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
     "--precision", type=click.Choice(PRECISIONS), default=DEFAULTS["precision"], help=PRECISION_HELP
 )
 @click.option("--head", metavar="NAME", default=DEFAULTS["head"], help=HEAD_HELP)
-@click.option("--resize-output", type=click.Choice(RESIZES), default=DEFAULTS["resize_output"])
-@click.option("--input-format", type=click.Choice(FORMATS), default=DEFAULTS["input_format"])
 @click.option(
-    "--opset", type=click.IntRange(*OPSETS), help="Version of the ONNX operators.  [default: 18]"
+    "--resize-output",
+    type=click.Choice(RESIZES),
+    default=DEFAULTS["resize_output"],
+    help="input: the output is grown to the image's size.",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice(FORMATS),
+    default=DEFAULTS["input_format"],
+    help="nhwc-uint8: bytes of a camera; the network normalises them.",
+)
+@click.option(
+    "--opset",
+    type=click.IntRange(*OPSETS),
+    metavar="N",
+    help="Version of the ONNX operators.  [default: 18]",
 )
 @click.option(
     "--compute-capability",
@@ -124,9 +151,9 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 @click.option("--images", metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", metavar="DIR", help=LABELS_HELP)
 @depth_scale
-@click.option("--max-drop", type=click.FloatRange(0, 1), help=MAX_DROP_HELP)
+@click.option("--max-drop", type=click.FloatRange(0, 1), metavar="X", help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
-@click.option("--tolerance", type=float, help=TOLERANCE_HELP)
+@click.option("--tolerance", type=float, metavar="X", help=TOLERANCE_HELP)
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option(
     "--disable-pass", multiple=True, metavar="NAME", help="Pass to leave out; may be repeated."
@@ -134,15 +161,16 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 @click.option(
     "--seed",
     type=click.IntRange(0),
+    metavar="N",
     default=DEFAULTS["seed"],
     help="Seed of random weights and of noise images.",
 )
 @click.option("--dry-run", is_flag=True, help=DRY_RUN_HELP)
-@click.option("--draw", type=FileType(".svg", ".png"), help="File for a drawing of the network.")
+@click.option("--draw", type=FileType(*DRAWINGS), help="File for a drawing of the network.")
 @click.option(
     "--report", type=FileType(".json", ".html"), help="File for costs, checks and versions."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def main(
     genotype: str,
     dry_run: bool,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.console import DONE, FAILED, OneLineGroup, error_line, note, print_json, say
-from auxnas.options import SizeType, part_option, trust_value
+from auxnas.options import SizeType, json_option, part_option, threads_option, trust_value
 
 if TYPE_CHECKING:
     from auxnas.backends.artefacts.artefact import Artefact
@@ -24,16 +24,12 @@ BOXES_HELP = (
     "Boxes of persons, JSON as COCO's detections: image_id (the image's name, or the number at "
     "its end), category_id 1, bbox and score."
 )
-CROP_HELP = "HxW of persons' crops, where the artefact takes any.  [default: 256x192]"
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_threads = click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    help="Threads within an operation.  [default: the runtime's]",
-)
+CROP_HELP = "Height and width of persons' crops.  [default: 256x192, where the artefact takes any]"
+_threads = threads_option("the runtime's")
 _size = click.option(
-    "--input-size", type=SizeType(), help="HxW, where the artefact takes any.  [default: 512x512]"
+    "--input-size",
+    type=SizeType(),
+    help="Image height and width.  [default: 512x512, where the artefact takes any]",
 )
 
 _vocabulary = part_option("vocabulary")
@@ -54,7 +50,7 @@ def main() -> None:
 @click.argument("artefact")
 @_target
 @_vocabulary
-@_json
+@json_option
 def explain(artefact: str, target: str | None, vocabulary: str | None, as_json: bool) -> None:
     """Print the metadata of ARTEFACT: architecture, ends, weights, checks."""
     from auxnas.backends.artefacts.artefact import open_artefact
@@ -90,13 +86,13 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=RUNS, default=100, help="Timed runs.")
-@click.option("--warmup", type=WARMUP, default=10, help="Warm-up runs, not timed.")
+@click.option("--runs", type=RUNS, metavar="N", default=100, help="Timed runs.")
+@click.option("--warmup", type=WARMUP, metavar="N", default=10, help="Warm-up runs, not timed.")
 @_threads
 @_size
 @_target
 @_vocabulary
-@_json
+@json_option
 def bench(
     artefact: str,
     runs: int,
@@ -181,14 +177,16 @@ def _print_bench(result: dict[str, Any]) -> None:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=RUNS, default=20, help="Timed runs, for the median.")
-@click.option("--warmup", type=WARMUP, default=5, help="Warm-up runs, not timed.")
-@click.option("--top", type=click.IntRange(min=1), default=12, help="Rows shown of a long table.")
+@click.option("--runs", type=RUNS, metavar="N", default=20, help="Timed runs, for the median.")
+@click.option("--warmup", type=WARMUP, metavar="N", default=5, help="Warm-up runs, not timed.")
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="N", default=12, help="Rows shown of a long table."
+)
 @_threads
 @_size
 @_target
 @_vocabulary
-@_json
+@json_option
 def profile(
     artefact: str,
     runs: int,
@@ -228,7 +226,11 @@ def profile(
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--output", required=True, metavar="DIR", help="Folder to write to.")
 @click.option(
-    "--overlay-alpha", type=click.FloatRange(0, 1), default=0.5, help="Opacity of the colours."
+    "--overlay-alpha",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    default=0.5,
+    help="Opacity of the colours.",
 )
 @click.option("--boxes", metavar="FILE", help=BOXES_HELP)
 @click.option("--crop-size", type=SizeType(), help=CROP_HELP)
@@ -236,7 +238,7 @@ def profile(
 @_target
 @_vocabulary
 @_threads
-@_json
+@json_option
 def predict(
     artefact: str,
     images: tuple[str, ...],

@@ -59,10 +59,15 @@ _PARTS = 1000
 @options.vocabulary
 @options.depth_scale
 @click.option(
-    "--count", type=click.IntRange(1), default=140, show_default=True, help="Genotypes drawn."
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    default=140,
+    show_default=True,
+    help="Genotypes drawn.",
 )
-@click.option("--seed", type=int, help="Seed of the genotypes and of their training.")
-@click.option("--out", type=options.PATH, required=True, help="Folder to write to.")
+@click.option("--seed", type=int, metavar="N", help="Seed of the genotypes and of their training.")
+@click.option("--out", type=options.PATH, metavar="DIR", required=True, help="Folder to write to.")
 @options.encoder_weights
 @options.learner
 @options.sets

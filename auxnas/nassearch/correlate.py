@@ -37,7 +37,12 @@ OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
 @click.command(cls=OneLineCommand)
 @options.run_folder
 @click.option(
-    "--count", type=click.IntRange(3), default=30, show_default=True, help="Architectures to train."
+    "--count",
+    type=click.IntRange(3),
+    metavar="N",
+    default=30,
+    show_default=True,
+    help="Architectures to train.",
 )
 @options.preset
 @options.data
@@ -45,9 +50,9 @@ OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
 @options.encoder
 @options.vocabulary
 @as_searched
-@click.option("--epochs", type=int, help="Epochs of each training.")
-@click.option("--seed", type=int, help="Seed of all trainings.")
-@click.option("--out", type=options.PATH, help=OUT_HELP)
+@click.option("--epochs", type=int, metavar="N", help="Epochs of each training.")
+@click.option("--seed", type=int, metavar="N", help="Seed of all trainings.")
+@click.option("--out", type=options.PATH, metavar="DIR", help=OUT_HELP)
 @options.learner
 @options.sets
 @options.cache

@@ -20,7 +20,7 @@ from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
-from auxnas.options import SizeType, part_option
+from auxnas.options import SizeType, part_option, threads_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
@@ -31,7 +31,7 @@ from auxnas.search.networks.sources import own_data
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
-BOXES = "Boxes of a detector, JSON as COCO's, to look for persons in instead of the true ones."
+BOXES = "Boxes of persons, JSON as COCO's detections, to look into instead of the true ones."
 RESULTS = "File to write answers to as COCO's results, JSON; of data in COCO's form."
 FORMATS = (".png", ".jpg", ".webp")
 """Suffixes of a picture."""
@@ -62,13 +62,20 @@ FORMATS = (".png", ".jpg", ".webp")
 @click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Class left out of the means; may be repeated."
 )
-@click.option("--picture", type=options.PATH, help=options.PICTURE_HELP)
+@click.option("--picture", type=options.PATH, metavar="FILE", help=options.PICTURE_HELP)
 @click.option("--boxes", type=options.PATH, metavar="FILE", help=BOXES)
 @click.option("--results", type=options.PATH, metavar="FILE", help=RESULTS)
-@click.option("--batch", type=click.IntRange(1), default=8, help="Images in a batch.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all cores]")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    metavar="N",
+    default=8,
+    show_default=True,
+    help="Images in a batch.",
+)
+@threads_option("all cores")
 @click.option("--latency", is_flag=True, help="Time the compiled network with onnxruntime too.")
-@click.option("--learner", type=click.Choice(["torch", "null"]), default="torch", hidden=True)
+@options.learner
 @options.cache
 @options.as_json
 def evaluate(
@@ -88,7 +95,7 @@ def evaluate(
     batch: int,
     threads: int | None,
     latency: bool,
-    learner: str,
+    learner: str | None,
     cache: Path | None,
     as_json: bool,
 ) -> None:
@@ -113,7 +120,7 @@ def evaluate(
         raise click.UsageError(f"--results: {work.dataset.name} has no results of its own")
     known = {"model": {"encoder": work.trained.network.spec.encoder}}
     options.check_parts({"encoder": encoder}, known, work.trained.path)
-    trainer = backend("learner", learner)(threads=threads)
+    trainer = backend("learner", learner or "torch")(threads=threads)
     measured = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
     sums, images = measured.sums, measured.images
     if results is not None:

@@ -79,7 +79,9 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 @click.command(cls=OneLineCommand)
 @options.run_folder
-@click.option("--count", type=click.IntRange(1), default=10, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(1), metavar="N", default=10, show_default=True, help="Rows."
+)
 @click.option("--pareto", is_flag=True, help="Only the Pareto front of reward and cost.")
 @click.option(
     "--against",
@@ -119,7 +121,7 @@ def _default_cost(trials: list[Trial]) -> str:
 @click.command(cls=OneLineCommand)
 @options.run_folder
 @click.option("--trial", type=click.IntRange(1), metavar="N", help="Trial N, as top numbers it.")
-@click.option("--best", type=click.IntRange(1), metavar="K", help="The best K.  [default: 1]")
+@click.option("--best", type=click.IntRange(1), metavar="N", help="The best N.  [default: 1]")
 @click.option(
     "--output",
     type=options.PathType(path_type=Path, file_okay=False),

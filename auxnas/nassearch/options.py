@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from auxnas.console import INTERRUPTED, note
 from auxnas.genotype.texts import parse_json
-from auxnas.options import SizeType, part_option
+from auxnas.options import SizeType, json_option, part_option
 from auxnas.options import depth_scale as depth_scale
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
@@ -85,14 +85,15 @@ def _code_in_sets(context: click.Context, parameter: click.Parameter, value: Any
 
 
 data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_HELP)
-classes = click.option("--classes", type=int, help="Number of classes, where the data do not say.")
+classes = click.option(
+    "--classes", type=int, metavar="N", help="Number of classes.  [default: what the data say]"
+)
 size = click.option("--size", type=SizeType(), help="Image height and width.")
 task = part_option("task")
 encoder = part_option("encoder")
 vocabulary = part_option("vocabulary")
-learner = click.option(
-    "--learner", metavar="NAME", help="torch, or null (does not train; for tests)."
-)
+learner = click.option("--learner", metavar="NAME", hidden=True)
+"""``torch``, or ``null``, which does not train: for tests."""
 encoder_weights = click.option(
     "--encoder-weights",
     metavar="FILE",
@@ -100,8 +101,12 @@ encoder_weights = click.option(
 )
 
 run_folder = click.argument("folder", metavar="RUN", type=PATH)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-preset = click.option("--preset", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + ".")
+preset = click.option(
+    "--preset", metavar="NAME", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + "."
+)
+teacher = click.option(
+    "--teacher", metavar="PLACE", help="Trained network to learn from, a file or its folder."
+)
 sets = click.option(
     "--set",
     "sets",
@@ -110,6 +115,7 @@ sets = click.option(
     callback=_code_in_sets,
     help="Any setting that nassearch settings lists; lists as JSON.",
 )
+as_json = json_option
 cache = click.option(
     "--cache",
     metavar="DIR",

@@ -39,9 +39,13 @@ SUFFIX = ".safetensors"
 @options.task
 @options.encoder
 @options.depth_scale
-@click.option("--epochs", type=int, help="Passes over the meta-train images.")
-@click.option("--seed", type=int, help="Seed of the first weights and of the images' order.")
-@click.option("--out", type=options.PATH, required=True, help="File of weights to write.")
+@click.option("--epochs", type=int, metavar="N", help="Passes over the meta-train images.")
+@click.option(
+    "--seed", type=int, metavar="N", help="Seed of the first weights and of the images' order."
+)
+@click.option(
+    "--out", type=options.PATH, metavar="FILE", required=True, help="File of weights to write."
+)
 @options.learner
 @options.sets
 @options.cache

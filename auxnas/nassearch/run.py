@@ -54,11 +54,13 @@ OPTIONS = options.SETTINGS | {
 
 GOES_ON = "what is finished is kept, the same command or nassearch resume goes on from there"
 
-_trials = click.option("--trials", type=int, help="Number of genotypes to try.")
+_trials = click.option("--trials", type=int, metavar="N", help="Number of genotypes to try.")
 _budget = click.option(
     "--budget", metavar="TIME", help="Time after which no trial is begun: 4h, 30m, 1h30m."
 )
-_workers = click.option("--workers", type=int, help="Trials at a time, each in its own process.")
+_workers = click.option(
+    "--workers", type=int, metavar="N", help="Trials at a time, each in its own process."
+)
 _executor = click.option(
     "--executor", metavar="NAME", help=f"Where trials are evaluated: {EXECUTORS.takes}."
 )
@@ -71,7 +73,12 @@ _timeout = click.option(
 @click.command(cls=OneLineCommand)
 @options.data
 @options.preset
-@click.option("--config", type=options.PATH, help="Settings in TOML, over those of the preset.")
+@click.option(
+    "--config",
+    type=options.PATH,
+    metavar="FILE",
+    help="Settings in TOML, over those of the preset.",
+)
 @options.classes
 @options.size
 @options.task
@@ -83,13 +90,13 @@ _timeout = click.option(
 @_timeout
 @_workers
 @_executor
-@click.option("--seed", type=int, help="Seed that everything random derives from.")
-@click.option("--out", type=options.PATH, required=True, help="The run's folder.")
+@click.option("--seed", type=int, metavar="N", help="Seed that everything random derives from.")
+@click.option("--out", type=options.PATH, metavar="DIR", required=True, help="The run's folder.")
 @options.encoder_weights
-@click.option("--teacher", metavar="FILE", help="Stage 1 learns from this trained network.")
+@options.teacher
 @options.learner
 @_searcher
-@click.option("--batch", type=int, help="Genotypes proposed at a time.")
+@click.option("--batch", type=int, metavar="N", help="Genotypes proposed at a time.")
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
 @click.option("--max-madds", type=float, metavar="N", help="Reject by multiply-adds, untrained.")
 @click.option(

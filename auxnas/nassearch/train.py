@@ -47,7 +47,7 @@ as_searched = click.option(
 
 
 @click.command(cls=OneLineCommand)
-@click.option("--genotype", required=True, help=GENOTYPE_HELP)
+@click.option("--genotype", metavar="GENOTYPE", required=True, help=GENOTYPE_HELP)
 @options.data
 @click.option("--run", "run_", metavar="RUN", type=options.PATH, help=RUN_HELP)
 @options.preset
@@ -58,13 +58,18 @@ as_searched = click.option(
 @options.vocabulary
 @options.depth_scale
 @as_searched
-@click.option("--epochs", type=int, help="Passes over the training images.")
+@click.option("--epochs", type=int, metavar="N", help="Passes over the training images.")
 @click.option(
-    "--seed", type=int, help="Seed of the decoder's first weights and of the images' order."
+    "--seed",
+    type=int,
+    metavar="N",
+    help="Seed of the decoder's first weights and of the images' order.",
 )
-@click.option("--out", type=options.PATH, required=True, help="The training's folder.")
+@click.option(
+    "--out", type=options.PATH, metavar="DIR", required=True, help="The training's folder."
+)
 @options.encoder_weights
-@click.option("--teacher", metavar="FILE", help="A trained network or its folder, to learn from.")
+@options.teacher
 @options.learner
 @options.sets
 @options.cache

@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,6 +23,7 @@ from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.texts import ENCODING
 from auxnas.nasspace.collected import Collected, Group
 from auxnas.nasspace.options import PositiveInteger, chosen_space, space_options
+from auxnas.options import DRAWINGS, FileType, json_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,11 +59,6 @@ def level_option(default: str | None) -> Callable[[F], F]:
     """``--level``."""
     text = f"What counts as the same.  [default: {default or 'all that are quick'}]"
     return click.option("--level", type=click.Choice(LEVELS), default=default, help=text)
-
-
-def json_option(command: F) -> F:
-    """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def _busy(message: str, level: str | None) -> AbstractContextManager[object]:
@@ -172,8 +169,19 @@ def _count_table(space: SearchSpace, counts: dict[Level, Counts]) -> Table:
 
 
 @main.command(short_help="Draw architectures uniformly, whatever the ways to write them.")
-@click.option("--n", "number", type=PositiveInteger(), default=10, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--count",
+    "--n",
+    "number",
+    type=PositiveInteger(),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Genotypes drawn.",
+)
+@click.option(
+    "--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the draws."
+)
 @level_option("isomorphism")
 @space_options
 @json_option
@@ -273,14 +281,14 @@ def _followed(genotypes: Iterator[Genotype], total: int) -> Iterator[Genotype]:
 
 @main.command(short_help="Explain or draw one genotype.")
 @click.argument("genotype")
-@click.option("--picture", metavar="FILE", help="Draw it too: an .svg or a .png.")
+@click.option("--picture", type=FileType(*DRAWINGS), help="Draw it too: an .svg or a .png.")
 @click.option("--every-sum", is_flag=True, help="Draw the sums that only the output uses.")
 @click.option(
     "--all-orbits", is_flag=True, help="The functional orbit too; this takes some seconds."
 )
 @json_option
 def show(
-    genotype: str, picture: str | None, every_sum: bool, all_orbits: bool, as_json: bool
+    genotype: str, picture: Path | None, every_sum: bool, all_orbits: bool, as_json: bool
 ) -> None:
     """Explain GENOTYPE: a file, a published name (arch0, arch1, arch2), or the text itself.
 
@@ -316,13 +324,9 @@ def _identity(genotype: Genotype, all_orbits: bool) -> dict[str, dict[str, Any]]
     return rows
 
 
-def _draw(genotype: Genotype, picture: str, every_sum: bool) -> None:
+def _draw(genotype: Genotype, picture: Path, every_sum: bool) -> None:
     from auxnas.compiler.drawing.genotype_drawing import draw_genotype
-    from auxnas.drawing import SUFFIXES, save
+    from auxnas.drawing import save
 
-    if not picture.lower().endswith(SUFFIXES):
-        raise click.BadParameter(
-            f"{picture!r}, expected a name in {' or '.join(SUFFIXES)}", param_hint="--picture"
-        )
     save(draw_genotype(genotype, every_sum=every_sum), picture)
     note(f"wrote {picture}")

@@ -126,14 +126,14 @@ def test_sizes_reach_the_space() -> None:
         (["count", "--operations", "1"], "skip and zero alone are 2"),
         (["count", "--blocks", "0"], "0 is not in the range"),
         (["count", "--level", "same"], "'same' is not one of"),
-        (["sample", "--n", "none"], "'none' is not a valid positive integer"),
+        (["sample", "--count", "none"], "'none' is not a valid positive integer"),
         (["count", "--blocks", "x"], "'x' is not a valid positive integer"),
         (["show", ""], "genotype: an empty name, expected a genotype file or one of arch0"),
         (["show", "a" * 5000], f"error: {'a' * 57}...: no such file, expected a genotype file"),
         (["show", "a\0b"], "no such file"),
         (["show", "nope"], "expected a genotype file or one of arch0"),
         (["show", "[[[9, 0], [0, 0], [0, 0]], [0]]"], "cell.branches"),
-        (["show", "arch0", "--picture", "a.pdf"], "expected a name in .svg or .png"),
+        (["show", "arch0", "--picture", "a.pdf"], "expected a name that ends in .svg or .png"),
         (["dedupe"], "Missing argument"),
         (["dedupe", "missing.out"], "missing.out: No such file"),
     ],
@@ -143,16 +143,16 @@ def test_wrong_use_is_one_line(args: list[str], found: str) -> None:
 
 
 def test_samples_are_genotypes_and_the_same_for_the_same_seed() -> None:
-    lines = done("sample", "--n", "5", "--seed", "3", *TINY).stdout.splitlines()
+    lines = done("sample", "--count", "5", "--seed", "3", *TINY).stdout.splitlines()
     assert len(lines) == 5
-    assert lines == done("sample", "--n", "5", "--seed", "3", *TINY).stdout.splitlines()
-    assert lines != done("sample", "--n", "5", "--seed", "4", *TINY).stdout.splitlines()
-    (line,) = done("sample", "--n", "1", "--level", "raw").stdout.splitlines()
+    assert lines == done("sample", "--count", "5", "--seed", "3", *TINY).stdout.splitlines()
+    assert lines != done("sample", "--count", "5", "--seed", "4", *TINY).stdout.splitlines()
+    (line,) = done("sample", "--count", "1", "--level", "raw").stdout.splitlines()
     assert str(parse(line).genotype) == line
 
 
 def test_samples_as_json_name_their_space() -> None:
-    found = document("sample", "--n", "2", "--level", "swap", *TINY)
+    found = document("sample", "--count", "2", "--level", "swap", *TINY)
     assert (found["level"], found["seed"], len(found["genotypes"])) == ("swap", 0, 2)
     for value in found["genotypes"]:
         genotype = parse(json.dumps(value)).genotype
@@ -191,11 +191,11 @@ def test_dedupe_as_json_and_at_another_level(files: Sequence[str]) -> None:
 
 
 def test_dedupe_reads_the_standard_input_and_what_sample_prints(tmp_path: Path) -> None:
-    lines = done("sample", "--n", "5").stdout
+    lines = done("sample", "--count", "5").stdout
     found = CliRunner().invoke(main, ["dedupe", "-"], input=lines)
     assert found.exit_code == 0, found.stderr
     assert [row.split("\t")[1] for row in found.stdout.splitlines()] == lines.splitlines()
-    as_json = done("sample", "--n", "5", "--json").stdout
+    as_json = done("sample", "--count", "5", "--json").stdout
     found = CliRunner().invoke(main, ["dedupe", "-"], input=as_json)
     assert [row.split("\t")[1] for row in found.stdout.splitlines()] == lines.splitlines()
     program = "from auxnas.nasspace.cli import main; main(['dedupe', '/dev/stdin'])"
@@ -233,7 +233,7 @@ def test_dedupe_names_the_line_that_is_wrong(tmp_path: Path) -> None:
 
 def test_dedupe_takes_the_sizes_of_notations_without(tmp_path: Path) -> None:
     file = tmp_path / "lines"
-    file.write_text(done("sample", "--n", "20", *TINY).stdout)
+    file.write_text(done("sample", "--count", "20", *TINY).stdout)
     found = document("dedupe", str(file), *TINY)
     assert found["read"] == sum(row["count"] for row in found["distinct"]) == 20
     assert "cell" in refused("dedupe", str(file)) or "connections" in refused("dedupe", str(file))
@@ -277,7 +277,7 @@ def test_show_as_json_reads_back(name: str) -> None:
 
 
 def test_show_counts_the_functional_orbit_where_asked() -> None:
-    text = json.dumps(document("sample", "--n", "1", *TINY)["genotypes"][0])
+    text = json.dumps(document("sample", "--count", "1", *TINY)["genotypes"][0])
     found = document("show", text, "--all-orbits")
     assert found["levels"]["functional"]["orbit"] >= found["levels"]["isomorphism"]["orbit"]
 
