@@ -90,6 +90,31 @@ def test_predictions_are_clamped_before_they_are_scored():
     np.testing.assert_array_equal(task.answer(wild[:, None])[0, 0], np.float32([10, 1e-3, 1e-3]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_torchmetrics(seed):
+    """Over all pixels, and as the mean of images, where it has the figure."""
+    torchmetrics = pytest.importorskip("torchmetrics")
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(0.2, 12, (4, 6, 8)) * (rng.random((4, 6, 8)) < 0.7)
+    guess = rng.uniform(0.2, 9, truth.shape)
+    oracles = {
+        "rmse": (torchmetrics.MeanSquaredError(squared=False), lambda depth: depth),
+        "rmse_log": (torchmetrics.MeanSquaredError(squared=False), torch.log),
+        "abs_rel": (torchmetrics.MeanAbsolutePercentageError(), lambda depth: depth),
+        "log10": (torchmetrics.MeanAbsoluteError(), torch.log10),
+    }
+    valid = (truth > 1e-3) & (truth < 10)
+    found = Depth().pooled(measured(Depth(), (guess[:2], truth[:2]), (guess[2:], truth[2:])))
+    for name, (oracle, of) in oracles.items():
+        images = []
+        for each in range(len(truth)):  # of which the oracle adds up its own statistics
+            pair = (torch.from_numpy(depth[each][valid[each]]) for depth in (guess, truth))
+            images.append(float(oracle(*map(of, pair))))
+        assert found["pixels"][name] == pytest.approx(float(oracle.compute()), rel=1e-5), name
+        assert found["images"][name] == pytest.approx(np.mean(images), rel=1e-5), name
+
+
 def test_the_two_silogs_are_told_apart():
     rng = np.random.default_rng(0)
     truth, guess = rng.uniform(1, 9, (2, 50))
