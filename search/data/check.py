@@ -66,7 +66,8 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
         raise DataError(wrong.place, wrong.found, expected)
     if not counts[:classes].any():
         expected = "some label below 255" if dataset.labels.classes else "some number that counts"
-        raise DataError(dataset.name, "no labelled pixel in any image", expected)
+        first = f"no labelled pixel in any image, first {origins[0][0].label_place(origins[0][1])}"
+        raise DataError(dataset.name, first, expected)
     for source in {id(each): each for each, _ in origins}.values():
         suspicion = source.suspicion(middles[id(source)])
         if suspicion is not None:

@@ -149,7 +149,8 @@ class FileDataset(BaseDataset):
         chosen = range(0, len(self), -(-len(self) // _LOOKED_AT))
         depths = (self.label(index) for index in chosen)
         remark = unit_remark(depths, self.pairs[0].label, self.labels)
-        return f"{self.name}: {remark}: --depth-scale says which" if remark else ""
+        of = f"{self.name}, {self.pairs[0].line.partition(' line ')[0]}"
+        return f"{of}: {remark}: --depth-scale says which" if remark else ""
 
     def suspicion(self, middles: Sequence[float]) -> DataError | None:
         """Error of a unit that is likely another one; None where all is well.

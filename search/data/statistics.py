@@ -178,6 +178,16 @@ def sparse_remark(where: str, found: Statistics) -> Iterator[str]:
         )
 
 
+def empty_remark(where: str, found: Statistics) -> Iterator[str]:
+    """A line about images without a label that counts, where others have some."""
+    empty = np.flatnonzero(~found.values[:, :IGNORE].any(axis=1))
+    if 0 < len(empty) < len(found):
+        yield (
+            f"{where}: {len(empty)} of {len(found)} images have no labelled pixel, first "
+            f"{found.places[empty[0]]}: they count for nothing"
+        )
+
+
 def mixed_remark(data: str, found: Statistics) -> Iterator[str]:
     """A warning about masks of 0 and 255 among label images of two classes."""
     has = found.values > 0

@@ -17,6 +17,7 @@ from auxnas.search.data.base import OfficialEvaluation
 from auxnas.search.data.statistics import (
     Statistics,
     check_not_mask,
+    empty_remark,
     missing_remark,
     mixed_remark,
     repeated_remark,
@@ -171,6 +172,7 @@ class Evaluation:
         name = self.dataset.name
         for line in (
             *missing_remark(name, found),
+            *empty_remark(name, found),
             *mixed_remark(name, found),
             *repeated_remark(name, found),
         ):

@@ -15,6 +15,7 @@ from auxnas.genotype.plugins import find_plugin
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.statistics import (
     Statistics,
+    empty_remark,
     leaked_remark,
     missing_remarks,
     mixed_remark,
@@ -205,6 +206,8 @@ class DataContext:
             *missing_remarks(name, (found.train.name, train), (found.val.name, val)),
             *sparse_remark(f"{name}: {found.train.title}", train),
             *sparse_remark(f"{name}: {found.val.title}", val),
+            *empty_remark(f"{name}: {found.train.title}", train),
+            *empty_remark(f"{name}: {found.val.title}", val),
             *self._one_map_remark(found),
             *mixed_remark(name, self.training.statistics),
             *repeated_remark(name, self.training.statistics),

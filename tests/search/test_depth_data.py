@@ -224,7 +224,10 @@ def test_plain_folders_are_to_train_on(tmp_path):
     ("spoil", "message"),
     [
         (lambda f: depth_png(f / "depth/a.png", size=(6, 8)), "label of 6x8 pixels"),
-        (lambda f: Image.new("I;16", SIZE[::-1]).save(f / "depth/a.png"), "no labelled pixel"),
+        (
+            lambda f: Image.new("I;16", SIZE[::-1]).save(f / "depth/a.png"),
+            "no labelled pixel in any image, first {}/depth/a.png (train.lst line 1)",
+        ),
         (lambda f: (f / "depth/a.png").unlink(), "no such file"),
         (lambda f: (f / "rgb/a.png").write_bytes(b"no picture"), "not an image file"),
         (lambda f: depth_png(f / "depth/a.png", scale=5000), "perhaps --depth-scale 5000"),
@@ -243,7 +246,7 @@ def test_what_is_wrong_is_found_before_training_and_named(tmp_path, spoil, messa
         check(opened(f"depth:{tmp_path}"))
         return
     found = refusal(lambda: check(opened(f"depth:{tmp_path}")))
-    assert message in found
+    assert message.format(tmp_path) in found
     assert str(tmp_path) in found
 
 

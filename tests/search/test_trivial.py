@@ -8,7 +8,7 @@ from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.tasks.depth import Depth
 from auxnas.search.data import DataError
 from auxnas.search.data.base import BaseDataset
-from auxnas.search.data.statistics import Statistics, sparse_remark
+from auxnas.search.data.statistics import Statistics, empty_remark, sparse_remark
 from auxnas.search.examples.context import DataContext, Part, Split, StoredDataset
 from auxnas.search.examples.trivial import is_one_map, one_number
 from auxnas.search.storage.store import open_store
@@ -128,3 +128,16 @@ def test_few_measurements_are_said_and_few_labelled_pixels_of_classes_are_not():
     assert [len([*sparse_remark("x", each)]) for each in found] == [0, 0]
     values[:, 255] = 1000
     assert [len([*sparse_remark("x", each)]) for each in found] == [1, 0]
+
+
+def test_images_without_a_label_are_said_where_others_have_some():
+    values = np.zeros((3, 256), np.int64)
+    values[:, 255] = 9
+    places = ("a", "b", "c")
+    found = Statistics((), places, values, values[:, :32])
+    assert not [*empty_remark("x", found)]  # all are: refused elsewhere
+    values[[0, 2], 3] = 1
+    line = "x: 1 of 3 images have no labelled pixel, first b: they count for nothing"
+    assert [*empty_remark("x", found)] == [line]
+    values[1, 0] = 1
+    assert not [*empty_remark("x", found)]
