@@ -12,6 +12,7 @@ from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
 from auxnas.compiler.architecture import Architecture, described_architecture
 from auxnas.compiler.decoders import HandMade
+from auxnas.compiler.decoders.simple import from_simple_baseline, is_simple_baseline
 from auxnas.compiler.published import from_published, is_published
 from auxnas.compiler.weights import fit_params, load_weights
 
@@ -53,6 +54,8 @@ class Weights:
         try:
             if is_published(values):
                 values = from_published(values, graph, self.source)
+            elif is_simple_baseline(values):
+                values = from_simple_baseline(values, graph, self.source)
             return fit_params(graph, values, self.source)
         except CompilerError as error:
             if not error.found.startswith(("missing", "shape", "unexpected")):

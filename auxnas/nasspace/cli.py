@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from auxnas.console import OneLineGroup, note, print_json, say
-from auxnas.genotype import zoo
 from auxnas.genotype.counting import Counts
 from auxnas.genotype.formats import read_many
 from auxnas.genotype.genotype import Genotype
@@ -292,11 +291,20 @@ def show(
 ) -> None:
     """Explain GENOTYPE: a file, a published name (arch0, arch1, arch2), or the text itself.
 
+    A hand-made network (lwrf, deeplabv3, ...) is shown with its costs.
     Numbers name encoder outputs and blocks in the decoder, locations in the cell. A key
     is equal for architectures that are the same at its level; the orbit is how many
     sequences of numbers are.
     """
-    document = zoo.find_genotype(genotype)
+    from auxnas.compiler.architecture import find_architecture
+    from auxnas.compiler.decoders import HandMade
+
+    document = find_architecture(genotype)
+    if isinstance(document, HandMade):
+        from auxnas.nasspace.hand_made import show_hand_made
+
+        show_hand_made(document, picture, as_json)
+        return
     if picture is not None:
         _draw(document.genotype, picture, every_sum)
     with _busy("counting the orbits ...", None if all_orbits else "raw"):

@@ -7,9 +7,18 @@ the largest rival of the paper's Table 2, which prints 34.0 M parameters: 33,999
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoders.resnet import torchvision_name
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.lowering import MAIN
+from auxnas.compiler.published import rename_params
+from auxnas.compiler.shapes import graph_weights
 from auxnas.compiler.spec import ModelSpec
 
 DECONVOLUTIONS = 3
@@ -31,3 +40,35 @@ def lower_simple(spec: ModelSpec, channels: int) -> Graph:
         node = builder.add(f"{place}.relu", "relu", node)
     head = builder.add("decoder.clf", "conv2d", node, out=spec.classes, kernel=1, bias=1)
     return builder.graph({MAIN: head})
+
+
+# Published weights ---------------------------------------------------------------------
+
+
+def is_simple_baseline(names: Mapping[str, Any]) -> bool:
+    """Whether parameter names are those of the authors' checkpoints."""
+    return "deconv_layers.0.weight" in names and "final_layer.weight" in names
+
+
+def from_simple_baseline(
+    values: Mapping[str, np.ndarray[Any, Any]], graph: Graph, place: str
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Our parameters of ``graph`` out of the authors' checkpoint, whose ResNet is torchvision's.
+
+    Their COCO and MPII readers give images as blue, green, red under RGB's mean: that is to be
+    undone by whoever feeds the network.
+
+    Raises:
+        CompilerError: naming the first parameter that is missing, unexpected or of another
+            shape, as those of another network are.
+    """
+    pairs = ((name, *name.rpartition(".")[::2]) for name in graph_weights(graph))
+    names = {name: f"{_authors_name(param)}.{suffix}" for name, param, suffix in pairs}
+    return rename_params(values, names, graph, place)
+
+
+def _authors_name(param: str) -> str:
+    """Their prefix for our parameter prefix: three modules a transposed convolution."""
+    if found := re.fullmatch(r"decoder\.deconv(\d)\.(conv|bn)", param):
+        return f"deconv_layers.{3 * int(found[1]) + (found[2] == 'bn')}"
+    return torchvision_name(param) or "final_layer"

@@ -93,11 +93,11 @@ class Primitive:
 
     name: str
     arity: tuple[int, int]
-    shape: Callable[[Attrs, Sequence[Shape]], Shape]
+    shape: Callable[[Attrs, Shapes], Shape]
     onnx: Callable[[Attrs], OnnxOp | tuple[OnnxOp, ...]]
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     weights: Callable[[Attrs, Sequence[int]], dict[str, Weight]] | None = None
-    multiply_adds: Callable[[Attrs, Sequence[Shape], Shape], int] = lambda attrs, ins, out: 0
+    multiply_adds: Callable[[Attrs, Shapes, Shape], int] = lambda attrs, ins, out: 0
     elementwise: int = 0
     pointwise: bool = False
     keeps_nonnegative: bool = False

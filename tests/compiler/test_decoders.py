@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from auxnas.backends.runtimes.reference import ReferenceRunner
+from auxnas.backends.weights import Weights
 from auxnas.compiler import (
     CompilerError,
     Graph,
     ModelSpec,
     Program,
     cost,
+    graph_weights,
     infer_shapes,
     parse_graph,
     verify,
@@ -29,6 +31,7 @@ from auxnas.compiler.architecture import (
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.decoders import DECODERS, HandMade
 from auxnas.compiler.encoders import ENCODERS, FeatureMap, find_encoder
+from auxnas.compiler.encoders.resnet import torchvision_name
 from auxnas.compiler.encoders.striding import limit_strides, lower_at_stride
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.weights import random_params
@@ -213,6 +216,36 @@ def test_a_pool_behind_a_stride_that_is_left_out_is_named():
     assert [n["stride"] for n in limit_strides(builder.nodes, 2)[0][1:]] == [2, 1]
     with pytest.raises(CompilerError, match="b: max_pool, expected a primitive with a dilation"):
         limit_strides(builder.nodes, 1)
+
+
+# Published weights ----------------------------------------------------------------------
+
+
+def test_weights_of_the_pose_baseline_have_their_authors_names():
+    graph = lowered("simple-resnet50", 17)
+    weights = {name: weight.shape for name, weight in graph_weights(graph).items()}
+    numbers = {name: float(number) for number, name in enumerate(weights)}
+    arrays = {n: np.broadcast_to(np.float32(numbers[n]), shape) for n, shape in weights.items()}
+    suffixes = ("weight", "bias", "running_mean", "running_var")
+    theirs = {"final_layer.weight": "decoder.clf.weight", "final_layer.bias": "decoder.clf.bias"}
+    for index in range(3):
+        theirs[f"deconv_layers.{3 * index}.weight"] = f"decoder.deconv{index}.conv.weight"
+        for suffix in suffixes:
+            norm = f"decoder.deconv{index}.bn.{suffix}"
+            theirs[f"deconv_layers.{3 * index + 1}.{suffix}"] = norm
+    for name in weights:
+        if name.startswith("encoder."):
+            param, _, suffix = name.rpartition(".")
+            theirs[f"{torchvision_name(param)}.{suffix}"] = name
+    checkpoint = {name: arrays[ours] for name, ours in theirs.items()}
+    checkpoint["deconv_layers.1.num_batches_tracked"] = np.zeros(())
+    assert checkpoint["deconv_layers.0.weight"].shape == (2048, 256, 4, 4)
+    assert {"conv1.weight", "layer4.2.bn3.bias", "layer1.0.downsample.0.weight"} <= set(theirs)
+    found = Weights(checkpoint, "f").of(graph)
+    assert {name: value.flat[0] for name, value in found.items()} == numbers
+    checkpoint["deconv_layers.3.bias"] = np.zeros(256)
+    with pytest.raises(CompilerError, match=r"f: deconv_layers.3.bias: unexpected"):
+        Weights(checkpoint, "f").of(graph)
 
 
 # Names ----------------------------------------------------------------------------------

@@ -292,6 +292,19 @@ def test_show_draws(tmp_path: Path, suffix: str, magic: bytes) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
+def test_show_gives_the_costs_of_a_hand_made_network_and_draws_it(tmp_path: Path) -> None:
+    target = tmp_path / "a.svg"
+    result = done("show", "deeplabv3plus", "--picture", str(target))
+    first, *rest = result.stdout.splitlines()
+    assert first.startswith("deeplabv3plus: DeepLab-v3+, output stride 4, made by hand")
+    assert rest[1].split() == ["parameters", "5,817,141", "with", "21", "outputs"]
+    assert result.stderr == f"wrote {target}\n"
+    assert target.read_text().count("aspp.rate") == 3
+    found = document("show", "simple-resnet50")
+    assert (found["encoder"], found["parameters"]) == ("resnet50", 34_000_725)
+    assert "or of lwrf, deeplabv3, " in refused("show", "deeplab")
+
+
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "missing" / "a.svg"
     line = refused("show", "arch0", "--picture", str(target), status=2)
