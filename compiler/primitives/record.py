@@ -11,6 +11,7 @@ from auxnas.compiler.semantics import Compute
 
 Shape = tuple[int, ...]
 """(channels, height, width) of a map; of a graph's output perhaps another form."""
+Shapes = Sequence[Shape]
 Attrs = Mapping[str, int]
 Moment = Callable[[Attrs, Sequence[float]], float]
 
