@@ -277,7 +277,7 @@ class Learner(Protocol):
         Parts that follow one another come to what ``fit`` comes to, to the last bit,
         whatever their lengths and processes. An empty part gives the program of ``state``.
         From part to part everything in the recipe may change but the number of epochs,
-        the batch size and each parameter's kind of optimiser.
+        the batch size and each parameter's kind of optimiser; so may the examples.
 
         Args:
             program: the one that the training began with.

@@ -88,6 +88,13 @@ data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_H
 classes = click.option(
     "--classes", type=int, metavar="N", help="Number of classes.  [default: what the data say]"
 )
+data_of_phases = click.option(
+    "--data",
+    metavar="SPEC",
+    multiple=True,
+    callback=code_in_data,
+    help=f"{DATA_HELP} Several: of the phases in order, the last one's to the end.",
+)
 size = click.option("--size", type=SizeType(), help="Image height and width.")
 task = part_option("task")
 encoder = part_option("encoder")

@@ -30,6 +30,7 @@ OPTIONS = options.SETTINGS | {
     "epochs": "train.epochs",
     "seed": "seed",
     "teacher": "train.teacher",
+    "earlier": "train.data",
 }
 """The settings that have an option of their own."""
 
@@ -48,7 +49,7 @@ as_searched = click.option(
 
 @click.command(cls=OneLineCommand)
 @click.option("--genotype", metavar="GENOTYPE", required=True, help=GENOTYPE_HELP)
-@options.data
+@options.data_of_phases
 @click.option("--run", "run_", metavar="RUN", type=options.PATH, help=RUN_HELP)
 @options.preset
 @options.classes
@@ -88,12 +89,15 @@ def train(
 ) -> int:
     """Train an architecture for long, or go on with the training in --out.
 
-    Trains on the whole training part of the data and scores on their validation part.
+    Trains on the whole training part of the data and scores on their validation part, the last
+    one's where --data is given several times.
     An architecture out of a search is trained at the paper's size for training, which is larger
     than the one it was searched at, unless --as-searched is given.
     Ctrl-C or a kill loses what came after the last checkpoint; the same command goes on
     from there to the same network.
     """
+    *earlier, named["data"] = named["data"] or [None]
+    named["earlier"] = earlier or None
     source = find_source(genotype)
     if not (run_ or source.run):
         options.require_data(out, named, sets, source.layer)

@@ -48,7 +48,7 @@ from auxnas.backends.torch.optimisers import (
 )
 from auxnas.backends.torch.recording import RecordedStep, cuda_graph, side_stream
 from auxnas.backends.torch.runner import TorchRunner
-from auxnas.backends.torch.states import TAKEN, load_state, save_state, weights_of
+from auxnas.backends.torch.states import EACH, TAKEN, load_state, save_state, weights_of
 from auxnas.compiler import Graph, Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
 
@@ -116,7 +116,7 @@ class TorchLearner:
         """
         before = {TAKEN: np.array(0)} if state is None else state
         each = steps_an_epoch(len(examples), recipe.batch_size) if recipe.epochs else 0
-        if int(before[TAKEN]) != part.start * each:
+        if int(before[TAKEN]) != part.start * int(before.get(EACH, each)):
             raise ValueError(f"state: after {before[TAKEN]} steps, expected {part.start * each}")
         draws = training_draws(len(examples), part, recipe.batch_size, seed)
         program = replace(program, params={**program.params, **weights_of(before)})
@@ -124,9 +124,9 @@ class TorchLearner:
         with convert_memory_errors(), use_deterministic_algorithms(self.device):
             steps = recipe.epochs * each
             training = Training(replace(program, graph=graph), recipe, steps, self.device)
-            training.restore(before)
+            training.restore({**before, TAKEN: np.array(part.start * each)})
             training.run(examples, draws, progress)
-            after = training.state()
+            after = training.state() | {EACH: np.array(each)}
             trained = training.finish()
         return replace(program, params={**program.params, **trained}), {**before, **after}
 

@@ -19,7 +19,9 @@ from auxnas.backends.torch.optimisers import ParameterGroup, PolyakAverage
 _WEIGHTS, _MOMENTS, _AVERAGE = "weights/", "moments/", "average/"
 _AVERAGED = "averaged"
 TAKEN = "taken"
-"""Name of the number of steps behind a state."""
+"""Name of the number of steps behind a state, counted as if all were on the last examples."""
+EACH = "each"
+"""Name of the number of steps that an epoch of those has; absent where it never changed."""
 
 
 def weights_of(state: TrainingState) -> dict[str, Array]:

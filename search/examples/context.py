@@ -13,6 +13,7 @@ from auxnas.compiler.encoders import Normalisation, find_encoder
 from auxnas.compiler.tasks import Task, find_task
 from auxnas.genotype.plugins import find_plugin
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
+from auxnas.search.data.joined import with_classes_of
 from auxnas.search.data.statistics import (
     Statistics,
     empty_remark,
@@ -223,17 +224,43 @@ class DataContext:
                 "on are right for all to validate on, so an answer that looks at no image is"
             )
 
+    def part_of(self, source: str) -> Part:
+        """The training part of other data, of the same classes, less the images to validate on.
+
+        Raises:
+            DataError: when the classes differ, or nothing can be learned from what is left.
+        """
+        found = with_classes_of(self._open("train", source), self.training.dataset)
+        stored = StoredDataset(found, self.cache, self.display)
+        judged = {row.tobytes() for row in self.training_split.val.statistics.content}
+        content = stored.statistics.content
+        kept = tuple(n for n, row in enumerate(content) if row.tobytes() not in judged)
+        part = replace(_whole(stored), indices=kept)
+        where = f"{found.name}: images to train on"
+        check_enough_data(where, part.statistics, stored.statistics, 2, self.task)
+        if len(kept) < len(content):
+            gone = f"{len(content) - len(kept)} of {len(content)} images"
+            self.display.say(f"{found.name}: {gone} are left out, which are validated on")
+        for line in (
+            *empty_remark(where, part.statistics),
+            *mixed_remark(found.name, stored.statistics),
+        ):
+            self.display.say(line)
+        return part
+
     def _stored(self, part: str) -> StoredDataset:
+        return StoredDataset(self._open(part), self.cache, self.display)
+
+    def _open(self, part: str, source: str | None = None) -> Dataset:
         data = self.settings.data
-        found = open_dataset(
-            data.source,
+        return open_dataset(
+            source or data.source,
             classes=data.classes,
             size=data.size,
             part=part,
             task=find_task(self.settings.task_name),
             depth_scale=data.depth_scale,
         )
-        return StoredDataset(found, self.cache, self.display)
 
 
 def _whole(stored: StoredDataset) -> Part:

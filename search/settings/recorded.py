@@ -27,6 +27,7 @@ CODE = {
     "space.vocabulary": "--vocabulary",
     "task.name": "--task",
     "data.source": "--data",
+    "train.data": "--data",
 }
 """The settings that can name code, and the option of every command that runs it."""
 
@@ -76,7 +77,8 @@ def recorded_space(values: Mapping[str, Any]) -> SearchSpace:
 def _places(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Setting, place of the code, and value, of each setting that names any."""
     for name, value in flatten(values):
-        if name == "data.source" and isinstance(value, str):
-            yield from ((name, reader_of(each), value) for each in sources(value))
+        if CODE.get(name) == "--data":
+            for source in [value] if isinstance(value, str) else value or ():
+                yield from ((name, reader_of(each), source) for each in sources(source))
         elif name in CODE and isinstance(value, str):
             yield name, value, value

@@ -133,6 +133,8 @@ BEFORE: Mapping[str, Any] = {
     "limits.constant": False,
     "data.crop": None,
     "data.depth_scale": None,
+    "train.data": [],
+    "train.rates": None,
     "train.poly_epochs": 0,
     "train.decoder_optimiser": "adam",
 }

@@ -96,7 +96,7 @@ Range = Annotated[
 HARMLESS = (
     *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),
     *("search.executor", "search.retries"),
-    *("data.source", "encoder_weights", "teacher"),
+    *("data.source", "train.data", "encoder_weights", "teacher"),
 )
 """Settings that may change when a run is continued; of data, encoder and teacher the content
 is compared, not the place."""

@@ -20,6 +20,7 @@ from auxnas.search.settings.search import (
     Rate,
     Settings,
     SettingsSection,
+    Source,
     TaskSettings,
     Threads,
 )
@@ -30,12 +31,17 @@ Length = Annotated[float, Field(gt=0)]
 class TrainSettings(SettingsSection):
     """Schedule and losses of a long training.
 
-    The paper goes through three sets of images, and through the last one in two halves;
-    here these four phases go through one set.
+    The paper goes through three sets of images, and through the last one in two halves: four
+    phases, all on one set unless ``data`` names others.
     """
 
     phases: Annotated[tuple[Length, ...], Field(min_length=1)] = (30, 50, 50, 50)
     """Lengths of the phases, relative to one another (paper: 30, 50, and 100 in two halves)."""
+    data: tuple[Source, ...] = ()
+    """Images of the first phases, one source each; the phases after them have ``data.source``
+    (paper: COCO, SBD and VOC together, then SBD and VOC, then VOC)."""
+    rates: tuple[Rate, ...] | None = None
+    """What the learning rates are multiplied with in each phase; none given: as ``schedule``."""
     epochs: Positive = 180
     """Passes over the training images, one a phase at least (paper: 30 + 50 + 100)."""
     auxiliary: tuple[Rate, ...] = (0.3, 0.25, 0.2, 0.15)
@@ -92,6 +98,21 @@ class TrainSettings(SettingsSection):
         phases = info.data.get("phases", value)
         if len(value) != len(phases):
             raise ValueError(f"{len(phases)} numbers, one for each of train.phases")
+        return value
+
+    @field_validator("rates")
+    @classmethod
+    def _one_rate_a_phase(
+        cls, value: tuple[float, ...] | None, info: ValidationInfo
+    ) -> tuple[float, ...] | None:
+        return value if value is None else cls._one_weight_a_phase(value, info)
+
+    @field_validator("data")
+    @classmethod
+    def _fewer_than_phases(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        most = len(info.data.get("phases", value)) - 1
+        if len(value) > max(most, 0):
+            raise ValueError(f"at most {most}, as the last of train.phases has data.source")
         return value
 
     @field_validator("poly_epochs")

@@ -21,8 +21,8 @@ DAMAGED = "checkpoint.damaged.safetensors"
 """Name that a damaged checkpoint is moved to."""
 
 Entry = Mapping[str, Any]
-"""Log entry of a part of the training: ``epoch``, ``loss``, ``rate``, ``seconds``, and after a
-validation its metrics."""
+"""Log entry of a part of the training: ``epoch``, ``phase``, ``loss``, ``rate``, ``seconds``, and
+after a validation its metrics."""
 
 
 @dataclass(frozen=True)

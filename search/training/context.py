@@ -12,7 +12,7 @@ from auxnas.backends.progress import Display
 from auxnas.compiler import Program
 from auxnas.compiler.architecture import Architecture
 from auxnas.compiler.decoders import HandMade
-from auxnas.search.examples.context import DataContext
+from auxnas.search.examples.context import DataContext, Part
 from auxnas.search.networks.context import ModelContext
 from auxnas.search.networks.networks import Network
 from auxnas.search.networks.searched import Searched
@@ -49,6 +49,20 @@ class TrainingContext:
     def data(self) -> DataContext:
         """The images, as a search on them has them."""
         return DataContext(self.settings.search(), self.cache, self.display)
+
+    @cached_property
+    def earlier(self) -> tuple[Part, ...]:
+        """The images of the first phases, where they have others than the last one's.
+
+        Raises:
+            DataError: when they cannot be trained on.
+        """
+        known = {source: self.data.part_of(source) for source in dict.fromkeys(self._sources)}
+        return tuple(known[source] for source in self._sources)
+
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        return self.settings.train.data
 
     @cached_property
     def model(self) -> ModelContext:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from auxnas.backends.base import Examples
 from auxnas.compiler import Program
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import Sums
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import Genotype, to_json
 from auxnas.search.evaluation.scoring import network_figures, scores
-from auxnas.search.examples.context import DataContext
+from auxnas.search.examples.context import DataContext, Part
 from auxnas.search.networks.networks import WEIGHTS, save_network
 from auxnas.search.networks.searched import compare_with_search, comparison_lines
 from auxnas.search.storage.cache import params_digest
@@ -21,7 +22,7 @@ from auxnas.search.storage.folders import TRAINING, check_folder_kind
 from auxnas.search.storage.identity import begun_encoder, write_json, write_or_compare
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.training.context import TrainingContext
-from auxnas.search.training.training import LongTraining, with_teacher
+from auxnas.search.training.training import LongTraining, phases, with_teacher
 
 RESULT, GENOTYPE = "result.json", "genotype.json"
 """Names of a training's result, and of its genotype, in its folder."""
@@ -64,19 +65,25 @@ def _look_ahead(context: TrainingContext) -> None:
     data, model = context.data, context.model
     _ = context.teacher, context.network.graph()
     data.check_enough_data(data.training_split)
+    _ = context.earlier
     if context.settings.encoder_weights is not None:
         _ = model.encoder
 
 
 def long_training(context: TrainingContext) -> LongTraining:
     """The training itself, on the whole training part."""
-    data, learner = context.data, context.model.learner
+    data, learner, teacher = context.data, context.model.learner, context.teacher
     train, val = data.training_split
-    images = data.examples(train, context.settings.data.scale)
+
+    def images(part: Part) -> Examples:
+        found = data.examples(part, context.settings.data.scale)
+        return found if teacher is None else with_teacher(found, learner, teacher)
+
     return LongTraining(
         learner=learner,
         program=start_program(context),
-        train=images if context.teacher is None else with_teacher(images, learner, context.teacher),
+        train=images(train),
+        earlier=tuple(map(images, context.earlier)),
         val=data.examples(val),
         task=data.task,
         settings=context.settings.train,
@@ -97,9 +104,11 @@ def start_program(context: TrainingContext) -> Program:
 def _identity(context: TrainingContext) -> dict[str, Any]:
     """Everything that decides what the training comes to, apart from its settings."""
     data, teacher = context.data, context.teacher
+    earlier = [part.stored.key for part in context.earlier]
     return {
         "network": context.network.describe(),
         "data": data.training.key,
+        **({"earlier": earlier} if earlier else {}),
         "validation": data.validation and data.validation.key,
         "encoder": params_digest(context.model.encoder_params),
         "teacher": teacher and params_digest(teacher.params),
@@ -137,9 +146,11 @@ def judged_on(data: DataContext) -> str:
 def _introduction(context: TrainingContext) -> str:
     """Announcement of a training."""
     data, (height, width) = context.data, context.settings.data.size
+    parts = (*context.earlier, data.training_split.train)
+    names = ", then on ".join((*(p.name for p in context.earlier), data.training.dataset.name))
+    counts = " and ".join(str(len(part)) for part in parts)
     return (
-        f"training {context.architecture} on {data.training.dataset.name}: "
-        f"{len(data.training_split.train)} images at {height}x{width}, "
+        f"training {context.architecture} on {names}: {counts} images at {height}x{width}, "
         f"{context.settings.train.epochs} epochs; validating on {judged_on(data)}"
     )
 
@@ -164,6 +175,8 @@ def _finish(
         "seconds": history[-1]["seconds"],
         "images": dict(zip(("train", "val"), map(len, data.training_split), strict=True)),
     }
+    if context.earlier:
+        result["phases"] = phase_records(context)
     if searched is not None:
         result["searched"] = searched
     if isinstance(context.architecture, Genotype):
@@ -176,6 +189,19 @@ def _finish(
     write_json(folder / RESULT, result)
     Checkpoint.remove(folder)
     return result
+
+
+def phase_records(context: TrainingContext) -> list[dict[str, Any]]:
+    """Data, images and epochs of each phase, as plain data."""
+    train = context.data.training_split.train
+    last = (context.data.training.dataset.name, len(train))
+    own = [(part.name, len(part)) for part in context.earlier]
+    found = phases(context.settings.train)
+    own += [last] * (len(found) - len(own))
+    return [
+        {"data": name, "images": images, "epochs": len(phase.epochs)}
+        for phase, (name, images) in zip(found, own, strict=True)
+    ]
 
 
 def _document(context: TrainingContext, genotype: Genotype, result: Mapping[str, Any]) -> str:

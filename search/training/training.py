@@ -27,12 +27,14 @@ class Phase:
     """A stretch of epochs with its own losses and rates.
 
     Attributes:
+        number: from 0.
         epochs: consecutive ones, from 0.
         factor: of the learning rates.
         auxiliary: weight of each auxiliary output's loss.
         frozen: whether batch norm's statistics stay as they are.
     """
 
+    number: int
     epochs: range
     factor: float
     auxiliary: float
@@ -43,10 +45,12 @@ def phases(settings: TrainSettings) -> list[Phase]:
     """The phases in order; they follow one another and cover all epochs."""
     ends = settings.ends()
     halving = settings.schedule == "halving"
+    rates = settings.rates or [0.5**number if halving else 1.0 for number in range(len(ends))]
     return [
         Phase(
+            number=number,
             epochs=range(start, end),
-            factor=0.5**number if halving else 1.0,
+            factor=rates[number],
             auxiliary=settings.auxiliary[number],
             frozen=number >= len(ends) - settings.frozen,
         )
@@ -119,6 +123,7 @@ class LongTraining:
         learner: trains and scores programs.
         program: the network at the beginning.
         train: images to train on.
+        earlier: those of the first phases, where they have others.
         val: images to validate on; nothing is chosen by them.
         task: of the network; gives targets and scores.
         settings: how.
@@ -136,6 +141,7 @@ class LongTraining:
     seed: int
     folder: Path
     display: Display
+    earlier: Sequence[Examples] = ()
 
     def run(self) -> tuple[Program, Sums, Sequence[Entry]]:
         """The trained network, its statistics on ``val``, and the history.
@@ -152,6 +158,8 @@ class LongTraining:
         program, sums, point = self.program, None, before
         with self.display.task("training", *parts) as advance:
             for stop in ahead:
+                if point is before or point.epoch == self._phase(point.epoch).epochs.start:
+                    self._say_phase(self._phase(point.epoch))
                 program, sums, point = self._go(point, stop, advance)
         if sums is None:
             program, sums = self._at(point)
@@ -162,10 +170,11 @@ class LongTraining:
     ) -> tuple[Program, Sums | None, Checkpoint]:
         """Trains up to epoch ``stop``, validates when it is due, and keeps a checkpoint."""
         started, phase = monotonic(), self._phase(point.epoch)
-        watch = _Losses(point, self.settings.epochs, advance, self.task)
+        watch = _Losses(point, self.settings.epochs, advance, self.task, self._title(phase))
         part = range(point.epoch, stop)
         program, state = self._fit(part, phase, point, watch)
         entry: dict[str, Any] = {"epoch": stop, "loss": watch.mean, "rate": self._rate(stop)}
+        entry["phase"] = phase.number + 1
         sums = self._measured(program) if self._is_due(stop) else None
         if sums is not None:
             entry |= self.task.score(sums).metrics
@@ -188,8 +197,18 @@ class LongTraining:
     ) -> tuple[Program, Any]:
         how = phase_recipe(self.settings, phase, self.task)
         return self.learner.fit_part(
-            self.program, self.train, how, self.seed, part, point.state, progress
+            self.program, self._images(phase), how, self.seed, part, point.state, progress
         )
+
+    def _images(self, phase: Phase) -> Examples:
+        """The images of a phase: those of the first ones may be others."""
+        own = phase.number < len(self.earlier)
+        return self.earlier[phase.number] if own else self.train
+
+    def _title(self, phase: Phase) -> str:
+        """``phase 2/4``; empty where there is one alone."""
+        count = len(self.settings.phases)
+        return f"phase {phase.number + 1}/{count}" if count > 1 else ""
 
     def _measured(self, program: Program) -> Sums:
         main = Program(program.graph.select([MAIN]), program.params, program.name)
@@ -208,11 +227,29 @@ class LongTraining:
     def _is_due(self, stop: int) -> bool:
         return stop % self.settings.validate_every == 0 or stop == self.settings.epochs
 
+    def _work(self, epochs: range) -> int:
+        """Images that some epochs go through."""
+        return sum(
+            len(self._images(phase)) * len(set(epochs).intersection(phase.epochs))
+            for phase in phases(self.settings)
+        )
+
+    def _say_phase(self, phase: Phase) -> None:
+        title, epochs = self._title(phase), phase.epochs
+        if title:
+            frozen = ", frozen statistics of batch norm" if phase.frozen else ""
+            self.display.say(
+                f"{title}: epochs {epochs.start + 1} to {epochs.stop} on "
+                f"{len(self._images(phase))} images, learning rates times {phase.factor:g}, "
+                f"auxiliary losses times {phase.auxiliary:g}{frozen}"
+            )
+
     def _say(self, entry: Entry) -> None:
         known = {"loss": "loss"} | {name: m.title for name, m in self.task.metrics.items()}
         scores = ", ".join(f"{title} {entry[name]:.3f}" for name, title in known.items())
         end = self.settings.epochs
-        left = entry["seconds"] / entry["epoch"] * (end - entry["epoch"])
+        done = self._work(range(entry["epoch"]))
+        left = entry["seconds"] / done * self._work(range(entry["epoch"], end))
         rest = f", about {format_duration(left)} left" if entry["epoch"] < end else ""
         self.display.say(
             f"epoch {entry['epoch']}/{end}: {scores}, {format_duration(entry['seconds'])}{rest}"
@@ -222,8 +259,11 @@ class LongTraining:
 class _Losses:
     """Adds up the losses of a part, and shows where it stands."""
 
-    def __init__(self, point: Checkpoint, epochs: int, advance: Advance, task: Task) -> None:
+    def __init__(
+        self, point: Checkpoint, epochs: int, advance: Advance, task: Task, phase: str
+    ) -> None:
         self._epochs, self._advance = epochs, advance
+        self._phase = f"{phase}, " if phase else ""
         name, metric = task.headline
         known = next((e[name] for e in reversed(point.history) if name in e), None)
         self._known = "" if known is None else f", {metric.title} {known:.3f}"
@@ -233,7 +273,7 @@ class _Losses:
         self._total, self._count = self._total + step.loss, self._count + 1
         done = step.step * self._epochs / step.steps
         epoch = min(int(done) + 1, self._epochs)
-        text = f"epoch {epoch}/{self._epochs}, loss {step.loss:.3f}{self._known}"
+        text = f"{self._phase}epoch {epoch}/{self._epochs}, loss {step.loss:.3f}{self._known}"
         self._advance(int(done * _PARTS), text)
 
     @property

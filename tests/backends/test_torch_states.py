@@ -49,6 +49,13 @@ class Noise:
         return Batch({"x": x}, (x[:, 0] > 0).astype(np.uint8))
 
 
+class More(Noise):
+    """More of it."""
+
+    def __len__(self) -> int:
+        return 11
+
+
 def program() -> Program:
     return Program(GRAPH, initial_params(GRAPH, 1), "small")
 
@@ -84,6 +91,29 @@ def test_parts_come_to_the_whole(cuts, polyak):
     found, steps = in_parts(cuts, [recipe] * len(cuts))
     assert same(found, whole)
     assert steps == [(step, 2 * EPOCHS) for step in range(1, 2 * EPOCHS + 1)]
+
+
+@given(st.sets(st.integers(1, EPOCHS - 1)), st.integers(1, EPOCHS - 1))
+@settings(max_examples=6, deadline=None)
+def test_examples_may_change_from_part_to_part(cuts, change):
+    """Poly rates go on by epochs, and where an epoch has other steps they are counted in those."""
+
+    def after(cuts):
+        state, steps = None, []
+        for start, stop in zip([0, *cuts], [*cuts, EPOCHS], strict=True):
+            examples = Noise() if start < change else More()
+            known = (examples, replace(RECIPE, poly=0.9), 7, range(start, stop))
+            trained, state = LEARNER.fit_part(program(), *known, state, steps.append)
+            state = stored(state)
+        return trained, [(step.step, step.steps) for step in steps]
+
+    trained, steps = after([change])
+    assert steps[: 2 * change] == [(step, 2 * EPOCHS) for step in range(1, 2 * change + 1)]
+    rest = range(5 * change + 1, 5 * EPOCHS + 1)
+    assert steps[2 * change :] == [(step, 5 * EPOCHS) for step in rest]
+    again, others = after(sorted({change, *cuts}))
+    assert same(again, trained)
+    assert others == steps
 
 
 @pytest.mark.parametrize("kind", ["weights/", "moments/", "average"])

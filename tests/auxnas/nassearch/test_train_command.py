@@ -175,11 +175,14 @@ def test_errors_are_one_line_and_leave_no_folder(run, tmp_path, args, status, wo
 
 
 def test_torch_goes_on_to_the_same_bits(run, tmp_path, monkeypatch):
-    """All of it at once: auxiliary heads, a teacher, Polyak, frozen batch norm, both rates."""
+    """All of it at once: auxiliary heads, a teacher, Polyak, frozen batch norm, both rates, and
+    other images in the first phase.
+    """
     import auxnas.search.storage.checkpoint
 
     plan = [*SMALL, *("--set", "model.agg_size=8", "--epochs", "3")]
     plan += ["--set", "train.phases=[1,2]", "--set", "train.auxiliary=[0.3,0.1]"]
+    plan = ["--data", "synthetic:9", *plan]
     plan += ["--set", "train.polyak=0.9", "--set", "train.validate_every=3"]
     teacher = tmp_path / "teacher.safetensors"
     result = run("pretrain", *SMALL, "--epochs", 1, "--out", teacher)
