@@ -66,6 +66,7 @@ class Target(ABC):
         signed: whether its int8 numbers are signed and symmetric, before convolutions alone, and
             are not timed here, as TensorRT's.
         stand_in: name of the target that is checked in its place where it cannot run.
+        capabilities: whether GPUs that it is built for can be named.
     """
 
     runtime: str = ""
@@ -78,6 +79,7 @@ class Target(ABC):
     opset: bool = False
     signed: bool = False
     stand_in: str | None = None
+    capabilities: bool = False
 
     def missing(self) -> str | None:
         """Reason that it cannot be made on this machine; None where it can."""
@@ -169,6 +171,7 @@ class OwnedTarget(Target):
     opset: bool = True
     signed: bool = False
     stand_in: str | None = None
+    capabilities: bool = False
     blocked: str | None = None
 
     def missing(self) -> str | None:

@@ -66,6 +66,7 @@ _ROWS = (
         absent=f"{_RTX}:rtx_missing",
         signed=True,
         stand_in="onnx",
+        capabilities=True,
         blocked=f"{_RTX}:blocked",
     ),
     OwnedTarget(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auxnas.backends.targets import AUTO, check_precision, target_of
+from auxnas.backends.targets import AUTO, TARGETS, check_precision, target_of
 from auxnas.compiler import CompilerError
 from auxnas.compiler.errors import check_choice, check_integer, check_type
 from auxnas.compiler.interface import FORMATS
@@ -35,9 +35,12 @@ def check_options(options: Mapping[str, Any]) -> None:
         if value is not None and not (isinstance(value, int | float) and value >= 0):  # NaN too
             raise OptionError(f"--{name.replace('_', '-')}: {value}, expected 0 or more")
     capabilities = options["compute_capability"]
-    if capabilities and options["target"] != "rtx":
-        found = f"--compute-capability {capabilities[0]}: for --target {options['target']}"
-        raise OptionError(f"{found}, expected --target rtx, whose engines are built for GPUs named")
+    target = options["target"]
+    if capabilities and (target == AUTO or not target_of(target).capabilities):
+        built = [name for name, row in TARGETS.items() if row.capabilities]
+        found = f"--compute-capability {capabilities[0]}: for --target {target}"
+        expected = f"--target {' or '.join(built)}, whose engines are built for GPUs named"
+        raise OptionError(f"{found}, expected {expected}")
     _check_effect(options)
     known = [each.name for each in INFERENCE]
     for name in options["disable_pass"]:
