@@ -394,6 +394,21 @@ def test_nyus_file_is_read_upright_in_its_official_split(nyu):
     assert len(opened(f"nyu:{path}")) == 3
 
 
+def test_a_unit_in_nyus_file_is_judged_and_can_be_said(nyu):
+    import h5py
+
+    path, _, depths, _ = nyu
+    with h5py.File(path, "r+") as file:
+        file["depths"][...] = 1000 * depths.transpose(0, 2, 1)
+    found = refusal(lambda: check(opened(f"nyu:{path}")))
+    assert f"{path}: depths: the middle depth is" in found
+    assert "perhaps --depth-scale 1000" in found
+    said = opened(f"nyu:{path}", depth_scale=1000)
+    assert check(said).images == 2
+    np.testing.assert_allclose(said.label(0), depths[0], rtol=1e-6)
+    assert said.fingerprint() != opened(f"nyu:{path}").fingerprint()
+
+
 def test_nyus_file_cut_off_or_another_one_is_named(nyu):
     path, *_ = nyu
     whole = path.read_bytes()

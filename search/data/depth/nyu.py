@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.backends.images.depth import Metres, metres
-from auxnas.compiler.tasks import TargetFormat
+from auxnas.backends.images.depth import Metres, metres, scale_of, unit_fault
+from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES
 from auxnas.search.data.base import BaseDataset, Bytes, Reader, text_digest
 from auxnas.search.data.errors import DataError
@@ -70,7 +70,28 @@ class NyuDataset(BaseDataset):
         with self.path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 state.update(chunk)
-        return text_digest("nyu", self.depths, state.hexdigest(), self.indices)
+        units = self.labels.units
+        said = () if units is None else (units,)
+        return text_digest("nyu", self.depths, state.hexdigest(), self.indices, *said)
+
+    def of_task(self, task: Task) -> NyuDataset:
+        """Itself, as far as a task of depth looks: there are no other labels."""
+        return replace(self, labels=replace(self.labels, limit=task.labels.limit))
+
+    def scaled(self, scale: float) -> NyuDataset:
+        """The same images, so many units a metre."""
+        return replace(self, labels=replace(self.labels, units=scale))
+
+    def suspicion(self, middles: Sequence[float]) -> DataError | None:
+        """Error of a unit that is likely another one; None where all is well.
+
+        Args:
+            middles: the median depth of each image that has any, in metres.
+        """
+        with _opened(self.path) as file:
+            scale = self.labels.units or scale_of(file[self.depths].dtype)
+        fault = unit_fault(middles, scale, self.labels.limit)
+        return None if fault is None else DataError(f"{self.path}: {self.depths}", *fault)
 
     def image(self, index: int) -> Bytes:
         """The image at ``index``: uint8 RGB ``(height, width, 3)``."""
@@ -78,7 +99,7 @@ class NyuDataset(BaseDataset):
 
     def label(self, index: int) -> Metres:
         """Its depth in metres: float32 ``(height, width)``, 0 where there is none."""
-        return np.ascontiguousarray(metres(self._read(self.depths, index).T, None))
+        return np.ascontiguousarray(metres(self._read(self.depths, index).T, self.labels.units))
 
     def _read(self, name: str, index: int) -> Any:
         with _opened(self.path) as file:
