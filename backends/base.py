@@ -51,7 +51,7 @@ class ExportOptions:
     Attributes:
         size: (height, width) of the images; None for any.
         batch: images at once; None for any number.
-        precision: ``fp32`` or ``fp16``: of weights and of what is computed between the
+        precision: ``fp32``, ``fp16`` or ``bf16``: of weights and of what is computed between the
             ends, which stay float32. ``int8`` is written as ``fp32``, to be quantised.
         opset: version of the ONNX operators.
         capabilities: compute capabilities of the GPUs that an engine is for, ``8.9``; none for
@@ -76,7 +76,7 @@ class ExportOptions:
                 check_integer(f"size: {name}", side, 1)
         if self.batch is not None:
             check_integer("batch", self.batch, 1)
-        check_choice("precision", self.precision, ("fp32", "fp16", "int8"))
+        check_choice("precision", self.precision, ("fp32", "fp16", "bf16", "int8"))
         check_integer("opset", self.opset, 1)
 
 

@@ -57,7 +57,7 @@ class Target(ABC):
     Attributes:
         runtime: name of the runtime, for people.
         suffix: how its file's name ends.
-        precisions: those that it is made in: fp32, fp16, int8.
+        precisions: those that it is made in: fp32, fp16, bf16, int8.
         beside: suffixes of the files that belong to it, beside it under its stem.
         foreign: suffixes by which others know such files: nasrun does not open it by them.
         fallback: name of the target that is made where this one cannot be.
@@ -87,6 +87,18 @@ class Target(ABC):
 
     def unrunnable(self) -> str | None:
         """Reason that what can be made here cannot run here; None where it can."""
+        return None
+
+    def missing_precision(self, precision: str) -> str | None:
+        """Reason that this machine cannot compute in a precision; None where it can."""
+        return None
+
+    def with_defaults(self, path: Path) -> tuple[str, Runner] | None:
+        """An artefact as its runtime opens it without our settings, where that differs.
+
+        Returns:
+            The precision that it computes in then, and a runner; None where nothing differs.
+        """
         return None
 
     def model(
@@ -155,6 +167,8 @@ class OwnedTarget(Target):
         absent: ``module:function`` that says why it cannot be made here, or None, where more is
             needed than the exporter's library.
         blocked: ``module:function`` that says why it cannot run here, or None; likewise.
+        limits: ``module:function`` that says of a precision why it cannot be computed in here.
+        defaults: ``module:function`` that opens an artefact without our settings.
     """
 
     name: str
@@ -173,6 +187,8 @@ class OwnedTarget(Target):
     stand_in: str | None = None
     capabilities: bool = False
     blocked: str | None = None
+    limits: str | None = None
+    defaults: str | None = None
 
     def missing(self) -> str | None:
         """Answer of the function at ``absent``, or the library that its exporter needs."""
@@ -187,7 +203,24 @@ class OwnedTarget(Target):
 
     def unrunnable(self) -> str | None:
         """Answer of the function at ``blocked``."""
-        return None if self.blocked is None else import_place(self.blocked)()
+        if self.blocked is None:
+            return None
+        found: str | None = import_place(self.blocked)()
+        return found
+
+    def missing_precision(self, precision: str) -> str | None:
+        """Answer of the function at ``limits``, where the library is there."""
+        if self.limits is None or self.missing() is not None:
+            return None
+        found: str | None = import_place(self.limits)(precision)
+        return found
+
+    def with_defaults(self, path: Path) -> tuple[str, Runner] | None:
+        """Answer of the function at ``defaults``."""
+        if self.defaults is None:
+            return None
+        found: tuple[str, Runner] | None = import_place(self.defaults)(path)
+        return found
 
     def model(
         self, program: Program, options: ExportOptions, metadata: Mapping[str, str]

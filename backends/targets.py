@@ -29,16 +29,28 @@ AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
 
 _ALL = ("fp32", "fp16", "int8")
+_PRECISIONS = (*_ALL, "bf16")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.engines:tensorrt_model"
 _RTX = "auxnas.backends.tensorrt.rtx"
 
+_OPENVINO = "auxnas.backends.runtimes.openvino"
 _ONNX = "auxnas.backends.artefacts.onnx_file:model_bytes"
 
 _ROWS = (
     OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL, reader=_ONNX),
     OwnedTarget("ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",), reader=_ONNX),
-    OwnedTarget("openvino", "openvino", "OpenVINO", ".xml", beside=(".bin",), opset=False),
+    OwnedTarget(
+        "openvino",
+        "openvino",
+        "OpenVINO",
+        ".xml",
+        ("fp32", "fp16", "bf16"),
+        (".bin",),
+        opset=False,
+        limits=f"{_OPENVINO}:missing_precision",
+        defaults=f"{_OPENVINO}:with_defaults",
+    ),
     OwnedTarget(
         "torch", "pt2", "PyTorch", ".pt2", ("fp32",), foreign=_TORCH, onnx=None, opset=False
     ),
@@ -60,7 +72,7 @@ _ROWS = (
         "rtx",
         "TensorRT-RTX",
         ".rtx",
-        _ALL,
+        _PRECISIONS,
         (".rtx.json",),
         onnx=_TRT,
         absent=f"{_RTX}:rtx_missing",
@@ -102,9 +114,9 @@ def target_of(name: str) -> Target:
     for fact, value in (("runtime", made.runtime), ("suffix", made.suffix)):
         if not (isinstance(value, str) and value) or (fact == "suffix" and value[0] != "."):
             raise PluginError("targets", f"{truncate(name)}: {fact} {short_repr(value)}", _TARGET)
-    if not made.precisions or not set(made.precisions) <= set(_ALL):
+    if not made.precisions or not set(made.precisions) <= set(_PRECISIONS):
         wrong = f"{truncate(name)}: precisions {short_repr(made.precisions)}"
-        raise PluginError("targets", wrong, f"some of {', '.join(_ALL)}")
+        raise PluginError("targets", wrong, f"some of {', '.join(_PRECISIONS)}")
     return made
 
 

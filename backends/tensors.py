@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -26,3 +29,12 @@ class Tensor:
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data."""
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+
+
+def bfloat16_of(value: Any) -> NDArray[np.float32]:
+    """Numbers rounded to the nearest of bfloat16, to even ones between two, as float32."""
+    bits = np.ascontiguousarray(value, np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
+    return rounded.view(np.float32)

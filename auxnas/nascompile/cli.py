@@ -54,8 +54,9 @@ WEIGHTS_HELP = (
     "Of this architecture: our .safetensors, or a published checkpoint (.pth, read by torch)."
 )
 PRECISION_HELP = (
-    "int8: the layers that bear it, calibrated on --images; the artefact stays fp32, and says "
-    "so, where int8 is not faster or changes more than --max-drop."
+    "bf16: computed in bfloat16, by processors that have it. int8: the layers that bear it, "
+    "calibrated on --images; the artefact stays fp32, and says so, where int8 is not faster or "
+    "changes more than --max-drop."
 )
 IMAGES_HELP = (
     "Check on these photographs instead of noise. int8: calibrate on them (8 or more; a quarter "
@@ -75,7 +76,8 @@ MAX_DROP_HELP = (
 )
 TOLERANCE_HELP = (
     "Largest error, relative to the output's scale; with --head labels the share of pixels "
-    "that may change label.  [default: 1e-4, fp16 2e-2; labels 1e-3, fp16 1e-2]"
+    "that may change label.  [default: 1e-4, fp16 2e-2, bf16 1e-1; "
+    "labels 1e-3, fp16 1e-2, bf16 5e-2]"
 )
 DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are written."
 

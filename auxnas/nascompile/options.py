@@ -15,7 +15,7 @@ Where = str | PathLike[str]
 MOST_CLASSES = IGNORE
 OPSETS = 18, 22
 """Oldest and newest version of the ONNX operators."""
-PRECISIONS = ("fp32", "fp16", "int8")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 RESIZES = ("none", "input")
 
 

@@ -16,7 +16,7 @@ from auxnas.listing import sections
 _SHOWN = (
     "tool", "genotype", "key", "model", "weights", "classes", "palette", "normalisation",
     "input_format", "head", "resize_output", "passes", "verification", "float_verification",
-    "quantisation",
+    "quantisation", "precision",
 )  # fmt: skip
 """Metadata that have a line of their own."""
 
@@ -49,6 +49,7 @@ def explanation(artefact: Artefact) -> list[str]:
         "weights": str(data.get("weights", "")),
         "classes": _list(data.get("classes")),
         "palette": _list(data.get("palette")),
+        "precision": str(data.get("precision", "")),
         "passes": _list(data.get("passes")),
         "verification": _verified(data) if artefact.ours else "",
         "quantisation": _quantisation(data.get("quantisation")),

@@ -24,9 +24,25 @@ from auxnas.backends.measuring.timing import Latency, latency_of
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.target import Opener
+from auxnas.backends.targets import target_of
 from auxnas.compiler import Program, Size
 from auxnas.compiler.passes import INFERENCE, Change, run_passes
 from auxnas.genotype.errors import CommandError
+
+
+@dataclass(frozen=True)
+class DefaultRun:
+    """An artefact as its runtime opens it without our settings.
+
+    Attributes:
+        precision: that it computes in then.
+        difference: from the artefact as it was checked.
+        latency: as ``CheckResult``'s.
+    """
+
+    precision: str
+    difference: Difference
+    latency: Latency
 
 
 @dataclass(frozen=True)
@@ -38,12 +54,14 @@ class CheckResult:
         latency: seconds for a batch of the requested size; for one image where any number
             goes.
         unchecked: reason that there are none, if there are none.
+        default: how the artefact does as its runtime opens it by default, where that differs.
         instead: reason that another target of the same network was run in the artefact's place.
     """
 
     differences: Mapping[Size, Difference] = field(default_factory=dict)
     latency: Latency | None = None
     unchecked: str | None = None
+    default: DefaultRun | None = None
     instead: str | None = None
 
     @property
@@ -89,7 +107,18 @@ class Checker:
                     found.append(self._compared(at, inputs, size, changes))
                     advance(next(done), "")
                 differences[size] = worst_difference(found)
-        return CheckResult(differences, latency_of(runner, self._timed()))
+        latency = latency_of(runner, self._timed())
+        return CheckResult(differences, latency, default=self._with_defaults(path, runner))
+
+    def _with_defaults(self, path: Path, runner: Runner) -> DefaultRun | None:
+        """The artefact without our settings, at the requested size."""
+        found = target_of(self.request.target).with_defaults(path)
+        if found is None:
+            return None
+        precision, usual = found
+        task, inputs = self.request.interface.task, self._inputs(self.request.size)
+        apart = worst_difference([compare_runners(usual, runner, one, task) for one in inputs])
+        return DefaultRun(precision, apart, latency_of(usual, self._timed()))
 
     def _sizes(self) -> list[Size]:
         """The requested one and two others."""

@@ -30,6 +30,7 @@ from auxnas.backends.targets import (
     target_of,
     with_target_suffix,
 )
+from auxnas.backends.tensors import bfloat16_of
 from auxnas.compiler import Cost, Size, cost
 from auxnas.compiler.errors import CompilerError
 
@@ -134,7 +135,13 @@ def plan(request: Request) -> Report:
 
 def _check_request(request: Request) -> None:
     """Before the work, rather than after it."""
-    check_precision(request.target, request.options.precision)
+    precision = request.options.precision
+    check_precision(request.target, precision)
+    if request.verify and request.target != AUTO:
+        reason = target_of(request.target).missing_precision(precision)
+        if reason is not None:
+            found = f"{reason}, so that it cannot be checked here"
+            raise CompilerError(f"precision {precision}", found, "another, or no check")
     if request.options.precision != "int8":
         return
     if request.int8 is None:
@@ -170,8 +177,19 @@ def _check_stand_in(
     request: Request, network: CompiledNetwork, display: Display, stand_in: str, reason: str
 ) -> CheckResult:
     """Checks what an artefact that cannot run here is built from, as another target."""
-    output = with_target_suffix(request.output, stand_in)
-    request = replace(request, target=stand_in, output=output)
+    output, program, options = (
+        with_target_suffix(request.output, stand_in),
+        network.optimised,
+        request.options,
+    )
+    if options.precision not in target_of(stand_in).precisions:
+        reason += f"; {stand_in} has no {options.precision}: its weights, in float32 arithmetic"
+        program = replace(program, params={n: bfloat16_of(v) for n, v in program.params.items()})
+        options = replace(options, precision="fp32")
+    request = replace(
+        request, target=stand_in, output=output, options=options, tolerance=request.allowed
+    )
+    network = replace(network, optimised=program)
     with TemporaryDirectory() as folder:
         path = Path(folder) / output.name
         export_program(request, network.optimised, path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from auxnas.backends.compiling.checking import DefaultRun
 from auxnas.backends.compiling.compile import Report
 from auxnas.backends.compiling.network import Effect
 from auxnas.backends.compiling.request import Request
@@ -46,6 +47,13 @@ def to_dict(report: Report) -> dict[str, Any]:
         "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
         "unchecked": check.unchecked,
         "not_run": check.instead,
+        "by_default": None
+        if check.default is None
+        else {
+            "precision": check.default.precision,
+            "difference": check.default.difference.to_dict(),
+            "latency_ms": 1e3 * check.default.latency,
+        },
         "int8": report.int8.to_dict() if report.int8 else None,
         "latency_ms": None if check.latency is None else 1e3 * check.latency,
         "latency_spread": None if check.latency is None else check.latency.spread,
@@ -111,6 +119,8 @@ def report_rows(report: Report) -> dict[str, str]:
             f"{check.latency} for {_timed(request)}, {target_of(request.target).runtime},"
             f" {cores_text(cores())}"
         )
+    if check.default is not None:
+        found["by default"] = default_text(report, check.default)
     if int8 is not None:
         found |= {"precision": int8.verdict, "int8": str(int8)}
     for name, seconds in report.made.timings.items():
@@ -122,6 +132,16 @@ def report_rows(report: Report) -> dict[str, str]:
         size = f"{report.bytes / 1e6:.1f} MB"
         found["written"] = f"{request.output} ({size}, {report.seconds:.1f} s)"
     return found
+
+
+def default_text(report: Report, default: DefaultRun) -> str:
+    """An artefact as its runtime opens it without our settings, in words."""
+    runtime = target_of(report.request.target).runtime
+    return (
+        f"{runtime} itself opens it in {default.precision} here: {default.latency},"
+        f" {default.difference} against {precision(report)}, which it was checked in and in"
+        " which nasrun opens it"
+    )
 
 
 def _timed(request: Request) -> str:

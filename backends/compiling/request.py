@@ -164,6 +164,7 @@ def artefact_metadata(
         "input_format": ends.format,
         "head": ends.head,
         "resize_output": ends.resized,
+        "precision": "fp32" if request.options.precision == "int8" else request.options.precision,
         "passes": [each.name for each in INFERENCE if each.name not in request.disabled],
         "tool": f"auxnas {metadata.version('auxnas')}",
     }

@@ -15,10 +15,10 @@ from auxnas.compiler.tasks import Disagreement, Head, Segmentation, Task
 Array = np.ndarray[Any, Any]
 
 SEGMENTATION = Segmentation()
-TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-4}
+TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 1e-1, "int8": 1e-4}
 """Largest error allowed by default, relative to the output's scale: what the type can hold;
 for int8, of the float network that it is made from."""
-LABELS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-3}
+LABELS = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 5e-2, "int8": 1e-3}
 """Largest share of changed labels allowed by default, where labels are all there is to compare."""
 _APART = "{:.3f} pixels apart"
 OTHER_SIZES: tuple[Size, ...] = ((97, 131), (64, 48), (72, 45))

@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.tensors import bfloat16_of
 from auxnas.compiler import CompilerError, Node, Program, infer_shapes
 from auxnas.compiler.places import SIZES
 
@@ -28,6 +29,8 @@ _ODD = (97, 131)
 """A size that no stride divides: a map of it follows the image."""
 _VECTORS = {"float": np.float32, "int": np.int64}
 """Types of constant vectors by the first word of an entry of ``OnnxOp.inputs``."""
+REAL_TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
+"""ONNX types of what is computed, by precision; float32 in any other."""
 _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 
 
@@ -97,7 +100,7 @@ class _Writer:
         self.odd = infer_shapes(program.graph, _ODD)
         self.initialisers: dict[str, TensorProto] = {}
         self.sizes: set[str] = set()
-        self.half = options.precision == "fp16"
+        self.kind = REAL_TYPES.get(options.precision, TensorProto.FLOAT)
 
     def value(self, name: str, node: Node) -> onnx.ValueInfoProto:
         """An input or output of the model."""
@@ -173,11 +176,10 @@ class _Writer:
 
     def _input(self, node: Node, alias: dict[str, str]) -> Iterator[onnx.NodeProto]:
         """Bytes become (N, C, H, W) numbers; everything becomes the model's precision."""
-        kind = TensorProto.FLOAT16 if self.half else TensorProto.FLOAT
         source = node.name
-        if node["bytes"] or self.half:
-            alias[node.name] = f"{node.name}.cast"
-            yield helper.make_node("Cast", [source], [alias[node.name]], alias[node.name], to=kind)
+        if node["bytes"] or self.kind != TensorProto.FLOAT:
+            alias[node.name] = cast = f"{node.name}.cast"
+            yield helper.make_node("Cast", [source], [cast], cast, to=self.kind)
             source = alias[node.name]
         if node["bytes"]:
             alias[node.name] = f"{node.name}.nchw"
@@ -264,12 +266,21 @@ class _Writer:
         if kind in _VECTORS:
             return [self._constant(key, np.array(values, _VECTORS[kind]))]
         if key.startswith("="):
-            return [self._constant(f"constant{key}", self._real(np.float32(key[1:])))]
+            return [self._real(f"constant{key}", np.float32(key[1:]))]
         name = f"{node.param}.{key}"
-        return [self._constant(name, self._real(self.program.params[name]))]
+        return [self._real(name, self.program.params[name])]
 
-    def _real(self, value: Any) -> Any:
-        return np.asarray(value, np.float16) if self.half else value
+    def _real(self, name: str, value: Any) -> str:
+        """A constant in the model's precision."""
+        if self.kind == TensorProto.FLOAT16:
+            return self._constant(name, np.asarray(value, np.float16))
+        if self.kind == TensorProto.BFLOAT16 and name not in self.initialisers:
+            bits = (bfloat16_of(value).view(np.uint32) >> 16).astype("<u2")
+            shape = np.shape(value)
+            self.initialisers[name] = helper.make_tensor(
+                name, TensorProto.BFLOAT16, shape, bits.tobytes(), raw=True
+            )
+        return self._constant(name, value)
 
     def _constant(self, name: str, value: Any) -> str:
         if name not in self.initialisers:

@@ -13,6 +13,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -42,10 +43,17 @@ def _without_telemetry() -> Any:
 ov = _without_telemetry()
 GROUP = "auxnas"
 WEIGHTS = "weights_sha256"
-CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-"""One image at a time, and no silent bfloat16, which processors that have it use otherwise:
+CONFIG = {"PERFORMANCE_HINT": "LATENCY"}
+"""One image at a time."""
+PRECISION, HINT = "precision", "INFERENCE_PRECISION_HINT"
+"""Key of our metadata, and the runtime's setting: processors that have bfloat16 compute in it
+where nothing is set, and no IR can carry the setting (its runtime options are not read for it).
+
 https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html
 """
+HINTS = {"bf16": "bf16"}
+"""The setting by the precision of an artefact; ``f32`` of all others."""
+_NAMES = {"f32": "fp32", "f16": "fp16"}
 
 _IR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<net\s[^>]*version=", re.DOTALL)
 """Pattern of the start of an ``.xml`` file of the IR."""
@@ -63,7 +71,9 @@ class OpenvinoExporter:
             CompilerError: for an option out of range.
             OSError: when a file cannot be written.
         """
-        onnx = build(program, options, {}).SerializeToString()
+        # The runtime rounds to bfloat16 by itself, where it is told to.
+        kept = options if options.precision != "bf16" else replace(options, precision="fp32")
+        onnx = build(program, kept, {}).SerializeToString()
         model = _read(onnx)
         for key, value in metadata.items():
             model.set_rt_info(value, [GROUP, key])
@@ -90,12 +100,36 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def missing_precision(precision: str) -> str | None:
+    """Reason that this processor cannot compute in a precision; None where it can."""
+    found = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision != "bf16" or "BF16" in found:
+        return None
+    return "this processor has no bfloat16"
+
+
+def default_hint() -> str:
+    """Precision, in OpenVINO's words, that this processor computes in where nothing is set."""
+    found: str = ov.Core().get_property("CPU", HINT).get_type_name()
+    return found
+
+
+def with_defaults(path: Path) -> tuple[str, OpenvinoRunner] | None:
+    """An IR of ours as OpenVINO opens it, where its default here is not what the IR says."""
+    usual = OpenvinoRunner(path)
+    default = default_hint()
+    if default == HINTS.get(usual.metadata.get(PRECISION, ""), "f32"):
+        return None
+    return _NAMES.get(default, default), OpenvinoRunner(path, hint=default)
+
+
 class OpenvinoRunner:
-    """An IR compiled for the CPU: float32 arithmetic, lowest latency.
+    """An IR compiled for the CPU, in the precision that its metadata say: lowest latency.
 
     Args:
         model: path of the ``.xml``.
         threads: None leaves it to the runtime.
+        hint: precision in OpenVINO's words; None for what the artefact was checked in.
 
     Attributes:
         metadata: of the artefact, by key.
@@ -109,7 +143,9 @@ class OpenvinoRunner:
 
     devices = ("CPU",)
 
-    def __init__(self, model: str | Path, threads: int | None = None) -> None:
+    def __init__(
+        self, model: str | Path, threads: int | None = None, hint: str | None = None
+    ) -> None:
         path = Path(model)
         config = CONFIG | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
         _check_files(path)
@@ -119,6 +155,8 @@ class OpenvinoRunner:
             self.metadata = _metadata(found)
             self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
             check_memory(str(path), _needed(found), "values")
+            own = HINTS.get(self.metadata.get(PRECISION, ""), "f32")
+            config = config | {HINT: hint or own}
             self._model = core.compile_model(found, "CPU", config)
         except RuntimeError as error:
             raise CompilerError(str(path), f"openvino: {_reason(error)}") from error

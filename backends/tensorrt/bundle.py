@@ -19,7 +19,7 @@ import onnx
 
 from auxnas.backends.artefacts.archives import DAMAGED, open_archive
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.onnx.build import build
+from auxnas.backends.onnx.build import REAL_TYPES, build
 from auxnas.backends.tensorrt.engines import (
     check_operators,
     parse_model,
@@ -93,11 +93,11 @@ def _parser_of(model: onnx.ModelProto) -> str | None:
 
 
 def _precision(model: onnx.ModelProto) -> str:
-    """Lowest precision that a model computes in: ``int8``, ``fp16`` or ``fp32``."""
+    """Lowest precision that a model computes in: ``int8``, ``fp16``, ``bf16`` or ``fp32``."""
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         return "int8"
-    half = onnx.TensorProto.FLOAT16
-    return "fp16" if any(each.data_type == half for each in model.graph.initializer) else "fp32"
+    kinds = {each.data_type for each in model.graph.initializer}
+    return next((name for name, kind in REAL_TYPES.items() if kind in kinds), "fp32")
 
 
 def _facts(data: bytes) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def random_model(rng: random.Random) -> onnx.ModelProto:
     options = ExportOptions(
         rng.choice([(64, 96), (97, 131), None]),
         rng.choice([1, 2, None]),
-        rng.choice(["fp32", "fp16"]),
+        rng.choice(["fp32", "fp16", "bf16"]),
         rng.choice([18, 20, 22]),
     )
     return build(program, options, {})

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import (
@@ -22,6 +23,7 @@ from auxnas.backends.images import network_input
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
+from auxnas.backends.tensors import bfloat16_of
 from auxnas.compiler import ModelSpec, Program, lower, parse_graph
 from auxnas.compiler.interface import FORMATS, Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
@@ -188,3 +190,9 @@ def test_open_axes_have_names_that_say_which_are_equal(ends, expected):
 
     assert axes(model.graph.input[0]) == ["batch", 3, "height", "width"]
     assert axes(model.graph.output[0]) == expected
+
+
+@given(arrays(np.float32, 8, elements=st.floats(-1e30, 1e30, width=32)))
+def test_bfloat16_is_rounded_as_the_type_is(values):
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    assert (bfloat16_of(values) == values.astype(bfloat16).astype(np.float32)).all()

@@ -13,6 +13,7 @@ import zipfile
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,6 +23,7 @@ from PIL import Image
 
 from auxnas.backends import target as target_room
 from auxnas.backends import targets
+from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.compiling import candidates
 from auxnas.backends.compiling.verification import (
@@ -168,7 +170,51 @@ def test_openvino_keeps_metadata_and_float32():
     runner = made("openvino", network(), ExportOptions((64, 96)))
     assert METADATA.items() <= runner.metadata.items()
     assert len(runner.metadata["weights_sha256"]) == 64
-    assert "float32" in str(runner._model.get_property("INFERENCE_PRECISION_HINT"))
+    assert hint_of(runner) == "float32"
+
+
+def hint_of(runner: Any) -> str:
+    """The precision that an opened IR computes in, as OpenVINO itself says."""
+    return re.findall("'(.*)'", str(runner._model.get_property("INFERENCE_PRECISION_HINT")))[0]
+
+
+@pytest.fixture
+def openvino():
+    pytest.importorskip("openvino", reason="needs openvino")
+    from auxnas.backends.runtimes import openvino as module
+
+    return module
+
+
+@pytest.mark.parametrize("asked", ["fp32", "bf16"])
+def test_an_ir_is_opened_in_the_precision_that_it_was_checked_in(asked, openvino, monkeypatch):
+    """By nasrun too; what the runtime does by itself is said where that is another one."""
+    if openvino.missing_precision(asked):
+        pytest.skip(openvino.missing_precision(asked))
+    result = compile_("--target", "openvino", "--precision", asked, "--json")
+    assert result.exit_code == 0, result.output
+    found, runner = json.loads(result.stdout), open_artefact("arch0.xml").runner()
+    assert hint_of(runner) == {"fp32": "float32", "bf16": "bfloat16"}[asked]
+    assert (found["max_relative_error"] > 1e-4) == (asked == "bf16")
+    default = {"f32": "fp32"}.get(openvino.default_hint(), openvino.default_hint())
+    assert (found["by_default"] or {"precision": asked})["precision"] == default
+
+
+def test_a_default_that_is_another_precision_is_run_and_reported(openvino, monkeypatch):
+    monkeypatch.setattr(openvino, "default_hint", lambda: "bf16")
+    text = compile_("--target", "openvino", "--input-size", "64x64").stdout
+    assert "OpenVINO itself opens it in bf16 here: " in text
+    assert "against fp32, which it was checked in" in text
+    monkeypatch.setattr(openvino, "default_hint", lambda: "f32")
+    assert "by default" not in compile_("--target", "openvino", "--input-size", "64x64").stdout
+
+
+def test_a_precision_that_the_processor_lacks_is_not_checked_here(openvino, monkeypatch):
+    monkeypatch.setattr(openvino, "missing_precision", lambda precision: "no such unit")
+    result = compile_("--target", "openvino", "--precision", "bf16")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "precision bf16: no such unit, so that it cannot be checked here" in result.stderr
+    assert compile_("--target", "openvino", "--precision", "bf16", "--no-verify").exit_code == 0
 
 
 def test_openvino_reports_nothing_over_the_network(tmp_path):
