@@ -30,15 +30,14 @@ def run_lock(folder: Path) -> Iterator[None]:
     with (folder / NAME).open("a+") as file:
         if not _taken(file):
             expected = "one writer at a time: wait for it, or choose another --out"
-            if _marker(file).exists():
-                expected += f", or delete {_marker(file)} where that process is gone"
-            raise RunLockedError(str(folder), f"in use by {_holder(folder / NAME)}", expected)
+            found = f"in use by {_holder(folder / NAME)}"
+            raise RunLockedError(str(folder), found, expected + _advice(folder / NAME))
         _sign(file)
         try:
             yield
         finally:
             file.truncate(0)
-            lock_file.release(_marker(file))
+            lock_file.release(_marker(file.name))
 
 
 @contextmanager
@@ -53,13 +52,17 @@ def exclusive_lock(target: Path, say: Callable[[str], None]) -> Iterator[None]:
         OSError: when the folder cannot be written.
     """
     path = target.with_name(f".{target.name}.lock")
-    with _locked(path, lambda: say(f"waiting for {_holder(path)}, which makes {target}")) as file:
+
+    def waiting() -> None:
+        say(f"waiting for {_holder(path)}, which makes {target}{_advice(path)}")
+
+    with _locked(path, waiting) as file:
         _sign(file)
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
-            lock_file.release(_marker(file))
+            lock_file.release(_marker(file.name))
 
 
 def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
@@ -77,7 +80,7 @@ def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
         except BaseException:
             file.close()
             raise
-        lock_file.release(_marker(file))
+        lock_file.release(_marker(file.name))
         file.close()
 
 
@@ -102,7 +105,7 @@ def _taken(file: IO[str]) -> bool:
         except OSError as error:
             if error.errno not in lock_file.UNSUPPORTED:
                 raise OSError(error.errno, error.strerror, file.name) from error
-            return lock_file.acquire(_marker(file))
+            return lock_file.acquire(_marker(file.name))
     return False
 
 
@@ -113,13 +116,19 @@ def _wait(file: IO[str]) -> None:
     except OSError as error:
         if error.errno not in lock_file.UNSUPPORTED:
             raise OSError(error.errno, error.strerror, file.name) from error
-        while not lock_file.acquire(_marker(file)):
+        while not lock_file.acquire(_marker(file.name)):
             sleep(_POLL)
 
 
-def _marker(file: IO[str]) -> Path:
+def _marker(path: str | Path) -> Path:
     """The lock where there is no ``flock``."""
-    return Path(f"{file.name}.held")
+    return Path(f"{path}.held")
+
+
+def _advice(path: Path) -> str:
+    """Words on what to delete where a lock cannot be judged; "" where the system does that."""
+    marker = _marker(path)
+    return f", or delete {marker} where that process is gone" if marker.exists() else ""
 
 
 def _holder(path: Path) -> str:

@@ -1,5 +1,8 @@
 """Lock files for file systems without ``flock``: made whole or not at all, stale ones removed.
 
+Where there are no hard links either, a lock is a folder with the file in it: renaming one to the
+name of another fails as long as that is not empty.
+
 A lock is stale when its process is gone from this machine, or from before this machine was
 started. One of another machine or container cannot be judged, and counts as held until it is
 deleted.
@@ -11,6 +14,7 @@ import errno
 import json
 import os
 import socket
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,6 +25,10 @@ UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """Error numbers of ``flock`` on a file system without it."""
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 """Error numbers of ``link`` on a file system without hard links."""
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+"""Error numbers of renaming a folder to the name of a folder with files in it, or of a file."""
+_OWNER = "owner"
+"""Name of the file in a lock that is a folder."""
 
 
 def acquire(path: Path) -> bool:
@@ -40,7 +48,7 @@ def acquire(path: Path) -> bool:
 def release(path: Path) -> None:
     """Removes ``path`` where it is ours."""
     if _read(path) == _signature():
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def held(path: Path) -> bool:
@@ -58,18 +66,34 @@ def _linked(part: Path, path: Path) -> bool:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        return _made(path, part.read_text())
+        return _renamed(part.read_text(), path)
     return True
 
 
-def _made(path: Path, text: str) -> bool:
-    """Whether ``path`` could be made where there are no hard links: it is empty for an instant."""
+def _renamed(text: str, path: Path) -> bool:
+    """Whether ``path`` could be made as a folder, where there are no hard links."""
+    folder = path.with_name(temporary_name(path.name))
+    os.mkdir(folder)
     try:
-        with path.open("x") as file:
-            file.write(text)
-    except FileExistsError:
+        (folder / _OWNER).write_text(text)
+        os.rename(folder, path)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
         return False
+    finally:
+        _remove(folder)
     return True
+
+
+def _remove(path: Path) -> None:
+    """Removes a lock; of a folder not what another has put there meanwhile."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    (path / _OWNER).unlink(missing_ok=True)
+    with suppress(OSError):
+        os.rmdir(path)
 
 
 def _signature() -> str:
@@ -84,8 +108,9 @@ def _spaces() -> list[str]:
 
 
 def _read(path: Path) -> str | None:
+    """The signature; None where there is none, nor a lock."""
     try:
-        return path.read_text(errors="replace")
+        return (path / _OWNER if path.is_dir() else path).read_text(errors="replace")
     except OSError:
         return None
 
@@ -124,7 +149,7 @@ def _removed_stale(path: Path) -> bool:
         return False
     try:
         if _read(path) == text:
-            path.unlink(missing_ok=True)
+            _remove(path)
         return True
     finally:
         release(guard)

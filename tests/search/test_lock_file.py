@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import socket
 from contextlib import suppress
 from itertools import combinations
@@ -65,9 +66,15 @@ def test_another_error_of_flock_names_the_file(tmp_path, monkeypatch):
 
 def signed(path, **other):
     assert lock_file.acquire(path)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **other}))
+    file = path / "owner" if path.is_dir() else path
+    file.write_text(json.dumps({**json.loads(file.read_text()), **other}))
 
 
+def remove(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("links")
 @pytest.mark.parametrize(
     ("other", "stale"),
     [
@@ -104,19 +111,23 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def before_step(monkeypatch):
-    """Makes something happen before steps of ``lock_file``, given by their numbers from now on."""
+def before_step(monkeypatch, tmp_path):
+    """Makes something happen before steps of ``lock_file``, given by their numbers from now on.
+
+    A step reads or changes something in the folder.
+    """
     happens, step = {}, [0]
 
     def noting(inner):
         def noted(*args, **keywords):
-            step[0] += 1
-            happens.get(step[0], lambda: None)()
+            if str(args[0]).startswith(str(tmp_path)):
+                step[0] += 1
+                happens.get(step[0], lambda: None)()
             return inner(*args, **keywords)
 
         return noted
 
-    for name in ("open", "fdopen", "link", "rename"):
+    for name in ("open", "fdopen", "link", "rename", "mkdir", "rmdir"):
         monkeypatch.setattr(os, name, noting(getattr(os, name)))
     for name in ("unlink", "write_text", "read_text"):
         monkeypatch.setattr(Path, name, noting(getattr(Path, name)))
@@ -129,14 +140,27 @@ def before_step(monkeypatch):
     return schedule
 
 
-STEPS = 15
+@pytest.fixture(params=[None, errno.EPERM])
+def links(request, monkeypatch):
+    """A file system with hard links, and one without."""
+
+    def link(*paths):
+        raise OSError(request.param, os.strerror(request.param))
+
+    if request.param is not None:
+        monkeypatch.setattr(os, "link", link)
 
 
+STEPS = 27
+PAIRS = [pair for pair in combinations(range(1, STEPS), 2) if pair[1] - pair[0] < 3]
+
+
+@pytest.mark.usefixtures("links")
 def test_of_takers_of_a_stale_lock_one_gets_it_whatever_the_moment(before_step, tmp_path):
     path, won = tmp_path / "a", []
-    for moments in combinations(range(1, STEPS), 2):
+    for moments in PAIRS:
         before_step()
-        path.unlink(missing_ok=True)
+        remove(path)
         signed(path, pid=DEAD)
         won.clear()
         before_step(moments, lambda: won.append(lock_file.acquire(path)))
@@ -144,6 +168,7 @@ def test_of_takers_of_a_stale_lock_one_gets_it_whatever_the_moment(before_step, 
         assert won.count(True) == 1, moments
 
 
+@pytest.mark.usefixtures("links")
 @pytest.mark.parametrize("stale", [False, True])
 def test_a_taker_that_is_killed_holds_nobody_up_whatever_the_moment(before_step, tmp_path, stale):
     def die():
@@ -188,6 +213,19 @@ def test_who_waited_for_a_lock_that_was_removed_goes_on(tmp_path, monkeypatch):
         assert len(calls) == 2
 
 
+@pytest.mark.usefixtures("links")
+def test_of_takers_of_a_lock_that_is_free_one_gets_it_whatever_the_moment(before_step, tmp_path):
+    """Without links the first had an empty lock for an instant, which the next took for stale."""
+    path, won = tmp_path / "a", []
+    for moments in combinations(range(1, 9), 2):
+        before_step()
+        remove(path)
+        won.clear()
+        before_step(moments, lambda: won.append(lock_file.acquire(path)))
+        won.append(lock_file.acquire(path))
+        assert won.count(True) == 1, moments
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
 def test_without_hard_links_there_is_one_holder(number, tmp_path, monkeypatch):
     def link(*paths):
@@ -196,5 +234,25 @@ def test_without_hard_links_there_is_one_holder(number, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", link)
     assert lock_file.acquire(tmp_path / "a")
     assert not lock_file.acquire(tmp_path / "a")
+    assert lock_file.held(tmp_path / "a")
     lock_file.release(tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a").mkdir()  # one who was killed as it was released
+    assert not lock_file.held(tmp_path / "a")
     assert lock_file.acquire(tmp_path / "a")
+    (tmp_path / "b").write_text("a file that is not ours")
+    assert not lock_file.acquire(tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "a file that is not ours"
+
+
+@pytest.mark.usefixtures("no_flock")
+def test_who_waits_is_told_what_to_delete_where_the_holder_is_gone(tmp_path, monkeypatch):
+    said, pauses = [], []
+    signed(tmp_path / ".a.lock.held", host="elsewhere")
+    monkeypatch.setattr(
+        lock, "sleep", lambda seconds: pauses.append((tmp_path / ".a.lock.held").unlink())
+    )
+    with exclusive_lock(tmp_path / "a", said.append):
+        assert len(pauses) == 1
+    (line,) = said
+    assert line.endswith(f", or delete {tmp_path / '.a.lock.held'} where that process is gone")
