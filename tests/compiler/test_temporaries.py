@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,51 @@ def test_only_what_is_called_so_and_whose_process_is_gone_is_removed(tmp_path, m
     discard_temporaries(tmp_path)
     assert before - {path.name for path in tmp_path.iterdir()} == {stale}
     discard_temporaries(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"boot_id": "of before this machine was started"},
+        {"host": "another machine"},
+        {"namespace": "another container's"},
+    ],
+)
+def test_what_another_place_has_left_goes_after_a_week(tmp_path, monkeypatch, place):
+    """Its processes cannot be asked for: those of before a restart left files for ever."""
+    now, day = time.time(), 24 * 3600
+    for process in (DEAD, os.getpid()):
+        for days in (0, 6, 8, -8):
+            path = tmp_path / name_of(monkeypatch, process, **place)
+            path.write_text(str(days))
+            os.utime(path, (now, now - days * day))
+    mine = tmp_path / temporary_name("of this process")
+    mine.write_text("mine")
+    os.utime(mine, (now, now - 99 * day))
+    discard_temporaries(tmp_path)
+    assert sorted(path.read_text() for path in tmp_path.iterdir()) == [
+        "-8",
+        "-8",
+        "0",
+        "0",
+        "6",
+        "6",
+        "mine",
+    ]
+
+
+def test_one_that_another_process_removes_meanwhile_is_gone(tmp_path, monkeypatch):
+    (tmp_path / name_of(monkeypatch, DEAD)).touch()
+    inner = processes.is_running
+
+    def removing(process):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        return inner(process)
+
+    monkeypatch.setattr(temporaries, "is_running", removing)
+    discard_temporaries(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):
