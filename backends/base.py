@@ -22,6 +22,10 @@ from auxnas.compiler.tasks import Segmentation, Sums, Task
 Array = np.ndarray[Any, Any]
 
 
+INCOMPLETE = 3
+"""Exit status when less than what was asked for, or nothing, could be made here."""
+
+
 class BackendUnavailable(RuntimeError):
     """A framework that is not installed was asked for; the message says what to install."""
 
@@ -30,6 +34,12 @@ class BackendUnavailable(RuntimeError):
             f"{backend}: the package {missing!r} is not installed, "
             f'try: pip install "auxnas[{extra}]"'
         )
+
+
+class LibraryUnavailable(BackendUnavailable):
+    """The library of a target is not installed: it can neither be made nor run here."""
+
+    exit_status = INCOMPLETE
 
 
 class TrialFailure(RuntimeError):

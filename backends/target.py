@@ -8,21 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
+from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable, Runner
 from auxnas.backends.registry import backend
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Program
 from auxnas.genotype.plugins import import_place
 
 Opener = Callable[[Path], Runner]
-INCOMPLETE = 3
-"""Exit status when less than what was asked for, or nothing, could be made here."""
 
 
-class TargetUnavailable(BackendUnavailable):
+class TargetUnavailable(LibraryUnavailable):
     """A target cannot be made here, and there is none to be made in its place."""
-
-    exit_status = INCOMPLETE
 
     def __init__(self, target: str, missing: str) -> None:
         RuntimeError.__init__(self, f"{target}: {missing}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auxnas.backends.target import INCOMPLETE
+from auxnas.backends.base import INCOMPLETE
 from auxnas.backends.targets import AUTO, HELP, target_of
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS

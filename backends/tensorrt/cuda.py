@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from auxnas.backends.base import INCOMPLETE
+
 Array = np.ndarray[Any, Any]
 
 _MAJOR, _MINOR = 75, 76
@@ -23,17 +25,23 @@ class CudaError(RuntimeError):
     """There is no driver, no GPU, or a call failed; the message says which."""
 
 
+class NoGpuError(CudaError):
+    """There is no driver or no GPU."""
+
+    exit_status = INCOMPLETE
+
+
 def load_driver() -> Any:
     """The driver's library.
 
     Raises:
-        CudaError: when it is not installed.
+        NoGpuError: when it is not installed.
     """
     name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         return ctypes.CDLL(name)
     except OSError:
-        raise CudaError(f"no NVIDIA driver ({name})") from None
+        raise NoGpuError(f"no NVIDIA driver ({name})") from None
 
 
 class Cuda:
@@ -44,16 +52,16 @@ class Cuda:
         capability: (major, minor).
 
     Raises:
-        CudaError: when there is none.
+        NoGpuError: when there is none.
     """
 
     def __init__(self, driver: Any = None) -> None:
         self._driver = load_driver() if driver is None else driver
         if self._driver.cuInit(0) != 0:
-            raise CudaError("no NVIDIA GPU")
+            raise NoGpuError("no NVIDIA GPU")
         self._device = ctypes.c_int()
         if self._driver.cuDeviceGet(ctypes.byref(self._device), 0) != 0:
-            raise CudaError("no NVIDIA GPU")
+            raise NoGpuError("no NVIDIA GPU")
         name = ctypes.create_string_buffer(256)
         self._call("cuDeviceGetName", name, 256, self._device)
         self.name = name.value.decode()

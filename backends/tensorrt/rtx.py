@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.base import BackendUnavailable, ExportOptions
+from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable
 from auxnas.backends.tensorrt.cuda import missing_device
 from auxnas.backends.tensorrt.engines import EngineExporter, ShapeProfile, build_engine
 from auxnas.backends.tensorrt.runner import TrtRunner
@@ -31,7 +31,7 @@ def rtx_library() -> Any:
     """The Python module of TensorRT-RTX.
 
     Raises:
-        BackendUnavailable: when it is not installed.
+        LibraryUnavailable: when it is not installed.
     """
     _load_cuda_runtime()
     for name in _MODULES:
@@ -40,7 +40,7 @@ def rtx_library() -> Any:
         except ModuleNotFoundError as error:
             if error.name not in _MODULES:
                 raise
-    raise BackendUnavailable("rtx", _MODULES[0], "rtx") from None
+    raise LibraryUnavailable("rtx", _MODULES[0], "rtx") from None
 
 
 def _load_cuda_runtime() -> None:

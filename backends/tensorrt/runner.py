@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.tensorrt.cuda import Cuda, CudaError
+from auxnas.backends.tensorrt.cuda import Cuda, NoGpuError
 from auxnas.backends.tensorrt.engines import facts_file, logger_of
 from auxnas.backends.tensorrt.exporter import library
 from auxnas.backends.tensors import Tensor
@@ -124,12 +124,12 @@ def _gpu(path: str | Path) -> Cuda:
     """The GPU that an engine runs on.
 
     Raises:
-        CudaError: naming the engine, where there is none.
+        NoGpuError: naming the engine, where there is none.
     """
     try:
         return Cuda()
-    except CudaError as error:
-        raise CudaError(f"{path}: {error}, which an engine runs on") from None
+    except NoGpuError as error:
+        raise NoGpuError(f"{path}: {error}, which an engine runs on") from None
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from auxnas.backends.artefacts.predict import Predictor
 from auxnas.backends.artefacts.profile import profile_artefact
 from auxnas.backends.images import read_photograph
 from auxnas.backends.targets import TARGETS
+from auxnas.backends.tensorrt import cuda
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface
 from auxnas.nasrun.text import explanation
@@ -114,8 +115,8 @@ def test_a_damaged_or_missing_file_is_one_line(command, suffix):
     path = f"net{suffix}"
     fails(run(command, path), f"{path}: No such file")
     Path(path).write_bytes(b"PK\x03\x04 no artefact")
-    message, status = ("trt: the package", 1) if suffix == ".engine" else (path, 2)
-    status = 1 if suffix == ".rtx" else status  # there is no GPU
+    message = "trt: the package" if suffix == ".engine" else path
+    status = 3 if suffix in (".engine", ".rtx") else 2  # there is no library, or no GPU
     fails(run(command, path), message, status)
 
 
@@ -131,9 +132,20 @@ def test_a_runtime_that_fails_on_an_image_is_one_line(target, made):
     [
         ("openvino", "openvino", "auxnas.backends.runtimes.openvino"),
         ("trt", "tensorrt", "auxnas.backends.tensorrt.runner"),
+        ("torch", "torch", "auxnas.backends.torch.exported"),
     ],
 )
 def test_a_runtime_that_is_not_installed_is_named(target, package, module, made, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, module, raising=False)
-    fails(run("bench", made[target].path), f"auxnas[{package}]", 1)
+    fails(run("bench", made[target].path), f"auxnas[{package}]", 3)
+
+
+def test_an_engine_without_a_gpu_cannot_be_run_here(made, monkeypatch):
+    def absent():
+        raise cuda.NoGpuError("no NVIDIA driver (libcuda.so.1)")
+
+    fake_gpu(monkeypatch)
+    monkeypatch.setattr(cuda, "load_driver", absent)
+    said = "no NVIDIA driver (libcuda.so.1), which an engine runs on"
+    fails(run("bench", made["trt"].path), said, 3)
