@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log, prod, sqrt
 from zlib import crc32
 
@@ -22,6 +23,7 @@ from auxnas.compiler import (
     lower_resnet_refinenet,
 )
 from auxnas.compiler import weights as weights_module
+from auxnas.compiler.decoders import HandMade
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import zoo
 from tests.strategies import FIVE, PAPER, SMALL, genotypes
@@ -32,6 +34,8 @@ RIVALS = {
     "lwrf-256": lower_refinenet(SPEC, 256),
     "lwrf, width 1, 40 classes": lower_refinenet(ModelSpec(classes=40), 64),
     "resnet-50": lower_resnet_refinenet(50, 11),
+    "deeplabv3plus": HandMade("deeplabv3plus", 64).lower(SPEC),
+    "simple": HandMade("simple-resnet50", 64).lower(replace(SPEC, encoder="resnet50", width=0.25)),
 }
 
 
