@@ -608,9 +608,10 @@ def test_a_folder_alone_suggests_the_kind_of_its_layout(folder: Path, tmp_path: 
         (f"list:{tmp_path / 'dev'}", f"(voc:{tmp_path / 'dev'}?)"),
         (f"voc:{tmp_path}/train.lst", f"(list:{tmp_path}/train.lst?)"),
         (tmp_path / "bare", f"(list:{tmp_path / 'bare'}?)"),
+        ("list:", "(list:DIR_OR_FILE?)"),
     ):
         assert meant in refusal(lambda spec=spec: open_dataset(str(spec)))  # type: ignore[misc]
-    for spec in ("nowhere", "x" * 5000, "list:", "folder:nowhere", "a\0b"):
+    for spec in ("nowhere", "x" * 5000, "folder:nowhere", "a\0b"):
         assert "?)" not in refusal(lambda spec=spec: open_dataset(spec))  # type: ignore[misc]
 
 
