@@ -39,7 +39,7 @@ from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lo
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import SearchSpace
 from auxnas.search.evaluation.two_stages import stage_recipe
-from auxnas.search.settings.search import StageSettings
+from auxnas.search.settings.stages import StageSettings
 
 SPEC = ModelSpec(classes=21, agg_size=48, sep_repeats=1, auxiliary="cell")
 BATCH, IMAGE = 32, 160

@@ -16,10 +16,10 @@ from auxnas.options import SizeType, json_option, part_option
 from auxnas.options import depth_scale as depth_scale
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
+from auxnas.search.settings.fields import SettingsSection
 from auxnas.search.settings.presets import DEFAULT, PRESETS
 from auxnas.search.settings.recorded import CODE, check_trusted, trust_code
 from auxnas.search.settings.resolving import flatten, nest, resolve
-from auxnas.search.settings.search import SettingsSection
 from auxnas.search.storage.folders import folder_kinds
 
 S = TypeVar("S", bound=SettingsSection)

@@ -32,7 +32,7 @@ from auxnas.compiler import (
 from auxnas.compiler.tasks import Task
 from auxnas.compiler.weights import initial_params
 from auxnas.genotype import GenotypeError
-from auxnas.search.settings.search import StageSettings
+from auxnas.search.settings.stages import StageSettings
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
 
 

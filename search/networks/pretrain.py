@@ -33,7 +33,7 @@ from auxnas.compiler.tasks import DEFAULT, Score, Task
 from auxnas.compiler.weights import fit_params, initial_params, load_weights
 from auxnas.search.examples.images import ImageExamples, format_key, normalisation_key
 from auxnas.search.networks.course import PARTS, Course, CourseProgress
-from auxnas.search.settings.search import PretrainSettings
+from auxnas.search.settings.stages import PretrainSettings
 from auxnas.search.storage.cache import json_digest, load_kept, params_digest, save_kept
 from auxnas.search.storage.lock import exclusive_lock
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auxnas.search.settings.fields import SettingsSection
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.resolving import flatten, resolve, unknown_setting
-from auxnas.search.settings.search import Settings, SettingsSection
+from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 
 KINDS: dict[str, type[SettingsSection]] = {"run": Settings, "train": TrainingSettings}

@@ -14,8 +14,9 @@ from auxnas.genotype.errors import truncate
 from auxnas.genotype.plugins import may_run, trust_place
 from auxnas.search.data.spec import reader_of, sources
 from auxnas.search.errors import SettingsError
+from auxnas.search.settings.fields import SettingsSection
 from auxnas.search.settings.resolving import flatten, former_defaults, resolve
-from auxnas.search.settings.search import Settings, SettingsSection
+from auxnas.search.settings.search import Settings
 from auxnas.search.settings.spaces import search_space
 
 S = TypeVar("S", bound=SettingsSection)

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from auxnas.genotype.errors import short_repr
 from auxnas.search.errors import SettingsError
-from auxnas.search.settings.search import HARMLESS, Settings, SettingsSection
+from auxnas.search.settings.fields import SettingsSection
+from auxnas.search.settings.search import HARMLESS, Settings
 
 S = TypeVar("S", bound=SettingsSection)
 

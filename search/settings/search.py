@@ -3,95 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator
 
 from auxnas.compiler.encoders import DEFAULT as DEFAULT_ENCODER
 from auxnas.compiler.spec import MOST_CHANNELS, MOST_REPEATS
 from auxnas.compiler.tasks import DEFAULT as DEFAULT_TASK
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.spec import (
-    TAKES,
-    check_source,
-    task_on,
-    unscored_classes,
-    with_absolute_path,
+from auxnas.search.data.spec import task_on, unscored_classes, with_absolute_path
+from auxnas.search.settings.fields import (
+    AtLeastTwo,
+    Duration,
+    ExecutorName,
+    LearnerName,
+    Names,
+    Natural,
+    Positive,
+    Range,
+    Rate,
+    SearcherName,
+    SettingsSection,
+    Share,
+    Size,
+    Source,
+    Threads,
 )
-from auxnas.search.seams import EXECUTORS, SEARCHERS
-from auxnas.search.settings.durations import duration_text, parse_duration
-
-Positive = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Threads = Annotated[int, Field(ge=1, le=1024)]
-AtLeastTwo = Annotated[int, Field(ge=2)]
-"""For images: batch norm has no deviation of a single one."""
-Share = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(ge=0)]
-
-
-def _ordered(value: tuple[float, float]) -> tuple[float, float]:
-    if value[0] > value[1]:
-        raise ValueError("the smaller number first")
-    return value
-
-
-def _sized(value: tuple[int, int]) -> tuple[int, int]:
-    if not all(_SHORTEST <= side <= _LONGEST for side in value):
-        raise ValueError(_SIDES)
-    return value
-
-
-def _one_or_more(value: Any) -> Any:
-    """A name alone is a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-def _name_of(value: Any) -> Any:
-    """``null`` is a learner's name, which JSON takes for nothing."""
-    return "null" if value is None else value
-
-
-def _takes(words: str) -> Any:
-    """Marks a type with what it takes, in words, for the listing of settings."""
-    return Field(json_schema_extra={"takes": words})
-
-
-_SHORTEST, _LONGEST = 32, 8192
-_SIDES = f"{_SHORTEST} to {_LONGEST} pixels a side"
-LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
-Names = Annotated[
-    tuple[str, ...], BeforeValidator(_one_or_more), _takes("a name or a list of names")
-]
-Size = Annotated[
-    tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
-]
-Source = Annotated[str, AfterValidator(check_source), _takes(TAKES)]
-SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
-ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
-Duration = Annotated[
-    float,
-    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
-    Field(gt=0, le=1e9, allow_inf_nan=False),
-    PlainSerializer(duration_text, when_used="json-unless-none"),
-    _takes("a duration like 4h, 30m, 90s or 1h30m, or seconds"),
-]
-"""Seconds; written as ``4h``, ``30m``, ``90s`` or ``1h30m``."""
-Magnification = Annotated[float, Field(gt=0)]
-Range = Annotated[
-    tuple[Magnification, Magnification],
-    AfterValidator(_ordered),
-    _takes("[smallest, largest], each more than 0"),
-]
+from auxnas.search.settings.stages import FeatureSettings, PretrainSettings, StageSettings
 
 HARMLESS = (
     *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),
@@ -100,14 +38,6 @@ HARMLESS = (
 )
 """Settings that may change when a run is continued; of data, encoder and teacher the content
 is compared, not the place."""
-
-
-class SettingsSection(BaseModel):
-    """A group of settings; fields are documented where they stand."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
 
 
 class DataSettings(SettingsSection):
@@ -272,57 +202,6 @@ class SearchSettings(SettingsSection):
     """The policy of ppo and reinforce."""
     evolution: EvolutionSettings = EvolutionSettings()
     """The population of evolution."""
-
-
-class StageSettings(SettingsSection):
-    """One of the two stages of training (paper, sections 3.2.1 and 4.1)."""
-
-    epochs: Natural
-    """Passes over the stage's images (paper: 5 and 1)."""
-    batch_size: AtLeastTwo
-    """Images a step (64 and 32)."""
-    decoder_rate: Rate = 3e-3
-    """Adam's learning rate for the decoder (paper: 3e-3)."""
-    encoder_rate: Rate = 1e-3
-    """Learning rate of SGD with momentum for the encoder (paper: 1e-3; stage 2 only)."""
-    polyak: Annotated[float, Field(ge=0, lt=1)]
-    """Decay of the parameters' running average (paper: 0.9 and 0.99)."""
-    auxiliary: Rate = 0.15
-    """Weight of each auxiliary output's loss (paper: none given; 0.15 ends its long training)."""
-    distillation: Rate
-    """Weight of the L2 loss against the teacher's logits (paper: 0.3 in stage 1 only)."""
-    clip_norm: Rate = 3.0
-    """Largest norm of a parameter group's gradient; 0 for no limit."""
-
-
-class FeatureSettings(SettingsSection):
-    """The encoder outputs that stage 1 trains on, computed once."""
-
-    images: AtLeastTwo = 4000
-    """Largest number of meta-train images (paper: 4000)."""
-    dtype: Literal["float16", "float32"] = "float16"
-    """Type of the stored numbers."""
-
-
-class PretrainSettings(SettingsSection):
-    """Training of the encoder under a Light-Weight RefineNet decoder (paper, section 4)."""
-
-    channels: Positive = 256
-    """Channels of the Light-Weight RefineNet decoder (its authors: 256)."""
-    epochs: Natural = 100
-    """Passes over the meta-train images."""
-    batch_size: AtLeastTwo = 16
-    """Images a step."""
-    rate: Rate = 3e-3
-    """Adam's learning rate, for encoder and decoder alike."""
-    poly: Rate = 0.9
-    """Power of the learning rate's decay to 0."""
-    polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay of the parameters' running average; 0 keeps the last ones."""
-    scale: Range = (0.5, 2.0)
-    """Range of random magnification (paper: 0.5 to 2)."""
-    seed: Natural = 0
-    """Seed of the initial weights and of the order of images."""
 
 
 class Settings(SettingsSection):

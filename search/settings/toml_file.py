@@ -12,8 +12,9 @@ from typing import Any
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.texts import encoding_fault, read_text
 from auxnas.search.errors import SettingsError
+from auxnas.search.settings.fields import SettingsSection
 from auxnas.search.settings.resolving import resolve
-from auxnas.search.settings.search import Settings, SettingsSection
+from auxnas.search.settings.search import Settings
 
 
 def read_settings(path: Path, kind: type[SettingsSection] = Settings) -> dict[str, Any]:

@@ -8,22 +8,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from auxnas.search.settings.presets import PRESETS
-from auxnas.search.settings.search import (
+from auxnas.search.settings.fields import (
     AtLeastTwo,
-    DataSettings,
     LearnerName,
-    ModelSettings,
     Natural,
     Positive,
-    PretrainSettings,
     Rate,
-    Settings,
     SettingsSection,
     Source,
-    TaskSettings,
     Threads,
 )
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.search import DataSettings, ModelSettings, Settings, TaskSettings
+from auxnas.search.settings.stages import PretrainSettings
 
 Length = Annotated[float, Field(gt=0)]
 

@@ -10,8 +10,8 @@ from typing import Any
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import SettingsError
+from auxnas.search.settings.fields import SettingsSection
 from auxnas.search.settings.resolving import first_difference
-from auxnas.search.settings.search import SettingsSection
 from auxnas.search.storage.environment import package_versions
 
 

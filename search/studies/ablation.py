@@ -19,7 +19,8 @@ from auxnas.compiler.tasks import Metric
 from auxnas.genotype import Genotype, SearchSpace
 from auxnas.search.errors import RequestError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
-from auxnas.search.settings.search import Settings, StageSettings
+from auxnas.search.settings.search import Settings
+from auxnas.search.settings.stages import StageSettings
 from auxnas.search.studies.ranks import box_summary
 from auxnas.search.trials.records import Job, Outcome, trial_seed
 
