@@ -19,6 +19,7 @@ from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -304,6 +305,10 @@ def _result(pipe: Connection, evaluate: Evaluate, job: Job) -> tuple[int, Any]:
         return _ENDED, evaluate(job, progress)
     except Exception as error:
         return _RAISED, (describe_error(error), traceback.format_exc())
+    except SystemExit as error:  # a user's code that ends the process
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"SystemExit in {Path(frame.filename).name}, line {frame.lineno}: {error}"
+        return _RAISED, (f"{where}, expected an exception that says why", traceback.format_exc())
 
 
 def _end_with_parent() -> None:

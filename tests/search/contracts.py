@@ -9,6 +9,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import closing
@@ -167,6 +168,8 @@ class Troubled:
             return Outcome(FAILED, (), Failure("nan", "loss nan"))
         if kind == "bug":
             raise ZeroDivisionError("a bug")
+        if kind == "end":
+            sys.exit(0)
         if kind == "hang":
             threading.Event().wait()
         if kind == "exit":

@@ -118,12 +118,17 @@ def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
         assert workers.next() == (0, scored(0))
 
 
-def test_a_bug_is_raised_here_with_its_traceback():
-    with Workers(Troubled({0: "bug"}), 1) as workers:
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("bug", r"unexpected ZeroDivisionError: a bug"),
+        ("end", r"SystemExit in contracts.py, line \d+: 0, expected an exception that says why"),
+    ],
+)
+def test_a_bug_is_raised_here_with_its_traceback(kind, message):
+    with Workers(Troubled({0: kind}), 1) as workers:
         workers.submit(job(0), ignore_progress)
-        with pytest.raises(
-            SearchError, match="worker process: unexpected ZeroDivisionError: a bug"
-        ) as caught:
+        with pytest.raises(SearchError, match=f"worker process: {message}") as caught:
             workers.next()
     assert "contracts.py" in caught.value.__notes__[0]
 
