@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from auxnas.genotype import plugins
 from auxnas.nassearch.cli import main as nassearch
 from auxnas.search.data import BaseDataset, DataError, Dataset, check, open_dataset, subset
 from auxnas.search.seams import DATASETS
@@ -51,8 +52,8 @@ def test_a_module_that_ends_the_process_is_one_line(user, command):
         ("python:dataset:Disks", "data.source: 'dataset:Disks' cannot be imported"),
         ("python:nowhere:Discs", "data.source: 'nowhere:Discs' cannot be imported"),
         ("python:dataset:np", "data.source: dataset:np is <module"),
-        ("python:dataset", "data.source: 'python:dataset', expected synthetic"),
-        ("python::Discs", "data.source: 'python::Discs', expected synthetic"),
+        ("python:dataset", "data.source: 'python:dataset', expected python:package.module:attr"),
+        ("python::Discs", "data.source: 'python::Discs', expected python:package.module:attr"),
         ("discs:24", "data.source: 'discs:24', expected synthetic"),
     ],
 )
@@ -114,6 +115,6 @@ def test_an_object_without_the_base_class_has_its_own_members_and_the_usual_othe
 
 def test_an_installed_format_is_found_by_its_name(user, monkeypatch):
     point = EntryPoint("discs", "dataset:Discs", "auxnas.datasets")
-    monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
     monkeypatch.syspath_prepend(str(user))
     assert len(open_dataset(DataSettings(source="discs:7").source)) == 7

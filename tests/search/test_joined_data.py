@@ -100,7 +100,7 @@ def test_paths_options_and_classes_of_all(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_source_that_is_none_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"data.source: 'voc:a \+ sdb:b', expected synthetic"):
+    with pytest.raises(SettingsError, match=r"data.source: 'voc:a \+ sdb:b', expected sbd:b"):
         resolve({"data": {"source": "voc:a + sdb:b"}})
     assert "data 'sdb:b': not a known kind of data" in refusal(
         lambda: open_dataset("synthetic + sdb:b")

@@ -130,7 +130,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(run, tmp_pat
 @pytest.mark.parametrize(
     ("args", "status", "words"),
     [
-        (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic[:COUNT], list:"),
+        (["--data", "elsewhere"], 2, "data.source: 'elsewhere', expected synthetic to try it out"),
         (["--data", "list:/nowhere"], 2, "list:/nowhere: no such file or folder"),
         (["--set", "stage1.epoch=3"], 2, "stage1.epoch: no such setting, expected perhaps"),
         (["--set", "stage1.epochs"], 2, "expected NAME=VALUE"),

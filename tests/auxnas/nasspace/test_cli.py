@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from auxnas import progress
 from auxnas.genotype import LEVELS, SearchSpace, parse, to_json
 from auxnas.genotype.zoo import NAMES, load_published
+from auxnas.nasspace import cli
 from auxnas.nasspace.cli import main
 
 TINY = ["--blocks", "1", "--branches", "1", "--operations", "3"]
@@ -217,8 +219,8 @@ def test_many_genotypes_are_compared_with_progress_on_stderr(
 ) -> None:
     plain = done("dedupe", *files)
     ticks = itertools.count(step=20)
-    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(ticks))
-    monkeypatch.setattr("auxnas.nasspace.cli._MANY", 2)
+    monkeypatch.setattr(progress, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(cli, "_MANY", 2)
     followed = done("dedupe", *files)
     assert followed.stdout == plain.stdout
     assert "comparing: done in " in followed.stderr
