@@ -119,6 +119,16 @@ class BatchType(click.ParamType[int | None]):
         return int(value)
 
 
+class PathType(click.Path):
+    """A path; the empty one, which would stand for the current folder, is refused."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("'': expected a path (. is the current folder)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class FileType(click.ParamType[Path]):
     """A file to write, whose suffix tells its form."""
 

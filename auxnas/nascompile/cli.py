@@ -27,6 +27,7 @@ from auxnas.options import (
     DRAWINGS,
     BatchType,
     FileType,
+    PathType,
     SizeType,
     depth_scale,
     json_option,
@@ -84,7 +85,7 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
 @click.argument("genotype")
-@click.option("--weights", metavar="FILE", help=WEIGHTS_HELP)
+@click.option("--weights", type=PathType(), metavar="FILE", help=WEIGHTS_HELP)
 @click.option("--target", type=TargetType(), metavar="NAME", default=DEFAULTS["target"], help=HELP)
 @click.option(
     "--classes",
@@ -149,9 +150,11 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
     metavar="X.Y",
     help="rtx: of a GPU to build for; may be repeated.  [default: Ampere and later]",
 )
-@click.option("--output", metavar="FILE", help="File to write.  [default: NAME.SUFFIX]")
-@click.option("--images", metavar="DIR", help=IMAGES_HELP)
-@click.option("--labels", metavar="DIR", help=LABELS_HELP)
+@click.option(
+    "--output", type=PathType(), metavar="FILE", help="File to write.  [default: NAME.SUFFIX]"
+)
+@click.option("--images", type=PathType(), metavar="DIR", help=IMAGES_HELP)
+@click.option("--labels", type=PathType(), metavar="DIR", help=LABELS_HELP)
 @depth_scale
 @click.option("--max-drop", type=click.FloatRange(0, 1), metavar="X", help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")

@@ -141,6 +141,8 @@ def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
 def _path(name: str, value: Any) -> str:
     if not isinstance(value, str | os.PathLike):
         raise CompilerError(name, short_repr(value), "a path")
+    if value == "":
+        raise CompilerError(name, "''", "a path (. is the current folder)")
     return os.fspath(value)
 
 

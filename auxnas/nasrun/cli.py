@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.console import DONE, FAILED, OneLineGroup, error_line, note, print_json, say
-from auxnas.options import SizeType, json_option, part_option, threads_option, trust_value
+from auxnas.options import PathType, SizeType, json_option, part_option, threads_option, trust_value
 
 if TYPE_CHECKING:
     from auxnas.backends.artefacts.artefact import Artefact
@@ -224,7 +224,7 @@ def profile(
 @main.command()
 @click.argument("artefact")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--output", required=True, metavar="DIR", help="Folder to write to.")
+@click.option("--output", type=PathType(), required=True, metavar="DIR", help="Folder to write to.")
 @click.option(
     "--overlay-alpha",
     type=click.FloatRange(0, 1),
@@ -232,7 +232,7 @@ def profile(
     default=0.5,
     help="Opacity of the colours.",
 )
-@click.option("--boxes", metavar="FILE", help=BOXES_HELP)
+@click.option("--boxes", type=PathType(), metavar="FILE", help=BOXES_HELP)
 @click.option("--crop-size", type=SizeType(), help=CROP_HELP)
 @part_option("task", "the artefact's")
 @_target

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from auxnas.console import INTERRUPTED, note
 from auxnas.genotype.texts import parse_json
+from auxnas.options import PathType as PathType
 from auxnas.options import SizeType, json_option, part_option
 from auxnas.options import depth_scale as depth_scale
 from auxnas.search.data.spec import TAKES
@@ -41,16 +42,6 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
             return name, text
         except ValueError as error:
             return self.fail(f"{name}: {error}".partition(";")[0], param, ctx)
-
-
-class PathType(click.Path):
-    """A path; the empty one, which would stand for the current folder, is refused."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The path."""
-        if value == "":
-            self.fail("'': expected a path (. is the current folder)", param, ctx)
-        return super().convert(value, param, ctx)
 
 
 PATH = PathType(path_type=Path)
@@ -99,10 +90,11 @@ size = click.option("--size", type=SizeType(), help="Image height and width.")
 task = part_option("task")
 encoder = part_option("encoder")
 vocabulary = part_option("vocabulary")
-learner = click.option("--learner", metavar="NAME", hidden=True)
+learner = click.option("--learner", type=click.Choice(["torch", "null"]), hidden=True)
 """``torch``, or ``null``, which does not train: for tests."""
 encoder_weights = click.option(
     "--encoder-weights",
+    type=PathType(),
     metavar="FILE",
     help="Encoder weights to start from; nothing is pre-trained.",
 )
@@ -112,7 +104,10 @@ preset = click.option(
     "--preset", metavar="NAME", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + "."
 )
 teacher = click.option(
-    "--teacher", metavar="PLACE", help="Trained network to learn from, a file or its folder."
+    "--teacher",
+    type=PathType(),
+    metavar="FILE",
+    help="Trained network to learn from; the folder of its training or run will do.",
 )
 sets = click.option(
     "--set",

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 
 import click
+import pytest
 
 from auxnas.compiler.encoders import ENCODERS
 from auxnas.compiler.tasks import TASKS
@@ -93,6 +94,20 @@ def test_every_option_says_what_it_is_and_its_default():
 
 def test_every_command_gives_json():
     assert all("--json" in {row[0] for row in shown(context)} for _, context in commands())
+
+
+def test_an_empty_path_is_refused():
+    """As one of a variable that is not set: it would stand for the current folder, or nothing."""
+    found = [
+        (context, each)
+        for _, context in commands()
+        for each in context.command.params
+        if each.make_metavar(context).split(" ")[0] in ("FILE", "DIR", "RUN")
+    ]
+    assert len(found) > 30
+    for context, each in found:
+        with pytest.raises(click.BadParameter, match="expected a "):
+            each.type.convert("", each, context)
 
 
 def test_what_there_is_by_name_is_listed():
