@@ -225,6 +225,7 @@ def _evaluation(
             size=settings.size,
             task=work.task,
             depth_scale=settings.depth_scale,
+            padding=work.trained.padding,
         )
         if pixel_key(whole) != own.key:
             note(f"warning: {settings.source}: changed since {weights} was trained on it")

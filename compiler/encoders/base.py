@@ -43,6 +43,12 @@ class Normalisation:
         if min(self.deviation) <= 0:
             raise CompilerError("normalisation.deviation", repr(self.deviation), "above 0")
 
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """The mean as red, green and blue from 0 to 255."""
+        red, green, blue = np.clip(np.rint(255 * np.array(self.mean)), 0, 255).astype(int).tolist()
+        return red, green, blue
+
 
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation of ImageNet's photographs, with which most backbones were trained."""

@@ -124,6 +124,12 @@ class TargetFormat:
         found: Array = label[rows[:, None], columns]
         return found
 
+    def filled(self, label: Array, size: Size) -> Array:
+        """A label in the upper left corner of (height, width), with nothing around it."""
+        found = np.full((*size, *label.shape[2:]), self.unlabelled, label.dtype)
+        found[: label.shape[0], : label.shape[1]] = label
+        return found
+
     def cut(self, labels: Array, margin: int) -> Array:
         """Labels, an axis in front, of images without ``margin`` pixels on every side."""
         inner = slice(margin, -margin or None)

@@ -19,7 +19,7 @@ from auxnas.search.data.base import Dataset, Reader, check_size, completed
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.joined import JoinedSource, join_datasets, picture_names, with_classes_of
-from auxnas.search.data.views import ResizedDataset
+from auxnas.search.data.views import Colour, ResizedDataset
 from auxnas.search.seams import DATA_FORMS, DATASETS
 
 PARTS = ("train", "val")
@@ -63,6 +63,7 @@ def open_dataset(
     seed: int = 0,
     task: Task = _SEGMENTATION,
     depth_scale: float | None = None,
+    padding: Colour | None = None,
 ) -> Dataset:
     """The dataset that ``spec`` names; files are not read before they are asked for.
 
@@ -75,6 +76,8 @@ def open_dataset(
         seed: of images that are drawn.
         task: says what labels have to be.
         depth_scale: units a metre of stored depth; None for what is usual.
+        padding: colour that fills images up to the size, which keep their proportions and grow no
+            larger; None to stretch them.
 
     Raises:
         DataError: naming what is wrong with the spec, the list or the arguments, or that there
@@ -83,7 +86,7 @@ def open_dataset(
     """
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
-    opening = _Opening(classes, task, depth_scale, size, seed)
+    opening = _Opening(classes, task, depth_scale, size, seed, padding)
     members = sources(spec)
     if len(members) > 1:
         return _joined(spec, part, opening)
@@ -99,6 +102,7 @@ class _Opening:
     depth_scale: float | None
     size: tuple[int, int] | None
     seed: int
+    padding: Colour | None
 
     def __call__(self, source: str, part: str) -> Dataset:
         """The part of one source, as it is stored."""
@@ -116,7 +120,7 @@ class _Opening:
         drawn = found.rendered(check_size(self.size or DEFAULT_SIZE), self.seed)
         if drawn is not None:
             return completed(drawn)
-        return found if self.size is None else ResizedDataset(found, self.size)
+        return found if self.size is None else ResizedDataset(found, self.size, self.padding)
 
 
 def _joined(spec: str, part: str, opening: _Opening) -> Dataset:

@@ -14,6 +14,12 @@ from auxnas.compiler.tasks import TargetFormat
 from auxnas.search.data.base import Array, BaseDataset, Bytes, Dataset, check_size, text_digest
 from auxnas.search.data.errors import DataError
 
+STRETCH, PAD = "stretch", "pad"
+"""Ways in which images are brought to one size."""
+
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+
 
 class DatasetView(BaseDataset):
     """A dataset made of another one's items; subclasses say which and how."""
@@ -122,11 +128,13 @@ class Subset(DatasetView):
 
 @dataclass(frozen=True)
 class ResizedDataset(DatasetView):
-    """A dataset with every image brought to one size, whatever its proportions.
+    """A dataset with every image brought to one size.
 
     Attributes:
         dataset: source of the items.
         size: (height, width) in pixels.
+        padding: (red, green, blue) that fills up what is smaller, and what is only shrunk as far as
+            it has to be; None to stretch images, whatever their proportions.
 
     Raises:
         DataError: when a side is not a positive number of pixels.
@@ -134,6 +142,7 @@ class ResizedDataset(DatasetView):
 
     dataset: Dataset
     size: tuple[int, int]
+    padding: Colour | None = None
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -143,15 +152,44 @@ class ResizedDataset(DatasetView):
 
     def fingerprint(self) -> str:
         """A hash of the dataset's content and of the size."""
-        return text_digest("resized", self.dataset.fingerprint(), tuple(self.size))
+        padding = () if self.padding is None else (self.padding,)
+        return text_digest("resized", self.dataset.fingerprint(), tuple(self.size), *padding)
 
     def image(self, index: int) -> Bytes:
         """The image, resized bilinearly and without aliasing."""
-        return resize_rgb(self.dataset.image(index), self.size)
+        image = self.dataset.image(index)
+        if self.padding is None:
+            return resize_rgb(image, self.size)
+        inner = resize_rgb(image, _size_within(image.shape, self.size))
+        found = np.full((*self.size, 3), self.padding, np.uint8)
+        found[: inner.shape[0], : inner.shape[1]] = inner
+        return found
 
     def label(self, index: int) -> Array:
-        """The label, each pixel taken from the nearest one."""
-        return self.labels.resized(self.dataset.label(index), self.size)
+        """The label, each pixel taken from the nearest one; nothing where it is filled up."""
+        label = self.dataset.label(index)
+        if self.padding is None:
+            return self.labels.resized(label, self.size)
+        inner = self.labels.resized(label, _size_within(label.shape, self.size))
+        return self.labels.filled(inner, self.size)
+
+
+def _size_within(shape: Sequence[int], size: tuple[int, int]) -> tuple[int, int]:
+    """An image's own (height, width), or the largest of its proportions within ``size``."""
+    share = min(1.0, size[0] / shape[0], size[1] / shape[1])
+    return max(1, round(shape[0] * share)), max(1, round(shape[1] * share))
+
+
+def without_padding(
+    image: Bytes, label: Array, padding: Colour, numbers: TargetFormat
+) -> tuple[Bytes, Array]:
+    """Image and label without what fills them up below and to the right."""
+    there = (image != np.array(padding, np.uint8)).any(axis=2)
+    there |= numbers.known(label).reshape(*there.shape, -1).any(axis=2)
+    rows, columns = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return image, label
+    return image[: rows[-1] + 1, : columns[-1] + 1], label[: rows[-1] + 1, : columns[-1] + 1]
 
 
 def subset(dataset: Dataset, indices: Iterable[int]) -> Subset:

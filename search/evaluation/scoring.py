@@ -149,6 +149,9 @@ class Evaluation:
         names = _same_classes(trained, dataset)
         own = find_task(name, names, tuple(ignore))
         stored = own.scored_as_stored if stored_size is None else stored_size
+        if stored and trained.padding:
+            words = "images that are filled up to one size, labels with them"
+            raise RequestError(str(trained.path), words, "--network-size")
         return cls(trained, dataset, size, own, part, meta_train, stored)
 
     @property
@@ -234,7 +237,13 @@ def _open(
     classes = own if task.labels.classes else None
     try:
         return open_dataset(
-            source, classes=classes, size=size, part=part, task=task, depth_scale=depth_scale
+            source,
+            classes=classes,
+            size=size,
+            part=part,
+            task=task,
+            depth_scale=depth_scale,
+            padding=trained.padding,
         )
     except DataError as error:
         if error.place != "classes":

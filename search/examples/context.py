@@ -23,6 +23,7 @@ from auxnas.search.data.statistics import (
     repeated_remark,
     sparse_remark,
 )
+from auxnas.search.data.views import PAD, Colour
 from auxnas.search.examples.images import (
     ImageExamples,
     PixelStore,
@@ -178,7 +179,12 @@ class DataContext:
         if scale is not None:
             make = find_plugin("augmentation", task.augmentation, {})
             augment = make(task, size, scale, data.mirror, by.mean)
-        return ImageExamples(part.stored.pixels, part.indices, augment, by, task)
+        return ImageExamples(part.stored.pixels, part.indices, augment, by, task, self._padding)
+
+    @property
+    def _padding(self) -> Colour | None:
+        """Colour that fills images up; None where they are stretched."""
+        return self.normalisation.colour if self.settings.data.fit == PAD else None
 
     def output_biases(self, part: Part) -> tuple[float, ...]:
         """Biases that outputs begin with, where images of ``part`` are trained on; empty for 0."""
@@ -260,6 +266,7 @@ class DataContext:
             part=part,
             task=find_task(self.settings.task_name),
             depth_scale=data.depth_scale,
+            padding=self._padding,
         )
 
 

@@ -17,6 +17,7 @@ from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
 from auxnas.search.data import DataError, Dataset, check
 from auxnas.search.data.augment import Augmentation
 from auxnas.search.data.statistics import Statistics, check_variety, image_counts
+from auxnas.search.data.views import Colour, without_padding
 from auxnas.search.storage.cache import json_digest
 from auxnas.search.storage.store import Array, Rows, Store, open_store
 
@@ -63,6 +64,7 @@ class ImageExamples:
         augment: random transform for training; None for none.
         normalisation: the encoder's.
         task: makes the targets of images and labels.
+        padding: colour that fills images up, which are transformed without it; None for none.
     """
 
     pixels: PixelStore
@@ -70,6 +72,7 @@ class ImageExamples:
     augment: Augmentation | None = None
     normalisation: Normalisation = IMAGENET
     task: Task = field(default_factory=Segmentation)
+    padding: Colour | None = None
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -82,11 +85,20 @@ class ImageExamples:
         read = self.pixels.read_whole if moves else self.pixels.read
         images, labels = (read(name, rows) for name in (IMAGE, LABEL))
         if rng is not None and self.augment is not None:
-            pairs = [self.augment(*pair, rng) for pair in zip(images, labels, strict=True)]
+            pairs = [self.augment(*pair, rng) for pair in self._stored(images, labels)]
             images = np.stack([image for image, _ in pairs])
             labels = np.stack([label for _, label in pairs])
         targets = map(self.task.target_of, labels, (partial(np.asarray, each) for each in images))
         return Batch({IMAGE: normalise(images, self.normalisation)}, np.stack(list(targets)))
+
+    def _stored(self, images: Array, labels: Array) -> Iterator[tuple[Array, Array]]:
+        """Images and their labels, without what they were filled up with."""
+        for pair in zip(images, labels, strict=True):
+            yield (
+                pair
+                if self.padding is None
+                else without_padding(*pair, self.padding, self.task.labels)
+            )
 
 
 def mean_target(task: Task, pixels: Store, rows: Sequence[int]) -> tuple[float, ...]:

@@ -92,6 +92,7 @@ class RunContext:
             palette=dataset.palette.tolist(),
             size=self.settings.data.size,
             best=self.settings.keep,
+            fit=self.settings.data.fit,
         )
 
     def meta(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from auxnas.compiler.architecture import (
 from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype.errors import short_repr
+from auxnas.search.data.views import PAD, STRETCH, Colour
 from auxnas.search.settings.recorded import recorded_space
 from auxnas.search.storage.folders import SEARCH, folder_kinds
 from auxnas.search.storage.journal import Journal
@@ -79,7 +80,7 @@ class Trained:
     Attributes:
         network: its description.
         program: its graph and parameters, without auxiliary heads.
-        known: the file's metadata: ``classes``, ``palette``, ``size`` where it has them.
+        known: the file's metadata: ``classes``, ``palette``, ``size``, ``fit`` where it has them.
         path: the file.
     """
 
@@ -87,6 +88,12 @@ class Trained:
     program: Program
     known: Mapping[str, Any]
     path: Path
+
+    @property
+    def padding(self) -> Colour | None:
+        """Colour that fills images up to their size; None where they are stretched to it."""
+        colour = self.network.spec.find_encoder().normalisation.colour
+        return colour if self.known.get("fit") == PAD else None
 
 
 def save_network(
@@ -96,11 +103,23 @@ def save_network(
     classes: tuple[str, ...],
     palette: list[list[int]],
     size: tuple[int, int],
+    fit: str = STRETCH,
 ) -> None:
-    """Writes a network's weights, auxiliary heads apart, with all it takes to use them."""
+    """Writes a network's weights, auxiliary heads apart, with all it takes to use them.
+
+    Args:
+        path: the file.
+        network: of the weights.
+        params: the weights.
+        classes: their names.
+        palette: their colours.
+        size: (height, width) that images were brought to.
+        fit: how, as ``data.fit`` has it.
+    """
     kept = network.shipped()
     normalisation = kept.spec.find_encoder().normalisation
-    metadata = {**kept.describe(), **usage_metadata(classes, palette, size, normalisation)}
+    usage = usage_metadata(classes, palette, size, normalisation, fit)
+    metadata = {**kept.describe(), **usage}
     save_weights(path, fit_params(kept.graph(), params, str(path)), metadata)
 
 
@@ -134,6 +153,8 @@ def _check_usage(known: Mapping[str, Any], place: str) -> None:
         CompilerError: at ``place``.
     """
     names, size = known.get("classes", []), known.get("size", [1, 1])
+    if known.get("fit", STRETCH) not in (STRETCH, PAD):
+        raise CompilerError(f"{place}: fit", short_repr(known["fit"]), f"{STRETCH} or {PAD}")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise CompilerError(f"{place}: classes", short_repr(names), "a list of names")
     sides = size if isinstance(size, list) else []

@@ -75,7 +75,7 @@ def _of_trained(place: Path) -> GenotypeSource:
         "encoder_weights": str(trained.path),
         "model": {name: getattr(network.spec, name) for name in sorted(names)},
         "task": {"name": network.spec.task},
-        "data": {"size": trained.known["size"]} if "size" in trained.known else {},
+        "data": {name: trained.known[name] for name in ("size", "fit") if name in trained.known},
     }
     if isinstance(network.architecture, HandMade):
         layer["train"] = {"channels": network.architecture.channels}

@@ -133,6 +133,7 @@ BEFORE: Mapping[str, Any] = {
     "search.retries": 0,
     "limits.constant": False,
     "data.crop": None,
+    "data.fit": "stretch",
     "data.depth_scale": None,
     "train.data": [],
     "train.rates": None,

@@ -55,6 +55,10 @@ class DataSettings(SettingsSection):
     """Number of classes; none given: the data says so itself."""
     size: Size = (256, 256)
     """(height, width) that images are brought to (the paper gives none for the search)."""
+    fit: Literal["stretch", "pad"] = "stretch"
+    """How images are brought to ``size``: stretched, whatever their proportions, or shrunk where
+    they are larger and filled up with the encoder's mean, which is not labelled; ``crop`` is then
+    cut out of the image alone (paper: out of images as they are)."""
     crop: Size | None = None
     """(height, width) of what is trained on, cut out at random; none given: as ``size``."""
     meta_train: Annotated[float, Field(gt=0, lt=1)] = 0.9

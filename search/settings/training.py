@@ -167,7 +167,8 @@ _SIZES = ("agg_size", "sep_repeats")
 """Model settings that differ between search and training (paper, section 4)."""
 
 TRAIN_PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {},
+    # Section 7.1: cut out of images at their own size, which in COCO is 640x640 at most.
+    "paper": {"data": {"size": (640, 640), "crop": (450, 450), "fit": "pad"}},
     "small": {"train": {"epochs": 60, "batch_size": 8}},
     "demo": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
     "paper-depth": {

@@ -15,6 +15,7 @@ from auxnas.compiler import Graph, ModelSpec, Program, lower
 from auxnas.compiler.encoders import Normalisation
 from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype import Genotype, to_json
+from auxnas.search.data.views import STRETCH
 from auxnas.search.trials.records import Trial, best_of
 
 FOLDER = "weights"
@@ -33,6 +34,7 @@ class RunWeights:
         palette: their colours, [red, green, blue] each.
         size: (height, width) of the images.
         best: how many of the best trials' are kept.
+        fit: how images were brought to that size.
     """
 
     run: Path
@@ -41,6 +43,7 @@ class RunWeights:
     palette: list[list[int]]
     size: tuple[int, int]
     best: int = 1
+    fit: str = STRETCH
 
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores the network that ``trial`` ended with, auxiliary heads apart."""
@@ -53,7 +56,11 @@ class RunWeights:
             "genotype": json.loads(to_json(genotype)),
             "model": without_auxiliary(self.spec).to_dict(),
             **usage_metadata(
-                self.classes, self.palette, self.size, self.spec.find_encoder().normalisation
+                self.classes,
+                self.palette,
+                self.size,
+                self.spec.find_encoder().normalisation,
+                self.fit,
             ),
         }
         save_weights(path, fit_params(self.graph(genotype), params, str(path)), metadata)
@@ -109,8 +116,13 @@ def without_auxiliary(spec: ModelSpec) -> ModelSpec:
 
 
 def usage_metadata(
-    classes: Sequence[str], palette: Any, size: tuple[int, int], by: Normalisation
+    classes: Sequence[str],
+    palette: Any,
+    size: tuple[int, int],
+    by: Normalisation,
+    fit: str = STRETCH,
 ) -> dict[str, Any]:
     """Metadata of a weights file for using its network: image size, normalisation, classes."""
     normalisation = {"mean": by.mean, "deviation": by.deviation}
-    return {"classes": classes, "palette": palette, "size": size, "normalisation": normalisation}
+    found = {"classes": classes, "palette": palette, "size": size, "normalisation": normalisation}
+    return found if fit == STRETCH else {**found, "fit": fit}

@@ -165,7 +165,7 @@ def _finish(
     """Writes the folder's files, ``result.json`` last; returns what is in that."""
     data, size, folder = context.data, context.settings.data.size, context.folder
     dataset, files = data.training.dataset, {"weights": folder / WEIGHTS}
-    look = (dataset.classes, dataset.palette.tolist(), size)
+    look = (dataset.classes, dataset.palette.tolist(), size, context.settings.data.fit)
     save_network(files["weights"], context.network, program.params, *look)
     result = {
         **network_figures(context.network, size),
