@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoders.contract import lower_encoder
 from auxnas.compiler.encoders.resnet import torchvision_name
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.lowering import MAIN
@@ -31,7 +32,7 @@ def lower_simple(spec: ModelSpec, channels: int) -> Graph:
     the output has 8 ceil(H / 32) rows.
     """
     builder = Builder()
-    maps = spec.find_encoder().lower(builder, builder.add("image", "input", channels=3))
+    maps = lower_encoder(spec.find_encoder(), builder)
     node = maps[-1].node
     for index in range(DECONVOLUTIONS):
         place = f"decoder.deconv{index}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.encoders.base import Encoder, FeatureMap
+from auxnas.compiler.encoders.contract import encoder_place, lower_encoder
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Node, make_node
 
@@ -18,11 +19,16 @@ def lower_at_stride(encoder: Encoder, most: int) -> tuple[Builder, tuple[Feature
     values that it usually has (Chen et al., 2017, section 3.1).
 
     Raises:
-        CompilerError: naming a node of the encoder that would have to be dilated and cannot.
+        CompilerError: as ``lower_encoder``, or naming a node that would have to be dilated and
+            cannot.
     """
     builder = Builder()
-    maps = encoder.lower(builder, builder.add("image", "input", channels=3))
-    nodes, strides = limit_strides(builder.nodes, most)
+    maps = lower_encoder(encoder, builder)
+    try:
+        nodes, strides = limit_strides(builder.nodes, most)
+    except CompilerError as error:
+        place = f"{encoder_place(encoder)}: {error.place}"
+        raise CompilerError(place, error.found, error.expected) from None
     return Builder(nodes), tuple(replace(each, stride=strides[each.node]) for each in maps)
 
 

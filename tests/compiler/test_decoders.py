@@ -30,9 +30,9 @@ from auxnas.compiler.architecture import (
 )
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.decoders import DECODERS, HandMade
-from auxnas.compiler.encoders import ENCODERS, FeatureMap, find_encoder
+from auxnas.compiler.encoders import FeatureMap
 from auxnas.compiler.encoders.resnet import torchvision_name
-from auxnas.compiler.encoders.striding import limit_strides, lower_at_stride
+from auxnas.compiler.encoders.striding import limit_strides
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.weights import random_params
 from auxnas.genotype import GenotypeError, to_json, zoo
@@ -174,40 +174,6 @@ def test_a_constant_that_grows_is_no_constant_of_one_pixel():
 # Strides --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("most", [8, 16])
-@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
-def test_a_dilated_encoder_has_the_values_of_the_usual_one_between_others(name, most):
-    """The atrous algorithm, exactly: at every pixel of the usual stride the same number."""
-    encoder, size = find_encoder(name, 0.05), (45, 70)
-    builder = Builder()
-    usual = encoder.lower(builder, builder.add("image", "input", channels=3))
-    dilated, maps = lower_at_stride(encoder, most)
-    graphs = (
-        each.graph({found.node: found.node for found in these})
-        for each, these in ((builder, usual), (dilated, maps))
-    )
-    params = None
-    values = []
-    for graph in graphs:
-        params = params or random_params(graph, 0)
-        image = {"image": np.random.default_rng(1).normal(size=(1, 3, *size))}
-        values.append(ReferenceRunner(Program(graph, params))(image))
-    for before, after in zip(usual, maps, strict=True):
-        assert after == replace(before, stride=min(before.stride, most))
-        step = before.stride // after.stride
-        fine = values[1][after.node]
-        assert fine.shape[2:] == tuple(-(-side // after.stride) for side in size)
-        np.testing.assert_allclose(fine[:, :, ::step, ::step], values[0][before.node], atol=1e-9)
-
-
-@pytest.mark.parametrize("name", ENCODERS)
-def test_stride_32_leaves_an_encoder_as_it_is(name):
-    builder = Builder()
-    maps = find_encoder(name).lower(builder, builder.add("image", "input", channels=3))
-    found, same = lower_at_stride(find_encoder(name), 32)
-    assert (found.nodes, same) == (builder.nodes, maps)
-
-
 def test_a_pool_behind_a_stride_that_is_left_out_is_named():
     builder = Builder()
     node = builder.add("image", "input", channels=3)
@@ -252,10 +218,17 @@ def test_weights_of_the_pose_baseline_have_their_authors_names():
 
 
 class Coarse:
-    """An encoder without a map of stride 4."""
+    """An encoder without a map of stride 4, or with a kernel that cannot be dilated."""
+
+    def __init__(self, *, pools: bool = False) -> None:
+        self.pools = pools
 
     def lower(self, builder: Builder, image: str) -> tuple[FeatureMap, ...]:
-        return (FeatureMap(builder.conv_bn("encoder.a", image, 8, kernel=3, stride=8), 8, 8),)
+        node = builder.conv_bn("encoder.a", image, 8, kernel=3, stride=8)
+        if self.pools:
+            node = builder.add("encoder.b", "conv2d", node, out=8, kernel=3, stride=2)
+            node = builder.add("encoder.c", "max_pool", node, kernel=3)
+        return (FeatureMap(node, 8, 8 * (1 + self.pools)),)
 
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
@@ -281,6 +254,10 @@ def test_an_encoder_without_the_map_that_is_refined_by_is_named(monkeypatch):
     with pytest.raises(CompilerError, match="mobilenet_v2: maps of stride 8, expected one of 4"):
         lowered("deeplabv3plus")
     assert infer_shapes(lowered("deeplabv3"), (64, 64))["decoder.clf"] == (3, 8, 8)
+    monkeypatch.setattr(ModelSpec, "find_encoder", lambda self: Coarse(pools=True))
+    assert infer_shapes(lowered("deeplabv3-aspp"), (64, 64))["decoder.clf"] == (3, 4, 4)
+    with pytest.raises(CompilerError, match=r"encoder .*:Coarse: encoder.c: max_pool, expected a"):
+        lowered("deeplabv3")
 
 
 @pytest.mark.parametrize("name", DECODERS)

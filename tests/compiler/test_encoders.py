@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from auxnas.backends.runtimes.reference import ReferenceRunner
 from auxnas.compiler import (
     CompilerError,
     ModelSpec,
+    Program,
     graph_weights,
     infer_shapes,
     lower,
     lower_refinenet,
 )
 from auxnas.compiler.builder import Builder
-from auxnas.compiler.encoders import ENCODERS, PREFIX, EncoderWidthError, FeatureMap, find_encoder
+from auxnas.compiler.decoders import DECODERS, HandMade
+from auxnas.compiler.encoders import (
+    ENCODERS,
+    PREFIX,
+    EncoderWidthError,
+    FeatureMap,
+    find_encoder,
+    striding,
+)
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.encoders.resnet import torchvision_name
+from auxnas.compiler.encoders.striding import lower_at_stride
+from auxnas.compiler.weights import random_params
 from auxnas.compiler.wellformed import verify_graph
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.genotype.plugins import PluginError, trust_place
@@ -95,6 +109,28 @@ class EncoderContract:
             verify_graph(lower(space.genotype([0] * len(space.layout)), spec))
         verify_graph(lower_refinenet(spec, 8))
 
+        for name, decoder in DECODERS.items():
+            if decoder.encoder is None:
+                verify_graph(HandMade(name, 8).lower(spec))
+
+    def test_dilated_it_has_its_values_between_others(self):
+        """The atrous algorithm, exactly: at every pixel of the usual stride the same number."""
+        encoder, size = find_encoder(self.name, 0.05), (45, 70)
+        graph, usual = graph_of(encoder)
+        dilated, maps = lower_at_stride(encoder, 8)
+        fine = dilated.graph(dict(graph.outputs))
+        params = random_params(graph, 0)
+        image = {"image": np.random.default_rng(1).normal(size=(1, 3, *size))}
+        before, after = (ReferenceRunner(Program(each, params))(image) for each in (graph, fine))
+        for index, (old, new) in enumerate(zip(usual, maps, strict=True)):
+            assert new == replace(old, stride=min(old.stride, 8))
+            found, step = after[f"map{index}"], old.stride // new.stride
+            assert found.shape[2:] == tuple(-(-side // new.stride) for side in size)
+            expected = before[f"map{index}"]
+            np.testing.assert_allclose(found[:, :, ::step, ::step], expected, atol=1e-9)
+        unchanged, same = lower_at_stride(encoder, usual[-1].stride)
+        assert (unchanged.graph(dict(graph.outputs)), same) == (graph, usual)
+
     def _graph(self):
         return graph_of(find_encoder(self.name))[0]
 
@@ -113,6 +149,13 @@ class TestResNet101(EncoderContract):
 
 class TestResNet152(EncoderContract):
     name = "resnet152"
+
+
+def test_the_contract_finds_kernels_left_undilated(monkeypatch):
+    whole = striding._strided
+    monkeypatch.setattr(striding, "_strided", lambda node, stride, rate: whole(node, stride, 1))
+    with pytest.raises(AssertionError):
+        TestResNet50().test_dilated_it_has_its_values_between_others()
 
 
 def test_every_encoder_of_ours_is_held_to_the_contract():
