@@ -110,6 +110,8 @@ def _check_out(out: Path) -> None:
 
 
 def _print(found: dict[str, Any], task: Task) -> None:
-    scores = ", ".join(f"{m.title} {found[name]:.4f}" for name, m in task.metrics.items())
+    scores = ", ".join(
+        f"{m.title} {found[name]:.4f}" for name, m in task.metrics.items() if name in found
+    )
     say(f"{scores} on {found['images']['val']} images of meta-val, with its own decoder")
     say(found["weights"])

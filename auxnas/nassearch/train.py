@@ -176,7 +176,9 @@ def check_as_searched(settings: TrainingSettings, searched: Searched | None) -> 
 
 def _print(result: Mapping[str, Any], task: Task, own: Sequence[str]) -> None:
     """The result for people, and what to do with it; ``own`` names code of the user's own."""
-    scores = ", ".join(f"{m.title} {result[name]:.4f}" for name, m in task.metrics.items())
+    scores = ", ".join(
+        f"{m.title} {result[name]:.4f}" for name, m in task.metrics.items() if name in result
+    )
     height, width = result["size"]
     say(f"{scores} on {result['images']['val']} images, {format_duration(result['seconds'])}")
     say(

@@ -80,7 +80,12 @@ class TargetFormat:
         )
 
     def same_numbers(self, other: TargetFormat) -> bool:
-        """Whether labels of both hold the same, however they move with their image."""
+        """Whether labels of both hold the same, however they move with their image.
+
+        Labels that are no map say it of maps too.
+        """
+        if type(other).same_numbers is not TargetFormat.same_numbers:
+            return other.same_numbers(self)
         found, wanted = (
             (each.classes, each.dtype, each.channels, str(float(each.unlabelled)))
             for each in (self, other)

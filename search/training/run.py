@@ -212,5 +212,5 @@ def _document(context: TrainingContext, genotype: Genotype, result: Mapping[str,
         model=context.network.shipped().spec.to_dict(),
         classes=list(context.data.training.dataset.classes),
         size=list(context.settings.data.size),
-        result={name: result[name] for name in kept},
+        result={name: result[name] for name in kept if name in result},
     )

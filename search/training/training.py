@@ -246,7 +246,9 @@ class LongTraining:
 
     def _say(self, entry: Entry) -> None:
         known = {"loss": "loss"} | {name: m.title for name, m in self.task.metrics.items()}
-        scores = ", ".join(f"{title} {entry[name]:.3f}" for name, title in known.items())
+        scores = ", ".join(
+            f"{title} {entry[name]:.3f}" for name, title in known.items() if name in entry
+        )
         end = self.settings.epochs
         done = self._work(range(entry["epoch"]))
         left = entry["seconds"] / done * self._work(range(entry["epoch"], end))

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxnas.compiler.tasks.pose import COCO17, MPII16
-from auxnas.search.data import DataError, check, split_dataset
+from auxnas.compiler.tasks import find_task
+from auxnas.compiler.tasks.depth import METRES
+from auxnas.compiler.tasks.pose import COCO17, MPII16, Joints
+from auxnas.search.data import DataError, check, open_dataset, split_dataset
 from auxnas.search.data.pose.annotations import clean_box
 from auxnas.search.data.pose.coco import COCO_KEYPOINTS
 from auxnas.search.data.pose.crops import Region
@@ -196,6 +198,15 @@ def test_fingerprints_tell_persons_and_pixels(tmp_path: Path) -> None:
     before = data.fingerprint()
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "images/train2017/b.png")
     assert opened(tmp_path).fingerprint() != before
+
+
+def test_joints_are_no_depth(tmp_path: Path) -> None:
+    joints = Joints(skeleton=COCO17)
+    assert not METRES.same_numbers(joints)
+    assert not joints.same_numbers(METRES)
+    coco(tmp_path)
+    with pytest.raises(DataError, match=r"labels of joints of a person .*--task pose"):
+        open_dataset(f"coco-keypoints:{tmp_path}", task=find_task("depth"))
 
 
 # MPII ----------------------------------------------------------------------------------------

@@ -229,3 +229,32 @@ def test_faults_of_boxes_are_named(tmp_path: Path, rows: Any, words: str) -> Non
         open_coco_keypoints(str(tmp_path), None, "train").in_boxes(path)
     with pytest.raises(DataError, match="no such file"):
         read_boxes(tmp_path / "nowhere.json")
+
+
+# nassearch eval ------------------------------------------------------------------------------
+
+
+def test_eval_prints_average_precision_and_writes_results(tmp_path: Path, run: Any) -> None:
+    pytest.importorskip("pycocotools")
+    file = coco(tmp_path, "images")
+    (file.parent / "person_keypoints_val2017.json").write_bytes(file.read_bytes())
+    data = f"coco-keypoints:{tmp_path}"
+    short = ("--size", "64x48", "--epochs", 4, "--learner", "null", "--out", tmp_path / "t")
+    trained = run("train", "--genotype", "arch0", "--task", "pose", "--data", data, *short)
+    assert trained.exit_code == 0, trained.stderr
+    (tmp_path / "boxes.json").write_text(json.dumps([box(score=0.5)]))
+    options = ("--results", tmp_path / "found.json", "--learner", "null")
+    scored = run("eval", tmp_path / "t", "--data", data, *options, "--json")
+    found = json.loads(scored.stdout)
+    assert found["official"]["boxes"] == "truth"
+    assert found["official"].keys() == {"boxes", *PRECISIONS}
+    assert found["reward"] == found["oks"]
+    assert {row["image_id"] for row in json.loads((tmp_path / "found.json").read_text())} <= {7, 9}
+    boxed = run(
+        "eval", tmp_path / "t", "--data", data, *options, "--boxes", tmp_path / "boxes.json"
+    )
+    assert boxed.exit_code == 0, boxed.stderr
+    assert "(boxes: detector)" in boxed.stdout
+    assert "mean OKS" not in boxed.stdout
+    other = run("eval", tmp_path / "t", "--data", "synthetic:4", *options)
+    assert (other.exit_code, "has no results of its own" in other.stderr) == (2, True)
