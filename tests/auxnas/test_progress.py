@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auxnas import progress as progress_module
 from auxnas.backends.base import TrainingStep
 from auxnas.backends.progress import Forecast, format_duration
 from auxnas.genotype import zoo
@@ -213,7 +214,7 @@ def test_live_bars_share_one_display():
 
 def test_bars_are_drawn_when_told_and_by_no_thread(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("auxnas.progress.monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_module, "monotonic", lambda: now[0])
     file, threads = io.StringIO(), threading.active_count()
     with Live(Terminal(file=file, width=120, force_terminal=True)).task("timing", 4) as advance:
         assert threading.active_count() == threads

@@ -38,6 +38,7 @@ from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.tasks import Disagreement, Metric, Score, Segmentation
 from auxnas.compiler.weights import random_params
+from auxnas.nascompile import requested
 from auxnas.nascompile.cli import main
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
@@ -283,7 +284,7 @@ def _in_tmp(tmp_path, monkeypatch):
 
 def patched(monkeypatch, times) -> None:
     timed = partial(Int8Options, timer=lambda runners, feed: times)
-    monkeypatch.setattr("auxnas.nascompile.requested.Int8Options", timed)
+    monkeypatch.setattr(requested, "Int8Options", timed)
 
 
 @pytest.mark.usefixtures("_in_tmp")

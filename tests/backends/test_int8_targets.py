@@ -20,6 +20,7 @@ from auxnas.backends.compiling.request import Request
 from auxnas.backends.int8 import NetworkEnds
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.measuring import HeldOutView, Judge
+from auxnas.backends.tensorrt import cuda
 from auxnas.backends.tensorrt.bundle import read_bundle
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import ModelSpec
@@ -132,7 +133,7 @@ def test_nascompile_makes_a_bundle_where_there_is_no_tensorrt(folder, monkeypatc
 
 def test_nascompile_packs_an_engine_where_there_is(folder, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorrt", FakeTensorrt())
-    monkeypatch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
+    monkeypatch.setattr(cuda, "load_driver", FakeDriver)
     monkeypatch.setenv("AUXNAS_CACHE", str(tmp_path / "cache"))
     result = nascompile(folder, "--max-drop", "1")
     assert result.exit_code == 0, result.output

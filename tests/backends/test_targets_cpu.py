@@ -25,7 +25,8 @@ from auxnas.backends import target as target_room
 from auxnas.backends import targets
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.compiling import candidates
+from auxnas.backends.compiling import candidates, checking
+from auxnas.backends.compiling import compile as compile_module
 from auxnas.backends.compiling.verification import (
     LABELS,
     compare_runners,
@@ -388,7 +389,7 @@ RUNS = ("--warmup", "0", "--runs", "2")
 
 @pytest.mark.parametrize("target", ["onnx", "ort", needs_openvino, "torch", "trt-bundle", "auto"])
 def test_a_batch_is_made_checked_and_used_on_every_target(target, monkeypatch):
-    monkeypatch.setattr("auxnas.backends.compiling.checking.OTHER_SIZES", ())
+    monkeypatch.setattr(checking, "OTHER_SIZES", ())
     small = ("--agg-size", "4", "--width", "0.1", "--sep-repeats", "1", "--json")
     result = compile_("--batch", "3", "--head", "probabilities", "--target", target, *small)
     assert result.exit_code == 0, result.output
@@ -420,7 +421,8 @@ def test_auto_measures_and_picks_the_fastest():
 
 def test_auto_prints_a_table(monkeypatch):
     monkeypatch.setattr(
-        "auxnas.backends.compiling.compile.time_targets",
+        compile_module,
+        "time_targets",
         lambda *args: {"onnx": Latency([0.002]), "openvino": Latency([0.001])},
     )
     pytest.importorskip("openvino", reason="needs openvino")

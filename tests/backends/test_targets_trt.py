@@ -19,7 +19,7 @@ from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.compiling.verification import compare_runners, noise_inputs
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.reference import ReferenceRunner
-from auxnas.backends.tensorrt import cuda
+from auxnas.backends.tensorrt import cuda, operators
 from auxnas.backends.tensorrt.bundle import BundleExporter, read_bundle
 from auxnas.backends.tensorrt.bundle_runner import BundleRunner
 from auxnas.backends.tensorrt.cuda import Cuda, CudaError
@@ -129,7 +129,8 @@ def test_single_nodes_outside(model, reason):
 
 def test_an_export_outside_the_support_is_refused_by_name(small, monkeypatch):
     monkeypatch.setattr(
-        "auxnas.backends.tensorrt.operators.OPERATORS",
+        operators,
+        "OPERATORS",
         {k: v for k, v in OPERATORS.items() if k != "Conv"},
     )
     with pytest.raises(CompilerError, match=r"trt: .*: Conv: not among"):
@@ -291,7 +292,7 @@ def test_an_engine_of_another_version_is_refused():
 def test_nascompile_makes_a_checked_engine_where_it_can(monkeypatch):
     trt = FakeTensorrt()
     monkeypatch.setitem(sys.modules, "tensorrt", trt)
-    monkeypatch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
+    monkeypatch.setattr(cuda, "load_driver", FakeDriver)
     result = CliRunner().invoke(main, ["arch0", *SMALL_NET, "--target", "trt", "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)

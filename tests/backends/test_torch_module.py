@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 
 from auxnas.backends.runtimes.reference import ReferenceRunner
-from auxnas.backends.torch import TorchRunner, build_module, module_params
+from auxnas.backends.torch import TorchRunner, build_module, functions, module_params
 from auxnas.backends.torch.functions import FUNCTIONS, MODULES
 from auxnas.compiler import (
     PRIMITIVES,
@@ -199,7 +199,7 @@ def test_nodes_of_one_parameter_share_the_module():
 def test_unknown_primitives_and_wrong_parameters_are_named(monkeypatch):
     x = make_node("x", "input", channels=1)
     with monkeypatch.context() as patch:
-        patch.setattr("auxnas.backends.torch.functions.FUNCTIONS", {})
+        patch.setattr(functions, "FUNCTIONS", {})
         with pytest.raises(CompilerError, match=r"^y: primitive 'relu' has no form in torch"):
             build_module(Program(Graph((x, Node("y", "relu", ("x",))), (("out", "y"),)), {}))
     subject = made("x = input(; channels=4)\ny = batch_norm(x) @p\nreturn out=y")

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.genotype import LEVELS, Cell, Genotype, GenotypeError, SearchSpace, Vocabulary
+from auxnas.genotype import space as space_module
 from tests.genotype.oracles import LISTED, NOTHING, SKIP, members, vocabulary
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -197,7 +198,7 @@ def test_every_class_comes_up(level):
 
 @pytest.mark.parametrize("level", CLASSES_LISTED)
 def test_samples_are_uniform_where_classes_are_not_listed(level, monkeypatch):
-    monkeypatch.setattr("auxnas.genotype.space._LISTED", 0)
+    monkeypatch.setattr(space_module, "_LISTED", 0)
     rng = random.Random(10)
     assert surprise(lambda: TINY.sample(rng, level), level) < 5
     genotype = SMALL.sample(rng, level)

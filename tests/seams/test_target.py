@@ -13,7 +13,7 @@ from auxnas.backends.targets import TARGETS, atomic_write_set, installed_target,
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
-from auxnas.genotype import zoo
+from auxnas.genotype import plugins, zoo
 from auxnas.genotype.plugins import PluginError
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
@@ -130,7 +130,7 @@ def test_nasrun_opens_it(command, monkeypatch):
     failed = command(nasrun, *used, "--threads", 2, fails=True)
     assert failed.stderr == f"error: threads: 2, expected none: {OWN} opens files by itself\n"
     point = EntryPoint("text", OWN, "auxnas.targets")
-    monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
     assert command(nasrun, "bench", "arch0.npz", "--runs", 1, "--warmup", 0).exit_code == 0
 
 
@@ -138,7 +138,7 @@ def test_nasrun_opens_it(command, monkeypatch):
 @pytest.mark.usefixtures("user")
 def test_an_installed_one_that_is_broken_hurts_its_own_files_alone(place, monkeypatch):
     points = [EntryPoint(*each, "auxnas.targets") for each in (("theirs", place), ("text", OWN))]
-    monkeypatch.setattr("auxnas.genotype.plugins.entry_points", lambda group: points)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
     target_of(OWN)  # as where the user named it: their folder is looked in
     for name in ("a.onnx", "a.ONNX", "a.xml", "a.trt.zip", "a"):
         assert installed_target(name) is None

@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from auxnas import progress
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
 from auxnas.nassearch.look import status_lines
 from auxnas.progress import Plain
 from auxnas.search.errors import SettingsError
+from auxnas.search.loop.allowance import Allowance
+from auxnas.search.loop.bounds import RunClock
 from auxnas.search.loop.phases import (
     NAME,
     PRETRAINING,
@@ -41,9 +44,7 @@ class Time:
         self.now, self.seen = 0.0, []
         for module in ("networks.course", "networks.pretrain", "loop.run", "loop.phases"):
             monkeypatch.setattr(f"auxnas.search.{module}.monotonic", lambda: self.now)
-        monkeypatch.setattr(
-            "auxnas.search.loop.bounds.RunClock.session", property(lambda _: self.now)
-        )
+        monkeypatch.setattr(RunClock, "session", property(lambda _: self.now))
         inner = NullLearner.fit_part
 
         def fit_part(learner, *words):
@@ -158,7 +159,7 @@ def test_the_time_of_a_pretraining_is_of_the_run(slow, time, tmp_path):
 
 
 def test_a_budget_that_is_over_before_the_first_trial_says_so(run, time, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxnas.search.loop.allowance.Allowance.__call__", lambda self, left: None)
+    monkeypatch.setattr(Allowance, "__call__", lambda self, left: None)
     words = ("--data", "synthetic:12", *TINY, "--budget", "1m", "--cache", tmp_path / "cache")
     result = run("run", *words, "--out", tmp_path / "run")
     assert result.exit_code == 1
@@ -219,7 +220,7 @@ def test_a_damaged_record_of_phases_is_none(tmp_path, text):
 
 def test_the_time_left_is_from_what_was_done_in_this_process(monkeypatch, capsys):
     ticks = iter([0.0, 5.0, 10.0, 20.0])
-    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(ticks))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(ticks))
     said = []
     plain = Plain(Console(), every=0)
     monkeypatch.setattr(plain, "say", said.append)

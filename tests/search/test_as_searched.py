@@ -6,8 +6,10 @@ import pytest
 
 from auxnas.compiler import ModelSpec, cost, lower
 from auxnas.genotype import zoo
+from auxnas.nassearch import correlate
 from auxnas.search.errors import SearchError
 from auxnas.search.loop.run import execute
+from auxnas.search.networks import searched as searched_module
 from auxnas.search.networks.searched import SIZES, Searched, compare_with_search, comparison_lines
 from auxnas.search.networks.sources import find_source, searched_as
 from auxnas.search.storage.export import trial_document, write_document
@@ -48,7 +50,7 @@ def test_costs_by_the_compilers_count():
 
 
 def test_every_limit_that_is_broken_is_named(place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.networks.searched.compiled_latency", lambda *_: 0.02)
+    monkeypatch.setattr(searched_module, "compiled_latency", lambda *_: 0.02)
     limits = place_of(limits__params=9, limits__madds=8, limits__latency_ms=7).settings.limits
     found = compare_with_search(
         Searched("run", ModelSpec(), SIZE, limits), ARCH0, ModelSpec(), SIZE, 1
@@ -170,7 +172,7 @@ def test_other_data_and_another_encoder_are_said(run, searched, place_of, tmp_pa
 
 
 def test_correlate_trains_at_either_size(run, place_of, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxnas.nassearch.correlate.plot_correlation", lambda found, path: None)
+    monkeypatch.setattr(correlate, "plot_correlation", lambda found, path: None)
     place = place_of("run")
     trials = execute(place)
     common = ("correlate", place.folder, "--count", 3, *COMMON)

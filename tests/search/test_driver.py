@@ -8,6 +8,7 @@ import pytest
 
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
+from auxnas.search.loop import replay
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.driver import mean_first_reward
 from auxnas.search.searchers import RandomSearcher
@@ -121,7 +122,7 @@ def test_killed_again_and_again(tmp_path, driver_of, outcome_of, seed):
 def test_the_comparison_sees_a_searcher_that_is_not_restored(
     tmp_path, driver_of, outcome_of, monkeypatch
 ):
-    monkeypatch.setattr("auxnas.search.loop.replay.BYTES_A_TRIAL", 10**9)  # after each batch
+    monkeypatch.setattr(replay, "BYTES_A_TRIAL", 10**9)  # after each batch
 
     class Forgetful(Learning):
         def restore(self, state):

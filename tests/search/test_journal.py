@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from auxnas.genotype import SearchSpace, zoo
 from auxnas.search.errors import JournalError, SearchError
+from auxnas.search.storage import rescue
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, NAME, fault_of, restore_from_backup
 from auxnas.search.storage.schema import VERSION, JournalRow, Session, Snapshot, result_rows
@@ -176,7 +177,7 @@ def test_each_file_is_verified_once_when_it_is_opened_for_writing(folder, monkey
         verified.append(path.name)
         return fault_of(path)
 
-    monkeypatch.setattr("auxnas.search.storage.rescue.fault_of", counting)
+    monkeypatch.setattr(rescue, "fault_of", counting)
     Journal(folder, write=True).close()
     assert verified == [NAME, BACKUP]
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from auxnas.search.errors import JournalError
+from auxnas.search.loop import driver as driver_module
+from auxnas.search.loop import replay
 from auxnas.search.loop.replay import restore_searcher
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import Snapshot
@@ -28,7 +30,7 @@ def restored(folder, name, framework="null", said=None):
 
 def without_snapshots(monkeypatch):
     """Only the first state is stored from now on."""
-    monkeypatch.setattr("auxnas.search.loop.driver.due_snapshot", lambda *given: None)
+    monkeypatch.setattr(driver_module, "due_snapshot", lambda *given: None)
 
 
 @pytest.mark.parametrize("framework", ["null", "torch"])
@@ -57,7 +59,7 @@ def test_the_comparison_sees_a_batch_that_is_not_told(tmp_path, monkeypatch):
     without_snapshots(monkeypatch)
     folder = go_on(tmp_path / "run", 9)
     right = restored(folder, "ppo")
-    monkeypatch.setattr("auxnas.search.loop.replay.tell_searcher", lambda *given: None)
+    monkeypatch.setattr(replay, "tell_searcher", lambda *given: None)
     assert restored(folder, "ppo", said=[]) != right
 
 

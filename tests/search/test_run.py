@@ -17,7 +17,10 @@ from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.nassearch import ablate
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
+from auxnas.search.evaluation.two_stages import TwoStages
 from auxnas.search.examples.context import StoredDataset
+from auxnas.search.loop import context as context_module
+from auxnas.search.loop import run as run_module
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.run import environment_of, execute
 from auxnas.search.networks import pretrain
@@ -78,7 +81,7 @@ def test_other_settings_are_refused_by_name(place_of, change, found):
 
 @pytest.mark.parametrize(("workers", "expected"), [(0, 6), (1, 6), (4, 1), (9, 1)])
 def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch, workers, expected):
-    monkeypatch.setattr("auxnas.search.loop.context.cores", lambda: 6)
+    monkeypatch.setattr(context_module, "cores", lambda: 6)
     place = place_of(threads=None, workers=workers)
     assert (place.threads, place.model.learner.threads) == (expected, expected)
     assert environment_of(place)["threads"] == expected
@@ -86,10 +89,10 @@ def test_threads_are_the_cores_shared_between_the_workers(place_of, monkeypatch,
 
 
 def test_a_run_keeps_the_threads_that_it_began_with(place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.search.loop.context.cores", lambda: 6)
+    monkeypatch.setattr(context_module, "cores", lambda: 6)
     execute(place_of("one", threads=None, trials=3))
     execute(place_of("more", threads=None, trials=1))
-    monkeypatch.setattr("auxnas.search.loop.context.cores", lambda: 4)
+    monkeypatch.setattr(context_module, "cores", lambda: 4)
     grown = place_of("more", threads=None, trials=3, workers=2)
     execute(grown)
     assert grown.model.learner.threads == 6
@@ -363,11 +366,9 @@ def test_the_time_of_a_trial_that_did_not_end_is_counted(place_of, monkeypatch, 
         raise JournalError("journal", "cannot be written", "room")
 
     now = [0.0]
-    monkeypatch.setattr("auxnas.search.loop.run.monotonic", lambda: now[0])
-    monkeypatch.setattr(
-        "auxnas.search.loop.bounds.RunClock.session", property(lambda clock: now[0])
-    )
-    monkeypatch.setattr("auxnas.search.evaluation.two_stages.TwoStages.__call__", trial)
+    monkeypatch.setattr(run_module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(RunClock, "session", property(lambda clock: now[0]))
+    monkeypatch.setattr(TwoStages, "__call__", trial)
     with pytest.raises(Ended):
         execute(place_of())
     with Journal(place_of().folder) as journal:

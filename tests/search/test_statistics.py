@@ -13,6 +13,7 @@ from PIL import Image
 from auxnas.backends.images.labels import missing_reason, range_reason, some_names
 from auxnas.search.data import DataError, SyntheticDataset, check, open_dataset, split_dataset
 from auxnas.search.data.statistics import Statistics, leaked_remark, missing_remarks, mixed_remark
+from auxnas.search.examples import images as images_module
 
 SMALL = ("--learner", "null", "--size", "32x32", "--set", "model.width=0.1")
 
@@ -240,7 +241,7 @@ def test_an_image_that_is_there_twice_is_said_and_stays_on_one_side(place_of, tm
 def test_statistics_are_counted_once(place_of, tmp_path, monkeypatch):
     data = write_list(tmp_path / "data", [label_of(0, 1, 255)] * 4)
     first = place_of(data__source=data, data__classes=2).data.training.statistics
-    monkeypatch.setattr("auxnas.search.examples.images.image_counts", None)
+    monkeypatch.setattr(images_module, "image_counts", None)
     second = place_of(data__source=data, data__classes=2).data.training.statistics
     assert np.array_equal(first.values, second.values)
     assert first.firsts == second.firsts == (0, 1, 2, 3)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.genotype import zoo
+from auxnas.html import page
 from auxnas.nassearch import report as command
 from auxnas.search.loop.run import execute
 from auxnas.search.settings.search import Settings
@@ -191,7 +192,7 @@ def pictured(make):
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """Layouts of the same few architectures, and charts of the same runs, are kept."""
-    monkeypatch.setattr("auxnas.html.page.draw_genotype", DRAWN)
+    monkeypatch.setattr(page, "draw_genotype", DRAWN)
     for module, name in CHARTS:
         monkeypatch.setattr(module, name, pictured(getattr(module, name)))
 

@@ -16,11 +16,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from auxnas import progress
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling import checking
 from auxnas.backends.compiling.verification import Difference
 from auxnas.backends.images import input_batches
+from auxnas.backends.onnx import build
 from auxnas.backends.runtimes.ort import OrtRunner
+from auxnas.backends.target import OwnedTarget
 from auxnas.compiler import CompilerError, ModelSpec, lower
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.weights import initial_params, save_weights
@@ -305,7 +309,7 @@ def mixing(path: Path):
 def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
     args = ("arch0", *SMALL_NET, "--batch", batch)
     assert compile_(*args, "--output", "good.onnx").exit_code == 0
-    monkeypatch.setattr("auxnas.backends.target.OwnedTarget.opener", lambda *_: mixing)
+    monkeypatch.setattr(OwnedTarget, "opener", lambda *_: mixing)
     result = compile_(*args, "--output", "bad.onnx")
     if batch == "1":
         assert result.exit_code == 0
@@ -358,7 +362,7 @@ def test_photographs_are_checked_in_batches(monkeypatch):
         _shaded((64, 48), 20 + 99 * number).save(f"photographs/{number}.png")
     args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
     clock = itertools.count(step=20)
-    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
     result = compile_("arch0", *SMALL_NET, *args)
     assert result.exit_code == 0, result.output
     assert ") for 2 images of 64x48, onnxruntime" in result.stdout
@@ -376,7 +380,7 @@ def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
     def compare(runner, reference, inputs, task):
         return Difference(1.0, 1.0, float(inputs["image"].max() == 200), 0.0)
 
-    monkeypatch.setattr("auxnas.backends.compiling.checking.compare_runners", compare)
+    monkeypatch.setattr(checking, "compare_runners", compare)
     args = ("--images", "photographs", "--input-format", "nhwc-uint8")
     result = compile_("arch0", *SMALL_NET, *args)
     one_line_failure(
@@ -401,14 +405,14 @@ def test_two_other_sizes_are_checked_whatever_is_asked_for(size):
 
 def test_an_artefact_for_any_size_is_itself_run_at_all_of_them(monkeypatch):
     monkeypatch.setattr(Request, "size", (64, 48))
-    monkeypatch.setattr("auxnas.backends.compiling.checking.export_program", pytest.fail)
+    monkeypatch.setattr(checking, "export_program", pytest.fail)
     result = compile_("arch0", *SMALL_NET, "--input-size", "dynamic", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["checks"].keys() == {"64x48", "97x131", "72x45"}
 
 
 def test_an_opset_that_the_runtime_lacks_is_one_line_and_leaves_nothing(monkeypatch):
-    monkeypatch.setattr("auxnas.backends.onnx.build.OPSETS", (18, 99))
+    monkeypatch.setattr(build, "OPSETS", (18, 99))
     options = ExportOptions((64, 48), opset=99)
     request = Request(ARCH0, ModelSpec(classes=5, agg_size=8, width=0.25), Path("a.onnx"))
     with pytest.raises(CompilerError, match=r"a\.onnx: onnxruntime: .*[Oo]pset 99") as error:
@@ -455,7 +459,7 @@ LIMITS = {
 def test_labels_have_a_limit_of_their_own(args, times, monkeypatch):
     allowed, shown = LIMITS[args]
     changed = Difference(None, None, None, times * allowed)
-    monkeypatch.setattr("auxnas.backends.compiling.checking.compare_runners", lambda *_: changed)
+    monkeypatch.setattr(checking, "compare_runners", lambda *_: changed)
     result = compile_("arch0", *SMALL_NET, "--head", "labels", "--json", *args)
     if times > 1:
         one_line_failure(result, f"expected at most {shown} of pixels; nothing was written", 1)

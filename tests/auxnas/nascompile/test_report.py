@@ -16,8 +16,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from auxnas.backends.artefacts import open_artefact
+from auxnas.backends.compiling import compile as compile_module
 from auxnas.backends.compiling.network import network_of
 from auxnas.backends.compiling.request import Request
+from auxnas.backends.tensorrt import operators as operators_module
 from auxnas.backends.tensorrt.operators import OPERATORS
 from auxnas.compiler import ModelSpec, cost
 from auxnas.compiler.passes import INFERENCE, run_passes
@@ -78,7 +80,7 @@ def test_all_passes_off_changes_nothing():
 
 @pytest.mark.parametrize("target", ["onnx", "ort", "openvino", "torch", "auto"])
 def test_a_dry_run_tells_the_same_and_writes_nothing(target, monkeypatch):
-    monkeypatch.setattr("auxnas.backends.compiling.compile.time_targets", pytest.fail)
+    monkeypatch.setattr(compile_module, "time_targets", pytest.fail)
     found = json.loads(compile_("--dry-run", "--target", target, "--json").stdout)
     assert names() == set()
     assert (found["written"], found["bytes"], found["unchecked"]) == (False, None, "dry run")
@@ -110,7 +112,7 @@ def test_a_dry_run_refuses_what_the_target_cannot_take(monkeypatch):
     fails("a name that ends in .xml", "--target", "openvino", "--output", "a.onnx")
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     operators = {k: v for k, v in OPERATORS.items() if k != "Conv"}
-    monkeypatch.setattr("auxnas.backends.tensorrt.operators.OPERATORS", operators)
+    monkeypatch.setattr(operators_module, "OPERATORS", operators)
     fails("Conv: not among TensorRT's", "--target", "trt")
 
 

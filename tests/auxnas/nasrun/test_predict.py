@@ -16,7 +16,7 @@ from auxnas.backends.images import read_photograph
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler.encoders import IMAGENET
 from auxnas.compiler.interface import Interface
-from auxnas.compiler.tasks import Segmentation
+from auxnas.compiler.tasks import Segmentation, growing
 from auxnas.compiler.tasks.growing import classify, resize_nearest
 from auxnas.compiler.tasks.pictures import contours, overlaid
 from auxnas.nasrun.files import predict_files
@@ -319,7 +319,7 @@ def test_strips_make_no_difference(monkeypatch):
     maps = np.random.default_rng(0).normal(size=(7, 9, 11)).astype(np.float32)
     whole = classify(maps, (50, 61))
     assert same(whole, grown(maps, 50, 61).argmax(0))
-    monkeypatch.setattr("auxnas.compiler.tasks.growing._STRIP", 7 * 61 * 3)
+    monkeypatch.setattr(growing, "_STRIP", 7 * 61 * 3)
     assert (classify(maps, (50, 61)) == whole).all()
     assert (classify(maps, (9, 11)) == maps.argmax(0)).all()
 

@@ -44,7 +44,7 @@ def made(tmp_path_factory) -> dict[str, Artefact]:
 
 def fake_gpu(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(sys.modules, "tensorrt", FakeTensorrt())
-    patch.setattr("auxnas.backends.tensorrt.cuda.load_driver", FakeDriver)
+    patch.setattr(cuda, "load_driver", FakeDriver)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from auxnas import progress
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.artefacts.artefact import Operator
 from auxnas.backends.artefacts.bench import RunTimes, example_inputs, time_runs
@@ -283,7 +284,7 @@ def test_only_the_last_runs_count_and_an_outlier_does_not():
 
 def test_without_a_terminal_a_long_step_is_told_in_lines(monkeypatch, capsys):
     clock = iter(range(0, 1000, 6))
-    monkeypatch.setattr("auxnas.progress.monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
     with display_on_stderr().task("timing", 9) as advance:
         for done in range(1, 10):
             advance(done)

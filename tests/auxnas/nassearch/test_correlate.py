@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Metric
+from auxnas.nassearch import correlate
 from auxnas.search.errors import SearchError
 from auxnas.search.loop.run import execute
 from auxnas.search.studies.correlation import PAIRS, choose_trials, correlations
@@ -183,7 +184,7 @@ def test_stopped_ones_take_part_and_classes_left_out_are_the_searchs(run, place_
 
 
 def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.nassearch.correlate.plot_correlation", lambda found, path: None)
+    monkeypatch.setattr(correlate, "plot_correlation", lambda found, path: None)
     place = place_of("run", trials=5, search__proceed=1.0)
     execute(place)
     inner, calls = NullLearner.fit_part, []
@@ -208,7 +209,7 @@ def test_it_goes_on_where_it_was_interrupted(run, place_of, monkeypatch):
 
 
 def test_a_failed_training_is_left_out(run, place_of, monkeypatch):
-    monkeypatch.setattr("auxnas.nassearch.correlate.plot_correlation", lambda found, path: None)
+    monkeypatch.setattr(correlate, "plot_correlation", lambda found, path: None)
     place = place_of("run", trials=5, search__proceed=1.0)
     best = best_of(execute(place))[0]
     inner = NullLearner.fit_part
