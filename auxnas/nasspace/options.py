@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from auxnas.genotype.space import SearchSpace
-from auxnas.genotype.vocabulary import CVPR2019, Operation, Vocabulary
+from auxnas.genotype.vocabulary import CVPR2019, Operation, Vocabulary, find_vocabulary
+from auxnas.options import part_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +51,7 @@ def space_options(command: F) -> F:
             help="Candidate operations in all: skip and zero are two of the N, unless left "
             "out; the others have weights.  [default: 11, less what is left out]",
         ),
+        part_option("vocabulary", "the paper's"),
         click.option("--no-skip", is_flag=True, help="Skip is not one of the operations."),
         click.option("--no-zero", is_flag=True, help="Zero is not one of the operations."),
     )
@@ -63,22 +65,31 @@ def chosen_space(
     branches: int | None = None,
     encoder_outputs: int | None = None,
     operations: int | None = None,
+    vocabulary: str | None = None,
     no_skip: bool = False,
     no_zero: bool = False,
 ) -> SearchSpace:
-    """The space that the options describe; an absent one is the paper's."""
+    """The space that the options describe; an absent one is the paper's.
+
+    Raises:
+        click.UsageError: for a vocabulary and options that make another one, or when skip and
+            zero alone are more operations than there should be.
+    """
     paper = SearchSpace.cvpr2019()
-    vocabulary = _vocabulary(operations, no_skip, no_zero)
+    if vocabulary is not None and (operations or no_skip or no_zero):
+        found = "--vocabulary: given with --operations, --no-skip or --no-zero"
+        raise click.UsageError(f"{found}, expected one or the other")
+    rows = find_vocabulary(vocabulary) if vocabulary else _made(operations, no_skip, no_zero)
     space = SearchSpace(
         encoder_outputs or paper.encoder_outputs,
         blocks or paper.blocks,
         branches or paper.branches,
-        vocabulary,
+        rows,
     )
     return paper if space == paper else space
 
 
-def _vocabulary(operations: int | None, no_skip: bool, no_zero: bool) -> Vocabulary:
+def _made(operations: int | None, no_skip: bool, no_zero: bool) -> Vocabulary:
     """The paper's first rows with weights, invented ones where those run out, skip and zero.
 
     Raises:

@@ -14,6 +14,7 @@ from auxnas.genotype import SearchSpace
 from auxnas.genotype.vocabulary import find_vocabulary
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nassearch.cli import main as nassearch
+from auxnas.nasspace.cli import main as nasspace
 from tests.compiler.test_passes import check_laws
 from tests.compiler.test_primitives import PrimitiveContract
 from tests.seams.test_encoder import TINY, WORDS
@@ -60,6 +61,17 @@ def test_it_is_searched_and_compiled(user, command, workers):
     made = command(nascompile, *files, "--vocabulary", OWN, "--output", "a.onnx", "--json")
     assert json.loads(made.stdout)["checks"]
     assert '"hard_swish"' in (user / "run" / "best.json").read_text()
+
+
+def test_its_space_is_counted_and_drawn_from(user, command):
+    drawn = json.loads(command(nasspace, "sample", "--vocabulary", OWN, "--json").stdout)
+    assert any("swish3x3" in json.dumps(each) for each in drawn["genotypes"])
+    counted = json.loads(
+        command(nasspace, "count", "--level", "raw", "--vocabulary", OWN, "--json").stdout
+    )
+    assert "swish3x3" in counted["space"]["operations"]
+    refused = command(nasspace, "count", "--vocabulary", OWN, "--no-zero", fails=True)
+    assert "--vocabulary: given with" in refused.stderr
 
 
 def test_files_alone_import_nothing(user, command):

@@ -29,6 +29,7 @@ from auxnas.nasspace.cli import main as nasspace
 from auxnas.search.settings.listing import setting_schemas
 from auxnas.search.settings.recorded import CODE, trust_code
 from auxnas.search.settings.search import Settings
+from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.weights import shipped_graph
 
 THEIRS = {
@@ -93,6 +94,21 @@ def theirs(user, anew, command, monkeypatch):
 BEST = ["run/best.json", "--weights", "run/best.safetensors", "--no-verify", "--output", "b.onnx"]
 LONG = ["--learner", "null", "--epochs", 4, "--out"]
 COMMANDS = {
+    "run": (
+        nassearch,
+        ["run", *TINY, *named(*{*CODE.values()}), "--trials", 1, "--out", "new"],
+        set(),
+    ),
+    "pretrain": (
+        nassearch,
+        ["pretrain", *TINY, *named("--encoder", "--task", "--data"), "--out", "e.safetensors"],
+        set(),
+    ),
+    "ablate": (
+        nassearch,
+        ["ablate", *TINY, *SPACE, *named(*LEARNING), "--count", 1, "--out", "ablation"],
+        set(),
+    ),
     "resume": (nassearch, ["resume", "run", "--trials", 5], {*CODE.values()}),
     "train": (nassearch, ["train", "--genotype", "run:best", *LONG, "long"], LEARNING),
     "train a file": (
@@ -121,6 +137,7 @@ COMMANDS = {
     "status": (nassearch, ["status", "run"], set()),
     "top": (nassearch, ["top", "run", "--pareto"], set()),
     "report": (nassearch, ["report", "run"], set()),
+    "count": (nasspace, ["count", "--level", "raw", *named("--vocabulary")], set()),
     "show": (nasspace, ["show", "run/best.json"], set()),
     "dedupe": (nasspace, ["dedupe", "run/best.json"], set()),
 }
@@ -190,7 +207,7 @@ def test_an_option_that_is_not_there_is_seen(anew):
 
 def test_arguments_of_the_library_name_what_they_are(user, monkeypatch):
     monkeypatch.setattr(plugins, "_named_by_user", set())
-    own = {name: THEIRS[option] for name, option in CODE.items() if name != "data.source"}
+    own = {name: THEIRS[option] for name, option in CODE.items() if option != "--data"}
     own |= {"learner": "null", "trials": 1, "latency.measure": False, "model.width": 0.5}
     assert search(
         {"source": THEIRS["--data"], "size": (32, 32)}, "mine", preset="demo", **own
@@ -199,7 +216,7 @@ def test_arguments_of_the_library_name_what_they_are(user, monkeypatch):
 
 
 def test_every_setting_that_takes_code_is_known():
-    taking = {
-        name for name, schema in setting_schemas(Settings) if "package.module:" in str(schema)
-    }
+    kinds = (Settings, TrainingSettings)
+    schemas = {pair[0]: pair[1] for kind in kinds for pair in setting_schemas(kind)}
+    taking = {name for name, schema in schemas.items() if "package.module:" in str(schema)}
     assert taking == CODE.keys()
