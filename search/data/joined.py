@@ -106,6 +106,11 @@ class JoinedDataset(BaseDataset):
         dataset, place = self._item(index)
         return dataset.origin(place)
 
+    def group(self, index: int) -> str:
+        """The group of the item."""
+        dataset, place = self._item(index)
+        return dataset.group(place)
+
     def picture(self, index: int) -> str:
         """The item's name in other data."""
         dataset, place = self._item(index)

@@ -110,7 +110,7 @@ class _Opening:
         asked = self.classes if self.task.labels.classes else 0
         made = DATASETS.make(name, rest, asked, part)
         found = completed(completed(made).of_task(self.task))
-        _check_labels(found, self.task)
+        _check_labels(found, self.task, source)
         if self.task.labels.classes:
             same_classes(tuple(found.classes), self.classes, found.name)
         return found if self.depth_scale is None else completed(found.scaled(self.depth_scale))
@@ -147,12 +147,14 @@ def _joined(spec: str, part: str, opening: _Opening) -> Dataset:
     return join_datasets(joined, held)
 
 
-def _check_labels(dataset: Dataset, task: Task) -> None:
+def _check_labels(dataset: Dataset, task: Task, source: str) -> None:
     """Finds data without the labels of a task."""
     found, wanted = dataset.labels, task.labels
     if not found.same_numbers(wanted):
-        meant = [name for name in TASKS if find_task(name).labels.same_numbers(found)]
-        hint = f": --task {meant[0]}?" if meant else ""
+        known = {name: task_on(source, name) for name in TASKS}
+        meant = [name for name in TASKS if find_task(known[name]).labels.same_numbers(found)]
+        shown = [known[name] if name == task.name else name for name in meant]
+        hint = f": --task {shown[0]}?" if shown else ""
         expected = f"{wanted.described}, as the task {task.name} has them{hint}"
         raise DataError(dataset.name, f"labels of {found.described}", expected)
 

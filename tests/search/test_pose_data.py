@@ -200,6 +200,25 @@ def test_fingerprints_tell_persons_and_pixels(tmp_path: Path) -> None:
     assert opened(tmp_path).fingerprint() != before
 
 
+def test_sources_of_one_skeleton_are_joined(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+        coco(folder)
+    whole = "+".join(f"coco-keypoints:{folder}" for folder in folders)
+    data = open_dataset(whole, task=find_task("pose"), size=(32, 24))
+    parts = [opened(folder) for folder in folders]
+    assert (len(data), data.margin, data.classes) == (4, 8, COCO17.joints)
+    assert [data.group(n) for n in range(4)] == [part.group(n) for part in parts for n in range(2)]
+    assert np.array_equal(data.label(3), parts[1].label(1))
+    assert np.array_equal(data.image(2), parts[1].image(0))
+    assert data.place(3) == parts[1].place(1)
+    assert check(data).pixels == (68,)
+    coco(tmp_path / "third", joints=OWN)
+    with pytest.raises(DataError, match=r"third: labels of joints .*expected joints .*COCO-17"):
+        open_dataset(f"{whole}+coco-keypoints:{tmp_path / 'third'}", task=find_task("pose"))
+
+
 def test_joints_are_no_depth(tmp_path: Path) -> None:
     joints = Joints(skeleton=COCO17)
     assert not METRES.same_numbers(joints)

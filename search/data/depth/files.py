@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from auxnas.backends.images.depth import MAPS
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES
 from auxnas.search.data.base import Reader, text_digest
@@ -96,9 +97,12 @@ def depth_parts(where: str) -> Mapping[str, Path | tuple[Path, Path]]:
 def _is_depth(where: Path) -> bool:
     """Whether this is a file, which may be a list, or a folder of lists or of depth maps."""
     try:
-        return where.is_file() or bool(lists_in(where) or folders_in(where))
+        if where.is_file() or lists_in(where):
+            return True
     except DataError:  # several lists of a part
         return True
+    depths = (depths for _, depths in folders_in(where).values())
+    return any(path.suffix.lower() in MAPS for each in depths for path in each.rglob("*"))
 
 
 DEPTH = Reader(
