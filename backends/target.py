@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable, Runner
 from auxnas.backends.registry import backend
 from auxnas.backends.tensors import Tensor
-from auxnas.compiler import CompilerError, Program
-from auxnas.genotype.plugins import import_place
+from auxnas.compiler import MAIN, CompilerError, Program
+from auxnas.genotype.errors import short_repr, truncate
+from auxnas.genotype.plugins import PluginError, import_place
 
+Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
 
 
@@ -22,6 +26,22 @@ class TargetUnavailable(LibraryUnavailable):
 
     def __init__(self, target: str, missing: str) -> None:
         RuntimeError.__init__(self, f"{target}: {missing}")
+
+
+def main_output(found: object) -> Array:
+    """The main one of a runner's outputs.
+
+    Raises:
+        CompilerError: when it is not among them, or they are no arrays by name.
+    """
+    if not isinstance(found, Mapping):
+        raise CompilerError("outputs", short_repr(found), "arrays by name")
+    if MAIN not in found:
+        raise CompilerError("outputs", ", ".join(map(str, found)) or "none", f"one named {MAIN}")
+    main = found[MAIN]
+    if not isinstance(main, np.ndarray):
+        raise CompilerError(f"outputs.{MAIN}", short_repr(main), "an array of numpy's")
+    return main
 
 
 @dataclass(frozen=True)
@@ -149,6 +169,51 @@ class Target(ABC):
             BackendUnavailable: when its runtime is not installed.
         """
         return self.open
+
+
+_EXPECTED = (
+    "a subclass of auxnas.backends.target.Target with a runtime and a .suffix, export and open"
+)
+
+
+def made_target(name: str, found: object, precisions: Sequence[str]) -> Target:
+    """The target of a user's class.
+
+    Args:
+        name: of the target, or the place of the class.
+        found: the class.
+        precisions: those that there are.
+
+    Raises:
+        PluginError: when it is no whole target, or says what no target can be.
+    """
+    seam, place = "targets", truncate(name)
+    if not (isinstance(found, type) and issubclass(found, Target)):
+        raise PluginError(seam, f"{place} is {short_repr(found)}", _EXPECTED)
+    if missing := sorted(found.__abstractmethods__):
+        raise PluginError(seam, f"{place} without {', '.join(missing)}", _EXPECTED)
+    made: Target = found()
+    some = f"some of {', '.join(precisions)}"
+    suffixes = "a tuple of suffixes, each with its dot"
+    known = isinstance(made.precisions, tuple | list) and set(made.precisions) <= set(precisions)
+    facts = (
+        ("runtime", isinstance(made.runtime, str) and made.runtime, _EXPECTED),
+        ("suffix", _are_suffixes((made.suffix,)), _EXPECTED),
+        ("precisions", known and made.precisions, some),
+        ("beside", _are_suffixes(made.beside), suffixes),
+        ("foreign", _are_suffixes(made.foreign), suffixes),
+    )
+    for fact, fits, expected in facts:
+        if not fits:
+            raise PluginError(seam, f"{place}: {fact} {short_repr(getattr(made, fact))}", expected)
+    return made
+
+
+def _are_suffixes(values: object) -> bool:
+    """Whether these are endings of names; there may be none."""
+    return isinstance(values, tuple) and all(
+        isinstance(each, str) and each.startswith(".") and len(each) > 1 for each in values
+    )
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,11 @@ from typing import Any
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.measuring.timing import Latency
-from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable
+from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable, made_target
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
-from auxnas.genotype.errors import short_repr, truncate
 from auxnas.genotype.plugins import PluginError, find_maker, installed
 
-_TARGET = (
-    "a subclass of auxnas.backends.target.Target with a runtime and a .suffix, export and open"
-)
 AUTO = "auto"
 """The target that stands for the fastest of ``CPU_TARGETS``."""
 
@@ -105,19 +101,8 @@ def target_of(name: str) -> Target:
     """
     if name in TARGETS:
         return TARGETS[name]
-    found = find_maker("targets", name, dict.fromkeys([*TARGETS, AUTO], ""), ())
-    if not (isinstance(found, type) and issubclass(found, Target)):
-        raise PluginError("targets", f"{truncate(name)} is {short_repr(found)}", _TARGET)
-    if missing := sorted(found.__abstractmethods__):
-        raise PluginError("targets", f"{truncate(name)} without {', '.join(missing)}", _TARGET)
-    made: Target = found()
-    for fact, value in (("runtime", made.runtime), ("suffix", made.suffix)):
-        if not (isinstance(value, str) and value) or (fact == "suffix" and value[0] != "."):
-            raise PluginError("targets", f"{truncate(name)}: {fact} {short_repr(value)}", _TARGET)
-    if not made.precisions or not set(made.precisions) <= set(_PRECISIONS):
-        wrong = f"{truncate(name)}: precisions {short_repr(made.precisions)}"
-        raise PluginError("targets", wrong, f"some of {', '.join(_PRECISIONS)}")
-    return made
+    names = dict.fromkeys([*TARGETS, AUTO], "")
+    return made_target(name, find_maker("targets", name, names, ()), _PRECISIONS)
 
 
 def installed_target(file: str) -> str | None:
@@ -310,6 +295,8 @@ def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
             if not main.exists():
                 raise nothing_written(path, target)
             for made, place in parts:
+                if not made.exists():
+                    raise nothing_written(place, target)
                 os.replace(made, place)
         finally:
             for made, _ in parts:

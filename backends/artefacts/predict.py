@@ -13,7 +13,8 @@ from auxnas.backends.artefacts.bench import image_axis
 from auxnas.backends.base import Runner
 from auxnas.backends.colours import distinct_colours
 from auxnas.backends.images import network_input
-from auxnas.compiler import MAIN, CompilerError, Size
+from auxnas.backends.target import main_output
+from auxnas.compiler import CompilerError, Size
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.semantics import MOST_LABELS
 
@@ -86,12 +87,10 @@ class Predictor:
         return [task.answer(output)[0] for output in sized]
 
     def _run(self, inputs: Mapping[str, Array]) -> Array:
-        found = self.runner(inputs)
-        if MAIN not in found:
-            raise CompilerError("outputs", ", ".join(found), f"one named {MAIN}")
-        if not np.isfinite(found[MAIN]).all():
+        found = main_output(self.runner(inputs))
+        if not np.isfinite(found).all():
             raise CompilerError("outputs", "NaN or infinity", "finite scores")
-        return found[MAIN]
+        return found
 
 
 def _check_head(artefact: Artefact, ends: Interface) -> None:

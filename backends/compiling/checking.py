@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from auxnas.backends.base import Runner
 from auxnas.backends.compiling.request import Array, Request, export_program
@@ -25,9 +26,9 @@ from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.target import Opener
 from auxnas.backends.targets import target_of
-from auxnas.compiler import Program, Size
+from auxnas.compiler import CompilerError, Program, Size
 from auxnas.compiler.passes import INFERENCE, Change, run_passes
-from auxnas.genotype.errors import CommandError
+from auxnas.genotype.errors import CommandError, short_repr
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Checker:
         Raises:
             CommandError: past the tolerance, naming the pass that breaks it.
         """
-        runner, differences, sizes, done = self.opener(path), {}, self._sizes(), itertools.count(1)
+        runner, differences, sizes, done = self._opened(path), {}, self._sizes(), itertools.count(1)
         batches = max(1, math.ceil(len(self.request.images) / self.request.batch))
         title, total = "checking against the reference", len(sizes) * batches
         with self.display.task(title, total) as advance:
@@ -140,7 +141,21 @@ class Checker:
         with TemporaryDirectory() as folder:
             path = Path(folder) / self.request.output.name
             export_program(self.request, program, path, size=size)
-            return self.opener(path)
+            return self._opened(path)
+
+    def _opened(self, path: Path) -> Runner:
+        """The artefact's runner.
+
+        Raises:
+            CompilerError: for a target that gives none.
+        """
+        opened: Any = self.opener(path)
+        if not callable(opened):
+            found = f"open gives {short_repr(opened)}"
+            expected = "a runner: all outputs by name for inputs by name"
+            raise CompilerError(f"target {self.request.target}", found, expected)
+        runner: Runner = opened
+        return runner
 
     def _failure(
         self, found: Difference, inputs: dict[str, Array], size: Size, changes: Sequence[Change]

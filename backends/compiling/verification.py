@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.base import Runner
+from auxnas.backends.target import main_output
 from auxnas.compiler import MAIN, Program, Size
 from auxnas.compiler.tasks import Disagreement, Head, Segmentation, Task
 
@@ -166,7 +167,7 @@ def compare_runners(
     runner: Runner, reference: Runner, inputs: Mapping[str, Array], task: Task = SEGMENTATION
 ) -> Difference:
     """The main outputs of both on the same inputs."""
-    return output_difference(runner(inputs)[MAIN], reference(inputs)[MAIN], task)
+    return output_difference(main_output(runner(inputs)), reference(inputs)[MAIN], task)
 
 
 def first_break(changes: int, breaks: Callable[[int], bool]) -> int | None:

@@ -227,27 +227,6 @@ class BaseDataset:
         return None
 
 
-class CompletedDataset(BaseDataset):
-    """A dataset by an object that has only some of the members; the others are the usual ones."""
-
-    def __init__(self, given: Any) -> None:
-        self.given = given
-
-    def __len__(self) -> int:
-        return len(self.given)
-
-    def __getattribute__(self, name: str) -> Any:
-        if name != "given" and not name.startswith("__") and hasattr(self.given, name):
-            return getattr(self.given, name)
-        return super().__getattribute__(name)
-
-
-def completed(dataset: Any) -> Dataset:
-    """The dataset itself, or with the members that an object of a user's lacks."""
-    whole: Dataset = dataset
-    return whole if isinstance(dataset, BaseDataset) else CompletedDataset(dataset)
-
-
 @dataclass(frozen=True)
 class Reader:
     """Reader of a data format; a function or class that only opens it is one too.

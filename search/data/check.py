@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from auxnas.backends.images.labels import range_reason
 from auxnas.compiler.tasks import IGNORE
+from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Array, Dataset
 from auxnas.search.data.errors import DataError
 
@@ -82,6 +83,9 @@ def _check_item(
     """Counts of the values of a label, what is wrong with them, the median of measurements."""
     image, label, numbers = source.image(index), source.label(index), source.labels
     place = source.label_place(index)
+    for name, value in (("image", image), ("label", label)):
+        if not isinstance(value, np.ndarray):
+            raise DataError(place, f"{name} {short_repr(value)}", "an array of numpy's")
     if image.dtype != np.uint8:
         raise DataError(place, f"image of type {image.dtype}", "uint8")
     if image.ndim != 3 or image.shape[2] != 3:

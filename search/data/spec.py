@@ -15,7 +15,8 @@ from pathlib import Path
 from auxnas.compiler.tasks import TASKS, Segmentation, Task, find_task
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import with_options
-from auxnas.search.data.base import Dataset, Reader, check_size, completed
+from auxnas.search.data.base import Dataset, Reader, check_size
+from auxnas.search.data.completing import completed
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.joined import JoinedSource, join_datasets, picture_names, with_classes_of

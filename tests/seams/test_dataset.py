@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -111,6 +112,58 @@ def test_an_object_without_the_base_class_has_its_own_members_and_the_usual_othe
         check(open_dataset("python:told:Told:3", part="val"))
     with pytest.raises(DataError, match=r"data.depth_scale: 2 for discs:3, expected data whose"):
         open_dataset("python:told:Told:3", depth_scale=2)
+
+
+FAULTS = """
+import numpy as np
+import dataset
+
+class Base(dataset.Discs):
+    def fingerprint(self): return type(self).__name__
+
+class Named(Base):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.name = None
+class Letters(Base): classes = "ab"
+class Repeated(Base): classes = ("disc", "disc")
+class Painted(Base): palette = [[1, 2, 3], [4, 5, 6]]
+class Narrow(Base): palette = np.zeros((1, 3), np.uint8)
+class Labelled(Base): labels = "classes"
+class Remarked(Base): remark = None
+class Empty(Base):
+    def __len__(self): return 0
+class Endless(Base):
+    def __len__(self): return None
+class Tasked(Base):
+    def of_task(self, task): return None
+class NoImage(Base):
+    def image(self, index): return None
+class Lists(Base):
+    def image(self, index): return np.zeros((96, 96, 3), np.uint8)
+    def label(self, index): return [[0, 1]]
+"""
+TOLD = {
+    "Named": "dataset faults:Named: name None, expected a text",
+    "Letters": "dataset faults:Letters: classes 'ab', expected a tuple of names",
+    "Repeated": "dataset faults:Repeated: classes ('disc', 'disc'), expected a tuple of names",
+    "Painted": "dataset faults:Painted: palette [[1, 2, 3], [4, 5, 6]], expected uint8 of shape",
+    "Narrow": "dataset faults:Narrow: palette array([[0, 0, 0]], dtype=uint8), expected uint8 of",
+    "Labelled": "dataset faults:Labelled: labels 'classes', expected a TargetFormat",
+    "Remarked": "dataset faults:Remarked: remark None, expected a text",
+    "Empty": "dataset faults:Empty: images 0, expected at least one",
+    "Endless": "dataset faults:Endless: images None, expected at least one",
+    "Tasked": "dataset builtins:NoneType: without name, classes, palette, ",
+    "NoImage": "discs:3 item 0: image None, expected an array of numpy's",
+    "Lists": "discs:3 item 0: label [[0, 1]], expected an array of numpy's",
+}
+
+
+@pytest.mark.parametrize(("name", "message"), TOLD.items())
+def test_what_is_no_whole_dataset_is_told(user, name, message):
+    (user / "faults.py").write_text(FAULTS)
+    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+        check(open_dataset(f"python:faults:{name}:3"))
 
 
 def test_an_installed_format_is_found_by_its_name(user, monkeypatch):

@@ -185,6 +185,20 @@ class Given(Broken):
     def __init__(self, word): pass
 class Silent(Broken):
     def export(self, program, path, options, metadata): pass
+class Alone(Broken):
+    beside = (".bin",)
+class Beside(Broken):
+    beside = ".bin"
+class Unopened(Broken):
+    def open(self, path): return None
+class Outputs(Broken):
+    def open(self, path): return lambda inputs: self.outputs
+class Nothing(Outputs):
+    outputs = None
+class Renamed(Outputs):
+    outputs = {"out": 1}
+class Texts(Outputs):
+    outputs = {"main": "1"}
 """
 
 
@@ -202,6 +216,12 @@ class Silent(Broken):
         ("wrong:Given", [], 2, "targets: wrong:Given: missing a required argument: 'word'"),
         ("wrong:WORD", [], 2, "targets: wrong:WORD is 'far', expected a class"),
         ("wrong:Silent", [], 2, "the target wrong:Silent wrote no file, expected one"),
+        ("wrong:Alone", ["--no-verify"], 2, ".bin: the target wrong:Alone wrote no file, expected"),
+        ("wrong:Beside", [], 2, "targets: wrong:Beside: beside '.bin', expected a tuple of suffix"),
+        ("wrong:Unopened", [], 2, "target wrong:Unopened: open gives None, expected a runner"),
+        ("wrong:Nothing", [], 2, "outputs: None, expected arrays by name"),
+        ("wrong:Renamed", [], 2, "outputs: out, expected one named main"),
+        ("wrong:Texts", [], 2, "outputs.main: '1', expected an array of numpy's"),
         ("wrong:Silent", ["--no-verify"], 2, "the target wrong:Silent wrote no file, expected"),
         ("wrong:Odd", [], 2, "wrong:Odd: precisions ('fp8',), expected some of fp32"),
         ("wrong:Absent", [], 3, "wrong:Absent: the far library is not here"),
