@@ -83,7 +83,8 @@ class Predictor:
         ]
         inputs = {"image": np.concatenate([each["image"] for each in fed_images])}
         task, pairs = self.task, zip(self._run(inputs), images, strict=False)
-        sized = (task.sized(each, self.interface.head, _size(image)) for each, image in pairs)
+        head, fed = self.interface.head, self.fixed
+        sized = (task.sized(each, head, _size(image), fed) for each, image in pairs)
         return [task.answer(output)[0] for output in sized]
 
     def _run(self, inputs: Mapping[str, Array]) -> Array:
@@ -99,11 +100,12 @@ def _check_head(artefact: Artefact, ends: Interface) -> None:
     Raises:
         CompilerError: naming it.
     """
-    labels = ends.end.bytes
-    expected = "1 map of bytes" if labels else "maps of floats, one a channel"
+    labels, axes = ends.end.bytes, 1 + len(ends.end.shape((1, 1, 1)))
+    maps = "maps of floats, one a channel" if axes == 4 else f"floats of {axes} axes"
+    expected = "1 map of bytes" if labels else maps
     for each in artefact.outputs[:1]:
         fits = (each.dtype == "uint8") if labels else each.dtype.startswith("float")
-        if not fits or len(each.shape) != 4 or (labels and each.shape[1] != 1):
+        if not fits or len(each.shape) != axes or (labels and each.shape[1] != 1):
             place = f"{artefact.path}: output"
             raise CompilerError(place, str(each), f"{expected}, since the head is {ends.head}")
 

@@ -53,6 +53,7 @@ class QuantisationResult:
         max_drop: the disagreement that was allowed.
         forced: whether it ships whatever it is like.
         missing: classes that no label has, where there are labels.
+        distance: mean distance of choices from the float model's, in pixels; None of what has none.
     """
 
     model: onnx.ModelProto = field(repr=False)
@@ -69,6 +70,7 @@ class QuantisationResult:
     max_drop: float
     forced: bool = False
     missing: tuple[int, ...] = ()
+    distance: float | None = None
 
     @property
     def drop(self) -> float:
@@ -107,7 +109,7 @@ class QuantisationResult:
         found = {kind: score.metrics[name] for kind, score in self.scores.items()}
         scores = ", ".join(f"{kind} {value:{form}}" for kind, value in found.items())
         parts = [
-            f"{self._apart} against fp32 on {self.held_out} held-out photographs",
+            f"{self._apart}{self._distance} against fp32 on {self.held_out} held-out photographs",
             self._speed,
             f"{small:.1f} MB against {large:.1f} MB",
             f"calibrated on {self.photographs} photographs ({self.method})",
@@ -123,6 +125,11 @@ class QuantisationResult:
         if len(self.drops) == 1:
             return text.format(self.drop)
         return ", ".join(f"{text.format(drop)} at {h}x{w}" for (h, w), drop in self.drops.items())
+
+    @property
+    def _distance(self) -> str:
+        text = self.task.disagrees.distance
+        return "" if self.distance is None else f", {text.format(self.distance)}"
 
     @property
     def _speed(self) -> str:
@@ -151,6 +158,7 @@ class QuantisationResult:
             **(agreement if self.task.target.classes else {}),
             "disagreement": self.task.disagrees.text.format(self.drop),
             **drops,
+            **({} if self.distance is None else {"mean_distance": self.distance}),
             "max_drop": self.max_drop,
             "layers": self.layers,
             "layers_in_float": list(self.kept_float),
@@ -309,4 +317,5 @@ def quantisation_result(
         max_drop=options.max_drop,
         forced=options.forced,
         missing=judge.missing,
+        distance=judge.distance(runners["int8"]),
     )

@@ -56,6 +56,13 @@ class Judge:
             for view in self.views
         }
 
+    def distance(self, runner: Runner) -> float | None:
+        """Mean distance of choices from the float model's, in pixels; None of what has none."""
+        view = self.views[0]
+        found, expected = [runner(feed)[MAIN] for feed in view.feeds], view.expected
+        apart = self.task.distance(np.concatenate(found), np.concatenate(expected))
+        return None if apart is None else float(apart.mean())
+
     def _apart(self, found: Sequence[Array], expected: Sequence[Array]) -> float:
         return self.task.disagreement(np.concatenate(found), np.concatenate(expected))
 
@@ -92,7 +99,7 @@ class Judge:
         feeds, added = self.views[0].feeds, dict[str, Any]()
         for feed, label in zip(feeds, self.targets, strict=True):
             size = (label.shape[0], label.shape[1])
-            output = self.task.sized(runner(feed)[MAIN][0], self.head, size)
+            output = self.task.sized(runner(feed)[MAIN][0], self.head, size, self.views[0].size)
             for name, value in self.task.measure(output, label[None]).items():
                 added[name] = added.get(name, 0) + value
         return self.task.score(added)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.compiler.ir import make_node
-from auxnas.compiler.primitives import primitive
+from auxnas.compiler.primitives import Shape, primitive
 from auxnas.compiler.semantics import evaluate_node
 
 Array = np.ndarray[Any, Any]
@@ -46,6 +46,12 @@ class Head:
         """Type of what comes out: that of the last primitive."""
         last = [op for op, _ in self.steps][-1:]
         return primitive(last[0], "head").result if last else "float32"
+
+    def shape(self, maps: Shape) -> Shape:
+        """Shape of the head's output, of maps (channels, height, width)."""
+        for op, attrs in self.steps:
+            maps = primitive(op, "head").shape(attrs, [maps])
+        return maps
 
     @property
     def bytes(self) -> bool:

@@ -1,0 +1,96 @@
+"""Pose from end to end by the real commands: searched, scored, compiled, verified, predicted."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxnas.nascompile.cli import main as nascompile
+from auxnas.nasrun.cli import main as nasrun
+from auxnas.nassearch.cli import main as nassearch
+
+TINY = ["--set", "pretrain.epochs=1", "--set", "pretrain.channels=8", "--set", "stage1.epochs=1"]
+TINY += ["--set", "model.width=0.05", "--set", "model.agg_size=4", "--set", "threads=1"]
+TINY += ["--preset", "demo", "--size", "40x32", "--set", "latency.measure=false"]
+NET = ["--width", "0.05", "--agg-size", "4", "--sep-repeats", "1"]
+DATA = ["--data", "synthetic:10", "--task", "pose,skeleton=mpii,reward=pckh_50"]
+
+
+def test_it_is_searched_scored_compiled_and_used(user, command):
+    command(nassearch, "run", *DATA, *TINY, "--trials", 1, "--out", "run")
+    (trial,) = json.loads(command(nassearch, "top", "run", "--json").stdout)
+    assert trial["reward"] == trial["metrics"]["pckh_50"]
+    assert "PCKh@0.5" in command(nassearch, "top", "run").stdout
+    found = json.loads(command(nassearch, "eval", "run", "--json").stdout)
+    assert set(found) >= {"oks", "pckh_10", "pckh_11", "pck_20"}
+    assert len(found["per_joint"]) == 16
+    assert "left_wrist" in command(nassearch, "eval", "run").stdout
+    command(nassearch, "report", "run", "--output", "r.html")
+
+    files = ["run/best.json", "--weights", "run/best.safetensors", "--head", "keypoints"]
+    made = json.loads(command(nascompile, *files, "--output", "a.onnx", "--json").stdout)
+    errors = next(iter(made["checks"].values()))
+    assert errors["moved_joints"] == 0
+    assert errors["mean_absolute"] < 1e-3
+
+
+def predicted(command, artefact, image):
+    out = command(nasrun, "predict", artefact, image, "--output", "o", "--json").stdout
+    (found,) = json.loads(out)["images"]
+    return np.array(list(found["keypoints"].values())), found["overlay"]
+
+
+def test_a_head_inside_the_graph_finds_what_predict_finds_in_maps(user, command):
+    """Also where the decoder's maps are of stride 8, and in a photograph of another size."""
+    rng, found = np.random.default_rng(0), {}
+    small = Image.fromarray(rng.integers(0, 256, (64, 48, 3), np.uint8))
+    small.save("small.png")
+    small.resize((96, 192)).save("large.png")
+    for head in ("keypoints", "logits"):
+        words = ["arch1", *NET, "--task", "pose", "--head", head, "--input-size", "64x48"]
+        command(nascompile, *words, "--output", f"{head}.onnx", "--no-verify")
+        found[head], _ = predicted(command, f"{head}.onnx", "small.png")
+        large, overlay = predicted(command, f"{head}.onnx", "large.png")
+        with Image.open(overlay) as picture:
+            assert picture.size == (96, 192)
+        assert large[:, 0].max() <= 96
+        assert large[:, 1].max() <= 192
+        assert large[:, 1].max() > 64
+    np.testing.assert_allclose(found["keypoints"], found["logits"], atol=2e-3)
+
+
+@pytest.mark.parametrize("skeleton", ["coco", "mpii"])
+def test_outputs_are_the_joints(user, command, skeleton):
+    joints = {"coco": 17, "mpii": 16}[skeleton]
+    words = ["arch0", *NET, "--task", f"pose,skeleton={skeleton}", "--dry-run"]
+    found = json.loads(command(nascompile, *words, "--json").stdout)
+    assert found["model"]["classes"] == joints
+    failed = command(nascompile, *words, "--classes", 3, fails=True)
+    assert f"has {joints} outputs" in failed.stderr
+
+
+def test_keypoints_have_a_stride_of_their_own(user, command):
+    words = ["arch0", *NET, "--task", "pose", "--head", "keypoints", "--resize-output", "input"]
+    failed = command(nascompile, *words, "--dry-run", fails=True)
+    assert "keypoints are found at a stride of 4" in failed.stderr
+
+
+def test_data_of_another_kind_are_named(user, command):
+    words = ["run", *TINY, "--learner", "null", "--trials", 1, "--out", "run"]
+    Image.new("RGB", (40, 32)).save("a.png")
+    Image.new("L", (40, 32)).save("b.png")
+    (user / "train.lst").write_text("a.png\tb.png\n")
+    failed = command(nassearch, *words, "--data", "list:train.lst", "--task", "pose", fails=True)
+    assert "joints of a person (COCO-17), as the task pose has them" in failed.stderr
+
+
+def test_the_null_learner_pretends(user, command):
+    words = [*DATA, *TINY, "--learner", "null", "--out", "run"]
+    command(nassearch, "run", *words, "--trials", 3)
+    rewards = {
+        row["reward"] for row in json.loads(command(nassearch, "top", "run", "--json").stdout)
+    }
+    assert len(rewards) > 1
