@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,9 @@ class TargetFormat:
     metric: bool = field(default=False, kw_only=True, repr=False)
     units: float | None = field(default=None, kw_only=True, repr=False)
     limit: float = field(default=inf, kw_only=True, repr=False)
+
+    is_map: ClassVar[bool] = True
+    """Whether labels are arrays of an image's size, which files of pixels can hold."""
 
     def __post_init__(self) -> None:
         channels = range(self.channels)

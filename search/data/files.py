@@ -206,7 +206,7 @@ class FileDataset(BaseDataset):
 
     def of_task(self, task: Task) -> FileDataset:
         """The same files, their labels read as the task's."""
-        return replace(self, labels=task.labels)
+        return replace(self, labels=task.labels) if task.labels.is_map else self
 
     def image(self, index: int) -> Bytes:
         """The image at ``index``, upright: uint8 ``(height, width, 3)``.

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ class Joints(TargetFormat):
     dtype: str = "float32"
     unlabelled: float = 0.0
     skeleton: Skeleton | None = None
+
+    is_map: ClassVar[bool] = False
 
     @property
     def described(self) -> str:
