@@ -9,7 +9,7 @@ from auxnas.genotype.plugins import import_place
 
 _OURS = "auxnas.backends"
 
-_OF_TARGETS = ("exporter", "runner", "quantiser")
+_OF_TARGETS = ("exporter", "runner")
 """Roles of what makes and runs artefacts."""
 
 TABLE = {

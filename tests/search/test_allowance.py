@@ -14,6 +14,8 @@ from auxnas.backends.progress import Silent
 from auxnas.nassearch.look import status_lines
 from auxnas.progress import Plain
 from auxnas.search.errors import SettingsError
+from auxnas.search.loop import phases
+from auxnas.search.loop import run as run_module
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import RunClock
 from auxnas.search.loop.phases import (
@@ -26,6 +28,7 @@ from auxnas.search.loop.phases import (
 )
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.status import run_status
+from auxnas.search.networks import course, pretrain
 from auxnas.search.storage.journal import Journal
 from auxnas.search.training.run import train_network
 from tests.search.training import training
@@ -42,8 +45,8 @@ class Time:
 
     def __init__(self, monkeypatch):
         self.now, self.seen = 0.0, []
-        for module in ("networks.course", "networks.pretrain", "loop.run", "loop.phases"):
-            monkeypatch.setattr(f"auxnas.search.{module}.monotonic", lambda: self.now)
+        for module in (course, pretrain, run_module, phases):
+            monkeypatch.setattr(module, "monotonic", lambda: self.now)
         monkeypatch.setattr(RunClock, "session", property(lambda _: self.now))
         inner = NullLearner.fit_part
 

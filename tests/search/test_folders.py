@@ -139,8 +139,9 @@ def test_without_a_part_to_validate_on_it_is_what_nothing_was_trained_on(
 def unpictured(monkeypatch):
     """Pages are without charts and drawings, which take a second."""
     pytest.importorskip("jinja2")
+    page = pytest.importorskip("auxnas.html.page")
     for part in ("_search", "_costs", "_architectures", "_times", "_controller"):
-        monkeypatch.setattr(f"auxnas.html.page.{part}", lambda *runs: None)
+        monkeypatch.setattr(page, part, lambda *runs: None)
 
 
 @pytest.mark.parametrize(

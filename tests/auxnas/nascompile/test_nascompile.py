@@ -19,7 +19,7 @@ from PIL import Image
 from auxnas import progress
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling import checking
+from auxnas.backends.compiling import candidates, checking
 from auxnas.backends.compiling.verification import Difference
 from auxnas.backends.images import input_batches
 from auxnas.backends.onnx import build
@@ -85,8 +85,8 @@ def test_without_verification_there_is_no_error_to_report():
 
 
 def test_without_verification_no_image_is_made(monkeypatch):
-    for module in ("candidates", "checking"):
-        monkeypatch.setattr(f"auxnas.backends.compiling.{module}.noise_inputs", None)
+    for module in (candidates, checking):
+        monkeypatch.setattr(module, "noise_inputs", None)
     assert compile_("arch2", *SMALL_NET, "--no-verify").exit_code == 0
 
 

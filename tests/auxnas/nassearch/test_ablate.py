@@ -9,6 +9,7 @@ import pytest
 from auxnas.backends.null.learner import NullLearner
 from auxnas.compiler.tasks import Metric, Segmentation
 from auxnas.genotype import SearchSpace
+from auxnas.nassearch import ablate
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.studies.ablation import (
@@ -152,7 +153,7 @@ TINY = [
 def undrawn(monkeypatch):
     """Plots take longer than all the rest."""
     for name in ("plot_components", "plot_kinds"):
-        monkeypatch.setattr(f"auxnas.nassearch.ablate.{name}", lambda found, path: None)
+        monkeypatch.setattr(ablate, name, lambda found, path: None)
 
 
 def lines(folder):
