@@ -42,8 +42,8 @@ _PARTS = {
     "your own.",
     "task": "Task: segmentation, depth, pose, with options perhaps (depth,max=80,crop=garg), or "
     "package.module:Class of your own.",
-    "vocabulary": "Operations of your own: package.module:attribute. Its module is imported, "
-    "with the primitives that it adds.",
+    "vocabulary": "Operations: cvpr2019, the paper's, or package.module:attribute of your own, "
+    "whose module is imported with the primitives that it adds.",
 }
 
 

@@ -46,9 +46,7 @@ OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
 )
 @options.preset
 @options.data
-@options.task
-@options.encoder
-@options.vocabulary
+@options.parts_of("run")
 @as_searched
 @click.option("--epochs", type=int, metavar="N", help="Epochs of each training.")
 @click.option("--seed", type=int, metavar="N", help="Seed of all trainings.")

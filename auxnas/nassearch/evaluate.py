@@ -20,7 +20,7 @@ from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
-from auxnas.options import SizeType, part_option, threads_option
+from auxnas.options import SizeType, threads_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
@@ -48,9 +48,7 @@ FORMATS = (".png", ".jpg", ".webp")
 @click.option(
     "--part", type=click.Choice(PARTS), help="Part of the data.  [default: val if there is]"
 )
-@part_option("encoder", "the network's")
-@part_option("task", "the network's")
-@options.vocabulary
+@options.parts_of("network")
 @options.depth_scale
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(

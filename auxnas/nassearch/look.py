@@ -129,9 +129,7 @@ def _default_cost(trials: list[Trial]) -> str:
     metavar="DIR",
     help="Folder to write to.",
 )
-@options.encoder
-@options.task
-@options.vocabulary
+@options.parts_of("run")
 @options.as_json
 def export(
     folder: Path,

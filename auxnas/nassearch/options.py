@@ -24,6 +24,7 @@ from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.storage.folders import folder_kinds
 
 S = TypeVar("S", bound=SettingsSection)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class AssignmentType(click.ParamType[tuple[str, Any]]):
@@ -60,6 +61,22 @@ SETTINGS = {
     "encoder_weights": "encoder_weights",
 }
 """The settings that the options below stand for."""
+
+
+def parts_of(place: str) -> Callable[[F], F]:
+    """``--task``, ``--encoder`` and ``--vocabulary`` of a command that takes what there is.
+
+    Args:
+        place: where those parts are recorded, in a word.
+    """
+
+    def decorated(command: F) -> F:
+        for name in ("vocabulary", "encoder", "task"):
+            default = f"the {place}'s; code of your own is named once again"
+            command = part_option(name, default)(command)
+        return command
+
+    return decorated
 
 
 def code_in_data(context: click.Context, parameter: click.Parameter, value: Any) -> Any:

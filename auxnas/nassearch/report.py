@@ -35,9 +35,7 @@ _NEEDED = ("jinja2", "matplotlib")
     help=f"The page.  [default: RUN/{NAME}]",
 )
 @options.data
-@options.task
-@options.encoder
-@options.vocabulary
+@options.parts_of("run")
 @options.cache
 @options.as_json
 def report(

@@ -150,9 +150,7 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_executor
 @_searcher
 @options.data
-@options.task
-@options.encoder
-@options.vocabulary
+@options.parts_of("run")
 @options.sets
 @options.cache
 @options.as_json
