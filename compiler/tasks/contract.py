@@ -12,6 +12,8 @@ from auxnas.genotype.plugins import PluginError
 
 _FACTS = {"name": str, "target": TargetFormat, "metrics": Mapping, "disagrees": Disagreement}
 """Attributes without a usual value, and their types."""
+_PLACES = ("measured", "losses", "augmentation")
+"""Names and places, which are texts."""
 
 
 def check_task_class(name: str, found: object) -> None:
@@ -42,7 +44,7 @@ def check_task(name: str, task: object) -> Task:
     """
     if not isinstance(task, Task):
         raise PluginError("tasks", f"{truncate(name)} makes {short_repr(task)}", _expected())
-    for fact, kind in _FACTS.items():
+    for fact, kind in (*_FACTS.items(), *dict.fromkeys(_PLACES, str).items()):
         value = getattr(task, fact, None)
         if not isinstance(value, kind):
             raise _wrong(name, fact, value, f"a {kind.__name__}")

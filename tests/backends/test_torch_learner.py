@@ -26,6 +26,7 @@ from auxnas.compiler import ModelSpec, Program, encoder_outputs, lower, parse_gr
 from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import initial_params, random_params
 from auxnas.genotype import SearchSpace
+from auxnas.genotype.plugins import PluginError
 
 CLASSES = 3
 TASK = Segmentation(("a", "b", "c"))
@@ -261,6 +262,20 @@ def test_labels_shrink_to_the_pixels_under_the_centres():
     channels = torch.stack([labels, labels + 1], dim=-1)
     assert torch.equal(shrink_labels(channels, (5, 7))[..., 0], shrink_labels(labels, (5, 7)))
     assert shrink_labels(channels, (8, 12)) is channels
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("fractions:Fraction", "losses: fractions:Fraction makes a Fraction without at, __call__"),
+        ("math:pi", "losses: math:pi is 3.14159"),
+        ("math:sqrt", "losses: math:sqrt: missing a required"),
+    ],
+)
+def test_losses_that_are_none_are_told(place, message):
+    task = type("Own", (Segmentation,), {"losses": place})(TASK.classes)
+    with pytest.raises(PluginError, match=f"^{message}"):
+        Objective(recipe(task=task), "main")
 
 
 @pytest.mark.parametrize("full_size", [False, True])

@@ -101,6 +101,7 @@ class Unmeasured(Regression): metrics = {}
 class Targeted(Regression): target = "float32"
 class Headless(Regression): heads = {"positive": Regression.heads["positive"]}
 class Judged(Regression): measured = "labels"
+class Lossless(Regression): losses = None
 class Stranger:
     def __init__(self, classes, ignore): pass
 class Narrow(Regression):
@@ -117,6 +118,7 @@ TOLD = {
     "Targeted": "faults:Targeted: target 'float32', expected a TargetFormat",
     "Headless": "faults:Headless: heads ['positive'], expected logits among them",
     "Judged": "faults:Judged: heads ['logits', 'positive'], expected labels among them",
+    "Lossless": "faults:Lossless: losses None, expected a str",
     "Stranger": "faults:Stranger is <class 'faults.Stranger'>, expected a subclass of auxnas.comp",
     "Narrow": "faults:Narrow: too many positional arguments, expected a class or function of",
     "makes": "faults:makes makes None, expected a subclass of auxnas.compiler.tasks.Task with name",
