@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.genotype import zoo
-from auxnas.html import page
 from auxnas.nassearch import report as command
 from auxnas.search.loop.run import execute
 from auxnas.search.settings.search import Settings
@@ -44,7 +43,7 @@ pytest.importorskip("jinja2")
 
 from matplotlib.collections import PathCollection
 
-from auxnas.html import charts, costs, diagnostics, series, svg, write_report
+from auxnas.html import charts, costs, diagnostics, page, series, svg, write_report
 from auxnas.html.page import render_page
 from auxnas.html.runs import Run, read_run, with_distinct_labels
 
