@@ -116,7 +116,20 @@ class _Closed(io.TextIOBase):
 
 
 class OneLineCommand(_OneLine):
-    """A single command; see the module."""
+    """A single command; see the module.
+
+    A + that stands alone joins the words around it, as data are joined: ``--data A + B``.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments that are left when options are parsed."""
+        words: list[str] = []
+        for word in args:
+            if words and (word == "+" or words[-1].endswith(" +")):
+                words[-1] += f" {word}"
+            else:
+                words.append(word)
+        return super().parse_args(ctx, words)
 
 
 class OneLineGroup(_OneLine, click.Group):

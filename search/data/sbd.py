@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, same_classes
 from auxnas.search.data.lists import listed_names
-from auxnas.search.data.matlab import matlab_variables
+from auxnas.search.data.matlab_structs import matlab_structs
 from auxnas.search.data.voc import VOC_CLASSES, VOC_COLOURS, VOC_PICTURES
 
 IMAGES, CLASSES, INSTANCES = "img", "cls", "inst"
@@ -21,6 +21,7 @@ _LISTS = {"train": "train.txt", "val": "val.txt"}
 _BELOW = ("", "dataset", "benchmark_RELEASE/dataset")
 """The benchmark's folder in what was unpacked."""
 _LAYOUT = "img/, cls/ (or inst/), train.txt and val.txt, as in benchmark_RELEASE/dataset"
+Fields = Mapping[str, Array]
 _EXPECTED = "a whole file of the benchmark, with GTcls or GTinst"
 
 
@@ -85,7 +86,7 @@ def read_sbd_label(path: Path, place: str) -> Bytes:
     Raises:
         DataError: when it is missing, damaged or has no map of them.
     """
-    found = matlab_variables(path, place, ("GTcls", "GTinst"), _EXPECTED)
+    found = matlab_structs(path, place, ("GTcls", "GTinst"), _EXPECTED)
     if "GTcls" in found:
         return _map(found["GTcls"], place)
     numbers, categories = _map(found["GTinst"], place), _categories(found["GTinst"], place)
@@ -98,9 +99,9 @@ def read_sbd_label(path: Path, place: str) -> Bytes:
     return table[numbers]
 
 
-def _map(struct: Array, place: str) -> Bytes:
+def _map(fields: Fields, place: str) -> Bytes:
     """The field ``Segmentation``: (height, width), whole numbers of 8 bits."""
-    found = _field(struct, "Segmentation", place)
+    found = _field(fields, "Segmentation", place)
     if found.ndim != 2 or found.dtype.kind not in "iuf" or not found.size:
         raise DataError(place, f"a Segmentation of shape {found.shape}", "(height, width) of uint8")
     if not np.array_equal(found.astype(np.uint8), found):
@@ -108,9 +109,9 @@ def _map(struct: Array, place: str) -> Bytes:
     return np.ascontiguousarray(found, np.uint8)
 
 
-def _categories(struct: Array, place: str) -> Sequence[int]:
+def _categories(fields: Fields, place: str) -> Sequence[int]:
     """The field ``Categories``: the class of each instance, from 1 on."""
-    found = _field(struct, "Categories", place).ravel().tolist()
+    found = _field(fields, "Categories", place).ravel().tolist()
     wrong = [each for each in found if each not in range(len(VOC_CLASSES))]
     if wrong or len(found) > 254:
         bad = f"category {wrong[0]}" if wrong else f"{len(found)} categories"
@@ -118,11 +119,10 @@ def _categories(struct: Array, place: str) -> Sequence[int]:
     return [int(each) for each in found]
 
 
-def _field(struct: Array, name: str, place: str) -> Array:
-    fields = struct.dtype.names or ()
-    if name not in fields or not struct.size:
-        raise DataError(place, f"no field {name}", _EXPECTED)
-    return np.asarray(struct[name].flat[0])
+def _field(fields: Fields, name: str, place: str) -> Array:
+    if name not in fields:
+        raise DataError(place, f"no numbers in a field {name}", _EXPECTED)
+    return fields[name]
 
 
 SBD = Reader(

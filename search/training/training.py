@@ -238,8 +238,9 @@ class LongTraining:
         title, epochs = self._title(phase), phase.epochs
         if title:
             frozen = ", frozen statistics of batch norm" if phase.frozen else ""
+            several = f"epochs {epochs.start + 1} to {epochs.stop}"
             self.display.say(
-                f"{title}: epochs {epochs.start + 1} to {epochs.stop} on "
+                f"{title}: {several if len(epochs) > 1 else f'epoch {epochs.stop}'} on "
                 f"{len(self._images(phase))} images, learning rates times {phase.factor:g}, "
                 f"auxiliary losses times {phase.auxiliary:g}{frozen}"
             )

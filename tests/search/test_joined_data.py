@@ -320,7 +320,7 @@ def test_views_of_joins(voc_and_sbd: tuple[str, str]) -> None:
 
 def test_it_is_searched_trained_and_scored(run, voc_and_sbd, tmp_path: Path) -> None:
     write_lists(tmp_path / "v/VOC2012/ImageSets/Segmentation", train="12")
-    joined = ("--data", " + ".join(reversed(voc_and_sbd)))
+    joined = ("--data", voc_and_sbd[1], "+", voc_and_sbd[0])  # as without quotes
     spec = (*joined, "--size", "32x32", "--preset", "demo")
     tiny = ("--learner", "null", "--set", "model.width=0.1", "--set", "model.agg_size=8")
     out = tmp_path / "t"

@@ -1,7 +1,9 @@
 """SBD, COCO and Cityscapes: the same pictures through every reader, and what can be wrong."""
 
 import json
+import tempfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from PIL import Image
 from auxnas.search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts
 from auxnas.search.data.cityscapes import CITYSCAPES_CLASSES
 from auxnas.search.data.coco.masks import decompress_runs, mask_runs, runs_mask
+from auxnas.search.data.matlab_structs import matlab_structs
+from auxnas.search.data.sbd import read_sbd_label
 from tests.search.contract_dataset import DatasetContract
 from tests.search.test_data_files import REAL, refusal, turn
 
@@ -184,18 +188,18 @@ SPOILED_SBD: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "HDF5": (
         lambda p: p.write_bytes(b"MATLAB 7.3 MAT-file" + bytes(105) + b"\x00\x02IM" + bytes(99)),
-        "2008_000002.mat (train.txt line 2): cannot be read (Please use HDF reader",
+        "2008_000002.mat (train.txt line 2): cannot be read (HDF5, MATLAB's version 7.3: save it",
     ),
     "missing": (lambda p: p.unlink(), "2008_000002.mat (train.txt line 2): no such file"),
     "other": (
         lambda p: scipy_io.savemat(p, {"x": 1}),
-        "2008_000002.mat (train.txt line 2): no variable GTcls or GTinst in it",
+        "2008_000002.mat (train.txt line 2): no struct GTcls or GTinst in it",
     ),
-    "no field": (lambda p: scipy_io.savemat(p, {"GTcls": {"a": 1}}), "no field Segmentation"),
-    "no struct": (lambda p: scipy_io.savemat(p, {"GTcls": 3}), "no field Segmentation"),
+    "no field": (lambda p: scipy_io.savemat(p, {"GTcls": {"a": 1}}), "no numbers in a field Segm"),
+    "no struct": (lambda p: scipy_io.savemat(p, {"GTcls": 3}), "no struct GTcls or GTinst"),
     "text": (
         lambda p: scipy_io.savemat(p, {"GTcls": {"Segmentation": "text"}}),
-        "a Segmentation of shape",
+        "no numbers in a field Segmentation",
     ),
     "class": (
         lambda p: scipy_io.savemat(p, {"GTcls": {"Segmentation": np.full(SIZE, 21)}}),
@@ -248,6 +252,52 @@ def test_the_lists_of_sbd(tmp_path: Path) -> None:
     assert "no folder of the benchmark, expected img/" in refusal(
         lambda: open_dataset(f"sbd:{tmp_path / 'benchmark_RELEASE/dataset/img'}")
     )
+
+
+NUMBERS = st.tuples(
+    st.lists(st.integers(0, 5), min_size=2, max_size=3),
+    st.sampled_from(["u1", "i1", "u2", "i4", "f4", "f8", "i8"]),
+    st.integers(0, 9),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(NUMBERS, min_size=1, max_size=3), st.booleans())
+def test_numbers_of_structs_are_those_of_scipy(rows: list[Any], compressed: bool) -> None:
+    fields: dict[str, Any] = {
+        f"f{n}": np.random.default_rng(seed).integers(0, 100, shape).astype(dtype)
+        for n, (shape, dtype, seed) in enumerate(rows)
+    }
+    file = BytesIO()
+    others = {"text": "abc", "cells": np.array([1, "a"], object), "inner": {"x": 1}}
+    scipy_io.savemat(file, {"other": 3, "found": {**others, **fields}}, do_compression=compressed)
+    with tempfile.NamedTemporaryFile(suffix=".mat") as place:
+        Path(place.name).write_bytes(file.getvalue())
+        found = matlab_structs(Path(place.name), "here", ("found", "other"), "a struct")
+        oracle = scipy_io.loadmat(place.name)["found"]
+    assert found.keys() == {"found"}
+    assert found["found"].keys() == fields.keys()
+    for name, values in found["found"].items():
+        assert np.array_equal(values, oracle[name][0, 0])
+        assert values.dtype == oracle[name][0, 0].dtype or not values.size
+
+
+@pytest.mark.parametrize("kind", ["cls", "inst"])
+def test_damaged_bytes_are_errors_or_numbers(tmp_path: Path, kind: str) -> None:
+    """scipy ends the process on some of these."""
+    write_sbd(tmp_path, kind)
+    path = tmp_path / f"benchmark_RELEASE/dataset/{kind}/2008_000002.mat"
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), rng.integers(1, 9)):
+            content[place] = rng.integers(0, 256)
+        path.write_bytes(content)
+        try:
+            assert read_sbd_label(path, "here").dtype == np.uint8
+        except DataError:
+            refused += 1
+    assert refused > 20
 
 
 # COCO -----------------------------------------------------------------------------------------

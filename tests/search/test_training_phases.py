@@ -266,7 +266,7 @@ def test_data_that_are_given_several_times_are_of_the_phases(run, tmp_path):
     assert found.exit_code == 0, found.output
     rows = json.loads(found.stdout)["phases"]
     assert [(row["images"], row["epochs"]) for row in rows] == [(9, 1), (6, 1), (4, 1), (4, 1)]
-    assert "phase 2/4: epochs 2 to 2 on 6 images, learning rates times 0.5" in found.stderr
+    assert "phase 2/4: epoch 2 on 6 images, learning rates times 0.5" in found.stderr
     begun = json.loads((tmp_path / "t/training.json").read_text())["settings"]
     assert (begun["data"]["source"], len(begun["train"]["data"])) == ("synthetic:4", 2)
     found = run(*words, *given, *given[:4], "--out", tmp_path / "u")
