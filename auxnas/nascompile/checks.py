@@ -45,7 +45,9 @@ def check_options(options: Mapping[str, Any]) -> None:
     known = [each.name for each in INFERENCE]
     for name in options["disable_pass"]:
         if name not in known:
-            raise OptionError(f"--disable-pass: no pass {name!r}, expected one of {known}")
+            raise OptionError(
+                f"--disable-pass: no pass {name!r}, expected one of {', '.join(known)}"
+            )
 
 
 def _check_known(options: Mapping[str, Any]) -> None:

@@ -75,7 +75,8 @@ class Latency(float):
     def __str__(self) -> str:
         """``1.23 ms``, with what there is to say of its spread."""
         if self.spread is None:
-            return f"{1e3 * self:.2f} ms ({self.rounds} rounds, too few to tell a spread)"
+            rounds = f"{self.rounds} round{'s' * (self.rounds != 1)}"
+            return f"{1e3 * self:.2f} ms ({rounds}, too few to tell a spread)"
         remark = "" if self.steady else ", UNSTEADY: the machine is busy"
         rounds = f"lowest of {self.rounds} rounds, spread {self.spread:.1%}"
         return f"{1e3 * self:.2f} ms ({rounds}{remark})"

@@ -61,7 +61,9 @@ def run_passes(
     known = {each.name for each in passes}
     unknown = sorted(set(disabled) - known)
     if unknown:
-        raise CompilerError("passes", f"no pass {unknown[0]!r}", f"one of {sorted(known)}")
+        raise CompilerError(
+            "passes", f"no pass {unknown[0]!r}", f"one of {', '.join(sorted(known))}"
+        )
     active = [each for each in passes if each.name not in set(disabled)]
     changes: list[Change] = []
     for _ in range(ROUNDS):
