@@ -101,7 +101,7 @@ def _name(top: str) -> str:
 def _hides(top: str, entries: list[str], needed: set[str]) -> bool:
     """Whether a module on Python's path keeps another one of its name from being found."""
     folder, name = os.path.realpath(os.path.dirname(top)), _name(top)
-    if folder not in entries or os.path.join(folder, name) == _OURS:
+    if folder not in entries or os.path.join(folder, name) in (_OURS, f"{_OURS}_start"):
         return False
     later = PathFinder.find_spec(name, entries[entries.index(folder) + 1 :])
     if name == "auxnas" or (later and later.loader):

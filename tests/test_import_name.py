@@ -138,6 +138,15 @@ def test_an_error_within_it_names_it_whatever_its_type(hidden, tmp_path):
     assert blamed_files(error) == [str(tmp_path / "openvino.py")]
 
 
+def test_a_checkout_before_an_installed_one_is_not_blamed(tmp_path, monkeypatch):
+    """``PYTHONPATH`` of a developer: the modules of ours that run are the ones meant."""
+    for name in ("auxnas", "auxnas_start"):
+        (tmp_path / f"{name}.py").touch()
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path, str(tmp_path)])
+    importlib.import_module("auxnas_start")
+    assert blamed_files(AttributeError("x")) == []
+
+
 def test_modules_of_other_names_are_not_blamed(hidden):
     assert hidden("a_module_of_mine", "") is None
     assert blamed_files(AttributeError("x")) == []
