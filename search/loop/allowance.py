@@ -53,4 +53,5 @@ class Allowance:
         epochs = int(self.context.settings.pretrain.epochs * _SHARE * budget / end)
         fewer = [f"--set pretrain.epochs={epochs}"] if epochs else []
         more = f"a --budget of {duration_text(60 * -(-end / _SHARE // 60))} or more"
-        return ", ".join([more, *fewer, "a smaller --size or --encoder-weights FILE"])
+        other = ", ".join([*fewer, "a smaller --size or --encoder-weights FILE"])
+        return f"{more}, or nassearch run into another --out with {other}"

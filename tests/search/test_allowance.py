@@ -103,7 +103,7 @@ def test_a_pretraining_that_does_not_fit_ends_the_run_as_soon_as_it_is_known(slo
     assert time.seen == [1], "the first epoch without its first step says how long the rest takes"
     text = str(caught.value)
     assert re.match(r"budget: \w+, but pre-training ends after about 10:00, expected ", text)
-    assert "a --budget of 20m or more" in text
+    assert "a --budget of 20m or more, or nassearch run into another --out with " in text
     fitting = int(EPOCHS * budget / 2 / 600)
     assert (f"--set pretrain.epochs={fitting}," in text) == (fitting > 0)
     assert "a smaller --size or --encoder-weights FILE" in text
