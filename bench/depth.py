@@ -85,7 +85,7 @@ def evaluation(folder: Path) -> Evaluation:
 def score_network(work: Evaluation, cache: Path) -> dict[str, Any]:
     """The scores of a network."""
     learner = backend("learner", "torch")(threads=cores())
-    return scores(work.task, work.run(learner, 16, cache, display_on_stderr())[0])
+    return scores(work.task, work.run(learner, 16, cache, display_on_stderr()).sums)
 
 
 def over_seeds(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
