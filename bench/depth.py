@@ -33,7 +33,6 @@ import click
 import numpy as np
 
 from auxnas.backends.caching import cache_dir
-from auxnas.backends.measuring.machine import cores
 from auxnas.backends.registry import backend
 from auxnas.compiler.tasks.depth.errors import ERRORS
 from auxnas.compiler.tasks.growing import grown
@@ -84,7 +83,7 @@ def evaluation(folder: Path) -> Evaluation:
 
 def score_network(work: Evaluation, cache: Path) -> dict[str, Any]:
     """The scores of a network."""
-    learner = backend("learner", "torch")(threads=cores())
+    learner = backend("learner", "torch")(threads=1)
     return scores(work.task, work.run(learner, 16, cache, display_on_stderr()).sums)
 
 
