@@ -206,7 +206,7 @@ def _driver(
 def _check_settings(context: RunContext, known: Mapping[str, Any]) -> None:
     found = first_difference(known["settings"], context.resolved) if known else None
     if found is not None:
-        expected = "the run's own settings, or another --out"
+        expected = "the run's own settings, or another folder"
         raise SettingsError(str(context.folder), f"begun with other settings: {found}", expected)
 
 
@@ -223,7 +223,7 @@ def _store(
     """Stores what the run is as long as it has no trials, and compares it after that."""
     for name in ("data", "encoder", "teacher"):
         if name in now and known and known.get(name) != now[name]:
-            expected = f"the same {name}, or another --out"
+            expected = f"the same {name}, or another folder"
             raise JournalError(str(context.folder), f"the {name} changed since it began", expected)
     fresh = {name: now[name] for name in now if not known or name == "settings"}
     if any(known.get(name) != value for name, value in fresh.items()):

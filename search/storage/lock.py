@@ -29,7 +29,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     """
     with (folder / NAME).open("a+") as file:
         if not _taken(file):
-            expected = "one writer at a time: wait for it, or choose another --out"
+            expected = "one writer at a time: wait for it, or choose another folder"
             found = f"in use by {_holder(folder / NAME)}"
             raise RunLockedError(str(folder), found, expected + _advice(folder / NAME))
         _sign(file)

@@ -174,6 +174,10 @@ def test_each_command_says_what_it_needs_and_works_with_it(theirs, anew):
     for main, words, expected in COMMANDS.values():
         assert asked_for(main, words, anew) == expected, words
     assert pictured(theirs, anew) == LEARNING
+    other = [*named(*{*CODE.values()} - {"--task"}), "--task", "segmentation"]
+    refused = CliRunner().invoke(nassearch, ["resume", "run", *other]).stderr
+    assert "task.name was 'task:Regression' and is 'segmentation'" in refused
+    assert {*re.findall("--[a-z]+", refused)} <= takes(nassearch, ["resume"])
 
 
 def pictured(theirs, anew):
