@@ -13,7 +13,7 @@ from auxnas.search.data.errors import DataError
 
 
 def matlab_variables(
-    path: Path, place: str, names: Sequence[str], expected: str, plain: bool = False
+    path: Path, place: str, names: Sequence[str], expected: str
 ) -> Mapping[str, Any]:
     """Those of the variables ``names`` that a file has, at least one.
 
@@ -22,7 +22,6 @@ def matlab_variables(
         place: how an error names it.
         names: of variables; no other is read.
         expected: the file that would have been right.
-        plain: structures as objects, and no axis of one place.
 
     Raises:
         DataError: when it is missing, damaged, of another kind, or has none of them.
@@ -37,8 +36,7 @@ def matlab_variables(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            form = {"struct_as_record": not plain, "squeeze_me": plain}
-            found: dict[str, Any] = loadmat(path, variable_names=list(names), **form)
+            found: dict[str, Any] = loadmat(path, variable_names=list(names))
     except (*FAULTS, MatReadError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise DataError(place, f"cannot be read ({words[:120]})", expected) from error

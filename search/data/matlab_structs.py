@@ -1,4 +1,4 @@
-"""Numbers in the structs of MATLAB's older files, version 5 to 7, compressed or not.
+"""Values in MATLAB's older files, version 5 to 7, compressed or not.
 
 A file is a header and elements: a kind, a number of bytes, and the bytes. A variable is an element
 of elements: flags, sizes, name, and then its numbers, or its fields, variables again. scipy reads
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -33,8 +34,12 @@ _TYPES = dict(
     )
 )
 """Kinds of elements that are numbers, and how they are stored."""
-_STRUCT, _NUMBERS = 2, range(6, 16)
+_CELL, _STRUCT, _CHAR, _NUMBERS = 1, 2, 4, range(6, 16)
 """Classes of variables."""
+_TEXTS = {16: "utf-8", 17: "utf-16-le", 4: "utf-16-le", 1: "latin-1", 2: "latin-1"}
+"""Encodings of text by the kind of its element."""
+_DEEPEST = 32
+"""Levels of values in values."""
 _MOST_BYTES = 1 << 28
 _OLD, _HDF5 = 1, 2
 """Versions."""
@@ -58,20 +63,51 @@ def matlab_structs(
     Raises:
         DataError: when it is missing, damaged, of another kind, or has none of them.
     """
-    check_regular_file(path, place)
-    try:
-        found = {
-            name: fields
-            for name, fields in _Elements.of(path.read_bytes()).structs(names)
-            if fields is not None
-        }
-    except OSError as error:
-        raise DataError(place, error.strerror or str(error)) from error
-    except (_DamagedError, zlib.error, struct.error, ValueError) as error:
-        raise DataError(place, f"cannot be read ({error})", expected) from error
+    with _damage_named(path, place, expected):
+        variables = _Elements.of(path.read_bytes()).variables(names)
+        fields = {each.name: each.fields() for each in variables}
+    found = {name: each for name, each in fields.items() if each is not None}
     if not found:
         raise DataError(place, f"no struct {' or '.join(names)} in it", expected)
     return found
+
+
+def matlab_values(
+    path: Path, place: str, names: Collection[str], expected: str
+) -> Mapping[str, Any]:
+    """The variables ``names`` of a file, each of which has to be in it.
+
+    Numbers are arrays, text is ``str``, cells are lists, structs are lists of dictionaries, one an
+    element, all in MATLAB's order of elements; what else there is comes as None.
+
+    Args:
+        path: the file.
+        place: how an error names it.
+        names: of variables.
+        expected: the file that would have been right.
+
+    Raises:
+        DataError: when it is missing, damaged, of another kind, or lacks one of them.
+    """
+    with _damage_named(path, place, expected):
+        variables = _Elements.of(path.read_bytes()).variables(names)
+        found = {each.name: each.value() for each in variables}
+    for name in names:
+        if name not in found:
+            raise DataError(place, f"no variable {name} in it", expected)
+    return found
+
+
+@contextmanager
+def _damage_named(path: Path, place: str, expected: str) -> Iterator[None]:
+    """Makes what fails in the block an error of the file."""
+    check_regular_file(path, place)
+    try:
+        yield
+    except OSError as error:
+        raise DataError(place, error.strerror or str(error)) from error
+    except (_DamagedError, zlib.error, struct.error, ValueError, IndexError) as error:
+        raise DataError(place, f"cannot be read ({error})", expected) from error
 
 
 @dataclass(frozen=True)
@@ -110,15 +146,15 @@ class _Elements:
             whole = kind == _COMPRESSED or short
             place = place + 8 if short else start + (size if whole else -(-size // 8) * 8)
 
-    def structs(self, names: Collection[str]) -> Iterator[tuple[str, Mapping[str, Array] | None]]:
-        """Name and fields of each variable that is one of ``names``; None where it is no struct."""
+    def variables(self, names: Collection[str]) -> Iterator[_Variable]:
+        """The variables that have one of these names."""
         for kind, data in self:
             inner = self._inflated(data) if kind == _COMPRESSED else [(kind, data)]
             for each, content in inner:
                 if each == _MATRIX:
                     variable = _Variable.of(_Elements(content))
                     if variable.name in names:
-                        yield variable.name, variable.fields()
+                        yield variable
 
     def _inflated(self, data: memoryview) -> _Elements:
         engine = zlib.decompressobj()
@@ -151,18 +187,49 @@ class _Variable:
         """The fields that are numbers, of a struct of one element; None of anything else."""
         if self.kind != _STRUCT or prod(self.shape) != 1 or len(self.rest) < 2:
             return None
-        (_, length), (_, names), *values = self.rest
-        step = int(np.frombuffer(length, "<i4")[0])
-        if step < 1 or len(names) % step or len(names) // step != len(values):
-            raise _DamagedError("a struct of other fields than it names")
         found = {}
-        for number, (kind, data) in enumerate(values):
-            name = bytes(names[number * step : (number + 1) * step]).partition(b"\0")[0]
+        for name, (kind, data) in zip(self._names(), self.rest[2:], strict=True):
             if kind == _MATRIX and data.nbytes:
                 numbers = _Variable.of(_Elements(data)).numbers()
                 if numbers is not None:
-                    found[name.decode("latin-1")] = numbers
+                    found[name] = numbers
         return found
+
+    def _names(self) -> list[str]:
+        """The names of a struct's fields."""
+        (_, length), (_, names), *values = self.rest
+        step, elements = int(np.frombuffer(length, "<i4")[0]), prod(self.shape)
+        if step < 1 or len(names) % step or len(names) // step * elements != len(values):
+            raise _DamagedError("a struct of other fields than it names")
+        parts = (bytes(names[start : start + step]) for start in range(0, len(names), step))
+        return [part.partition(b"\0")[0].decode("latin-1") for part in parts]
+
+    def value(self, level: int = 0) -> Any:
+        """All of it; see ``matlab_values``."""
+        if level > _DEEPEST:
+            raise _DamagedError(f"values in values, {level} deep")
+        if self.kind == _CHAR:
+            return self._text()
+        if self.kind == _CELL:
+            if len(self.rest) != prod(self.shape):
+                raise _DamagedError(f"{len(self.rest)} cells of shape {self.shape}")
+            return [_value(*each, level) for each in self.rest]
+        if self.kind != _STRUCT:
+            return self.numbers()
+        if len(self.rest) < 2:
+            raise _DamagedError("a struct without names of fields")
+        names = self._names()
+        values = [_value(*each, level) for each in self.rest[2:]]
+        rows = range(0, len(values), len(names) or 1)
+        return [dict(zip(names, values[start:], strict=False)) for start in rows]
+
+    def _text(self) -> str:
+        if not self.rest:
+            return ""
+        kind, data = self.rest[0]
+        if kind not in _TEXTS:
+            raise _DamagedError(f"text of kind {kind}")
+        return bytes(data).decode(_TEXTS[kind])
 
     def numbers(self) -> Array | None:
         """The numbers of an array of real ones; None of anything else."""
@@ -173,3 +240,10 @@ class _Variable:
         if dtype.kind == "V" or len(data) != prod(self.shape) * dtype.itemsize:
             raise _DamagedError(f"{len(data)} bytes for an array of shape {self.shape}")
         return np.frombuffer(data, dtype).reshape(self.shape, order="F")
+
+
+def _value(kind: int, data: memoryview, level: int) -> Any:
+    """The value of an element in a cell or a struct; no numbers for an empty one."""
+    if kind != _MATRIX:
+        raise _DamagedError(f"an element of kind {kind} for a value")
+    return _Variable.of(_Elements(data)).value(level + 1) if data.nbytes else np.zeros((0, 0))

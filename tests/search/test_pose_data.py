@@ -20,6 +20,7 @@ from auxnas.search.data.pose.coco import COCO_KEYPOINTS
 from auxnas.search.data.pose.crops import Region
 from auxnas.search.data.pose.mpii import MPII
 from auxnas.search.data.pose.persons import PersonFiles
+from auxnas.search.data.pose.release import release_persons
 from auxnas.search.data.statistics import Statistics
 from tests.search.pose_files import HEIGHT, WIDTH, annotations, coco, photograph
 
@@ -125,7 +126,7 @@ def from_one(known: dict[str, Any]) -> None:
 FAULTS: list[tuple[Change, str]] = [
     (set_joint([900, 5]), r"a.png .*annotation 1\): nose at x 900, y 5, outside the image"),
     (set_joint([-9, 5]), "nose at x -9"),
-    (set_joint([float("nan"), 5]), "annotation 1 keypoints: nan, expected a finite number"),
+    (set_joint([float("nan"), 5]), "annotation 1 keypoints: nan, expected a number of at most"),
     (from_one, "annotation 4: reaches a pixel over the border.*subtract 1 from all"),
     (lambda known: known["annotations"].clear(), "no person among 0 annotations"),
     (lambda known: known.pop("images"), "no 'images', only"),
@@ -385,6 +386,26 @@ def test_the_release_with_all_its_quirks(tmp_path: Path) -> None:
     pytest.importorskip("scipy.io").savemat(path, {"other": 1})
     with pytest.raises(DataError, match="no variable RELEASE in it"):
         mpii_opened(path, "train")
+
+
+def test_damaged_releases_end_in_a_line_or_in_persons(tmp_path: Path) -> None:
+    path = release(tmp_path / "mpii")
+    whole = path.read_bytes()
+    messages = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        damaged = bytearray(whole)
+        for place in rng.integers(128, len(whole), 2):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            people = list(release_persons(path, tmp_path))
+        except DataError as error:
+            messages.append(str(error))
+        else:
+            assert all(np.isfinite(person.joints).all() for person in people)
+    assert 5 < len(messages) < 100
+    assert not any("\n" in message for message in messages)
 
 
 # Real data -----------------------------------------------------------------------------------

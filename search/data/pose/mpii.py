@@ -14,7 +14,7 @@ from auxnas.compiler.tasks.pose import MPII16, VISIBLE
 from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Reader
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.matlab import matlab_variables
+from auxnas.search.data.matlab_structs import matlab_values
 from auxnas.search.data.pose.persons import Person, PersonFiles
 from auxnas.search.data.pose.release import HEAD_SHARE, mpii_region, release_persons
 from auxnas.search.data.pose.texts import entry, number, numbers, read_json
@@ -86,7 +86,6 @@ def with_heads(people: list[Person], truth: Path) -> list[Person]:
 
     Raises:
         DataError: when it is damaged, or not as published.
-        BackendUnavailable: when scipy is not installed.
     """
     known = read_truth(truth)
     every = np.stack([person.joints for person in people])
@@ -110,26 +109,21 @@ def _row_of(joints: NDArray[np.float32], places: Doubles) -> int:
 
 
 def read_truth(path: Path) -> Mapping[str, Any]:
-    """``gt_valid.mat``: names, places from 1 (n, 16, 2), annotated (n, 16), heads (n,).
+    """``gt_valid.mat``: places from 1 (n, 16, 2), annotated (n, 16), heads (n,).
 
     Raises:
         DataError: when it is damaged, or not as published.
-        BackendUnavailable: when scipy is not installed.
     """
-    names = ("dataset_joints", "jnt_missing", "pos_gt_src", "headboxes_src")
+    names = ("jnt_missing", "pos_gt_src", "headboxes_src")
     expected = f"the whole {_TRUTH} of MPII's validation: is it cut off?"
-    known = matlab_variables(path, str(path), names, expected, plain=True)
-    for name in names:
-        if name not in known:
-            raise DataError(str(path), f"no variable {name} in it", expected)
-    joints, missing, places, boxes = (known[name] for name in names)
+    known = matlab_values(path, str(path), names, expected)
+    missing, places, boxes = (np.asarray(known[name]) for name in names)
     count = missing.shape[-1] if np.ndim(missing) == 2 else 0
     shapes = (_JOINTS, count), (_JOINTS, 2, count), (2, 2, count)
     if not count or tuple(np.shape(each) for each in (missing, places, boxes)) != shapes:
         found = f"arrays of shapes {np.shape(missing)}, {np.shape(places)} and {np.shape(boxes)}"
         raise DataError(str(path), found, f"({_JOINTS}, n), ({_JOINTS}, 2, n) and (2, 2, n)")
     return {
-        "joints": tuple(map(str, joints)),
         "places": np.moveaxis(places, 2, 0).astype(np.float64),
         "annotated": np.asarray(missing).T == 0,
         "heads": HEAD_SHARE * np.linalg.norm((boxes[1] - boxes[0]).astype(np.float64), axis=0),
@@ -173,7 +167,6 @@ def open_mpii(where: str, classes: int | None, part: str) -> PersonFiles:
 
     Raises:
         DataError: naming what is not as it should be, or that there is no person.
-        BackendUnavailable: when scipy is not installed, and a ``.mat`` has to be read.
     """
     name, parts = f"mpii:{where}", mpii_parts(where)
     if part not in parts:

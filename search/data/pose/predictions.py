@@ -10,7 +10,7 @@ from auxnas.compiler.tasks.pose import MPII16, person_label
 from auxnas.compiler.tasks.pose.published import published_table
 from auxnas.compiler.tasks.pose.scores import pose_sums
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.matlab import matlab_variables
+from auxnas.search.data.matlab_structs import matlab_values
 from auxnas.search.data.pose.mpii import read_truth
 
 PREDICTIONS = "preds"
@@ -22,11 +22,10 @@ def predictions_table(predictions: Path, truth: Path) -> dict[str, float]:
 
     Raises:
         DataError: when a file is damaged, or the two are not of the same persons.
-        BackendUnavailable: when scipy is not installed.
     """
     known = read_truth(truth)
     expected = f"a file of {PREDICTIONS}, (n, {len(MPII16)}, 2)"
-    found = matlab_variables(predictions, str(predictions), (PREDICTIONS,), expected, plain=True)
+    found = matlab_values(predictions, str(predictions), (PREDICTIONS,), expected)
     places = np.asarray(found[PREDICTIONS])
     if places.shape != known["places"].shape:
         wanted = f"{known['places'].shape} as {truth}"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auxnas.compiler.tasks.pose import HIDDEN, MPII16, VISIBLE
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.matlab import matlab_variables
+from auxnas.search.data.matlab_structs import matlab_values
 from auxnas.search.data.pose.crops import UNIT, Region
 from auxnas.search.data.pose.persons import Person
+from auxnas.search.data.pose.texts import MOST
 
 _FORM = "the whole mpii_human_pose_v1_u12_1.mat of MPII (12 MB): is it cut off?"
 _LOWER = 15.0
@@ -41,9 +41,8 @@ def release_persons(path: Path, folder: Path) -> Iterator[Person]:
 
     Raises:
         DataError: when it is damaged or not as published.
-        BackendUnavailable: when scipy is not installed.
     """
-    release = matlab_variables(path, str(path), ("RELEASE",), _FORM, plain=True)["RELEASE"]
+    release = matlab_values(path, str(path), ("RELEASE",), _FORM)["RELEASE"]
     entries, training = _list(_field(release, "annolist")), _list(_field(release, "img_train"))
     if not entries or len(entries) != len(training):
         found = f"{len(entries)} entries in annolist, {len(training)} in img_train"
@@ -80,7 +79,8 @@ def _person(rectangle: Any, image: Path, line: str) -> Person | None:
 
 def _flag(value: Any) -> int:
     """The flag of a joint; one of which nothing is said counts as seen."""
-    return HIDDEN if str(value).strip() == "0" else VISIBLE
+    said = value.strip() if isinstance(value, str) else _number(value)
+    return HIDDEN if said in ("0", 0) else VISIBLE
 
 
 def _head(rectangle: Any) -> float:
@@ -92,22 +92,21 @@ def _head(rectangle: Any) -> float:
 
 
 def _field(value: Any, name: str) -> Any:
-    """A field of a structure; None where there is none."""
-    return getattr(value, name, None)
+    """A field of a structure, or of one that is alone; None where there is none."""
+    first = value[0] if isinstance(value, list) and value else value
+    return first.get(name) if isinstance(first, dict) else None
 
 
 def _list(value: Any) -> list[Any]:
-    """The elements of a row, or of what is one alone; none of what is empty."""
-    if value is None:
-        return []
-    found: NDArray[Any] = np.atleast_1d(np.asarray(value, dtype=object))
-    return list(found.ravel())
+    """The elements of structures, cells or numbers; none of anything else."""
+    if isinstance(value, np.ndarray):
+        return list(value.ravel(order="F"))
+    return value if isinstance(value, list) else []
 
 
 def _number(value: Any) -> float | None:
-    """A finite number; None where there is none."""
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
+    """A number that pixels can have; None where there is none."""
+    if not isinstance(value, np.ndarray) or value.size != 1:
         return None
-    return found if np.isfinite(found) else None
+    found = float(value.ravel()[0])
+    return found if abs(found) <= MOST else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def entry(row: object, key: str, place: str) -> Any:
 
 
 def numbers(value: object, count: int, place: str) -> list[float]:
-    """A list of so many finite numbers.
+    """A list of so many such numbers.
 
     Raises:
         DataError: when it is anything else.
@@ -60,14 +59,18 @@ def numbers(value: object, count: int, place: str) -> list[float]:
     return [number(each, place) for each in value]
 
 
+MOST = 1e9
+"""Pixels that any place, side or area may have."""
+
+
 def number(value: object, place: str) -> float:
-    """A finite number.
+    """A number that pixels can have.
 
     Raises:
         DataError: when it is anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise DataError(place, short_repr(value), "a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
+        raise DataError(place, short_repr(value), f"a number of at most {MOST:g}")
     return float(value)
 
 
