@@ -213,10 +213,14 @@ def draw_shapes(shapes: Sequence[CocoRegion], size: Size) -> Bytes:
 
 def covers_enough(shapes: Sequence[CocoRegion], size: Size) -> bool:
     """Whether the classes have ``LEAST_PIXELS``: together, crowds apart."""
-    objects = [shape for shape in shapes if shape.label != IGNORE]
-    areas = [int(shape.runs(size)[1::2].sum()) for shape in objects]
-    if not areas or sum(areas) < LEAST_PIXELS or max(areas) >= LEAST_PIXELS:
-        return max(areas, default=0) >= LEAST_PIXELS
+    objects, total = [shape for shape in shapes if shape.label != IGNORE], 0
+    for shape in objects:
+        area = int(shape.runs(size)[1::2].sum())
+        if area >= LEAST_PIXELS:
+            return True
+        total += area
+    if total < LEAST_PIXELS:
+        return False
     return int((draw_shapes(objects, size) != _BACKGROUND).sum()) >= LEAST_PIXELS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,8 @@ from auxnas.search.data.errors import DataError
 Runs = NDArray[np.int64]
 """Lengths of runs down the columns, of pixels outside and inside by turns."""
 Size = tuple[int, int]
+Points = NDArray[np.float64]
+_MOST_CHARACTERS = 10
 _POINTS = "x, y of three points or more"
 
 
@@ -58,22 +59,23 @@ def decompress_runs(text: str) -> Runs | None:
     """Run lengths of their compressed text; None where it is damaged.
 
     Each number is of characters of 6 bits from ``0`` on: 5 bits, the lowest first, and whether more
-    follow; from the fourth number on it is the difference to the one two before it.
+    follow; the highest of the last 5 is its sign. From the fourth number on it is the difference to
+    the one two before it.
     """
-    found: list[int] = []
-    value = shift = 0
-    for letter in text:
-        bits = ord(letter) - 48
-        if not 0 <= bits < 64 or shift > 50:
-            return None
-        value |= (bits & 31) << shift
-        shift += 5
-        if not bits & 32:
-            if bits & 16:
-                value -= 1 << shift
-            found.append(value + (found[-2] if len(found) > 2 else 0))
-            value = shift = 0
-    return None if shift else np.array(found, np.int64)
+    bits = np.frombuffer(text.encode(errors="replace"), np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero(bits & 32 == 0)
+    if not bits.size or ((bits < 0) | (bits > 63)).any() or ends[-1:].tolist() != [bits.size - 1]:
+        return None
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends + 1 - starts
+    if lengths.max() > _MOST_CHARACTERS:
+        return None
+    shifts = 5 * (np.arange(bits.size) - np.repeat(starts, lengths))
+    found = np.add.reduceat((bits & 31) << shifts, starts)
+    found -= np.where(bits[ends] & 16, 1 << 5 * lengths, 0)
+    for first in (1, 2):
+        found[first::2] = np.cumsum(found[first::2])
+    return found
 
 
 def _plain_runs(counts: Any) -> Runs | None:
@@ -82,7 +84,7 @@ def _plain_runs(counts: Any) -> Runs | None:
     return None if any(abs(each) >> 40 for each in counts) else np.array(counts, np.int64)
 
 
-def _points(polygon: Any, size: Size, place: str) -> list[float]:
+def _points(polygon: Any, size: Size, place: str) -> Points:
     """The numbers of a polygon, which lies within its image or as far beside it at most.
 
     Raises:
@@ -90,18 +92,21 @@ def _points(polygon: Any, size: Size, place: str) -> list[float]:
     """
     if not isinstance(polygon, list) or any(type(each) not in (int, float) for each in polygon):
         raise DataError(place, "a polygon that is no list of numbers", _POINTS)
-    points: list[float] = polygon
-    if len(points) < 6 or len(points) % 2:
-        raise DataError(place, f"a polygon of {len(points)} numbers", _POINTS)
-    for length, values in zip(size[::-1], (points[::2], points[1::2]), strict=True):
-        far = [v for v in values if not (math.isfinite(v) and -length <= v <= 2 * length)]
-        if far:
-            expected = f"points of an image of {size[0]}x{size[1]} (height x width)"
-            raise DataError(place, f"a polygon with a point at {far[0]:g}", expected)
+    if len(polygon) < 6 or len(polygon) % 2:
+        raise DataError(place, f"a polygon of {len(polygon)} numbers", _POINTS)
+    try:
+        points = np.array(polygon, np.float64)
+    except OverflowError:
+        raise DataError(place, "a polygon with a point too far away", _POINTS) from None
+    lengths = np.tile(size[::-1], len(points) // 2)
+    far = ~((points >= -lengths) & (points <= 2 * lengths))
+    if far.any():
+        expected = f"points of an image of {size[0]}x{size[1]} (height x width)"
+        raise DataError(place, f"a polygon with a point at {points[far][0]:g}", expected)
     return points
 
 
-def _polygon_runs(polygons: Sequence[list[float]], size: Size, place: str) -> Runs:
+def _polygon_runs(polygons: Sequence[Points], size: Size, place: str) -> Runs:
     """The run lengths of the union of some polygons, as COCO's own library fills them."""
     try:
         from pycocotools import mask
