@@ -34,7 +34,7 @@ class JoinedDataset(BaseDataset):
     @property
     def name(self) -> str:
         """The names, joined as they are written."""
-        return " + ".join(each.name for each in self.datasets)
+        return " + ".join(dict.fromkeys(each.name for each in self.datasets))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ def join_datasets(members: Sequence[JoinedSource], held: Collection[str]) -> Joi
     kept = [row for number in range(len(members)) for row in rows[number]]
     found = tuple(each if len(own) == len(each) else subset(each, own) for each, own in kept if own)
     if not found:
-        name = " + ".join(each[0][0].name for _, each in sorted(rows.items()))
+        name = JoinedDataset(tuple(each for each, _ in kept)).name
         raise DataError(name, f"no image to train on ({'; '.join(filter(None, words))})")
     return JoinedDataset(found, "\n".join(filter(None, words)))
 

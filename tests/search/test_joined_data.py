@@ -178,6 +178,7 @@ def test_a_picture_is_there_once_and_never_to_validate_on_too(
     assert found[:5] == [("", "coco")] * 5
     names = [name for name, _ in found[5:]]
     assert len(names) == len(set(names))
+    assert data.name.split(" + ") == list(dict.fromkeys(data.name.split(" + ")))
     assert set(names) == {f"VOC/{n}" for n in {*voc, *own_train, *own_val} - {*val}}
     for name, source in found[5:]:
         assert (source == "voc") == (int(name[4:]) in voc)
