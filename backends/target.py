@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable, Runner
-from auxnas.backends.registry import backend
+from auxnas.backends.base import ExportOptions, LibraryUnavailable, Runner
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import MAIN, CompilerError, Program
 from auxnas.genotype.errors import short_repr, truncate
-from auxnas.genotype.plugins import PluginError, import_place
+from auxnas.genotype.plugins import PluginError
 
 Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
@@ -146,6 +145,10 @@ class Target(ABC):
         """Writes an ONNX model, which int8 is chosen in, as the target; needed for int8 alone."""
         raise CompilerError("precision int8", type(self).__name__, "a target with pack")
 
+    def open_model(self, model: Any, precision: str) -> Runner | None:
+        """An ONNX model in memory as the target will run it; None where onnxruntime does."""
+        return None
+
     @abstractmethod
     def open(self, path: Path) -> Runner:
         """The artefact, ready to run: all outputs by name for inputs by name.
@@ -214,101 +217,3 @@ def _are_suffixes(values: object) -> bool:
     return isinstance(values, tuple) and all(
         isinstance(each, str) and each.startswith(".") and len(each) > 1 for each in values
     )
-
-
-@dataclass(frozen=True)
-class OwnedTarget(Target):
-    """One of ours, whose exporter and runner are in the registry.
-
-    Attributes:
-        name: of the target, and of its exporter.
-        onnx: ``module:function`` that gives the ONNX model, and refuses what the target cannot
-            take; None where it is not made from ONNX.
-        reader: ``module:function`` that gives the ONNX model in a file; None where there is none.
-        absent: ``module:function`` that says why it cannot be made here, or None, where more is
-            needed than the exporter's library.
-        blocked: ``module:function`` that says why it cannot run here, or None; likewise.
-        limits: ``module:function`` that says of a precision why it cannot be computed in here.
-        defaults: ``module:function`` that opens an artefact without our settings.
-    """
-
-    name: str
-    runner: str
-    runtime: str
-    suffix: str
-    precisions: tuple[str, ...] = ("fp32", "fp16")
-    beside: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
-    onnx: str | None = "auxnas.backends.onnx.build:build"
-    fallback: str | None = None
-    reader: str | None = None
-    absent: str | None = None
-    opset: bool = True
-    signed: bool = False
-    stand_in: str | None = None
-    capabilities: bool = False
-    blocked: str | None = None
-    limits: str | None = None
-    defaults: str | None = None
-
-    def missing(self) -> str | None:
-        """Answer of the function at ``absent``, or the library that its exporter needs."""
-        if self.absent is not None:
-            found: str | None = import_place(self.absent)()
-            return found
-        try:
-            backend("exporter", self.name)
-        except BackendUnavailable as error:
-            return str(error).removeprefix(f"{self.name}: ")
-        return None
-
-    def unrunnable(self) -> str | None:
-        """Answer of the function at ``blocked``."""
-        if self.blocked is None:
-            return None
-        found: str | None = import_place(self.blocked)()
-        return found
-
-    def missing_precision(self, precision: str) -> str | None:
-        """Answer of the function at ``limits``, where the library is there."""
-        if self.limits is None or self.missing() is not None:
-            return None
-        found: str | None = import_place(self.limits)(precision)
-        return found
-
-    def with_defaults(self, path: Path) -> tuple[str, Runner] | None:
-        """Answer of the function at ``defaults``."""
-        if self.defaults is None:
-            return None
-        found: tuple[str, Runner] | None = import_place(self.defaults)(path)
-        return found
-
-    def model(
-        self, program: Program, options: ExportOptions, metadata: Mapping[str, str]
-    ) -> Any | None:
-        """Result of the function at ``onnx``."""
-        return None if self.onnx is None else import_place(self.onnx)(program, options, metadata)
-
-    def export(
-        self, program: Program, path: Path, options: ExportOptions, metadata: Mapping[str, str]
-    ) -> None:
-        """Leaves it to the exporter."""
-        backend("exporter", self.name)().export(program, path, options, metadata)
-
-    def pack(self, model: Any, path: Path, options: ExportOptions) -> None:
-        """Leaves it to the exporter."""
-        backend("exporter", self.name)().pack(model, path, options)
-
-    def read_model(self, path: Path) -> bytes | None:
-        """Result of the function at ``reader``."""
-        return None if self.reader is None else import_place(self.reader)(path)
-
-    def open(self, path: Path) -> Runner:
-        """Opens it with our runner."""
-        runner: Runner = self.opener()(path)
-        return runner
-
-    def opener(self) -> Opener:
-        """The runner's class."""
-        found: Opener = backend("runner", self.runner)
-        return found

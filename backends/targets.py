@@ -16,7 +16,8 @@ from typing import Any
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.measuring.timing import Latency
-from auxnas.backends.target import OwnedTarget, Target, TargetUnavailable, made_target
+from auxnas.backends.owned import OpenvinoTarget, OwnedTarget, RtxTarget, TrtTarget
+from auxnas.backends.target import Target, TargetUnavailable, made_target
 from auxnas.compiler import CompilerError, Program
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype.plugins import PluginError, find_maker, installed
@@ -28,29 +29,25 @@ _ALL = ("fp32", "fp16", "int8")
 _PRECISIONS = (*_ALL, "bf16")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.engines:tensorrt_model"
-_RTX = "auxnas.backends.tensorrt.rtx"
 
-_OPENVINO = "auxnas.backends.runtimes.openvino"
 _ONNX = "auxnas.backends.artefacts.onnx_file:model_bytes"
 
 _ROWS = (
     OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL, reader=_ONNX),
     OwnedTarget("ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",), reader=_ONNX),
-    OwnedTarget(
+    OpenvinoTarget(
         "openvino",
         "openvino",
         "OpenVINO",
         ".xml",
-        ("fp32", "fp16", "bf16"),
+        _PRECISIONS,
         (".bin",),
         opset=False,
-        limits=f"{_OPENVINO}:missing_precision",
-        defaults=f"{_OPENVINO}:with_defaults",
     ),
     OwnedTarget(
         "torch", "pt2", "PyTorch", ".pt2", ("fp32",), foreign=_TORCH, onnx=None, opset=False
     ),
-    OwnedTarget(
+    TrtTarget(
         "trt",
         "trt",
         "TensorRT",
@@ -60,10 +57,9 @@ _ROWS = (
         (".trt", ".plan"),
         _TRT,
         fallback="trt-bundle",
-        absent="auxnas.backends.tensorrt.exporter:missing",
         signed=True,
     ),
-    OwnedTarget(
+    RtxTarget(
         "rtx",
         "rtx",
         "TensorRT-RTX",
@@ -71,11 +67,9 @@ _ROWS = (
         _PRECISIONS,
         (".rtx.json",),
         onnx=_TRT,
-        absent=f"{_RTX}:rtx_missing",
         signed=True,
         stand_in="onnx",
         capabilities=True,
-        blocked=f"{_RTX}:blocked",
     ),
     OwnedTarget(
         "trt-bundle",

@@ -203,13 +203,14 @@ def _quantise(
     """Replaces the artefact by an int8 one where that was asked for and is better."""
     if request.options.precision != "int8":
         return None
-    target = request.target
+    target = target_of(request.target)
     metadata = artefact_metadata(request, check.differences or None)
-    model = model_of(target, network.optimised, request.options, metadata)
+    model = target.model(network.optimised, request.options, metadata)
+    options = request.int8 and replace(request.int8, open=target.open_model)
     quantise = backend("quantiser", "int8")
-    found: QuantisationResult = quantise(model, request.int8, quantisation_ends(request), display)
+    found: QuantisationResult = quantise(model, options, quantisation_ends(request), display)
     path.unlink()  # so that a target that packs nothing is not taken for one that did
-    target_of(target).pack(found.model, path, request.options)
+    target.pack(found.model, path, request.options)
     return found
 
 

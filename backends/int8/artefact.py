@@ -69,6 +69,7 @@ def quantise(
         Judge(views, labels, task, ends.interface.head),
         options.tensorrt,
         display,
+        options.open,
     )
     return quantisation_result(quantiser, original, options)
 

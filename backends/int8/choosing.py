@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 
+from auxnas.backends.base import Runner
 from auxnas.backends.images.labels import some_names
 from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import Feed, Judge
@@ -194,6 +195,7 @@ class Quantiser:
         judge: measures on others.
         tensorrt: whether TensorRT will run them.
         display: destination of progress.
+        opener: as ``Int8Options.open``.
     """
 
     def __init__(
@@ -204,12 +206,19 @@ class Quantiser:
         judge: Judge,
         tensorrt: bool = False,
         display: Display = Silent(),
+        opener: Callable[[Any, str], Runner | None] | None = None,
     ) -> None:
+        self.opener = opener
         self.model, self.judge = onnx.shape_inference.infer_shapes(model), judge
         self.calibration, self.photographs = calibration, photographs
         self.display = display
         self.form = TENSORRT if tensorrt else ONNXRUNTIME
         self.layers = quantisable_layers(self.model, self.form.operators)
+
+    def open(self, model: onnx.ModelProto, precision: str = "int8") -> Runner:
+        """A model as it will run."""
+        found = self.opener and self.opener(model, precision)
+        return found or open_model(model)
 
     def calibrate(self) -> tuple[str, Any, QuantisationTrial]:
         """The better method on the held-out photographs: its name, ranges, and network."""
@@ -227,14 +236,14 @@ class Quantiser:
     def trial(self, ranges: Any, ranked: Sequence[Layer], in_float: int) -> QuantisationTrial:
         """All but the first ``in_float`` of ``ranked`` in int8."""
         model = insert_quantisation(self.model, ranges, ranked[in_float:], self.form)
-        return QuantisationTrial(in_float, model, self.judge.drops(open_model(model)))
+        return QuantisationTrial(in_float, model, self.judge.drops(self.open(model)))
 
     def rank(self, ranges: Any) -> list[Layer]:
         """The layers, first the one that does most damage where it alone is in int8."""
         damage: dict[str, float] = {}
         with self.display.task("error of each layer", len(self.layers)) as advance:
             for number, layer in enumerate(self.layers, 1):
-                alone = open_model(insert_quantisation(self.model, ranges, [layer], self.form))
+                alone = self.open(insert_quantisation(self.model, ranges, [layer], self.form))
                 damage[layer.name] = self.judge.error(alone, RANKED_ON)
                 advance(number)
         return sorted(self.layers, key=lambda layer: -damage[layer.name])
@@ -300,7 +309,7 @@ def quantisation_result(
     judge = quantiser.judge
     method, ranges, whole = quantiser.calibrate()
     trial, ranked = quantiser.choose(ranges, whole, options.max_drop)
-    runners = {"fp32": open_model(original), "int8": open_model(trial.model)}
+    runners = {"fp32": quantiser.open(original, "fp32"), "int8": quantiser.open(trial.model)}
     scores = {kind: judge.score(runner) for kind, runner in runners.items()}
     return QuantisationResult(
         model=trial.model,

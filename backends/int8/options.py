@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from auxnas.backends.base import Runner
 from auxnas.backends.int8.photographs import Photographs
@@ -30,6 +31,8 @@ class Int8Options:
             pixels that may change label.
         forced: whether int8 is written even where float is better.
         timer: measures both side by side.
+        open: opens a network in memory, in a precision, as it will run; where there is none, or
+            it gives none, onnxruntime does.
         tensorrt: whether TensorRT will run it. Numbers are signed and symmetric then, and
             are not timed: onnxruntime's times would say nothing.
 
@@ -41,6 +44,7 @@ class Int8Options:
     max_drop: float = MAX_DROP
     forced: bool = False
     timer: Timer = field(default=side_by_side, repr=False)
+    open: Callable[[Any, str], Runner | None] | None = field(default=None, repr=False)
     tensorrt: bool = False
 
     def __post_init__(self) -> None:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import ModelProto
 
 from auxnas.backends.artefacts.memory import bytes_of, check_memory, peak_bytes
-from auxnas.backends.base import ExportOptions
+from auxnas.backends.base import ExportOptions, Runner
 from auxnas.backends.onnx.build import build
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Program
@@ -51,8 +52,6 @@ where nothing is set, and no IR can carry the setting (its runtime options are n
 
 https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html
 """
-HINTS = {"bf16": "bf16"}
-"""The setting by the precision of an artefact; ``f32`` of all others."""
 _NAMES = {"f32": "fp32", "f16": "fp16"}
 
 _IR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<net\s[^>]*version=", re.DOTALL)
@@ -73,10 +72,22 @@ class OpenvinoExporter:
         """
         # The runtime rounds to bfloat16 by itself, where it is told to.
         kept = options if options.precision != "bf16" else replace(options, precision="fp32")
-        onnx = build(program, kept, {}).SerializeToString()
+        self.pack(build(program, kept, metadata), path, options)
+
+    def pack(self, found: ModelProto, path: Path, options: ExportOptions) -> None:
+        """Writes the IR of a model that has its metadata.
+
+        Raises:
+            CompilerError: when OpenVINO cannot read it.
+            OSError: when a file cannot be written.
+        """
+        bare = ModelProto()
+        bare.CopyFrom(found)
+        del bare.metadata_props[:]
+        onnx = bare.SerializeToString()
         model = _read(onnx)
-        for key, value in metadata.items():
-            model.set_rt_info(value, [GROUP, key])
+        for entry in found.metadata_props:
+            model.set_rt_info(entry.value, [GROUP, entry.key])
         _save(model, path, onnx)
         model.set_rt_info(_hash(path.with_suffix(".bin")), [GROUP, WEIGHTS])
         _save(model, path, onnx)
@@ -108,6 +119,11 @@ def missing_precision(precision: str) -> str | None:
     return "this processor has no bfloat16"
 
 
+def hint_of(precision: str) -> str:
+    """The setting for an artefact: what is left in float of int8 is computed as by default."""
+    return default_hint() if precision == "int8" else {"bf16": "bf16"}.get(precision, "f32")
+
+
 def default_hint() -> str:
     """Precision, in OpenVINO's words, that this processor computes in where nothing is set."""
     found: str = ov.Core().get_property("CPU", HINT).get_type_name()
@@ -118,9 +134,29 @@ def with_defaults(path: Path) -> tuple[str, OpenvinoRunner] | None:
     """An IR of ours as OpenVINO opens it, where its default here is not what the IR says."""
     usual = OpenvinoRunner(path)
     default = default_hint()
-    if default == HINTS.get(usual.metadata.get(PRECISION, ""), "f32"):
+    if default == hint_of(usual.metadata.get(PRECISION, "")):
         return None
     return _NAMES.get(default, default), OpenvinoRunner(path, hint=default)
+
+
+def open_onnx(model: ModelProto, precision: str) -> Runner:
+    """An ONNX model in memory, compiled as an IR of it in ``precision`` is.
+
+    Raises:
+        ValueError: when OpenVINO refuses it.
+    """
+    try:
+        found = _read(model.SerializeToString())
+        compiled = ov.Core().compile_model(found, "CPU", CONFIG | {HINT: hint_of(precision)})
+    except RuntimeError as error:
+        raise CompilerError("openvino", _reason(error)) from error
+    names = [port.get_any_name() for port in found.outputs]
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        results = compiled({name: np.ascontiguousarray(x) for name, x in inputs.items()})
+        return dict(zip(names, (np.array(x) for x in results.values()), strict=True))
+
+    return run
 
 
 class OpenvinoRunner:
@@ -155,8 +191,7 @@ class OpenvinoRunner:
             self.metadata = _metadata(found)
             self.inputs, self.outputs = _tensors(found.inputs), _tensors(found.outputs)
             check_memory(str(path), _needed(found), "values")
-            own = HINTS.get(self.metadata.get(PRECISION, ""), "f32")
-            config = config | {HINT: hint or own}
+            config = config | {HINT: hint or hint_of(self.metadata.get(PRECISION, ""))}
             self._model = core.compile_model(found, "CPU", config)
         except RuntimeError as error:
             raise CompilerError(str(path), f"openvino: {_reason(error)}") from error

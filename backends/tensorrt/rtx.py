@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable
-from auxnas.backends.tensorrt.cuda import missing_device
 from auxnas.backends.tensorrt.engines import EngineExporter, ShapeProfile, build_engine
 from auxnas.backends.tensorrt.runner import TrtRunner
 from auxnas.compiler import CompilerError
@@ -61,11 +60,6 @@ def rtx_missing() -> str | None:
     except ImportError as error:
         return f"TensorRT-RTX cannot be loaded: {error}"
     return None
-
-
-def blocked() -> str | None:
-    """Reason that an engine cannot run here; None where it can."""
-    return missing_device()
 
 
 def find_capabilities(trt: Any, asked: tuple[str, ...]) -> list[Any]:

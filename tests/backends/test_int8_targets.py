@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
 
+from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.artefacts.onnx_file import read_onnx
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.compile import quantisation_ends
@@ -113,6 +114,24 @@ def nascompile(folder: Path, *args: str):
     tiny = ("--agg-size", "4", "--width", "0.05", "--classes", "3", "--input-size", "32x32")
     int8 = ("--target", "trt", "--precision", "int8", "--images", str(folder), "--json")
     return CliRunner().invoke(main, ["small.json", *tiny, *int8, *args])
+
+
+def test_openvino_judges_and_times_int8_itself(folder, monkeypatch):
+    openvino = pytest.importorskip("auxnas.backends.runtimes.openvino", exc_type=ImportError)
+    opened, real = [], openvino.open_onnx
+    monkeypatch.setattr(
+        openvino, "open_onnx", lambda model, kind: opened.append(kind) or real(model, kind)
+    )
+    result = nascompile(folder, "--target", "openvino", "--force", "--max-drop", "1")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["target"], found["precision"]) == ("openvino", "int8")
+    assert found["int8"]["milliseconds"].keys() == {"fp32", "int8"}
+    assert (opened.count("fp32"), opened[-1]) == (1, "int8")
+    artefact = open_artefact(found["output"])
+    assert artefact.metadata["precision"] == "int8"
+    kinds = artefact.opened._model.get_runtime_model().get_ordered_ops()
+    assert any("I8" in op.get_rt_info()["runtimePrecision"].astype(str).upper() for op in kinds)
 
 
 def test_nascompile_makes_a_bundle_where_there_is_no_tensorrt(folder, monkeypatch):

@@ -21,8 +21,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from auxnas.backends import target as target_room
-from auxnas.backends import targets
+from auxnas.backends import owned, targets
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.compiling import candidates, checking
@@ -38,10 +37,10 @@ from auxnas.backends.int8 import Int8Options, Photographs
 from auxnas.backends.measuring import timing
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
+from auxnas.backends.owned import OwnedTarget, RtxTarget, TrtTarget
 from auxnas.backends.registry import TABLE, backend
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
-from auxnas.backends.target import OwnedTarget
 from auxnas.backends.targets import TARGETS, atomic_write_set, resolve_target, with_target_suffix
 from auxnas.backends.tensorrt.operators import violation
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, lower, parse_graph
@@ -329,7 +328,8 @@ WORDS = [".any", ".onnx", ".ort", ".ort.onnx", ".xml", ".bin", ".pt2", ".pt", ".
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("word", [*WORDS, *map(str.upper, WORDS)])
 def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, word, monkeypatch):
-    monkeypatch.setattr(OwnedTarget, "missing", lambda row: None)
+    for kind in (OwnedTarget, TrtTarget, RtxTarget):
+        monkeypatch.setattr(kind, "missing", lambda row: None)
     row, output = TARGETS[target], Path(f"a{word}")
     opened = targets.target_of_file(output.name).runner == row.runner
     others = {".ort", ".trt", ".plan", ".pt", ".pth", ".zip", ".bin", ".engine.json"}
@@ -344,7 +344,7 @@ def test_what_is_accepted_as_a_name_is_opened_with_the_targets_runner(target, wo
 
 
 def test_a_fallback_is_refused_the_names_of_others_too(monkeypatch):
-    monkeypatch.setattr(OwnedTarget, "missing", lambda row: row.absent and "no GPU")
+    monkeypatch.setattr(TrtTarget, "missing", lambda row: "no GPU")
     for name in ("a.engine", "a.trt.zip", "a", "a.any"):
         assert resolve_target("trt", Path(name)).target == "trt-bundle"
     for name in ("a.onnx", "a.xml", "a.trt", "a.pt2", "a.ort.onnx"):
@@ -445,7 +445,7 @@ def test_auto_does_with_what_is_installed(monkeypatch):
             raise BackendUnavailable("openvino", "openvino", "openvino")
         return backend(role, name)
 
-    monkeypatch.setattr(target_room, "backend", absent)
+    monkeypatch.setattr(owned, "backend", absent)
     found = json.loads(compile_("--target", "auto", "--json", "--no-verify").stdout)
     assert (found["target"], found["timings_ms"].keys()) == ("onnx", {"onnx"})
 
@@ -454,7 +454,7 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
     def absent(role: str, name: str):
         raise BackendUnavailable(name, name, "ort")
 
-    monkeypatch.setattr(target_room, "backend", absent)
+    monkeypatch.setattr(owned, "backend", absent)
     result = compile_("--target", "auto")
     assert result.exit_code == 3
     assert "pip install" in result.stderr
@@ -515,7 +515,7 @@ def test_files_beside_appear_with_the_artefact_or_not_at_all():
         temporary.with_suffix(".bin").write_text("bin")
         assert not Path("a.xml").exists()
     assert (Path("a.xml").read_text(), Path("a.bin").read_text()) == ("xml", "bin")
-    for both, error in ((True, KeyError), (False, FileNotFoundError)):
+    for both, error in ((True, KeyError), (False, CompilerError)):
         with pytest.raises(error):
             write(both)
     assert (Path("a.xml").read_text(), Path("a.bin").read_text()) == ("xml", "bin")
