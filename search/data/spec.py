@@ -88,8 +88,7 @@ def open_dataset(
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
     opening = _Opening(classes, task, depth_scale, size, seed, padding)
-    members = sources(spec)
-    if len(members) > 1:
+    if len(sources(spec)) > 1:
         return _joined(spec, part, opening)
     return opening.sized(opening(spec, part))
 

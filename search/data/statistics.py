@@ -98,6 +98,14 @@ class Statistics:
         return tuple(seen.setdefault(row.tobytes(), n) for n, row in enumerate(self.content))
 
     @property
+    def identities(self) -> tuple[str, ...]:
+        """Name of each image's group; without a group its pixels' hash."""
+        groups = self.groups or ("",) * len(self)
+        return tuple(
+            group or row.tobytes().hex() for group, row in zip(groups, self.content, strict=True)
+        )
+
+    @property
     def together(self) -> tuple[int, ...]:
         """Of each image the first one of its group; without a group, as ``firsts`` has it."""
         seen: dict[str, int] = {}

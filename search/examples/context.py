@@ -238,9 +238,9 @@ class DataContext:
         """
         found = with_classes_of(self._open("train", source), self.training.dataset)
         stored = StoredDataset(found, self.cache, self.display)
-        judged = {row.tobytes() for row in self.training_split.val.statistics.content}
-        content = stored.statistics.content
-        kept = tuple(n for n, row in enumerate(content) if row.tobytes() not in judged)
+        judged = set(self.training_split.val.statistics.identities)
+        content = stored.statistics.identities
+        kept = tuple(n for n, each in enumerate(content) if each not in judged)
         part = replace(_whole(stored), indices=kept)
         where = f"{found.name}: images to train on"
         check_enough_data(where, part.statistics, stored.statistics, 2, self.task)

@@ -316,6 +316,15 @@ def test_views_of_joins(voc_and_sbd: tuple[str, str]) -> None:
     assert view.label(0).shape == SIZE
 
 
+def test_a_join_answers_for_its_items() -> None:
+    """Members that a join does not hand on are asked of what it joins, or mean nothing of it."""
+    usual = {name for name in vars(BaseDataset) if not name.startswith("_")}
+    others = {"check_presence", "check_item", "suspicion"}  # of where an item is stored
+    others |= {"of_task", "scaled", "rendered"}  # before the join
+    others |= {"in_boxes", "official"}  # of data alone
+    assert usual - vars(JoinedDataset).keys() - {"remark"} == others
+
+
 # By command -----------------------------------------------------------------------------------
 
 
