@@ -1,6 +1,7 @@
 """SBD, COCO and Cityscapes: the same pictures through every reader, and what can be wrong."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from io import BytesIO
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from auxnas.backends.base import BackendUnavailable
 from auxnas.search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts
 from auxnas.search.data.cityscapes import CITYSCAPES_CLASSES
 from auxnas.search.data.coco.masks import decompress_runs, mask_runs, runs_mask
@@ -435,6 +437,10 @@ WRONG_COCO: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda c: c["images"][1].pop("file_name"),
         "images[1]: no file_name, expected text",
     ),
+    "too large": (
+        lambda c: c["images"][0].update(width=1 << 40),
+        "images[0]: 40x1099511627776 pix",
+    ),
     "no list": (lambda c: c.pop("categories"), "no list 'categories' in it"),
     "no VOC": (lambda c: c.update(categories=[{"id": 1, "name": "x"}]), "no category of PASCAL"),
     "nothing": (lambda c: c.update(annotations=[]), "none of 3 images has 1000 pixels or more"),
@@ -472,6 +478,15 @@ def test_files_of_coco_that_are_missing_or_cut_off(tmp_path: Path) -> None:
     path.unlink()
     expected = "no annotations of a training part in it, expected annotations/instances_train2017"
     assert expected in refusal(lambda: open_dataset(spec))
+
+
+def test_polygons_alone_take_pycocotools(tmp_path: Path, monkeypatch: Any) -> None:
+    spec = write_coco(tmp_path)
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    assert check(open_dataset(spec)).images == 3
+    edited(tmp_path, set_first(segmentation=square(0, 39)))
+    with pytest.raises(BackendUnavailable, match=r"coco: .*'pycocotools' .*auxnas\[coco\]"):
+        open_dataset(spec)
 
 
 def test_panoptic_pictures_are_held_against_their_segments(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from auxnas.backends.images.opening import check_pixels
 from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.texts import encoding_fault, parse_json, read_text
@@ -126,6 +127,7 @@ class CocoAnnotations:
             size = (_value(each, "height", int, place), _value(each, "width", int, place))
             if min(size) < 1:
                 raise DataError(place, f"size {size}", "height and width in pixels")
+            check_pixels(size[0] * size[1], f"{size[0]}x{size[1]} pixels (height x width)", place)
             name = _value(each, "file_name", str, place)
             found.append(CocoImage(number, name, size, tuple(own.pop(number, ()))))
         if own:
