@@ -108,7 +108,7 @@ def _identity(context: TrainingContext) -> dict[str, Any]:
     return {
         "network": context.network.describe(),
         "data": data.training.key,
-        **({"earlier": earlier} if earlier else {}),
+        **({"data of earlier phases": earlier} if earlier else {}),
         "validation": data.validation and data.validation.key,
         "encoder": params_digest(context.model.encoder_params),
         "teacher": teacher and params_digest(teacher.params),

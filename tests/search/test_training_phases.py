@@ -166,7 +166,7 @@ def test_other_images_in_an_early_phase_are_another_network(tmp_path, cache):
 def test_a_training_without_is_as_it_was(tmp_path, cache):
     train_network(training(tmp_path / "t", cache, train__epochs=4))
     begun = json.loads((tmp_path / "t/training.json").read_text())
-    assert "earlier" not in begun
+    assert "data of earlier phases" not in begun
     assert "phases" not in json.loads((tmp_path / "t" / RESULT).read_text())
     for old in ("data", "rates"):
         del begun["settings"]["train"][old]
@@ -195,7 +195,9 @@ def test_wrong_settings_of_phases_are_named(changes, words):
 def test_other_data_of_a_phase_are_another_training(tmp_path, cache):
     train_network(training(tmp_path / "t", cache, **THREE))
     for other in (["synthetic:24"], ["synthetic:24", "synthetic:17"]):
-        with pytest.raises(SettingsError, match="begun as something else: the earlier changed"):
+        with pytest.raises(
+            SettingsError, match="begun as something else: the data of earlier phases changed"
+        ):
             train_network(training(tmp_path / "t", cache, **{**THREE, "train__data": other}))
 
 
