@@ -24,7 +24,14 @@ from auxnas.options import SizeType, threads_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
-from auxnas.search.evaluation.scoring import Evaluation, Measured, network_figures, scores
+from auxnas.search.evaluation.candidates import settled
+from auxnas.search.evaluation.scoring import (
+    META_VAL,
+    Evaluation,
+    Measured,
+    network_figures,
+    scores,
+)
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
@@ -119,7 +126,13 @@ def evaluate(
     known = {"model": {"encoder": work.trained.network.spec.encoder}}
     options.check_parts({"encoder": encoder}, known, work.trained.path)
     trainer = backend("learner", learner or "torch")(threads=threads)
-    measured = work.run(trainer, batch, cache_dir(cache), display_on_stderr())
+    place, display = cache_dir(cache), display_on_stderr()
+    if work.task.candidates:
+        rest = _evaluation(
+            weights, data, size, META_VAL, ignore, task, depth_scale, stored_size, None
+        )
+        work = settled(work, rest, trainer, batch, place, display)
+    measured = work.run(trainer, batch, place, display)
     sums, images = measured.sums, measured.images
     if results is not None:
         with atomic_write(results) as path:

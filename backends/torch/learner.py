@@ -51,6 +51,7 @@ from auxnas.backends.torch.runner import TorchRunner
 from auxnas.backends.torch.states import EACH, TAKEN, load_state, save_state, weights_of
 from auxnas.compiler import Graph, Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
+from auxnas.compiler.tasks.heads import Mirroring
 
 _KEPT_OPEN = 2
 """Number of programs that ``infer`` keeps open."""
@@ -147,8 +148,12 @@ class TorchLearner:
             module = place_module(build_module(replace(program, graph=graph)).eval(), self.device)
             with prefetch(examples, draws, task, outputs) as batches:
                 for batch in batches:
-                    (logits,) = module(*input_tensors(graph, batch.inputs, self.device)).values()
-                    for name, value in measure_batch(logits, batch.labels, task).items():
+                    inputs = input_tensors(graph, batch.inputs, self.device)
+                    (logits,) = module(*inputs).values()
+                    mirrored = None
+                    if task.mirroring is not None and sees_images(graph):
+                        (mirrored,) = module(*(each.flip(3) for each in inputs)).values()
+                    for name, value in measure_batch(logits, batch.labels, task, mirrored).items():
                         sums[name] = sums[name] + value if name in sums else value
         return sums
 
@@ -286,22 +291,39 @@ def _main_only(graph: Graph) -> Graph:
     return graph.select([graph.outputs[0][0]])
 
 
-def measure_batch(logits: Tensor, targets: Array, task: Task) -> Sums:
+def sees_images(graph: Graph) -> bool:
+    """Whether a graph starts from an image, which can be mirrored."""
+    return len(graph.inputs) == 1 and graph.inputs[0]["stride"] == 1
+
+
+def measure_batch(
+    logits: Tensor, targets: Array, task: Task, mirrored: Tensor | None = None
+) -> Sums:
     """The task's statistics of a batch.
 
     Args:
         logits: (N, channels, h, w), grown bilinearly to the targets' size.
         targets: (N, H, W, ...).
         task: measures what its head makes of them.
+        mirrored: logits of the mirrored images, where the task averages them.
 
     Raises:
         TrialFailure: ``nan`` for logits that are not finite.
     """
     check_finite(logits, "an output")
-    output = grow(logits, (targets.shape[1], targets.shape[2]))
+    size = targets.shape[1], targets.shape[2]
+    output = grow(logits, size)
+    if mirrored is not None and task.mirroring is not None:
+        output = (output + unmirrored(grow(mirrored, size), task.mirroring)) / 2
     for op, attrs in task.heads[task.measured].steps:
         output = FUNCTIONS[op](output, **attrs)
     return task.measure(output.cpu().numpy(), targets)
+
+
+def unmirrored(maps: Tensor, by: Mirroring) -> Tensor:
+    """Maps (N, C, H, W) of mirrored images as those of the images themselves."""
+    back = maps[:, list(by.channels)].flip(3)
+    return torch.cat([back[..., : by.shift], back[..., : back.shape[3] - by.shift]], 3)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from auxnas.compiler.tasks.growing import grown
-from auxnas.compiler.tasks.heads import Disagreement, Head
+from auxnas.compiler.tasks.heads import Disagreement, Head, Mirroring
 from auxnas.compiler.tasks.pictures import overlaid
 from auxnas.compiler.tasks.target import Size, TargetFormat
 
@@ -161,6 +161,16 @@ class Task(ABC):
     @abstractmethod
     def losses(self) -> str:
         """The place of its losses."""
+
+    @property
+    def mirroring(self) -> Mirroring | None:
+        """Averaging of outputs for an image and its mirror in a score; None: they are not."""
+        return None
+
+    @property
+    def candidates(self) -> Mapping[str, Task]:
+        """Itself with each value of an option that is measured on meta-val, by words; or none."""
+        return {}
 
     @property
     def augmentation(self) -> str:

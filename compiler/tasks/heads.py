@@ -65,6 +65,20 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirroring:
+    """Averaging of a network's output with that of the mirrored image, where it is scored.
+
+    Attributes:
+        channels: of each channel the one that it becomes in a mirror.
+        shift: pixels of the output to the right that the mirrored one's is moved, its first columns
+            apart: strides of a network leave the two so far from each other.
+    """
+
+    channels: tuple[int, ...]
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Disagreement:
     """Name and wording of the number by which two outputs of a network differ.
 

@@ -139,6 +139,7 @@ BEFORE: Mapping[str, Any] = {
     "train.rates": None,
     "train.poly_epochs": 0,
     "train.decoder_optimiser": "adam",
+    "train.encoder_optimiser": "sgd",
 }
 """Settings that 0.1.0 had not, each with the value that does what was done before it existed:
 whatever their defaults are, runs recorded without them are continued so."""

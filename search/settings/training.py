@@ -63,7 +63,9 @@ class TrainSettings(SettingsSection):
     epsilon: Length = 1e-3
     """Adam's epsilon, added to that average's root (paper: 0.001)."""
     encoder_rate: Rate = 1e-3
-    """Learning rate of SGD with momentum 0.9 for the encoder (paper: 1e-3)."""
+    """Learning rate for the encoder (paper: 1e-3)."""
+    encoder_optimiser: Literal["adam", "sgd"] = "sgd"
+    """Rule that updates the encoder: SGD with momentum 0.9 (paper), or Adam (paper for pose)."""
     clip_norm: Rate = 3.0
     """Largest norm of a parameter group's gradient; 0 for no limit."""
     polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -185,6 +187,32 @@ TRAIN_PRESETS: dict[str, dict[str, Any]] = {
         }
     },
     "demo-depth": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
+    "paper-pose": {
+        "train": {
+            "phases": [90, 30, 20],
+            "rates": [1.0, 0.1, 0.01],
+            "epochs": 140,
+            "auxiliary": [0.0, 0.0, 0.0],
+            "frozen": 0,
+            "batch_size": 128,
+            "decoder_rate": 1e-3,
+            "encoder_optimiser": "adam",
+            "encoder_rate": 1e-3,
+            "beta2": 0.999,
+            "epsilon": 1e-8,
+            "clip_norm": 0.0,
+        }
+    },
+    "demo-pose": {
+        "model": {"agg_size": 16},
+        "train": {
+            "epochs": 20,
+            "batch_size": 16,
+            "encoder_optimiser": "adam",
+            "beta2": 0.999,
+            "epsilon": 1e-8,
+        },
+    },
 }
 """Settings that a training adds to the preset of the same name."""
 

@@ -66,7 +66,7 @@ def phase_recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         optimisers=(
-            Optimiser("encoder.", "sgd", rates[0], momentum=0.9),
+            Optimiser("encoder.", settings.encoder_optimiser, rates[0], momentum=0.9, **adam),
             Optimiser("", settings.decoder_optimiser, rates[1], momentum=0.9, **adam),
         ),
         polyak=settings.polyak,

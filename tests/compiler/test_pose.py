@@ -18,7 +18,7 @@ from auxnas.compiler.tasks.pose import (
     skeleton_of,
 )
 from auxnas.compiler.tasks.pose.drawing import COLOURS, draw_skeleton
-from auxnas.compiler.tasks.pose.heatmaps import gaussian_maps, unmirrored
+from auxnas.compiler.tasks.pose.heatmaps import gaussian_maps
 from auxnas.compiler.tasks.pose.scores import object_similarity
 from auxnas.compiler.tasks.target import TargetFormat
 
@@ -124,12 +124,6 @@ def test_decoding_is_the_published_one():
     places = [(2.75, 1.75), (1, 2), (0, 0), (7, 5), (4, 3.25)]
     np.testing.assert_allclose(found[:, :2] / 4, places)
     np.testing.assert_allclose(found[:, 2], (0.9, 0.9, -0.1, 0.4, 0.9))
-
-
-def test_maps_of_mirrored_images_are_turned_back():
-    maps = np.arange(8.0).reshape(1, 2, 1, 4)
-    assert unmirrored(maps, (1, 0)).ravel().tolist() == [7, 6, 5, 4, 3, 2, 1, 0]
-    assert unmirrored(maps, (1, 0), 1).ravel().tolist() == [7, 7, 6, 5, 3, 3, 2, 1]
 
 
 # Scores ---------------------------------------------------------------------------------------

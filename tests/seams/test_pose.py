@@ -94,3 +94,11 @@ def test_the_null_learner_pretends(user, command):
         row["reward"] for row in json.loads(command(nassearch, "top", "run", "--json").stdout)
     }
     assert len(rewards) > 1
+
+
+def test_the_shift_of_the_flip_test_is_measured_on_meta_val(user, command):
+    command(nassearch, "run", *DATA, *TINY, "--learner", "null", "--trials", 1, "--out", "run")
+    words = ["eval", "run", "--task", "pose,flip=measured", "--json"]
+    found = command(nassearch, *words)
+    assert json.loads(found.stdout)["flip"] in ("0", "1")
+    assert "images of meta-val: flip=0" in found.stderr

@@ -1,4 +1,4 @@
-"""Targets of pose: Gaussian maps (Xiao et al. 2018), and maps of mirrored images."""
+"""Targets of pose: Gaussian maps (Xiao et al. 2018)."""
 
 from __future__ import annotations
 
@@ -52,18 +52,3 @@ def gaussian_maps(joints: Array, size: Size, sigma: float = 2.0) -> tuple[Floats
         )
         maps[joint] = down[:, None] * across
     return maps, weights
-
-
-def unmirrored(maps: Array, mirrored: tuple[int, ...], shift: int = 0) -> Array:
-    """Maps (N, K, h, w) of mirrored images as those of the images themselves.
-
-    Args:
-        maps: of the mirrored images.
-        mirrored: of each joint the one that it becomes in a mirror.
-        shift: cells to the right that they are moved, where strides of the network leave its
-            maps so far apart; the first columns stay.
-    """
-    back = maps[:, list(mirrored), :, ::-1]
-    if shift == 0:
-        return back
-    return np.concatenate([back[..., :shift], back[..., :-shift]], axis=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from auxnas.compiler.tasks.base import (
     Task,
 )
 from auxnas.compiler.tasks.growing import grown
-from auxnas.compiler.tasks.heads import Disagreement, Head
+from auxnas.compiler.tasks.heads import Disagreement, Head, Mirroring
 from auxnas.compiler.tasks.pose.drawing import draw_skeleton
 from auxnas.compiler.tasks.pose.heatmaps import STRIDE, gaussian_maps, map_size
 from auxnas.compiler.tasks.pose.joints import Joints
@@ -43,7 +43,8 @@ Array = np.ndarray[Any, Any]
 
 NUMBERS = {"sigma": (0.5, 8.0), "scaling": (0.0, 0.9), "turning": (0.0, 90.0)}
 """Options that are numbers, and their bounds."""
-OPTIONS = ("skeleton", "reward", *NUMBERS)
+FLIPS = ("none", "0", "1", "measured")
+OPTIONS = ("skeleton", "reward", "flip", *NUMBERS)
 """Options of the task, behind its name: ``pose,skeleton=mpii,reward=pckh_50``."""
 METRICS = {
     "oks": Metric("mean OKS"),
@@ -75,6 +76,8 @@ class HumanPose(Task):
         scaling: spread of the random magnifications of training: 1 + ``scaling`` x N, clipped
             to 1 - ``scaling`` and 1 + ``scaling``.
         turning: degrees, spread of the random turns, which are clipped to twice as many.
+        flip: the flip test: ``none``, the maps of the mirrored crop moved by ``0`` or ``1`` cells
+            and averaged with the crop's, or the one of these that is ``measured`` to be better.
 
     Raises:
         CompilerError: naming the one that is out of range.
@@ -85,6 +88,7 @@ class HumanPose(Task):
     sigma: float = 2.0
     scaling: float = 0.3
     turning: float = 40.0
+    flip: str = "none"
 
     name: ClassVar[str] = "pose"
     measured: ClassVar[str] = "keypoints"
@@ -97,6 +101,7 @@ class HumanPose(Task):
 
     def __post_init__(self) -> None:
         check_choice("task.reward", self.reward, REWARDS)
+        check_choice("task.flip", self.flip, FLIPS)
         for name, bounds in NUMBERS.items():
             check_number(f"task.{name}", getattr(self, name), *bounds)
         _ = self.joints
@@ -160,6 +165,18 @@ class HumanPose(Task):
         return "auxnas.backends.torch.pose:MapLosses"
 
     @property
+    def mirroring(self) -> Mirroring | None:
+        """The flip test, where its shift is known."""
+        known = self.flip.isdecimal()
+        return Mirroring(self.joints.mirrored, int(self.flip)) if known else None
+
+    @property
+    def candidates(self) -> Mapping[str, Task]:
+        """Both shifts, where they are to be measured."""
+        shifts = FLIPS[1:3] if self.flip == "measured" else ()
+        return {f"flip={shift}": replace(self, flip=shift) for shift in shifts}
+
+    @property
     def augmentation(self) -> str:
         """Turns, magnifications and mirrors of a person."""
         return "auxnas.search.data.pose.augment:PersonAugment.of"
@@ -206,6 +223,7 @@ class HumanPose(Task):
         return {
             "persons": int(sums[OKS_SUMS][0]),
             "joints": int(joints),
+            "flip": self.flip,
             "mean_distance": apart / joints if joints else None,
             "per_joint": dict(zip(self.joints.joints, self._shares(sums), strict=True)),
         }

@@ -202,6 +202,8 @@ def _is_mpii(where: Path) -> bool:
     )
 
 
-_OPTIONS = {"pose": {"skeleton": MPII16.text, "reward": "pckh_50"}}
+# The paper's section 7.2 turns and scales persons less than on COCO.
+_MOVES = {"scaling": "0.25", "turning": "30"}
+_OPTIONS = {"pose": {"skeleton": MPII16.text, "reward": "pckh_50", **_MOVES}}
 MPII = Reader(open_mpii, mpii_parts, fits=_is_mpii, options=lambda rest: _OPTIONS)
 """``mpii:DIR_OR_FILE``."""
