@@ -35,7 +35,6 @@ from auxnas.backends.torch.devices import (
     to_tensor,
 )
 from auxnas.backends.torch.failures import check_finite, convert_memory_errors
-from auxnas.backends.torch.functions import FUNCTIONS, grow
 from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.module import build_module, module_params
 from auxnas.backends.torch.optimisers import (
@@ -48,10 +47,10 @@ from auxnas.backends.torch.optimisers import (
 )
 from auxnas.backends.torch.recording import RecordedStep, cuda_graph, side_stream
 from auxnas.backends.torch.runner import TorchRunner
+from auxnas.backends.torch.scoring import measure_batch, sees_images
 from auxnas.backends.torch.states import EACH, TAKEN, load_state, save_state, weights_of
 from auxnas.compiler import Graph, Program, infer_shapes
 from auxnas.compiler.tasks import Sums, Task
-from auxnas.compiler.tasks.heads import Mirroring
 
 _KEPT_OPEN = 2
 """Number of programs that ``infer`` keeps open."""
@@ -289,41 +288,6 @@ def main_channels(graph: Graph) -> int:
 
 def _main_only(graph: Graph) -> Graph:
     return graph.select([graph.outputs[0][0]])
-
-
-def sees_images(graph: Graph) -> bool:
-    """Whether a graph starts from an image, which can be mirrored."""
-    return len(graph.inputs) == 1 and graph.inputs[0]["stride"] == 1
-
-
-def measure_batch(
-    logits: Tensor, targets: Array, task: Task, mirrored: Tensor | None = None
-) -> Sums:
-    """The task's statistics of a batch.
-
-    Args:
-        logits: (N, channels, h, w), grown bilinearly to the targets' size.
-        targets: (N, H, W, ...).
-        task: measures what its head makes of them.
-        mirrored: logits of the mirrored images, where the task averages them.
-
-    Raises:
-        TrialFailure: ``nan`` for logits that are not finite.
-    """
-    check_finite(logits, "an output")
-    size = targets.shape[1], targets.shape[2]
-    output = grow(logits, size)
-    if mirrored is not None and task.mirroring is not None:
-        output = (output + unmirrored(grow(mirrored, size), task.mirroring)) / 2
-    for op, attrs in task.heads[task.measured].steps:
-        output = FUNCTIONS[op](output, **attrs)
-    return task.measure(output.cpu().numpy(), targets)
-
-
-def unmirrored(maps: Tensor, by: Mirroring) -> Tensor:
-    """Maps (N, C, H, W) of mirrored images as those of the images themselves."""
-    back = maps[:, list(by.channels)].flip(3)
-    return torch.cat([back[..., : by.shift], back[..., : back.shape[3] - by.shift]], 3)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auxnas.backends.torch.learner import measure_batch, unmirrored
 from auxnas.backends.torch.pose import MapLosses
+from auxnas.backends.torch.scoring import measure_batch, unmirrored
 from auxnas.compiler.tasks import find_task
 from auxnas.compiler.tasks.heads import Mirroring
 from auxnas.compiler.tasks.pose import COCO17, person_label

@@ -29,14 +29,11 @@ from auxnas.compiler.tasks.pose.packing import packed, unpacked
 from auxnas.compiler.tasks.pose.scores import (
     DISTANCES,
     OKS_SUMS,
-    PCK,
-    PCK_SUMS,
-    PCKH,
-    PCKH_SUMS,
     pose_figures,
     pose_sums,
 )
 from auxnas.compiler.tasks.pose.skeletons import Skeleton, named_skeleton
+from auxnas.compiler.tasks.pose.tables import METRICS, joint_shares, joint_table
 from auxnas.compiler.tasks.target import Size, TargetFormat
 
 Array = np.ndarray[Any, Any]
@@ -46,14 +43,6 @@ NUMBERS = {"sigma": (0.5, 8.0), "scaling": (0.0, 0.9), "turning": (0.0, 90.0)}
 FLIPS = ("none", "0", "1", "measured")
 OPTIONS = ("skeleton", "reward", "flip", *NUMBERS)
 """Options of the task, behind its name: ``pose,skeleton=mpii,reward=pckh_50``."""
-METRICS = {
-    "oks": Metric("mean OKS"),
-    "pckh_50": Metric("PCKh@0.5"),
-    "pckh_10": Metric("PCKh@0.1"),
-    "pckh_11": Metric("PCKh@0.11 (0.1 in published tables)"),
-    "pck_20": Metric("PCK@0.2"),
-}
-"""Metrics by name; a score has those that the labels allow."""
 REWARDS = ("oks", "pckh_50", "pck_20")
 """Metrics that a reward can be. None is AP, which is 0 for all weak networks alike."""
 _NEEDS = {
@@ -225,39 +214,12 @@ class HumanPose(Task):
             "joints": int(joints),
             "flip": self.flip,
             "mean_distance": apart / joints if joints else None,
-            "per_joint": dict(zip(self.joints.joints, self._shares(sums), strict=True)),
+            "per_joint": dict(zip(self.joints.joints, joint_shares(sums), strict=True)),
         }
-
-    def _shares(self, sums: Sums) -> list[dict[str, float]]:
-        """Of each joint the share of hits by metric, of those that it counts in."""
-        found: list[dict[str, float]] = [{} for _ in self.joints.joints]
-        for name, parts in ((PCKH_SUMS, PCKH), (PCK_SUMS, PCK)):
-            for shares, (count, *hits) in zip(found, sums[name].tolist(), strict=True):
-                if count:
-                    shares |= {part: hit / count for part, hit in zip(parts, hits, strict=True)}
-        return found
 
     def table(self, sums: Sums) -> ScoreTable:
         """A row a joint, the metrics below."""
-        score, shares = self.score(sums), self._shares(sums)
-        shown = [name for name in (*PCKH, *PCK) if any(name in each for each in shares)]
-        counts = sums[DISTANCES][:, 0].astype(int)
-        rows = (
-            (joint, f"{count:,}", *(f"{each[name]:.4f}" if name in each else "" for name in shown))
-            for joint, count, each in zip(self.joints.joints, counts, shares, strict=True)
-        )
-        means = (f"{score.metrics[name]:.4f}" for name in shown)
-        lines = [f"{METRICS[name].title} {value:.4f}" for name, value in score.metrics.items()]
-        left = [self.joints.joints[place] for place in self.joints.unscored]
-        return ScoreTable(
-            ("joint", "labelled", *(METRICS[name].title for name in shown)),
-            tuple(rows),
-            ("all", f"{counts.sum():,}", *means),
-            (
-                ", ".join(lines),
-                *([f"{' and '.join(left)} count in no mean"] if left else []),
-            ),
-        )
+        return joint_table(self.score(sums).metrics, sums, self.joints)
 
     def sized(self, output: Array, head: str, size: Size, fed: Size | None = None) -> Array:
         """One image's keypoints in its own pixels: (1, K, 3).
