@@ -22,6 +22,7 @@ from auxnas.search.data.pose.mpii import MPII
 from auxnas.search.data.pose.persons import PersonFiles
 from auxnas.search.data.pose.release import release_persons
 from auxnas.search.data.statistics import Statistics
+from tests.search.contract_dataset import DatasetContract
 from tests.search.pose_files import HEIGHT, WIDTH, annotations, coco, photograph
 
 REAL = Path(os.environ.get("AUXNAS_DATA", Path(__file__).parents[3] / "shared" / "data")) / "pose"
@@ -386,6 +387,31 @@ def test_the_release_with_all_its_quirks(tmp_path: Path) -> None:
     pytest.importorskip("scipy.io").savemat(path, {"other": 1})
     with pytest.raises(DataError, match="no variable RELEASE in it"):
         mpii_opened(path, "train")
+
+
+class TestCocoKeypoints(DatasetContract):
+    task = find_task("pose")
+
+    @pytest.fixture
+    def spec(self, tmp_path: Path) -> str:
+        coco(tmp_path)
+        return f"coco-keypoints:{tmp_path}"
+
+
+class TestMpii(DatasetContract):
+    task = find_task("pose,skeleton=mpii")
+
+    @pytest.fixture
+    def spec(self, tmp_path: Path) -> str:
+        return f"mpii:{mpii(tmp_path)}"
+
+
+class TestRenderedPersons(DatasetContract):
+    task = find_task("pose,skeleton=mpii")
+
+    @pytest.fixture
+    def spec(self) -> str:
+        return "synthetic:3"
 
 
 def test_damaged_releases_end_in_a_line_or_in_persons(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auxnas.compiler.tasks.base import Metric, ScoreTable, Sums
+from auxnas.compiler.tasks.pose.published import part_shares
 from auxnas.compiler.tasks.pose.scores import DISTANCES, PCK, PCK_SUMS, PCKH, PCKH_SUMS
 from auxnas.compiler.tasks.pose.skeletons import Skeleton
 
@@ -43,11 +44,16 @@ def joint_table(metrics: Mapping[str, float], sums: Sums, skeleton: Skeleton) ->
         (joint, f"{count:,}", *(f"{each[name]:.4f}" if name in each else "" for name in shown))
         for joint, count, each in zip(skeleton.joints, counts, shares, strict=True)
     )
+    parts = ", ".join(f"{name} {part:.4f}" for name, part in part_shares(sums, skeleton).items())
     left = [skeleton.joints[place] for place in skeleton.unscored]
     lines = [f"{METRICS[name].title} {value:.4f}" for name, value in metrics.items()]
     return ScoreTable(
         ("joint", "labelled", *(METRICS[name].title for name in shown)),
         tuple(rows),
         ("all", f"{counts.sum():,}", *(f"{metrics[name]:.4f}" for name in shown)),
-        (", ".join(lines), *([f"{' and '.join(left)} count in no mean"] if left else [])),
+        (
+            ", ".join(lines),
+            *([f"{' and '.join(left)} count in no mean"] if left else []),
+            *([f"PCKh@0.5 of both sides: {parts}"] if parts else []),
+        ),
     )

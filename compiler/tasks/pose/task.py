@@ -26,6 +26,7 @@ from auxnas.compiler.tasks.pose.drawing import draw_skeleton
 from auxnas.compiler.tasks.pose.heatmaps import STRIDE, gaussian_maps, map_size
 from auxnas.compiler.tasks.pose.joints import Joints
 from auxnas.compiler.tasks.pose.packing import packed, unpacked
+from auxnas.compiler.tasks.pose.published import part_shares
 from auxnas.compiler.tasks.pose.scores import (
     DISTANCES,
     OKS_SUMS,
@@ -207,7 +208,7 @@ class HumanPose(Task):
         return Score(found[self.reward], known)
 
     def details(self, sums: Sums) -> Mapping[str, Any]:
-        """What was counted, and each joint's share of hits."""
+        """What was counted, each joint's share of hits, and PCKh@0.5 as published, by part."""
         joints, apart = (float(each) for each in sums[DISTANCES].sum(0))
         return {
             "persons": int(sums[OKS_SUMS][0]),
@@ -215,6 +216,7 @@ class HumanPose(Task):
             "flip": self.flip,
             "mean_distance": apart / joints if joints else None,
             "per_joint": dict(zip(self.joints.joints, joint_shares(sums), strict=True)),
+            "per_part": part_shares(sums, self.joints),
         }
 
     def table(self, sums: Sums) -> ScoreTable:
