@@ -156,7 +156,10 @@ class PersonPredictor:
         for row in reversed(rows):  # the most certain person on top
             joints = np.array(row["keypoints"]).reshape(-1, 3)
             joints[:, 2] = joints[:, 2] > LEAST_SCORE
-            over = draw_skeleton(over, joints, self.skeleton)
+            shown = joints[joints[:, 2] > 0, :2]
+            if len(shown):
+                side = float(np.ptp(shown, axis=0).max(initial=1))
+                over = draw_skeleton(over, joints, self.skeleton, side)
         mixed = np.rint((1 - alpha) * image + alpha * over.astype(np.float32)).astype(np.uint8)
         write_picture(PixelPicture(mixed), target.pictures["overlay"])
         size, line = (image.shape[0], image.shape[1]), f"{len(rows)} person{'s' * (len(rows) != 1)}"

@@ -15,20 +15,23 @@ Colour = tuple[int, int, int]
 COLOURS: dict[str, Colour] = {"left": (0, 170, 255), "right": (255, 110, 0), "": (60, 220, 90)}
 """Of what is on each side of the person, and in the middle; apart in every kind of sight."""
 _THICKNESS = 1 / 100
-"""Of lines, as a part of the image's longer side."""
+"""Of lines, as a part of a crop's longer side."""
 
 
-def draw_skeleton(canvas: Array, joints: Array, skeleton: Skeleton) -> Array:
+def draw_skeleton(
+    canvas: Array, joints: Array, skeleton: Skeleton, side: float | None = None
+) -> Array:
     """The image with the joints that are not absent and the lines between them.
 
     Args:
         canvas: uint8 (H, W, 3).
         joints: (K, 3) x, y in its pixels; a third number above 0 for a joint that is there.
         skeleton: of the joints.
+        side: pixels that the thickness of lines is a part of; the longer side by default.
     """
     found = canvas.astype(np.float32)
     shown, sides = joints[:, 2] > ABSENT, skeleton.sides
-    radius = max(0.8, _THICKNESS * max(canvas.shape[:2]))
+    radius = max(0.8, _THICKNESS * (side or max(canvas.shape[:2])))
     for one, other in skeleton.edges:
         if shown[one] and shown[other]:
             colour = COLOURS[sides[one] if sides[one] == sides[other] else ""]

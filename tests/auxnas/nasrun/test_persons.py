@@ -27,11 +27,12 @@ class Answering:
     fixed: tuple[int, int] | None = (32, 24)
     batch: int = 2
     shapes: list[tuple[int, ...]] = field(default_factory=list)
+    places: np.ndarray = field(default_factory=lambda: PLACES)
 
     def answers(self, images: list[np.ndarray]) -> list[np.ndarray]:
         assert len(images) <= self.batch
         self.shapes += [image.shape for image in images]
-        return [PLACES] * len(images)
+        return [self.places] * len(images)
 
 
 def box(image_id: Any, x: float, score: float) -> dict[str, Any]:
@@ -80,6 +81,18 @@ def test_persons_in_boxes_are_drawn_and_written_as_results(tmp_path: Path) -> No
     assert (pixels[y, x] == 128).all()  # a joint that hardly scores
     with Image.open(targets[2].pictures["overlay"]) as picture:
         assert (np.asarray(picture) == 128).all()
+
+
+def test_a_network_that_finds_nothing_draws_nothing(tmp_path: Path) -> None:
+    faint = Answering()
+    faint.places = PLACES * np.float32([1, 1, 0.1])
+    persons = made(tmp_path, [box(12, 40, 0.5)], faint)
+    image = tmp_path / "000000000012.jpg"
+    targets = prediction_files([image], tmp_path / "out", ["overlay"])
+    (found,) = persons.predict(targets, 1.0, lambda done: None)
+    assert found.facts["persons"][0]["score"] == 0
+    with Image.open(targets[0].pictures["overlay"]) as picture, Image.open(image) as photograph:
+        assert np.array_equal(np.asarray(picture), np.asarray(photograph))
 
 
 def test_an_image_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
