@@ -275,6 +275,8 @@ def predict(
     wanted = prediction_files(expand_sources(images, folder), folder, predictor.task.pictures)
     legend = folder / "legend.png" if classes.names else None
     persons = None
+    if boxes is None and crop_size is not None:
+        raise click.UsageError("--crop-size: expected with --boxes alone")
     if boxes is not None:
         from auxnas.nasrun.persons import PersonPredictor
 

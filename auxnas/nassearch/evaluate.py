@@ -118,6 +118,8 @@ def evaluate(
         check_no_result(picture, "--picture")
     if results is not None:
         check_no_result(results, "--results")
+        if not results.absolute().parent.is_dir():
+            raise click.UsageError(f"--results: {results}: its directory does not exist")
     if latency:
         backend("runner", "ort")  # fails now rather than after the scoring
     work = _evaluation(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)

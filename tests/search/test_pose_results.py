@@ -256,5 +256,9 @@ def test_eval_prints_average_precision_and_writes_results(tmp_path: Path, run: A
     assert boxed.exit_code == 0, boxed.stderr
     assert "(boxes: detector)" in boxed.stdout
     assert "mean OKS" not in boxed.stdout
+    nowhere = ("--results", tmp_path / "none" / "found.json", "--learner", "null")
+    lost = run("eval", tmp_path / "t", "--data", data, *nowhere)
+    assert (lost.exit_code, "scoring" in lost.stderr) == (2, False)
+    assert "its directory does not exist" in lost.stderr
     other = run("eval", tmp_path / "t", "--data", "synthetic:4", *options)
     assert (other.exit_code, "has no results of its own" in other.stderr) == (2, True)
