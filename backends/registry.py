@@ -39,6 +39,7 @@ TABLE = {
     ("learner", "torch"): (f"{_OURS}.torch:TorchLearner", "torch", "torch"),
     ("checkpoint", "torch"): (f"{_OURS}.torch:read_checkpoint", "torch", "torch"),
     ("quantiser", "int8"): (f"{_OURS}.int8.artefact:quantise_if_better", "onnxruntime", "ort"),
+    ("quantiser", "described"): (f"{_OURS}.int8.artefact:describe", "onnxruntime", "ort"),
     ("learner", "null"): (f"{_OURS}.null.learner:NullLearner", "numpy", "torch"),
     ("policy", "torch"): (f"{_OURS}.torch.policy:LstmPolicy", "torch", "torch"),
     ("policy", "null"): (f"{_OURS}.null.policy:TablePolicy", "numpy", "torch"),

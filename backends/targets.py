@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.owned import OpenvinoTarget, OwnedTarget, RtxTarget, TrtTarget
 from auxnas.backends.target import Target, TargetUnavailable, made_target
 from auxnas.compiler import CompilerError, Program
@@ -139,13 +138,11 @@ class ResolvedTarget:
     Attributes:
         target: a name in ``TARGETS``, or ``auto`` as long as it is not chosen.
         output: where.
-        timings: seconds of one run of the runtimes that were compared, by target.
         missing: reason that it is another target than requested.
     """
 
     target: str
     output: Path
-    timings: Mapping[str, Latency] = field(default_factory=dict)
     missing: str | None = None
 
 
@@ -174,12 +171,6 @@ def resolve_target(target: str, output: Path) -> ResolvedTarget:
     if target_of_file(output.name, row).runner != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return ResolvedTarget(target, output)
-
-
-def fastest_target(output: Path, timings: Mapping[str, Latency]) -> ResolvedTarget:
-    """Target that ``auto`` stands for, given the seconds of one run by target."""
-    best = min(timings, key=timings.__getitem__)
-    return ResolvedTarget(best, with_target_suffix(output, best), timings)
 
 
 def _check_name(output: Path, *rows: Target) -> None:
@@ -240,7 +231,7 @@ def with_target_suffix(output: Path, target: str) -> Path:
 def artefact_files(target: str, output: Path) -> list[Path]:
     """All files of which some are written for an output that was asked for.
 
-    Which ones, ``resolve_target`` and ``fastest_target`` decide.
+    Which ones, ``resolve_target`` and ``compiling.forms.fastest_form`` decide.
     """
     names = CPU_TARGETS if target == AUTO else (target, target_of(target).fallback)
     found = []

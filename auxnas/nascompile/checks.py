@@ -27,7 +27,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     _check_known(options)
     _check_size(options["input_size"])
     try:
-        check_precision(options["target"], options["precision"])
+        if options["precision"] != AUTO:
+            check_precision(options["target"], options["precision"])
     except CompilerError as error:
         raise OptionError(f"--{error}") from None
     for name in ("tolerance", "max_drop"):
@@ -79,14 +80,15 @@ def _check_size(size: Any) -> None:
 def _check_effect(options: Mapping[str, Any]) -> None:
     """Checks that each option has an effect beside the others."""
     int8, checked = options["precision"] == "int8", not options["no_verify"]
+    judged = int8 or options["precision"] == AUTO
     onnx = options["target"] == AUTO or target_of(options["target"]).opset
     pointless = {
-        "labels": not int8 and "is for --precision int8",
+        "labels": not judged and "is for --precision int8",
         "depth_scale": options["labels"] is None and "is for --labels of depth",
         "force": not int8 and "is for --precision int8",
-        "max_drop": not int8 and "is for --precision int8",
+        "max_drop": not judged and "is for --precision int8 and auto",
         "tolerance": not checked and "has no effect with --no-verify",
-        "images": not checked and not int8 and "has no effect with --no-verify",
+        "images": not checked and not judged and "has no effect with --no-verify",
         "opset": not onnx and f"has no effect with --target {options['target']}",
     }
     for name, reason in pointless.items():

@@ -8,6 +8,7 @@ from os import PathLike
 from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 
+from auxnas.backends.targets import AUTO
 from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import InputError
 
@@ -15,7 +16,7 @@ Where = str | PathLike[str]
 MOST_CLASSES = IGNORE
 OPSETS = 18, 22
 """Oldest and newest version of the ONNX operators."""
-PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", AUTO)
 RESIZES = ("none", "input")
 
 

@@ -71,7 +71,7 @@ def request_of(
         options=ExportOptions(
             _size(extra, found, options["input_size"]),
             None if options["batch"] == "dynamic" else options["batch"],
-            options["precision"],
+            "fp32" if options["precision"] == AUTO else options["precision"],
             options["opset"] or OPSETS[0],
             options["compute_capability"],
         ),
@@ -83,6 +83,8 @@ def request_of(
         disabled=options["disable_pass"],
         target=options["target"],
         int8=int8,
+        open_precision=options["precision"] == AUTO,
+        max_drop=MAX_DROP if options["max_drop"] is None else options["max_drop"],
     )
     written = {"--output": artefact_files(request.target, request.output)}
     written |= {option: [path] for option, path in others.items()}
@@ -254,8 +256,9 @@ def _images(folder: str | None) -> list[Any]:
 def _int8(
     options: Mapping[str, Any], spec: ModelSpec, say: Callable[[str], None]
 ) -> Int8Options | None:
-    """Options of int8; None for another precision."""
-    if options["precision"] != "int8":
+    """Options of int8; None for another precision, and where all are tried without photographs."""
+    tried = options["precision"] == AUTO
+    if options["precision"] != "int8" and not (tried and options["images"] is not None):
         return None
     if options["images"] is None:
         raise OptionError("--precision int8 needs photographs to calibrate on: --images DIR")

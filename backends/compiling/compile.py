@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from auxnas.backends.artefacts.memory import available_bytes, check_memory
 from auxnas.backends.base import BackendUnavailable
-from auxnas.backends.compiling.candidates import time_targets
 from auxnas.backends.compiling.checking import Checker, CheckResult
+from auxnas.backends.compiling.forms import Form, fastest_form, quantised_network, try_forms
 from auxnas.backends.compiling.network import CompiledNetwork, network_of
 from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
-from auxnas.backends.int8 import NetworkEnds
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.target import Opener
@@ -24,14 +23,13 @@ from auxnas.backends.targets import (
     artefact_size,
     atomic_write_set,
     check_precision,
-    fastest_target,
     model_of,
     resolve_target,
     target_of,
     with_target_suffix,
 )
 from auxnas.backends.tensors import bfloat16_of
-from auxnas.compiler import Cost, Size, cost
+from auxnas.compiler import Cost, cost
 from auxnas.compiler.errors import CompilerError
 
 if TYPE_CHECKING:
@@ -39,9 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "Request", "compile_artefact", "plan"]
 
-
-INT8_SIZES: tuple[Size, ...] = ((256, 256), (768, 768))
-"""Besides 512x512, what an int8 network for any size is judged at."""
 
 REFERENCE = 2
 """Memory of the float64 reference, as a multiple of an image's float32 maps."""
@@ -59,6 +54,7 @@ class Report:
         made: target and path of the artefact, and why not another.
         bytes: size of the artefact; None where there is none.
         int8: outcome of the quantisation, where int8 was asked for.
+        forms: all that were tried, where target or precision were left open.
     """
 
     request: Request
@@ -68,6 +64,7 @@ class Report:
     made: ResolvedTarget
     bytes: int | None = None
     int8: QuantisationResult | None = None
+    forms: tuple[Form, ...] = ()
 
     @property
     def described(self) -> Cost:
@@ -101,19 +98,31 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     made = resolve_target(request.target, request.output)
     network = network_of(request)
     _check_memory(request, network)
-    if made.target == AUTO:
-        made = fastest_target(request.output, time_targets(request, network))
+    forms: tuple[Form, ...] = ()
+    form: Form | None = None
+    if made.target == AUTO or request.open_precision:
+        forms = try_forms(request, network, display)
+        form = fastest_form(forms)
+        made = resolved_form(request, made, form)
+        request = replace(request, options=replace(request.options, precision=form.precision))
     request = replace(request, target=made.target, output=made.output)
     with atomic_write_set(made.output, made.target) as temporary:
         export_program(request, network.optimised, temporary)
         check = _check(request, network, temporary, display)
         if check.differences:
             export_program(request, network.optimised, temporary, check.differences)
-        int8 = _quantise(request, network, temporary, check, display)
+        int8 = _quantise(request, network, temporary, check, form, display)
     if int8 is not None and int8.ships:
         check = replace(check, latency=int8.times.get("int8"))
     size, seconds = artefact_size(made.output, made.target), time.perf_counter() - start
-    return Report(request, network, check, seconds, made, size, int8)
+    return Report(request, network, check, seconds, made, size, int8, forms)
+
+
+def resolved_form(request: Request, made: ResolvedTarget, form: Form) -> ResolvedTarget:
+    """The target of a form that was chosen."""
+    if made.target != AUTO:
+        return made
+    return ResolvedTarget(form.target, with_target_suffix(request.output, form.target))
 
 
 def plan(request: Request) -> Report:
@@ -198,24 +207,21 @@ def _check_stand_in(
 
 
 def _quantise(
-    request: Request, network: CompiledNetwork, path: Path, check: CheckResult, display: Display
+    request: Request,
+    network: CompiledNetwork,
+    path: Path,
+    check: CheckResult,
+    form: Form | None,
+    display: Display,
 ) -> QuantisationResult | None:
     """Replaces the artefact by an int8 one where that was asked for and is better."""
     if request.options.precision != "int8":
         return None
-    target = target_of(request.target)
     metadata = artefact_metadata(request, check.differences or None)
-    model = target.model(network.optimised, request.options, metadata)
-    options = request.int8 and replace(request.int8, open=target.open_model)
-    quantise = backend("quantiser", "int8")
-    found: QuantisationResult = quantise(model, options, quantisation_ends(request), display)
+    if form is None or form.int8 is None:
+        found = quantised_network(request, network, metadata, display)
+    else:
+        found = backend("quantiser", "described")(form.int8, metadata)
     path.unlink()  # so that a target that packs nothing is not taken for one that did
-    target.pack(found.model, path, request.options)
+    target_of(request.target).pack(found.model, path, request.options)
     return found
-
-
-def quantisation_ends(request: Request) -> NetworkEnds:
-    """Inputs and outputs of the int8 network; one for any size is judged at several."""
-    options = request.options
-    others = () if options.size else INT8_SIZES
-    return NetworkEnds(request.size, request.interface, request.spec.classes, options.batch, others)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
 
 from auxnas.backends.compiling.checking import DefaultRun
 from auxnas.backends.compiling.compile import Report
+from auxnas.backends.compiling.forms import Form
 from auxnas.backends.compiling.network import Effect
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.measuring.machine import cores, cores_text, runtime_versions
+from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.targets import TARGETS, target_of
 from auxnas.compiler import Cost, infer_shapes
 from auxnas.compiler.places import Places
@@ -38,8 +41,9 @@ def to_dict(report: Report) -> dict[str, Any]:
         "output": str(request.output),
         "written": report.bytes is not None,
         "bytes": report.bytes,
-        "timings_ms": {name: 1e3 * value for name, value in made.timings.items()},
-        "timings_spread": {name: value.spread for name, value in made.timings.items()},
+        "timings_ms": {n: 1e3 * t for n, t in timings(report).items()},
+        "timings_spread": {n: t.spread for n, t in timings(report).items()},
+        "forms": [_form_facts(form, is_chosen(form, report)) for form in report.forms],
         "missing": made.missing,
         "max_relative_error": difference.max_relative if difference else None,
         "difference": difference.to_dict() if difference else None,
@@ -123,15 +127,56 @@ def report_rows(report: Report) -> dict[str, str]:
         found["by default"] = default_text(report, check.default)
     if int8 is not None:
         found |= {"precision": int8.verdict, "int8": str(int8)}
-    for name, seconds in report.made.timings.items():
-        chosen = ", chosen" if name == request.target else ""
-        found[TARGETS[name].runtime] = f"{1e3 * seconds:.2f} ms, in turns{chosen}"
+    if request.open_precision:
+        found["forms"] = "\n".join(form_lines(report))
+    else:
+        for name, seconds in timings(report).items():
+            chosen = ", chosen" if name == request.target else ""
+            found[TARGETS[name].runtime] = f"{1e3 * seconds:.2f} ms, in turns{chosen}"
     if report.bytes is None:
         found["dry run"] = f"{request.output} was not written"
     else:
         size = f"{report.bytes / 1e6:.1f} MB"
         found["written"] = f"{request.output} ({size}, {report.seconds:.1f} s)"
     return found
+
+
+def timings(report: Report) -> dict[str, Latency]:
+    """Seconds of one run of the forms that ran: by target, and by precision where that was open."""
+    named = str if report.request.open_precision else attrgetter("target")
+    return {named(form): form.latency for form in report.forms if form.latency is not None}
+
+
+def is_chosen(form: Form, report: Report) -> bool:
+    """Whether a form is what was written."""
+    request = report.request
+    return (form.target, form.precision) == (request.target, request.options.precision)
+
+
+def form_lines(report: Report) -> Iterator[str]:
+    """A line for each form: time, disagreement, size, and why it is not the one."""
+    text = report.request.interface.task.disagrees.text
+    for form in report.forms:
+        parts = [
+            "" if form.latency is None else f"{1e3 * form.latency:.2f} ms",
+            "" if form.drop is None or form.precision == "fp32" else text.format(form.drop),
+            "" if form.bytes is None else f"{form.bytes / 1e6:.1f} MB",
+            f"not taken: {form.against}" if form.against else "",
+            "CHOSEN" if is_chosen(form, report) else "",
+        ]
+        yield f"{form!s:15} {', '.join(filter(None, parts))}"
+
+
+def _form_facts(form: Form, chosen: bool) -> dict[str, Any]:
+    return {
+        "target": form.target,
+        "precision": form.precision,
+        "latency_ms": None if form.latency is None else 1e3 * form.latency,
+        "disagreement": form.drop,
+        "bytes": form.bytes,
+        "against": form.against,
+        "chosen": chosen,
+    }
 
 
 def default_text(report: Report, default: DefaultRun) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import Difference, default_tolerance
-from auxnas.backends.int8 import Int8Options
+from auxnas.backends.int8 import MAX_DROP, Int8Options
 from auxnas.backends.targets import nothing_written, target_of
 from auxnas.backends.weights import Weights
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, Size
@@ -57,6 +57,8 @@ class Request:
         seed: of random weights and noise.
         disabled: names of passes to leave out.
         int8: how to quantise, for that precision.
+        open_precision: whether the precision is chosen by trying all; ``options`` then has fp32.
+        max_drop: largest disagreement with the float32 network, where it is.
 
     Raises:
         CompilerError: naming the field that is not of its type or out of range.
@@ -75,6 +77,8 @@ class Request:
     seed: int = 0
     disabled: tuple[str, ...] = ()
     int8: Int8Options | None = None
+    open_precision: bool = False
+    max_drop: float = MAX_DROP
 
     def __post_init__(self) -> None:
         if not isinstance(self.genotype, HandMade):

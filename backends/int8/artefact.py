@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,15 @@ def quantise_if_better(
         InputError: for an unreadable photograph or label.
     """
     found = quantise(original, options, ends, display)
-    model = onnx.ModelProto()
-    model.CopyFrom(found.model if found.ships else original)
-    facts = found.to_dict()
-    known = {entry.key: entry.value for entry in original.metadata_props}
+    if not found.ships:
+        found = replace(found, model=original)
+    return describe(found, {entry.key: entry.value for entry in original.metadata_props})
+
+
+def describe(found: QuantisationResult, metadata: Mapping[str, str]) -> QuantisationResult:
+    """An outcome whose model has metadata, and what was found among them."""
+    model, facts, known = onnx.ModelProto(), found.to_dict(), dict(metadata)
+    model.CopyFrom(found.model)
     known |= {"precision": facts["precision"], "quantisation": json.dumps(facts)}
     if found.ships and "verification" in known:
         known["float_verification"] = known.pop("verification")

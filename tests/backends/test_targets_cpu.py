@@ -19,12 +19,14 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from auxnas.backends import owned, targets
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.base import BackendUnavailable, ExportOptions
-from auxnas.backends.compiling import candidates, checking
+from auxnas.backends.compiling import checking, forms
 from auxnas.backends.compiling import compile as compile_module
 from auxnas.backends.compiling.verification import (
     LABELS,
@@ -422,8 +424,11 @@ def test_auto_measures_and_picks_the_fastest():
 def test_auto_prints_a_table(monkeypatch):
     monkeypatch.setattr(
         compile_module,
-        "time_targets",
-        lambda *args: {"onnx": Latency([0.002]), "openvino": Latency([0.001])},
+        "try_forms",
+        lambda *args: (
+            forms.Form("onnx", "fp32", Latency([0.002])),
+            forms.Form("openvino", "fp32", Latency([0.001])),
+        ),
     )
     pytest.importorskip("openvino", reason="needs openvino")
     printed = compile_("--target", "auto", "--no-verify").stdout
@@ -432,11 +437,57 @@ def test_auto_prints_a_table(monkeypatch):
     assert printed.count("chosen") == 1
 
 
-@pytest.mark.parametrize("fast", ["onnx", "openvino"])
-def test_the_fastest_wins_whichever_it_is(fast):
-    times = {"onnx": 2.0, "openvino": 2.0} | {fast: 1.0}
-    found = targets.fastest_target(Path("dir/net"), times)
-    assert found == targets.ResolvedTarget(fast, Path(f"dir/net{TARGETS[fast].suffix}"), times)
+@given(
+    st.permutations([("onnx", "fp32"), ("openvino", "bf16"), ("onnx", "int8")]), st.integers(0, 2)
+)
+def test_the_fastest_that_nothing_is_against_wins(order, refused):
+    tried = [
+        forms.Form(
+            *pair, Latency([0.001 * (place + 1)]), against="far" if place < refused else None
+        )
+        for place, pair in enumerate(order)
+    ]
+    unmeasured = forms.Form("onnx", "fp16", against="not here")
+    assert forms.fastest_form((unmeasured, *tried)) == tried[refused]
+
+
+def kept_apart(images: int) -> Path:
+    folder = Path("photographs")
+    folder.mkdir()
+    noise = np.random.default_rng(0)
+    for number in range(images):
+        pixels = noise.integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino):
+    tiny = ("--agg-size", "4", "--width", "0.05", "--sep-repeats", "1")
+    images = ("--images", str(kept_apart(8)), "--max-drop", "1")
+    result = compile_("--target", "auto", "--precision", "auto", *tiny, *images, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    rows = {(row["target"], row["precision"]): row for row in found["forms"]}
+    assert {precision for _, precision in rows} == {"fp32", "bf16", "fp16", "int8"}
+    ran = {name: row for name, row in rows.items() if row["latency_ms"] is not None}
+    assert {("onnx", "fp32"), ("openvino", "fp32")} <= ran.keys()
+    assert ran["onnx", "fp32"]["disagreement"] == 0
+    assert all(row["against"] for name, row in rows.items() if name not in ran)
+    fitting = {name: row["latency_ms"] for name, row in ran.items() if not row["against"]}
+    (chosen,) = (name for name, row in rows.items() if row["chosen"])
+    assert chosen == min(fitting, key=fitting.__getitem__)
+    assert (found["target"], found["precision"]) == chosen
+    assert open_artefact(found["output"]).metadata["precision"] == chosen[1]
+
+
+def test_without_photographs_int8_is_left_out_of_an_open_precision_and_said():
+    tiny = ("--agg-size", "4", "--width", "0.05", "--sep-repeats", "1", "--input-size", "32x32")
+    result = compile_("--precision", "auto", *tiny)
+    assert result.exit_code == 0, result.output
+    assert (
+        "onnx int8       not taken: no photographs to calibrate on (--images DIR)" in result.stdout
+    )
+    assert result.stdout.count("CHOSEN") == 1
 
 
 def test_auto_does_with_what_is_installed(monkeypatch):
@@ -462,9 +513,7 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
 
 
 def test_auto_and_int8_are_timed_by_the_same_turns():
-    assert {candidates.side_by_side, Int8Options(Photographs((), ())).timer} == {
-        timing.side_by_side
-    }
+    assert {forms.side_by_side, Int8Options(Photographs((), ())).timer} == {timing.side_by_side}
 
 
 def test_an_ir_under_another_name_is_refused():

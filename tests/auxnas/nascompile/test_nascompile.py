@@ -19,12 +19,12 @@ from PIL import Image
 from auxnas import progress
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling import candidates, checking
+from auxnas.backends.compiling import checking, forms
 from auxnas.backends.compiling.verification import Difference
 from auxnas.backends.images import input_batches
 from auxnas.backends.onnx import build
+from auxnas.backends.owned import OwnedTarget
 from auxnas.backends.runtimes.ort import OrtRunner
-from auxnas.backends.target import OwnedTarget
 from auxnas.compiler import CompilerError, ModelSpec, lower
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.weights import initial_params, save_weights
@@ -85,7 +85,7 @@ def test_without_verification_there_is_no_error_to_report():
 
 
 def test_without_verification_no_image_is_made(monkeypatch):
-    for module in (candidates, checking):
+    for module in (forms, checking):
         monkeypatch.setattr(module, "noise_inputs", None)
     assert compile_("arch2", *SMALL_NET, "--no-verify").exit_code == 0
 

@@ -80,7 +80,7 @@ def test_all_passes_off_changes_nothing():
 
 @pytest.mark.parametrize("target", ["onnx", "ort", "openvino", "torch", "auto"])
 def test_a_dry_run_tells_the_same_and_writes_nothing(target, monkeypatch):
-    monkeypatch.setattr(compile_module, "time_targets", pytest.fail)
+    monkeypatch.setattr(compile_module, "try_forms", pytest.fail)
     found = json.loads(compile_("--dry-run", "--target", target, "--json").stdout)
     assert names() == set()
     assert (found["written"], found["bytes"], found["unchecked"]) == (False, None, "dry run")

@@ -1,0 +1,191 @@
+"""Forms of a network: targets and precisions, tried, judged and timed on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auxnas.backends.base import BackendUnavailable, Runner
+from auxnas.backends.compiling.network import CompiledNetwork
+from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
+from auxnas.backends.compiling.verification import noise_inputs
+from auxnas.backends.int8 import NetworkEnds
+from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
+from auxnas.backends.progress import Display, Silent
+from auxnas.backends.registry import backend
+from auxnas.backends.target import TargetUnavailable
+from auxnas.backends.targets import AUTO, CPU_TARGETS, artefact_size, target_of
+from auxnas.compiler import MAIN, CompilerError, Size
+
+if TYPE_CHECKING:
+    from auxnas.backends.int8.choosing import QuantisationResult
+
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+"""Those that are tried, that of the reference first."""
+INT8_SIZES: tuple[Size, ...] = ((256, 256), (768, 768))
+"""Besides 512x512, what an int8 network for any size is judged at."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A target and a precision, and what came of it.
+
+    Attributes:
+        target: its name.
+        precision: its name.
+        latency: in turns with the others; None where it was not run.
+        drop: disagreement with the float32 network, as the task has it; None where that is
+            not asked for.
+        bytes: on disk.
+        against: reason that it is not chosen, however fast; None for none.
+        int8: the network, where that is what was made.
+    """
+
+    target: str
+    precision: str
+    latency: Latency | None = None
+    drop: float | None = None
+    bytes: int | None = None
+    against: str | None = None
+    int8: QuantisationResult | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.precision}"
+
+
+def try_forms(
+    request: Request, network: CompiledNetwork, display: Display = Silent()
+) -> tuple[Form, ...]:
+    """All forms that the request leaves open.
+
+    They are timed in turns, so that what else the machine does strikes all alike, and, where the
+    precision is open, judged by what the task calls disagreement: on the request's images, int8
+    on those of them that it was not calibrated on, without any on noise.
+
+    Raises:
+        TargetUnavailable: when no target is installed.
+    """
+    targets = CPU_TARGETS if request.target == AUTO else (request.target,)
+    found: list[Form] = []
+    runners: dict[str, Runner] = {}
+    with TemporaryDirectory() as folder:
+        for target, precision in _pairs(request, targets):
+            form, runner = _tried(request, network, target, precision, Path(folder), display)
+            found.append(form)
+            if runner is not None:
+                runners[str(form)] = runner
+        if not runners:
+            raise TargetUnavailable(request.target, str(found[-1].against))
+        inputs = _inputs(request, network)
+        times = side_by_side(runners, _first(inputs[0], request.options.batch or 1))
+        if request.open_precision:
+            drops = _drops(request, runners, inputs)
+            found = [_judged(form, drops.get(str(form)), request) for form in found]
+    return tuple(replace(form, latency=times.get(str(form))) for form in found)
+
+
+def fastest_form(forms: tuple[Form, ...]) -> Form:
+    """The fastest of those that nothing is against."""
+    fitting = [form for form in forms if form.latency is not None and form.against is None]
+    return min(fitting, key=lambda form: form.latency or 0.0)
+
+
+def _pairs(request: Request, targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for target in targets:
+        own = target_of(target).precisions
+        for precision in PRECISIONS if request.open_precision else (request.options.precision,):
+            if precision in own:
+                yield target, precision
+
+
+def _tried(
+    request: Request,
+    network: CompiledNetwork,
+    target: str,
+    precision: str,
+    folder: Path,
+    display: Display,
+) -> tuple[Form, Runner | None]:
+    """A form and what runs it, or the reason that it does not run."""
+    row, form = target_of(target), Form(target, precision)
+    if precision == "int8" and request.int8 is None:
+        return replace(form, against="no photographs to calibrate on (--images DIR)"), None
+    reason = row.missing() or row.unrunnable() or row.missing_precision(precision)
+    if reason is not None:
+        return replace(form, against=reason), None
+    path = folder / f"{precision}{row.suffix}"
+    request = replace(
+        request, target=target, output=path, options=replace(request.options, precision=precision)
+    )
+    try:
+        opener = row.opener()
+        export_program(request, network.optimised, path)
+        if precision == "int8":
+            made = quantised_network(request, network, artefact_metadata(request), display)
+            row.pack(made.model, path, request.options)
+            form = replace(form, int8=made, drop=made.drop, against=made.against)
+        return replace(form, bytes=artefact_size(path, target)), opener(path)
+    except (BackendUnavailable, CompilerError) as error:
+        return replace(form, against=str(error)), None
+
+
+def quantised_network(
+    request: Request, network: CompiledNetwork, metadata: dict[str, str], display: Display
+) -> QuantisationResult:
+    """The int8 network of a request, judged and timed as its target will run it."""
+    target = target_of(request.target)
+    model = target.model(network.optimised, request.options, metadata)
+    options = request.int8 and replace(request.int8, open=target.open_model)
+    found: QuantisationResult = backend("quantiser", "int8")(
+        model, options, quantisation_ends(request), display
+    )
+    return found
+
+
+def quantisation_ends(request: Request) -> NetworkEnds:
+    """Inputs and outputs of the int8 network; one for any size is judged at several."""
+    options = request.options
+    others = () if options.size else INT8_SIZES
+    return NetworkEnds(request.size, request.interface, request.spec.classes, options.batch, others)
+
+
+def _inputs(request: Request, network: CompiledNetwork) -> list[dict[str, Any]]:
+    """The request's images in batches, or noise."""
+    if not (request.images and request.open_precision):
+        return [noise_inputs(network.whole, request.size, request.seed, request.options.batch or 1)]
+    from auxnas.backends.images import input_batches
+
+    return list(
+        input_batches(request.images, request.options.batch or 1, request.size, request.interface)
+    )
+
+
+def _first(inputs: Feed, count: int) -> dict[str, Any]:
+    return {name: values[:count] for name, values in inputs.items()}
+
+
+def _drops(
+    request: Request, runners: dict[str, Runner], inputs: list[dict[str, Any]]
+) -> dict[str, float]:
+    """Disagreement of each with the first one in float32."""
+    outputs = {
+        name: np.concatenate([runner(feed)[MAIN] for feed in inputs])
+        for name, runner in runners.items()
+    }
+    truth = next(value for name, value in outputs.items() if name.endswith(" fp32"))
+    task = request.interface.task
+    return {name: float(task.disagreement(value, truth)) for name, value in outputs.items()}
+
+
+def _judged(form: Form, drop: float | None, request: Request) -> Form:
+    """A form with its disagreement, and whether that is too much."""
+    drop = drop if form.drop is None else form.drop
+    if form.against is None and drop is not None and not drop <= request.max_drop:
+        text = request.interface.task.disagrees.text.format(drop)
+        return replace(form, drop=drop, against=f"{text}, more than {request.max_drop:g}")
+    return replace(form, drop=drop)
