@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.images import read_photograph
-from auxnas.search.data.base import Bytes, Reader
+from auxnas.search.data.base import Bytes, Reader, text_digest
 from auxnas.search.data.coco.annotations import (
     LEAST_PIXELS,
     CocoAnnotations,
@@ -70,6 +70,10 @@ class CocoPanoptic(CocoFiles):
     """
 
     segments: tuple[Mapping[int, int], ...] = ()
+
+    def fingerprint(self) -> str:
+        """A hash of the files, and of the classes, which the annotations say; reads all once."""
+        return text_digest(super().fingerprint(), self.segments)
 
     def label(self, index: int) -> Bytes:
         """The classes at ``index``: uint8 ``(height, width)``.
@@ -181,7 +185,7 @@ def _panoptic(annotations: CocoAnnotations, images: tuple[CocoImage, ...]) -> Co
         pairs,
         _root(path),
         VOC_COLOURS,
-        manner=f"coco panoptic of {path.name}",
+        manner="coco panoptic",
         segments=tuple(segments for *_, segments in kept),
     )
 
