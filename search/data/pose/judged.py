@@ -54,8 +54,11 @@ class CocoPersons(PersonFiles):
         Raises:
             DataError: when the file is damaged or has no box of these images.
         """
+        people: dict[int, list[Person]] = {}
+        for person in self.people:
+            people.setdefault(person.image_id, []).append(person)
         found = tuple(
-            _detected(box, self.annotations, self.folder, self.people)
+            _detected(box, self.annotations, self.folder, people.get(box.image_id, ()))
             for box in read_boxes(path, self.annotations)
         )
         if not found:
@@ -190,13 +193,12 @@ def read_boxes(path: Path, known: KeypointAnnotations | None = None) -> list[Det
 def _detected(
     box: DetectedBox, known: KeypointAnnotations, folder: Path, people: Sequence[Person]
 ) -> Person:
-    """The person in a detector's box: with the joints of the true one that it overlaps most."""
+    """The person in a detector's box: with the joints of the true one that it overlaps most.
+
+    ``people`` are those of its image.
+    """
     region, image = Region.of_box(box.box), known.images[box.image_id]
-    nearest = max(
-        (each for each in people if each.image_id == box.image_id),
-        key=lambda each: _overlap(each.region, region),
-        default=None,
-    )
+    nearest = max(people, key=lambda each: _overlap(each.region, region), default=None)
     absent = np.zeros((len(known.skeleton), 3), np.float32)
     if nearest is not None and _overlap(nearest.region, region) >= _OVERLAP:
         return replace(nearest, region=region, line=box.line, score=box.score)
