@@ -380,6 +380,7 @@ def nyu(tmp_path):
 
 
 def test_nyus_file_is_read_upright_in_its_official_split(nyu):
+    scipy_io = pytest.importorskip("scipy.io")
     path, images, depths, raw = nyu
     assert parts(f"nyu:{path}") == ("train", "val")
     train, val = opened(f"nyu:{path}"), opened(f"nyu:{path}", part="val")
@@ -390,7 +391,11 @@ def test_nyus_file_is_read_upright_in_its_official_split(nyu):
     np.testing.assert_array_equal(measured.label(0), raw[0])
     assert measured.fingerprint() != train.fingerprint()
     assert check(train).images == 2
-    (path.parent / "splits.mat").unlink()
+    splits = path.parent / "splits.mat"
+    for wrong in ("text", [[0]], [[1.5]], [[np.nan]]):
+        scipy_io.savemat(splits, {"trainNdxs": wrong})
+        assert f"{splits}: trainNdxs" in refusal(lambda: opened(f"nyu:{path}"))
+    splits.unlink()
     assert len(opened(f"nyu:{path}")) == 3
 
 

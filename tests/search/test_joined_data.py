@@ -39,7 +39,7 @@ from tests.search.test_segmentation_data import (
     write_voc,
 )
 
-pytest.importorskip("scipy", reason="the extra mat is not installed")
+pytest.importorskip("scipy", reason="the extra dev is not installed")
 pytest.importorskip("pycocotools", reason="the extra coco is not installed")
 
 

@@ -16,18 +16,21 @@ from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.images.depth import Metres, metres, scale_of, unit_fault
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES
+from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import BaseDataset, Bytes, Reader, text_digest
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.matlab import matlab_variables
+from auxnas.search.data.matlab_structs import matlab_values
 
 SPLITS = "splits.mat"
 """The official split, looked for beside the data; positions count from 1."""
 _PARTS = {"train": "trainNdxs", "val": "testNdxs"}
 FILLED, RAW = "depths", "rawDepths"
 """Arrays of depth: with the holes filled (as the authors of the data did), and as measured."""
+_MOST = 1 << 16
+"""Images that a split may name."""
 _CHUNK = 1 << 20
 _FAULTS = (OSError, KeyError, ValueError, RuntimeError, TypeError)
-"""Exceptions that h5py and scipy raise on damaged files."""
+"""Exceptions that h5py raises on damaged files."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def open_nyu(where: str, part: str, depths: str = FILLED) -> NyuDataset:
 
     Raises:
         DataError: when a file is damaged, or not as published.
-        BackendUnavailable: when h5py or scipy is not installed.
+        BackendUnavailable: when h5py is not installed.
     """
     path = Path(where)
     total = _count(path, depths)
@@ -169,9 +172,16 @@ def _count(path: Path, depths: str) -> int:
 
 
 def _split(path: Path, name: str) -> tuple[int, ...]:
-    """Positions from 0 of one part."""
-    found = matlab_variables(path, str(path), (name,), "splits.mat")
-    return tuple(int(number) - 1 for number in found[name].ravel())
+    """Positions from 0 of one part.
+
+    Raises:
+        DataError: when the file is damaged, or has no such numbers.
+    """
+    expected = f"the official split: {' and '.join(_PARTS.values())}, whole numbers from 1"
+    found = matlab_values(path, str(path), (name,), expected)[name]
+    if not isinstance(found, np.ndarray) or not np.isin(found, np.arange(1, _MOST + 1)).all():
+        raise DataError(str(path), f"{name} {short_repr(found)}", expected)
+    return tuple(int(number) - 1 for number in found.ravel())
 
 
 def nyu_parts(where: str) -> tuple[str, ...]:
