@@ -297,11 +297,14 @@ def predict(
                 _say(outcome, as_json)
     if persons is not None:
         persons.write_results()
+        if not as_json:
+            say(str(persons.results))
     dark = dark_remark("images", max(outcome.brightest for outcome in outcomes))
     if dark:
         note(dark)
     if as_json:
-        print_json(_predicted(opened, legend, outcomes, predictor))
+        found = _predicted(opened, legend, outcomes, predictor)
+        print_json(found if persons is None else found | {"results": str(persons.results)})
     return FAILED if any(outcome.error for outcome in outcomes) else DONE
 
 
