@@ -66,6 +66,8 @@ class ExportOptions:
         opset: version of the ONNX operators.
         capabilities: compute capabilities of the GPUs that an engine is for, ``8.9``; none for
             those that the builder takes by default.
+        web_runtime: folder of onnxruntime-web's files, for a page; None for those in the cache,
+            fetched where they are not there.
 
     Raises:
         CompilerError: naming the field that is out of range.
@@ -76,6 +78,7 @@ class ExportOptions:
     precision: str = "fp32"
     opset: int = 18
     capabilities: tuple[str, ...] = ()
+    web_runtime: Path | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None:

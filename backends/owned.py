@@ -42,6 +42,7 @@ class OwnedTarget(Target):
     signed: bool = False
     stand_in: str | None = None
     capabilities: bool = False
+    folder: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         """The library that its exporter needs, where it is not there."""

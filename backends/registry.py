@@ -24,6 +24,8 @@ TABLE = {
     ("exporter", "trt"): (f"{_OURS}.tensorrt.exporter:TrtExporter", "tensorrt", "tensorrt"),
     ("exporter", "rtx"): (f"{_OURS}.tensorrt.rtx:RtxExporter", "tensorrt-rtx-cu12-libs", "rtx"),
     ("exporter", "trt-bundle"): (f"{_OURS}.tensorrt.bundle:BundleExporter", "onnx", "ort"),
+    ("exporter", "web"): (f"{_OURS}.web.exporter:WebExporter", "onnx", "ort"),
+    ("runner", "web"): (f"{_OURS}.web.runner:WebRunner", "onnxruntime", "ort"),
     ("runner", "ort"): (f"{_OURS}.runtimes.ort:OrtRunner", "onnxruntime", "ort"),
     ("runner", "openvino"): (f"{_OURS}.runtimes.openvino:OpenvinoRunner", "openvino", "openvino"),
     ("runner", "pt2"): (f"{_OURS}.torch.exported:Pt2Runner", "torch", "torch"),

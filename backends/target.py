@@ -82,6 +82,7 @@ class Target(ABC):
             are not timed here, as TensorRT's.
         stand_in: name of the target that is checked in its place where it cannot run.
         capabilities: whether GPUs that it is built for can be named.
+        folder: names of its files, where it is a folder, of any name, with a page for a browser.
     """
 
     runtime: str = ""
@@ -95,6 +96,7 @@ class Target(ABC):
     signed: bool = False
     stand_in: str | None = None
     capabilities: bool = False
+    folder: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         """Reason that it cannot be made on this machine; None where it can."""
@@ -205,11 +207,19 @@ def made_target(name: str, found: object, precisions: Sequence[str]) -> Target:
         ("precisions", known and made.precisions, some),
         ("beside", _are_suffixes(made.beside), suffixes),
         ("foreign", _are_suffixes(made.foreign), suffixes),
+        ("folder", _are_names(made.folder), "a tuple of names of files"),
     )
     for fact, fits, expected in facts:
         if not fits:
             raise PluginError(seam, f"{place}: {fact} {short_repr(getattr(made, fact))}", expected)
     return made
+
+
+def _are_names(values: object) -> bool:
+    """Whether these are names of files within a folder; there may be none."""
+    return isinstance(values, tuple) and all(
+        isinstance(each, str) and each not in ("", ".", "..") and "/" not in each for each in values
+    )
 
 
 def _are_suffixes(values: object) -> bool:

@@ -17,8 +17,9 @@ from typing import Any
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.owned import OpenvinoTarget, OwnedTarget, RtxTarget, TrtTarget
 from auxnas.backends.target import Target, TargetUnavailable, made_target
+from auxnas.backends.web import FILES as WEB_FILES
 from auxnas.compiler import CompilerError, Program
-from auxnas.compiler.files import atomic_write
+from auxnas.compiler.files import atomic_folder, atomic_write
 from auxnas.genotype.plugins import PluginError, find_maker, installed
 
 AUTO = "auto"
@@ -81,6 +82,15 @@ _ROWS = (
         reader="auxnas.backends.tensorrt.bundle:read_bundle_model",
         signed=True,
     ),
+    OwnedTarget(
+        "web",
+        "web",
+        "onnxruntime",
+        ".web",
+        _ALL,
+        reader="auxnas.backends.web.runner:folder_model",
+        folder=WEB_FILES,
+    ),
 )
 TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
 """Our targets by name."""
@@ -126,7 +136,7 @@ HELP = (
     ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
     "exit status 3. rtx: a portable engine of TensorRT-RTX, built on any machine, for GPUs from "
-    "Ampere on. auto: the faster of onnx and openvino, measured here. package.module:Class: "
+    "Ampere on. web: a folder with a page that runs the network in a browser. auto: the faster of onnx and openvino, measured here. package.module:Class: "
     "one of your own."
 )
 
@@ -168,7 +178,7 @@ def resolve_target(target: str, output: Path) -> ResolvedTarget:
     if missing is not None:
         raise TargetUnavailable(target, missing)
     _check_name(output, row)
-    if target_of_file(output.name, row).runner != row.runner:
+    if not row.folder and target_of_file(output.name, row).runner != row.runner:
         raise CompilerError("output", output.name, f"a name that ends in {row.suffix}")
     return ResolvedTarget(target, output)
 
@@ -245,9 +255,10 @@ def artefact_files(target: str, output: Path) -> list[Path]:
 
 
 def artefact_size(output: Path, target: str) -> int:
-    """Bytes of an artefact, with what is beside it."""
+    """Bytes of an artefact, with what is beside it, or in its folder."""
     beside = [output.with_suffix(suffix) for suffix in target_of(target).beside]
-    return sum(path.stat().st_size for path in (output, *beside))
+    files = output.iterdir() if target_of(target).folder else (output, *beside)
+    return sum(path.stat().st_size for path in files)
 
 
 def nothing_written(output: Path, target: str) -> CompilerError:
@@ -267,10 +278,12 @@ def atomic_write_set(path: Path, target: str) -> Iterator[Path]:
 
     Raises:
         OSError: naming the file that cannot be written.
-        CompilerError: when the block writes nothing.
+        CompilerError: when the block writes nothing, or a folder holds what is not ours.
     """
     with ExitStack() as stack:
-        main = stack.enter_context(atomic_write(path))
+        names = target_of(target).folder
+        write = atomic_folder(path, names) if names else atomic_write(path)
+        main = stack.enter_context(write)
         parts = [
             (main.with_suffix(suffix), stack.enter_context(atomic_write(path.with_suffix(suffix))))
             for suffix in target_of(target).beside

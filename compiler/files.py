@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from auxnas.compiler.errors import CompilerError
@@ -45,6 +46,58 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only file system fails for a missing file too
             temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(path: str | Path, names: Sequence[str]) -> Iterator[Path]:
+    """A temporary name beside ``path``, for a folder that takes its place when the block ends well.
+
+    A folder that is there gives way where it holds nothing but files of these names: what else
+    there is in it would be lost.
+
+    Raises:
+        CompilerError: for a folder that does not give way.
+        OSError: naming ``path``, when it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, expected a folder's name", str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))
+    others = sorted({*os.listdir(target)} - {*names}) if target.exists() else []
+    if others:
+        expected = "a new folder, or one with nothing but what this replaces"
+        raise CompilerError(str(path), f"a folder with {others[0]} in it", expected)
+    temporary = target.with_name(temporary_name(target.name))
+    try:
+        with _named(temporary, path):
+            yield temporary
+            if temporary.exists():
+                _replace_folder(temporary, target)
+    finally:
+        discard(temporary)
+
+
+def _replace_folder(made: Path, target: Path) -> None:
+    """Renames a folder to ``target``, and removes the one that was there."""
+    old = target.with_name(temporary_name(target.name))
+    if target.exists():
+        os.rename(target, old)
+    try:
+        os.rename(made, target)
+    except OSError:
+        if old.exists():
+            os.rename(old, target)
+        raise
+    discard(old)
+
+
+def discard(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it; there may be none."""
+    if path.is_dir() and not path.is_symlink():
+        rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def check_room(folder: Path) -> None:

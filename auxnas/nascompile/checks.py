@@ -82,6 +82,7 @@ def _check_effect(options: Mapping[str, Any]) -> None:
     int8, checked = options["precision"] == "int8", not options["no_verify"]
     judged = int8 or options["precision"] == AUTO
     onnx = options["target"] == AUTO or target_of(options["target"]).opset
+    web = options["target"] != AUTO and bool(target_of(options["target"]).folder)
     pointless = {
         "labels": not judged and "is for --precision int8",
         "depth_scale": options["labels"] is None and "is for --labels of depth",
@@ -89,6 +90,7 @@ def _check_effect(options: Mapping[str, Any]) -> None:
         "max_drop": not judged and "is for --precision int8 and auto",
         "tolerance": not checked and "has no effect with --no-verify",
         "images": not checked and not judged and "has no effect with --no-verify",
+        "web_runtime": not web and "is for --target web",
         "opset": not onnx and f"has no effect with --target {options['target']}",
     }
     for name, reason in pointless.items():

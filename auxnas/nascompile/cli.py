@@ -82,6 +82,9 @@ TOLERANCE_HELP = (
     "that may change label.  [default: 1e-4, fp16 2e-2, bf16 1e-1; "
     "labels 1e-3, fp16 1e-2, bf16 5e-2]"
 )
+WEB_RUNTIME_HELP = (
+    "web: folder of the npm package onnxruntime-web.  [default: fetched once, with npm]"
+)
 DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are written."
 
 
@@ -152,8 +155,13 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
     metavar="X.Y",
     help="rtx: of a GPU to build for; may be repeated.  [default: Ampere and later]",
 )
+@click.option("--web-runtime", type=PathType(), metavar="DIR", help=WEB_RUNTIME_HELP)
 @click.option(
-    "--output", type=PathType(), metavar="FILE", help="File to write.  [default: NAME.SUFFIX]"
+    "-o",
+    "--output",
+    type=PathType(),
+    metavar="FILE",
+    help="File to write, of web the folder.  [default: NAME.SUFFIX]",
 )
 @click.option("--images", type=PathType(), metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", type=PathType(), metavar="DIR", help=LABELS_HELP)

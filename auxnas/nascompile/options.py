@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     input_format: str
     opset: int | None
     compute_capability: Sequence[str]
+    web_runtime: Where | None
     images: Where | None
     labels: Where | None
     depth_scale: float | None

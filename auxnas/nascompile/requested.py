@@ -29,7 +29,7 @@ from auxnas.nascompile.checks import STRIDE, check_options
 from auxnas.nascompile.options import DEFAULTS, OPSETS, OptionError
 from auxnas.nascompile.overwriting import check_overwriting
 
-_PATHS = ("weights", "images", "labels", "output")
+_PATHS = ("weights", "images", "labels", "output", "web_runtime")
 _SIZES = ("classes", "agg_size", "sep_repeats", "width")
 
 
@@ -74,6 +74,7 @@ def request_of(
             "fp32" if options["precision"] == AUTO else options["precision"],
             options["opset"] or OPSETS[0],
             options["compute_capability"],
+            options["web_runtime"] and Path(options["web_runtime"]),
         ),
         output=Path(output),
         images=_images(options["images"]),

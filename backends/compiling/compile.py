@@ -31,6 +31,7 @@ from auxnas.backends.targets import (
 from auxnas.backends.tensors import bfloat16_of
 from auxnas.compiler import Cost, cost
 from auxnas.compiler.errors import CompilerError
+from auxnas.compiler.files import discard
 
 if TYPE_CHECKING:
     from auxnas.backends.int8.choosing import QuantisationResult
@@ -222,6 +223,6 @@ def _quantise(
         found = quantised_network(request, network, metadata, display)
     else:
         found = backend("quantiser", "described")(form.int8, metadata)
-    path.unlink()  # so that a target that packs nothing is not taken for one that did
+    discard(path)  # so that a target that packs nothing is not taken for one that did
     target_of(request.target).pack(found.model, path, request.options)
     return found

@@ -1,7 +1,12 @@
 """Pictures on disk: the one reader of photographs, of label images, and of folders of them."""
 
 from auxnas.backends.images.errors import DataError
-from auxnas.backends.images.feeding import input_batches, network_input, normalise
+from auxnas.backends.images.feeding import (
+    input_batches,
+    network_input,
+    normalisation_terms,
+    normalise,
+)
 from auxnas.backends.images.folders import (
     SUFFIXES,
     check_distinct_stems,
@@ -36,6 +41,7 @@ __all__ = [
     "judge_photographs",
     "label_suffixes",
     "network_input",
+    "normalisation_terms",
     "normalise",
     "read_label",
     "read_numbers",

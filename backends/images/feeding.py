@@ -25,13 +25,18 @@ def normalise(images: Array, by: Normalisation = IMAGENET) -> Array:
     Returns:
         float32 ``(n, 3, height, width)``, contiguous.
     """
-    scale = 1 / (255 * np.array(by.deviation, dtype=np.float32))
-    shift = np.array(by.mean, dtype=np.float32) / np.array(by.deviation, dtype=np.float32)
+    scale, shift = normalisation_terms(by)
     result = np.empty((images.shape[0], 3, *images.shape[1:3]), dtype=np.float32)
     for channel in range(3):
         np.multiply(images[..., channel], scale[channel], out=result[:, channel])
         result[:, channel] -= shift[channel]
     return result
+
+
+def normalisation_terms(by: Normalisation) -> tuple[Array, Array]:
+    """Of each channel what a byte is multiplied by, and what is then taken off: float32 (3,)."""
+    deviation = np.array(by.deviation, dtype=np.float32)
+    return 1 / (255 * deviation), np.array(by.mean, dtype=np.float32) / deviation
 
 
 def network_input(image: Array, size: Size, interface: Interface) -> dict[str, Array]:

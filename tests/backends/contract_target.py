@@ -30,6 +30,7 @@ class TargetContract:
     """Tests of the target called ``name``."""
 
     name: str
+    metadata = METADATA
 
     @pytest.fixture
     def target(self):
@@ -51,7 +52,7 @@ class TargetContract:
         path = folder / "made" / f"net{target.suffix}"
         path.parent.mkdir(exist_ok=True)
         with atomic_write_set(path, self.name) as temporary:
-            target.export(network, temporary, options, METADATA)
+            target.export(network, temporary, options, self.metadata)
         return path
 
     def test_it_means_what_the_reference_does(self, target, network, tmp_path):
@@ -74,7 +75,9 @@ class TargetContract:
         own = {path, *(path.with_suffix(suffix) for suffix in target.beside)}
         assert set(path.parent.iterdir()) == own
         assert set(artefact_files(self.name, path)) >= own
-        assert artefact_size(path, self.name) == sum(each.stat().st_size for each in own)
+        files = set(path.iterdir()) if target.folder else own
+        assert {each.name for each in files} == {*target.folder} or not target.folder
+        assert artefact_size(path, self.name) == sum(each.stat().st_size for each in files)
 
     def test_a_file_is_called_by_its_suffix(self, target, tmp_path):
         output = tmp_path / f"net{target.suffix}"

@@ -57,10 +57,10 @@ _TITLES = {
     "silog_half": "SILog (lambda 1/2)",
 }
 _DELTAS = ("delta1", "delta2", "delta3")
-_CONTRAST, _NARROWEST = 25, 1.5
+CONTRAST, NARROWEST = 25, 1.5
 """Ratio of the last colour's depth to the first one's: in pictures to compare, which is the most,
 and at least."""
-_MOST = (0.02, 0.98)
+QUANTILES = (0.02, 0.98)
 """Quantiles of depth that a picture of its own range ends at."""
 _LOSSES = "auxnas.backends.torch.depth:"
 
@@ -245,7 +245,7 @@ class Depth(Task):
 
     @property
     def _range(self) -> Range:
-        return self.max / _CONTRAST, self.max
+        return self.max / CONTRAST, self.max
 
     @property
     def units(self) -> float:
@@ -256,9 +256,9 @@ class Depth(Task):
         """Depth as a 16-bit picture, and in colours of its own range beside their scale."""
         low, middle, high = (float(f(answer)) for f in (np.min, np.median, np.max))
         stored = PixelPicture(np.rint(answer * self.units).astype(np.uint16))
-        near, far = (float(each) for each in np.quantile(answer, _MOST))
-        near = max(near, far / _CONTRAST)
-        between = near, max(far, _NARROWEST * near)
+        near, far = (float(each) for each in np.quantile(answer, QUANTILES))
+        near = max(near, far / CONTRAST)
+        between = near, max(far, NARROWEST * near)
         coloured = PixelPicture(_coloured(answer, between), scale=colour_scale(between))
         return Prediction(
             {"depth": stored, "colours": coloured},

@@ -14,7 +14,7 @@ Colour = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {"left": (0, 170, 255), "right": (255, 110, 0), "": (60, 220, 90)}
 """Of what is on each side of the person, and in the middle; apart in every kind of sight."""
-_THICKNESS = 1 / 100
+THICKNESS = 1 / 100
 """Of lines, as a part of a crop's longer side."""
 
 
@@ -31,7 +31,7 @@ def draw_skeleton(
     """
     found = canvas.astype(np.float32)
     shown, sides = joints[:, 2] > ABSENT, skeleton.sides
-    radius = max(0.8, _THICKNESS * (side or max(canvas.shape[:2])))
+    radius = max(0.8, THICKNESS * (side or max(canvas.shape[:2])))
     for one, other in skeleton.edges:
         if shown[one] and shown[other]:
             colour = COLOURS[sides[one] if sides[one] == sides[other] else ""]
