@@ -136,8 +136,8 @@ HELP = (
     ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
     "exit status 3. rtx: a portable engine of TensorRT-RTX, built on any machine, for GPUs from "
-    "Ampere on. web: a folder with a page that runs the network in a browser. auto: the faster of onnx and openvino, measured here. package.module:Class: "
-    "one of your own."
+    "Ampere on. web: a folder with a page that runs the network in a browser. auto: the faster of "
+    "onnx and openvino, measured here. package.module:Class: one of your own."
 )
 
 

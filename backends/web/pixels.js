@@ -16,7 +16,10 @@ function filterWeights(length, wanted) {
   });
 }
 
-/** RGB bytes of another height and width: bilinear, averaging where they shrink. */
+/**
+ * RGB bytes of another height and width: bilinear, averaging where they shrink. Rows before columns,
+ * as Pillow mostly does; where it takes the columns first, a byte may be one apart.
+ */
 function resizeRgb(image, height, width) {
   const across = resizeAxis(image.data, image.height, image.width, 3, width);
   const data = resizeAxis(across, 1, image.height, 3 * width, height);
