@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auxnas.compiler import ModelSpec, cost, lower
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.tasks import find_task
 from auxnas.compiler.tasks.pose import (
@@ -21,6 +22,7 @@ from auxnas.compiler.tasks.pose.drawing import COLOURS, draw_skeleton
 from auxnas.compiler.tasks.pose.heatmaps import gaussian_maps
 from auxnas.compiler.tasks.pose.scores import object_similarity
 from auxnas.compiler.tasks.target import TargetFormat
+from auxnas.genotype.zoo import load_published
 
 PARTS = ("hand", "foot", "shoulder", "knee")
 
@@ -232,3 +234,26 @@ def test_outputs_follow_the_skeleton(options):
     assert (task.outputs, task.target.channels) == (joints, joints + 1)
     assert task.fault(np.zeros((1, 4, 4, joints + 1)), joints) is None
     assert "expected" in (task.fault(np.zeros((1, 4, 4, joints)), joints) or "")
+
+
+COUNTS = {
+    "arch0": (2_627_024, 1.0403, 64, 2_627_601, 0.7820, (64, 48)),
+    "arch1": (2_807_248, 0.7107, 32, 2_807_825, 0.5334, (32, 24)),
+    "arch2": (2_850_256, 0.8403, 32, 2_850_833, 0.6306, (32, 24)),
+}
+"""Of 16 outputs at 256x256 and 17 at 256x192: parameters, 1e9 multiply-adds, size of the maps."""
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_networks_of_pose_have_the_published_counts(name):
+    mpii, mpii_adds, side, coco, coco_adds, size = COUNTS[name]
+    genotype = load_published(name).genotype
+    wanted = {
+        ("mpii", (256, 256)): (mpii, mpii_adds, (side, side)),
+        ("coco", (256, 192)): (coco, coco_adds, size),
+    }
+    for (skeleton, image), expected in wanted.items():
+        spec = ModelSpec(find_task(f"pose,skeleton={skeleton}").outputs, 64, 2, task="pose")
+        found = cost(lower(genotype, spec), image)
+        adds = round(found.multiply_adds / 1e9, 4)
+        assert (found.parameters, adds, found.output_size) == expected

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.compiler.tasks import find_task
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.nassearch.cli import main as nassearch
+from auxnas.search.settings.resolving import resolve
+from auxnas.search.settings.training import TrainingSettings, preset_layers
+from auxnas.search.training.training import phase_recipe, phases
 
 TINY = ["--set", "pretrain.epochs=1", "--set", "pretrain.channels=8", "--set", "stage1.epochs=1"]
 TINY += ["--set", "model.width=0.05", "--set", "model.agg_size=4", "--set", "threads=1"]
@@ -102,3 +106,20 @@ def test_the_shift_of_the_flip_test_is_measured_on_meta_val(user, command):
     found = command(nassearch, *words)
     assert json.loads(found.stdout)["flip"] in ("0", "1")
     assert "images of meta-val: flip=0" in found.stderr
+
+
+def test_the_recipe_of_section_7_2():
+    settings = resolve(*preset_layers("paper-pose"), kind=TrainingSettings)
+    task = find_task(settings.task.name)
+    rates = {}
+    for phase in phases(settings.train):
+        recipe = phase_recipe(settings.train, phase, task)
+        assert {each.kind for each in recipe.optimisers} == {"adam"}
+        assert (recipe.poly, recipe.auxiliary, recipe.frozen) == (0, 0, False)
+        assert recipe.batch_size == 128
+        (rate,) = {each.rate for each in recipe.optimisers}
+        rates |= dict.fromkeys(phase.epochs, rate)
+    assert len(rates) == 140
+    for epoch, rate in {0: 1e-3, 89: 1e-3, 90: 1e-4, 119: 1e-4, 120: 1e-5, 139: 1e-5}.items():
+        assert rates[epoch] == pytest.approx(rate)
+    assert settings.data.size == (256, 192)
