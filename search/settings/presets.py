@@ -47,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         # A map that is 0 everywhere is nearly right: it takes longer to leave than other tasks.
         "stage1": {"epochs": 8, "batch_size": 16},
         "stage2": {"epochs": 2, "batch_size": 16, "polyak": 0.9},
-        "pretrain": {"channels": 32, "epochs": 50, "batch_size": 16},
+        "pretrain": {"channels": 32, "epochs": 40, "batch_size": 16},
     },
 }
 """``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.
