@@ -35,6 +35,7 @@ from auxnas.search.evaluation.scoring import (
 from auxnas.search.examples.images import pixel_key
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.sources import own_data
+from auxnas.search.settings.search import DataSettings
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
@@ -209,6 +210,7 @@ def _evaluation(
             size,
             part,
             ignore,
+            DataSettings().meta_train if part == META_VAL else None,
             task=task,
             depth_scale=depth_scale,
             stored_size=stored_size,

@@ -106,6 +106,8 @@ def test_the_shift_of_the_flip_test_is_measured_on_meta_val(user, command):
     found = command(nassearch, *words)
     assert json.loads(found.stdout)["flip"] in ("0", "1")
     assert "images of meta-val: flip=0" in found.stderr
+    elsewhere = command(nassearch, *words, "--data", "synthetic:20")
+    assert "reward on 2 images of meta-val: flip=0" in elsewhere.stderr
 
 
 def test_the_recipe_of_section_7_2():
