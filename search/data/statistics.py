@@ -98,22 +98,28 @@ class Statistics:
         return tuple(seen.setdefault(row.tobytes(), n) for n, row in enumerate(self.content))
 
     @property
-    def identities(self) -> tuple[str, ...]:
-        """Name of each image's group; without a group its pixels' hash."""
+    def names(self) -> tuple[frozenset[str], ...]:
+        """Of each image what it shares with those that it is not split from: pixels, a group."""
         groups = self.groups or ("",) * len(self)
-        return tuple(
-            group or row.tobytes().hex() for group, row in zip(groups, self.content, strict=True)
-        )
+        content = (row.tobytes().hex() for row in self.content)
+        return tuple(frozenset(filter(None, pair)) for pair in zip(content, groups, strict=True))
 
     @property
     def together(self) -> tuple[int, ...]:
-        """Of each image the first one of its group; without a group, as ``firsts`` has it."""
+        """Of each image the first that it is not split from, be it by way of others."""
+        found = list(range(len(self)))
+
+        def first(number: int) -> int:
+            while found[number] != number:
+                found[number] = number = found[found[number]]
+            return number
+
         seen: dict[str, int] = {}
-        groups = self.groups or ("",) * len(self)
-        return tuple(
-            seen.setdefault(group, n) if group else first
-            for n, (first, group) in enumerate(zip(self.firsts, groups, strict=True))
-        )
+        for number, names in enumerate(self.names):
+            for name in names:
+                one, other = first(seen.setdefault(name, number)), first(number)
+                found[max(one, other)] = min(one, other)
+        return tuple(map(first, range(len(self))))
 
 
 def check_variety(where: str, found: Statistics, whole: Statistics) -> None:

@@ -238,14 +238,14 @@ class DataContext:
         """
         found = with_classes_of(self._open("train", source), self.training.dataset)
         stored = StoredDataset(found, self.cache, self.display)
-        judged = set(self.training_split.val.statistics.identities)
-        content = stored.statistics.identities
-        kept = tuple(n for n, each in enumerate(content) if each not in judged)
+        judged = frozenset[str]().union(*self.training_split.val.statistics.names)
+        every = stored.statistics.names
+        kept = tuple(n for n, names in enumerate(every) if names.isdisjoint(judged))
         part = replace(_whole(stored), indices=kept)
         where = f"{found.name}: images to train on"
         check_enough_data(where, part.statistics, stored.statistics, 2, self.task)
-        if len(kept) < len(content):
-            gone = f"{len(content) - len(kept)} of {len(content)} images"
+        if len(kept) < len(every):
+            gone = f"{len(every) - len(kept)} of {len(every)} images"
             self.display.say(f"{found.name}: {gone} are left out, which are validated on")
         for line in (
             *empty_remark(where, part.statistics),

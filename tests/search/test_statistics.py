@@ -3,7 +3,9 @@
 import json
 import random
 from collections import Counter
+from itertools import combinations
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -199,6 +201,22 @@ def test_images_that_are_alike_stay_together(like, fraction):
     for part, sign in zip(parts, (-1, 1), strict=True):
         for size in part.values() if len(part) > 1 else ():
             assert abs(len(train) + sign * size - asked) >= abs(len(train) - asked)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", *"abcd"])), max_size=12))
+def test_images_of_one_group_or_of_the_same_pixels_are_together_over_others_too(rows):
+    content = np.array([[pixels] * 32 for pixels, _ in rows], np.uint8).reshape(len(rows), 32)
+    groups = tuple(group for _, group in rows)
+    places = tuple(map(str, range(len(rows))))
+    values = np.zeros((len(rows), 256), np.int64)
+    found = Statistics((), places, values, content, groups).together
+    links = nx.Graph()
+    links.add_nodes_from(range(len(rows)))
+    for (n, (pixels, group)), (m, (others, another)) in combinations(enumerate(rows), 2):
+        if pixels == others or (group and group == another):
+            links.add_edge(n, m)
+    parts = list(nx.connected_components(links))
+    assert found == tuple(min(part) for n in range(len(rows)) for part in parts if n in part)
 
 
 @pytest.mark.parametrize("seed", range(3))
