@@ -23,6 +23,7 @@ from auxnas.compiler.tasks.pose.heatmaps import gaussian_maps
 from auxnas.compiler.tasks.pose.scores import object_similarity
 from auxnas.compiler.tasks.target import TargetFormat
 from auxnas.genotype.zoo import load_published
+from tests.compiler.test_tasks import TaskContract
 
 PARTS = ("hand", "foot", "shoulder", "knee")
 
@@ -257,3 +258,46 @@ def test_networks_of_pose_have_the_published_counts(name):
         found = cost(lower(genotype, spec), image)
         adds = round(found.multiply_adds / 1e9, 4)
         assert (found.parameters, adds, found.output_size) == expected
+
+
+class TestPose(TaskContract):
+    """The contract of tasks, but for its laws of labels that are maps."""
+
+    name = "pose"
+    test_targets_are_of_its_type = None
+    test_a_mirrored_image_has_the_mirrored_target = None
+    test_outside_a_target_nothing_is_labelled = None
+    test_unlabelled_pixels_do_not_count = None
+    test_an_answer_is_like_a_target_and_has_a_picture = None
+
+    def label(self, rng, share=0.2):
+        """Somebody with a torso, without some other joints."""
+        found = persons(1, int(rng.integers(99)))[0]
+        found[[5, 12]] = (30, 20, 2), (60, 70, 2)
+        return found
+
+    def image(self, rng):
+        return rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)
+
+    def batch(self, task, rng, count=3):
+        targets = [task.target_of(self.label(rng), lambda: self.image(rng)) for _ in range(count)]
+        output = rng.normal(size=(count, task.outputs, 24, 24)).astype(np.float32)
+        return task.heads[task.measured].of(output), np.stack(targets)
+
+    def test_absent_joints_do_not_count(self, task, rng):
+        output, target = self.batch(task, rng)
+        absent = np.isnan(target[:, 0, 0, :-1])
+        assert absent.any()
+        changed = np.where(absent[..., None], output + 7, output)
+        first, second = task.measure(output, target), task.measure(changed, target)
+        for name in first:
+            np.testing.assert_allclose(first[name], second[name])
+
+    def test_answers_and_targets_have_pictures(self, task, rng):
+        output, target = self.batch(task, rng)
+        image = self.image(rng)
+        for part in (task.answer(output)[0], target[0]):
+            drawn = task.panel(image, part, None)
+            assert (drawn.shape, drawn.dtype) == (image.shape, image.dtype)
+            assert (drawn != image).any()
+        assert task.picture(target[0], None).shape == image.shape
