@@ -25,6 +25,14 @@ BOXES_HELP = (
     "its end), category_id 1, bbox and score."
 )
 CROP_HELP = "Height and width of persons' crops.  [default: 256x192, where the artefact takes any]"
+DEVICE_HELP = (
+    "Time it on this machine, where nasrun is, by ssh with its own settings and keys; kept in the "
+    "cache, so that the same is not timed twice.  [default: here]"
+)
+DEVICE_COMMAND_HELP = (
+    "Run there in place of nasrun bench --json, the artefact's path behind it; prints a JSON "
+    "object with latency_ms."
+)
 _threads = threads_option("the runtime's")
 _size = click.option(
     "--input-size",
@@ -92,6 +100,8 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 @_size
 @_target
 @_vocabulary
+@click.option("--device", metavar="ssh:USER@HOST[:PORT]", help=DEVICE_HELP)
+@click.option("--device-command", metavar="TEXT", help=DEVICE_COMMAND_HELP)
 @json_option
 def bench(
     artefact: str,
@@ -101,6 +111,8 @@ def bench(
     input_size: Size | None,
     target: str | None,
     vocabulary: str | None,
+    device: str | None,
+    device_command: str | None,
     as_json: bool,
 ) -> None:
     """Time ARTEFACT on one random image, or on a batch where it is made for one.
@@ -116,6 +128,15 @@ def bench(
     from auxnas.backends.measuring.timing import latency_of_runs
     from auxnas.progress import display_on_stderr
 
+    if device is not None:
+        size = input_size and "x".join(map(str, input_size))
+        options: dict[str, Any] = {"--runs": runs, "--warmup": warmup}
+        options |= {"--threads": threads, "--input-size": size}
+        options["--target"] = target
+        _bench_away(artefact, device, device_command, options, as_json)
+        return
+    if device_command is not None:
+        raise click.UsageError("--device-command is for --device")
     opened = open_artefact(artefact, target)
     inputs = example_inputs(opened, input_size)
     runner = opened.runner(threads)
@@ -130,6 +151,19 @@ def bench(
         _print_bench(result | {"latency": str(latency_of_runs(times.seconds))})
     if runs < PAPER_RUNS:
         note(f"note: {runs} runs; the paper's protocol has {PAPER_RUNS} or more")
+
+
+def _bench_away(
+    artefact: str, device: str, command: str | None, options: dict[str, Any], as_json: bool
+) -> None:
+    from auxnas.nasrun.away import bench_away, text_of
+    from auxnas.nasrun.text import text_rows
+
+    result = bench_away(artefact, device, command, options)
+    if as_json:
+        print_json(result)
+    else:
+        say("\n".join(text_rows(text_of(result))))
 
 
 def _measured(
