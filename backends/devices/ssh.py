@@ -32,7 +32,7 @@ _SECONDS = 900
 _GONE = 255
 """Exit status of ssh itself."""
 _FINAL = ("Permission denied", "Host key verification failed", "Could not resolve hostname")
-"""What a second try does not change."""
+"""Parts of messages that a second try does not change."""
 _OPTIONS = (
     *("BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=10", "ServerAliveCountMax=3"),
     *("ControlMaster=auto", "ControlPersist=30", "LogLevel=ERROR"),

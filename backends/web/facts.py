@@ -46,7 +46,7 @@ def page_facts(artefact: Artefact) -> dict[str, Any]:
 
 
 def _answer(artefact: Artefact, ends: Interface) -> dict[str, Any]:
-    """What an output means, and how it is drawn.
+    """Meaning of an output, and facts to draw it by.
 
     Raises:
         CompilerError: for one that the page cannot draw.
