@@ -13,8 +13,13 @@ CODE = """
 import sys
 import encoder
 import target
+from auxnas.compiler.tasks import Segmentation
 
 class Ends:
+    def __init__(self, *arguments):
+        sys.exit(0)
+
+class EndingTask(Segmentation):
     def __init__(self, *arguments):
         sys.exit(0)
 
@@ -34,7 +39,7 @@ WAYS = {
     "searcher": (*RUN, *SYNTHETIC, "--searcher", "ends:Ends"),
     "executor": (*RUN, *SYNTHETIC, "--executor", "ends:Ends"),
     "encoder": (*COMPILE, "--encoder", "ends:Ends"),
-    "task": (*COMPILE, "--task", "ends:Ends"),
+    "task": (*COMPILE, "--task", "ends:EndingTask"),
     "target": (*COMPILE, "--target", "ends:EndingTarget"),
     "later": (*COMPILE, "--encoder", "ends:Later"),
 }

@@ -231,7 +231,7 @@ def test_an_unwritable_output_is_refused():
 
 
 def test_an_empty_name_is_no_output():
-    one_line_failure(compile_("arch0", *SMALL_NET, "--no-verify", "--output", ""), "directory")
+    one_line_failure(compile_("arch0", *SMALL_NET, "--no-verify", "--output", ""), "a path")
     assert list(Path().iterdir()) == []
 
 
