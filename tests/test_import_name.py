@@ -100,6 +100,13 @@ def test_users_modules_that_hide_what_we_need_are_one_line(module, text, tmp_pat
     assert found.groups() == (str(path), module)
 
 
+@pytest.fixture(autouse=True)
+def _without_other_tests(monkeypatch):
+    """Folders of other tests, which are on the path of a process that runs many."""
+    places = [place for place in sys.path if "pytest-of-" not in place]
+    monkeypatch.setattr(sys, "path", places)
+
+
 @pytest.fixture
 def hidden(tmp_path, monkeypatch):
     """Makes and imports a module of the user's own in the place of an installed one."""
@@ -111,7 +118,8 @@ def hidden(tmp_path, monkeypatch):
         path.write_text(text)
         monkeypatch.delitem(sys.modules, name, raising=False)
         try:
-            monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+            importlib.import_module(name)
+            monkeypatch.setitem(sys.modules, name, sys.modules.pop(name))  # gone afterwards
         except Exception as error:
             return error
         return None

@@ -41,7 +41,10 @@ NONSENSE = [
     (lambda: ExportOptions(size=(4,)), r"size: \(4,\), expected \(height, width\)"),
     (lambda: ExportOptions(size=64), "size: 64, expected a tuple"),
     (lambda: ExportOptions(batch=0), "batch: 0, expected an integer of at least 1"),
-    (lambda: ExportOptions(precision="fp8"), "precision: 'fp8', expected one of fp32, fp16, int8"),
+    (
+        lambda: ExportOptions(precision="fp8"),
+        "precision: 'fp8', expected one of fp32, fp16, bf16, int8",
+    ),
     (lambda: ExportOptions(opset="18"), "opset: '18', expected an integer of at least 1"),
     (lambda: Int8Options(None), "photographs: None, expected a Photographs"),
     (lambda: Int8Options(Photographs((), ()), 2), "max_drop: 2, expected a number from 0 to 1"),

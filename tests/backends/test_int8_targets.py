@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.artefacts.onnx_file import read_onnx
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.compiling.compile import quantisation_ends
+from auxnas.backends.compiling.forms import quantisation_ends
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.int8 import NetworkEnds
 from auxnas.backends.int8.artefact import quantise

@@ -159,9 +159,10 @@ def test_a_row_added_in_user_code_lowers():
 def test_steps_are_the_primitives_of_one_map_with_their_attributes():
     """``STEPS`` says again what the compiler knows, where the compiler cannot be asked.
 
-    A transposed convolution, which makes maps larger, is for decoders made by hand alone.
+    A transposed convolution, which makes maps larger, is for decoders made by hand alone, and
+    keypoints are an end.
     """
-    others = {"input", "vector", "add", "concat", "argmax", "deconv2d"}
+    others = {"input", "vector", "add", "concat", "argmax", "deconv2d", "keypoints"}
     assert set(STEPS) == set(PRIMITIVES) - others
     for name, known in STEPS.items():
         least = {key: attribute.least for key, attribute in PRIMITIVES[name].attrs.items()}

@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(run, tmp_pat
         (["--size", "32"], 2, "expected HEIGHTxWIDTH"),
         (["--preset", "huge"], 2, "'huge' is none of paper, small, demo"),
         (["--classes", "5"], 2, "classes: 5 asked for"),
-        (["--learner", "jax"], 2, "learner: 'jax', expected"),
+        (["--learner", "jax"], 2, "'--learner': 'jax' is not one of"),
         (["--encoder-weights", "/no.safetensors"], 2, "/no.safetensors: no such file"),
         (["--set", 'task.ignore=["sea"]'], 2, "task.ignore: no class 'sea', expected some of"),
     ],
