@@ -52,7 +52,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort,openvino,rtx,mat,coco,report,dev]'
 	touch $@
-	-command -v npm chromium >/dev/null && npm install --silent --no-audit --no-fund --prefix $(VENV)/node playwright-core@1.65.1 onnxruntime-web@1.30.0
+	-command -v npm chromium >/dev/null && npm install --silent --fetch-retries 1 --fetch-timeout 30000 --no-audit --no-fund --prefix $(VENV)/node playwright-core@1.65.1 onnxruntime-web@1.30.0
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
