@@ -101,7 +101,7 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 @_target
 @_vocabulary
 @click.option("--device", metavar="ssh:USER@HOST[:PORT]", help=DEVICE_HELP)
-@click.option("--device-command", metavar="TEXT", help=DEVICE_COMMAND_HELP)
+@click.option("--device-command", metavar="COMMAND", help=DEVICE_COMMAND_HELP)
 @json_option
 def bench(
     artefact: str,
