@@ -86,7 +86,7 @@ class CocoEvaluation:
         """Answers, each (K, 3) pixels of the crop and score, as rows of COCO's results."""
         found: dict[int, list[FoundPerson]] = {}
         data = self.persons
-        for index, answer in zip(self.indices, answers, strict=False):
+        for index, answer in zip(self.indices, answers, strict=True):
             person = data.people[index]
             region = person.region.fitted(data.size[1] / data.size[0])
             row = FoundPerson.of(answer, region, data.size, person.score)
