@@ -9,7 +9,7 @@ positions in the vocabulary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -239,6 +239,20 @@ class Vocabulary:
     def extended(self, *rows: Operation) -> Vocabulary:
         """This vocabulary with more rows behind; ids of the present ones stay."""
         return Vocabulary(self.operations + rows)
+
+    def chosen(self, names: Iterable[str]) -> Vocabulary:
+        """The operations of these names, in this order.
+
+        Raises:
+            GenotypeError: for a name that is none, or is there twice.
+        """
+        rows = {row.name: row for row in self.operations}
+        found = list(names)
+        for name in found:
+            if name not in rows:
+                expected = f"some of {', '.join(rows)}"
+                raise GenotypeError("operations", f"no {short_repr(name)}", expected)
+        return Vocabulary(tuple(rows[name] for name in found))
 
 
 _TABLE_4 = (

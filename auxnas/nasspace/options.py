@@ -7,16 +7,15 @@ from typing import Any, TypeVar
 
 import click
 
+from auxnas.genotype.errors import GenotypeError
 from auxnas.genotype.space import SearchSpace
-from auxnas.genotype.vocabulary import CVPR2019, Operation, Vocabulary, find_vocabulary
+from auxnas.genotype.vocabulary import CVPR2019, find_vocabulary
 from auxnas.options import part_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SIZE = 100
 """Encoder outputs, blocks and branches at most, whose counts have some hundred digits."""
-_OPERATIONS = 1000
-"""Rows of a vocabulary that --operations makes at most."""
 
 
 class PositiveInteger(click.IntRange):
@@ -46,14 +45,10 @@ def space_options(command: F) -> F:
         ),
         click.option(
             "--operations",
-            type=PositiveInteger(_OPERATIONS),
-            metavar="N",
-            help="Candidate operations in all: skip and zero are two of the N, unless left "
-            "out; the others have weights.  [default: 11, less what is left out]",
+            metavar="NAME,...",
+            help="Candidate operations, by their names in the vocabulary.  [default: all of it]",
         ),
         part_option("vocabulary", "the paper's"),
-        click.option("--no-skip", is_flag=True, help="Skip is not one of the operations."),
-        click.option("--no-zero", is_flag=True, help="Zero is not one of the operations."),
     )
     for option in reversed(options):
         command = option(command)
@@ -64,22 +59,22 @@ def chosen_space(
     blocks: int | None = None,
     branches: int | None = None,
     encoder_outputs: int | None = None,
-    operations: int | None = None,
+    operations: str | None = None,
     vocabulary: str | None = None,
-    no_skip: bool = False,
-    no_zero: bool = False,
 ) -> SearchSpace:
     """The space that the options describe; an absent one is the paper's.
 
     Raises:
-        click.UsageError: for a vocabulary and options that make another one, or when skip and
-            zero alone are more operations than there should be.
+        click.UsageError: naming an operation that the vocabulary has not.
     """
     paper = SearchSpace.cvpr2019()
-    if vocabulary is not None and (operations or no_skip or no_zero):
-        found = "--vocabulary: given with --operations, --no-skip or --no-zero"
-        raise click.UsageError(f"{found}, expected one or the other")
-    rows = find_vocabulary(vocabulary) if vocabulary else _made(operations, no_skip, no_zero)
+    rows = find_vocabulary(vocabulary) if vocabulary else CVPR2019
+    if operations is not None:
+        try:
+            rows = rows.chosen(operations.split(","))
+        except GenotypeError as error:
+            found = f"--operations: {error.found}, expected {error.expected}"
+            raise click.UsageError(found) from None
     space = SearchSpace(
         encoder_outputs or paper.encoder_outputs,
         blocks or paper.blocks,
@@ -87,28 +82,3 @@ def chosen_space(
         rows,
     )
     return paper if space == paper else space
-
-
-def _made(operations: int | None, no_skip: bool, no_zero: bool) -> Vocabulary:
-    """The paper's first rows with weights, invented ones where those run out, skip and zero.
-
-    Raises:
-        click.UsageError: when skip and zero alone are more than there should be.
-    """
-    weighted = [row for row in CVPR2019 if not (row.is_identity or row.is_zero)]
-    plain = [
-        row
-        for row in CVPR2019
-        if (row.is_identity and not no_skip) or (row.is_zero and not no_zero)
-    ]
-    count = len(weighted) if operations is None else operations - len(plain)
-    if count < 0:
-        raise click.UsageError(
-            f"--operations {operations}: skip and zero alone are {len(plain)}, "
-            "expected more, or --no-skip or --no-zero"
-        )
-    extra = [
-        Operation(f"op{i}", f"op{i}", "another operation with weights", weighted[0].steps)
-        for i in range(len(weighted), count)
-    ]
-    return Vocabulary((*weighted[:count], *extra, *plain))

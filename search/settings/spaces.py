@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from auxnas.genotype import CVPR2019, GenotypeError, SearchSpace, Vocabulary
-from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import PluginError
 from auxnas.genotype.vocabulary import find_vocabulary
 from auxnas.search.errors import SettingsError
@@ -37,12 +36,7 @@ def _chosen(vocabulary: Vocabulary, names: tuple[str, ...] | None) -> Vocabulary
     """The rows with these names, in this order; all of them for None."""
     if names is None:
         return vocabulary
-    rows = {row.name: row for row in vocabulary}
-    for name in names:
-        if name not in rows:
-            expected = f"some of {', '.join(rows)}"
-            raise SettingsError("space.operations", f"no {short_repr(name)}", expected)
     try:
-        return Vocabulary(tuple(rows[name] for name in names))
+        return vocabulary.chosen(names)
     except GenotypeError as error:
         raise SettingsError("space.operations", error.found, error.expected) from None

@@ -70,8 +70,11 @@ def test_its_space_is_counted_and_drawn_from(user, command):
         command(nasspace, "count", "--level", "raw", "--vocabulary", OWN, "--json").stdout
     )
     assert "swish3x3" in counted["space"]["operations"]
-    refused = command(nasspace, "count", "--vocabulary", OWN, "--no-zero", fails=True)
-    assert "--vocabulary: given with" in refused.stderr
+    few = ("--operations", "swish3x3,zero")
+    chosen = command(nasspace, "count", "--level", "raw", "--vocabulary", OWN, *few, "--json")
+    assert json.loads(chosen.stdout)["space"]["operations"] == ["swish3x3", "zero"]
+    refused = command(nasspace, "count", *few, fails=True)
+    assert "--operations: no 'swish3x3', expected some of conv1x1, " in refused.stderr
 
 
 def test_files_alone_import_nothing(user, command):

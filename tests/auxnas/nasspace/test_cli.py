@@ -1,5 +1,6 @@
 import itertools
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,14 +9,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auxnas import progress
-from auxnas.genotype import LEVELS, SearchSpace, parse, to_json
+from auxnas.genotype import CVPR2019, LEVELS, SearchSpace, parse, to_json
 from auxnas.genotype.zoo import NAMES, load_published
 from auxnas.nasspace import cli
 from auxnas.nasspace.cli import main
 
-TINY = ["--blocks", "1", "--branches", "1", "--operations", "3"]
+TINY = ["--blocks", "1", "--branches", "1", "--operations", "conv1x1,skip,zero"]
+WEIGHTED = [row.name for row in CVPR2019 if not (row.is_identity or row.is_zero)]
 ARCH0 = "[[[3, 3], [3, 2], [3, 0]], [8, [0, 0, 5, 2], [0, 2, 8, 8], [0, 5, 1, 4]]]"
 ARCH0_AGAIN = "[[[3, 3], [3, 0], [2, 3]], [8, [0, 0, 2, 5], [3, 0, 8, 8], [0, 6, 1, 4]]]"
 """arch0 with two blocks exchanged, and sides of pairs."""
@@ -63,35 +67,25 @@ def test_the_table_holds_the_numbers_and_how_they_are_obtained() -> None:
     assert "paper" not in done("count", "--level", "raw", "--blocks", "2").stdout
 
 
-@pytest.mark.parametrize(
-    ("options", "names"),
-    [
-        (["--operations", "4"], ["conv1x1", "conv3x3", "skip", "zero"]),
-        (["--operations", "2"], ["skip", "zero"]),
-        (["--operations", "2", "--no-zero"], ["conv1x1", "skip"]),
-        (["--operations", "2", "--no-skip", "--no-zero"], ["conv1x1", "conv3x3"]),
-    ],
-)
-def test_operations_counts_skip_and_zero(options: list[str], names: list[str]) -> None:
-    found = document("count", "--level", "raw", "--branches", "1", *options)
-    assert found["space"]["operations"] == names
+@given(st.sets(st.sampled_from(CVPR2019.names), min_size=1), st.randoms(use_true_random=False))
+def test_operations_are_chosen_by_name(names: set[str], rng: random.Random) -> None:
+    """In this order."""
+    asked = rng.sample(sorted(names), len(names))
+    found = document("count", "--level", "raw", "--branches", "1", "--operations", ",".join(asked))
+    assert found["space"]["operations"] == asked
     assert found["levels"]["raw"]["cells"] == len(names) * (2 * len(names)) ** 2
     assert "paper_estimate" not in found
 
 
-def test_operations_default_to_the_papers_less_what_is_left_out() -> None:
-    assert len(document("count", "--level", "raw")["space"]["operations"]) == 11
-    found = document("count", "--level", "raw", "--no-zero")
-    assert len(found["space"]["operations"]) == 10
-    many = document("count", "--level", "raw", "--operations", "30")["space"]["operations"]
-    assert len(many) == len(set(many)) == 30
+def test_operations_default_to_those_of_the_paper() -> None:
+    assert document("count", "--level", "raw")["space"]["operations"] == list(CVPR2019.names)
 
 
 @pytest.mark.parametrize(
     ("level", "weighted", "cells"), [("swap", 3, 63), ("isomorphism", 3, 63), ("raw", 3, 108)]
 )
 def test_known_counts(level: str, weighted: int, cells: int) -> None:
-    options = ["--branches", "1", "--operations", str(weighted), "--no-skip", "--no-zero"]
+    options = ["--branches", "1", "--operations", ",".join(WEIGHTED[:weighted])]
     assert document("count", "--level", level, *options)["levels"][level]["cells"] == cells
     assert document("count", "--level", "functional", *TINY)["levels"]["functional"]["cells"] == 20
 
@@ -125,7 +119,8 @@ def test_sizes_reach_the_space() -> None:
 @pytest.mark.parametrize(
     ("args", "found"),
     [
-        (["count", "--operations", "1"], "skip and zero alone are 2"),
+        (["count", "--operations", "skip,jump"], "--operations: no 'jump', expected some of"),
+        (["count", "--operations", "skip,skip"], "--operations: 'skip' again"),
         (["count", "--blocks", "0"], "0 is not in the range"),
         (["count", "--level", "same"], "'same' is not one of"),
         (["sample", "--count", "none"], "'none' is not a valid positive integer"),
