@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +49,31 @@ def test_sides_pair_up(joints):
         assert joints[place][-4:] == joints[other][-4:]
     assert len(skeleton.sigmas) == len(joints)
     assert named_skeleton(skeleton.text) == skeleton
+
+
+WAYS = ("left_{}", "l_{}", "{}_left", "left {}", "{}.left", "left{}", "l{}")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", [str, str.title, lambda name: re.sub("_(.)", _capital, name)])
+def test_sides_are_known_however_they_are_written(way, case):
+    """By words apart, by a capital, or by a first letter that has its other one."""
+    written = [way.format(part) for part in ("eye", "sho")]
+    others = [
+        name.replace("left", "right") if "left" in name else f"r{name[1:]}" for name in written
+    ]
+    skeleton = skeleton_of([case(name) for name in (*written, *others, "nose", "pelvis")])
+    assert skeleton.pairs == ((0, 2), (1, 3))
+    assert skeleton.parts[:4] == ("eye", "sho") * 2
+    assert skeleton.sides == ("left", "left", "right", "right", "", "")
+
+
+def _capital(found: re.Match[str]) -> str:
+    return found[1].upper()
+
+
+def test_names_that_only_begin_with_a_letter_of_a_side_are_of_none():
+    assert skeleton_of(["lip", "rump", "nose"]).pairs == ()
 
 
 @pytest.mark.parametrize(

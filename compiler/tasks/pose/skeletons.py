@@ -46,7 +46,9 @@ LIMBS = (
 ACROSS = ("shoulder", "hip", "eye")
 """Parts whose left and right are joined."""
 _SIDES = "left|right|l|r"
-_SIDE = re.compile(rf"(?:(?P<side>{_SIDES})[_\- ])?(?P<part>.+?)(?:[_\- ](?P<last>{_SIDES}))?")
+_SIDE = re.compile(
+    rf"(?:(?P<side>{_SIDES})_|(?P<whole>left|right))?(?P<part>.+?)(?:_(?P<last>{_SIDES}))?"
+)
 
 
 @dataclass(frozen=True)
@@ -88,24 +90,26 @@ class Skeleton:
     @property
     def sigmas(self) -> tuple[float, ...]:
         """OKS constants (half of COCO's k), one a joint."""
-        return tuple(SIGMAS.get(_split(name)[1], OTHER_SIGMA) for name in self.joints)
+        return tuple(SIGMAS.get(part, OTHER_SIGMA) for part in self.parts)
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Names without their side, one a joint."""
-        return tuple(_split(name)[1] for name in self.joints)
+        return tuple(part for _, part in _named(self.joints))
 
     @property
     def sides(self) -> tuple[str, ...]:
         """``left``, ``right`` or nothing, one a joint."""
-        return tuple(_split(name)[0] for name in self.joints)
+        return tuple(side for side, _ in _named(self.joints))
 
 
 def skeleton_of(joints: Sequence[str], name: str = "") -> Skeleton:
     """The skeleton of these joints: COCO17 or MPII16 where it is one, else made of the names.
 
-    Joints that begin or end with ``left``, ``right``, ``l`` or ``r`` are those of a side, and
-    pair up with the other side's; lines join what ``LIMBS`` says.
+    Joints that begin or end with ``left``, ``right``, ``l`` or ``r`` are those of a side, apart
+    by ``_``, ``-``, ``.``, a blank or a capital (``leftEye``), and pair up with the other side's;
+    so do names that differ in a first ``l`` and ``r`` alone (``lsho``, ``rsho``). Lines join what
+    ``LIMBS`` says.
 
     Args:
         joints: their names.
@@ -135,7 +139,7 @@ def named_skeleton(text: str) -> Skeleton:
 
 
 def _made(joints: tuple[str, ...], name: str, unscored: tuple[int, ...] = ()) -> Skeleton:
-    places = {_split(joint): place for place, joint in enumerate(joints)}
+    places = {named: place for place, named in enumerate(_named(joints))}
     if not joints or len(places) < len(joints):
         found = short_repr(joints)
         raise CompilerError("joints", found, "names, each once")
@@ -152,14 +156,30 @@ def _made(joints: tuple[str, ...], name: str, unscored: tuple[int, ...] = ()) ->
 _OTHER = {"left": "right", "right": "left"}
 
 
+def _named(joints: Sequence[str]) -> list[tuple[str, str]]:
+    """Side, or nothing, and part of each joint's name."""
+    found = [_split(joint) for joint in joints]
+    alone = {part for side, part in found if not side}
+    swapped = {"l": "r", "r": "l"}
+    return [
+        (_WORDS[part[0]], part[1:])
+        if not side and len(part) > 2 and swapped.get(part[0], "") + part[1:] in alone - {part}
+        else (side, part)
+        for side, part in found
+    ]
+
+
+_WORDS = {"l": "left", "r": "right"}
+
+
 def _split(joint: str) -> tuple[str, str]:
-    """Side, or nothing, and part of a joint's name."""
-    found = _SIDE.fullmatch(joint.strip().lower())
+    """Side, or nothing, and part, of a name by itself."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", joint.strip())
+    found = _SIDE.fullmatch(re.sub(r"[\-. ]+", "_", words).lower())
     if found is None:
         return "", joint
-    side = found["side"] or found["last"] or ""
-    word = {"l": "left", "r": "right"}.get(side, side)
-    return word, re.sub(r"[\- ]", "_", found["part"])
+    side = found["side"] or found["whole"] or found["last"] or ""
+    return _WORDS.get(side, side), found["part"].strip("_")
 
 
 def _edges(places: dict[tuple[str, str], int]) -> Pairs:
