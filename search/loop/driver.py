@@ -177,12 +177,18 @@ class Driver:
         return None if any(trials[n].key == trial.key for n in under_way) else trial
 
     def _propose(self, trials: list[Trial]) -> list[Trial]:
-        """Adds the next batch to ``trials`` and to the journal, as pending; empty at the end."""
+        """Adds the next batch to ``trials`` and to the journal, as pending; empty at the end.
+
+        Raises:
+            SearchError: when there is none at all.
+        """
         batch = trials[-1].batch + 1 if trials else 0
         self._known.update({trial.key: _figures(trial) for trial in trials})
         rules = self.rules
         asked = AskRecorder(self.searcher)
         drawn, rejected = draw_proposals(asked, rules.batch, self._figures, rules.limits, self.say)
+        if not (drawn or trials):
+            raise SearchError("search.searcher", "proposed nothing", "genotypes, of its first ask")
         if not drawn:
             self.say(f"search.searcher: no more proposals after {len(trials)} trials")
             return []

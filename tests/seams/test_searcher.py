@@ -68,6 +68,10 @@ def test_a_searcher_without_more_proposals_ends_the_run(user, command):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
+        (
+            "Grid.ask = lambda self, count: []",
+            "proposed nothing, expected genotypes, of its first ask",
+        ),
         ("Grid.ask = lambda self, count: [None]", "proposed None, expected genotypes"),
         ("Grid.ask = lambda self, count: [0] * 9", "proposed 9 genotypes, expected 2 at most"),
         (
