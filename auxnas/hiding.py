@@ -80,8 +80,15 @@ def _traced(error: BaseException) -> Iterator[str]:
 
 
 def _files(module: object) -> Iterator[str]:
-    """The file of a module, or the folder of one that has none."""
-    file, places = getattr(module, "__file__", None), getattr(module, "__path__", ())
+    """The file of a module, or the folder of one that has none.
+
+    Only what it has itself is looked at: modules that are loaded when they are used would be.
+    """
+    try:
+        known = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return
+    file, places = known.get("__file__"), known.get("__path__", ())
     if isinstance(file, str):
         yield file
     elif isinstance(places, list):

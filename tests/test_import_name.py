@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -139,6 +140,16 @@ def test_a_module_that_hides_another_is_named_once_it_fails(name, shape, hidden,
         outer.__cause__ = error
         assert blamed_files(outer) == [top]
     assert blamed_files(OSError("the disk is full")) == []
+
+
+def test_modules_that_load_when_they_are_used_are_left_alone(monkeypatch):
+    class Lazy(ModuleType):
+        def __getattr__(self, name):
+            raise ModuleNotFoundError(f"loaded for {name}")
+
+    for number, module in enumerate((Lazy("lazy"), None, object(), 7)):
+        monkeypatch.setitem(sys.modules, f"lazy{number}", module)
+    assert blamed_files(ImportError()) == []
 
 
 def test_an_error_within_it_names_it_whatever_its_type(hidden, tmp_path):
