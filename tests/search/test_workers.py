@@ -145,6 +145,8 @@ def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
 def test_a_job_whose_worker_is_lost_before_it_begins_goes_to_another():
     with Workers(Troubled(), 2) as workers:
         for _ in range(2):  # more losses than one job may have in a row, but not in a row
+            for worker in workers._workers:
+                os.kill(worker.process.pid, signal.SIGSTOP)  # so that it begins nothing
             for number in range(2):
                 workers.submit(job(number), ignore_progress)
             for worker in workers._workers:
