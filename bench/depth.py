@@ -22,7 +22,6 @@ the data's validation part. Folders that differ in a number at their names' end,
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,18 +30,13 @@ from typing import Any
 
 import click
 import numpy as np
+from guesses import Contest
 
-from auxnas.backends.caching import cache_dir
-from auxnas.backends.registry import backend
 from auxnas.compiler.tasks.depth.errors import ERRORS
 from auxnas.compiler.tasks.growing import grown
-from auxnas.progress import display_on_stderr
-from auxnas.search.evaluation.scoring import Evaluation, scores
+from auxnas.search.evaluation.scoring import scores
 from auxnas.search.examples.context import DataContext, Part
 from auxnas.search.examples.images import LABEL
-from auxnas.search.networks.networks import read_network
-from auxnas.search.networks.sources import own_data
-from auxnas.search.settings.search import Settings
 
 METRICS = ("reward", *ERRORS)
 
@@ -63,9 +57,10 @@ def baselines(data: DataContext) -> dict[str, np.ndarray[Any, Any]]:
     return {"constant median": np.full_like(at_each, constant), "median map": at_each}
 
 
-def score_guess(work: Evaluation, guess: np.ndarray[Any, Any], cache: Path) -> dict[str, Any]:
-    """The scores of one guess, (height, width), on the images of an evaluation."""
-    images, _ = work.examples(cache, display_on_stderr())
+def score_guess(contest: Contest, guess: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """The scores of one guess, (height, width), on the images of the validation part."""
+    work = contest.judge
+    images, _ = work.examples(contest.cache, contest.display)
     sums: dict[str, Any] = {}
     for place in range(len(images)):
         truth = images.batch([place], None).labels
@@ -73,18 +68,6 @@ def score_guess(work: Evaluation, guess: np.ndarray[Any, Any], cache: Path) -> d
         for name, value in work.task.measure(output, truth).items():
             sums[name] = sums.get(name, 0) + value
     return scores(work.task, sums)
-
-
-def evaluation(folder: Path) -> Evaluation:
-    """The network in the folder of a run or of a training, and its validation images."""
-    own = own_data(folder).settings
-    return Evaluation.of(read_network(folder), own.source, depth_scale=own.depth_scale)
-
-
-def score_network(work: Evaluation, cache: Path) -> dict[str, Any]:
-    """The scores of a network."""
-    learner = backend("learner", "torch")(threads=1)
-    return scores(work.task, work.run(learner, 16, cache, display_on_stderr()).sums)
 
 
 def over_seeds(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -108,20 +91,12 @@ def _spread(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[str, float]:
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path))
 def main(folders: tuple[Path, ...], output: Path | None) -> None:
-    display, cache = display_on_stderr(), cache_dir(None)
-    works = {folder.name: evaluation(folder) for folder in folders}
-    own, first = own_data(folders[0]).settings, next(iter(works.values()))
-    task = first.trained.network.spec.task
-    settings = Settings.model_validate({"data": own.model_dump(), "task": {"name": task}})
-    data = DataContext(settings, cache, display)
-    found = {name: score_guess(first, guess, cache) for name, guess in baselines(data).items()}
-    found |= {name: score_network(work, cache) for name, work in works.items()}
-    about = {"data": own.source, "task": task, "size": list(first.size)}
-    rows = {**about, "scored_at": first.scored_at, "seeds": over_seeds(found), "scores": found}
-    text = json.dumps(rows, indent=1)
-    click.echo(text)
-    if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+    contest = Contest.of(folders)
+    guesses = baselines(contest.data)
+    found = {name: score_guess(contest, guess) for name, guess in guesses.items()}
+    found |= contest.scores()
+    where = contest.judge.scored_at
+    contest.finish(output, scored_at=where, seeds=over_seeds(found), scores=found)
 
 
 if __name__ == "__main__":

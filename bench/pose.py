@@ -9,23 +9,17 @@ on the persons of the data's validation part, in the boxes of the truth.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from guesses import Contest
 
-from auxnas.backends.caching import cache_dir
-from auxnas.backends.registry import backend
 from auxnas.compiler.tasks.pose import ABSENT
-from auxnas.progress import display_on_stderr
-from auxnas.search.evaluation.scoring import Evaluation, scores
+from auxnas.search.evaluation.scoring import scores
 from auxnas.search.examples.context import DataContext
 from auxnas.search.examples.images import LABEL
-from auxnas.search.networks.networks import read_network
-from auxnas.search.networks.sources import own_data
-from auxnas.search.settings.search import Settings
 
 
 def median_pose(data: DataContext) -> np.ndarray[Any, Any]:
@@ -37,9 +31,10 @@ def median_pose(data: DataContext) -> np.ndarray[Any, Any]:
     return np.concatenate([middle, np.ones((len(middle), 1))], 1).astype(np.float32)
 
 
-def score_pose(work: Evaluation, pose: np.ndarray[Any, Any], cache: Path) -> dict[str, Any]:
-    """The scores of one pose for every person of an evaluation."""
-    images, _ = work.examples(cache, display_on_stderr())
+def score_pose(contest: Contest, pose: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """The scores of one pose for every person of the validation part."""
+    work = contest.judge
+    images, _ = work.examples(contest.cache, contest.display)
     truth = images.batch(range(len(images)), None).labels
     return scores(work.task, work.task.measure(np.stack([pose] * len(truth)), truth))
 
@@ -48,23 +43,9 @@ def score_pose(work: Evaluation, pose: np.ndarray[Any, Any], cache: Path) -> dic
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path))
 def main(folders: tuple[Path, ...], output: Path | None) -> None:
-    display, cache = display_on_stderr(), cache_dir(None)
-    own = own_data(folders[0]).settings
-    works = {each.name: Evaluation.of(read_network(each), own.source) for each in folders}
-    first = next(iter(works.values()))
-    task = first.trained.network.spec.task
-    settings = Settings.model_validate({"data": own.model_dump(), "task": {"name": task}})
-    found = {
-        "median pose": score_pose(first, median_pose(DataContext(settings, cache, display)), cache)
-    }
-    learner = backend("learner", "torch")(threads=1)
-    for name, work in works.items():
-        found[name] = scores(work.task, work.run(learner, 16, cache, display).sums)
-    rows = {"data": own.source, "task": task, "size": list(first.size), "scores": found}
-    text = json.dumps(rows, indent=1)
-    click.echo(text)
-    if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+    contest = Contest.of(folders)
+    median = score_pose(contest, median_pose(contest.data))
+    contest.finish(output, scores={"median pose": median, **contest.scores()})
 
 
 if __name__ == "__main__":

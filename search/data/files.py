@@ -233,6 +233,19 @@ def _content(path: Path, place: str) -> bytes:
         raise DataError(place, error.strerror or str(error)) from error
 
 
+def lone_file(source: str, path: Path) -> dict[str, Path]:
+    """The one part of data that are a single file; none of a folder.
+
+    Raises:
+        DataError: where there is neither.
+    """
+    if path.is_file():
+        return {"train": path}
+    if not path.is_dir():
+        raise DataError(source, "no such file or folder")
+    return {}
+
+
 def check_classes(count: int, place: str = "classes") -> int:
     """``count`` itself, when that many classes fit a label image.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from auxnas.search.data.base import Reader
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import FileDataset, Pair, check_classes, same_classes
+from auxnas.search.data.files import FileDataset, Pair, check_classes, lone_file, same_classes
 from auxnas.search.data.lists import list_rows, read_colours, read_names
 
 
@@ -41,10 +41,8 @@ def list_parts(where: str) -> dict[str, Path]:
         DataError: when there is none, or which one is meant cannot be told.
     """
     root = Path(where)
-    if root.is_file():
-        return {"train": root}
-    if not root.is_dir():
-        raise DataError(f"list:{where}", "no such file or folder")
+    if alone := lone_file(f"list:{where}", root):
+        return alone
     found = {path.stem: path for path in sorted(root.glob("*.lst"))}
     if "train" in found:
         return {part: found[part] for part in ("train", "val") if part in found}

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from auxnas.backends.images.opening import check_regular_file
 from auxnas.search.data.errors import DataError
 
 Array = np.ndarray[Any, Any]
+Content = TypeVar("Content")
 
 _HEADER, _LITTLE_ENDIAN = 128, b"IM"
 _INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
@@ -63,9 +63,7 @@ def matlab_structs(
     Raises:
         DataError: when it is missing, damaged, of another kind, or has none of them.
     """
-    with _damage_named(path, place, expected):
-        variables = _Elements.of(path.read_bytes()).variables(names)
-        fields = {each.name: each.fields() for each in variables}
+    fields = _read(path, place, names, expected, _Variable.fields)
     found = {name: each for name, each in fields.items() if each is not None}
     if not found:
         raise DataError(place, f"no struct {' or '.join(names)} in it", expected)
@@ -89,21 +87,25 @@ def matlab_values(
     Raises:
         DataError: when it is missing, damaged, of another kind, or lacks one of them.
     """
-    with _damage_named(path, place, expected):
-        variables = _Elements.of(path.read_bytes()).variables(names)
-        found = {each.name: each.value() for each in variables}
+    found = _read(path, place, names, expected, _Variable.value)
     for name in names:
         if name not in found:
             raise DataError(place, f"no variable {name} in it", expected)
     return found
 
 
-@contextmanager
-def _damage_named(path: Path, place: str, expected: str) -> Iterator[None]:
-    """Makes what fails in the block an error of the file."""
+def _read(
+    path: Path,
+    place: str,
+    names: Collection[str],
+    expected: str,
+    content: Callable[[_Variable], Content],
+) -> dict[str, Content]:
+    """The content of each variable that a file has; what fails is an error of the file."""
     check_regular_file(path, place)
     try:
-        yield
+        variables = _Elements.of(path.read_bytes()).variables(names)
+        return {each.name: content(each) for each in variables}
     except OSError as error:
         raise DataError(place, error.strerror or str(error)) from error
     except (_DamagedError, zlib.error, struct.error, ValueError, IndexError) as error:

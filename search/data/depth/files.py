@@ -13,7 +13,7 @@ from auxnas.search.data.base import Reader, text_digest
 from auxnas.search.data.depth.pairs import folder_pairs, folders_in, list_pairs, lists_in
 from auxnas.search.data.depth.places import ListPlaces
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import FileDataset
+from auxnas.search.data.files import FileDataset, lone_file
 
 _LAYOUTS = (
     "a list file, a folder with one for train (and one for val or test), "
@@ -81,10 +81,8 @@ def depth_parts(where: str) -> Mapping[str, Path | tuple[Path, Path]]:
     """
     places = ListPlaces.of(where)
     root, val = places.where, {} if places.val is None else {"val": places.val}
-    if root.is_file():
-        return {"train": root, **val}
-    if not root.is_dir():
-        raise DataError(f"depth:{where}", "no such file or folder")
+    if alone := lone_file(f"depth:{where}", root):
+        return {**alone, **val}
     lists = lists_in(root)
     if not lists and len(places.roots) > 1:
         raise DataError(f"depth:{where}", f"no list in {root}", "one, for images= and depth=")

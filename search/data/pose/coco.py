@@ -7,6 +7,7 @@ from pathlib import Path
 
 from auxnas.search.data.base import Reader
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import lone_file
 from auxnas.search.data.pose.annotations import (
     KeypointAnnotations,
     check_first_pixel,
@@ -27,10 +28,8 @@ def keypoint_parts(where: str) -> dict[str, Path]:
         DataError: when there is none, or which one is meant cannot be told.
     """
     root = Path(where)
-    if root.is_file():
-        return {"train": root}
-    if not root.is_dir():
-        raise DataError(f"coco-keypoints:{where}", "no such file or folder")
+    if alone := lone_file(f"coco-keypoints:{where}", root):
+        return alone
     found = {part: path for part in _PARTS if (path := _file_of(root, part)) is not None}
     if not found:
         raise DataError(f"coco-keypoints:{where}", "no annotations of joints", _LAYOUT)

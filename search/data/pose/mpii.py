@@ -14,6 +14,7 @@ from auxnas.compiler.tasks.pose import MPII16, VISIBLE
 from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Reader
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import lone_file
 from auxnas.search.data.matlab_structs import matlab_values
 from auxnas.search.data.pose.persons import Person, PersonFiles
 from auxnas.search.data.pose.release import HEAD_SHARE, mpii_region, release_persons
@@ -137,10 +138,8 @@ def mpii_parts(where: str) -> dict[str, Path]:
         DataError: when there is none.
     """
     root = Path(where)
-    if root.is_file():
-        return {"train": root}
-    if not root.is_dir():
-        raise DataError(f"mpii:{where}", "no such file or folder")
+    if alone := lone_file(f"mpii:{where}", root):
+        return alone
     folders = (root / "annot", root)
     found = {
         part: path

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auxnas.backends.colours import class_colours
 from auxnas.backends.images import read_photograph
 from auxnas.compiler.errors import CompilerError
-from auxnas.compiler.tasks.pose import ABSENT, Joints, Skeleton, context, skeleton_of
-from auxnas.search.data.base import Array, BaseDataset, Bytes, check_size, text_digest
+from auxnas.compiler.tasks.pose import ABSENT, Skeleton, skeleton_of
+from auxnas.search.data.base import Array, Bytes, check_size, text_digest
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.pose.crops import CropMap, Region, Size
+from auxnas.search.data.latest import Latest
+from auxnas.search.data.pose.base import PersonCrops
+from auxnas.search.data.pose.crops import Region, Size
 
 Floats = NDArray[np.float32]
 
@@ -60,7 +61,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class PersonFiles(BaseDataset):
+class PersonFiles(PersonCrops):
     """Persons in image files: each item is the crop of one, read when asked for.
 
     Attributes:
@@ -78,27 +79,9 @@ class PersonFiles(BaseDataset):
     source: Path
     size: Size = DEFAULT_CROP
     remark: str = ""
-    _last: dict[Path, Bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the joints."""
-        return self.skeleton.joints
-
-    @property
-    def palette(self) -> Bytes:
-        """Colours of the joints, uint8 ``(joints, 3)``."""
-        return class_colours(self.classes)
-
-    @property
-    def labels(self) -> Joints:
-        """The joints of a person."""
-        return Joints(skeleton=self.skeleton)
-
-    @property
-    def margin(self) -> int:
-        """Pixels around each side of a crop."""
-        return context(self.size)
+    _last: Latest[Path, Bytes] = field(
+        default_factory=Latest, init=False, repr=False, compare=False
+    )
 
     def __len__(self) -> int:
         return len(self.people)
@@ -167,21 +150,13 @@ class PersonFiles(BaseDataset):
             DataError: when the file is missing or damaged.
         """
         person = self.people[index]
-        kept = self._last.get(person.image)
-        if kept is None:
-            kept = read_photograph(person.image, person.place, upright=False)
-            self._last.clear()
-            self._last[person.image] = kept
-        return kept
+        return self._last.of(
+            person.image, lambda: read_photograph(person.image, person.place, upright=False)
+        )
 
-    def crop_map(self, index: int) -> CropMap:
-        """The map from the image to the crop at ``index``."""
-        height, width = self.size
-        return self.people[index].region.fitted(width / height).onto(self.size, self.margin)
-
-    def image(self, index: int) -> Bytes:
-        """The crop at ``index``: uint8 ``(height, width, 3)``, its margin included."""
-        return self.crop_map(index).crop(self.photograph(index), self.size)
+    def region(self, index: int) -> Region:
+        """The person's box in the image."""
+        return self.people[index].region
 
     def label(self, index: int) -> Floats:
         """The joints at ``index``: float32 ``(joints + 1, 3)``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,13 +18,14 @@ from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES, MISSING
 from auxnas.compiler.tasks.pose import COCO17, MPII16, Joints
 from auxnas.genotype.errors import inline, short_repr
-from auxnas.search.data.base import Array, BaseDataset, Bytes, Reader, check_size
+from auxnas.search.data.base import Array, Bytes, Reader, check_size
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.scenes.compose import compose
 from auxnas.search.data.scenes.draw import RenderedScene, draw_scene
 from auxnas.search.data.scenes.layout import CLASSES
 from auxnas.search.data.scenes.persons import RenderedPersons
+from auxnas.search.data.scenes.series import PROBES, SceneSeries
 
 _COLOURS = {
     "sky": (84, 174, 255),
@@ -45,7 +46,6 @@ DEFAULT_COUNT = 500
 MOST_SCENES = 1_000_000
 """Scenes of a dataset at most: the largest number is a slip."""
 _VAL_START = 1 << 31
-_PROBES = 3
 
 
 def render_scene(
@@ -64,7 +64,7 @@ def render_scene(
 
 
 @dataclass(frozen=True)
-class SyntheticDataset(BaseDataset):
+class SyntheticDataset(SceneSeries[RenderedScene]):
     """A stretch of an endless series of scenes.
 
     Attributes:
@@ -77,24 +77,11 @@ class SyntheticDataset(BaseDataset):
         DataError: when there is no scene, a number is negative or the size is not positive.
     """
 
-    count: int
-    seed: int = 0
-    size: tuple[int, int] = (128, 128)
-    start: int = 0
-    _last: dict[int, RenderedScene] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
     def __post_init__(self) -> None:
-        check_size(self.size)
+        super().__post_init__()
         if self.count < 1 or self.seed < 0 or self.start < 0:
             found = f"count {self.count}, seed {self.seed}, start {self.start}"
             raise DataError("synthetic", found, "count at least 1, the others at least 0")
-
-    @property
-    def name(self) -> str:
-        """``synthetic:COUNT``."""
-        return f"synthetic:{self.count}"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -106,9 +93,6 @@ class SyntheticDataset(BaseDataset):
         """Colours of the classes, uint8 ``(classes, 3)``."""
         return np.array([_COLOURS[name] for name in CLASSES], np.uint8)
 
-    def __len__(self) -> int:
-        return self.count
-
     def fingerprint(self) -> str:
         """A hash of the settings and of a few scenes, so that it changes with the renderer."""
         return self._fingerprint
@@ -117,7 +101,7 @@ class SyntheticDataset(BaseDataset):
     def _fingerprint(self) -> str:
         settings = ("synthetic", self.count, self.seed, tuple(self.size), self.start)
         state = hashlib.sha256(repr(settings).encode())
-        for index in range(min(_PROBES, self.count)):
+        for index in range(min(PROBES, self.count)):
             state.update(self.image(index).tobytes())
             state.update(self.label(index).tobytes())
         return state.hexdigest()
@@ -146,21 +130,6 @@ class SyntheticDataset(BaseDataset):
 
     def _rendered(self, index: int) -> RenderedScene:
         return render_scene(self.seed, self.start + index, self.size)
-
-    def scene(self, index: int) -> RenderedScene:
-        """The whole scene at ``index``; the last one asked for is kept.
-
-        Raises:
-            IndexError: when there is no such scene.
-        """
-        if not 0 <= index < self.count:
-            raise IndexError(f"scene {index} of {self.count}")
-        kept = self._last.get(index)
-        if kept is None:
-            kept = self._rendered(index)
-            self._last.clear()
-            self._last[index] = kept
-        return kept
 
 
 FARTHEST = 40.0
