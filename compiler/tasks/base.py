@@ -122,10 +122,8 @@ class Task(ABC):
         classes: the names of the dataset's classes; none where it has none.
         ignore: classes that count in no score.
         name: in messages.
-        target: the numbers of a target.
         heads: ends that a shipped network can have; ``logits``, the output as it is, among them.
         measured: the head whose output ``measure`` takes.
-        metrics: those of a score, by name, the most telling one first.
         disagrees: name and wording of ``disagreement``.
         losses: ``package.module:Class`` of its losses in torch, which is imported where a network
             is trained; see ``backends.torch.losses.Losses``.
@@ -139,13 +137,21 @@ class Task(ABC):
     ignore: tuple[str, ...] = ()
 
     name: ClassVar[str]
-    target: ClassVar[TargetFormat]
     measured: ClassVar[str] = "logits"
-    metrics: ClassVar[Mapping[str, Metric]]
     disagrees: ClassVar[Disagreement]
     starts_at_mean: ClassVar[bool] = False
     pictures: ClassVar[tuple[str, ...]] = ("overlay",)
     scored_as_stored: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def target(self) -> TargetFormat:
+        """The numbers of a target."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Mapping[str, Metric]:
+        """Those of a score, by name, the most telling one first."""
 
     @property
     def headline(self) -> tuple[str, Metric]:

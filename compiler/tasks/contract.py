@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from auxnas.compiler.tasks.base import Metric, Task
 from auxnas.compiler.tasks.heads import Disagreement, Head
@@ -30,10 +30,9 @@ def check_task_class(name: str, found: object) -> None:
         return
     if not issubclass(found, Task):
         raise PluginError("tasks", f"{truncate(name)} is {short_repr(found)}", _expected())
-    missing = [fact for fact in _FACTS if not hasattr(found, fact)]
-    missing += sorted(found.__abstractmethods__)
+    missing = {fact for fact in _FACTS if not hasattr(found, fact)} | found.__abstractmethods__
     if missing:
-        raise PluginError("tasks", f"{truncate(name)} without {', '.join(missing)}", _expected())
+        raise PluginError("tasks", f"{truncate(name)} without {_listed(missing)}", _expected())
 
 
 def check_task(name: str, task: object) -> Task:
@@ -64,5 +63,10 @@ def _wrong(name: str, fact: str, value: object, expected: str) -> PluginError:
 
 
 def _expected() -> str:
-    parts = ", ".join([*_FACTS, *sorted(Task.__abstractmethods__)])
+    parts = _listed({*_FACTS, *Task.__abstractmethods__})
     return f"a subclass of auxnas.compiler.tasks.Task with {parts}"
+
+
+def _listed(names: Set[str]) -> str:
+    """Names of parts in a row, facts first."""
+    return ", ".join([*(fact for fact in _FACTS if fact in names), *sorted(names - _FACTS.keys())])

@@ -132,12 +132,12 @@ class HumanPose(Task):
         return Joints(skeleton=self.joints)
 
     @property
-    def target(self) -> TargetFormat:  # type: ignore[override]
+    def target(self) -> TargetFormat:
         """Maps, and the label beside them; see ``packing``."""
         return TargetFormat("float32", float("nan"), len(self.joints) + 1, linear=True)
 
     @property
-    def metrics(self) -> Mapping[str, Metric]:  # type: ignore[override]
+    def metrics(self) -> Mapping[str, Metric]:
         """The reward first."""
         return MappingProxyType({self.reward: METRICS[self.reward], **METRICS})
 
