@@ -10,8 +10,7 @@ from typing import Any
 from auxnas.backends.artefacts.metadata import decode_metadata
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, Graph
-from auxnas.compiler.architecture import Architecture, described_architecture
-from auxnas.compiler.decoders import HandMade
+from auxnas.compiler.architecture import Architecture, blueprint_of, described_architecture
 from auxnas.compiler.decoders.simple import from_simple_baseline, is_simple_baseline
 from auxnas.compiler.published import from_published, is_published
 from auxnas.compiler.weights import fit_params, load_weights
@@ -76,17 +75,15 @@ def read_weights(path: str, architecture: Architecture) -> Weights:
     params, texts = read_arrays(path)
     found = Weights(params, path, decode_metadata(texts))
     theirs = found.architecture()
-    if theirs is not None and not _is_same(theirs, architecture):
+    if theirs is not None and _shape(theirs) != _shape(architecture):
         hint = "; give the genotype that they were trained for"
         raise CompilerError(path, f"weights of {theirs}", f"of {architecture}{hint}")
     return found
 
 
-def _is_same(theirs: Architecture, ours: Architecture) -> bool:
-    """Whether two are one, hand-made decoders with however many channels."""
-    if isinstance(theirs, HandMade) and isinstance(ours, HandMade):
-        return theirs.name == ours.name
-    return theirs == ours
+def _shape(architecture: Architecture) -> Architecture:
+    """The architecture but for the number of its channels."""
+    return blueprint_of(architecture).with_channels(1)
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:

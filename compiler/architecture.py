@@ -4,52 +4,123 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 from auxnas.compiler.decoders import DECODERS, HandMade
 from auxnas.compiler.ir import Graph
 from auxnas.compiler.lowering import lower
 from auxnas.compiler.spec import ModelSpec
-from auxnas.genotype import Document, Genotype, GenotypeError, parse, to_json, zoo
+from auxnas.genotype import Genotype, GenotypeError, parse, to_json, zoo
 
 Architecture = Genotype | HandMade
 """A network without its encoder's width, number of outputs and sizes."""
 
 
-def lower_architecture(architecture: Architecture, spec: ModelSpec) -> Graph:
-    """The network of ``architecture``, with the auxiliary heads of ``spec`` where it has blocks.
+class Blueprint(Protocol):
+    """Facts that an architecture of either kind gives of itself."""
 
-    Raises:
-        CompilerError: when an operation of its vocabulary does not make a graph, or for another
-            encoder than a hand-made network has.
+    @property
+    def title(self) -> str:
+        """Its kind, in words."""
+
+    @property
+    def encoder(self) -> str | None:
+        """The only encoder that it is meant for; None for any."""
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of its decoder, where they are its own; None where they are a spec's."""
+
+    @property
+    def genotype(self) -> Genotype | None:
+        """Its genotype; None where it was made by hand."""
+
+    def with_channels(self, channels: int) -> Architecture:
+        """The architecture with other channels, where they are its own."""
+
+    def lower(self, spec: ModelSpec) -> Graph:
+        """The network, with the auxiliary heads of ``spec`` where it has blocks.
+
+        Raises:
+            CompilerError: when an operation of its vocabulary does not make a graph, or for
+                another encoder than it is meant for.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """Entries of metadata; ``described_architecture`` reads them."""
+
+
+@dataclass(frozen=True)
+class GenotypeBlueprint:
+    """A genotype as an architecture: its channels and its encoder are a spec's."""
+
+    genotype: Genotype
+
+    title: ClassVar[str] = "a genotype"
+    encoder: ClassVar[None] = None
+    channels: ClassVar[None] = None
+
+    def with_channels(self, channels: int) -> Genotype:
+        """The genotype itself."""
+        return self.genotype
+
+    def lower(self, spec: ModelSpec) -> Graph:
+        """The network of ``spec`` around it."""
+        return lower(self.genotype, spec)
+
+    def describe(self) -> dict[str, Any]:
+        """Its JSON document."""
+        return {"genotype": json.loads(to_json(self.genotype))}
+
+
+def blueprint_of(architecture: Architecture) -> Blueprint:
+    """The facts that an architecture gives of itself."""
+    return architecture if isinstance(architecture, HandMade) else GenotypeBlueprint(architecture)
+
+
+@dataclass(frozen=True)
+class ArchitectureDocument:
+    """An architecture as found by a text.
+
+    Attributes:
+        architecture: itself.
+        format: the notation of a genotype, as ``genotype.Document`` has it; None of a name that
+            stands for no genotype.
+        extra: everything else that stood there.
     """
-    if isinstance(architecture, HandMade):
-        return architecture.lower(spec)
-    return lower(architecture, spec)
+
+    architecture: Architecture
+    format: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find_architecture(source: str) -> HandMade | Document:
+def lower_architecture(architecture: Architecture, spec: ModelSpec) -> Graph:
+    """The network of ``architecture``; see ``Blueprint.lower``."""
+    return blueprint_of(architecture).lower(spec)
+
+
+def find_architecture(source: str) -> ArchitectureDocument:
     """A hand-made network by its name, or a genotype as ``genotype.zoo`` finds it.
 
     Raises:
         GenotypeError: naming what was found and what was expected.
     """
     if source in DECODERS:
-        return HandMade(source)
+        return ArchitectureDocument(HandMade(source))
     try:
-        return zoo.find_genotype(source)
+        found = zoo.find_genotype(source)
     except GenotypeError as error:
         if error.expected != zoo.EXPECTED:
             raise
         expected = f"{error.expected}, or of {', '.join(DECODERS)}"
         raise GenotypeError(error.place, error.found, expected) from None
+    return ArchitectureDocument(found.genotype, found.format, found.extra)
 
 
 def describe_architecture(architecture: Architecture) -> dict[str, Any]:
     """An architecture as entries of metadata; ``described_architecture`` reads them."""
-    if isinstance(architecture, HandMade):
-        return {"decoder": {"name": architecture.name, "channels": architecture.channels}}
-    return {"genotype": json.loads(to_json(architecture))}
+    return blueprint_of(architecture).describe()
 
 
 def described_architecture(values: Mapping[str, Any]) -> Architecture | None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from auxnas.compiler.architecture import Architecture
-from auxnas.genotype import Genotype
+from auxnas.compiler.architecture import Architecture, blueprint_of
 
 SIZES = ".sizes."
 """In the names of ONNX nodes that compute sizes at run time, behind the map's."""
@@ -60,7 +59,7 @@ class Places:
     """
 
     def __init__(self, architecture: Architecture | None = None) -> None:
-        self.genotype = architecture if isinstance(architecture, Genotype) else None
+        self.genotype = None if architecture is None else blueprint_of(architecture).genotype
 
     def of(self, name: str) -> Place | None:
         """The place of a node of this name; None for a name that is not of this scheme."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from auxnas.backends.registry import TABLE
 from auxnas.backends.target import Target
 from auxnas.backends.targets import TARGETS
+from auxnas.compiler.architecture import Architecture, GenotypeBlueprint
 from auxnas.compiler.encoders import ENCODERS
-from auxnas.compiler.tasks import TASKS, Task
+from auxnas.compiler.tasks import TASKS, TargetFormat, Task
 from auxnas.search.data import BaseDataset
 from auxnas.search.data.views import DatasetView
 from auxnas.search.seams import DATASETS, EXECUTORS, SEARCHERS
@@ -28,6 +30,14 @@ NAMES = {
     *EXECUTORS.table,
 }
 SEAMS = {
+    "compiler/architecture.py": {"HandMade"},
+    "compiler/tasks/pose/joints.py": {"Joints"},
+    # arguments, and values of somebody else's, which may be anything
+    "genotype/dedupe.py": {"Genotype"},
+    "genotype/notation.py": {"Genotype"},
+    "genotype/space.py": {"Genotype"},
+    "search/loop/proposals.py": {"Genotype"},
+    "backends/compiling/request.py": {"HandMade"},
     "backends/artefacts/profile.py": {"ort"},  # by that runtime's own profiler
     "search/executors/base.py": {"inline"},
 }
@@ -40,12 +50,26 @@ def subclasses(kind: type) -> Iterator[type]:
         yield from subclasses(each)
 
 
+PLACES = (
+    *(place for table in (ENCODERS, SEARCHERS.table, EXECUTORS.table) for place in table.values()),
+    *(place for place, _, _ in TABLE.values()),
+)
 CLASSES = {
-    each.__name__
-    for kind in (Task, Target, BaseDataset)
-    for each in subclasses(kind)
-    if each.__module__.startswith("auxnas.") and not issubclass(each, DatasetView)
+    *(
+        each.__name__
+        for kind in (Task, Target, TargetFormat, BaseDataset)
+        for each in subclasses(kind)
+        if each.__module__.startswith("auxnas.") and not issubclass(each, DatasetView)
+    ),
+    *(each.__name__ for each in (*get_args(Architecture), GenotypeBlueprint)),
+    *(place.rpartition(":")[2].partition(".")[0] for place in PLACES),
 }
+
+
+def classes(node: ast.AST) -> list[str]:
+    """Last parts of all names in an expression."""
+    names = [getattr(each, "attr", getattr(each, "id", "")) for each in ast.walk(node)]
+    return [name for name in names if name]
 
 
 def asked(text: str) -> list[str]:
@@ -57,8 +81,9 @@ def asked(text: str) -> list[str]:
             words = [each.value for each in inside if isinstance(each, ast.Constant)]
             found += [word for word in words if word in NAMES]
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
-            kinds = [each.id for each in ast.walk(node.args[1]) if isinstance(each, ast.Name)]
-            found += [kind for kind in kinds if kind in CLASSES]
+            found += [kind for kind in classes(node.args[1]) if kind in CLASSES]
+        if isinstance(node, ast.MatchClass):
+            found += [kind for kind in classes(node.cls) if kind in CLASSES]
     return found
 
 
@@ -79,6 +104,11 @@ def test_no_implementation_is_asked_for_by_name(folder):
         "isinstance(source, FileDataset)",
         "isinstance(task, Depth | Segmentation)",
         "settings.executor == 'inline'",
+        "isinstance(labels, Joints)",
+        "isinstance(labels, pose.Joints)",
+        "isinstance(architecture, Genotype | HandMade)",
+        "isinstance(searcher, EvolutionSearcher)",
+        "match encoder:\n    case ResNet50(): pass",
     ],
 )
 def test_the_check_sees_a_question(code):

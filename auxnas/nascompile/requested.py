@@ -17,11 +17,9 @@ from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
 from auxnas.backends.targets import AUTO, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
-from auxnas.compiler.architecture import Architecture, find_architecture
-from auxnas.compiler.decoders import HandMade
+from auxnas.compiler.architecture import Architecture, blueprint_of, find_architecture
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.shapes import LARGEST_SIDE
-from auxnas.genotype import Genotype
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
@@ -111,16 +109,14 @@ def _found(
 
     Its own file says which operations of the vocabulary it has.
     """
-    if isinstance(genotype, Genotype | HandMade):
+    if isinstance(genotype, Architecture):
         return None, genotype, {}
     source = _path("genotype", genotype)
     document = find_architecture(source)
-    if isinstance(document, HandMade):
-        return source, document, {}
-    if vocabulary is not None and document.format != "json":
+    if vocabulary is not None and document.format not in (None, "json"):
         found = f"a genotype as {document.format} writes it, which does not name its operations"
         raise OptionError(f"--vocabulary: {found}, expected our JSON document")
-    return source, document.genotype, document.extra
+    return source, document.architecture, document.extra
 
 
 def _complete(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,8 +177,9 @@ def _spec(
         found = ", ".join(f"{name} {own[name]:g}" for name in other)
         described = ", ".join(f"{name} {known[name]:g}" for name in other)
         say(f"note: {weights.source} is of {found}, where the genotype's file says {described}")
-    if isinstance(architecture, HandMade) and architecture.encoder:
-        known["encoder"] = architecture.encoder
+    encoder = blueprint_of(architecture).encoder
+    if encoder is not None:
+        known["encoder"] = encoder
     known |= own
     known |= {n: options[n] for n in (*_SIZES, "encoder", "task") if options[n] is not None}
     known["auxiliary"] = "none"

@@ -16,7 +16,7 @@ from auxnas.backends.images import DataError, read_photograph
 from auxnas.compiler import CompilerError
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import PixelPicture
-from auxnas.compiler.tasks.pose import Joints, Skeleton
+from auxnas.compiler.tasks.pose import Skeleton
 from auxnas.compiler.tasks.pose.detections import LEAST_SCORE
 from auxnas.compiler.tasks.pose.drawing import draw_skeleton
 from auxnas.nasrun.files import PredictionResult
@@ -77,8 +77,8 @@ class PersonPredictor:
             DataError: when the file is damaged.
         """
         _check_replaceable(folder / RESULTS)
-        labels = predictor.task.labels
-        if not isinstance(labels, Joints) or labels.skeleton is None:
+        skeleton = predictor.task.labels.skeleton
+        if skeleton is None:
             found = f"an artefact of the task {predictor.task.name}"
             raise CompilerError("--boxes", found, "one of pose")
         if size is not None and predictor.fixed not in (None, size):
@@ -87,7 +87,7 @@ class PersonPredictor:
         for box in read_boxes(path):
             boxes.setdefault(str(box.image_id), []).append(box)
         size = predictor.fixed or size or DEFAULT_CROP
-        made = cls(predictor, boxes, size, labels.skeleton, folder / RESULTS)
+        made = cls(predictor, boxes, size, skeleton, folder / RESULTS)
         made._check_images(targets, path)
         return made
 

@@ -12,11 +12,10 @@ import click
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import format_duration
-from auxnas.compiler.architecture import Architecture
-from auxnas.compiler.decoders import DECODERS, HandMade
+from auxnas.compiler.architecture import Architecture, blueprint_of
+from auxnas.compiler.decoders import DECODERS
 from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
-from auxnas.genotype import Genotype
 from auxnas.nassearch import options
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
@@ -109,7 +108,8 @@ def train(
     layers += encoder_layers(source.architecture, layers)
     settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
     if as_searched:
-        check_as_searched(settings, searched if isinstance(source.architecture, Genotype) else None)
+        known = searched if blueprint_of(source.architecture).genotype is not None else None
+        check_as_searched(settings, known)
     where = (out, cache_dir(cache), display_on_stderr())
     context = TrainingContext(settings, source.architecture, *where, searched)
 
@@ -151,11 +151,12 @@ def encoder_layers(
         architecture: the network.
         layers: those below.
     """
-    if not isinstance(architecture, HandMade) or architecture.encoder is None:
+    encoder = blueprint_of(architecture).encoder
+    if encoder is None:
         return []
     below = [each["model"]["encoder"] for each in layers if "encoder" in each.get("model", {})]
-    model = {"model": {"encoder": architecture.encoder}}
-    same = below[-1:] == [architecture.encoder]
+    model = {"model": {"encoder": encoder}}
+    same = below[-1:] == [encoder]
     return [model if same else {**model, "encoder_weights": None}]
 
 

@@ -296,26 +296,26 @@ def show(
     is equal for architectures that are the same at its level; the orbit is how many
     sequences of numbers are.
     """
-    from auxnas.compiler.architecture import find_architecture
-    from auxnas.compiler.decoders import HandMade
+    from auxnas.compiler.architecture import blueprint_of, find_architecture
 
     document = find_architecture(genotype)
-    if isinstance(document, HandMade):
+    found = blueprint_of(document.architecture).genotype
+    if found is None:
         from auxnas.nasspace.hand_made import show_hand_made
 
-        show_hand_made(document, picture, as_json)
+        show_hand_made(document.architecture, picture, as_json)
         return
     if picture is not None:
-        _draw(document.genotype, picture, every_sum)
+        _draw(found, picture, every_sum)
     with _busy("counting the orbits ...", None if all_orbits else "raw"):
-        rows = _identity(document.genotype, all_orbits)
+        rows = _identity(found, all_orbits)
     if as_json:
         also = {"read_as": document.format, "extra": dict(document.extra), "levels": rows}
-        print_json(_document(document.genotype) | also)
+        print_json(_document(found) | also)
         return
     from auxnas import listing
 
-    say("\n".join(listing.sections(document.genotype)))
+    say("\n".join(listing.sections(found)))
     say("\nKeys")
     for level, row in rows.items():
         size = f"  orbit {row['orbit']:,}" if "orbit" in row else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from auxnas.compiler import ModelSpec, cost
-from auxnas.compiler.decoders import DECODERS, HandMade
+from auxnas.compiler.architecture import Architecture, blueprint_of, lower_architecture
 from auxnas.compiler.encoders import DEFAULT
 from auxnas.console import note, print_json, say
 
@@ -14,13 +14,13 @@ _SIZE = (512, 512)
 """Of the image that costs are given and shapes are drawn for."""
 
 
-def describe_hand_made(made: HandMade) -> dict[str, Any]:
+def describe_hand_made(made: Architecture) -> dict[str, Any]:
     """Its encoder and costs with 21 outputs, as plain data."""
     spec = _spec(made)
-    found = cost(made.lower(spec), _SIZE)
+    found = cost(lower_architecture(made, spec), _SIZE)
     return {
-        "name": made.name,
-        "title": DECODERS[made.name].title,
+        "name": str(made),
+        "title": blueprint_of(made).title,
         "encoder": spec.encoder,
         "classes": spec.classes,
         "parameters": found.parameters,
@@ -42,17 +42,17 @@ def hand_made_lines(known: dict[str, Any]) -> list[str]:
     ]
 
 
-def show_hand_made(made: HandMade, picture: Path | None, as_json: bool) -> None:
+def show_hand_made(made: Architecture, picture: Path | None, as_json: bool) -> None:
     """Prints its description, and draws it where a picture is asked for."""
     if picture is not None:
         from auxnas.compiler.drawing.network_drawing import draw_network
         from auxnas.drawing import save
 
-        save(draw_network(made.lower(_spec(made)), _SIZE, made), picture)
+        save(draw_network(lower_architecture(made, _spec(made)), _SIZE, made), picture)
         note(f"wrote {picture}")
     known = describe_hand_made(made)
     print_json(known) if as_json else say("\n".join(hand_made_lines(known)))
 
 
-def _spec(made: HandMade) -> ModelSpec:
-    return ModelSpec(encoder=made.encoder or DEFAULT)
+def _spec(made: Architecture) -> ModelSpec:
+    return ModelSpec(encoder=blueprint_of(made).encoder or DEFAULT)

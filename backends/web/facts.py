@@ -14,7 +14,7 @@ from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.tasks.depth.colours import depth_colours
 from auxnas.compiler.tasks.depth.task import CONTRAST, LEAST, NARROWEST, QUANTILES
-from auxnas.compiler.tasks.pose import Joints, Skeleton
+from auxnas.compiler.tasks.pose import Skeleton
 from auxnas.compiler.tasks.pose.drawing import COLOURS, THICKNESS
 
 _ANCHORS = 8
@@ -59,7 +59,7 @@ def _answer(artefact: Artefact, ends: Interface) -> dict[str, Any]:
         return {"kind": "classes", "bytes": ends.end.bytes, **named}
     if labels.metric:
         return {"kind": "depth", **_depth(labels.limit)}
-    if isinstance(labels, Joints) and labels.skeleton is not None and ends.end.decides:
+    if labels.skeleton is not None and ends.end.decides:
         return {"kind": "joints", **_joints(labels.skeleton)}
     found = f"the head {ends.head} of the task {task.name}"
     expected = "one that the page can draw: classes, depth, or joints by --head keypoints"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 from auxnas.compiler.decoders.deeplab import RATES, lower_deeplabv3, lower_deeplabv3plus
 from auxnas.compiler.decoders.refinenet import CHANNELS, lower_refinenet
@@ -58,6 +59,7 @@ class HandMade:
     Attributes:
         name: of its decoder.
         channels: of the decoder; the authors of all have 256.
+        genotype: it has none.
 
     Raises:
         CompilerError: for a name that there is not, or channels out of range.
@@ -70,10 +72,21 @@ class HandMade:
         check_choice("decoder.name", self.name, [*DECODERS])
         check_integer("decoder.channels", self.channels, 1, MOST_CHANNELS)
 
+    genotype: ClassVar[None] = None
+
     @property
     def encoder(self) -> str | None:
         """The only encoder that it is meant for; None for any."""
         return DECODERS[self.name].encoder
+
+    @property
+    def title(self) -> str:
+        """Its decoder, in words."""
+        return DECODERS[self.name].title
+
+    def with_channels(self, channels: int) -> HandMade:
+        """The network with other channels."""
+        return replace(self, channels=channels)
 
     def lower(self, spec: ModelSpec) -> Graph:
         """The network from image to logits; of ``spec``, encoder and classes alone count.
@@ -85,6 +98,10 @@ class HandMade:
             expected = f"{self.encoder}, which {self.name} is made of"
             raise CompilerError("model.encoder", spec.encoder, expected)
         return DECODERS[self.name].lower(spec, self.channels)
+
+    def describe(self) -> dict[str, Any]:
+        """Entries of metadata."""
+        return {"decoder": {"name": self.name, "channels": self.channels}}
 
     def key(self, level: str = "isomorphism") -> str:
         """Its name: it is the same as no other at every level."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auxnas.compiler.errors import CompilerError
+
+if TYPE_CHECKING:
+    from auxnas.compiler.tasks.pose.skeletons import Skeleton
 
 Array = np.ndarray[Any, Any]
 Coordinates = NDArray[np.float32]
@@ -71,6 +74,11 @@ class TargetFormat:
             raise CompilerError("units a metre", f"{self.units:g}", "a number, more than 0")
         if self.classes and self.dtype != "uint8":
             raise CompilerError("dtype", repr(self.dtype), "'uint8', of classes")
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The joints that labels are the places of, where they are and all have the same."""
+        return None
 
     @property
     def described(self) -> str:

@@ -10,9 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from auxnas.compiler import ModelSpec
-from auxnas.compiler.architecture import Architecture, find_architecture
-from auxnas.compiler.decoders import HandMade
-from auxnas.genotype import Document
+from auxnas.compiler.architecture import (
+    Architecture,
+    ArchitectureDocument,
+    blueprint_of,
+    find_architecture,
+)
 from auxnas.genotype.errors import short_repr
 from auxnas.genotype.texts import parse_json, read_text
 from auxnas.search.errors import RequestError
@@ -62,9 +65,7 @@ def find_source(text: str) -> GenotypeSource:
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
             return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
     document = find_architecture(text)
-    if isinstance(document, HandMade):
-        return GenotypeSource(document)
-    return GenotypeSource(document.genotype, None, _described(text, document))
+    return GenotypeSource(document.architecture, None, _described(text, document))
 
 
 def _of_trained(place: Path) -> GenotypeSource:
@@ -77,8 +78,9 @@ def _of_trained(place: Path) -> GenotypeSource:
         "task": {"name": network.spec.task},
         "data": {name: trained.known[name] for name in ("size", "fit") if name in trained.known},
     }
-    if isinstance(network.architecture, HandMade):
-        layer["train"] = {"channels": network.architecture.channels}
+    channels = blueprint_of(network.architecture).channels
+    if channels is not None:
+        layer["train"] = {"channels": channels}
     if (place / TRAINING).is_file():
         known = _training_settings(place).model_dump(mode="json")
         layer |= {name: known[name] for name in ("data", "task")}
@@ -103,7 +105,7 @@ def without_old(layer: Mapping[str, Any], data: bool, task: bool) -> dict[str, A
     }
 
 
-def _described(text: str, document: Document) -> Searched | None:
+def _described(text: str, document: ArchitectureDocument) -> Searched | None:
     """Conditions of the search in a genotype's document; None where it records none."""
     model, size = document.extra.get("model"), document.extra.get("size")
     if not isinstance(model, Mapping) or not model:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from auxnas.backends.measuring.machine import cores
 from auxnas.backends.progress import Display
 from auxnas.compiler import Program
-from auxnas.compiler.architecture import Architecture
-from auxnas.compiler.decoders import HandMade
+from auxnas.compiler.architecture import Architecture, blueprint_of
 from auxnas.search.examples.context import DataContext, Part
 from auxnas.search.networks.context import ModelContext
 from auxnas.search.networks.networks import Network
@@ -76,10 +75,8 @@ class TrainingContext:
     @cached_property
     def network(self) -> Network:
         """The network that is trained."""
-        architecture = self.architecture
-        if isinstance(architecture, HandMade):
-            architecture = replace(architecture, channels=self.settings.train.channels)
-        return Network(self.model.spec, architecture)
+        channels = self.settings.train.channels
+        return Network(self.model.spec, blueprint_of(self.architecture).with_channels(channels))
 
     @cached_property
     def teacher(self) -> Program | None:

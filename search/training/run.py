@@ -8,6 +8,7 @@ from typing import Any
 
 from auxnas.backends.base import Examples
 from auxnas.compiler import Program
+from auxnas.compiler.architecture import blueprint_of
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import Sums
 from auxnas.compiler.weights import initial_params
@@ -117,8 +118,8 @@ def _identity(context: TrainingContext) -> dict[str, Any]:
 
 def _searched(context: TrainingContext) -> dict[str, Any] | None:
     """The network beside the one that was searched, as plain data; None without a search."""
-    genotype = context.architecture
-    if context.searched is None or not isinstance(genotype, Genotype):
+    genotype = blueprint_of(context.architecture).genotype
+    if context.searched is None or genotype is None:
         return None
     spec, size = context.model.spec, context.settings.data.size
     return compare_with_search(context.searched, genotype, spec, size, context.threads)
@@ -179,12 +180,11 @@ def _finish(
         result["phases"] = phase_records(context)
     if searched is not None:
         result["searched"] = searched
-    if isinstance(context.architecture, Genotype):
+    genotype = blueprint_of(context.architecture).genotype
+    if genotype is not None:
         files["genotype"] = folder / GENOTYPE
         with atomic_write(files["genotype"]) as path:
-            path.write_text(
-                _document(context, context.architecture, result) + "\n", encoding="utf-8"
-            )
+            path.write_text(_document(context, genotype, result) + "\n", encoding="utf-8")
     result["files"] = {kind: str(path) for kind, path in files.items()}
     write_json(folder / RESULT, result)
     Checkpoint.remove(folder)

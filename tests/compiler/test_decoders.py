@@ -262,7 +262,7 @@ def test_an_encoder_without_the_map_that_is_refined_by_is_named(monkeypatch):
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_name_finds_it_and_metadata_describe_it(name):
-    assert find_architecture(name) == HandMade(name)
+    assert find_architecture(name).architecture == HandMade(name)
     made = HandMade(name, 8)
     assert described_architecture(describe_architecture(made)) == made
     assert (str(made), made.key()) == (name, name)
@@ -271,7 +271,7 @@ def test_a_name_finds_it_and_metadata_describe_it(name):
 def test_genotypes_are_found_and_described_as_before():
     document = find_architecture("arch0")
     genotype = zoo.load_published("arch0").genotype
-    assert document.genotype == genotype
+    assert (document.architecture, document.format) == (genotype, "json")
     assert described_architecture(describe_architecture(genotype)) == genotype
     assert described_architecture({"genotype": to_json(genotype)}) == genotype
     assert described_architecture({"pretrain": {"channels": 8}}) == HandMade("lwrf", 8)
