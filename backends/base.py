@@ -247,6 +247,14 @@ def ignore_step(step: TrainingStep) -> None:
     """A progress callback that says nothing."""
 
 
+Watch = Callable[[Array], None]
+"""From a batch's outputs, as the task's head ``measured`` gives them, to nothing."""
+
+
+def ignore_output(output: Array) -> None:
+    """A watcher of outputs that keeps nothing."""
+
+
 class Learner(Protocol):
     """Trains and scores programs in some framework.
 
@@ -306,10 +314,24 @@ class Learner(Protocol):
             ValueError: for a part that does not follow ``state``.
         """
 
-    def measure(self, program: Program, examples: Examples, task: Task, batch_size: int) -> Sums:
+    def measure(
+        self,
+        program: Program,
+        examples: Examples,
+        task: Task,
+        batch_size: int,
+        watch: Watch = ignore_output,
+    ) -> Sums:
         """The task's statistics of all examples.
 
         The main output grows bilinearly to the targets' size first.
+
+        Args:
+            program: the network.
+            examples: to score it on.
+            task: of its outputs.
+            batch_size: examples at once.
+            watch: told of what each batch's statistics are made from.
 
         Raises:
             TrialFailure: as ``fit``.

@@ -18,6 +18,8 @@ from auxnas.backends.base import (
     Recipe,
     TrainingState,
     TrainingStep,
+    Watch,
+    ignore_output,
     ignore_step,
 )
 from auxnas.compiler import Program, infer_shapes
@@ -74,7 +76,14 @@ class NullLearner:
             progress(TrainingStep(epoch + 1, recipe.epochs, 1 / (epoch + 1)))
         return program, {"epoch": np.array(part.stop)}
 
-    def measure(self, program: Program, examples: Examples, task: Task, batch_size: int) -> Sums:
+    def measure(
+        self,
+        program: Program,
+        examples: Examples,
+        task: Task,
+        batch_size: int,
+        watch: Watch = ignore_output,
+    ) -> Sums:
         """Made-up statistics of a network whose quality the program's name decides.
 
         A program that starts from images does slightly better than one that starts from
@@ -84,7 +93,7 @@ class NullLearner:
         quality = rng.beta(4, 3)
         if len(program.graph.inputs) == 1:
             quality += 0.1 * (1 - quality)
-        return pretended(task, examples, quality, rng, batch_size)
+        return pretended(task, examples, quality, rng, batch_size, watch)
 
     def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Zeros in the right shapes."""
@@ -100,11 +109,16 @@ class NullLearner:
 
 
 def pretended(
-    task: Task, examples: Examples, quality: float, rng: np.random.Generator, most: int = _LOOKED_AT
+    task: Task,
+    examples: Examples,
+    quality: float,
+    rng: np.random.Generator,
+    most: int = _LOOKED_AT,
+    watch: Watch = ignore_output,
 ) -> Sums:
     """Made-up statistics of a network as good as ``quality``, 0 to 1, of ``most`` examples."""
     if task.target.classes:
-        return task.measure(*_classified(len(task.classes), quality, rng))
+        return _watched(task, *_classified(len(task.classes), quality, rng), watch)
     targets = examples.batch(range(min(len(examples), _LOOKED_AT, most)), None).labels
     known = np.where(task.target.known(targets), targets, 0).astype(np.float32)
     wrong = (1 - quality) * rng.uniform(0.9, 1, known.shape).astype(np.float32)
@@ -113,7 +127,12 @@ def pretended(
     if task.outputs < task.target.channels:  # a target has more to it than what networks find
         right = rng.random((len(output), task.outputs, 1, 1)) < quality
         output = output[:, : task.outputs] * right
-    return task.measure(task.heads[task.measured].of(output), targets)
+    return _watched(task, task.heads[task.measured].of(output), targets, watch)
+
+
+def _watched(task: Task, output: Array, targets: Array, watch: Watch) -> Sums:
+    watch(output)
+    return task.measure(output, targets)
 
 
 def _classified(classes: int, quality: float, rng: np.random.Generator) -> tuple[Array, Array]:

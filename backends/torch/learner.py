@@ -18,6 +18,8 @@ from auxnas.backends.base import (
     TrainingState,
     TrainingStep,
     TrialFailure,
+    Watch,
+    ignore_output,
     ignore_step,
 )
 from auxnas.backends.torch.batches import (
@@ -130,7 +132,14 @@ class TorchLearner:
             trained = training.finish()
         return replace(program, params={**program.params, **trained}), {**before, **after}
 
-    def measure(self, program: Program, examples: Examples, task: Task, batch_size: int) -> Sums:
+    def measure(
+        self,
+        program: Program,
+        examples: Examples,
+        task: Task,
+        batch_size: int,
+        watch: Watch = ignore_output,
+    ) -> Sums:
         """The task's statistics of all examples.
 
         Raises:
@@ -152,7 +161,8 @@ class TorchLearner:
                     mirrored = None
                     if task.mirroring is not None and sees_images(graph):
                         (mirrored,) = module(*(each.flip(3) for each in inputs)).values()
-                    for name, value in measure_batch(logits, batch.labels, task, mirrored).items():
+                    measured = measure_batch(logits, batch.labels, task, mirrored, watch)
+                    for name, value in measured.items():
                         sums[name] = sums[name] + value if name in sums else value
         return sums
 

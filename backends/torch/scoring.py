@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from auxnas.backends.base import Watch, ignore_output
 from auxnas.backends.torch.devices import Array
 from auxnas.backends.torch.failures import check_finite
 from auxnas.backends.torch.functions import FUNCTIONS, grow
@@ -19,7 +20,11 @@ def sees_images(graph: Graph) -> bool:
 
 
 def measure_batch(
-    logits: Tensor, targets: Array, task: Task, mirrored: Tensor | None = None
+    logits: Tensor,
+    targets: Array,
+    task: Task,
+    mirrored: Tensor | None = None,
+    watch: Watch = ignore_output,
 ) -> Sums:
     """The task's statistics of a batch.
 
@@ -28,6 +33,7 @@ def measure_batch(
         targets: (N, H, W, ...).
         task: measures what its head makes of them.
         mirrored: logits of the mirrored images, where the task averages them.
+        watch: told of what the head gives.
 
     Raises:
         TrialFailure: ``nan`` for logits that are not finite.
@@ -39,7 +45,9 @@ def measure_batch(
         output = (output + unmirrored(grow(mirrored, size), task.mirroring)) / 2
     for op, attrs in task.heads[task.measured].steps:
         output = FUNCTIONS[op](output, **attrs)
-    return task.measure(output.cpu().numpy(), targets)
+    found = output.cpu().numpy()
+    watch(found)
+    return task.measure(found, targets)
 
 
 def unmirrored(maps: Tensor, by: Mirroring) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
@@ -13,7 +13,7 @@ from auxnas.compiler import cost
 from auxnas.compiler.tasks import Sums, Task, find_task
 from auxnas.genotype.plugins import with_options
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
-from auxnas.search.data.base import OfficialEvaluation
+from auxnas.search.data.base import Array, OfficialEvaluation
 from auxnas.search.data.statistics import (
     Statistics,
     check_not_mask,
@@ -23,7 +23,6 @@ from auxnas.search.data.statistics import (
     repeated_remark,
 )
 from auxnas.search.errors import RequestError
-from auxnas.search.evaluation.official import AnswerRecorder
 from auxnas.search.examples.images import ImageExamples, pixel_store, statistics_of
 from auxnas.search.examples.stored import StoredSizeExamples
 from auxnas.search.networks.networks import Network, Trained
@@ -185,9 +184,13 @@ class Evaluation:
         if official is None:
             sums = learner.measure(self.trained.program, images, self.task, together)
             return Measured(sums, len(images))
-        recorder = AnswerRecorder(self.task)
-        sums = learner.measure(self.trained.program, images, cast(Task, recorder), together)
-        return Measured(sums, len(images), official, official.results(recorder.answers))
+        answers: list[Array] = []
+
+        def keep(output: Array) -> None:
+            answers.extend(self.task.answer(output))
+
+        sums = learner.measure(self.trained.program, images, self.task, together, keep)
+        return Measured(sums, len(images), official, official.results(answers))
 
     def examples(
         self, cache: Path, display: Display
