@@ -247,12 +247,12 @@ def ignore_step(step: TrainingStep) -> None:
     """A progress callback that says nothing."""
 
 
-Watch = Callable[[Array], None]
+OnOutput = Callable[[Array], None]
 """From a batch's outputs, as the task's head ``measured`` gives them, to nothing."""
 
 
 def ignore_output(output: Array) -> None:
-    """A watcher of outputs that keeps nothing."""
+    """A callback of outputs that keeps nothing."""
 
 
 class Learner(Protocol):
@@ -320,7 +320,7 @@ class Learner(Protocol):
         examples: Examples,
         task: Task,
         batch_size: int,
-        watch: Watch = ignore_output,
+        on_output: OnOutput = ignore_output,
     ) -> Sums:
         """The task's statistics of all examples.
 
@@ -331,7 +331,7 @@ class Learner(Protocol):
             examples: to score it on.
             task: of its outputs.
             batch_size: examples at once.
-            watch: told of what each batch's statistics are made from.
+            on_output: told of what each batch's statistics are made from.
 
         Raises:
             TrialFailure: as ``fit``.

@@ -14,11 +14,11 @@ import numpy as np
 from auxnas.backends.base import (
     Array,
     Examples,
+    OnOutput,
     Progress,
     Recipe,
     TrainingState,
     TrainingStep,
-    Watch,
     ignore_output,
     ignore_step,
 )
@@ -82,7 +82,7 @@ class NullLearner:
         examples: Examples,
         task: Task,
         batch_size: int,
-        watch: Watch = ignore_output,
+        on_output: OnOutput = ignore_output,
     ) -> Sums:
         """Made-up statistics of a network whose quality the program's name decides.
 
@@ -93,7 +93,7 @@ class NullLearner:
         quality = rng.beta(4, 3)
         if len(program.graph.inputs) == 1:
             quality += 0.1 * (1 - quality)
-        return pretended(task, examples, quality, rng, batch_size, watch)
+        return pretended(task, examples, quality, rng, batch_size, on_output)
 
     def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Zeros in the right shapes."""
@@ -114,11 +114,11 @@ def pretended(
     quality: float,
     rng: np.random.Generator,
     most: int = _LOOKED_AT,
-    watch: Watch = ignore_output,
+    on_output: OnOutput = ignore_output,
 ) -> Sums:
     """Made-up statistics of a network as good as ``quality``, 0 to 1, of ``most`` examples."""
     if task.target.classes:
-        return _watched(task, *_classified(len(task.classes), quality, rng), watch)
+        return _told(task, *_classified(len(task.classes), quality, rng), on_output)
     targets = examples.batch(range(min(len(examples), _LOOKED_AT, most)), None).labels
     known = np.where(task.target.known(targets), targets, 0).astype(np.float32)
     wrong = (1 - quality) * rng.uniform(0.9, 1, known.shape).astype(np.float32)
@@ -127,11 +127,11 @@ def pretended(
     if task.outputs < task.target.channels:  # a target has more to it than what networks find
         right = rng.random((len(output), task.outputs, 1, 1)) < quality
         output = output[:, : task.outputs] * right
-    return _watched(task, task.heads[task.measured].of(output), targets, watch)
+    return _told(task, task.heads[task.measured].of(output), targets, on_output)
 
 
-def _watched(task: Task, output: Array, targets: Array, watch: Watch) -> Sums:
-    watch(output)
+def _told(task: Task, output: Array, targets: Array, on_output: OnOutput) -> Sums:
+    on_output(output)
     return task.measure(output, targets)
 
 

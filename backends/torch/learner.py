@@ -13,12 +13,12 @@ from torch import Tensor
 from auxnas.backends.base import (
     Batch,
     Examples,
+    OnOutput,
     Progress,
     Recipe,
     TrainingState,
     TrainingStep,
     TrialFailure,
-    Watch,
     ignore_output,
     ignore_step,
 )
@@ -138,7 +138,7 @@ class TorchLearner:
         examples: Examples,
         task: Task,
         batch_size: int,
-        watch: Watch = ignore_output,
+        on_output: OnOutput = ignore_output,
     ) -> Sums:
         """The task's statistics of all examples.
 
@@ -161,7 +161,7 @@ class TorchLearner:
                     mirrored = None
                     if task.mirroring is not None and sees_images(graph):
                         (mirrored,) = module(*(each.flip(3) for each in inputs)).values()
-                    measured = measure_batch(logits, batch.labels, task, mirrored, watch)
+                    measured = measure_batch(logits, batch.labels, task, mirrored, on_output)
                     for name, value in measured.items():
                         sums[name] = sums[name] + value if name in sums else value
         return sums

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from auxnas.backends.base import Watch, ignore_output
+from auxnas.backends.base import OnOutput, ignore_output
 from auxnas.backends.torch.devices import Array
 from auxnas.backends.torch.failures import check_finite
 from auxnas.backends.torch.functions import FUNCTIONS, grow
@@ -24,7 +24,7 @@ def measure_batch(
     targets: Array,
     task: Task,
     mirrored: Tensor | None = None,
-    watch: Watch = ignore_output,
+    on_output: OnOutput = ignore_output,
 ) -> Sums:
     """The task's statistics of a batch.
 
@@ -33,7 +33,7 @@ def measure_batch(
         targets: (N, H, W, ...).
         task: measures what its head makes of them.
         mirrored: logits of the mirrored images, where the task averages them.
-        watch: told of what the head gives.
+        on_output: told of what the head gives.
 
     Raises:
         TrialFailure: ``nan`` for logits that are not finite.
@@ -46,7 +46,7 @@ def measure_batch(
     for op, attrs in task.heads[task.measured].steps:
         output = FUNCTIONS[op](output, **attrs)
     found = output.cpu().numpy()
-    watch(found)
+    on_output(found)
     return task.measure(found, targets)
 
 
