@@ -1,26 +1,61 @@
 """The protocols between the framework-free core and what runs or learns.
 
-Everything that crosses them is numpy or plain data. Images and maps are (N, C, H, W)
-float32, labels the
-targets of a task, a controller's tokens
-(N, choices) int64 in the order of ``SearchSpace.layout``.
+Those of learners and policies are in ``learning`` and ``policies``, and here under the same names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from auxnas.backends.learning import (
+    Batch,
+    Examples,
+    Learner,
+    OnOutput,
+    Optimiser,
+    Progress,
+    Recipe,
+    TrainingState,
+    TrainingStep,
+    ignore_output,
+    ignore_step,
+)
+from auxnas.backends.policies import Ascent, Policy, PolicyStep, Weigh
 from auxnas.compiler import CompilerError, Program, Size
-from auxnas.compiler.errors import check_choice, check_integer, check_number, check_type
-from auxnas.compiler.tasks import Segmentation, Sums, Task
+from auxnas.compiler.errors import check_choice, check_integer, check_type
+
+__all__ = [
+    "INCOMPLETE",
+    "Array",
+    "Ascent",
+    "BackendUnavailable",
+    "Batch",
+    "Examples",
+    "ExportOptions",
+    "Exporter",
+    "Learner",
+    "LibraryUnavailable",
+    "OnOutput",
+    "Optimiser",
+    "Policy",
+    "PolicyStep",
+    "Progress",
+    "Recipe",
+    "Runner",
+    "TrainingState",
+    "TrainingStep",
+    "TrialFailure",
+    "Weigh",
+    "ignore_output",
+    "ignore_step",
+]
 
 Array = np.ndarray[Any, Any]
-
 
 INCOMPLETE = 3
 """Exit status when less than what was asked for, or nothing, could be made here."""
@@ -111,313 +146,3 @@ class Runner(Protocol):
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name for inputs by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Examples that are trained on or scored together.
-
-    Attributes:
-        inputs: maps by the name of the graph's input.
-        labels: the targets, (N, H, W) or (N, H, W, channels) of the task's type.
-        teacher: a teacher's logits (N, classes, h, w), where there is one.
-    """
-
-    inputs: Mapping[str, Array]
-    labels: Array
-    teacher: Array | None = None
-
-
-class Examples(Protocol):
-    """A set of labelled examples."""
-
-    def __len__(self) -> int:
-        """Number of examples."""
-
-    def batch(self, indices: Sequence[int], rng: np.random.Generator | None) -> Batch:
-        """Some of them; randomly transformed for training where ``rng`` is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Optimiser:
-    """Rule by which one group of parameters is updated.
-
-    Attributes:
-        prefix: start of the names of its parameters; a parameter belongs to the first
-            optimiser whose prefix fits, one that fits none is left as it is.
-        kind: ``adam`` (paper: decoder) or ``sgd`` (paper: encoder).
-        rate: learning rate.
-        momentum: of SGD.
-        decay: weight decay.
-        beta2: of Adam, the decay of the squared gradients' average.
-        epsilon: of Adam, added to that average's root.
-
-    Raises:
-        CompilerError: naming the field that is out of range.
-    """
-
-    prefix: str
-    kind: str
-    rate: float
-    momentum: float = 0.9
-    decay: float = 0.0
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_type("optimiser.prefix", self.prefix, str)
-        check_choice("optimiser.kind", self.kind, ("adam", "sgd"))
-        for name in ("rate", "decay", "epsilon"):
-            check_number(f"optimiser.{name}", getattr(self, name))
-        for name in ("momentum", "beta2"):
-            check_number(f"optimiser.{name}", getattr(self, name), 0, 1, below=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Settings of one training of a program.
-
-    Attributes:
-        epochs: passes over the examples.
-        batch_size: examples a step; the last, smaller batch of an epoch is used too,
-            unless it holds a single example (batch norm has no deviation of one).
-        optimisers: parameter groups.
-        polyak: decay of the running average of the parameters that replaces them at
-            the end (paper: 0.9 and 0.99); 0 keeps the last ones.
-        auxiliary: weight of each auxiliary output's loss (paper: 0.3 to 0.15 in the long
-            training, none given for the search).
-        distillation: weight of the L2 loss against the teacher's logits (paper: 0.3).
-        clip_norm: largest norm of each group's gradient; 0 for no limit.
-        poly: power of the learning rate's decay ``(1 - horizon * step / steps) ** poly``; 0
-            keeps it.
-        horizon: share of the way to 0 that the decay goes (paper: 300 of 400 epochs for depth).
-        full_size: whether logits grow to the labels' size for the loss; otherwise the
-            labels shrink (nearest) to the logits', which is what a search can afford.
-        frozen: whether batch norm uses its statistics as they are, in training too.
-        task: meaning of the outputs; its losses are minimised.
-
-    Raises:
-        CompilerError: naming the field that is out of range.
-    """
-
-    epochs: int
-    batch_size: int
-    optimisers: tuple[Optimiser, ...]
-    polyak: float = 0.0
-    auxiliary: float = 0.15
-    distillation: float = 0.0
-    clip_norm: float = 3.0
-    poly: float = 0.0
-    horizon: float = 1.0
-    full_size: bool = False
-    frozen: bool = False
-    task: Task = field(default_factory=Segmentation)
-
-    def __post_init__(self) -> None:
-        check_integer("recipe.epochs", self.epochs)
-        check_integer("recipe.batch_size", self.batch_size, 1)
-        check_type("recipe.optimisers", self.optimisers, tuple)
-        for number, optimiser in enumerate(self.optimisers):
-            check_type(f"recipe.optimisers[{number}]", optimiser, Optimiser)
-        check_number("recipe.polyak", self.polyak, 0, 1, below=True)
-        check_number("recipe.horizon", self.horizon, 0, 1)
-        for name in ("auxiliary", "distillation", "clip_norm", "poly"):
-            check_number(f"recipe.{name}", getattr(self, name))
-        for name in ("full_size", "frozen"):
-            check_type(f"recipe.{name}", getattr(self, name), bool)
-
-
-TrainingState = Mapping[str, Array]
-"""Arrays from which a training is continued, by names that only its learner knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingStep:
-    """Progress of a training: after ``step`` of ``steps``, with the last loss."""
-
-    step: int
-    steps: int
-    loss: float
-
-
-Progress = Callable[[TrainingStep], None]
-
-
-def ignore_step(step: TrainingStep) -> None:
-    """A progress callback that says nothing."""
-
-
-OnOutput = Callable[[Array], None]
-"""From a batch's outputs, as the task's head ``measured`` gives them, to nothing."""
-
-
-def ignore_output(output: Array) -> None:
-    """A callback of outputs that keeps nothing."""
-
-
-class Learner(Protocol):
-    """Trains and scores programs in some framework.
-
-    It can be pickled, to be made anew in another process.
-    """
-
-    @property
-    def where(self) -> str:
-        """Name of the device that it computes on, for people."""
-
-    def fit(
-        self,
-        program: Program,
-        examples: Examples,
-        recipe: Recipe,
-        seed: int,
-        progress: Progress = ignore_step,
-    ) -> Program:
-        """``program`` with trained parameters (batch-norm statistics updated too).
-
-        The graph's first output is the main one, all others are auxiliary. The same
-        program, examples, recipe and seed give the same parameters. Parameters that the
-        graph does not use are passed through. Interruptible between steps.
-
-        Raises:
-            TrialFailure: ``nan`` for a loss that is not finite, ``oom`` for memory.
-        """
-
-    def fit_part(
-        self,
-        program: Program,
-        examples: Examples,
-        recipe: Recipe,
-        seed: int,
-        part: range,
-        state: TrainingState | None = None,
-        progress: Progress = ignore_step,
-    ) -> tuple[Program, TrainingState]:
-        """The epochs ``part`` of a training: the program then, and how to go on from there.
-
-        Parts that follow one another come to what ``fit`` comes to, to the last bit,
-        whatever their lengths and processes. An empty part gives the program of ``state``.
-        From part to part everything in the recipe may change but the number of epochs,
-        the batch size and each parameter's kind of optimiser; so may the examples.
-
-        Args:
-            program: the one that the training began with.
-            examples: training examples.
-            recipe: how; ``epochs`` counts all parts together.
-            seed: of the whole training.
-            part: consecutive epochs, from 0.
-            state: returned for the part before; None before epoch 0.
-            progress: told of steps counted over all parts.
-
-        Raises:
-            TrialFailure: as ``fit``.
-            ValueError: for a part that does not follow ``state``.
-        """
-
-    def measure(
-        self,
-        program: Program,
-        examples: Examples,
-        task: Task,
-        batch_size: int,
-        on_output: OnOutput = ignore_output,
-    ) -> Sums:
-        """The task's statistics of all examples.
-
-        The main output grows bilinearly to the targets' size first.
-
-        Args:
-            program: the network.
-            examples: to score it on.
-            task: of its outputs.
-            batch_size: examples at once.
-            on_output: told of what each batch's statistics are made from.
-
-        Raises:
-            TrialFailure: as ``fit``.
-        """
-
-    def infer(self, program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name, in inference mode."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyStep:
-    """Bounds of one update of a policy.
-
-    Attributes:
-        rate: Adam's learning rate (paper: 1e-4).
-        entropy: weight of the mean entropy of a choice.
-        max_norm: largest norm of the gradient; 0 for no limit.
-
-    Raises:
-        CompilerError: naming the field that is out of range.
-    """
-
-    rate: float = 1e-4
-    entropy: float = 0.0
-    max_norm: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name in ("rate", "entropy", "max_norm"):
-            check_number(f"policy.{name}", getattr(self, name))
-
-
-@dataclass(frozen=True, slots=True)
-class Ascent:
-    """Diagnostics of an update of a policy.
-
-    Attributes:
-        norm: of the gradient, before it was cut.
-        entropy: of a sequence before the step, in nats, the mean over the rows.
-    """
-
-    norm: float
-    entropy: float
-
-
-Weigh = Callable[[Array], Array]
-"""From log-probabilities (N, choices) to what each weighs, both float32."""
-
-
-class Policy(Protocol):
-    """A trainable distribution over genotypes: one categorical choice after the other.
-
-    Choices come in the order of ``SearchSpace.layout``, connections first, and each may
-    depend on those before it. It has no randomness of its own beyond its first weights.
-    """
-
-    def sample(self, count: int, rng: np.random.Generator) -> Array:
-        """Tokens (count, choices) int64.
-
-        Choice t of row n is the first value at which the cumulated probabilities exceed
-        ``u[n, t]``, where ``u = rng.random((count, choices))`` is all that is drawn.
-        """
-
-    def log_prob(self, tokens: Array) -> Array:
-        """Log-probability of each choice given those before it: (N, choices) float32."""
-
-    def entropy(self, tokens: Array) -> Array:
-        """Entropy of each choice given those before it, in nats: (N, choices) float32."""
-
-    def update(self, tokens: Array, weigh: Weigh, step: PolicyStep) -> Ascent:
-        """One step of Adam up the gradient of an objective.
-
-        The objective is ``mean(weights * log_prob) + step.entropy * mean(entropy)``, both
-        means over all choices of all rows, and the weights are constants.
-
-        Args:
-            tokens: (N, choices).
-            weigh: called once, with the log-probabilities before the step; gives the weights.
-            step: how far to go.
-        """
-
-    def state(self) -> dict[str, Array]:
-        """Everything that it has learnt, the optimiser's moments included, by name."""
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Returns to a state, bit by bit.
-
-        Raises:
-            ValueError: for the state of another policy, naming the array.
-        """
