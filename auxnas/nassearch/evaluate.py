@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,51 @@ def evaluate(
     its data, and which classes counted; without a part to validate on the images are those of
     meta-val, which nothing was trained on.
     """
+    _check_files(picture, results)
+    if latency:
+        backend("runner", "ort")  # fails now rather than after the scoring
+    asked = _Asked(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
+    work = asked.evaluation()
+    if results is not None and work.dataset.official(()) is None:
+        raise click.UsageError(f"--results: {work.dataset.name} has no results of its own")
+    known = {"model": {"encoder": work.trained.network.spec.encoder}}
+    options.check_parts({"encoder": encoder}, known, work.trained.path)
+    trainer = backend("learner", learner or "torch")(threads=threads)
+    where = (trainer, batch, cache_dir(cache), display_on_stderr())
+    if work.task.candidates:
+        work = settled(work, replace(asked, part=META_VAL, boxes=None).evaluation(), *where)
+    measured = work.run(*where)
+    if results is not None:
+        with atomic_write(results) as path:
+            path.write_text(json.dumps(measured.results), encoding="utf-8")
+    official = _official(measured, needed=boxes is not None)
+    counts = work.task.confusion(measured.sums)
+    shown = None if counts is None else picture or asked.folder / "confusion.png"
+    if counts is not None and shown is not None:
+        with atomic_write(shown) as path:
+            draw_confusion(counts, work.task.classes, path)
+    found = {
+        "weights": str(work.trained.path),
+        "data": work.dataset.name,
+        "part": work.part,
+        "images": measured.images,
+        "scored_at": work.scored_at,
+        **({} if boxes else scores(work.task, measured.sums)),
+        **({"official": official} if official else {}),
+        **network_figures(work.trained.network, work.size),
+        "picture": None if shown is None else str(shown),
+    }
+    if latency:
+        timed = compiled_latency(work.trained.program.graph, work.size, threads)
+        found |= {"latency_ms": 1000 * timed, "latency_spread": timed.spread}
+    if as_json:
+        print_json(found)
+    else:
+        _print(found, None if boxes else work.task.table(measured.sums))
+
+
+def _check_files(picture: Path | None, results: Path | None) -> None:
+    """Checks that the files to be written can be, and replace nothing of a run's."""
     if picture is not None and picture.suffix.lower() not in FORMATS:
         words = f"{picture.suffix or 'no suffix'}, expected {' or '.join(FORMATS)}"
         raise click.BadParameter(words, param_hint="--picture")
@@ -121,57 +167,6 @@ def evaluate(
         check_no_result(results, "--results")
         if not results.absolute().parent.is_dir():
             raise click.UsageError(f"--results: {results}: its directory does not exist")
-    if latency:
-        backend("runner", "ort")  # fails now rather than after the scoring
-    work = _evaluation(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
-    if results is not None and work.dataset.official(()) is None:
-        raise click.UsageError(f"--results: {work.dataset.name} has no results of its own")
-    known = {"model": {"encoder": work.trained.network.spec.encoder}}
-    options.check_parts({"encoder": encoder}, known, work.trained.path)
-    trainer = backend("learner", learner or "torch")(threads=threads)
-    place, display = cache_dir(cache), display_on_stderr()
-    if work.task.candidates:
-        rest = _evaluation(
-            weights, data, size, META_VAL, ignore, task, depth_scale, stored_size, None
-        )
-        work = settled(work, rest, trainer, batch, place, display)
-    measured = work.run(trainer, batch, place, display)
-    sums, images = measured.sums, measured.images
-    if results is not None:
-        with atomic_write(results) as path:
-            path.write_text(json.dumps(measured.results), encoding="utf-8")
-    official = _official(measured, needed=boxes is not None)
-    picture = picture or (weights if weights.is_dir() else weights.parent) / "confusion.png"
-    counts = work.task.confusion(sums)
-    if counts is not None:
-        with atomic_write(picture) as path:
-            draw_confusion(counts, work.task.classes, path)
-    found = {
-        "weights": str(work.trained.path),
-        "data": work.dataset.name,
-        "part": work.part,
-        "images": images,
-        "scored_at": work.scored_at,
-        **({} if boxes else scores(work.task, sums)),
-        **({"official": official} if official else {}),
-        **network_figures(work.trained.network, work.size),
-        "picture": str(picture) if counts is not None else None,
-    }
-    if latency:
-        graph = work.trained.program.graph
-        timed = compiled_latency(graph, work.size, threads)
-        found |= {"latency_ms": 1000 * timed, "latency_spread": timed.spread}
-    if as_json:
-        print_json(found)
-    else:
-        if not boxes:
-            _print_table(work.task.table(sums))
-        if official:
-            say(_official_line(official))
-        say(f"{images} images, scored at {work.scored_at}")
-        say(_figures(found))
-        if counts is not None:
-            say(str(picture))
 
 
 def _official(measured: Measured, needed: bool) -> dict[str, Any]:
@@ -191,60 +186,82 @@ def _official_line(figures: Mapping[str, Any]) -> str:
     return f"{numbers} (boxes: {figures['boxes']})" if "boxes" in figures else numbers
 
 
-def _evaluation(
-    weights: Path,
-    data: str | None,
-    size: tuple[int, int] | None,
-    part: str | None,
-    ignore: tuple[str, ...],
-    task: str | None,
-    depth_scale: float | None,
-    stored_size: bool | None,
-    boxes: Path | None,
-) -> Evaluation:
-    """Network and images to score; where no data are given, those that the folder was of."""
-    if data is not None:
+@dataclass(frozen=True)
+class _Asked:
+    """Network and images to score, as the options of the command say; see ``Evaluation.of``."""
+
+    weights: Path
+    data: str | None
+    size: tuple[int, int] | None
+    part: str | None
+    ignore: tuple[str, ...]
+    task: str | None
+    depth_scale: float | None
+    stored_size: bool | None
+    boxes: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the network."""
+        return self.weights if self.weights.is_dir() else self.weights.parent
+
+    def evaluation(self) -> Evaluation:
+        """Network and images; where no data are given, those that the folder was of."""
+        if self.data is not None:
+            meta_train = DataSettings().meta_train if self.part == META_VAL else None
+            return self._of(self.data, self.ignore, meta_train, self.depth_scale)
+        if not self.weights.is_dir():
+            expected = "expected, WEIGHTS is not the folder of a run or a training"
+            raise click.UsageError(f"--data: {expected}")
+        own = own_data(self.weights)
+        settings = own.settings
+        note(f"data: {settings.source}, those of {self.weights}")
+        scale = self.depth_scale or settings.depth_scale
+        work = self._of(settings.source, self.ignore or own.ignore, settings.meta_train, scale)
+        if work.part != "val" and own.key is not None:
+            whole = open_dataset(
+                settings.source,
+                classes=settings.classes,
+                size=settings.size,
+                task=work.task,
+                depth_scale=settings.depth_scale,
+                padding=work.trained.padding,
+            )
+            if pixel_key(whole) != own.key:
+                note(f"warning: {settings.source}: changed since {self.weights} was trained on it")
+        return work
+
+    def _of(
+        self,
+        source: str,
+        ignore: tuple[str, ...],
+        meta_train: float | None,
+        depth_scale: float | None,
+    ) -> Evaluation:
         return Evaluation.of(
-            read_network(weights),
-            data,
-            size,
-            part,
+            read_network(self.weights),
+            source,
+            self.size,
+            self.part,
             ignore,
-            DataSettings().meta_train if part == META_VAL else None,
-            task=task,
-            depth_scale=depth_scale,
-            stored_size=stored_size,
-            boxes=boxes,
+            meta_train,
+            self.task,
+            depth_scale,
+            self.stored_size,
+            self.boxes,
         )
-    if not weights.is_dir():
-        raise click.UsageError("--data: expected, WEIGHTS is not the folder of a run or a training")
-    own = own_data(weights)
-    settings = own.settings
-    note(f"data: {settings.source}, those of {weights}")
-    work = Evaluation.of(
-        read_network(weights),
-        settings.source,
-        size,
-        part,
-        ignore or own.ignore,
-        settings.meta_train,
-        task,
-        depth_scale or settings.depth_scale,
-        stored_size,
-        boxes,
-    )
-    if work.part != "val" and own.key is not None:
-        whole = open_dataset(
-            settings.source,
-            classes=settings.classes,
-            size=settings.size,
-            task=work.task,
-            depth_scale=settings.depth_scale,
-            padding=work.trained.padding,
-        )
-        if pixel_key(whole) != own.key:
-            note(f"warning: {settings.source}: changed since {weights} was trained on it")
-    return work
+
+
+def _print(found: Mapping[str, Any], table: ScoreTable | None) -> None:
+    """Prints what was found, in words."""
+    if table is not None:
+        _print_table(table)
+    if "official" in found:
+        say(_official_line(found["official"]))
+    say(f"{found['images']} images, scored at {found['scored_at']}")
+    say(_figures(found))
+    if found["picture"] is not None:
+        say(found["picture"])
 
 
 def _print_table(table: ScoreTable) -> None:
