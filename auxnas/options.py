@@ -77,6 +77,23 @@ def threads_option(default: str) -> Callable[[F], F]:
     )
 
 
+def device_option(what: str) -> Callable[[F], F]:
+    """``--device``; ``what`` is done there."""
+    how = "by ssh with its own settings and keys"
+    return click.option(
+        "--device", metavar="ssh:USER@HOST[:PORT]", help=f"{what}; {how}.  [default: here]"
+    )
+
+
+device_command = click.option(
+    "--device-command",
+    metavar="COMMAND",
+    help="Run on --device in place of nasrun bench --json, or that with its path before it. Behind "
+    "it are the artefact's path, and INPUT.npy and OUTPUT.npy where outputs are compared; it "
+    "prints a JSON object with latency_ms.",
+)
+
+
 class SizeType(click.ParamType[tuple[int, int] | str]):
     """``HxW``: two positive numbers, height first; or ``dynamic`` where that is allowed."""
 

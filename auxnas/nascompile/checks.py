@@ -90,6 +90,8 @@ def _check_effect(options: Mapping[str, Any]) -> None:
         "max_drop": not judged and "is for --precision int8 and auto",
         "tolerance": not checked and "has no effect with --no-verify",
         "images": not checked and not judged and "has no effect with --no-verify",
+        "device": not checked and "has no effect with --no-verify",
+        "device_command": options["device"] is None and "is for --device",
         "web_runtime": not web and "is for --target web",
         "opset": not onnx and f"has no effect with --target {options['target']}",
     }

@@ -30,6 +30,8 @@ from auxnas.options import (
     PathType,
     SizeType,
     depth_scale,
+    device_command,
+    device_option,
     json_option,
     part_option,
 )
@@ -169,6 +171,8 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 @click.option("--max-drop", type=click.FloatRange(0, 1), metavar="X", help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, metavar="X", help=TOLERANCE_HELP)
+@device_option("Check and time the artefact on this machine, where nasrun is")
+@device_command
 @click.option("--no-verify", is_flag=True, help="Neither check the artefact nor time it.")
 @click.option(
     "--disable-pass", multiple=True, metavar="NAME", help="Pass to leave out; may be repeated."

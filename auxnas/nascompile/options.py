@@ -48,6 +48,8 @@ class Options(TypedDict, total=False):
     force: bool
     tolerance: float | None
     no_verify: bool
+    device: str | None
+    device_command: str | None
     disable_pass: Sequence[str]
     seed: int
 

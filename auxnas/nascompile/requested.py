@@ -12,9 +12,10 @@ from typing import Any
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
+from auxnas.backends.devices import Device, check_target, parse_device
 from auxnas.backends.images import dark_remark, find_images, judge_photographs, read_photograph
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
-from auxnas.backends.targets import AUTO, artefact_files, target_of
+from auxnas.backends.targets import AUTO, CPU_TARGETS, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.architecture import Architecture, blueprint_of, find_architecture
@@ -84,6 +85,7 @@ def request_of(
         int8=int8,
         open_precision=options["precision"] == AUTO,
         max_drop=MAX_DROP if options["max_drop"] is None else options["max_drop"],
+        device=_device(options),
     )
     written = {"--output": artefact_files(request.target, request.output)}
     written |= {option: [path] for option, path in others.items()}
@@ -240,6 +242,16 @@ def _interface(weights: Weights | None, spec: ModelSpec, options: Mapping[str, A
     task = spec.find_task(_named_classes(spec))
     form = options["input_format"]
     return Interface(options["head"], grown, form, by.mean, by.deviation, task)
+
+
+def _device(options: Mapping[str, Any]) -> Device | None:
+    """The device that the artefact is checked on; None for this machine."""
+    if options["device"] is None:
+        return None
+    device, target = parse_device(options["device"], options["device_command"]), options["target"]
+    for each in CPU_TARGETS if target == AUTO else (target,):
+        check_target(target_of(each), each, device)
+    return device
 
 
 def _images(folder: str | None) -> list[Any]:

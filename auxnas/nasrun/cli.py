@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auxnas.console import DONE, FAILED, OneLineGroup, error_line, note, print_json, say
-from auxnas.options import PathType, SizeType, json_option, part_option, threads_option, trust_value
+from auxnas.options import (
+    PathType,
+    SizeType,
+    device_command,
+    device_option,
+    json_option,
+    part_option,
+    threads_option,
+    trust_value,
+)
 
 if TYPE_CHECKING:
     from auxnas.backends.artefacts.artefact import Artefact
@@ -25,14 +33,7 @@ BOXES_HELP = (
     "its end), category_id 1, bbox and score."
 )
 CROP_HELP = "Height and width of persons' crops.  [default: 256x192, where the artefact takes any]"
-DEVICE_HELP = (
-    "Time it on this machine, where nasrun is, by ssh with its own settings and keys; kept in the "
-    "cache, so that the same is not timed twice.  [default: here]"
-)
-DEVICE_COMMAND_HELP = (
-    "Run there in place of nasrun bench --json, the artefact's path behind it; prints a JSON "
-    "object with latency_ms."
-)
+RUNS_HELP = "Timed runs; steady: those that it takes for the latency to be, in 10 s, and no more."
 _threads = threads_option("the runtime's")
 _size = click.option(
     "--input-size",
@@ -47,6 +48,16 @@ _target = click.option(
     callback=trust_value,
     help="What ARTEFACT was made as: nascompile's --target.  [default: by its suffix]",
 )
+
+
+class RunsType(click.ParamType[int | None]):
+    """A number of runs, or ``steady``."""
+
+    name = "N|steady"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
+        """The number, or None for steady."""
+        return None if value in (None, "steady") else RUNS.convert(value, param, ctx)
 
 
 @click.group(cls=OneLineGroup, context_settings={"show_default": True})
@@ -94,18 +105,22 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 
 @main.command()
 @click.argument("artefact")
-@click.option("--runs", type=RUNS, metavar="N", default=100, help="Timed runs.")
+@click.argument("input_file", required=False, metavar="[INPUT.npy]", type=PathType())
+@click.argument("output_file", required=False, metavar="[OUTPUT.npy]", type=PathType())
+@click.option("--runs", type=RunsType(), default="100", help=RUNS_HELP)
 @click.option("--warmup", type=WARMUP, metavar="N", default=10, help="Warm-up runs, not timed.")
 @_threads
 @_size
 @_target
 @_vocabulary
-@click.option("--device", metavar="ssh:USER@HOST[:PORT]", help=DEVICE_HELP)
-@click.option("--device-command", metavar="COMMAND", help=DEVICE_COMMAND_HELP)
+@device_option("Time it on this machine, where nasrun is, and keep what comes out in the cache")
+@device_command
 @json_option
 def bench(
     artefact: str,
-    runs: int,
+    input_file: str | None,
+    output_file: str | None,
+    runs: int | None,
     warmup: int,
     threads: int | None,
     input_size: Size | None,
@@ -117,96 +132,31 @@ def bench(
 ) -> None:
     """Time ARTEFACT on one random image, or on a batch where it is made for one.
 
-    ARTEFACT may be any ONNX model, not only ours, or a .xml, .pt2, .engine.
+    ARTEFACT may be any ONNX model, not only ours, or a .xml, .pt2, .engine. With INPUT.npy it
+    is timed on that, as it goes into the network; OUTPUT.npy gets what comes out of one of ours.
 
     Every run is timed by itself after a warm-up. The paper's protocol is mean and standard
     deviation over 100 runs or more; what hardly depends on a busy machine is the latency,
     the lowest median of 5 runs in three rounds that are apart, which has a spread.
     """
-    from auxnas.backends.artefacts.artefact import open_artefact
-    from auxnas.backends.artefacts.bench import PAPER_RUNS, example_inputs, time_runs
-    from auxnas.backends.measuring.timing import latency_of_runs
-    from auxnas.progress import display_on_stderr
+    from auxnas.backends.artefacts.bench import PAPER_RUNS
+    from auxnas.nasrun.benching import Bench, bench_lines
 
-    if device is not None:
-        size = input_size and "x".join(map(str, input_size))
-        options: dict[str, Any] = {"--runs": runs, "--warmup": warmup}
-        options |= {"--threads": threads, "--input-size": size}
-        options["--target"] = target
-        _bench_away(artefact, device, device_command, options, as_json)
-        return
-    if device_command is not None:
+    asked = Bench(artefact, target, runs, warmup, threads, input_size)
+    if device is None and device_command is not None:
         raise click.UsageError("--device-command is for --device")
-    opened = open_artefact(artefact, target)
-    inputs = example_inputs(opened, input_size)
-    runner = opened.runner(threads)
-    with display_on_stderr().task("timing", warmup + runs) as advance:
-        times = time_runs(runner, inputs, runs, warmup, advance)
-    result = _measured(opened, inputs, threads, runner.devices)
-    result |= {"runs": runs, "warmup": warmup}
-    result |= times.to_dict()
+    if device is not None and input_file is not None:
+        raise click.UsageError("INPUT.npy: expected none with --device")
+    if device is not None:
+        result = asked.away(device, device_command)
+    else:
+        result = asked.here(input_file, output_file)
     if as_json:
         print_json(result)
     else:
-        _print_bench(result | {"latency": str(latency_of_runs(times.seconds))})
-    if runs < PAPER_RUNS:
+        say("\n".join(bench_lines(result)))
+    if device is None and runs is not None and runs < PAPER_RUNS:
         note(f"note: {runs} runs; the paper's protocol has {PAPER_RUNS} or more")
-
-
-def _bench_away(
-    artefact: str, device: str, command: str | None, options: dict[str, Any], as_json: bool
-) -> None:
-    from auxnas.nasrun.away import bench_away, text_of
-    from auxnas.nasrun.text import text_rows
-
-    result = bench_away(artefact, device, command, options)
-    if as_json:
-        print_json(result)
-    else:
-        say("\n".join(text_rows(text_of(result))))
-
-
-def _measured(
-    artefact: Artefact, inputs: dict[str, Any], threads: int | None, devices: Iterable[str]
-) -> dict[str, Any]:
-    """Facts on a measurement: artefact, inputs, machine, versions."""
-    from auxnas.backends.artefacts.bench import image_axis
-    from auxnas.backends.measuring.machine import timing_environment
-
-    first = artefact.inputs[0]
-    shape, axis = inputs[first.name].shape, image_axis(artefact, first)
-    return {
-        "artefact": str(artefact.path),
-        "inputs": {name: list(value.shape) for name, value in inputs.items()},
-        "input_size": list(shape[axis : axis + 2]) if len(shape) == 4 else None,
-        **timing_environment(artefact.kind, threads, devices),
-    }
-
-
-def _environment_rows(result: dict[str, Any]) -> dict[str, str]:
-    from auxnas.backends.measuring.machine import threads_text
-
-    shapes = (f"{n} {'x'.join(map(str, shape))}" for n, shape in result["inputs"].items())
-    return {
-        "artefact": result["artefact"],
-        "input": ", ".join(shapes),
-        "machine": f"{result['cpu']}, {threads_text(result)}, {', '.join(result['devices'])}",
-        "versions": ", ".join(f"{name} {v}" for name, v in result["versions"].items()),
-    }
-
-
-def _print_bench(result: dict[str, Any]) -> None:
-    from auxnas.nasrun.text import text_rows
-
-    values = _environment_rows(result)
-    values["runs"] = f"{result['runs']} after {result['warmup']} for warm-up"
-    values["mean"] = (
-        f"{result['mean_ms']:.2f} ms, standard deviation {result['deviation_ms']:.2f} ms"
-    )
-    for name in ("median", "p95", "min"):
-        values[name] = f"{result[f'{name}_ms']:.2f} ms"
-    values["latency"] = result["latency"]
-    say("\n".join(text_rows(values)))
 
 
 @main.command()
@@ -239,6 +189,7 @@ def profile(
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.bench import example_inputs
     from auxnas.backends.artefacts.profile import profile_artefact as profiled
+    from auxnas.nasrun.benching import environment_rows, measured_facts
     from auxnas.nasrun.text import profile_json, profile_lines, text_rows
     from auxnas.progress import display_on_stderr
 
@@ -246,12 +197,12 @@ def profile(
     inputs = example_inputs(opened, input_size)
     with display_on_stderr().task("profiling", warmup + runs) as advance:
         found = profiled(opened, inputs, runs, warmup, threads, advance)
-    result = _measured(opened, inputs, threads, found.devices)
+    result = measured_facts(opened, inputs, threads, found.devices)
     if as_json:
         print_json(result | profile_json(found))
         return
     total = f"{1e3 * found.total:.2f} ms, median of {found.runs}; profiling makes it slower"
-    say("\n".join(text_rows(_environment_rows(result) | {"run": total})))
+    say("\n".join(text_rows(environment_rows(result) | {"run": total})))
     say("\n".join(profile_lines(found, top)))
 
 

@@ -40,7 +40,8 @@ class RunTimes:
     def to_dict(self) -> dict[str, float | None]:
         """The statistics in milliseconds; the deviation is the sample's (n - 1).
 
-        ``latency_ms`` is what our other commands call latency, with its spread as a share.
+        ``latency_ms`` is what our other commands call latency, with its spread as a share and the
+        number of its rounds.
         """
         values = {
             "mean": mean(self.seconds),
@@ -49,9 +50,8 @@ class RunTimes:
             "p95": self.p95,
             "min": min(self.seconds),
         }
-        latency = latency_of_runs(self.seconds)
         found = {f"{name}_ms": 1e3 * value for name, value in values.items()}
-        return found | {"latency_ms": 1e3 * latency, "latency_spread": latency.spread}
+        return found | latency_of_runs(self.seconds).to_dict()
 
 
 def time_runs(

@@ -21,6 +21,7 @@ from auxnas.backends.compiling.verification import (
     run_one_by_one,
     worst_difference,
 )
+from auxnas.backends.devices import DeviceRunner
 from auxnas.backends.measuring.timing import Latency, latency_of
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
@@ -57,6 +58,7 @@ class CheckResult:
         unchecked: reason that there are none, if there are none.
         default: how the artefact does as its runtime opens it by default, where that differs.
         instead: reason that another target of the same network was run in the artefact's place.
+        machine: name and facts of the device that it was run and timed on, where that is another.
     """
 
     differences: Mapping[Size, Difference] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class CheckResult:
     unchecked: str | None = None
     default: DefaultRun | None = None
     instead: str | None = None
+    machine: Mapping[str, Any] | None = None
 
     @property
     def difference(self) -> Difference | None:
@@ -108,6 +111,9 @@ class Checker:
                     found.append(self._compared(at, inputs, size, changes))
                     advance(next(done), "")
                 differences[size] = worst_difference(found)
+        if isinstance(runner, DeviceRunner):
+            latency = runner.latency(self._timed())
+            return CheckResult(differences, latency, machine=runner.machine)
         latency = latency_of(runner, self._timed())
         return CheckResult(differences, latency, default=self._with_defaults(path, runner))
 
@@ -131,7 +137,12 @@ class Checker:
     ) -> Difference:
         """The difference on ``inputs``, which is within the tolerance."""
         task = self.request.interface.task
-        found = compare_runners(runner, self.reference, inputs, task)
+        try:
+            found = compare_runners(runner, self.reference, inputs, task)
+        except ValueError as error:
+            if self.request.device is None:
+                raise
+            raise CommandError(f"{self.request.device}: {error}; nothing was written") from None
         if not found.within(self.request.allowed):
             raise self._failure(found, inputs, size, changes)
         return found
@@ -172,12 +183,13 @@ class Checker:
             )
 
         first = first_break(len(changes), breaks)
+        on = "" if request.device is None else f" on {request.device}"
         if first is None:
             culprit = "before any pass already: the precision or the runtime is to blame"
         else:
             culprit = f"from pass {changes[first - 1].name} on"
         return CommandError(
-            f"{request.output}: {found} against the float64 reference at {size[0]}x{size[1]}, "
+            f"{request.output}: {found} against the float64 reference at {size[0]}x{size[1]}{on}, "
             f"{culprit}; expected at most {found.limit(request.allowed)}; nothing was written"
             " (a larger --tolerance would allow it)"
         )

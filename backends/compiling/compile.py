@@ -14,9 +14,9 @@ from auxnas.backends.compiling.checking import Checker, CheckResult
 from auxnas.backends.compiling.forms import Form, fastest_form, quantised_network, try_forms
 from auxnas.backends.compiling.network import CompiledNetwork, network_of
 from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
+from auxnas.backends.devices import device_opener
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
-from auxnas.backends.target import Opener
 from auxnas.backends.targets import (
     AUTO,
     ResolvedTarget,
@@ -96,6 +96,8 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     """
     start = time.perf_counter()
     _check_request(request)
+    if request.device is not None:
+        request = replace(request, device=request.device.telling(display.say))
     made = resolve_target(request.target, request.output)
     network = network_of(request)
     _check_memory(request, network)
@@ -147,7 +149,7 @@ def _check_request(request: Request) -> None:
     """Before the work, rather than after it."""
     precision = request.options.precision
     check_precision(request.target, precision)
-    if request.verify and request.target != AUTO:
+    if request.verify and request.target != AUTO and request.device is None:
         reason = target_of(request.target).missing_precision(precision)
         if reason is not None:
             found = f"{reason}, so that it cannot be checked here"
@@ -172,11 +174,15 @@ def _check(request: Request, network: CompiledNetwork, path: Path, display: Disp
     if not request.verify:
         return CheckResult(unchecked="switched off")
     target = target_of(request.target)
+    if request.device is not None:
+        opener = device_opener(request.device, target, request.output.name)
+        checker = Checker(request, network.whole, opener, display)
+        return checker.check(path, network.optimised, network.changes)
     reason, stand_in = target.unrunnable(), target.stand_in
     if reason is not None and stand_in is not None:
         return _check_stand_in(request, network, display, stand_in, reason)
     try:
-        opener: Opener = target.opener()
+        opener = target.opener()
     except BackendUnavailable as error:
         return CheckResult(unchecked=str(error))
     checker = Checker(request, network.whole, opener, display)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,12 @@ from auxnas.backends.base import BackendUnavailable, Runner
 from auxnas.backends.compiling.network import CompiledNetwork
 from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
 from auxnas.backends.compiling.verification import noise_inputs
+from auxnas.backends.devices import (
+    DeviceFailure,
+    device_model_opener,
+    device_opener,
+    device_times,
+)
 from auxnas.backends.int8 import NetworkEnds
 from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
 from auxnas.backends.progress import Display, Silent
@@ -82,11 +88,36 @@ def try_forms(
         if not runners:
             raise TargetUnavailable(request.target, str(found[-1].against))
         inputs = _inputs(request, network)
-        times = side_by_side(runners, _first(inputs[0], request.options.batch or 1))
+        first = _first(inputs[0], request.options.batch or 1)
+        if request.device is None:
+            times = side_by_side(runners, first)
+        else:
+            times, refused = _times_there(runners, first)
+            found = [replace(one, against=refused.get(str(one), one.against)) for one in found]
+            runners = {name: runners[name] for name in times}
         if request.open_precision:
             drops = _drops(request, runners, inputs)
             found = [_judged(form, drops.get(str(form)), request) for form in found]
     return tuple(replace(form, latency=times.get(str(form))) for form in found)
+
+
+def _times_there(
+    runners: Mapping[str, Runner], inputs: Feed
+) -> tuple[dict[str, Latency], dict[str, str]]:
+    """Seconds of each on a device, and of those that do not run there the reason.
+
+    Raises:
+        DeviceFailure: when it went away, or runs none in float32.
+    """
+    times, refused = dict[str, Latency](), dict[str, str]()
+    for name, runner in runners.items():
+        try:
+            times |= device_times({name: runner}, inputs)
+        except DeviceFailure as failure:
+            if failure.gone or name == next(iter(runners)):
+                raise
+            refused[name] = str(failure)
+    return times, refused
 
 
 def fastest_form(forms: tuple[Form, ...]) -> Form:
@@ -115,7 +146,9 @@ def _tried(
     row, form = target_of(target), Form(target, precision)
     if precision == "int8" and request.int8 is None:
         return replace(form, against="no photographs to calibrate on (--images DIR)"), None
-    reason = row.missing() or row.unrunnable() or row.missing_precision(precision)
+    reason = row.missing()
+    if request.device is None:
+        reason = reason or row.unrunnable() or row.missing_precision(precision)
     if reason is not None:
         return replace(form, against=reason), None
     path = folder / f"{precision}{row.suffix}"
@@ -123,7 +156,7 @@ def _tried(
         request, target=target, output=path, options=replace(request.options, precision=precision)
     )
     try:
-        opener = row.opener()
+        opener = row.opener() if request.device is None else device_opener(request.device, row)
         export_program(request, network.optimised, path)
         if precision == "int8":
             made = quantised_network(request, network, artefact_metadata(request), display)
@@ -141,6 +174,9 @@ def quantised_network(
     target = target_of(request.target)
     model = target.model(network.optimised, request.options, metadata)
     options = request.int8 and replace(request.int8, open=target.open_model)
+    if options is not None and request.device is not None:
+        opener = device_model_opener(request.device, target, request.options)
+        options = replace(options, open=opener, timer=device_times)
     found: QuantisationResult = backend("quantiser", "int8")(
         model, options, quantisation_ends(request), display
     )

@@ -12,6 +12,7 @@ from auxnas.backends.compiling.compile import Report
 from auxnas.backends.compiling.forms import Form
 from auxnas.backends.compiling.network import Effect
 from auxnas.backends.compiling.request import Request
+from auxnas.backends.devices import device_text
 from auxnas.backends.measuring.machine import cores, cores_text, runtime_versions
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.targets import TARGETS, target_of
@@ -51,6 +52,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "checks": {f"{h}x{w}": d.to_dict() for (h, w), d in check.differences.items()},
         "unchecked": check.unchecked,
         "not_run": check.instead,
+        "device": check.machine and dict(check.machine),
         "by_default": None
         if check.default is None
         else {
@@ -118,10 +120,12 @@ def report_rows(report: Report) -> dict[str, str]:
         "passes": "\n".join(effect_lines(report)) or "nothing to do",
         "numerics": _numerics(report),
     }
+    where = cores_text(cores())
+    if check.machine is not None:
+        found["device"], where = device_text(check.machine), str(request.device)
     if check.latency is not None:
         found["latency"] = (
-            f"{check.latency} for {_timed(request)}, {target_of(request.target).runtime},"
-            f" {cores_text(cores())}"
+            f"{check.latency} for {_timed(request)}, {target_of(request.target).runtime}, {where}"
         )
     if check.default is not None:
         found["by default"] = default_text(report, check.default)
@@ -238,8 +242,9 @@ def _numerics(report: Report) -> str:
         return f"NOT CHECKED ({report.check.unchecked})"
     sizes = ", ".join(f"{height}x{width}" for height, width in report.check.differences)
     on = f"{len(request.images)} images" if request.images else "noise"
+    there = "" if request.device is None else f" on {request.device}"
     text = (
-        f"checked against the float64 reference on {on} at {sizes}: {found}"
+        f"checked{there} against the float64 reference on {on} at {sizes}: {found}"
         f" (allowed {found.limit(request.allowed)})"
     )
     if report.check.instead is None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import Difference, default_tolerance
+from auxnas.backends.devices import Device
 from auxnas.backends.int8 import MAX_DROP, Int8Options
 from auxnas.backends.targets import nothing_written, target_of
 from auxnas.backends.weights import Weights
@@ -59,6 +60,7 @@ class Request:
         int8: how to quantise, for that precision.
         open_precision: whether the precision is chosen by trying all; ``options`` then has fp32.
         max_drop: largest disagreement with the float32 network, where it is.
+        device: where the artefact is run and timed; None for here.
 
     Raises:
         CompilerError: naming the field that is not of its type or out of range.
@@ -79,6 +81,7 @@ class Request:
     int8: Int8Options | None = None
     open_precision: bool = False
     max_drop: float = MAX_DROP
+    device: Device | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.genotype, HandMade):
@@ -177,7 +180,9 @@ def artefact_metadata(
             f"{height}x{width}": found.to_dict() for (height, width), found in differences.items()
         }
         target = target_of(request.target)
-        if target.unrunnable() is not None:
+        if request.device is None and target.unrunnable() is not None:
             values["verified_as"] = target.stand_in or ""
+        if request.device is not None:
+            values["verified_on"] = request.device.name
     values |= {k: known[k] for k in ("classes", "palette") if isinstance(known.get(k), list)}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}

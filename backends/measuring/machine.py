@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def threads_text(environment: dict[str, Any]) -> str:
+def threads_text(environment: Mapping[str, Any]) -> str:
     """``2 threads on 8 cores``."""
     asked, there = environment["threads"], environment["cores"]
     chosen = f"{asked} thread{'s' * (asked != 1)}" if asked else "the runtime's choice of threads"

@@ -67,10 +67,25 @@ class Latency(float):
         found.spread = lowest[AGREEING - 1] / lowest[0] - 1 if enough else None
         return found
 
+    @classmethod
+    def told(cls, seconds: float, spread: float | None, rounds: int) -> Latency:
+        """One that was measured elsewhere, of whose rounds only this is known."""
+        found = cls([seconds])
+        found.spread, found.rounds = spread, rounds
+        return found
+
     @property
     def steady(self) -> bool:
         """Whether other rounds agree with the lowest."""
         return self.spread is not None and self.spread <= STEADY
+
+    def to_dict(self) -> dict[str, float | None]:
+        """The number in milliseconds, and what is known of its rounds."""
+        return {
+            "latency_ms": 1e3 * self,
+            "latency_spread": self.spread,
+            "latency_rounds": self.rounds,
+        }
 
     def __str__(self) -> str:
         """``1.23 ms``, with what there is to say of its spread."""
