@@ -33,7 +33,7 @@ BOXES_HELP = (
     "its end), category_id 1, bbox and score."
 )
 CROP_HELP = "Height and width of persons' crops.  [default: 256x192, where the artefact takes any]"
-RUNS_HELP = "Timed runs; steady: those that it takes for the latency to be, in 10 s, and no more."
+RUNS_HELP = "Timed runs, or steady: as many as it takes for the latency, 10 s at most."
 _threads = threads_option("the runtime's")
 _size = click.option(
     "--input-size",
@@ -53,7 +53,7 @@ _target = click.option(
 class RunsType(click.ParamType[int | None]):
     """A number of runs, or ``steady``."""
 
-    name = "N|steady"
+    name = "N"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
         """The number, or None for steady."""
@@ -107,7 +107,7 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 @click.argument("artefact")
 @click.argument("input_file", required=False, metavar="[INPUT.npy]", type=PathType())
 @click.argument("output_file", required=False, metavar="[OUTPUT.npy]", type=PathType())
-@click.option("--runs", type=RunsType(), default="100", help=RUNS_HELP)
+@click.option("--runs", type=RunsType(), metavar="N", default="100", help=RUNS_HELP)
 @click.option("--warmup", type=WARMUP, metavar="N", default=10, help="Warm-up runs, not timed.")
 @_threads
 @_size

@@ -28,7 +28,7 @@ WRITTEN_OTHERWISE = {
 }
 """Options whose value is of another kind from command to command."""
 OF_EACH = {
-    *("--against", "--batch", "--count", "--epochs", "--out", "--output", "--picture"),
+    *("--against", "--batch", "--count", "--device", "--epochs", "--out", "--output", "--picture"),
     *("--runs", "--seed", "--target"),
 }
 """Options whose words say what the command does with them."""
