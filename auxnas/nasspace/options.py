@@ -1,13 +1,16 @@
-"""The options of a command that choose a search space by its sizes."""
+"""Options of several commands: a search space by its sizes, and what counts as the same."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import click
 
 from auxnas.genotype.errors import GenotypeError
+from auxnas.genotype.identity import LEVELS
 from auxnas.genotype.space import SearchSpace
 from auxnas.genotype.vocabulary import CVPR2019, find_vocabulary
 from auxnas.options import part_option
@@ -25,6 +28,21 @@ class PositiveInteger(click.IntRange):
 
     def __init__(self, most: int | None = None) -> None:
         super().__init__(min=1, max=most)
+
+
+def level_option(default: str | None) -> Callable[[F], F]:
+    """``--level``."""
+    text = f"What counts as the same.  [default: {default or 'all that are quick'}]"
+    return click.option("--level", type=click.Choice(LEVELS), default=default, help=text)
+
+
+def busy(message: str, level: str | None) -> AbstractContextManager[object]:
+    """Shows ``message`` on a terminal while the slow level is worked on."""
+    if level not in (None, "functional") or not sys.stderr.isatty():
+        return nullcontext()
+    from auxnas.terminal import Terminal
+
+    return Terminal(stderr=True).status(message)
 
 
 def space_options(command: F) -> F:

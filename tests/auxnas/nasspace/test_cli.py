@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from auxnas import progress
 from auxnas.genotype import CVPR2019, LEVELS, SearchSpace, parse, to_json
 from auxnas.genotype.zoo import NAMES, load_published
-from auxnas.nasspace import cli
 from auxnas.nasspace.cli import main
 
 TINY = ["--blocks", "1", "--branches", "1", "--operations", "conv1x1,skip,zero"]
@@ -215,7 +214,7 @@ def test_many_genotypes_are_compared_with_progress_on_stderr(
     plain = done("dedupe", *files)
     ticks = itertools.count(step=20)
     monkeypatch.setattr(progress, "monotonic", lambda: next(ticks))
-    monkeypatch.setattr(cli, "_MANY", 2)
+    monkeypatch.setattr("auxnas.nasspace.dedupe._MANY", 2)
     followed = done("dedupe", *files)
     assert followed.stdout == plain.stdout
     assert "comparing: done in " in followed.stderr
