@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -40,21 +40,53 @@ class PredictionResult:
     error: str | None = None
 
 
-def predict_files(
-    predictor: Predictor,
-    targets: Sequence[PredictionFiles],
-    alpha: float,
-    advance: Callable[[int], None] = lambda done: None,
-) -> Iterator[PredictionResult]:
-    """Pictures of the answers to ``targets``, as many at once as the artefact takes.
+class FilePredictor(Protocol):
+    """Something that answers to image files."""
 
-    Raises:
-        OSError: when a picture cannot be written.
-    """
-    for start in range(0, len(targets), predictor.batch):
-        some = targets[start : start + predictor.batch]
-        yield from _together(predictor, some, alpha)
-        advance(start + len(some))
+    @property
+    def results(self) -> Path | None:
+        """File of what all answers together come to; None where there is none."""
+
+    def predict(
+        self, targets: Sequence[PredictionFiles], alpha: float, advance: Callable[[int], None]
+    ) -> Iterator[PredictionResult]:
+        """Pictures of the answers to ``targets``.
+
+        Raises:
+            OSError: when a picture cannot be written.
+        """
+
+    def write_results(self) -> None:
+        """Writes the file of results, where there is one.
+
+        Raises:
+            OSError: when it cannot be written.
+        """
+
+
+@dataclass(frozen=True)
+class PicturePredictor:
+    """Answers to whole pictures, as many at once as the artefact takes."""
+
+    predictor: Predictor
+    results: ClassVar[None] = None
+
+    def predict(
+        self, targets: Sequence[PredictionFiles], alpha: float, advance: Callable[[int], None]
+    ) -> Iterator[PredictionResult]:
+        """Pictures of the answers to ``targets``.
+
+        Raises:
+            OSError: when a picture cannot be written.
+        """
+        batch = self.predictor.batch
+        for start in range(0, len(targets), batch):
+            some = targets[start : start + batch]
+            yield from _together(self.predictor, some, alpha)
+            advance(start + len(some))
+
+    def write_results(self) -> None:
+        """Writes nothing."""
 
 
 def _together(

@@ -19,7 +19,7 @@ from auxnas.compiler.interface import Interface
 from auxnas.compiler.tasks import Segmentation, growing
 from auxnas.compiler.tasks.growing import classify, resize_nearest
 from auxnas.compiler.tasks.pictures import contours, overlaid
-from auxnas.nasrun.files import predict_files
+from auxnas.nasrun.files import PicturePredictor
 from auxnas.nasrun.naming import expand_sources, prediction_files, unique_names
 from auxnas.nasrun.pictures import write_legend
 from tests.auxnas.nasrun.artefacts import COLOURS, NAMES, artefact, fails, photograph, run
@@ -211,9 +211,8 @@ def test_an_image_that_the_network_cannot_run_on_does_not_end_the_rest(made):
     opened = open_artefact(made["dynamic"])
     runner = opened.runner()
     runner.session = Fragile(runner.session)
-    found = predict_files(
-        Predictor(opened, runner), prediction_files(images, Path(), PICTURES), 0.5
-    )
+    targets = prediction_files(images, Path(), PICTURES)
+    found = PicturePredictor(Predictor(opened, runner)).predict(targets, 0.5, lambda done: None)
     assert [each.error for each in found] == [
         "tall.png: onnxruntime: no memory left and more",
         None,
