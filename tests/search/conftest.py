@@ -95,12 +95,13 @@ def outcome_of() -> Evaluate:
     return pretend
 
 
+def make_settings(changes: Mapping[str, Any] | None = None) -> Settings:
+    return resolve(nest({**TINY, **(changes or {})}))
+
+
 @pytest.fixture
 def settings_of() -> Callable[..., Settings]:
-    def make(changes: Mapping[str, Any] | None = None) -> Settings:
-        return resolve(nest({**TINY, **(changes or {})}))
-
-    return make
+    return make_settings
 
 
 @pytest.fixture(scope="session")
@@ -120,12 +121,14 @@ def run(cache: Path) -> Callable[..., Result]:
     return call
 
 
+def make_place(folder: Path, cache: Path, changes: Mapping[str, Any]) -> RunContext:
+    dotted = {key.replace("__", "."): value for key, value in changes.items()}
+    return RunContext(make_settings(dotted), folder, cache, Silent())
+
+
 @pytest.fixture
-def place_of(
-    tmp_path: Path, cache: Path, settings_of: Callable[..., Settings]
-) -> Callable[..., RunContext]:
+def place_of(tmp_path: Path, cache: Path) -> Callable[..., RunContext]:
     def make(name: str = "run", **changes: Any) -> RunContext:
-        dotted = {key.replace("__", "."): value for key, value in changes.items()}
-        return RunContext(settings_of(dotted), tmp_path / name, cache, Silent())
+        return make_place(tmp_path / name, cache, changes)
 
     return make

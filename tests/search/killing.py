@@ -1,7 +1,8 @@
 """A process that runs searches in forks of itself, and ends them at chosen moments.
 
 Orders come on stdin and answers go to stdout, one JSON document a line. Forks of one
-process that has imported everything take a fraction of the time of new ones.
+process that has imported everything, and has run a search itself, take a fraction of the
+time of new ones.
 
 A moment is a call that code of ``search`` makes or gets, ``any`` or those inside a
 ``transaction``, or a ``step`` of training; counted from the start of the run.
@@ -106,4 +107,5 @@ if __name__ == "__main__":
     for name in sys.argv[1:]:
         __import__(name)
     for line in sys.stdin:
-        print(forked(json.loads(line)), flush=True)
+        order = json.loads(line)
+        print((forked if order["fork"] else go)(order), flush=True)

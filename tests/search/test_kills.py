@@ -16,8 +16,9 @@ from auxnas.search.storage.rescue import DAMAGED, NAME, fault_of
 from auxnas.search.trials.records import PENDING, best_of
 from tests.search import killing
 from tests.search.comparing import contents
+from tests.search.conftest import make_place
 
-POINTS = 20
+POINTS = 12
 NULL = {
     "trials": 5,
     "search__controller__rate": 0.05,
@@ -34,10 +35,11 @@ def reaper(*modules):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes, env=environment) as process:
 
-        def give(place, **moment):
+        def give(place, fork=True, **moment):
             settings = place.settings.model_dump(mode="json")
             order = {"folder": str(place.folder), "cache": str(place.cache), "settings": settings}
-            process.stdin.write(f"{json.dumps(order | {'reaper': moment})}\n")
+            order |= {"fork": fork, "reaper": moment}
+            process.stdin.write(f"{json.dumps(order)}\n")
             process.stdin.flush()
             return int(process.stdout.readline())
 
@@ -46,23 +48,19 @@ def reaper(*modules):
 
 
 @pytest.fixture(scope="module")
-def null_reaper():
-    with reaper() as give:
-        yield give
-
-
-@pytest.fixture
-def whole_of(place_of):
+def whole_of(tmp_path_factory, cache):
     """A run left alone, and how many moments of each kind it has.
 
-    Another run fills the cache before it, so that the next ones pass the same moments.
+    Another run fills the caches before it, of the folder and of the process that forks, so
+    that the next ones pass the same moments.
     """
 
     def make(give, changes, kinds):
-        assert give(place_of("first", **changes)) == 0
+        folder = tmp_path_factory.mktemp("whole")
+        assert give(make_place(folder / "first", cache, changes), fork=False) == 0
         counts = {}
         for kind in kinds:
-            place = place_of(kind, **changes)
+            place = make_place(folder / kind, cache, changes)
             assert give(place, where=kind) == 0
             counts[kind] = int((place.folder / "moments").read_text())
         with Journal(place.folder) as journal:
@@ -70,6 +68,13 @@ def whole_of(place_of):
         return place, counts
 
     return make
+
+
+@pytest.fixture(scope="module")
+def null(whole_of):
+    """What gives orders for runs without a framework, a run left alone and its moments."""
+    with reaper() as give:
+        yield give, *whole_of(give, NULL, ("any", "transaction"))
 
 
 def check_same(cut, whole):
@@ -84,17 +89,17 @@ def check_same(cut, whole):
     assert kept == {cut.weights.path(trial).name for trial in best_of(trials)[:3]}
 
 
-def test_killed_anywhere_and_continued(place_of, whole_of, null_reaper):
-    whole, counts = whole_of(null_reaper, NULL, ("any", "transaction"))
+def test_killed_anywhere_and_continued(place_of, null):
+    give, whole, counts = null
     assert counts["transaction"] > 300
     rng, found = random.Random(0), Counter()
     for point in range(POINTS):
         where = ("any", "transaction")[point % 2]
         cut = place_of(f"cut{point}", **NULL)
         last = rng.randrange(1, counts[where])
-        assert null_reaper(cut, where=where, last=last) == -signal.SIGKILL
+        assert give(cut, where=where, last=last) == -signal.SIGKILL
         found[progress(cut.folder)] += 1
-        assert null_reaper(cut) == 0
+        assert give(cut) == 0
         check_same(cut, whole)
     assert len(found) > 4, "the points should be spread over the run"
 
@@ -108,13 +113,11 @@ def progress(folder):
         return sum(trial.state != PENDING for trial in journal.trials())
 
 
-def test_killed_again_and_again(place_of, whole_of, null_reaper):
-    whole, counts = whole_of(null_reaper, NULL, ("transaction",))
+def test_killed_again_and_again(place_of, null):
+    give, whole, counts = null
     cut, kills, rng = place_of("cut", **NULL), 0, random.Random(1)
     total = counts["transaction"]
-    while status := null_reaper(
-        cut, where="transaction", last=rng.randrange(total // 4, total // 2)
-    ):
+    while status := give(cut, where="transaction", last=rng.randrange(total // 4, total // 2)):
         assert status == -signal.SIGKILL
         progress(cut.folder)
         kills += 1
@@ -123,22 +126,22 @@ def test_killed_again_and_again(place_of, whole_of, null_reaper):
     check_same(cut, whole)
 
 
-def test_interrupted_anywhere_and_continued(place_of, whole_of, null_reaper):
-    whole, counts = whole_of(null_reaper, NULL, ("any",))
+def test_interrupted_anywhere_and_continued(place_of, null):
+    give, whole, counts = null
     rng = random.Random(2)
     for point in range(6):
         cut, last = place_of(f"cut{point}", **NULL), rng.randrange(1, counts["any"])
-        assert null_reaper(cut, where="any", last=last, number=signal.SIGINT) == 130
+        assert give(cut, where="any", last=last, number=signal.SIGINT) == 130
         assert not [path for path in cut.folder.rglob(".*") if path.is_file()]
         progress(cut.folder)
-        assert null_reaper(cut) == 0
+        assert give(cut) == 0
         check_same(cut, whole)
 
 
-def test_the_comparison_sees_one_trial_less(place_of, whole_of, null_reaper):
-    whole, _ = whole_of(null_reaper, NULL, ("step",))
+def test_the_comparison_sees_one_trial_less(place_of, null):
+    give, whole, _ = null
     cut = place_of("cut", **NULL | {"trials": 4})
-    assert null_reaper(cut) == 0
+    assert give(cut) == 0
     with pytest.raises(AssertionError):
         check_same(cut, whole)
 
