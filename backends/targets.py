@@ -7,6 +7,7 @@ Further ones are found by ``package.module:Class``, or by an entry point of the 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -259,6 +260,16 @@ def artefact_size(output: Path, target: str) -> int:
     beside = [output.with_suffix(suffix) for suffix in target_of(target).beside]
     files = output.iterdir() if target_of(target).folder else (output, *beside)
     return sum(path.stat().st_size for path in files)
+
+
+def copy_artefact(source: Path, destination: Path, target: str) -> None:
+    """Copies an artefact with what is beside it, or in its folder."""
+    if target_of(target).folder:
+        shutil.copytree(source, destination, dirs_exist_ok=True)
+        return
+    for suffix in ("", *target_of(target).beside):
+        names = (each.with_suffix(suffix or each.suffix) for each in (source, destination))
+        shutil.copyfile(*names)
 
 
 def nothing_written(output: Path, target: str) -> CompilerError:

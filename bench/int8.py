@@ -30,7 +30,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import network_input, read_photograph
 from auxnas.backends.int8 import Int8Options, NetworkEnds, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
-from auxnas.backends.int8.choosing import QuantisationResult
+from auxnas.backends.int8.result import QuantisationResult
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import Size
 from auxnas.compiler.interface import Interface

@@ -23,6 +23,7 @@ from auxnas.backends.targets import (
     artefact_size,
     atomic_write_set,
     check_precision,
+    copy_artefact,
     model_of,
     resolve_target,
     target_of,
@@ -34,7 +35,7 @@ from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.files import discard
 
 if TYPE_CHECKING:
-    from auxnas.backends.int8.choosing import QuantisationResult
+    from auxnas.backends.int8.result import QuantisationResult
 
 __all__ = ["Report", "Request", "compile_artefact", "plan"]
 
@@ -103,18 +104,24 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     _check_memory(request, network)
     forms: tuple[Form, ...] = ()
     form: Form | None = None
-    if made.target == AUTO or request.open_precision:
-        forms = try_forms(request, network, display)
-        form = fastest_form(forms)
-        made = resolved_form(request, made, form)
-        request = replace(request, options=replace(request.options, precision=form.precision))
-    request = replace(request, target=made.target, output=made.output)
-    with atomic_write_set(made.output, made.target) as temporary:
-        export_program(request, network.optimised, temporary)
-        check = _check(request, network, temporary, display)
-        if check.differences:
-            export_program(request, network.optimised, temporary, check.differences)
-        int8 = _quantise(request, network, temporary, check, form, display)
+    int8: QuantisationResult | None = None
+    with TemporaryDirectory() as folder:
+        if made.target == AUTO or request.open_precision:
+            forms = try_forms(request, network, Path(folder), display)
+            form = fastest_form(forms)
+            made = resolved_form(request, made, form)
+            request = replace(request, options=replace(request.options, precision=form.precision))
+        request = replace(request, target=made.target, output=made.output)
+        with atomic_write_set(made.output, made.target) as temporary:
+            if form is None or form.path is None or form.int8 is not None:
+                export_program(request, network.optimised, temporary)
+            else:
+                copy_artefact(form.path, temporary, made.target)
+            check = _check(request, network, temporary, display)
+            if request.options.precision == "int8":
+                int8 = _quantise(request, network, temporary, check, form, display)
+            elif check.differences:
+                export_program(request, network.optimised, temporary, check.differences)
     if int8 is not None and int8.ships:
         check = replace(check, latency=int8.times.get("int8"))
     size, seconds = artefact_size(made.output, made.target), time.perf_counter() - start
@@ -220,10 +227,8 @@ def _quantise(
     check: CheckResult,
     form: Form | None,
     display: Display,
-) -> QuantisationResult | None:
-    """Replaces the artefact by an int8 one where that was asked for and is better."""
-    if request.options.precision != "int8":
-        return None
+) -> QuantisationResult:
+    """Replaces the artefact by an int8 one where that is better."""
     metadata = artefact_metadata(request, check.differences or None)
     if form is None or form.int8 is None:
         found = quantised_network(request, network, metadata, display)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from auxnas.backends.targets import AUTO, CPU_TARGETS, artefact_size, target_of
 from auxnas.compiler import MAIN, CompilerError, Size
 
 if TYPE_CHECKING:
-    from auxnas.backends.int8.choosing import QuantisationResult
+    from auxnas.backends.int8.result import QuantisationResult
 
 PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 """Those that are tried, that of the reference first."""
@@ -50,6 +49,7 @@ class Form:
         bytes: on disk.
         against: reason that it is not chosen, however fast; None for none.
         int8: the network, where that is what was made.
+        path: where it was written.
     """
 
     target: str
@@ -59,15 +59,16 @@ class Form:
     bytes: int | None = None
     against: str | None = None
     int8: QuantisationResult | None = field(default=None, repr=False)
+    path: Path | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.target} {self.precision}"
 
 
 def try_forms(
-    request: Request, network: CompiledNetwork, display: Display = Silent()
+    request: Request, network: CompiledNetwork, folder: Path, display: Display = Silent()
 ) -> tuple[Form, ...]:
-    """All forms that the request leaves open.
+    """All forms that the request leaves open, written to ``folder``.
 
     They are timed in turns, so that what else the machine does strikes all alike, and, where the
     precision is open, judged by what the task calls disagreement: on the request's images, int8
@@ -79,25 +80,24 @@ def try_forms(
     targets = CPU_TARGETS if request.target == AUTO else (request.target,)
     found: list[Form] = []
     runners: dict[str, Runner] = {}
-    with TemporaryDirectory() as folder:
-        for target, precision in _pairs(request, targets):
-            form, runner = _tried(request, network, target, precision, Path(folder), display)
-            found.append(form)
-            if runner is not None:
-                runners[str(form)] = runner
-        if not runners:
-            raise TargetUnavailable(request.target, str(found[-1].against))
-        inputs = _inputs(request, network)
-        first = _first(inputs[0], request.options.batch or 1)
-        if request.device is None:
-            times = side_by_side(runners, first)
-        else:
-            times, refused = _times_there(runners, first)
-            found = [replace(one, against=refused.get(str(one), one.against)) for one in found]
-            runners = {name: runners[name] for name in times}
-        if request.open_precision:
-            drops = _drops(request, runners, inputs)
-            found = [_judged(form, drops.get(str(form)), request) for form in found]
+    for target, precision in _pairs(request, targets):
+        form, runner = _tried(request, network, target, precision, folder, display)
+        found.append(form)
+        if runner is not None:
+            runners[str(form)] = runner
+    if not runners:
+        raise TargetUnavailable(request.target, str(found[-1].against))
+    inputs = _inputs(request, network)
+    first = _first(inputs[0], request.options.batch or 1)
+    if request.device is None:
+        times = side_by_side(runners, first)
+    else:
+        times, refused = _times_there(runners, first)
+        found = [replace(one, against=refused.get(str(one), one.against)) for one in found]
+        runners = {name: runners[name] for name in times}
+    if request.open_precision:
+        drops = _drops(request, runners, inputs)
+        found = [_judged(form, drops.get(str(form)), request) for form in found]
     return tuple(replace(form, latency=times.get(str(form))) for form in found)
 
 
@@ -157,12 +157,13 @@ def _tried(
     )
     try:
         opener = row.opener() if request.device is None else device_opener(request.device, row)
-        export_program(request, network.optimised, path)
         if precision == "int8":
             made = quantised_network(request, network, artefact_metadata(request), display)
             row.pack(made.model, path, request.options)
             form = replace(form, int8=made, drop=made.drop, against=made.against)
-        return replace(form, bytes=artefact_size(path, target)), opener(path)
+        else:
+            export_program(request, network.optimised, path)
+        return replace(form, bytes=artefact_size(path, target), path=path), opener(path)
     except (BackendUnavailable, CompilerError) as error:
         return replace(form, against=str(error)), None
 

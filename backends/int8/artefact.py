@@ -12,15 +12,11 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from auxnas.backends.int8.choosing import (
-    QuantisationResult,
-    Quantiser,
-    open_model,
-    quantisation_result,
-)
+from auxnas.backends.int8.choosing import Quantiser, open_model, quantisation_result
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.options import Int8Options, NetworkEnds
 from auxnas.backends.int8.photographs import read_inputs, read_labels
+from auxnas.backends.int8.result import QuantisationResult
 from auxnas.backends.progress import Display, Silent
 from auxnas.compiler import MAIN, Size
 
@@ -69,7 +65,7 @@ def quantise(
     views = [_view(original, files.held_out, ends, size) for size in (ends.size, *ends.others)]
     quantiser = Quantiser(
         original,
-        lambda: _batches(files.calibration, ends, ends.size),
+        _batches(files.calibration, ends, ends.size),
         len(files.calibration),
         Judge(views, labels, task, ends.interface.head),
         options.tensorrt,

@@ -49,18 +49,41 @@ class Judge:
     task: Task
     head: str = "logits"
 
-    def drops(self, runner: Runner) -> dict[Size, float]:
-        """Disagreement with the float model by size."""
-        return {
-            view.size: self._apart([runner(feed)[MAIN] for feed in view.feeds], view.expected)
-            for view in self.views
-        }
+    def drops(self, runner: Runner, limit: float | None = None) -> dict[Size, float]:
+        """Disagreement with the float model by size.
 
-    def distance(self, runner: Runner) -> float | None:
+        Args:
+            runner: of the network.
+            limit: past which nobody asks by how much: once the photographs that were run
+                disagree so much that the mean is past it even if all others agreed, what is
+                known to be reached is the answer.
+        """
+        found = dict[Size, float]()
+        for view in self.views:
+            found[view.size] = self._drop(runner, view, limit)
+            if limit is not None and found[view.size] > limit:
+                return found
+        return found
+
+    def _drop(self, runner: Runner, view: HeldOutView, limit: float | None) -> float:
+        outputs, drop = list[Array](), 0.0
+        for feed in view.feeds:
+            outputs.append(runner(feed)[MAIN])
+            if limit is None and len(outputs) < len(view.feeds):
+                continue
+            apart = self._apart(outputs, view.expected[: len(outputs)])
+            drop = apart * len(outputs) / len(view.feeds)
+            if limit is not None and drop > limit:
+                break
+        return drop
+
+    def outputs(self, runner: Runner) -> list[Array]:
+        """What a network gives at the first size, by photograph."""
+        return [runner(feed)[MAIN] for feed in self.views[0].feeds]
+
+    def distance(self, outputs: Sequence[Array]) -> float | None:
         """Mean distance of choices from the float model's, in pixels; None of what has none."""
-        view = self.views[0]
-        found, expected = [runner(feed)[MAIN] for feed in view.feeds], view.expected
-        apart = self.task.distance(np.concatenate(found), np.concatenate(expected))
+        apart = self.task.distance(np.concatenate(outputs), np.concatenate(self.views[0].expected))
         return None if apart is None else float(apart.mean())
 
     def _apart(self, found: Sequence[Array], expected: Sequence[Array]) -> float:
@@ -88,18 +111,18 @@ class Judge:
         known = {value for target in self.targets for value in np.unique(target).tolist()}
         return tuple(n for n in range(len(self.task.classes)) if n not in known and self.targets)
 
-    def score(self, runner: Runner) -> Score | None:
-        """Score of a network; None where no labels are given.
+    def score(self, outputs: Sequence[Array]) -> Score | None:
+        """Score of what ``outputs`` gave; None where no labels are given.
 
         Raises:
             ValueError: when nothing that counts is in the labels.
         """
         if not self.targets:
             return None
-        feeds, added = self.views[0].feeds, dict[str, Any]()
-        for feed, label in zip(feeds, self.targets, strict=True):
+        added = dict[str, Any]()
+        for found, label in zip(outputs, self.targets, strict=True):
             size = (label.shape[0], label.shape[1])
-            output = self.task.sized(runner(feed)[MAIN][0], self.head, size, self.views[0].size)
+            output = self.task.sized(found[0], self.head, size, self.views[0].size)
             for name, value in self.task.measure(output, label[None]).items():
                 added[name] = added.get(name, 0) + value
         return self.task.score(added)

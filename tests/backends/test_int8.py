@@ -21,15 +21,11 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
 from auxnas.backends.int8.artefact import quantise, quantise_if_better
-from auxnas.backends.int8.choosing import (
-    QuantisationResult,
-    QuantisationTrial,
-    fewest_in_float,
-    open_model,
-)
+from auxnas.backends.int8.choosing import QuantisationTrial, fewest_in_float, open_model
 from auxnas.backends.int8.layers import quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.photographs import read_labels
+from auxnas.backends.int8.result import QuantisationResult
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
@@ -246,9 +242,9 @@ def test_the_fewest_layers_within_the_drop():
         )
 
     whole = attempt(0)
-    assert fewest_in_float(attempt, whole, 32, 0.01, lambda done: None).in_float == 11
+    assert fewest_in_float(attempt, whole, 32, 0.01).in_float == 11
     assert len(made) <= 8
-    assert fewest_in_float(attempt, whole, 8, 0.01, lambda done: None).drop == 0.05
+    assert fewest_in_float(attempt, whole, 8, 0.01).drop == 0.05
 
 
 def test_mean_iou_by_hand():
@@ -260,7 +256,7 @@ def test_mean_iou_by_hand():
         judge = Judge(
             [HeldOutView((1, 4), [{}], [output])], [label], Segmentation(("a", "b", "c")), head
         )
-        score = judge.score(lambda feed, output=output: {"main": output})
+        score = judge.score([output])
         assert score.metrics["miou"] == pytest.approx((1 / 2 + 1 / 2) / 2)
 
 

@@ -28,6 +28,7 @@ from auxnas.backends.artefacts import open_artefact
 from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.compiling import checking, forms
 from auxnas.backends.compiling import compile as compile_module
+from auxnas.backends.compiling.request import export_program
 from auxnas.backends.compiling.verification import (
     LABELS,
     compare_runners,
@@ -461,7 +462,14 @@ def kept_apart(images: int) -> Path:
     return folder
 
 
-def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino):
+def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino, monkeypatch):
+    made: list[int] = []
+
+    def export(*args):
+        made.append(len(args))
+        return export_program(*args)
+
+    monkeypatch.setattr(compile_module, "export_program", export)
     tiny = ("--agg-size", "4", "--width", "0.05", "--sep-repeats", "1")
     images = ("--images", str(kept_apart(8)), "--max-drop", "1")
     result = compile_("--target", "auto", "--precision", "auto", *tiny, *images, "--json")
@@ -478,6 +486,7 @@ def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino
     assert chosen == min(fitting, key=fitting.__getitem__)
     assert (found["target"], found["precision"]) == chosen
     assert open_artefact(found["output"]).metadata["precision"] == chosen[1]
+    assert made == ([3] if chosen[1] == "int8" else [4])  # with what was checked, no more
 
 
 def test_without_photographs_int8_is_left_out_of_an_open_precision_and_said():
