@@ -152,21 +152,19 @@ class _Insertion:
         if len(node.input) > 2 and self.form.whole:
             biases = np.abs(_array(self.constants[node.input[2]])).astype(np.float64)
             least, scales = _ROOM * biases / _BIASES, self.weights[name].astype(np.float64)
-            steps = scales * np.float64(self._step(node.input[0])[0])
+            steps = scales * self._step(node.input[0])[0].astype(np.float64)
             grown = np.divide(scales * least, steps, out=scales.copy(), where=steps < least)
             self.weights[name] = grown.astype(np.float32)
 
-    def _step(self, name: str) -> tuple[np.float32, Array]:
+    def _step(self, name: str) -> tuple[Array, Array]:
         """Scale and zero point of a quantised map."""
-        low, high = self.ranges[self.scale_of[name]]
-        low, high = min(np.float32(low), np.float32(0)), max(np.float32(high), np.float32(0))
+        ends = np.array(self.ranges[self.scale_of[name]], np.float32).astype(np.float64)
+        low, high = min(ends[0], 0.0), max(ends[1], 0.0)
         if self.form.signed:
-            span = 2 * np.float64(max(-low, high))
-            return _scale(span, 2 * _WEIGHTS)[()], np.int8(0)
-        exact = (np.float64(high) - np.float64(low)) / 255
-        scale = _scale(np.float64(high) - np.float64(low), 255)[()]
-        usable = exact >= np.finfo(np.float32).tiny
-        return scale, np.uint8(np.round(-np.float64(low) / exact) if usable else 0)
+            return _scale(2 * max(-low, high), 2 * _WEIGHTS), np.array(0, np.int8)
+        step = (high - low) / 255
+        usable = step >= np.finfo(np.float32).tiny
+        return _scale(high - low, 255), np.array(np.round(-low / step) if usable else 0, np.uint8)
 
     def _nodes(self) -> Iterator[onnx.NodeProto]:
         """All nodes in order; a map's pair follows what writes it."""
@@ -267,7 +265,8 @@ class _Insertion:
 
 
 def _array(constant: onnx.TensorProto) -> Array:
-    return numpy_helper.to_array(constant)
+    values: Array = numpy_helper.to_array(constant)
+    return values
 
 
 def _scale(spans: Any, steps: int) -> Array:

@@ -78,7 +78,7 @@ class Judge:
         return drop
 
     def outputs(self, runner: Runner) -> list[Array]:
-        """What a network gives at the first size, by photograph."""
+        """A network's output at the first size, by photograph."""
         return [runner(feed)[MAIN] for feed in self.views[0].feeds]
 
     def distance(self, outputs: Sequence[Array]) -> float | None:

@@ -45,11 +45,12 @@ class _Outermost:
 
     def beyond(self, values: Array) -> Array:
         """Those of ``values`` that may be among the highest; safe beside other threads."""
-        bound = self.bound
-        if bound == -np.inf and len(values) > SAMPLE * self.count:
+        if len(self.kept) == self.count or len(values) <= SAMPLE * self.count:
+            chosen: Array = values[values > self.bound]
+        else:
             sample = values[:: len(values) // (SAMPLE * self.count)]
-            return values[values >= np.partition(sample, -self.count)[-self.count]]
-        return values[values > bound]
+            chosen = values[values >= np.partition(sample, -self.count)[-self.count]]
+        return chosen
 
     def add(self, values: Array) -> None:
         """Keeps the highest of those kept and of ``values``."""
@@ -59,7 +60,7 @@ class _Outermost:
 
 
 class _Map:
-    """What is known of a map: the highest values of each side, by the share left out."""
+    """Record of a map: the outermost values of both sides."""
 
     def __init__(self, total: int) -> None:
         counts = (int(share / 2 * total) + 1 for share in METHODS.values())
