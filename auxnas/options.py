@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from auxnas.genotype.plugins import trust_place
 from auxnas.genotype.vocabulary import find_vocabulary
+
+if TYPE_CHECKING:
+    from auxnas.backends.devices import Device
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,6 +95,23 @@ device_command = click.option(
     "it are the artefact's path, and INPUT.npy and OUTPUT.npy where outputs are compared; it "
     "prints a JSON object with latency_ms.",
 )
+
+
+def device_of(name: str | None, command: str | None) -> Device | None:
+    """The device that ``--device`` and ``--device-command`` name; None for this machine.
+
+    Raises:
+        UsageError: for a command of none.
+        CompilerError: for a device that none is called.
+    """
+    if name is None and command is not None:
+        raise click.UsageError("--device-command is for --device")
+    if name is None:
+        return None
+    from auxnas.backends.devices import parse_device
+    from auxnas.progress import display_on_stderr
+
+    return parse_device(name, command).telling(display_on_stderr().say)
 
 
 class SizeType(click.ParamType[tuple[int, int] | str]):

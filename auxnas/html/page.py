@@ -21,6 +21,7 @@ from auxnas.html import charts, costs, diagnostics, left, tables, words
 from auxnas.html.predictions import prediction_picture
 from auxnas.html.runs import Run, comparison_caveat, read_run, with_distinct_labels
 from auxnas.html.tables import PageTable
+from auxnas.search.trials.rows import latency_device
 
 TOP = 4
 """Number of architectures drawn."""
@@ -204,7 +205,18 @@ def _costs(runs: Sequence[Run]) -> PageSection | None:
     folds = _folds(
         *((f"Front by {named[key]}", tables.pareto_table(runs[0], key)) for key in named)
     )
-    return PageSection("costs", "Rewards and costs", pictures=[*map(_picture, found)], folds=folds)
+    timed = "" if all(latency_device(run.meta) is None for run in runs) else _timed(runs)
+    pictures = [*map(_picture, found)]
+    return PageSection("costs", "Rewards and costs", timed, pictures=pictures, folds=folds)
+
+
+def _timed(runs: Sequence[Run]) -> str:
+    """Machines that latencies are of."""
+    places = [latency_device(run.meta) or "the run's own machine" for run in runs]
+    if len(set(places)) == 1:
+        return f"Latencies are of {places[0]}."
+    named = (f"{run.label} of {place}" for run, place in zip(runs, places, strict=True))
+    return f"Latencies: {', '.join(named)}."
 
 
 def _architectures(run: Run) -> PageSection | None:

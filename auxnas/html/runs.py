@@ -128,9 +128,10 @@ def comparison_caveat(run: Run, other: Run) -> list[str]:
         "task.ignore": (_ignored(first), _ignored(second)),
         "latency.target_ms": (first.latency.target_ms, second.latency.target_ms),
         "latency.exponent": (first.latency.exponent, second.latency.exponent),
+        "latency.device": (first.latency.device, second.latency.device),
     }
     if first.latency.target_ms is None and second.latency.target_ms is None:
-        del pairs["latency.exponent"]
+        del pairs["latency.exponent"], pairs["latency.device"]
     return reasons + [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]
 
 

@@ -8,7 +8,7 @@ import click
 
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nasrun import options
-from auxnas.options import PathType, device_command, device_option, json_option
+from auxnas.options import PathType, device_command, device_of, device_option, json_option
 
 Size = tuple[int, int]
 RUNS, WARMUP = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
@@ -66,14 +66,10 @@ def bench(
     from auxnas.nasrun.benching import Bench, bench_lines
 
     asked = Bench(artefact, target, runs, warmup, threads, input_size)
-    if device is None and device_command is not None:
-        raise click.UsageError("--device-command is for --device")
-    if device is not None and input_file is not None:
+    there = device_of(device, device_command)
+    if there is not None and input_file is not None:
         raise click.UsageError("INPUT.npy: expected none with --device")
-    if device is not None:
-        result = asked.away(device, device_command)
-    else:
-        result = asked.here(input_file, output_file)
+    result = asked.here(input_file, output_file) if there is None else asked.away(there)
     if as_json:
         print_json(result)
     else:

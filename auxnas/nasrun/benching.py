@@ -11,13 +11,7 @@ import numpy as np
 
 from auxnas.backends.artefacts.artefact import Artefact, open_artefact
 from auxnas.backends.artefacts.bench import example_inputs, image_axis, time_runs
-from auxnas.backends.devices import (
-    check_target,
-    device_text,
-    latency_told,
-    parse_device,
-    read_files,
-)
+from auxnas.backends.devices import Device, check_target, device_text, latency_told, read_files
 from auxnas.backends.images.arrays import map_array
 from auxnas.backends.measuring.machine import threads_text, timing_environment
 from auxnas.backends.measuring.timing import latency_of
@@ -83,19 +77,15 @@ class Bench:
             times = time_runs(runner, inputs, runs, self.warmup, advance)
         return {"runs": runs, "warmup": self.warmup} | times.to_dict()
 
-    def away(self, name: str, command: str | None) -> dict[str, Any]:
+    def away(self, device: Device) -> dict[str, Any]:
         """The measurement that a device prints, and the device's name.
 
-        Args:
-            name: of the device.
-            command: run there in place of ``nasrun bench --json``; None for that.
-
         Raises:
-            CompilerError: for a device that none is called, or an artefact that cannot be read.
+            CompilerError: for an artefact that cannot be read, or that it cannot be given.
             DeviceFailure: where the device gives no measurement.
             OSError: when a file cannot be read.
         """
-        path, device = Path(self.artefact), parse_device(name, command)
+        path = Path(self.artefact)
         row = target_of_file(path.name) if self.target is None else target_of(self.target)
         check_target(row, self.target or path.name, device)
         if row.read_model(path) is not None:
@@ -106,7 +96,6 @@ class Bench:
         options |= {"--input-size": size, "--target": self.target}
         given = {option: value for option, value in options.items() if value is not None}
         words = [word for pair in given.items() for word in map(str, pair)]
-        device = device.telling(display_on_stderr().say)
         found = device.bench(read_files(path, row), words)
         own = {"artefact": self.artefact} if "artefact" in found else {}
         return {"device": device.name, **found, **own}

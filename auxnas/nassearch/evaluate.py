@@ -21,7 +21,7 @@ from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
-from auxnas.options import SizeType, threads_option
+from auxnas.options import SizeType, device_command, device_of, device_option, threads_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
@@ -82,6 +82,8 @@ FORMATS = (".png", ".jpg", ".webp")
 )
 @threads_option("all cores")
 @click.option("--latency", is_flag=True, help="Time the compiled network with onnxruntime too.")
+@device_option("Where --latency is measured, by the nasrun there")
+@device_command
 @options.learner
 @options.cache
 @options.as_json
@@ -102,6 +104,8 @@ def evaluate(
     batch: int,
     threads: int | None,
     latency: bool,
+    device: str | None,
+    device_command: str | None,
     learner: str | None,
     cache: Path | None,
     as_json: bool,
@@ -114,7 +118,10 @@ def evaluate(
     meta-val, which nothing was trained on.
     """
     _check_files(picture, results)
-    if latency:
+    there = device_of(device, device_command)
+    if there is not None and not latency:
+        raise click.UsageError("--device is for --latency")
+    if latency and there is None:
         backend("runner", "ort")  # fails now rather than after the scoring
     asked = _Asked(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
     work = asked.evaluation()
@@ -148,8 +155,10 @@ def evaluate(
         "picture": None if shown is None else str(shown),
     }
     if latency:
-        timed = compiled_latency(work.trained.program.graph, work.size, threads)
+        graph = work.trained.program.graph
+        timed = compiled_latency(graph, work.size, threads, there, cache_dir(cache))
         found |= {"latency_ms": 1000 * timed, "latency_spread": timed.spread}
+        found |= {"latency_device": device}
     if as_json:
         print_json(found)
     else:
@@ -287,7 +296,8 @@ def _figures(found: Mapping[str, Any]) -> str:
     if "latency_ms" in found:
         spread = found["latency_spread"]
         sure = "" if spread is None else f", spread {spread:.1%}"
-        timed = f", {found['latency_ms']:.2f} ms (onnxruntime{sure})"
+        place = f" on {found['latency_device']}" if found["latency_device"] else ""
+        timed = f", {found['latency_ms']:.2f} ms (onnxruntime{place}{sure})"
     return (
         f"{found['parameters'] / 1e6:.3f} M parameters, "
         f"{found['multiply_adds'] / 1e6:.1f} M multiply-adds{timed} at {height}x{width}"

@@ -68,6 +68,7 @@ def search(
         JournalError: when data, encoder or teacher changed since the run began.
         SearchError: when no genotype is within the limits, or a worker cannot work.
         BackendUnavailable: when the learner's framework is not installed.
+        DeviceFailure: when the device that latency is measured on stays away, or cannot.
         OSError: when a file cannot be read or written.
     """
     if preset not in PRESETS:

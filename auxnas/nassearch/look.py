@@ -22,7 +22,7 @@ from auxnas.search.storage.export import export_trial
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import PENDING, Trial, best_of
-from auxnas.search.trials.rows import trial_row
+from auxnas.search.trials.rows import latency_device, trial_row
 
 
 @click.command(cls=OneLineCommand)
@@ -57,7 +57,10 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         )
     best = found["best"]
     if best:
-        lines.append(f"best: trial {best['trial']}, {best['ending']}")
+        timed = "" if best["latency_ms"] is None else f", {best['latency_ms']:.2f} ms"
+        if best["latency_device"] is not None and timed:
+            timed += f" on {best['latency_device']}"
+        lines.append(f"best: trial {best['trial']}, {best['ending']}{timed}")
         lines.append(f"genotype: {json.dumps(best['genotype'], separators=(',', ':'))}")
     return lines
 
@@ -94,6 +97,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     with Journal(folder) as journal:
         meta, trials, salvaged = journal.meta(), journal.trials(), journal.salvaged
     _note_salvaged(salvaged)
+    device = latency_device(meta)
     if pareto or against:
         against = against or _default_cost(trials)
         _check_cost_known(folder, trials, against)
@@ -101,9 +105,9 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     else:
         shown, title = best_of(trials)[:count], "best"
     if as_json:
-        print_json([trial_row(trial) for trial in shown])
+        print_json([trial_row(trial, device) for trial in shown])
     else:
-        print_trials(shown, title, trials, headline(meta))
+        print_trials(shown, title, trials, headline(meta), device)
 
 
 def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:

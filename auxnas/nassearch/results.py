@@ -47,20 +47,34 @@ def table(shown: list[Trial], title: str, headline: tuple[str, Metric]) -> Table
 
 
 def print_trials(
-    shown: list[Trial], title: str, trials: list[Trial], headline: tuple[str, Metric]
+    shown: list[Trial],
+    title: str,
+    trials: list[Trial],
+    headline: tuple[str, Metric],
+    device: str | None = None,
 ) -> None:
-    """A table of some of a run's trials on stdout, then their genotypes, ready to be copied."""
+    """A table of some of a run's trials on stdout, then their genotypes, ready to be copied.
+
+    ``device`` is what latencies are of; None for the machine of the run.
+    """
     ended = sum(trial.state != PENDING for trial in trials)
     console = Terminal(file=sys.stdout)
     words = f"{title}: {len(shown)} of {ended} trials"
     console.print_table(table(shown, words, headline), (*LESS, headline[1].title))
+    if device is not None:
+        console.print(f"latency: of {device}", soft_wrap=True)
     for trial in shown:
         console.print(f"trial {trial.number + 1}: {trial.genotype}", soft_wrap=True)
 
 
-def print_best(trials: list[Trial], headline: tuple[str, Metric], count: int = 10) -> None:
+def print_best(
+    trials: list[Trial],
+    headline: tuple[str, Metric],
+    device: str | None = None,
+    count: int = 10,
+) -> None:
     """The best trials on stdout."""
-    print_trials(best_of(trials)[:count], "best", trials, headline)
+    print_trials(best_of(trials)[:count], "best", trials, headline, device)
 
 
 def write_best(context: RunContext, trials: list[Trial]) -> dict[str, str]:

@@ -11,11 +11,14 @@ from typing import Any
 import click
 
 from auxnas.backends.caching import cache_dir
+from auxnas.backends.devices import DeviceFailure
 from auxnas.console import OneLineCommand, note, print_json, say
+from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_best, write_best
 from auxnas.nassearch.tensorboard import require_tensorboard, with_tensorboard
 from auxnas.nassearch.watch import Watch
+from auxnas.options import device_command, device_option
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.loop.bounds import RunClock, Until
@@ -31,6 +34,7 @@ from auxnas.search.settings.resolving import former_defaults
 from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.rescue import NAME
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.search.trials.rows import trial_row
 
@@ -49,6 +53,8 @@ OPTIONS = options.SETTINGS | {
     "max_params": "limits.params",
     "max_madds": "limits.madds",
     "max_latency_ms": "limits.latency_ms",
+    "device": "latency.device",
+    "device_command": "latency.command",
 }
 """The settings that have an option of their own."""
 
@@ -65,6 +71,7 @@ _executor = click.option(
     "--executor", metavar="NAME", help=f"Where trials are evaluated: {EXECUTORS.takes}."
 )
 _searcher = click.option("--searcher", metavar="NAME", help=f"Searcher: {SEARCHERS.takes}.")
+_device = device_option("Measure latencies on this machine, where nasrun is, and keep them")
 _timeout = click.option(
     "--trial-timeout", metavar="TIME", help="Longest time of a trial; one that takes longer fails."
 )
@@ -102,6 +109,8 @@ _timeout = click.option(
 @click.option(
     "--max-latency-ms", type=float, metavar="MS", help="Reject by measured latency, untrained."
 )
+@_device
+@device_command
 @click.option("--tensorboard", is_flag=True, default=None, help="Log to OUT/tensorboard too.")
 @options.sets
 @options.cache
@@ -151,6 +160,8 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_searcher
 @options.data
 @options.parts_of("run")
+@_device
+@device_command
 @options.sets
 @options.cache
 @options.as_json
@@ -181,7 +192,12 @@ def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) ->
     """Runs to the end and says what came out; 1 when nothing did."""
     display = RecordingDisplay(display_on_stderr(), out)
     context = RunContext(with_absolute_paths(settings), out, cache_dir(cache), display)
-    return options.run_resumable(partial(_report, context, as_json), GOES_ON)
+    try:
+        return options.run_resumable(partial(_report, context, as_json), GOES_ON)
+    except DeviceFailure as failure:
+        if not (out / NAME).exists():
+            raise
+        raise CommandError(f"{failure}; {GOES_ON}") from None
 
 
 @contextmanager
@@ -200,13 +216,13 @@ def _report(context: RunContext, as_json: bool) -> int:
     if context.settings.tensorboard:
         require_tensorboard()
     trials = execute(context, watch_run)
-    files = write_best(context, trials)
+    files, device = write_best(context, trials), context.settings.latency.device
     if as_json:
-        best = [trial_row(trial) for trial in best_of(trials)]
+        best = [trial_row(trial, device) for trial in best_of(trials)]
         ended = sum(trial.state != PENDING for trial in trials)
         print_json({"run": str(context.folder), "trials": ended, "best": best, "files": files})
     else:
-        print_best(trials, context.data.task.headline)
+        print_best(trials, context.data.task.headline, device)
         for path in files.values():
             say(path)
     if not files:

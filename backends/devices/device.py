@@ -92,7 +92,7 @@ class Device:
     command: str = COMMAND
     waits: Sequence[float] = WAITS
     say: Callable[[str], None] = lambda line: None
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
 
     def __str__(self) -> str:
         return self.name

@@ -79,7 +79,9 @@ class RunContext:
     def profiler(self) -> Profiler:
         """Counts and times networks."""
         model = self.model
-        return Profiler(self.settings, model.space, model.spec, self.threads, self.display)
+        return Profiler(
+            self.settings, model.space, model.spec, self.threads, self.display, self.cache
+        )
 
     @cached_property
     def weights(self) -> RunWeights:

@@ -6,15 +6,18 @@ import random
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
+from pathlib import Path
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.devices import PATIENCE, Device, parse_device
 from auxnas.backends.measuring.latency import compiled_latency
+from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display
 from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, ModelSpec, cost
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.errors import SearchError
-from auxnas.search.loop.proposals import look_ahead
+from auxnas.search.loop.proposals import LOOKED_AT, look_ahead
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.weights import shipped_graph
 from auxnas.search.trials.limits import LIMITED, first_excess
@@ -31,6 +34,7 @@ class Profiler:
         spec: the network around them, of which auxiliary heads are left out.
         threads: within an operation.
         display: destination of remarks.
+        cache: folder of what a device measured.
     """
 
     settings: Settings
@@ -38,6 +42,15 @@ class Profiler:
     spec: ModelSpec
     threads: int
     display: Display
+    cache: Path | None = None
+
+    @cached_property
+    def device(self) -> Device | None:
+        """The machine that latency is measured on; None for this one."""
+        latency = self.settings.latency
+        if latency.device is None:
+            return None
+        return parse_device(latency.device, latency.command).telling(self.display.say, PATIENCE)
 
     @cached_property
     def measures_latency(self) -> bool:
@@ -51,7 +64,7 @@ class Profiler:
         if not (needed or latency.measure):
             return False
         try:
-            _ = backend("runner", "ort"), backend("exporter", "onnx")
+            _ = self.device or backend("runner", "ort"), backend("exporter", "onnx")
         except BackendUnavailable as error:
             if needed:
                 raise
@@ -74,11 +87,28 @@ class Profiler:
         found = self.count(genotype)
         if found is None or not self.measures_latency or first_excess(self.settings.limits, found):
             return found
-        graph = shipped_graph(genotype, self.spec)
-        measured = compiled_latency(graph, self.settings.data.size, self.threads)
-        if not measured.steady:
+        return replace(found, latency=1000 * self._latency(genotype, self.device))
+
+    def _latency(self, genotype: Genotype, device: Device | None) -> Latency:
+        graph, size = shipped_graph(genotype, self.spec), self.settings.data.size
+        measured = compiled_latency(graph, size, self.threads, device, self.cache)
+        if not measured.steady and (device is None or measured.spread is not None):
             self.display.say(f"latency: {measured}")
-        return replace(found, latency=1000 * measured)
+        return measured
+
+    def check_device(self) -> None:
+        """Measures a random genotype on the device, which may not be there, or not able.
+
+        Raises:
+            DeviceFailure: without much patience.
+        """
+        if self.device is None or not self.measures_latency:
+            return
+        draw = random.Random(self.settings.seed)
+        some = (self.space.sample(draw) for _ in range(LOOKED_AT))
+        genotype = next((each for each in some if self.count(each) is not None), None)
+        if genotype is not None:
+            self._latency(genotype, self.device.telling(self.display.say))
 
     def count(self, genotype: Genotype) -> Figures | None:
         """The part of ``profile`` that takes no measuring."""

@@ -61,6 +61,7 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
         JournalError: when data, encoder or teacher have changed since, or the journal cannot be
             read or written.
         SearchError: when no genotype is within the limits, or a worker cannot work.
+        DeviceFailure: when the device that latency is measured on stays away, or cannot.
     """
     start = monotonic()
     if context.settings.tensorboard and watching is unwatched:
@@ -163,6 +164,7 @@ def _look_ahead(context: RunContext) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
     data, model, profiler = context.data, context.model, context.profiler
     _ = model.encoder_graph, profiler.measures_latency
+    profiler.check_device()
     profiler.check_limits_feasible()
     data.check_enough_data(data.search_split)
     if context.settings.encoder_weights is not None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache as cached
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.devices import DeviceFailure, parse_device
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.compiler import Graph, ModelSpec, cost
 from auxnas.genotype import Genotype
-from auxnas.search.settings.search import LimitSettings, ModelSettings
+from auxnas.search.errors import SettingsError
+from auxnas.search.settings.recorded import check_trusted
+from auxnas.search.settings.search import LatencySettings, LimitSettings, ModelSettings
 from auxnas.search.storage.weights import shipped_graph
 from auxnas.search.trials.limits import excesses
 from auxnas.search.trials.records import Figures
@@ -28,6 +34,7 @@ class Searched:
         spec: the model around it.
         size: (height, width) of the images; None where that is unknown.
         limits: of the search on a network's costs.
+        latency: of the search, with the device that it was measured on.
         data: names the images by content, where they are known.
         encoder: names the encoder's weights by content, likewise.
         vocabulary: name or place of the operations, where it is not ours.
@@ -42,6 +49,7 @@ class Searched:
     encoder: str | None = None
     vocabulary: str | None = None
     others: tuple[Searched, ...] = ()
+    latency: LatencySettings = field(default_factory=LatencySettings)
 
     @property
     def layer(self) -> dict[str, Any]:
@@ -51,22 +59,28 @@ class Searched:
 
 
 def compare_with_search(
-    searched: Searched, genotype: Genotype, spec: ModelSpec, size: tuple[int, int], threads: int
+    searched: Searched,
+    genotype: Genotype,
+    spec: ModelSpec,
+    size: tuple[int, int],
+    threads: int,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """``genotype`` as searched and as it is to be trained, as plain data.
 
     ``over`` has a line for each limit of the search that the network to be trained is over,
     ``over_others`` those of further runs that it does not repeat; its latency is measured
-    where that is limited.
+    where that is limited, on the device of that search; ``cache`` keeps what a device measures.
     """
     named = (searched, *searched.others)
-    timed = any(each.limits.latency_ms is not None for each in named)
-    figures, unmeasured = _figures(shipped_graph(genotype, spec), size, threads, timed)
+    measure = cached(partial(_figures, shipped_graph(genotype, spec), size, threads, cache))
     over: dict[str, str] = {}
     for each in named:
+        timed = each.limits.latency_ms is not None
+        figures, unmeasured = measure(each.latency if timed else None)
         for _, line in excesses(each.limits, figures):
             over.setdefault(line, each.place)
-        for line in unmeasured if each.limits.latency_ms is not None else ():
+        for line in unmeasured:
             over.setdefault(line, each.place)
     others = [[place, line] for line, place in over.items() if place != searched.place]
     return {
@@ -79,16 +93,23 @@ def compare_with_search(
 
 
 def _figures(
-    graph: Graph, size: tuple[int, int], threads: int, timed: bool
+    graph: Graph,
+    size: tuple[int, int],
+    threads: int,
+    cache: Path | None,
+    latency: LatencySettings | None,
 ) -> tuple[Figures, list[str]]:
-    """Costs of a network, and a line where its latency could not be measured."""
-    counted, latency, unmeasured = cost(graph, size), None, []
-    if timed:
+    """Costs of a network, with its latency where its settings are given, and a line where it could
+    not be measured."""
+    counted, measured, unmeasured = cost(graph, size), None, []
+    if latency is not None:
         try:
-            latency = 1000 * compiled_latency(graph, size, threads)
-        except BackendUnavailable as error:
+            check_trusted({"latency": {"command": latency.command}}, ["latency.command"])
+            found = latency.device and parse_device(latency.device, latency.command)
+            measured = 1000 * compiled_latency(graph, size, threads, found or None, cache)
+        except (BackendUnavailable, DeviceFailure, SettingsError) as error:
             unmeasured = [f"latency_ms unknown ({error})"]
-    return Figures(counted.parameters, counted.multiply_adds, latency), unmeasured
+    return Figures(counted.parameters, counted.multiply_adds, measured), unmeasured
 
 
 def _row(genotype: Genotype, spec: ModelSpec, size: tuple[int, int]) -> dict[str, Any]:

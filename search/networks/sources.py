@@ -22,7 +22,13 @@ from auxnas.search.errors import RequestError
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.searched import Searched
 from auxnas.search.settings.recorded import recorded_settings, recorded_space
-from auxnas.search.settings.search import DataSettings, LimitSettings, ModelSettings, Settings
+from auxnas.search.settings.search import (
+    DataSettings,
+    LatencySettings,
+    LimitSettings,
+    ModelSettings,
+    Settings,
+)
 from auxnas.search.settings.training import TrainingSettings, like_search
 from auxnas.search.storage.folders import SEARCH, TRAINING, folder_kinds
 from auxnas.search.storage.journal import Journal
@@ -114,10 +120,13 @@ def _described(text: str, document: ArchitectureDocument) -> Searched | None:
     known = isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)
     try:
         limits = LimitSettings.model_validate(document.extra.get("limits", {}))
-    except ValidationError:
-        found = short_repr(document.extra["limits"])
-        raise RequestError(f"{text}: limits", found, "those that nassearch exports") from None
-    return Searched(text, spec, (size[0], size[1]) if known and size else None, limits)
+        latency = LatencySettings.model_validate(document.extra.get("latency", {}))
+    except ValidationError as error:
+        section = "limits" if error.title == "LimitSettings" else "latency"
+        found = short_repr(document.extra[section])
+        raise RequestError(f"{text}: {section}", found, "those that nassearch exports") from None
+    sides = (size[0], size[1]) if known and size else None
+    return Searched(text, spec, sides, limits, latency=latency)
 
 
 def searched_as(source: GenotypeSource, run: Path | None) -> Searched | None:
@@ -151,7 +160,8 @@ def searched_in(run: Path) -> Searched | None:
     spec = ModelSpec.from_dict(meta["model"])
     known = (meta.get("data"), meta.get("encoder"))
     size, limits = settings.data.size, settings.limits
-    return Searched(str(run), spec, size, limits, *known, settings.space.vocabulary)
+    vocabulary, latency = settings.space.vocabulary, settings.latency
+    return Searched(str(run), spec, size, limits, *known, vocabulary, latency=latency)
 
 
 def _of_run(folder: Path, which: str) -> Trial:

@@ -13,6 +13,8 @@ from pydantic import (
     PlainSerializer,
 )
 
+from auxnas.backends.devices import parse_device
+from auxnas.compiler import CompilerError
 from auxnas.search.data.spec import TAKES, check_source
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text, parse_duration
@@ -48,6 +50,13 @@ def _name_of(value: Any) -> Any:
     return "null" if value is None else value
 
 
+def _device(value: str) -> str:
+    try:
+        return parse_device(value).name
+    except CompilerError as error:
+        raise ValueError(error.expected) from None
+
+
 def _takes(words: str) -> Any:
     """Marks a type with what it takes, in words, for the listing of settings."""
     return Field(json_schema_extra={"takes": words})
@@ -64,6 +73,7 @@ Size = Annotated[
 ]
 Source = Annotated[str, AfterValidator(check_source), _takes(TAKES)]
 SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
+DeviceName = Annotated[str, AfterValidator(_device), _takes("ssh:USER@HOST[:PORT]")]
 ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
 Duration = Annotated[
     float,

@@ -27,6 +27,7 @@ CODE = {
     "search.executor": "--executor",
     "space.vocabulary": "--vocabulary",
     "task.name": "--task",
+    "latency.command": "--device-command",
     "data.source": "--data",
     "train.data": "--data",
 }
@@ -81,5 +82,7 @@ def _places(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         if CODE.get(name) == "--data":
             for source in [value] if isinstance(value, str) else value or ():
                 yield from ((name, reader_of(each), source) for each in sources(source))
+        elif name == "latency.command" and isinstance(value, str):
+            yield name, f"command:{value.replace(',', ' ')}", value
         elif name in CODE and isinstance(value, str):
             yield name, value, value

@@ -132,6 +132,8 @@ BEFORE: Mapping[str, Any] = {
     "search.executor": None,
     "search.retries": 0,
     "limits.constant": False,
+    "latency.device": None,
+    "latency.command": None,
     "data.crop": None,
     "data.fit": "stretch",
     "data.depth_scale": None,

@@ -14,6 +14,7 @@ from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.spec import task_on, unscored_classes, with_absolute_path
 from auxnas.search.settings.fields import (
     AtLeastTwo,
+    DeviceName,
     Duration,
     ExecutorName,
     LearnerName,
@@ -172,14 +173,27 @@ class LimitSettings(SettingsSection):
 
 
 class LatencySettings(SettingsSection):
-    """Latency of compiled networks on this machine, and its weight in the reward."""
+    """Latency of compiled networks, and its weight in the reward."""
 
     measure: bool = True
     """Whether every genotype's is measured, with onnxruntime where that is installed."""
+    device: DeviceName | None = None
+    """Machine that it is measured on, ``ssh:USER@HOST`` or ``ssh:USER@HOST:PORT``; none given:
+    this one."""
+    command: str | None = None
+    """Command of the device that measures, the artefact's path behind it; none given:
+    ``nasrun bench --json``."""
     target_ms: Annotated[float, Field(gt=0)] | None = None
     """Weights rewards by (latency / target) ^ exponent; none given: not weighted."""
     exponent: Annotated[float, Field(le=0)] = -0.07
     """Exponent of the weight: at -0.07 twice the latency costs 5 % (MnasNet, Tan et al., 2019)."""
+
+    @field_validator("command")
+    @classmethod
+    def _there(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and (info.data.get("device") is None or not value.strip()):
+            raise ValueError("a command of latency.device, and that")
+        return value
 
 
 class SearchSettings(SettingsSection):

@@ -28,6 +28,8 @@ def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -
     found = trial_row(trial)
     kept = ("trial", "reward", "metrics", "parameters", "multiply_adds", "latency_ms", "key")
     limits = {name: limit for name, limit in _limits(meta) if limit is not None}
+    latency = meta["settings"].get("latency", {})
+    timed = {name: latency[name] for name in ("device", "command") if latency.get(name) is not None}
     return to_json(
         trial.genotype,
         name=name,
@@ -36,6 +38,7 @@ def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -
         size=list(meta["settings"]["data"]["size"]),
         result={name: found[name] for name in kept} | {"run": run},
         **({"limits": limits} if limits else {}),
+        **({"latency": timed} if timed else {}),
     )
 
 

@@ -122,7 +122,8 @@ def _searched(context: TrainingContext) -> dict[str, Any] | None:
     if context.searched is None or genotype is None:
         return None
     spec, size = context.model.spec, context.settings.data.size
-    return compare_with_search(context.searched, genotype, spec, size, context.threads)
+    threads, cache = context.threads, context.cache
+    return compare_with_search(context.searched, genotype, spec, size, threads, cache)
 
 
 def _changes(context: TrainingContext) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from auxnas.backends.progress import format_duration
@@ -12,8 +13,14 @@ _SHOWN = 4
 """Metrics in a line."""
 
 
-def trial_row(trial: Trial) -> dict[str, Any]:
-    """A trial as plain data."""
+def latency_device(meta: Mapping[str, Any]) -> str | None:
+    """The device that a run's latencies are of, by its metadata; None for its own machine."""
+    name = meta.get("settings", {}).get("latency", {}).get("device")
+    return name if isinstance(name, str) else None
+
+
+def trial_row(trial: Trial, device: str | None = None) -> dict[str, Any]:
+    """A trial as plain data; ``device`` as ``latency_device`` has it."""
     return {
         "trial": trial.number + 1,
         "state": trial.state,
@@ -27,6 +34,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "parameters": trial.parameters,
         "multiply_adds": trial.multiply_adds,
         "latency_ms": trial.latency,
+        "latency_device": device,
         "genotype": json.loads(str(trial.genotype)),
         "key": trial.key,
     }

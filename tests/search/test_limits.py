@@ -235,7 +235,7 @@ def test_limits_of_a_run(place_of):
 def test_latency_is_measured_stored_and_left_out_of_comparisons(place_of, monkeypatch):
     asked = []
 
-    def measured(graph, size, threads):
+    def measured(graph, size, threads, *_):
         asked.append((graph, size, threads))
         return Latency([0.001 * len(asked)] * 3)
 
