@@ -69,7 +69,8 @@ IMAGES_HELP = (
 )
 LABELS_HELP = (
     "int8: label files at the same places, images of classes, depth maps as in training or .npy "
-    "of other numbers: scores of both, of segmentation the mIoU."
+    "of other numbers (joints: rows of x, y and flag, then root of the area, head and score): "
+    "scores of both, of segmentation the mIoU."
 )
 HEAD_HELP = (
     "Output of the network: of segmentation logits, probabilities or labels; of another task "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,17 @@ class Difference:
     disagreement: float
     disagrees: Disagreement = Segmentation.disagrees
 
+    @property
+    def error(self) -> float:
+        """The number that a tolerance is for."""
+        return self.disagreement if self.max_relative is None else self.max_relative
+
     def within(self, tolerance: float) -> bool:
         """Whether the relative error is at most ``tolerance``; never for NaN.
 
         Choices have no error to compare: at most that share of them may change.
         """
-        found = self.disagreement if self.max_relative is None else self.max_relative
-        return found <= tolerance
+        return self.error <= tolerance
 
     def limit(self, tolerance: float) -> str:
         """Words for the difference that ``within`` allows."""
@@ -136,6 +140,17 @@ def worst_difference(differences: list[Difference]) -> Difference:
     last = max(each.disagreement for each in differences)
     errors = largest("max_absolute"), mean, largest("max_relative")
     return Difference(*errors, last, differences[0].disagrees)
+
+
+def pooled_difference(differences: list[Difference]) -> Difference:
+    """Difference over batches as large as each other: the worst, of choices the share of all.
+
+    An image may have few choices, as the joints of a person, of which one is a large share.
+    """
+    worst = worst_difference(differences)
+    if worst.max_relative is not None:
+        return worst
+    return replace(worst, disagreement=float(np.mean([each.disagreement for each in differences])))
 
 
 def noise_inputs(program: Program, size: Size, seed: int, batch: int = 1) -> dict[str, Array]:

@@ -39,13 +39,13 @@ class Judge:
 
     Attributes:
         views: at the size that was asked for; where the network takes any, at others too.
-        targets: of each photograph, or none.
+        targets: (height, width) and target of each photograph, or none.
         task: says how far two outputs are from each other, and how good one is.
         head: what gives the outputs.
     """
 
     views: Sequence[HeldOutView]
-    targets: Sequence[Array]
+    targets: Sequence[tuple[Size, Array]]
     task: Task
     head: str = "logits"
 
@@ -108,7 +108,7 @@ class Judge:
         """Classes that no target has; none where there are no targets, or none of classes."""
         if not self.task.target.classes:
             return ()
-        known = {value for target in self.targets for value in np.unique(target).tolist()}
+        known = {value for _, target in self.targets for value in np.unique(target).tolist()}
         return tuple(n for n in range(len(self.task.classes)) if n not in known and self.targets)
 
     def score(self, outputs: Sequence[Array]) -> Score | None:
@@ -120,8 +120,7 @@ class Judge:
         if not self.targets:
             return None
         added = dict[str, Any]()
-        for found, label in zip(outputs, self.targets, strict=True):
-            size = (label.shape[0], label.shape[1])
+        for found, (size, label) in zip(outputs, self.targets, strict=True):
             output = self.task.sized(found[0], self.head, size, self.views[0].size)
             for name, value in self.task.measure(output, label[None]).items():
                 added[name] = added.get(name, 0) + value

@@ -97,8 +97,8 @@ def read_inputs(
         yield network_input(read_photograph(path), size, interface)
 
 
-def read_labels(photographs: Photographs, task: Task) -> list[Array]:
-    """The target of each held-out photograph, at its size.
+def read_labels(photographs: Photographs, task: Task) -> list[tuple[Size, Array]]:
+    """The (height, width) and the target of each held-out photograph.
 
     Raises:
         CompilerError: for a label that is no class, or a class whose label says that a pixel
@@ -109,11 +109,13 @@ def read_labels(photographs: Photographs, task: Task) -> list[Array]:
     if photographs.labels and classes > IGNORE:
         expected = f"at most {IGNORE}, as label {IGNORE} is no class"
         raise CompilerError("labels", f"{classes} classes", expected)
-    found, numbers = [], replace(task.labels, units=photographs.units)
+    found, sizes, numbers = [], [], replace(task.labels, units=photographs.units)
     for photograph, path in zip(photographs.held_out, photographs.labels, strict=False):
         label, pixels = read_numbers(path, numbers), read_photograph(photograph)
-        check_sizes((photograph, pixels), (path, label), str(path))
-        fault = task.labels.fault(label, (pixels.shape[0], pixels.shape[1]))
+        if numbers.is_map:
+            check_sizes((photograph, pixels), (path, label), str(path))
+        sizes.append((pixels.shape[0], pixels.shape[1]))
+        fault = task.labels.fault(label, sizes[-1])
         if fault is not None:
             raise CompilerError(str(path), fault)
         if task.labels.classes:
@@ -127,9 +129,9 @@ def read_labels(photographs: Photographs, task: Task) -> list[Array]:
             raise error
     if found and not any(task.labels.known(label).any() for label in found):
         folder = str(photographs.labels[0].parent)
-        raise CompilerError(folder, "no labelled pixel in any label", "some")
+        raise CompilerError(folder, "nothing labelled in any label", "something")
     images = (partial(read_photograph, path) for path in photographs.held_out)
-    return list(map(task.target_of, found, images))
+    return list(zip(sizes, map(task.target_of, found, images), strict=True))
 
 
 def _check_classes(path: Path, label: Array, classes: int) -> None:

@@ -254,7 +254,10 @@ def test_mean_iou_by_hand():
     scores[0, [0, 1, 1, 1], 0, range(4)] = 1
     for head, output in {"labels": guess, "logits": scores}.items():
         judge = Judge(
-            [HeldOutView((1, 4), [{}], [output])], [label], Segmentation(("a", "b", "c")), head
+            [HeldOutView((1, 4), [{}], [output])],
+            [((1, 4), label)],
+            Segmentation(("a", "b", "c")),
+            head,
         )
         score = judge.score([output])
         assert score.metrics["miou"] == pytest.approx((1 / 2 + 1 / 2) / 2)
@@ -390,7 +393,7 @@ def test_labels_of_one_bit_are_classes_0_and_1(folder, tmp_path):
     for number, size in ((3, (81, 75)), (7, (69, 95))):
         Image.new("1", size, 1).save(tmp_path / f"{number}.png")
     found = read_labels(find_photographs(folder, tmp_path), FIVE)
-    assert [np.unique(label).tolist() for label in found] == [[1], [1]]
+    assert [np.unique(label).tolist() for _, label in found] == [[1], [1]]
 
 
 def test_labels_of_0_and_255_judge_nothing(folder, tmp_path):

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxnas.backends.compiling.verification import output_difference, pooled_difference
+from auxnas.backends.int8.measuring import HeldOutView, Judge
+from auxnas.backends.int8.photographs import find_photographs, read_labels
+from auxnas.compiler import CompilerError
 from auxnas.compiler.tasks import find_task
+from auxnas.compiler.tasks.pose import VISIBLE, person_label
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.nassearch.cli import main as nassearch
@@ -125,3 +130,45 @@ def test_the_recipe_of_section_7_2():
     for epoch, rate in {0: 1e-3, 89: 1e-3, 90: 1e-4, 119: 1e-4, 120: 1e-5, 139: 1e-5}.items():
         assert rates[epoch] == pytest.approx(rate)
     assert settings.data.size == (256, 192)
+
+
+def test_int8_is_scored_on_joints_in_pixels_of_the_photograph(user):
+    """Whatever the size that the network is given; an answer that is right comes to 1."""
+    task, rng = find_task("pose"), np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (user / folder).mkdir()
+    for number in range(8):
+        pixels = rng.integers(0, 256, (64, 48, 3), np.uint8)
+        Image.fromarray(pixels).save(f"images/{number}.png")
+        places = rng.uniform(4, 40, (17, 2)) + number
+        np.save(f"labels/{number}.npy", person_label(places, np.full(17, VISIBLE), 900))
+    found = read_labels(find_photographs("images", "labels", task.labels), task)
+    assert [size for size, _ in found] == [(64, 48)] * 2
+    feeds = [{"image": np.array(number)} for number in (3, 7)]
+
+    def right(feed):
+        """The truth in pixels of an image of 128x24, which the photograph is brought to."""
+        joints = np.load(f"labels/{int(feed['image'])}.npy")[None, :-1]
+        return {"main": joints * (0.5, 2, 1)}
+
+    judge = Judge([HeldOutView((128, 24), feeds, [])], found, task, "keypoints")
+    assert judge.score(right).reward == pytest.approx(1)
+    np.save("labels/3.npy", np.zeros((17, 3), np.float32))
+    with pytest.raises(CompilerError, match=r"3\.npy: label of shape \(17, 3\), expected \(17 jo"):
+        read_labels(find_photographs("images", "labels", task.labels), task)
+
+
+def test_one_joint_of_many_images_is_a_small_share():
+    """An image has so few joints that one which moves would be past any tolerance."""
+    task, still = find_task("pose"), np.zeros((1, 17, 3))
+    moved = still.copy()
+    moved[0, 0, 0] = 20
+    found = [output_difference(each, still, task) for each in (still, moved, still, still)]
+    assert pooled_difference(found).disagreement == pytest.approx(1 / 68)
+    assert not found[1].within(0.05)
+    assert pooled_difference(found).within(0.05)
+    maps = [
+        output_difference(each, np.ones((1, 3, 1, 2), np.float32))
+        for each in (np.ones((1, 3, 1, 2), np.float32), np.full((1, 3, 1, 2), 2, np.float32))
+    ]
+    assert pooled_difference(maps).max_relative == 1
