@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 import click
 
 from auxnas.genotype.errors import InputError, message_of, one_line, printable
-from auxnas.genotype.plugins import fault_of_plugin, loaded_plugins
+from auxnas.genotype.plugins import PluginError, fault_of_plugin, loaded_plugins
 from auxnas.hiding import blamed_files, hiding_line
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -75,7 +75,7 @@ class _OneLine(click.Command):
         except (Exception, SystemExit) as error:
             if isinstance(error, SystemExit) and not fault_of_plugin(error):
                 raise
-            _end(error, debug="--debug" in itertools.takewhile(lambda word: word != "--", words))
+            _end(error, list(itertools.takewhile(lambda word: word != "--", words)))
         sys.exit(value if type(value) is int else DONE)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -159,22 +159,29 @@ _VERSION = click.Option(
 )
 
 
-def _end(error: BaseException, debug: bool) -> NoReturn:
-    """Reports ``error`` and exits with its status."""
+def _end(error: BaseException, words: Sequence[str]) -> NoReturn:
+    """Reports ``error`` and exits with its status.
+
+    Args:
+        error: that ended the command.
+        words: of the command line.
+    """
     if isinstance(error, BrokenPipeError):
         _discard_stdout()
         sys.exit(DONE)
     if type(error).__name__ == "NoArgsIsHelpError" and isinstance(error, click.UsageError):
         error.show()
         sys.exit(WRONG_USE)
-    if debug:
+    if "--debug" in words:
         note("".join(traceback.format_exception(error)).rstrip("\n"))
     if not isinstance(error, (*_WRONG, click.ClickException, click.Abort)):
         files = blamed_files(error)
         if files:
             note(f"error: {hiding_line(error, files)}")
             sys.exit(WRONG_USE)
-    note(f"error: {error_line(error)}")
+    option = f"--{error.kind}" if isinstance(error, PluginError) else ""
+    given = option and any(word.partition("=")[0] == option for word in words)
+    note(f"error: {'--' if given else ''}{error_line(error)}")
     sys.exit(exit_status(error))
 
 

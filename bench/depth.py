@@ -7,8 +7,8 @@
         --preset paper-depth --encoder-weights mobilenet_v2_imagenet_tv.safetensors \
         --set data.crop=null --set data.scale=[0.8,1.4] --set train.epochs=10 \
         --set train.poly_epochs=13 --set train.batch_size=8 --set train.decoder_optimiser=adam \
-        --set train.decoder_rate=0.003 --set train.encoder_rate=0.01 --set model.agg_size=16 \
-        --set model.sep_repeats=1 --set threads=1
+        --set train.clip_norm=3 --set train.decoder_rate=0.003 --set train.encoder_rate=0.01 \
+        --set model.agg_size=16 --set model.sep_repeats=1 --set threads=1
     python bench/depth.py arch0-0 arch0-1 arch0-2 ... --output bench/results/depth-nyu.json
 
 (arch1 and arch2 likewise, lwrf with --set train.channels=32, each with --seed 0, 1, 2; 320 of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -63,13 +64,20 @@ class PluginError(InputError):
     """There is no implementation of the name that was given, or it cannot be imported.
 
     Attributes:
+        kind: of implementation, in the singular, as options and settings have it: ``encoder``.
         found: what was given, and what is wrong with it.
         expected: what would have been right; may be empty.
     """
 
     def __init__(self, seam: str, found: str, expected: str = "") -> None:
+        self.kind = re.sub("ie$", "y", seam.removesuffix("s"))
         self.found, self.expected = found, expected
-        super().__init__(f"{seam}: {found}" + (f", expected {expected}" if expected else ""))
+        super().__init__(f"{self.kind}: {self.said}")
+
+    @property
+    def said(self) -> str:
+        """The message without the kind."""
+        return self.found + (f", expected {self.expected}" if self.expected else "")
 
 
 def find_plugin(seam: str, name: str, table: Mapping[str, str]) -> Any:

@@ -50,7 +50,7 @@ class TargetType(click.ParamType[str]):
         try:
             return value if value == AUTO or target_of(value) else ""
         except PluginError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(error.said, param, ctx)
 
 
 WEIGHTS_HELP = (

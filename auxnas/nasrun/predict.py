@@ -60,10 +60,11 @@ def predict(
 
     Writes for each the pictures that the network's task has, of the photograph's size: of
     segmentation a label map NAME_labels.png (a palette image whose indices are the labels) and
-    NAME_overlay.png, and one legend.png. Earlier ones are replaced, but no file of another
-    program's. A file that cannot be read is reported, the others are done, and the exit status
-    is 1. With --boxes the persons in them are looked for, in the pixels as they are stored, and
-    keypoints.json has COCO's results.
+    NAME_overlay.png, and one legend.png. NAME is that of the file without suffix; where several
+    given together share it, the folders that tell them apart go before it. Earlier ones are
+    replaced, but no file of another program's. A file that cannot be read is reported, the others
+    are done, and the exit status is 1. With --boxes the persons in them are looked for, in the
+    pixels as they are stored, and keypoints.json has COCO's results.
     """
     from auxnas.backends.artefacts.artefact import open_artefact
     from auxnas.backends.artefacts.predict import Predictor

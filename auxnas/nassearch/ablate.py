@@ -111,6 +111,8 @@ def _execute(context: RunContext, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
     check_folder_kind(context.folder, "an ablation")
     data, model = context.data, context.model
+    name, where = data.training.dataset.name, model.learner.where
+    context.display.say(f"{count} genotypes on {name}, each with components on and off, on {where}")
     data.check_enough_data(data.search_split)
     if context.settings.encoder_weights is not None:
         _ = model.encoder, model.teacher

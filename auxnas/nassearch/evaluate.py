@@ -23,8 +23,10 @@ from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
 from auxnas.options import SizeType, device_command, device_of, device_option, threads_option
 from auxnas.progress import display_on_stderr
-from auxnas.search.data import open_dataset
-from auxnas.search.data.spec import PARTS
+from auxnas.search.data import Dataset, open_dataset
+from auxnas.search.data.joined import ONE_OF_THEM
+from auxnas.search.data.spec import PARTS, parts
+from auxnas.search.errors import RequestError
 from auxnas.search.evaluation.candidates import settled
 from auxnas.search.evaluation.scoring import (
     META_VAL,
@@ -125,13 +127,14 @@ def evaluate(
         backend("runner", "ort")  # fails now rather than after the scoring
     asked = _Asked(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
     work = asked.evaluation()
-    if results is not None and work.dataset.official(()) is None:
-        raise click.UsageError(f"--results: {work.dataset.name} has no results of its own")
+    if work.dataset.official(()) is None:
+        _explain_no_official(work.dataset, results)
     known = {"model": {"encoder": work.trained.network.spec.encoder}}
     options.check_parts({"encoder": encoder}, known, work.trained.path)
     trainer = backend("learner", learner or "torch")(threads=threads)
     where = (trainer, batch, cache_dir(cache), display_on_stderr())
     if work.task.candidates:
+        _check_meta_val(work, asked.source)
         work = settled(work, replace(asked, part=META_VAL, boxes=None).evaluation(), *where)
     measured = work.run(*where)
     if results is not None:
@@ -139,7 +142,7 @@ def evaluate(
             path.write_text(json.dumps(measured.results), encoding="utf-8")
     official = _official(measured, needed=boxes is not None)
     counts = work.task.confusion(measured.sums)
-    shown = None if counts is None else picture or asked.folder / "confusion.png"
+    shown = None if counts is None else picture or asked.picture
     if counts is not None and shown is not None:
         with atomic_write(shown) as path:
             draw_confusion(counts, work.task.classes, path)
@@ -178,6 +181,32 @@ def _check_files(picture: Path | None, results: Path | None) -> None:
             raise click.UsageError(f"--results: {results}: its directory does not exist")
 
 
+def _explain_no_official(dataset: Dataset, results: Path | None) -> None:
+    """Says that data have no evaluation of their own where a part of them has.
+
+    Raises:
+        UsageError: where results of it were asked for.
+    """
+    joined = {id(each): each for each, _ in map(dataset.origin, range(len(dataset)))}
+    expected = any(each.official(()) is not None for each in joined.values()) * ONE_OF_THEM
+    if results is not None:
+        line = f"--results: {dataset.name} has no results of its own"
+        raise click.UsageError(line + (expected and f", expected {expected}"))
+    if expected:
+        note(f"note: {dataset.name}: no average precision, which is of {expected}")
+
+
+def _check_meta_val(work: Evaluation, source: str) -> None:
+    """Checks that there are images which options of the task can be measured on.
+
+    Raises:
+        RequestError: saying which options need no measuring.
+    """
+    if "train" not in parts(source):
+        found = f"to be measured on meta-val, a share of what is trained on: {source} has val alone"
+        raise RequestError("--task", found, " or ".join(work.task.candidates))
+
+
 def _official(measured: Measured, needed: bool) -> dict[str, Any]:
     """The figures of the data's own evaluation; a line where a library for them is missing."""
     try:
@@ -210,9 +239,14 @@ class _Asked:
     boxes: Path | None
 
     @property
-    def folder(self) -> Path:
-        """The folder of the network."""
-        return self.weights if self.weights.is_dir() else self.weights.parent
+    def picture(self) -> Path | None:
+        """The file of the confusion matrix of the folder's own data; None of others."""
+        return None if self.data or self.part else self.weights / "confusion.png"
+
+    @property
+    def source(self) -> str:
+        """The data."""
+        return self.data or own_data(self.weights).settings.source
 
     def evaluation(self) -> Evaluation:
         """Network and images; where no data are given, those that the folder was of."""

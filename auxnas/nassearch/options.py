@@ -48,7 +48,7 @@ class AssignmentType(click.ParamType[tuple[str, Any]]):
 PATH = PathType(path_type=Path)
 
 DATA_HELP = f"{TAKES}."
-PICTURE_HELP = "The confusion matrix.  [default: confusion.png beside the weights]"
+PICTURE_HELP = "The confusion matrix.  [default: of the folder's own data, confusion.png in it]"
 
 SETTINGS = {
     "data": "data.source",

@@ -77,6 +77,7 @@ def pretrain(
     def work() -> int:
         context.data.check_enough_data(context.data.search_split)
         job = context.model.pretraining
+        context.display.say(f"an encoder of {job.spec.find_encoder().name}, on {job.learner.where}")
         encoder = pretrained_encoder(job, out, context.cache, context.display)
         score = job.score(encoder.params)
         found = {

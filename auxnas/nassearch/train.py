@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -106,7 +107,10 @@ def train(
     layers = layers_like(preset, run, searched if as_searched else None, source.layer)
     layers = [without_old(layer, *new) for layer in layers]
     layers += encoder_layers(source.architecture, layers)
-    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    try:
+        settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    except click.UsageError as error:
+        raise click.UsageError(_of_several_data(error.message, len(earlier))) from None
     if as_searched:
         known = searched if blueprint_of(source.architecture).genotype is not None else None
         check_as_searched(settings, known)
@@ -121,6 +125,16 @@ def train(
         return 0
 
     return options.run_resumable(work, "the same command goes on from the last checkpoint")
+
+
+def _of_several_data(message: str, earlier: int) -> str:
+    """A message on ``train.data`` as it is written: as so many --data before the last."""
+    found = re.match(r"train\.data(?:\.(\d+))?: ", message)
+    if found is None or not earlier:
+        return message
+    if found[1]:
+        return f"--data {int(found[1]) + 1} of {earlier + 1}: {message[found.end() :]}"
+    return f"--data: given {earlier + 1} times, expected one for each of train.phases at most"
 
 
 def layers_like(

@@ -32,7 +32,6 @@ from auxnas.compiler import CompilerError, Program, Size
 from auxnas.compiler.passes import INFERENCE, Change, run_passes
 from auxnas.genotype.errors import CommandError, short_repr
 
-
 Feed = dict[str, Array]
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 _MOST_NAMES = 6
 
 
-def missing_reason(pixels: Sequence[int], unlabelled: int) -> str:
+def missing_reason(pixels: Sequence[int], unlabelled: int, named: bool = False) -> str:
     """A likely reason why classes have no pixel, and what to do; "" where there is none to say.
 
     Args:
         pixels: of each class, in label order.
         unlabelled: pixels labelled 255.
+        named: whether the data say which number is which class.
     """
     present = [label for label, count in enumerate(pixels) if count]
     if present == [0] and unlabelled:
@@ -24,7 +25,8 @@ def missing_reason(pixels: Sequence[int], unlabelled: int) -> str:
         return ""
     if present[0] == 1 and (len(pixels) == 2 or len(present) + 1 == len(pixels)):
         return "labels that count from 1 are off by one: subtract 1, or name what is 0"
-    if len(present) > 1 and len(pixels) > 4 and 2 * len(present) <= len(pixels):
+    gaps = 1 < len(present) <= present[-1]
+    if gaps and not named and len(pixels) > 4 and 2 * len(present) <= len(pixels):
         return (
             f"numbers of another list of classes want a mapping to 0..{len(present) - 1}, "
             "255 for the rest"

@@ -64,6 +64,8 @@ class TargetFormat:
 
     is_map: ClassVar[bool] = True
     """Whether labels are arrays of an image's size, which files of pixels can hold."""
+    element: ClassVar[str] = "pixel"
+    """Part of a label that counts or does not, in a word."""
 
     def __post_init__(self) -> None:
         channels = range(self.channels)

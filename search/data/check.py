@@ -67,8 +67,9 @@ def check(dataset: Dataset, progress: CheckProgress | None = None) -> Summary:
         raise DataError(wrong.place, wrong.found, expected)
     if not counts[:classes].any():
         expected = "some label below 255" if dataset.labels.classes else "some number that counts"
-        first = f"no labelled pixel in any image, first {origins[0][0].label_place(origins[0][1])}"
-        raise DataError(dataset.name, first, expected)
+        first = origins[0][0].label_place(origins[0][1])
+        nothing = f"no labelled {dataset.labels.element} in any image, first {first}"
+        raise DataError(dataset.name, nothing, expected)
     for source in {id(each): each for each, _ in origins}.values():
         suspicion = source.suspicion(middles[id(source)])
         if suspicion is not None:

@@ -84,14 +84,15 @@ def open_cityscapes(where: str, classes: int | None, part: str) -> DecodedFiles:
     if not pairs:
         expected = f"CITY/NAME_{IMAGES}.png or .jpg"
         raise DataError(str(images), "no image", expected)
-    alone = len(set(_stems(labels, LABELS)) - {pair.line for pair in pairs})
+    alone = sorted(set(_stems(labels, LABELS)) - {pair.line for pair in pairs})
     return DecodedFiles(
         name=name,
         classes=tuple(CITYSCAPES_CLASSES),
         pairs=pairs,
         root=root,
         colours=tuple(colour for _, colour in CITYSCAPES_CLASSES.values()),
-        remark=f"{labels}: passed over the labels of {alone} images that are not there"
+        remark=f"{labels}: passed over the labels of {len(alone)} images that are not there "
+        f"(first {alone[0]})"
         if alone
         else "",
         decode=read_cityscapes_label,

@@ -144,7 +144,7 @@ class FileDataset(BaseDataset):
 
     @property
     def _unit(self) -> str:
-        if not self.labels.metric:
+        if not self.labels.metric or self.labels.units is not None:
             return ""
         chosen = range(0, len(self), -(-len(self) // _LOOKED_AT))
         depths = (self.label(index) for index in chosen)

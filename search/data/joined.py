@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from auxnas.search.data.base import Array, BaseDataset, Bytes, Dataset, text_dig
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.views import DatasetView, subset
 
+ONE_OF_THEM = "one of the joined data: numbers of images are a file's own"
+"""Data that boxes and results can be of."""
 Rows = Sequence[tuple[Dataset, Sequence[int]]]
 """Datasets, each with the places of some of its items."""
 
@@ -115,6 +118,14 @@ class JoinedDataset(BaseDataset):
         """The item's name in other data."""
         dataset, place = self._item(index)
         return dataset.picture(place)
+
+    def in_boxes(self, path: Path) -> Dataset:
+        """Refuses boxes, whose numbers of images are those of one file of annotations.
+
+        Raises:
+            DataError: always.
+        """
+        raise DataError("--boxes", f"{path} for {self.name}", ONE_OF_THEM)
 
 
 @dataclass(frozen=True)

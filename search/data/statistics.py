@@ -88,7 +88,9 @@ class Statistics:
     @property
     def reason(self) -> str:
         """A likely reason for what is missing, after a semicolon; "" for none."""
-        found = missing_reason(self.pixels.tolist(), self.unlabelled)
+        unnamed = tuple(f"class{number}" for number in range(len(self.classes)))
+        named = self.classes != unnamed
+        found = missing_reason(self.pixels.tolist(), self.unlabelled, named)
         return found and f"; {found}"
 
     @property
@@ -192,12 +194,18 @@ def sparse_remark(where: str, found: Statistics) -> Iterator[str]:
         )
 
 
-def empty_remark(where: str, found: Statistics) -> Iterator[str]:
-    """A line about images without a label that counts, where others have some."""
+def empty_remark(where: str, found: Statistics, element: str = "pixel") -> Iterator[str]:
+    """A line about images without a label that counts, where others have some.
+
+    Args:
+        where: names them.
+        found: their labels.
+        element: part of a label that counts or does not, in a word.
+    """
     empty = np.flatnonzero(~found.values[:, :IGNORE].any(axis=1))
     if 0 < len(empty) < len(found):
         yield (
-            f"{where}: {len(empty)} of {len(found)} images have no labelled pixel, first "
+            f"{where}: {len(empty)} of {len(found)} images have no labelled {element}, first "
             f"{found.places[empty[0]]}: they count for nothing"
         )
 

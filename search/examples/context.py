@@ -213,8 +213,8 @@ class DataContext:
             *missing_remarks(name, (found.train.name, train), (found.val.name, val)),
             *sparse_remark(f"{name}: {found.train.title}", train),
             *sparse_remark(f"{name}: {found.val.title}", val),
-            *empty_remark(f"{name}: {found.train.title}", train),
-            *empty_remark(f"{name}: {found.val.title}", val),
+            *empty_remark(f"{name}: {found.train.title}", train, self.task.labels.element),
+            *empty_remark(f"{name}: {found.val.title}", val, self.task.labels.element),
             *self._one_map_remark(found),
             *mixed_remark(name, self.training.statistics),
             *repeated_remark(name, self.training.statistics),
@@ -242,13 +242,14 @@ class DataContext:
         every = stored.statistics.names
         kept = tuple(n for n, names in enumerate(every) if names.isdisjoint(judged))
         part = replace(_whole(stored), indices=kept)
-        where = f"{found.name}: images to train on"
+        less = ", less those validated on" * (len(kept) < len(every))
+        where = f"{found.name}: images to train on{less}"
         check_enough_data(where, part.statistics, stored.statistics, 2, self.task)
         if len(kept) < len(every):
             gone = f"{len(every) - len(kept)} of {len(every)} images"
             self.display.say(f"{found.name}: {gone} are left out, which are validated on")
         for line in (
-            *empty_remark(where, part.statistics),
+            *empty_remark(where, part.statistics, self.task.labels.element),
             *mixed_remark(found.name, stored.statistics),
         ):
             self.display.say(line)

@@ -27,7 +27,7 @@ def _vocabulary(name: str | None) -> Vocabulary:
     try:
         return find_vocabulary(name)
     except PluginError as error:
-        raise SettingsError("space.vocabulary", str(error)) from None
+        raise SettingsError("space.vocabulary", error.found, error.expected) from None
     except GenotypeError as error:
         raise SettingsError("space.vocabulary", error.found, error.expected) from None
 

@@ -184,6 +184,7 @@ TRAIN_PRESETS: dict[str, dict[str, Any]] = {
             "batch_size": 32,
             "decoder_rate": 7e-3,
             "decoder_optimiser": "sgd",
+            "clip_norm": 0.0,
         }
     },
     "demo-depth": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},

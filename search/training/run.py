@@ -153,7 +153,8 @@ def _introduction(context: TrainingContext) -> str:
     counts = " and ".join(str(len(part)) for part in parts)
     return (
         f"training {context.architecture} on {names}: {counts} images at {height}x{width}, "
-        f"{context.settings.train.epochs} epochs; validating on {judged_on(data)}"
+        f"{context.settings.train.epochs} epochs on {context.model.learner.where}; "
+        f"validating on {judged_on(data)}"
     )
 
 

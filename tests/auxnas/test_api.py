@@ -154,7 +154,7 @@ def test_compile_writes_what_the_command_writes(artefact, tmp_path):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"target": "onxn"}, PluginError, "targets: no 'onxn', expected perhaps onnx, or one of "),
+        ({"target": "onxn"}, PluginError, "target: no 'onxn', expected perhaps onnx, or one of "),
         ({"head": 3}, CompilerError, "head: 3, expected one of logits, probabilities, labels"),
         ({"resize_output": True}, CompilerError, "resize_output: True, expected one of none, "),
         ({"classes": 256}, CompilerError, "classes: 256, expected an integer from 1 to 255"),

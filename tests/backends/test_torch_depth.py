@@ -53,6 +53,7 @@ def test_the_poly_schedule_of_300_of_400_epochs():
     settings = resolve_settings(*preset_layers("paper-depth"), kind=TrainingSettings).train
     (phase,) = phases(settings)
     recipe = phase_recipe(settings, phase, Depth())
+    assert recipe.clip_norm == 0, "section 7.3 names no limit"
     param = torch.nn.Parameter(torch.zeros(1))
     for optimiser, rate in zip(recipe.optimisers, (1e-3, 7e-3), strict=True):
         assert (optimiser.kind, optimiser.momentum) == ("sgd", 0.9)

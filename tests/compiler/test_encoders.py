@@ -165,7 +165,7 @@ def test_every_encoder_of_ours_is_held_to_the_contract():
 
 @pytest.mark.parametrize("name", ["resnet5", "Resnet50", "", "nothing.here:Encoder"])
 def test_an_unknown_encoder_is_one_line(name):
-    with pytest.raises(PluginError, match=r"^encoders: ") as error:
+    with pytest.raises(PluginError, match=r"^encoder: ") as error:
         find_encoder(name)
     assert "\n" not in str(error.value)
 

@@ -192,7 +192,7 @@ class TestSegmentation(TaskContract):
 def test_every_task_of_ours_is_found():
     for name in TASKS:
         assert find_task(name, CLASSES).name == name
-    with pytest.raises(PluginError, match="tasks: no 'segmentaton', expected perhaps segmentation"):
+    with pytest.raises(PluginError, match="task: no 'segmentaton', expected perhaps segmentation"):
         find_task("segmentaton")
 
 

@@ -162,7 +162,7 @@ def test_taps_that_are_not_as_it_says_are_told(faults, name, found):
 
 @pytest.mark.parametrize(("name", "message"), FOUND.items())
 def test_what_is_no_encoder_is_told(faults, name, message):
-    with told(f"encoders: {message}"):
+    with told(f"encoder: {message}"):
         faults(name).find_encoder()
 
 

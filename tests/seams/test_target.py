@@ -143,7 +143,7 @@ def test_an_installed_one_that_is_broken_hurts_its_own_files_alone(place, monkey
     for name in ("a.onnx", "a.ONNX", "a.xml", "a.trt.zip", "a"):
         assert installed_target(name) is None
     assert installed_target("a.npz") == "text"
-    with pytest.raises(PluginError, match=r"^targets: .*theirs"):
+    with pytest.raises(PluginError, match=r"^target: .*theirs"):
         installed_target("a.other")
 
 
@@ -205,19 +205,24 @@ class Texts(Outputs):
 @pytest.mark.parametrize(
     ("target", "options", "status", "message"),
     [
-        ("onxx", [], 2, "targets: no 'onxx', expected perhaps onnx, or one of onnx"),
-        ("target:Nothing", [], 2, "targets: 'target:Nothing' cannot be imported"),
-        ("target:np", [], 2, "targets: target:np is <module"),
+        ("onxx", [], 2, "'--target': no 'onxx', expected perhaps onnx, or one of onnx"),
+        ("target:Nothing", [], 2, "'--target': 'target:Nothing' cannot be imported"),
+        ("target:np", [], 2, "'--target': target:np is <module"),
         ("wrong:Bare", [], 2, "a subclass of auxnas.backends.target.Target with a runtime"),
-        ("wrong:Bare", [], 2, "targets: wrong:Bare without export, open, expected a subclass"),
-        ("wrong:Half", [], 2, "targets: wrong:Half without open, expected a subclass"),
-        ("wrong:Dotless", [], 2, "targets: wrong:Dotless: suffix 'broken', expected a subclass"),
-        ("wrong:Nameless", [], 2, "targets: wrong:Nameless: runtime None, expected a subclass"),
-        ("wrong:Given", [], 2, "targets: wrong:Given: missing a required argument: 'word'"),
-        ("wrong:WORD", [], 2, "targets: wrong:WORD is 'far', expected a class"),
+        ("wrong:Bare", [], 2, "'--target': wrong:Bare without export, open, expected a subclass"),
+        ("wrong:Half", [], 2, "'--target': wrong:Half without open, expected a subclass"),
+        ("wrong:Dotless", [], 2, "'--target': wrong:Dotless: suffix 'broken', expected a subclass"),
+        ("wrong:Nameless", [], 2, "'--target': wrong:Nameless: runtime None, expected a subclass"),
+        ("wrong:Given", [], 2, "'--target': wrong:Given: missing a required argument: 'word'"),
+        ("wrong:WORD", [], 2, "'--target': wrong:WORD is 'far', expected a class"),
         ("wrong:Silent", [], 2, "the target wrong:Silent wrote no file, expected one"),
         ("wrong:Alone", ["--no-verify"], 2, ".bin: the target wrong:Alone wrote no file, expected"),
-        ("wrong:Beside", [], 2, "targets: wrong:Beside: beside '.bin', expected a tuple of suffix"),
+        (
+            "wrong:Beside",
+            [],
+            2,
+            "'--target': wrong:Beside: beside '.bin', expected a tuple of",
+        ),
         ("wrong:Unopened", [], 2, "target wrong:Unopened: open gives None, expected a runner"),
         ("wrong:Nothing", [], 2, "outputs: None, expected arrays by name"),
         ("wrong:Renamed", [], 2, "outputs: out, expected one named main"),

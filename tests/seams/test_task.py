@@ -130,7 +130,7 @@ TOLD = {
 def test_what_is_no_whole_task_is_told(user, monkeypatch, name, message):
     (user / "faults.py").write_text(FAULTS)
     monkeypatch.syspath_prepend(str(user))
-    with pytest.raises(PluginError, match=f"^tasks: {re.escape(message)}"):
+    with pytest.raises(PluginError, match=f"^task: {re.escape(message)}"):
         find_task(f"faults:{name}")
 
 

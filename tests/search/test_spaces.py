@@ -50,9 +50,9 @@ def test_sizes_and_operations_are_settings(own):
     [
         ({"operations": ["skip", "sep9x9"]}, "space.operations: no 'sep9x9', expected some of con"),
         ({"operations": ["skip", "skip"]}, "space.operations: 'skip' again"),
-        ({"vocabulary": "absent:ROWS"}, "space.vocabulary: vocabularies: 'absent:ROWS' cannot be"),
+        ({"vocabulary": "absent:ROWS"}, "space.vocabulary: 'absent:ROWS' cannot be"),
         ({"vocabulary": "own_operations:NONE"}, "space.vocabulary: own_operations:NONE is 3, exp"),
-        ({"vocabulary": "cvpr2091"}, "space.vocabulary: vocabularies: no 'cvpr2091', expected per"),
+        ({"vocabulary": "cvpr2091"}, "space.vocabulary: no 'cvpr2091', expected per"),
     ],
 )
 @pytest.mark.usefixtures("own")

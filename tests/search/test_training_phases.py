@@ -275,5 +275,6 @@ def test_data_that_are_given_several_times_are_of_the_phases(run, tmp_path):
     assert (begun["data"]["source"], len(begun["train"]["data"])) == ("synthetic:4", 2)
     found = run(*words, *given, *given[:4], "--out", tmp_path / "u")
     assert found.exit_code == 2
-    assert "train.data: " in found.stderr.splitlines()[-1]
-    assert "at most 3, as the last of train.phases has data.source" in found.stderr
+    assert "--data: given 5 times, expected one for each of train.phases at most" in found.stderr
+    found = run(*words, "--data", "nothing", *given, "--out", tmp_path / "u")
+    assert "--data 1 of 4: 'nothing', expected synthetic" in found.stderr

@@ -85,6 +85,7 @@ class Joints(TargetFormat):
     skeleton: Skeleton | None = None
 
     is_map: ClassVar[bool] = False
+    element: ClassVar[str] = "joint"
 
     @property
     def described(self) -> str:

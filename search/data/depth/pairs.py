@@ -146,10 +146,16 @@ def folder_pairs(images: Path, depths: Path) -> tuple[tuple[Pair, ...], str]:
     if not pairs:
         found = f"{len(known)} depth maps, none with the name of an image in {images}"
         raise DataError(str(depths), found, f"equal names, with {', '.join(MAPS)}")
-    alone = len(pictures) - len(pairs), len(known) - len(pairs)
-    remark = f"{images.parent}: passed over {alone[0]} images and {alone[1]} depth maps alone"
+    used = {path for pair in pairs for path in pair}
+    words = (
+        ("images without a depth map", pictures),
+        ("depth maps without an image", known.values()),
+    )
+    alone = [(what, [path for path in paths if path not in used]) for what, paths in words]
+    told = [f"{len(paths)} {what} (first {paths[0]})" for what, paths in alone if paths]
+    remark = f"{images.parent}: passed over {' and '.join(told)}"
     rows = tuple(Pair(image, depth, f"{image.name} in {images}") for image, depth in pairs)
-    return rows, remark if any(alone) else ""
+    return rows, remark if told else ""
 
 
 def _maps(folder: Path) -> Iterator[Path]:

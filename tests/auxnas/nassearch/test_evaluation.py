@@ -1,6 +1,7 @@
 """``nassearch eval``: scores class by class, and the picture of what is taken for what."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ COMMON = ("--data", "synthetic:12", "--learner", "null")
 def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, name):
     known = {"lwrf": LWRF, "arch0": ARCH0}[name]
     result = train_network(training(tmp_path / "t", cache, known))
-    found = run("eval", tmp_path / "t", *COMMON, "--json")
+    found = run("eval", tmp_path / "t", *COMMON[2:], "--json")
     assert found.exit_code == 0, found.output
     same = json.loads(found.stdout)
     assert same["images"] == result["images"]["val"]
@@ -72,6 +73,10 @@ def test_a_trained_folder_has_the_scores_of_its_training(run, tmp_path, cache, n
     assert same["picture"] == str(tmp_path / "t" / "confusion.png")
     with Image.open(same["picture"]) as picture:
         assert picture.format == "PNG"
+    before = Path(same["picture"]).read_bytes()
+    other = run("eval", tmp_path / "t", "--data", "synthetic:9", *COMMON[2:], "--json")
+    assert json.loads(other.stdout)["picture"] is None
+    assert Path(same["picture"]).read_bytes() == before
 
 
 def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
