@@ -45,6 +45,14 @@ def with_options(text: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
+def options_over(text: str, other: str) -> str:
+    """``text`` with those options of ``other`` that it does not give, where both have one name."""
+    (name, given), (known, options) = with_options(text), with_options(other)
+    if name != known:
+        return text
+    return ",".join([name, *(f"{key}={value}" for key, value in {**options, **given}.items())])
+
+
 def trust_place(place: str) -> str:
     """Trusts the code at ``place``, which the user named: files may refer to it from now on.
 

@@ -12,7 +12,6 @@ from typing import Any
 import click
 from rich.table import Table
 
-from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.registry import backend
@@ -21,17 +20,20 @@ from auxnas.compiler.tasks import ScoreTable
 from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.confusion import draw_confusion
+from auxnas.nassearch.official import (
+    check_meta_val,
+    explain_no_official,
+    official_figures,
+    official_line,
+)
 from auxnas.options import SizeType, device_command, device_of, device_option, threads_option
 from auxnas.progress import display_on_stderr
-from auxnas.search.data import Dataset, open_dataset
-from auxnas.search.data.joined import ONE_OF_THEM
-from auxnas.search.data.spec import PARTS, parts
-from auxnas.search.errors import RequestError
+from auxnas.search.data import open_dataset
+from auxnas.search.data.spec import PARTS
 from auxnas.search.evaluation.candidates import settled
 from auxnas.search.evaluation.scoring import (
     META_VAL,
     Evaluation,
-    Measured,
     network_figures,
     scores,
 )
@@ -128,19 +130,19 @@ def evaluate(
     asked = _Asked(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
     work = asked.evaluation()
     if work.dataset.official(()) is None:
-        _explain_no_official(work.dataset, results)
+        explain_no_official(work.dataset, results)
     known = {"model": {"encoder": work.trained.network.spec.encoder}}
     options.check_parts({"encoder": encoder}, known, work.trained.path)
     trainer = backend("learner", learner or "torch")(threads=threads)
     where = (trainer, batch, cache_dir(cache), display_on_stderr())
     if work.task.candidates:
-        _check_meta_val(work, asked.source)
+        check_meta_val(work, asked.source)
         work = settled(work, replace(asked, part=META_VAL, boxes=None).evaluation(), *where)
     measured = work.run(*where)
     if results is not None:
         with atomic_write(results) as path:
             path.write_text(json.dumps(measured.results), encoding="utf-8")
-    official = _official(measured, needed=boxes is not None)
+    official = official_figures(measured, needed=boxes is not None)
     counts = work.task.confusion(measured.sums)
     shown = None if counts is None else picture or asked.picture
     if counts is not None and shown is not None:
@@ -179,49 +181,6 @@ def _check_files(picture: Path | None, results: Path | None) -> None:
         check_no_result(results, "--results")
         if not results.absolute().parent.is_dir():
             raise click.UsageError(f"--results: {results}: its directory does not exist")
-
-
-def _explain_no_official(dataset: Dataset, results: Path | None) -> None:
-    """Says that data have no evaluation of their own where a part of them has.
-
-    Raises:
-        UsageError: where results of it were asked for.
-    """
-    joined = {id(each): each for each, _ in map(dataset.origin, range(len(dataset)))}
-    expected = any(each.official(()) is not None for each in joined.values()) * ONE_OF_THEM
-    if results is not None:
-        line = f"--results: {dataset.name} has no results of its own"
-        raise click.UsageError(line + (expected and f", expected {expected}"))
-    if expected:
-        note(f"note: {dataset.name}: no average precision, which is of {expected}")
-
-
-def _check_meta_val(work: Evaluation, source: str) -> None:
-    """Checks that there are images which options of the task can be measured on.
-
-    Raises:
-        RequestError: saying which options need no measuring.
-    """
-    if "train" not in parts(source):
-        found = f"to be measured on meta-val, a share of what is trained on: {source} has val alone"
-        raise RequestError("--task", found, " or ".join(work.task.candidates))
-
-
-def _official(measured: Measured, needed: bool) -> dict[str, Any]:
-    """The figures of the data's own evaluation; a line where a library for them is missing."""
-    try:
-        return measured.figures()
-    except BackendUnavailable as error:
-        if needed:
-            raise
-        note(f"note: {error}")
-        return {}
-
-
-def _official_line(figures: Mapping[str, Any]) -> str:
-    """Official figures in a line, and the boxes that they are of."""
-    numbers = ", ".join(f"{n} {v:.3f}" for n, v in figures.items() if isinstance(v, float))
-    return f"{numbers} (boxes: {figures['boxes']})" if "boxes" in figures else numbers
 
 
 @dataclass(frozen=True)
@@ -300,7 +259,7 @@ def _print(found: Mapping[str, Any], table: ScoreTable | None) -> None:
     if table is not None:
         _print_table(table)
     if "official" in found:
-        say(_official_line(found["official"]))
+        say(official_line(found["official"]))
     say(f"{found['images']} images, scored at {found['scored_at']}")
     say(_figures(found))
     if found["picture"] is not None:

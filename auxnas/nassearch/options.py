@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from auxnas.console import INTERRUPTED, note
+from auxnas.genotype.plugins import options_over
 from auxnas.genotype.texts import parse_json
 from auxnas.options import PathType as PathType
 from auxnas.options import SizeType, json_option, part_option
@@ -61,6 +62,7 @@ SETTINGS = {
     "encoder_weights": "encoder_weights",
 }
 """The settings that the options below stand for."""
+TASK = SETTINGS["task"]
 
 
 def parts_of(place: str) -> Callable[[F], F]:
@@ -219,6 +221,9 @@ def settings_of(
         sets: of ``--set``.
     """
     given = {table[name]: value for name, value in named.items() if value is not None}
+    layers = list(layers)
+    if TASK in given:
+        given[TASK] = _task_over(given[TASK], layers)
     trust_code(given)
     _check_sets(kind, sets)
     try:
@@ -227,6 +232,12 @@ def settings_of(
         return settings
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _task_over(asked: str, layers: Iterable[Mapping[str, Any]]) -> str:
+    """The task asked for, with the options that the layers below give the same one."""
+    below = [each["task"]["name"] for each in layers if "name" in each.get("task", {})]
+    return options_over(asked, below[-1]) if below else asked
 
 
 def _check_sets(kind: type[SettingsSection], sets: Iterable[tuple[str, Any]]) -> None:

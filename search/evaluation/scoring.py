@@ -11,7 +11,7 @@ from auxnas.backends.base import Learner
 from auxnas.backends.progress import Display
 from auxnas.compiler import cost
 from auxnas.compiler.tasks import Sums, Task, find_task
-from auxnas.genotype.plugins import with_options
+from auxnas.genotype.plugins import options_over, with_options
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.base import Array, OfficialEvaluation
 from auxnas.search.data.statistics import (
@@ -222,10 +222,10 @@ def _task_of(trained: Trained, asked: str | None) -> str:
     own = trained.network.spec.task
     if asked is None:
         return own
-    (name, given), (known, options) = with_options(asked), with_options(own)
+    (name, _), (known, _) = with_options(asked), with_options(own)
     if name != known:
         raise RequestError("--task", asked, f"{known}, which {trained.path} was trained for")
-    return ",".join([name, *(f"{key}={value}" for key, value in {**options, **given}.items())])
+    return options_over(asked, own)
 
 
 def _open(

@@ -238,7 +238,8 @@ def _introduction(context: RunContext) -> Iterator[str]:
     height, width = settings.data.size
     bounds = [f"{settings.trials} trials"] if settings.trials else []
     bounds += [duration_text(settings.budget)] if settings.budget else []
-    classes = f"{len(dataset.classes)} classes, " if dataset.classes else ""
+    what = "classes" if dataset.labels.classes else f"{dataset.labels.element}s"
+    classes = f"{len(dataset.classes)} {what}, " if dataset.classes else ""
     yield (
         f"search on {dataset.name}: {len(dataset)} images at {height}x{width}, "
         f"{classes}{' or '.join(bounds)}, "

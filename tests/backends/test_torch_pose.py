@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from auxnas.backends.base import Recipe
+from auxnas.backends.torch.functions import grow
+from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.pose import MapLosses
 from auxnas.backends.torch.scoring import measure_batch, unmirrored
 from auxnas.compiler.tasks import find_task
@@ -12,6 +15,7 @@ from auxnas.compiler.tasks.heads import Mirroring
 from auxnas.compiler.tasks.pose import COCO17, person_label
 
 torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 
 def test_maps_of_mirrored_images_are_turned_back():
@@ -63,3 +67,28 @@ def test_the_flip_test_averages_what_the_shift_brings_together(shift):
         scores[flip] = task.score(sums).reward
     assert scores[str(shift)] == pytest.approx(scores["none"], abs=1e-3)
     assert scores[str(1 - shift)] < scores["none"]
+
+
+@pytest.mark.parametrize("name", ["pose", "depth"])
+def test_maps_are_distilled_and_auxiliary_outputs_count(name):
+    """A teacher and an auxiliary output change loss and gradient as their weights say."""
+    task = find_task(name)
+    target = torch.tensor(target_of(task) if name == "pose" else np.full((1, 24, 24), 3, "f4"))
+    generator = torch.Generator().manual_seed(0)
+    main, other, teacher = (
+        torch.rand(1, task.outputs, side, side, generator=generator) for side in (12, 6, 24)
+    )
+    main.requires_grad_()
+
+    def loss(distilled, auxiliary, taught=teacher):
+        recipe = Recipe(1, 2, (), task=task, distillation=distilled, auxiliary=auxiliary)
+        return Objective(recipe, "main")({"main": main, "other": other}, target, taught)
+
+    plain = loss(0, 0)
+    apart = F.mse_loss(main, grow(teacher, (12, 12)))
+    torch.testing.assert_close(loss(0.3, 0) - plain, 0.3 * apart)
+    torch.testing.assert_close(loss(0.3, 0, None), plain)
+    own = Objective(Recipe(1, 2, (), task=task), "other")({"other": other}, target, None)
+    torch.testing.assert_close(loss(0, 0.15) - plain, 0.15 * own)
+    (slope,) = torch.autograd.grad(loss(0.3, 0) - plain, main)
+    torch.testing.assert_close(slope, 0.6 * (main - grow(teacher, (12, 12))) / main.numel())

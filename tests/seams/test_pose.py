@@ -20,11 +20,13 @@ from auxnas.nassearch.cli import main as nassearch
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.training.training import phase_recipe, phases
+from tests.search import pose_files
 
 TINY = ["--set", "pretrain.epochs=1", "--set", "pretrain.channels=8", "--set", "stage1.epochs=1"]
 TINY += ["--set", "model.width=0.05", "--set", "model.agg_size=4", "--set", "threads=1"]
 TINY += ["--preset", "demo", "--size", "40x32", "--set", "latency.measure=false"]
 NET = ["--width", "0.05", "--agg-size", "4", "--sep-repeats", "1"]
+LEARNED = ["--size", "64x48", "--learner", "null", "--set", "latency.measure=false"]
 DATA = ["--data", "synthetic:10", "--task", "pose,skeleton=mpii,reward=pckh_50"]
 
 
@@ -149,10 +151,10 @@ def test_int8_is_scored_on_joints_in_pixels_of_the_photograph(user):
     def right(feed):
         """The truth in pixels of an image of 128x24, which the photograph is brought to."""
         joints = np.load(f"labels/{int(feed['image'])}.npy")[None, :-1]
-        return {"main": joints * (0.5, 2, 1)}
+        return joints * (0.5, 2, 1)
 
     judge = Judge([HeldOutView((128, 24), feeds, [])], found, task, "keypoints")
-    assert judge.score(right).reward == pytest.approx(1)
+    assert judge.score(list(map(right, feeds))).reward == pytest.approx(1)
     np.save("labels/3.npy", np.zeros((17, 3), np.float32))
     with pytest.raises(CompilerError, match=r"3\.npy: label of shape \(17, 3\), expected \(17 jo"):
         read_labels(find_photographs("images", "labels", task.labels), task)
@@ -172,3 +174,41 @@ def test_one_joint_of_many_images_is_a_small_share():
         for each in (np.ones((1, 3, 1, 2), np.float32), np.full((1, 3, 1, 2), 2, np.float32))
     ]
     assert pooled_difference(maps).max_relative == 1
+
+
+def _persons(folder):
+    """Five photographs of a person each, as COCO has them."""
+    file, rng = pose_files.coco(folder), np.random.default_rng(0)
+    known = json.loads(file.read_text())
+    person, picture = known["annotations"][0], known["images"][0]
+    images = [{**picture, "id": n, "file_name": f"{n}.png"} for n in range(5)]
+    rows = [{**person, "id": n + 1, "image_id": n} for n in range(5)]
+    for n in range(5):
+        rows[n]["bbox"] = [n, 6, 30, 33]
+        pixels = rng.integers(0, 256, (48, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"images/train2017/{n}.png")
+    file.write_text(json.dumps({**known, "images": images, "annotations": rows}))
+
+
+def test_persons_of_other_files_by_command(user, command):
+    """A task keeps its preset's options; joined persons and a val part alone say what they lack."""
+    for folder in ("a", "b"):
+        _persons(user / folder)
+    coco = ("coco-keypoints:a", "coco-keypoints:b")
+    words = ["--data", coco[0], "--preset", "demo-pose", "--task", "pose,turning=5", *LEARNED]
+    begun = command(nassearch, "run", *words, "--trials", 1, "--out", "run")
+    assert "17 joints, 1 trials, trained on no device" in begun.stderr
+    written = (user / "run/settings.toml").read_text()
+    assert 'name = "pose,sigma=1.5,scaling=0.1,turning=5"' in written
+
+    joined = ["eval", "run", "--data", " + ".join(coco), "--learner", "null"]
+    assert "no average precision, which is of one of" in command(nassearch, *joined).stderr
+    for option in ("--results", "--boxes"):
+        failed = command(nassearch, *joined, "--part", "train", option, "r.json", fails=True)
+        assert "expected one of the joined data: numbers of images" in failed.stderr
+    path = user / "a/annotations/person_keypoints_train2017.json"
+    path.rename(path.with_name("person_keypoints_val2017.json"))
+    (user / "a/images/train2017").rename(user / "a/images/val2017")
+    lone = ["eval", "run", "--data", coco[0], "--learner", "null", "--task", "pose,flip=measured"]
+    failed = command(nassearch, *lone, fails=True)
+    assert "coco-keypoints:a has val alone, expected flip=0 or flip=1" in failed.stderr

@@ -73,6 +73,21 @@ def test_the_published_crop_to_the_pixel() -> None:
     assert clean_box((5, 5, 1, 40), (480, 640)) is None
 
 
+def test_a_first_pixel_that_cannot_be_known_is_said(tmp_path: Path) -> None:
+    file = coco(tmp_path)
+    assert "first pixel" not in opened(tmp_path).remark
+    known = json.loads(file.read_text())
+    known["annotations"][3]["bbox"] = [2, 3, 40, 40]
+    file.write_text(json.dumps(known))
+    assert "cannot be told: they are taken to count from 0" in opened(tmp_path).remark
+    mpii(tmp_path / "mpii")
+    assert "taken to count from 1, as MPII's" in mpii_opened(tmp_path / "mpii").remark
+    rows = mpii_rows()
+    rows[0]["joints"][0] = [1, 9]
+    mpii(tmp_path / "others", rows)
+    assert "first pixel" not in mpii_opened(tmp_path / "others").remark
+
+
 def test_crops_are_bilinear_and_black_outside() -> None:
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     found = Region((10.3, 8.7), 13.0, 17.0).onto((16, 12), margin=6)
@@ -94,6 +109,9 @@ def test_own_joints_pair_up_by_their_names(tmp_path: Path) -> None:
     assert data.classes == tuple(OWN)
     assert data.skeleton.pairs == ((0, 1),)
     assert COCO_KEYPOINTS.options(str(tmp_path))["pose"]["skeleton"] == "+".join(OWN)
+    assert "no joint has a side" not in data.remark
+    coco(tmp_path / "unpaired", joints=["nose", "chin"])
+    assert "no joint has a side in its name" in opened(tmp_path / "unpaired").remark
     coco(tmp_path / "other")
     assert COCO_KEYPOINTS.options(str(tmp_path / "other"))["pose"]["skeleton"] == "coco"
 
@@ -124,7 +142,17 @@ def from_one(known: dict[str, Any]) -> None:
         row["keypoints"] = [v + (n % 3 < 2) for n, v in enumerate(row["keypoints"])]
 
 
+def cut_off_at_one(known: dict[str, Any]) -> None:
+    """Nothing reaches over a border, but boxes begin where a first pixel that is 1 would be."""
+    for row in known["annotations"]:
+        row["bbox"] = [1, 6, 30, 33]
+
+
 FAULTS: list[tuple[Change, str]] = [
+    (
+        cut_off_at_one,
+        "annotation 1: begins at 1, as 4 boxes do, .*: subtract 1 from all",
+    ),
     (set_joint([900, 5]), r"a.png .*annotation 1\): nose at x 900, y 5, outside the image"),
     (set_joint([-9, 5]), "nose at x -9"),
     (set_joint([float("nan"), 5]), "annotation 1 keypoints: nan, expected a number of at most"),

@@ -136,13 +136,20 @@ def persons_of(known: KeypointAnnotations, folder: Path) -> Iterator[Person]:
         )
 
 
-def check_first_pixel(known: KeypointAnnotations) -> None:
-    """Finds places that seem to count from 1: some reach over the far borders, none is below 1.
+_CUT = 3
+"""Boxes that begin exactly at 1 while none begins before: cut off at a first pixel that is 1."""
+
+
+def first_pixel_remark(known: KeypointAnnotations) -> str:
+    """Remark on places of which it cannot be told whether they count from 0; "" where they do.
+
+    They seem to count from 1 where none is below 1, and some reach over the far borders or boxes
+    begin at 1, as those of persons who are cut off do at the first pixel.
 
     Raises:
-        DataError: naming the file and an annotation.
+        DataError: naming the file and an annotation, where they seem to count from 1.
     """
-    lowest, over = np.inf, None
+    lowest, over, cut = np.inf, None, []
     for row in known.rows:
         height, width = known.size(row["image_id"])
         x, y, w, h = row["bbox"]
@@ -152,6 +159,18 @@ def check_first_pixel(known: KeypointAnnotations) -> None:
         beyond = x + w > width + 0.5 or y + h > height + 0.5
         if beyond or (places == (width, height)).any():
             over = over or row
-    if over is not None and lowest >= 1:
+        if 1 in (x, y):
+            cut.append(row)
+    if lowest < 1:
+        return ""
+    expected = "places that count from 0: subtract 1 from all"
+    if over is not None:
         found = "reaches a pixel over the border, and nothing in the file is below 1"
-        raise DataError(known.place(over), found, "places that count from 0: subtract 1 from all")
+        raise DataError(known.place(over), found, expected)
+    if len(cut) >= _CUT:
+        found = f"begins at 1, as {len(cut)} boxes do, and nothing in the file is below 1"
+        raise DataError(known.place(cut[0]), found, expected)
+    return (
+        f"{known.path}: nothing lies at a first pixel, so whether places count from 0 or from 1 "
+        "cannot be told: they are taken to count from 0"
+    )

@@ -10,7 +10,7 @@ from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import lone_file
 from auxnas.search.data.pose.annotations import (
     KeypointAnnotations,
-    check_first_pixel,
+    first_pixel_remark,
     persons_of,
     read_annotations,
 )
@@ -18,6 +18,10 @@ from auxnas.search.data.pose.judged import CocoPersons
 from auxnas.search.data.pose.texts import entry
 
 _LAYOUT = "annotations/person_keypoints_train2017.json, or such a file itself"
+_UNPAIRED = (
+    "{}: no joint has a side in its name, so none changes places in mirrored images (data.mirror=0 "
+    "for joints that would, or names with left and right)"
+)
 _PARTS = {"train": r"train", "val": r"val|test"}
 
 
@@ -91,9 +95,13 @@ def open_coco_keypoints(where: str, classes: int | None, part: str) -> CocoPerso
     if not people:
         expected = "at least one with a box, an area and a joint"
         raise DataError(str(known.path), f"no person among {len(known.rows)} annotations", expected)
-    check_first_pixel(known)
+    remarks = [first_pixel_remark(known)]
     left = len(known.rows) - len(people)
-    remark = f"{known.path}: passed over {left} crowds and persons without joints" if left else ""
+    if left:
+        remarks.append(f"{known.path}: passed over {left} crowds and persons without joints")
+    if not known.skeleton.pairs:
+        remarks.append(_UNPAIRED.format(known.path))
+    remark = "\n".join(filter(None, remarks))
     return CocoPersons(
         name, known.skeleton, people, known.path, remark=remark, known=known, folder=folder
     )

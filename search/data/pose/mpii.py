@@ -30,8 +30,8 @@ _ESTIMATED = (8, 9)
 Doubles = NDArray[np.float64]
 
 
-def read_persons(path: Path, folder: Path) -> list[Person]:
-    """The persons in a JSON file, whose places count from 1.
+def read_persons(path: Path, folder: Path) -> tuple[list[Person], str]:
+    """The persons in a JSON file, whose places count from 1, and a remark on that, or "".
 
     Args:
         path: the file.
@@ -44,8 +44,7 @@ def read_persons(path: Path, folder: Path) -> list[Person]:
     if not isinstance(rows, list) or not rows:
         raise DataError(str(path), f"no person ({short_repr(rows)})", _FORM)
     found = [_person(row, path, place, folder) for place, row in enumerate(rows)]
-    _check_first_pixel(path, rows)
-    return found
+    return found, _first_pixel_remark(path, rows)
 
 
 def _person(row: Any, path: Path, index: int, folder: Path) -> Person:
@@ -66,11 +65,13 @@ def _person(row: Any, path: Path, index: int, folder: Path) -> Person:
     return Person(image, f"{path.name} person {index}", mpii_region(x, y, scale), joints)
 
 
-def _check_first_pixel(path: Path, rows: list[Any]) -> None:
-    """Finds places that seem to count from 0: at least two borders at 0, not far fewer than at 1.
+def _first_pixel_remark(path: Path, rows: list[Any]) -> str:
+    """Remark on places of which it cannot be told whether they count from 1; "" where they do.
+
+    They seem to count from 0 with at least two borders at 0, and not far fewer than at 1.
 
     Raises:
-        DataError: naming the file and a person.
+        DataError: naming the file and a person, where they seem to count from 0.
     """
     places = np.array([row["joints"] for row in rows], np.float64)
     annotated = np.array([row["joints_vis"] for row in rows]) > 0
@@ -80,6 +81,12 @@ def _check_first_pixel(path: Path, rows: list[Any]) -> None:
         first = int(np.flatnonzero(zeros.any(axis=(1, 2)))[0])
         found = f"{int(zeros.sum())} places are 0, as where the first pixel's is 0"
         raise DataError(f"{path} person {first}", found, "places that count from 1: add 1 to all")
+    if zeros.any() or ones.any():
+        return ""
+    return (
+        f"{path}: nothing lies at a first pixel, so whether places count from 0 or from 1 cannot "
+        "be told: they are taken to count from 1, as MPII's"
+    )
 
 
 def with_heads(people: list[Person], truth: Path) -> list[Person]:
@@ -171,18 +178,20 @@ def open_mpii(where: str, classes: int | None, part: str) -> PersonFiles:
     if part not in parts:
         raise DataError(name, f"no {part} part, only {' and '.join(parts)}", _LAYOUT)
     path = parts[part]
-    folder = _images(path)
+    folder, told = _images(path), ""
     if path.suffix == ".mat":
         people = list(release_persons(path, folder))
     else:
-        people = read_persons(path, folder)
+        people, told = read_persons(path, folder)
         truth = path.parent / _TRUTH
         people = with_heads(people, truth) if truth.is_file() else people
     if not people:
         raise DataError(str(path), "no person with joints, a scale and a place", "at least one")
     headless = sum(not person.head for person in people)
-    remark = f"{path}: the heads of {headless} persons are not known, which PCKh leaves out"
-    return PersonFiles(name, MPII16, tuple(people), path, remark=remark if headless else "")
+    if headless:
+        heads = f"{path}: the heads of {headless} persons are not known, which PCKh leaves out"
+        told = "\n".join(filter(None, [told, heads]))
+    return PersonFiles(name, MPII16, tuple(people), path, remark=told)
 
 
 def _images(path: Path) -> Path:
