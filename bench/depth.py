@@ -22,15 +22,12 @@ the data's validation part. Folders that differ in a number at their names' end,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import click
 import numpy as np
-from guesses import Contest
+from guesses import Contest, over_seeds
 
 from auxnas.compiler.tasks.depth.errors import ERRORS
 from auxnas.compiler.tasks.growing import grown
@@ -70,23 +67,6 @@ def score_guess(contest: Contest, guess: np.ndarray[Any, Any]) -> dict[str, Any]
     return scores(work.task, sums)
 
 
-def over_seeds(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation of each figure over the seeds of a thing, by its name."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for name, row in found.items():
-        groups.setdefault(re.sub(r"-\d+$", "", name), []).append(row)
-    return {
-        name: {"seeds": len(rows), **{metric: _spread(rows, metric) for metric in METRICS}}
-        for name, rows in groups.items()
-        if len(rows) > 1
-    }
-
-
-def _spread(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[str, float]:
-    values = [row[metric] for row in rows]
-    return {"mean": fmean(values), "deviation": stdev(values)}
-
-
 @click.command(help="Scores networks of depth, and the baselines on the same images.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path))
@@ -96,7 +76,7 @@ def main(folders: tuple[Path, ...], output: Path | None) -> None:
     found = {name: score_guess(contest, guess) for name, guess in guesses.items()}
     found |= contest.scores()
     where = contest.judge.scored_at
-    contest.finish(output, scored_at=where, seeds=over_seeds(found), scores=found)
+    contest.finish(output, scored_at=where, seeds=over_seeds(found, METRICS), scores=found)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import click
@@ -73,3 +75,26 @@ class Contest:
         click.echo(text)
         if output is not None:
             output.write_text(text + "\n", encoding="utf-8")
+
+
+def over_seeds(
+    found: Mapping[str, Mapping[str, Any]], metrics: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Mean and standard deviation of metrics over the seeds of a thing, by its name.
+
+    Folders that differ in a number at their names' end, ``arch0-0`` and ``arch0-1``, are seeds of
+    one thing.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for name, row in found.items():
+        groups.setdefault(re.sub(r"-\d+$", "", name), []).append(row)
+    return {
+        name: {"seeds": len(rows), **{metric: _spread(rows, metric) for metric in metrics}}
+        for name, rows in groups.items()
+        if len(rows) > 1
+    }
+
+
+def _spread(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[str, float]:
+    values = [row[metric] for row in rows]
+    return {"mean": fmean(values), "deviation": stdev(values)}

@@ -4,22 +4,28 @@
     python bench/pose.py demo-pose --output bench/results/pose-demo.json
 
 The median of each joint's places in the crops that are trained on is scored as the networks are:
-on the persons of the data's validation part, in the boxes of the truth.
+on the persons of the data's validation part, in the boxes of the truth. Networks are scored with
+the flip test too, its shift measured on meta-val, a part of what they were trained on.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import numpy as np
-from guesses import Contest
+from guesses import Contest, over_seeds
 
+from auxnas.backends.registry import backend
 from auxnas.compiler.tasks.pose import ABSENT
-from auxnas.search.evaluation.scoring import scores
+from auxnas.compiler.tasks.pose.task import HumanPose
+from auxnas.search.evaluation.candidates import settled
+from auxnas.search.evaluation.scoring import META_VAL, Evaluation, scores
 from auxnas.search.examples.context import DataContext
 from auxnas.search.examples.images import LABEL
+from auxnas.search.settings.search import DataSettings
 
 
 def median_pose(data: DataContext) -> np.ndarray[Any, Any]:
@@ -39,13 +45,32 @@ def score_pose(contest: Contest, pose: np.ndarray[Any, Any]) -> dict[str, Any]:
     return scores(work.task, work.task.measure(np.stack([pose] * len(truth)), truth))
 
 
+def flip_tests(contest: Contest) -> dict[str, Any]:
+    """The scores of every network with the flip test, by the name of its folder."""
+    learner, found = backend("learner", "torch")(threads=1), {}
+    for name, work in contest.works.items():
+        held_out = Evaluation.of(
+            work.trained, contest.about["data"], part=META_VAL, meta_train=DataSettings().meta_train
+        )
+        tested = replace(work, task=replace(cast(HumanPose, work.task), flip="measured"))
+        chosen = settled(tested, held_out, learner, 16, contest.cache, contest.display)
+        sums = chosen.run(learner, 16, contest.cache, contest.display).sums
+        found[name] = scores(chosen.task, sums)
+    return found
+
+
 @click.command(help="Scores networks of pose, and the median pose on the same persons.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path))
 def main(folders: tuple[Path, ...], output: Path | None) -> None:
     contest = Contest.of(folders)
     median = score_pose(contest, median_pose(contest.data))
-    contest.finish(output, scores={"median pose": median, **contest.scores()})
+    plain, flipped = contest.scores(), flip_tests(contest)
+    seeds = {
+        kind: over_seeds(rows, ("oks", "pck_20"))
+        for kind, rows in {"plain": plain, "flip test": flipped}.items()
+    }
+    contest.finish(output, seeds=seeds, scores={"median pose": median, **plain}, flip_test=flipped)
 
 
 if __name__ == "__main__":
