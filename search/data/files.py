@@ -144,13 +144,14 @@ class FileDataset(BaseDataset):
 
     @property
     def _unit(self) -> str:
-        if not self.labels.metric or self.labels.units is not None:
+        if not self.labels.metric:
             return ""
         chosen = range(0, len(self), -(-len(self) // _LOOKED_AT))
         depths = (self.label(index) for index in chosen)
         remark = unit_remark(depths, self.pairs[0].label, self.labels)
         of = f"{self.name}, {self.pairs[0].line.partition(' line ')[0]}"
-        return f"{of}: {remark}: --depth-scale says which" if remark else ""
+        said = ": --depth-scale says which" * (self.labels.units is None)
+        return f"{of}: {remark}{said}" if remark else ""
 
     def suspicion(self, middles: Sequence[float]) -> DataError | None:
         """Error of a unit that is likely another one; None where all is well.

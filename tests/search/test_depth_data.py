@@ -316,6 +316,7 @@ def test_a_unit_that_may_be_another_is_said(tmp_path, scale, said):
         (tmp_path / f"{name}.lst").write_text(f"rgb/a.png {label}\n")
     data = opened(f"depth:{tmp_path}/whole.lst", depth_scale=scale)
     assert ("m at 256" in data.note() or "m at 1000," in data.note()) == said
+    assert ("--depth-scale says which" in data.note()) == (scale is None)
     assert "\n" not in data.note()
     assert opened(f"depth:{tmp_path}/real.lst").note() == ""
 
