@@ -90,7 +90,7 @@ def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
     options = (*COMMON, "--latency", "--threads", "1")
     found = json.loads(run("eval", tmp_path / "t", *options, "--json").stdout)
     assert (found["latency_ms"], found["latency_spread"]) == (12.5, 0)
-    ((graph, size, threads),) = timed
+    ((graph, size, threads, *_),) = timed
     assert (size, threads) == ((32, 32), 1)
     assert str(graph) == str(read_network(tmp_path / "t").program.graph)
     assert (
