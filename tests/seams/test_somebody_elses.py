@@ -47,6 +47,7 @@ TINY = ["--preset", "demo", "--size", "32x32", "--learner", "null", "--set", "pr
 TINY += ["--set", "model.width=0.5", "--set", "model.agg_size=4"]
 SPACE = ["--set", 'space.operations=["swish3x3","gap"]', "--set", "space.blocks=2"]
 SPACE += ["--set", "space.branches=2"]
+PLACES = {*CODE.values()} & THEIRS.keys()
 NETWORK = {"--encoder", "--vocabulary", "--task"}
 LEARNING = NETWORK | {"--data"}
 OPENING = {"--target", "--vocabulary"}
@@ -96,7 +97,7 @@ LONG = ["--learner", "null", "--epochs", 4, "--out"]
 COMMANDS = {
     "run": (
         nassearch,
-        ["run", *TINY, *named(*{*CODE.values()}), "--trials", 1, "--out", "new"],
+        ["run", *TINY, *named(*PLACES), "--trials", 1, "--out", "new"],
         set(),
     ),
     "pretrain": (
@@ -109,7 +110,7 @@ COMMANDS = {
         ["ablate", *TINY, *SPACE, *named(*LEARNING), "--count", 1, "--out", "ablation"],
         set(),
     ),
-    "resume": (nassearch, ["resume", "run", "--trials", 5], {*CODE.values()}),
+    "resume": (nassearch, ["resume", "run", "--trials", 5], PLACES),
     "train": (nassearch, ["train", "--genotype", "run:best", *LONG, "long"], LEARNING),
     "train a file": (
         nassearch,
@@ -174,7 +175,7 @@ def test_each_command_says_what_it_needs_and_works_with_it(theirs, anew):
     for main, words, expected in COMMANDS.values():
         assert asked_for(main, words, anew) == expected, words
     assert pictured(theirs, anew) == LEARNING
-    other = [*named(*{*CODE.values()} - {"--task"}), "--task", "segmentation"]
+    other = [*named(*PLACES - {"--task"}), "--task", "segmentation"]
     refused = CliRunner().invoke(nassearch, ["resume", "run", *other]).stderr
     assert "task.name was 'task:Regression' and is 'segmentation'" in refused
     assert {*re.findall("--[a-z]+", refused)} <= takes(nassearch, ["resume"])
@@ -211,7 +212,7 @@ def test_an_option_that_is_not_there_is_seen(anew):
 
 def test_arguments_of_the_library_name_what_they_are(user, monkeypatch):
     monkeypatch.setattr(plugins, "_named_by_user", set())
-    own = {name: THEIRS[option] for name, option in CODE.items() if option != "--data"}
+    own = {name: THEIRS[option] for name, option in CODE.items() if option in PLACES - {"--data"}}
     own |= {"learner": "null", "trials": 1, "latency.measure": False, "model.width": 0.5}
     assert search(
         {"source": THEIRS["--data"], "size": (32, 32)}, "mine", preset="demo", **own
@@ -223,4 +224,5 @@ def test_every_setting_that_takes_code_is_known():
     kinds = (Settings, TrainingSettings)
     schemas = {pair[0]: pair[1] for kind in kinds for pair in setting_schemas(kind)}
     taking = {name for name, schema in schemas.items() if "package.module:" in str(schema)}
-    assert taking == CODE.keys()
+    commands = {name for name, option in CODE.items() if option not in PLACES}
+    assert taking == CODE.keys() - commands
