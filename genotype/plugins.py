@@ -78,7 +78,7 @@ class PluginError(InputError):
     """
 
     def __init__(self, seam: str, found: str, expected: str = "") -> None:
-        self.kind = re.sub("ie$", "y", seam.removesuffix("s"))
+        self.kind = re.sub("ie$", "y", re.sub("(?<=ss)es$|s$", "", seam))
         self.found, self.expected = found, expected
         super().__init__(f"{self.kind}: {self.said}")
 

@@ -267,9 +267,9 @@ def test_labels_shrink_to_the_pixels_under_the_centres():
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("fractions:Fraction", "losses: fractions:Fraction makes a Fraction without at, __call__"),
-        ("math:pi", "losses: math:pi is 3.14159"),
-        ("math:sqrt", "losses: math:sqrt: missing a required"),
+        ("fractions:Fraction", "loss: fractions:Fraction makes a Fraction without at, __call__"),
+        ("math:pi", "loss: math:pi is 3.14159"),
+        ("math:sqrt", "loss: math:sqrt: missing a required"),
     ],
 )
 def test_losses_that_are_none_are_told(place, message):

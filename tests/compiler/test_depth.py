@@ -223,7 +223,7 @@ def test_options_stand_behind_the_name():
         ("depth,max=-1", "task.max: -1.0, expected a number from 0.002 to 10000"),
         ("depth,crop=gerg", "task.crop: 'gerg', expected one of none, authors, nyu"),
         ("depth,most=3", "task depth: no option 'most', expected max, crop"),
-        ("depth,max", "options: depth,max, expected name=value"),
+        ("depth,max", "option: depth,max, expected name=value"),
         ("depth,max=3,max=4", "each once"),
         ("segmentation,max=3", "task segmentation,max=3: got an unexpected keyword argument 'max'"),
     ],
