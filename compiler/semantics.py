@@ -8,6 +8,7 @@ float64, and constant folding uses it on constants. A function takes the node, i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import erf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,6 +124,22 @@ def max_pool(node: Node, operands: Operands, weights: Params) -> Array:
     return result
 
 
+def avg_pool(node: Node, operands: Operands, weights: Params) -> Array:
+    """The mean of each window's pixels inside the map: around a pixel, or of an even block."""
+    (x,), kernel, stride = operands, node["kernel"], node["stride"]
+    before = (kernel - 1) // 2 * (kernel % 2)
+    margins = ((0, 0), (0, 0), (before, kernel), (before, kernel))
+
+    def sums(values: Array) -> Array:
+        padded = np.pad(values, margins)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
+        rows, columns = (-(-side // stride) for side in x.shape[2:])
+        found: Array = windows[:, :, ::stride, ::stride][:, :, :rows, :columns].sum(axis=(4, 5))
+        return found
+
+    return sums(x) / sums(np.ones_like(x[:1, :1]))
+
+
 def global_mean(node: Node, operands: Operands, weights: Params) -> Array:
     """(N, C, H, W) to (N, C, 1, 1)."""
     result: Array = operands[0].mean(axis=(2, 3), keepdims=True)
@@ -217,6 +234,11 @@ def add(node: Node, operands: Operands, weights: Params) -> Array:
     return total
 
 
+def mul(node: Node, operands: Operands, weights: Params) -> Array:
+    """The product of two operands, of which one may be a map of 1x1: a gate."""
+    return operands[0] * operands[1]
+
+
 def relu(node: Node, operands: Operands, weights: Params) -> Array:
     """``max(x, 0)``."""
     result: Array = np.maximum(operands[0], 0)
@@ -231,6 +253,35 @@ def clamp(node: Node, operands: Operands, weights: Params) -> Array:
 def relu6(node: Node, operands: Operands, weights: Params) -> Array:
     """``min(max(x, 0), 6)``."""
     result: Array = np.clip(operands[0], 0, 6)
+    return result
+
+
+def sigmoid(node: Node, operands: Operands, weights: Params) -> Array:
+    """``1 / (1 + exp(-x))``."""
+    result: Array = 0.5 * (1 + np.tanh(0.5 * operands[0]))
+    return result
+
+
+def hard_sigmoid(node: Node, operands: Operands, weights: Params) -> Array:
+    """``min(max(x + 3, 0), 6) / 6``."""
+    result: Array = np.clip(operands[0] / 6 + 0.5, 0, 1)
+    return result
+
+
+def silu(node: Node, operands: Operands, weights: Params) -> Array:
+    """``x sigmoid(x)``, which is called swish, too."""
+    return operands[0] * sigmoid(node, operands, weights)
+
+
+def hard_swish(node: Node, operands: Operands, weights: Params) -> Array:
+    """``x hard_sigmoid(x)``."""
+    return operands[0] * hard_sigmoid(node, operands, weights)
+
+
+def gelu(node: Node, operands: Operands, weights: Params) -> Array:
+    """x times the normal distribution's share below x."""
+    (x,) = operands
+    result: Array = x * 0.5 * (1 + np.vectorize(erf, otypes=[x.dtype])(x * 0.5**0.5))
     return result
 
 

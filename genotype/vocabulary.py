@@ -23,7 +23,9 @@ _WINDOW = {"kernel": 1, "stride": 1}
 _steps: dict[str, Mapping[str, int]] = {
     "conv2d": {**_WINDOW, "dilation": 1, "depthwise": 0, "bias": 0},
     "max_pool": _WINDOW,
+    "avg_pool": _WINDOW,
     **{op: {} for op in ("batch_norm", "relu", "relu6", "softmax", "identity", "zero")},
+    **{op: {} for op in ("sigmoid", "hard_sigmoid", "silu", "hard_swish", "gelu")},
     "clamp": {"low": 0, "high": 1},
     **{op: {} for op in ("global_mean", "spread", "resize", "resize_corners")},
 }

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from auxnas.compiler import Graph, ModelSpec, Program, lower
 from auxnas.compiler.weights import random_params
-from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Vocabulary
+from auxnas.genotype import CVPR2019, Genotype, Operation, SearchSpace, Step, Vocabulary
 from auxnas.genotype.space import Token
 from auxnas.genotype.vocabulary import BN, GLOBAL_MEAN, RELU, conv, depthwise
 
@@ -19,7 +19,13 @@ MIXED = Operation(
     "depthwise 7x7 between 1x1",
     (conv(1), depthwise(7), BN, RELU, conv(1), BN),
 )
-CUSTOM = SearchSpace(vocabulary=CVPR2019.extended(MIXED))
+SMOOTH = Operation(
+    "smooth",
+    "smooth",
+    "gates and activations that are negative somewhere",
+    (conv(1), BN, Step("silu"), Step("avg_pool", (("kernel", 3),)), Step("hard_swish")),
+)
+CUSTOM = SearchSpace(vocabulary=CVPR2019.extended(MIXED, SMOOTH))
 SPACES = (PAPER, SMALL, FIVE, CUSTOM)
 POINTS = SearchSpace(
     vocabulary=CVPR2019.extended(Operation("mean", "mean", "1x1 map", (GLOBAL_MEAN,)))

@@ -71,6 +71,13 @@ def _max_pool(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -
     return None if len(attrs["kernel_shape"]) in (2, 3) else "neither 2D nor 3D"
 
 
+def _average_pool(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> str | None:
+    attrs = _attributes(node)
+    if any(value != 1 for value in attrs.get("dilations", [])):
+        return "dilations"
+    return None if len(attrs["kernel_shape"]) in (2, 3) else "neither 2D nor 3D"
+
+
 def _zero_point(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> str | None:
     if len(node.input) < 3:
         return None
@@ -84,6 +91,7 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
     {
         "Add": Support(_NUMBERS),
         "ArgMax": Support(_NUMBERS),
+        "AveragePool": Support(_FLOATS, note="2D or 3D", check=_average_pool),
         "BatchNormalization": Support(_FLOATS),
         "Cast": Support(_ANY | {TensorProto.UINT8}),
         "Clip": Support(_FLOATS),
@@ -92,11 +100,14 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
         "ConvTranspose": Support(_FLOATS),
         "DequantizeLinear": Support(_QUANTISED, 1, "`x_zero_point` must be zero", _zero_point),
         "Div": Support(_NUMBERS),
+        "Erf": Support(_FLOATS),
         "Expand": Support(_ANY, 1),
         "Floor": Support(_FLOATS),
         "GatherElements": Support(_NUMBERS),
         "GlobalAveragePool": Support(_FLOATS),
         "Greater": Support(_NUMBERS),
+        "HardSigmoid": Support(_FLOATS),
+        "HardSwish": Support(_FLOATS),
         "Identity": Support(_ANY),
         "Max": Support(_NUMBERS),
         "MaxPool": Support(
@@ -119,6 +130,7 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
             _resize,
         ),
         "Shape": Support(_ANY),
+        "Sigmoid": Support(_FLOATS),
         "Sign": Support(_FLOATS),
         "Softmax": Support(_FLOATS),
         "Sub": Support(_NUMBERS),

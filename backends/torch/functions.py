@@ -25,6 +25,13 @@ def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
     return F.max_pool2d(x, kernel, stride, padding=(kernel - 1) // 2)
 
 
+def avg_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """The mean of each window's pixels inside the map; see ``semantics``."""
+    odd = kernel % 2 == 1
+    padding = (kernel - 1) // 2 if odd else 0
+    return F.avg_pool2d(x, kernel, stride, padding, not odd, count_include_pad=False)
+
+
 def global_mean(x: Tensor) -> Tensor:
     """(N, C, H, W) to (N, C, 1, 1).
 
@@ -111,12 +118,19 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "relu": F.relu,
         "relu6": F.relu6,
         "clamp": clamp,
+        "sigmoid": torch.sigmoid,
+        "hard_sigmoid": F.hardsigmoid,
+        "silu": F.silu,
+        "hard_swish": F.hardswish,
+        "gelu": F.gelu,
         "max_pool": max_pool,
+        "avg_pool": avg_pool,
         "global_mean": global_mean,
         "spread": spread,
         "resize": resize,
         "resize_corners": resize_corners,
         "add": add,
+        "mul": torch.mul,
         "concat": concat,
         "softmax": softmax,
         "argmax": argmax,

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from auxnas.compiler.architecture import Architecture
 from auxnas.compiler.ir import Graph, Node
 from auxnas.compiler.places import Place, Places
+from auxnas.compiler.primitives.activations import ACTIVATIONS
 
 ENCODER, DECODER, HEAD = "encoder", "decoder", "classifier"
 _LANES = {"adapters": ENCODER, "output": HEAD}
 """Groups of places that have no lane of their own."""
-_ACTIVATIONS = ("relu", "relu6")
+_ACTIVATIONS = frozenset(record.name for record in ACTIVATIONS)
 _ALONE = ("add", "concat")
 _OTHER = Place("other", "")
 

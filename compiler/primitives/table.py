@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import log
+from math import log, prod
 
 from auxnas.compiler import semantics
 from auxnas.compiler.primitives import rules
+from auxnas.compiler.primitives.activations import ACTIVATIONS
 from auxnas.compiler.primitives.record import Attribute, OnnxOp, Primitive, Weight
 
 _NONE, _ONE, _TWO, _MANY = (0, 0), (1, 1), (2, 2), (1, 1 << 16)
@@ -81,41 +82,7 @@ RECORDS = (
         pointwise=True,
         moment=lambda attrs, ins: 1.0,
     ),
-    Primitive(
-        "relu",
-        _ONE,
-        compute=semantics.relu,
-        shape=rules.same_shape,
-        moment=lambda attrs, ins: ins[0] / 2,
-        onnx=lambda attrs: OnnxOp("Relu", ("0",)),
-        pointwise=True,
-        keeps_nonnegative=True,
-        makes_nonnegative=True,
-    ),
-    Primitive(
-        "relu6",
-        _ONE,
-        compute=semantics.relu6,
-        shape=rules.same_shape,
-        moment=lambda attrs, ins: ins[0] / 2,
-        onnx=lambda attrs: OnnxOp("Clip", ("0", "=0.0", "=6.0")),
-        pointwise=True,
-        keeps_nonnegative=True,
-        makes_nonnegative=True,
-    ),
-    Primitive(
-        "clamp",  # attributes are whole numbers: thousandths
-        _ONE,
-        compute=semantics.clamp,
-        shape=rules.same_shape,
-        attrs={"low": Attribute(least=0), "high": Attribute()},
-        onnx=lambda attrs: OnnxOp(
-            "Clip", ("0", f"={attrs['low'] / 1000}", f"={attrs['high'] / 1000}")
-        ),
-        pointwise=True,
-        keeps_nonnegative=True,
-        makes_nonnegative=True,
-    ),
+    *ACTIVATIONS,
     Primitive(
         "max_pool",
         _ONE,
@@ -126,6 +93,16 @@ RECORDS = (
         keeps_nonnegative=True,
         # Of the largest of n independent normal numbers: 2.6 at n = 9, 4.1 at n = 25.
         moment=lambda attrs, ins: ins[0] * max(1.0, 1.5 * log(attrs["kernel"] ** 2) - 0.7),
+    ),
+    Primitive(
+        "avg_pool",
+        _ONE,
+        compute=semantics.avg_pool,
+        shape=rules.avg_pool_shape,
+        onnx=rules.avg_pool_onnx,
+        attrs={"kernel": Attribute(), "stride": Attribute(default=1)},
+        keeps_nonnegative=True,
+        moment=lambda attrs, ins: ins[0] / attrs["kernel"] ** 2,
     ),
     Primitive(
         "global_mean",
@@ -169,6 +146,16 @@ RECORDS = (
         shape=rules.broadcast_shape,
         moment=lambda attrs, ins: sum(ins),
         onnx=lambda attrs: OnnxOp("Add", ("*",)),
+        pointwise=True,
+        keeps_nonnegative=True,
+    ),
+    Primitive(
+        "mul",
+        _TWO,
+        compute=semantics.mul,
+        shape=rules.broadcast_shape,
+        moment=lambda attrs, ins: prod(ins),
+        onnx=lambda attrs: OnnxOp("Mul", ("*",)),
         pointwise=True,
         keeps_nonnegative=True,
     ),

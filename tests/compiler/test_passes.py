@@ -325,6 +325,64 @@ def test_a_constant_brought_to_a_size_still_is_one_for_all_images(each, text):
     check_laws(each, example(text))
 
 
+GATES = [
+    """c = conv2d(image; kernel=3, out=4) @c
+       b = batch_norm(c) @b
+       m = global_mean(b)
+       s = conv2d(m; kernel=1, out=4, bias=1) @s
+       g = hard_sigmoid(s)
+       x = mul(b, g)
+       d = conv2d(x; kernel=1, out=3) @d
+       n = batch_norm(d) @n
+       r = relu(n)
+       return main=r""",
+    """c = conv2d(image; kernel=3, out=3) @c
+       a = relu(c)
+       z = zero(image)
+       m = global_mean(z)
+       g = sigmoid(m)
+       s = spread(g, a)
+       x = mul(s, a)
+       y = mul(a, m)
+       t = add(x, y, s)
+       r = relu(t)
+       return main=r""",
+    """v = vector(; channels=3) @v
+       g = silu(v)
+       x = mul(g, image)
+       m = mul(g, v)
+       s = spread(m, image)
+       y = mul(s, s)
+       r = relu(y)
+       t = add(x, r)
+       return main=t""",
+]
+"""A squeeze-and-excitation; gates of what is constant; products of constants and spread maps."""
+
+
+@pytest.mark.parametrize("text", GATES)
+def test_products_keep_the_laws_of_every_pass(text):
+    for each in INFERENCE:
+        check_laws(each, example(text))
+    check_laws(lambda p: run_passes(INFERENCE, p)[0], example(text))
+
+
+@dataclass(frozen=True)
+class ScalesThroughGates(FoldBatchNorm):
+    """A batch norm's scale would go through a product into what is in front, its shift not."""
+
+    def __call__(self, program):
+        graph = program.graph
+        if "n" not in graph.by_name:
+            return super().__call__(program)
+        return replace(program, graph=graph.substitute({"n": "d"}).live())
+
+
+def test_the_laws_find_a_norm_lost_behind_a_gate():
+    with pytest.raises(AssertionError):
+        check_laws(ScalesThroughGates(), example(GATES[0]))
+
+
 ONCE_BROKEN = [
     "[[[0,3],[4,4],[5,3]],[10,[1,1,10,10],[3,1,6,6],[2,1,0,10]]]",
     "[[[3,3],[3,2],[3,0]],[10,[0,0,10,10],[0,0,4,4],[1,1,1,10]]]",

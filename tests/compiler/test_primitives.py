@@ -20,6 +20,7 @@ from auxnas.compiler import (
     primitives,
 )
 from auxnas.compiler.primitives import OnnxOp, Primitive, add_primitive
+from auxnas.compiler.primitives.activations import ACTIVATIONS
 from auxnas.compiler.weights import initial_params, random_params
 from auxnas.genotype import GenotypeError, Step, vocabulary
 from auxnas.genotype.vocabulary import STEPS, step_of_file
@@ -92,7 +93,15 @@ class TestOurs(PrimitiveContract):
             "relu(x)",
             "relu6(x)",
             "clamp(x; low=100, high=900)",
+            "sigmoid(x)",
+            "hard_sigmoid(x)",
+            "silu(x)",
+            "hard_swish(x)",
+            "gelu(x)",
             "max_pool(x; kernel=3)",
+            "avg_pool(x; kernel=3, stride=2)",
+            "avg_pool(x; kernel=2, stride=2)",
+            "mul(x, x)",
             "global_mean(x)",
             "identity(x)",
             "softmax(x)",
@@ -102,6 +111,16 @@ class TestOurs(PrimitiveContract):
     )
     def line(self, request):
         return f"y = {request.param}"
+
+
+@pytest.mark.parametrize("name", [record.name for record in ACTIVATIONS if not record.attrs])
+@pytest.mark.parametrize("square", [0.25, 1.0, 4.0])
+def test_the_mean_square_behind_an_activation_is_about_that_of_its_record(name, square):
+    graph = parse_graph(f"x = input(; channels=1)\ny = {name}(x)\nreturn out=y")
+    noise = np.random.default_rng(0).normal(0, square**0.5, (1, 1, 100, 100))
+    found = np.square(ReferenceRunner(Program(graph, {}))({"x": noise})["out"]).mean()
+    told = primitives.PRIMITIVES[name].moment({}, [square])
+    assert found / 1.35 < told < found * 1.35
 
 
 SCALE = Primitive(
