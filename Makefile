@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test explore test-lowest lint types clean
+.PHONY: demo test explore docs test-lowest lint types clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nassearch run --data synthetic --preset demo --out $(DEMO)
@@ -16,6 +16,18 @@ test: $(VENV)/.test lint types
 # The laws on more examples, which were never drawn before.
 explore: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=explore
+
+# The site, with warnings as errors, in docs/site.
+DOCS := .venv-docs
+
+docs: $(DOCS)/.made
+	$(DOCS)/bin/python -m sphinx -W --keep-going -q docs docs/site
+	@echo "written docs/site/index.html"
+
+$(DOCS)/.made: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 # The lower bounds of pyproject.toml, each installed exactly, under the core of the suite.
 LOWEST := .venv-lowest
@@ -55,4 +67,4 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	-command -v npm chromium >/dev/null && npm install --silent --fetch-retries 1 --fetch-timeout 30000 --no-audit --no-fund --prefix $(VENV)/node playwright-core@1.65.1 onnxruntime-web@1.30.0
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOWEST) $(DOCS) docs/made docs/site build *.egg-info .mypy_cache .ruff_cache .pytest_cache

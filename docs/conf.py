@@ -1,0 +1,37 @@
+"""Settings of the site that ``make docs`` builds."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as _version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "auxnas"
+author = copyright = "The auxnas maintainers"
+version = release = _version("auxnas")
+
+extensions = [
+    "made",
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["made", "site"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # tests/test_docs.py runs the tutorials and compares what they print
+copybutton_prompt_text = "$ "
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+html_theme = "furo"
+html_title = f"auxnas {version}"
+html_copy_source = False
+html_show_sourcelink = False
