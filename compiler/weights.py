@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import prod, sqrt
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,23 @@ _OWNERS = ("model", "backbone", "net", "network")
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
-def initial_params(graph: Graph, seed: int, start: Sequence[float] = ()) -> dict[str, Array]:
+@dataclass(frozen=True)
+class OutputStart:
+    """What the convolutions that outputs come out of begin with.
+
+    Attributes:
+        biases: a number a channel; none for 0.
+        scale: factor of their weights.
+    """
+
+    biases: tuple[float, ...] = ()
+    scale: float = 1.0
+
+
+USUAL_START = OutputStart()
+
+
+def initial_params(graph: Graph, seed: int, start: OutputStart = USUAL_START) -> dict[str, Array]:
     """Values to start training from: Xavier-uniform convolutions (paper, section 4).
 
     Where no batch norm follows, as in Light-Weight RefineNet, sums and poolings would make
@@ -41,28 +58,30 @@ def initial_params(graph: Graph, seed: int, start: Sequence[float] = ()) -> dict
     Where batch norm follows every convolution but the last, as in the paper's networks, a
     parameter's values depend on the seed and its name alone, so two graphs that share a
     parameter start it equally. Auxiliary heads of the kind ``classifier``, which read sums, and
-    operations of one's own may be scaled. Batch norm starts as the identity, biases at 0, those
-    of the outputs at ``start``, a number a channel, where it is given.
+    operations of one's own may be scaled. Batch norm starts as the identity, biases at 0, the
+    convolutions of the outputs as ``start`` says.
     """
-    scales = _scales(graph)
+    scales, outputs = _scales(graph), set(_output_convolutions(graph))
     values = {}
     for name, weight in _affordable(graph).items():
         if len(weight.shape) == 4:
             bound = scales.get(name, 1.0) * _xavier(weight.shape)
+            if name.removesuffix(".weight") in outputs:
+                bound *= start.scale
             values[name] = _generator(seed, name).uniform(-bound, bound, weight.shape)
         else:
             values[name] = np.full(weight.shape, weight.start)
-    for name in _output_biases(graph) if start else ():
-        values[name] = np.array(start)
+    for name in outputs if start.biases else ():
+        values[f"{name}.bias"] = np.array(start.biases)
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 
-def _output_biases(graph: Graph) -> Iterator[str]:
-    """Biases of the convolutions that outputs come out of."""
+def _output_convolutions(graph: Graph) -> Iterator[str]:
+    """Parameters' names of the convolutions that outputs come out of."""
     for _, last in graph.outputs:
         node = graph[last]
         if node.op == "conv2d" and node["bias"]:
-            yield f"{node.param}.bias"
+            yield str(node.param)
 
 
 def _xavier(shape: tuple[int, ...]) -> float:

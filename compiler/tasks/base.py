@@ -128,6 +128,7 @@ class Task(ABC):
         losses: ``package.module:Class`` of its losses in torch, which is imported where a network
             is trained; see ``backends.torch.losses.Losses``.
         starts_at_mean: whether the outputs' biases begin at the mean of the training targets.
+        first_scale: root of the mean square that outputs begin with, about.
         pictures: names of those that a prediction has; each goes to a file of its own.
         scored_as_stored: whether a finished network is scored at the labels' own size, which its
             outputs are grown to; else at the size of the images that it sees.
@@ -140,6 +141,7 @@ class Task(ABC):
     measured: ClassVar[str] = "logits"
     disagrees: ClassVar[Disagreement]
     starts_at_mean: ClassVar[bool] = False
+    first_scale: ClassVar[float] = 1.0
     pictures: ClassVar[tuple[str, ...]] = ("overlay",)
     scored_as_stored: ClassVar[bool] = False
 

@@ -34,5 +34,5 @@ def evaluator_of(model: ModelContext) -> TwoStages:
         second=Material(data.examples(train, settings.data.scale), data.examples(val)),
         stage1=settings.stage1,
         stage2=settings.stage2,
-        start=data.output_biases(train),
+        start=data.output_start(train),
     )

@@ -30,7 +30,7 @@ from auxnas.compiler import (
     split_graph,
 )
 from auxnas.compiler.tasks import Task
-from auxnas.compiler.weights import initial_params
+from auxnas.compiler.weights import USUAL_START, OutputStart, initial_params
 from auxnas.genotype import GenotypeError
 from auxnas.search.settings.stages import StageSettings
 from auxnas.search.trials.records import COMPLETE, FAILED, STOPPED, Failure, Job, Outcome, Stage
@@ -78,7 +78,7 @@ class TwoStages:
         second: images.
         stage1: how the decoder is trained.
         stage2: how the whole network is.
-        start: what the outputs' biases begin with, a number a channel; empty for 0.
+        start: what the outputs' convolutions begin with.
     """
 
     learner: Learner
@@ -89,7 +89,7 @@ class TwoStages:
     second: Material
     stage1: StageSettings
     stage2: StageSettings
-    start: tuple[float, ...] = ()
+    start: OutputStart = USUAL_START
 
     def __call__(self, job: Job, progress: StageProgress = ignore_progress) -> Outcome:
         """Evaluates ``job``; ``TrialFailure`` becomes a failed outcome, other errors are raised."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from auxnas.backends.progress import Display
 from auxnas.compiler.encoders import Normalisation, find_encoder
 from auxnas.compiler.tasks import Task, find_task
+from auxnas.compiler.weights import OutputStart
 from auxnas.genotype.plugins import find_plugin
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.joined import with_classes_of
@@ -186,11 +187,11 @@ class DataContext:
         """Colour that fills images up; None where they are stretched."""
         return self.normalisation.colour if self.settings.data.fit == PAD else None
 
-    def output_biases(self, part: Part) -> tuple[float, ...]:
-        """Biases that outputs begin with, where images of ``part`` are trained on; empty for 0."""
-        if not self.task.starts_at_mean:
-            return ()
-        return mean_target(self.task, part.stored.pixels, part.indices)
+    def output_start(self, part: Part) -> OutputStart:
+        """What outputs begin with, where images of ``part`` are trained on."""
+        task, pixels = self.task, part.stored.pixels
+        biases = mean_target(task, pixels, part.indices) if task.starts_at_mean else ()
+        return OutputStart(biases, task.first_scale)
 
     def check_enough_data(self, found: Split) -> None:
         """Finds images that nothing can be trained or judged on.

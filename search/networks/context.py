@@ -89,7 +89,7 @@ class ModelContext:
             val=data.examples(data.search_split.val),
             data_key=data.training.key,
             task=data.task,
-            start=data.output_biases(data.search_split.train),
+            start=data.output_start(data.search_split.train),
             forecast=self.forecast,
         )
 

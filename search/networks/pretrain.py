@@ -30,7 +30,13 @@ from auxnas.compiler import (
 from auxnas.compiler.encoders import PREFIX
 from auxnas.compiler.files import put_aside
 from auxnas.compiler.tasks import DEFAULT, Score, Task
-from auxnas.compiler.weights import fit_params, initial_params, load_weights
+from auxnas.compiler.weights import (
+    USUAL_START,
+    OutputStart,
+    fit_params,
+    initial_params,
+    load_weights,
+)
 from auxnas.search.examples.images import ImageExamples, format_key, normalisation_key
 from auxnas.search.networks.course import PARTS, Course, CourseProgress
 from auxnas.search.settings.stages import PretrainSettings
@@ -84,7 +90,7 @@ class Pretraining:
         val: images to measure on.
         data_key: names the images.
         task: what the decoder is trained for, and measured by.
-        start: what the outputs' biases begin with, a number a channel; empty for 0.
+        start: what the outputs' convolutions begin with.
         begun_with: digest of the encoder that the work in the folder was begun with, as
             ``params_digest`` gives it; empty where it begins.
         forecast: is told now and then about how many seconds of training are left.
@@ -99,7 +105,7 @@ class Pretraining:
     val: ImageExamples
     data_key: str
     task: Task
-    start: tuple[float, ...] = ()
+    start: OutputStart = USUAL_START
     begun_with: str = ""
     forecast: Callable[[float], None] = lambda seconds: None
     record: Callable[[Origin], None] = lambda found: None

@@ -98,8 +98,8 @@ def start_program(context: TrainingContext) -> Program:
     """The network before training: the encoder as given, the rest from the seed."""
     network, encoder = context.network, context.model.encoder_params
     graph, data = network.graph(), context.data
-    biases = data.output_biases(data.training_split.train)
-    return Program(graph, {**initial_params(graph, context.seed, biases), **encoder}, network.name)
+    start = data.output_start(data.training_split.train)
+    return Program(graph, {**initial_params(graph, context.seed, start), **encoder}, network.name)
 
 
 def _identity(context: TrainingContext) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from auxnas.compiler import (
 )
 from auxnas.compiler import weights as weights_module
 from auxnas.compiler.decoders import HandMade
-from auxnas.compiler.weights import initial_params
+from auxnas.compiler.tasks.pose.task import HumanPose
+from auxnas.compiler.weights import USUAL_START, OutputStart, initial_params
 from auxnas.genotype import zoo
 from tests.strategies import FIVE, PAPER, SMALL, genotypes
 
@@ -39,14 +40,22 @@ RIVALS = {
 }
 
 
-def first_loss(graph: Graph, seed: int) -> float:
-    """Cross-entropy on random labels before the first step, over the logarithm of the classes."""
-    module = build_module(Program(graph, initial_params(graph, seed), "x")).train()
-    generator = torch.Generator().manual_seed(seed)
+def first_output(
+    graph: Graph, seed: int, generator: torch.Generator, start: OutputStart = USUAL_START
+) -> torch.Tensor:
+    """What the network answers to four images before the first step."""
+    module = build_module(Program(graph, initial_params(graph, seed, start), "x")).train()
     noise = torch.randn(4, 3, 96, 96, generator=generator)
     image = interpolate(4 * avg_pool2d(noise, 8), size=(96, 96), mode="bilinear") + 0.3 * noise
     with torch.no_grad():
-        (logits, *_) = module(image).values()
+        (output, *_) = module(image).values()
+    return output
+
+
+def first_loss(graph: Graph, seed: int) -> float:
+    """Cross-entropy on random labels before the first step, over the logarithm of the classes."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = first_output(graph, seed, generator)
     classes = logits.shape[1]
     labels = torch.randint(0, classes, (4, *logits.shape[2:]), generator=generator)
     return float(cross_entropy(logits, labels)) / log(classes)
@@ -61,6 +70,17 @@ def test_a_rival_begins_at_the_loss_of_a_guess(name, seed):
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_a_found_network_begins_at_the_loss_of_a_guess(name):
     assert 1 <= first_loss(lower(zoo.load_published(name).genotype, SPEC), 0) < 1.25
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_maps_of_joints_begin_near_0(name):
+    """A Gaussian of 2 cells has a mean square of about 0.003 in maps of 64x64."""
+    start = OutputStart(scale=HumanPose.first_scale)
+    usual, maps = (
+        first_output(RIVALS[name], 0, torch.Generator().manual_seed(0), each).square().mean()
+        for each in (USUAL_START, start)
+    )
+    assert 0 < maps < 0.003 < 0.1 < usual
 
 
 def test_without_scales_the_loss_is_forty_times_that(monkeypatch):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from auxnas.compiler import CompilerError, ModelSpec, graph_weights, lower
 from auxnas.compiler.weights import (
+    OutputStart,
     fit_params,
     initial_params,
     load_weights,
@@ -22,6 +23,7 @@ from auxnas.genotype.errors import short_repr
 from tests.strategies import TINY
 
 GRAPH = lower(zoo.load_published("arch0").genotype, TINY)
+BIASES = (2.7,) * TINY.classes
 
 
 @pytest.mark.parametrize("make", [initial_params, random_params])
@@ -44,12 +46,21 @@ def test_initial_convolutions_are_xavier():
 
 def test_biases_of_the_outputs_begin_where_it_is_said():
     graph = lower(zoo.load_published("arch0").genotype, replace(TINY, auxiliary="cell"))
-    plain, begun = (initial_params(graph, 0, start) for start in ((), (2.7,) * TINY.classes))
+    plain, begun = (initial_params(graph, 0, OutputStart(biases)) for biases in ((), BIASES))
     changed = {name for name in plain if not np.array_equal(plain[name], begun[name])}
     assert len(changed) == len(graph.outputs) > 1
     for name in changed:
         assert name.endswith(".bias")
-        np.testing.assert_array_equal(begun[name], np.float32([2.7] * TINY.classes))
+        np.testing.assert_array_equal(begun[name], np.float32(BIASES))
+
+
+def test_outputs_begin_as_large_as_it_is_said():
+    graph = lower(zoo.load_published("arch0").genotype, replace(TINY, auxiliary="cell"))
+    plain, begun = (initial_params(graph, 0, OutputStart(scale=scale)) for scale in (1.0, 0.02))
+    changed = {name for name in plain if not np.array_equal(plain[name], begun[name])}
+    assert len(changed) == len(graph.outputs) > 1
+    for name in changed:
+        np.testing.assert_allclose(begun[name], 0.02 * plain[name], rtol=1e-6)
 
 
 def test_files_round_trip(tmp_path):

@@ -82,6 +82,7 @@ class HumanPose(Task):
 
     name: ClassVar[str] = "pose"
     measured: ClassVar[str] = "keypoints"
+    first_scale: ClassVar[float] = 0.02  # from maps of 1 some networks come to 0, and stay there
     disagrees: ClassVar[Disagreement] = Disagreement(
         "moved_joints",
         "{:.3%} of joints move by more than a cell",
