@@ -14,6 +14,7 @@ version = release = _version("auxnas")
 
 extensions = [
     "made",
+    "mathml",
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
@@ -31,6 +32,7 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"auxnas {version}"
 html_copy_source = False

@@ -17,7 +17,6 @@ from typing import Any
 from auxnas.compiler import ModelSpec, cost
 from auxnas.compiler.architecture import blueprint_of, find_architecture, lower_architecture
 from auxnas.compiler.decoders import DECODERS
-from auxnas.compiler.drawing.genotype_drawing import draw_genotype
 from auxnas.compiler.drawing.network_drawing import draw_network
 from auxnas.compiler.encoders import DEFAULT as ENCODER
 from auxnas.drawing import save
@@ -80,7 +79,6 @@ def write_all(folder: Path) -> None:
     ):
         (folder / name).write_text(text, encoding="utf-8")
     arch0 = find_architecture("arch0").architecture
-    save(draw_genotype(arch0), folder / "arch0.svg")
     save(draw_network(lower_architecture(arch0, ModelSpec()), SIZE, arch0), folder / "network.svg")
 
 
