@@ -38,6 +38,7 @@ _BLOCK = re.compile(r"decoder\.block(\d+)\.(?:(left|right)\b\.?)?(.*)")
 _OPERATION = re.compile(r"(first|branch\d+\.op\d+|branch\d+\.sum|agg|sum)\b")
 _ELSEWHERE = (
     (re.compile(r"encoder\.layer(\d+)\b"), "encoder", "encoder layer {}"),
+    (re.compile(r"encoder\.(?:blocks|stages)\.(\d+)\b"), "encoder", "encoder stage {}"),
     (re.compile(r"encoder\b"), "encoder", "encoder"),
     (re.compile(r"decoder\.adapt(\d+)\b"), "adapters", "adapter {}"),
     (re.compile(r"decoder\.(pre_clf|clf|concat\d+)\b"), "classifier", "classifier {}"),

@@ -36,11 +36,19 @@ __all__ = [
     "scaled",
 ]
 
+_HERE = "auxnas.compiler.encoders"
 ENCODERS = {
-    "mobilenet_v2": "auxnas.compiler.encoders.mobilenet:MobileNetV2",
-    "resnet50": "auxnas.compiler.encoders.resnet:ResNet50",
-    "resnet101": "auxnas.compiler.encoders.resnet:ResNet101",
-    "resnet152": "auxnas.compiler.encoders.resnet:ResNet152",
+    "mobilenet_v2": f"{_HERE}.mobilenet:MobileNetV2",
+    "mobilenet_v2_torchvision": f"{_HERE}.mobilenet:TorchvisionMobileNetV2",
+    "mobilenetv4_conv_small": f"{_HERE}.mobilenetv4:MobileNetV4ConvSmall",
+    "mobilenetv4_conv_medium": f"{_HERE}.mobilenetv4:MobileNetV4ConvMedium",
+    "efficientnet_lite0": f"{_HERE}.efficientnet:EfficientNetLite0",
+    "repvgg_a0": f"{_HERE}.repvgg:RepVGGA0",
+    "resnet18": f"{_HERE}.resnet:ResNet18",
+    "resnet34": f"{_HERE}.resnet:ResNet34",
+    "resnet50": f"{_HERE}.resnet:ResNet50",
+    "resnet101": f"{_HERE}.resnet:ResNet101",
+    "resnet152": f"{_HERE}.resnet:ResNet152",
 }
 """Our encoders by name: where each is."""
 

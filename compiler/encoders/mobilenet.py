@@ -3,7 +3,8 @@
 Layers are numbered 1 to 8 as in the published checkpoints: 1 is the stem, 2-8 the seven
 groups of inverted residuals. The paper's four outputs, of 24, 32, 96 and 320 channels at
 strides 4, 8, 16 and 32, are those of layers 3, 4, 6 and 8. As in the published encoder,
-the first inverted residual has its 1x1 expansion too, where the factor is 1.
+the first inverted residual has its 1x1 expansion too, where the factor is 1; torchvision's
+has none there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from auxnas.compiler.encoders.base import (
     preferred,
     scaled,
 )
-from auxnas.compiler.encoders.torchvision import from_torchvision, is_torchvision
+from auxnas.compiler.encoders.torchvision import (
+    from_torchvision,
+    identity_expansion,
+    is_torchvision,
+)
 
 STEM = 32
 GROUPS = (
@@ -51,6 +56,7 @@ class MobileNetV2:
     """
 
     width: float = 1.0
+    expands_first: ClassVar[bool] = True
     name: ClassVar[str] = "mobilenet_v2"
     normalisation: ClassVar[Normalisation] = IMAGENET
 
@@ -65,7 +71,8 @@ class MobileNetV2:
             for index in range(count):
                 step = first_stride if index == 0 else 1
                 place = f"encoder.layer{layer}.{index}"
-                node = _inverted_residual(builder, place, node, (channels, out), factor, step)
+                hidden = channels * factor if factor > 1 or self.expands_first else 0
+                node = _inverted_residual(builder, place, node, (channels, out), hidden, step)
                 channels = out
             stride *= first_stride
             layers.append(FeatureMap(node, channels, stride))
@@ -86,11 +93,26 @@ class MobileNetV2:
             CompilerError: naming torchvision's first parameter that is missing or unexpected.
             EncoderWidthError: for weights of another width.
         """
-        found = from_torchvision(values, GROUPS, place) if is_torchvision(values) else values
+        found = values
+        if is_torchvision(values):
+            found = from_torchvision(values, GROUPS, place)
+            found |= identity_expansion(found) if self.expands_first else {}
         width = _fitting_width({name: value.shape for name, value in found.items()})
         if width is not None and _channels(width) != _channels(self.width):
             raise EncoderWidthError(place, width, self.width)
         return found
+
+
+@dataclass(frozen=True)
+class TorchvisionMobileNetV2(MobileNetV2):
+    """MobileNet-v2 whose first inverted residual has no expansion: torchvision's weights fit.
+
+    In ``MobileNetV2`` they get an identity there, whose batch norm changes the features by 8 to
+    16 % while it is trained.
+    """
+
+    expands_first: ClassVar[bool] = False
+    name: ClassVar[str] = "mobilenet_v2_torchvision"
 
 
 def _fitting_width(shapes: Mapping[str, Sequence[int]]) -> float | None:
@@ -107,10 +129,11 @@ def _channels(width: float) -> list[int]:
 
 
 def _inverted_residual(
-    builder: Builder, place: str, source: str, channels: tuple[int, int], factor: int, stride: int
+    builder: Builder, place: str, source: str, channels: tuple[int, int], hidden: int, stride: int
 ) -> str:
-    hidden = channels[0] * factor
-    node = builder.conv_bn(f"{place}.expand", source, hidden, act="relu6")
+    """1x1 expansion to ``hidden`` channels, none of 0; depthwise 3x3; 1x1 projection."""
+    node = builder.conv_bn(f"{place}.expand", source, hidden, act="relu6") if hidden else source
+    hidden = hidden or channels[0]
     node = builder.conv_bn(
         f"{place}.depthwise", node, hidden, act="relu6", kernel=3, stride=stride, groups=hidden
     )

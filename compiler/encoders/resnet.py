@@ -1,6 +1,7 @@
-"""ResNet with bottleneck blocks (He, Zhang, Ren, Sun, CVPR 2016), under torchvision's names.
+"""ResNet (He, Zhang, Ren, Sun, CVPR 2016), under torchvision's names.
 
-The stride of a block is in its 3x3 convolution, as in torchvision's weights.
+Blocks are bottlenecks from ResNet-50 on, whose stride is in the 3x3 convolution, as in
+torchvision's weights; those of ResNet-18 and 34 are two 3x3 convolutions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from auxnas.compiler.encoders.base import (
 )
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""Depth -> blocks of the four layers (He et al., Table 1)."""
+"""Depth -> bottlenecks of the four layers (He et al., Table 1)."""
+BASIC = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+"""Depth -> blocks of two convolutions, likewise."""
 
 _STEM, _WIDTHS, _EXPANSION = 64, (64, 128, 256, 512), 4
 
@@ -46,12 +49,15 @@ class ResNet50:
         node = builder.conv_bn("encoder.stem", image, channels, act="relu", kernel=7, stride=2)
         node = builder.add("encoder.pool", "max_pool", node, kernel=3, stride=2)
         outputs = []
-        for layer, (base, count) in enumerate(zip(_WIDTHS, BLOCKS[self.depth], strict=True), 1):
+        add = _bottleneck if self.depth in BLOCKS else _basic
+        counts = (BLOCKS | BASIC)[self.depth]
+        for layer, (base, count) in enumerate(zip(_WIDTHS, counts, strict=True), 1):
             width = scaled(base, self.width)
             for index in range(count):
                 stride = 2 if index == 0 and layer > 1 else 1
-                node = _bottleneck(builder, f"encoder.layer{layer}.{index}", node, width, stride)
-            outputs.append(FeatureMap(node, _EXPANSION * width, 2 << layer))
+                node = add(builder, f"encoder.layer{layer}.{index}", node, width, stride)
+            channels = width * (_EXPANSION if self.depth in BLOCKS else 1)
+            outputs.append(FeatureMap(node, channels, 2 << layer))
         return tuple(outputs)
 
     def taps(self, count: int) -> tuple[int, ...]:
@@ -66,7 +72,24 @@ class ResNet50:
         """Our own names as they are, or torchvision's; its classifier is left out."""
         if any(name.startswith(PREFIX) for name in values):
             return values
-        return {_own_name(n): v for n, v in values.items() if not n.startswith("fc.")}
+        parts = _PARTS if self.depth in BLOCKS else _BASIC_PARTS
+        return {_own_name(n, parts): v for n, v in values.items() if not n.startswith("fc.")}
+
+
+@dataclass(frozen=True)
+class ResNet18(ResNet50):
+    """ResNet-18 without its classifier."""
+
+    depth: ClassVar[int] = 18
+    name: ClassVar[str] = "resnet18"
+
+
+@dataclass(frozen=True)
+class ResNet34(ResNet50):
+    """ResNet-34 without its classifier."""
+
+    depth: ClassVar[int] = 34
+    name: ClassVar[str] = "resnet34"
 
 
 @dataclass(frozen=True)
@@ -96,14 +119,22 @@ def _bottleneck(builder: Builder, place: str, source: str, width: int, stride: i
     return builder.add(f"{place}.relu", "relu", builder.add(f"{place}.add", "add", node, source))
 
 
+def _basic(builder: Builder, place: str, source: str, width: int, stride: int) -> str:
+    """Two 3x3 convolutions beside a shortcut, projected where the map becomes smaller."""
+    node = builder.conv_bn(f"{place}.first", source, width, act="relu", kernel=3, stride=stride)
+    node = builder.conv_bn(f"{place}.second", node, width, kernel=3)
+    if stride > 1:
+        source = builder.conv_bn(f"{place}.shortcut", source, width, stride=stride)
+    return builder.add(f"{place}.relu", "relu", builder.add(f"{place}.add", "add", node, source))
+
+
 # Names of torchvision's weights ------------------------------------------------------------
 
-_OURS = re.compile(
-    r"encoder\.(?P<block>layer\d\.\d+)\.(?P<part>reduce|middle|expand|shortcut)\.(?P<kind>conv|bn)"
-)
+_OURS = re.compile(r"encoder\.(?P<block>layer\d\.\d+)\.(?P<part>[a-z]+)\.(?P<kind>conv|bn)")
 _THEIRS = re.compile(r"(?P<block>layer\d\.\d+)\.(?P<kind>conv|bn)(?P<part>[123])\.(?P<suffix>.+)")
 _SHORTCUT = re.compile(r"(?P<block>layer\d\.\d+)\.downsample\.(?P<kind>[01])\.(?P<suffix>.+)")
 _PARTS = ("reduce", "middle", "expand")
+_BASIC_PARTS = ("first", "second")
 _KINDS = ("conv", "bn")
 
 
@@ -115,15 +146,17 @@ def torchvision_name(param: str) -> str | None:
         return None
     if match["part"] == "shortcut":
         return f"{match['block']}.downsample.{_KINDS.index(match['kind'])}"
-    return f"{match['block']}.{match['kind']}{_PARTS.index(match['part']) + 1}"
+    parts = _BASIC_PARTS if match["part"] in _BASIC_PARTS else _PARTS
+    return f"{match['block']}.{match['kind']}{parts.index(match['part']) + 1}"
 
 
-def _own_name(name: str) -> str:
+def _own_name(name: str, parts: tuple[str, ...]) -> str:
     """Our name of torchvision's array; one that it does not have as it is."""
     if found := re.fullmatch(r"(conv|bn)1\.(.+)", name):
         return f"encoder.stem.{found[1]}.{found[2]}"
-    if match := _THEIRS.fullmatch(name):
-        part = _PARTS[int(match["part"]) - 1]
+    match = _THEIRS.fullmatch(name)
+    if match and int(match["part"]) <= len(parts):
+        part = parts[int(match["part"]) - 1]
         return f"encoder.{match['block']}.{part}.{match['kind']}.{match['suffix']}"
     if match := _SHORTCUT.fullmatch(name):
         kind = _KINDS[int(match["kind"])]

@@ -1,6 +1,6 @@
 """torchvision's ``mobilenet_v2`` weights under our names.
 
-Its first inverted residual has no 1x1 expansion, ours has one: it becomes an exact identity.
+Its first inverted residual has no 1x1 expansion; where ours has one it becomes an exact identity.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def is_torchvision(names: Mapping[str, Array]) -> bool:
 def from_torchvision(
     values: Mapping[str, Array], groups: ResidualGroups, place: str
 ) -> dict[str, Array]:
-    """The project's names for torchvision's, with the first expansion made an identity.
+    """The project's names for torchvision's, without a first expansion.
 
     Raises:
         CompilerError: naming the first parameter that is missing or unexpected.
@@ -47,7 +47,7 @@ def from_torchvision(
     for name in values:
         if name not in taken and not _is_beyond(name):
             raise CompilerError(f"{place}: {name}", "unexpected", "torchvision's mobilenet_v2")
-    return result | identity_expansion(result)
+    return result
 
 
 def _is_beyond(name: str) -> bool:

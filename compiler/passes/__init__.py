@@ -1,5 +1,6 @@
 """Rewrites of programs that keep what they compute, and the pipelines made of them."""
 
+from auxnas.compiler.passes.branches import MergeBranches
 from auxnas.compiler.passes.folding import FoldBatchNorm
 from auxnas.compiler.passes.pipeline import Change, Pass, run_passes
 from auxnas.compiler.passes.removal import BorrowSize, RemoveIdentity, StripAuxiliary
@@ -10,6 +11,7 @@ INFERENCE: tuple[Pass, ...] = (
     StripAuxiliary(),
     RemoveIdentity(),
     FoldBatchNorm(),
+    MergeBranches(),
     FoldConstant(),
     SinkSpread(),
     RemoveRelu(),
@@ -31,6 +33,7 @@ __all__ = [
     "FoldBatchNorm",
     "FoldConstant",
     "LowerConv",
+    "MergeBranches",
     "MergeResize",
     "Pass",
     "RemoveIdentity",

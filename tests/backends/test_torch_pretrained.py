@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from torch import nn
 from auxnas.backends.torch import TorchRunner, build_module
 from auxnas.backends.weights import read_arrays
 from auxnas.compiler import CompilerError, Graph, ModelSpec, Program, graph_weights, lower
+from auxnas.compiler.builder import Builder
 from auxnas.compiler.encoders import EncoderWidthError, find_encoder
+from auxnas.compiler.encoders.contract import lower_encoder
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.weights import initial_params, save_weights
 from auxnas.genotype import SearchSpace
@@ -138,6 +141,17 @@ def test_a_torchvision_checkpoint_gives_the_same_outputs(theirs, checkpoint):
     swapped[first], swapped[second] = params[second], params[first]
     found = TorchRunner(Program(graph, swapped), "cpu")({"image": x.numpy()})
     assert max(differences([torch.tensor(found[tap]) for tap in TAPS], truth)) > 1e-2
+
+
+def test_without_the_expansion_training_sees_the_same_features(theirs, checkpoint):
+    kind, builder = find_encoder("mobilenet_v2_torchvision"), Builder()
+    maps = lower_encoder(kind, builder)
+    graph = builder.graph({tap: maps[at].node for tap, at in zip(TAPS, kind.taps(4), strict=True)})
+    params = load_encoder(checkpoint, graph, kind)
+    with torch.no_grad():
+        found = build_module(Program(graph, params)).train()(photos())
+        truth = deepcopy(theirs).train()(photos())
+    assert max(differences(list(found.values()), truth)) < 1e-5
 
 
 def test_in_training_the_identity_hardly_disturbs(theirs, checkpoint):

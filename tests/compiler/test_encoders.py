@@ -12,6 +12,7 @@ from auxnas.compiler import (
     CompilerError,
     ModelSpec,
     Program,
+    cost,
     graph_weights,
     infer_shapes,
     lower,
@@ -139,6 +140,34 @@ class TestMobileNetV2(EncoderContract):
     name = "mobilenet_v2"
 
 
+class TestTorchvisionMobileNetV2(EncoderContract):
+    name = "mobilenet_v2_torchvision"
+
+
+class TestMobileNetV4ConvSmall(EncoderContract):
+    name = "mobilenetv4_conv_small"
+
+
+class TestMobileNetV4ConvMedium(EncoderContract):
+    name = "mobilenetv4_conv_medium"
+
+
+class TestEfficientNetLite0(EncoderContract):
+    name = "efficientnet_lite0"
+
+
+class TestRepVGGA0(EncoderContract):
+    name = "repvgg_a0"
+
+
+class TestResNet18(EncoderContract):
+    name = "resnet18"
+
+
+class TestResNet34(EncoderContract):
+    name = "resnet34"
+
+
 class TestResNet50(EncoderContract):
     name = "resnet50"
 
@@ -229,3 +258,73 @@ def test_torchvision_s_names_of_a_resnet_lead_to_ours():
     beside = {"fc.weight": np.zeros(1), "bn1.num_batches_tracked": np.zeros(())}
     found = fit_encoder(find_encoder("resnet50"), graph, theirs | beside, "f")
     assert found.keys() == own.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "behind"),
+    [
+        ("mobilenet_v2_torchvision", 3_504_872, (320, 1280)),
+        ("mobilenetv4_conv_small", 3_774_024, (960, 1280)),
+        ("mobilenetv4_conv_medium", 9_715_512, (960, 1280)),
+        ("efficientnet_lite0", 4_652_008, (320, 1280)),
+        ("repvgg_a0", 9_108_968, (1280,)),
+        ("resnet18", 11_689_512, (512,)),
+        ("resnet34", 21_797_672, (512,)),
+        ("resnet50", 25_557_032, (2048,)),
+    ],
+)
+def test_an_encoder_has_the_published_number_of_parameters(name, published, behind):
+    """timm's and torchvision's, less a 1x1 convolution with its batch norm and 1000 classes."""
+    found = cost(graph_of(find_encoder(name))[0], (64, 64)).parameters
+    before = behind[0] * behind[1] + 2 * behind[1] if len(behind) > 1 else 0
+    assert found + before + 1000 * (behind[-1] + 1) == published
+
+
+@pytest.mark.parametrize(
+    ("name", "some", "head"),
+    [
+        (
+            "mobilenetv4_conv_small",
+            {"conv_stem.weight": (32, 3, 3, 3), "blocks.2.0.dw_start.bn.running_var": (64,)},
+            "conv_head.weight",
+        ),
+        (
+            "mobilenetv4_conv_medium",
+            {"blocks.0.0.conv_exp.weight": (128, 32, 3, 3), "blocks.3.10.pw_proj.bn.bias": (256,)},
+            "norm_head.weight",
+        ),
+        (
+            "efficientnet_lite0",
+            {"blocks.0.0.conv_pw.weight": (16, 32, 1, 1), "blocks.6.0.bn3.bias": (320,)},
+            "bn2.weight",
+        ),
+        (
+            "repvgg_a0",
+            {"stem.conv_1x1.conv.weight": (48, 3, 1, 1), "stages.1.3.identity.weight": (96,)},
+            "head.fc.weight",
+        ),
+        (
+            "resnet18",
+            {"layer2.0.downsample.0.weight": (128, 64, 1, 1), "layer1.1.bn2.bias": (64,)},
+            "fc.weight",
+        ),
+    ],
+)  # fmt: skip
+def test_published_names_lead_to_ours(name, some, head):
+    encoder, graph = find_encoder(name), graph_of(find_encoder(name))[0]
+    own = arrays({n: w.shape for n, w in graph_weights(graph).items()})
+    theirs = {theirs_of(name, n): value for n, value in own.items()}
+    assert {n: theirs[n].shape for n in some} == some
+    theirs |= {head: np.zeros(1), "bn1.num_batches_tracked": np.zeros(())}
+    assert fit_encoder(encoder, graph, theirs, "f").keys() == own.keys()
+    theirs.pop(first := next(iter(some)))
+    with pytest.raises(CompilerError, match=r"^f: encoder\..*: missing"):
+        fit_encoder(encoder, graph, theirs, "f")
+    assert first not in theirs
+
+
+def theirs_of(name, own):
+    if not name.startswith("resnet"):
+        return own.removeprefix(PREFIX)
+    param, _, suffix = own.rpartition(".")
+    return f"{torchvision_name(param)}.{suffix}"

@@ -22,7 +22,15 @@ from auxnas.compiler import (
     verify,
 )
 from auxnas.compiler.interface import Interface, with_interface
-from auxnas.compiler.passes import INFERENCE, BorrowSize, FoldBatchNorm, SinkSpread, run_passes
+from auxnas.compiler.passes import (
+    INFERENCE,
+    BorrowSize,
+    FoldBatchNorm,
+    MergeBranches,
+    SinkSpread,
+    branches,
+    run_passes,
+)
 from auxnas.compiler.rewriting import Replacement, rewrite
 from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import random_params
@@ -81,6 +89,23 @@ EXAMPLES = {
            f = batch_norm(e) @r.bn
            g = add(e, f)
            return main=g""",
+    ),
+    "merge-branches": (
+        """a = conv2d(image; kernel=3, out=3, bias=1) @a
+           b = conv2d(image; kernel=1, out=3) @b
+           c = batch_norm(image) @c
+           d = conv2d(image; kernel=3, out=3, dilation=2) @d
+           e = add(b, a, c, d, image)
+           f = conv2d(image; kernel=5, out=6, groups=3, stride=2) @f
+           g = conv2d(image; kernel=5, out=6, groups=3, stride=2) @g
+           h = add(f, g)
+           return main=e, other=h""",
+        """d = conv2d(image; kernel=3, out=3, dilation=2) @d
+           a.merged = conv2d(image; kernel=3, out=3, bias=1) @a.merged
+           e = add(a.merged, d, image)
+           f.merged = conv2d(image; kernel=5, out=6, groups=3, stride=2, bias=1) @f.merged
+           h = add(f.merged)
+           return main=e, other=h""",
     ),
     "fold-constant": (
         """a = zero(image)
@@ -381,6 +406,70 @@ class ScalesThroughGates(FoldBatchNorm):
 def test_the_laws_find_a_norm_lost_behind_a_gate():
     with pytest.raises(AssertionError):
         check_laws(ScalesThroughGates(), example(GATES[0]))
+
+
+REPVGG = """c = conv2d(image; kernel=3, out=4, stride=2) @c
+    r = relu(c)
+    a = conv2d(r; kernel=3, out=4, groups=GROUPS) @a
+    an = batch_norm(a) @an
+    b = conv2d(r; kernel=1, out=4, groups=GROUPS) @b
+    bn = batch_norm(b) @bn
+    i = batch_norm(r) @i
+    s = add(bn, an, i)
+    t = relu(s)
+    return main=t"""
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_the_branches_of_a_block_become_one_convolution(groups):
+    before = example(REPVGG.replace("GROUPS", str(groups)))
+    after = run_passes(INFERENCE, before)[0]
+    assert [node.op for node in after.graph.nodes] == ["input", *["conv2d", "relu"] * 2]
+    check_laws(lambda p: run_passes(INFERENCE, p)[0], before)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """a = conv2d(image; kernel=3, out=3) @a
+           b = conv2d(image; kernel=1, out=3) @b
+           s = add(a, b)
+           return main=s, other=b""",
+        """a = conv2d(image; kernel=3, out=3, stride=2) @a
+           r = conv2d(image; kernel=1, out=3, stride=2) @r
+           b = batch_norm(r) @b
+           c = batch_norm(image) @c
+           m = global_mean(c)
+           s = add(a, b, m)
+           return main=s""",
+        """a = conv2d(image; kernel=1, out=6) @a
+           b = batch_norm(image) @b
+           c = concat(b, b)
+           s = add(a, c, a)
+           return main=s""",
+    ],
+    ids=["read", "stride", "channels"],
+)
+def test_branches_that_do_not_fit_stay(text):
+    before = example(text)
+    assert MergeBranches()(before) is before
+
+
+@pytest.mark.parametrize("mutation", ["corner", "mean"])
+def test_the_laws_find_branches_merged_wrongly(mutation, monkeypatch):
+    right = branches._as_kernel
+
+    def wrong(branch, depth, channels, params):
+        kernel, bias = right(branch, depth, channels, params)
+        if mutation == "mean" and branch.op == "batch_norm":
+            return kernel, params[f"{branch.param}.bias"]
+        if mutation == "corner" and kernel.shape[-1] == 1:
+            return np.pad(kernel, ((0, 0), (0, 0), (0, 2), (0, 2))), bias
+        return kernel, bias
+
+    monkeypatch.setattr(branches, "_as_kernel", wrong)
+    with pytest.raises(AssertionError):
+        check_laws(MergeBranches(), example(EXAMPLES["merge-branches"][0]))
 
 
 ONCE_BROKEN = [
