@@ -58,6 +58,7 @@ _PARTS = 1000
 @options.encoder
 @options.vocabulary
 @options.depth_scale
+@options.label_map
 @click.option(
     "--count",
     type=click.IntRange(1),

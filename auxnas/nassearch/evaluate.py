@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.table import Table
@@ -63,6 +63,7 @@ FORMATS = (".png", ".jpg", ".webp")
 )
 @options.parts_of("network")
 @options.depth_scale
+@options.label_map
 @click.option("--size", type=SizeType(), help="Image height and width.  [default: the network's]")
 @click.option(
     "--stored-size/--network-size",
@@ -99,6 +100,7 @@ def evaluate(
     task: str | None,
     vocabulary: str | None,
     depth_scale: float | None,
+    label_map: str | None,
     size: tuple[int, int] | None,
     stored_size: bool | None,
     ignore: tuple[str, ...],
@@ -127,7 +129,8 @@ def evaluate(
         raise click.UsageError("--device is for --latency")
     if latency and there is None:
         backend("runner", "ort")  # fails now rather than after the scoring
-    asked = _Asked(weights, data, size, part, ignore, task, depth_scale, stored_size, boxes)
+    numbers = _Numbers(depth_scale, label_map)
+    asked = _Asked(weights, data, size, part, ignore, task, numbers, stored_size, boxes)
     work = asked.evaluation()
     if work.dataset.official(()) is None:
         explain_no_official(work.dataset, results)
@@ -183,6 +186,17 @@ def _check_files(picture: Path | None, results: Path | None) -> None:
             raise click.UsageError(f"--results: {results}: its directory does not exist")
 
 
+class _Numbers(NamedTuple):
+    """Meaning of stored labels, as the options of the command say."""
+
+    depth_scale: float | None
+    label_map: str | None
+
+    def over(self, settings: DataSettings) -> _Numbers:
+        """Those given, else those of the folder."""
+        return _Numbers(self.depth_scale or settings.depth_scale, self.label_map or settings.map)
+
+
 @dataclass(frozen=True)
 class _Asked:
     """Network and images to score, as the options of the command say; see ``Evaluation.of``."""
@@ -193,7 +207,7 @@ class _Asked:
     part: str | None
     ignore: tuple[str, ...]
     task: str | None
-    depth_scale: float | None
+    numbers: _Numbers
     stored_size: bool | None
     boxes: Path | None
 
@@ -211,15 +225,15 @@ class _Asked:
         """Network and images; where no data are given, those that the folder was of."""
         if self.data is not None:
             meta_train = DataSettings().meta_train if self.part == META_VAL else None
-            return self._of(self.data, self.ignore, meta_train, self.depth_scale)
+            return self._of(self.data, self.ignore, meta_train, self.numbers)
         if not self.weights.is_dir():
             expected = "expected, WEIGHTS is not the folder of a run or a training"
             raise click.UsageError(f"--data: {expected}")
         own = own_data(self.weights)
         settings = own.settings
         note(f"data: {settings.source}, those of {self.weights}")
-        scale = self.depth_scale or settings.depth_scale
-        work = self._of(settings.source, self.ignore or own.ignore, settings.meta_train, scale)
+        numbers = self.numbers.over(settings)
+        work = self._of(settings.source, self.ignore or own.ignore, settings.meta_train, numbers)
         if work.part != "val" and own.key is not None:
             whole = open_dataset(
                 settings.source,
@@ -227,6 +241,7 @@ class _Asked:
                 size=settings.size,
                 task=work.task,
                 depth_scale=settings.depth_scale,
+                label_map=settings.map,
                 padding=work.trained.padding,
             )
             if pixel_key(whole) != own.key:
@@ -238,7 +253,7 @@ class _Asked:
         source: str,
         ignore: tuple[str, ...],
         meta_train: float | None,
-        depth_scale: float | None,
+        numbers: _Numbers,
     ) -> Evaluation:
         return Evaluation.of(
             read_network(self.weights),
@@ -248,7 +263,8 @@ class _Asked:
             ignore,
             meta_train,
             self.task,
-            depth_scale,
+            numbers.depth_scale,
+            numbers.label_map,
             self.stored_size,
             self.boxes,
         )

@@ -16,6 +16,7 @@ from auxnas.genotype.texts import parse_json
 from auxnas.options import PathType as PathType
 from auxnas.options import SizeType, json_option, part_option
 from auxnas.options import depth_scale as depth_scale
+from auxnas.search.data.mapped import label_table
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
 from auxnas.search.settings.fields import SettingsSection
@@ -58,6 +59,7 @@ SETTINGS = {
     "task": "task.name",
     "encoder": "model.encoder",
     "depth_scale": "data.depth_scale",
+    "label_map": "data.map",
     "learner": "learner",
     "encoder_weights": "encoder_weights",
 }
@@ -94,9 +96,27 @@ def _code_in_sets(context: click.Context, parameter: click.Parameter, value: Any
     return value
 
 
+def _known_map(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value of --map, as it is."""
+    if value is not None:
+        try:
+            label_table(value)
+        except ValueError as error:
+            raise click.BadParameter(f"expected {error}") from None
+    return value
+
+
 data = click.option("--data", metavar="SPEC", callback=code_in_data, help=DATA_HELP)
 classes = click.option(
     "--classes", type=int, metavar="N", help="Number of classes.  [default: what the data say]"
+)
+label_map = click.option(
+    "--map",
+    "label_map",
+    metavar="MAP",
+    callback=_known_map,
+    help="Other numbers for label values: -1 (0 becomes not labelled), 255=1, "
+    "0=none,1-150=0-149, *=3.",
 )
 data_of_phases = click.option(
     "--data",

@@ -39,6 +39,7 @@ SUFFIX = ".safetensors"
 @options.task
 @options.encoder
 @options.depth_scale
+@options.label_map
 @click.option("--epochs", type=int, metavar="N", help="Passes over the meta-train images.")
 @click.option(
     "--seed", type=int, metavar="N", help="Seed of the first weights and of the images' order."

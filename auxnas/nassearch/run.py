@@ -92,6 +92,7 @@ _timeout = click.option(
 @options.encoder
 @options.vocabulary
 @options.depth_scale
+@options.label_map
 @_trials
 @_budget
 @_timeout

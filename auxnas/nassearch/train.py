@@ -58,6 +58,7 @@ as_searched = click.option(
 @options.encoder
 @options.vocabulary
 @options.depth_scale
+@options.label_map
 @as_searched
 @click.option("--epochs", type=int, metavar="N", help="Passes over the training images.")
 @click.option(

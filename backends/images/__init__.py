@@ -18,6 +18,7 @@ from auxnas.backends.images.informative import JudgedPhotographs, dark_remark, j
 from auxnas.backends.images.opening import Header, header
 from auxnas.backends.images.reading import (
     check_sizes,
+    read_coloured_label,
     read_label,
     read_numbers,
     read_photograph,
@@ -43,6 +44,7 @@ __all__ = [
     "network_input",
     "normalisation_terms",
     "normalise",
+    "read_coloured_label",
     "read_label",
     "read_numbers",
     "read_photograph",

@@ -3,12 +3,15 @@
 A picture is turned upright as its EXIF tag says, be it a photograph or a label image. Of one with
 several frames the first counts. Photographs: grey, palette and colour pictures of 8 bits become
 RGB, transparency is left out; 16 bits are scaled to 8 over their full range; 32 bits and floats
-are refused, since the file does not say which value is white. Label images: grey values of 1 to 8
-bits, or indices into a palette, are classes as they are stored.
+are refused, since the file does not say which value is white. Label images: grey values of 1 to 16
+bits up to 255, be they stored as equal channels, or indices into a palette, are classes as they are
+stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ from auxnas.compiler.tasks import TargetFormat
 Bytes = NDArray[np.uint8]
 
 _LABEL_MODES = ("1", "L", "P")
+_GREY_INSIDE = ("LA", "RGB", "RGBA")
+_COLOURED_MODES = ("RGB", "RGBA", "P", "PA")
 _LOSSY = ("JPEG", "MPO")
 _WIDENED = {"L;2": 85, "L;4": 17}
 """Factors by which Pillow scales grey values of 2 and 4 bits, so that the largest is 255."""
@@ -88,26 +93,71 @@ def read_label(path: str | Path, place: str | None = None) -> Bytes:
     """A label image as uint8 ``(height, width)``: the values as stored, 0 and 1 for 1 bit.
 
     Raises:
-        DataError: when it is missing, damaged, too large, in colour, of more than 8 bits, or
+        DataError: when it is missing, damaged, too large, in colour, of values above 255, or
             in a format that alters values.
     """
     place = place or str(path)
-    with open_picture(Path(path), place) as image:
+    with _open_label(Path(path), place) as image:
+        return _indices(image, place)
+
+
+def read_coloured_label(path: str | Path, place: str, palettes: bool = True) -> Bytes:
+    """The colours of a label image in colour or with a palette, uint8 ``(height, width, 3)``.
+
+    Transparency is left out. Of a grey one ``(height, width)``, as ``read_label``.
+
+    Args:
+        path: of the file.
+        place: how an error names it.
+        palettes: whether a palette's colours are read rather than the indices.
+
+    Raises:
+        DataError: when it is missing, damaged, too large, of another kind, or in a format that
+            alters values.
+    """
+    with _open_label(Path(path), place) as image:
+        if image.mode not in _COLOURED_MODES[: 4 if palettes else 2]:
+            return _indices(image, place)
+        tag = orientation(image)
+        return turn_upright(np.array(image.convert("RGBA").convert("RGB"), np.uint8), tag)
+
+
+@contextmanager
+def _open_label(path: Path, place: str) -> Iterator[Any]:
+    """The picture in a file of labels."""
+    with open_picture(path, place) as image:
         if image.format in _LOSSY:
             lossless = "a lossless format such as PNG"
             raise DataError(place, "a JPEG, which alters label values", lossless)
-        if image.mode not in _LABEL_MODES:
-            raise DataError(
-                place,
-                f"a label image of mode {image.mode}",
-                "one 8-bit class index a pixel (greyscale or palette): "
-                "convert colours to indices, and more than 8 bits or floats to 8-bit integers",
-            )
-        widened = _WIDENED.get(raw_mode(image)[:3], 1)
-        image.load()
-        return turn_upright(
-            np.array(image, dtype=np.uint8) // np.uint8(widened), orientation(image)
+        yield image
+
+
+def _is_grey(image: Any) -> bool:
+    """Whether this is grey stored with transparency, or as colours."""
+    if image.mode not in _GREY_INSIDE:
+        return False
+    colours = np.asarray(image)[..., :-1] if image.mode.endswith("A") else np.asarray(image)
+    return bool((colours == colours[..., :1]).all())
+
+
+def _indices(image: Any, place: str) -> Bytes:
+    """The values of a label image that is not decoded yet, upright."""
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in _DEEP_FORMATS)
+    if image.mode not in _LABEL_MODES and not deep and not _is_grey(image):
+        raise DataError(
+            place,
+            f"a label image of mode {image.mode}",
+            "one class index a pixel (greyscale or palette): convert colours to indices, or name "
+            "them in palette.txt, which folder:DIR reads, and floats to 8-bit integers",
         )
+    widened = _WIDENED.get(raw_mode(image)[:3], 1)
+    image.load()
+    found = np.array(image) if image.mode not in _GREY_INSIDE else np.array(image)[..., 0]
+    if found.max(initial=0) > 255:
+        row, column = np.argwhere(found > 255)[0]
+        value = f"label value {found[row, column]} at row {row} column {column}"
+        raise DataError(place, value, "class indices of 8 bits")
+    return turn_upright(found.astype(np.uint8) // np.uint8(widened), orientation(image))
 
 
 def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = None) -> NDArray[Any]:

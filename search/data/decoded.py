@@ -18,7 +18,7 @@ class DecodedFiles(FileDataset):
 
     Attributes:
         decode: the classes, uint8 (height, width), in a label file that messages name so.
-        manner: names the translation.
+        manner: names the translation; empty where labels are taken as they are stored.
     """
 
     decode: Callable[[Path, str], Bytes] = read_label
@@ -26,7 +26,8 @@ class DecodedFiles(FileDataset):
 
     def fingerprint(self) -> str:
         """A hash of the files and of the translation; the first call reads all."""
-        return text_digest(self.manner, super().fingerprint())
+        content = super().fingerprint()
+        return text_digest(self.manner, content) if self.manner else content
 
     def of_task(self, task: Task) -> DecodedFiles:
         """Itself: there are no labels but classes."""

@@ -42,6 +42,28 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Unmatched:
+    """Files of images without a label, and of labels without an image, which are passed over."""
+
+    images: tuple[Path, ...] = ()
+    labels: tuple[Path, ...] = ()
+
+    def remark(self, where: Path, label: str = "label") -> str:
+        """A line about them; empty where there are none.
+
+        Args:
+            where: folder of both.
+            label: word for a label file.
+        """
+        words = (
+            (f"images without a {label}", self.images),
+            (f"{label}s without an image", self.labels),
+        )
+        told = [f"{len(paths)} {what} (first {paths[0]})" for what, paths in words if paths]
+        return f"{where}: passed over {' and '.join(told)}" if told else ""
+
+
+@dataclass(frozen=True)
 class FileDataset(BaseDataset):
     """Pairs of image and label files, read when asked for.
 
@@ -54,6 +76,7 @@ class FileDataset(BaseDataset):
         labels: the numbers in the label files.
         remark: something that users should know of how the list was read; may be empty.
         collection: of pictures that other data have too, under the same names; else empty.
+        unmatched: files that are passed over.
     """
 
     name: str
@@ -64,6 +87,7 @@ class FileDataset(BaseDataset):
     labels: TargetFormat = Segmentation.target
     remark: str = ""
     collection: str = ""
+    unmatched: Unmatched = Unmatched()
 
     @property
     def palette(self) -> Bytes:

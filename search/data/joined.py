@@ -14,7 +14,8 @@ import numpy as np
 from auxnas.compiler.tasks import TargetFormat
 from auxnas.search.data.base import Array, BaseDataset, Bytes, Dataset, text_digest
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.views import DatasetView, subset
+from auxnas.search.data.mapped import RelabelledDataset
+from auxnas.search.data.views import subset
 
 ONE_OF_THEM = "one of the joined data: numbers of images are a file's own"
 """Data that boxes and results can be of."""
@@ -129,7 +130,7 @@ class JoinedDataset(BaseDataset):
 
 
 @dataclass(frozen=True)
-class RenumberedDataset(DatasetView):
+class RenumberedDataset(RelabelledDataset):
     """A dataset whose classes have the numbers of another's, which are in another order.
 
     Attributes:
@@ -150,40 +151,20 @@ class RenumberedDataset(DatasetView):
         """Their colours."""
         return self.dataset.palette[[self.dataset.classes.index(name) for name in self.order]]
 
-    def __len__(self) -> int:
-        return len(self.dataset)
+    @property
+    def table(self) -> Bytes:
+        """The wanted number of each class; what is no class stays as it is."""
+        found = np.arange(256, dtype=np.uint8)
+        found[: len(self.order)] = [self.order.index(name) for name in self.dataset.classes]
+        return found
+
+    def over(self, dataset: Dataset) -> Dataset:
+        """Another dataset in the same order."""
+        return RenumberedDataset(dataset, self.order)
 
     def fingerprint(self) -> str:
         """A hash of the dataset's content and of the order."""
         return text_digest("renumbered", self.dataset.fingerprint(), self.order)
-
-    def image(self, index: int) -> Bytes:
-        """The image as it is."""
-        return self.dataset.image(index)
-
-    def label(self, index: int) -> Array:
-        """The label in the wanted numbers; what is no class stays as it is."""
-        table = np.arange(256, dtype=np.uint8)
-        table[: len(self.order)] = [self.order.index(name) for name in self.dataset.classes]
-        return table[self.dataset.label(index)]
-
-    def origin(self, index: int) -> tuple[Dataset, int]:
-        """This one, over the dataset that the item is stored in: its labels are not as stored."""
-        source, place = self.dataset.origin(index)
-        return RenumberedDataset(source, self.order), place
-
-    def check_presence(self, index: int) -> None:
-        """As the dataset."""
-        self.dataset.check_presence(index)
-
-    def check_item(self, index: int, image: Array, label: Array) -> None:
-        """As the dataset."""
-        self.dataset.check_item(index, image, label)
-
-    def rendered(self, size: tuple[int, int], seed: int) -> Dataset | None:
-        """The drawn dataset, renumbered."""
-        drawn = self.dataset.rendered(size, seed)
-        return None if drawn is None else RenumberedDataset(drawn, self.order)
 
 
 def with_classes_of(dataset: Dataset, last: Dataset) -> Dataset:

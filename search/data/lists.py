@@ -140,14 +140,19 @@ def read_colours(path: Path, classes: int) -> tuple[tuple[int, ...], ...]:
     if not path.is_file():
         return ()
     rows = [(n, text.strip()) for n, text in numbered_lines(path) if not text.startswith("# ")]
-    found = tuple(_colour(text, f"{path} line {n}") for n, text in rows if text)
+    found = tuple(parse_colour(text, f"{path} line {n}") for n, text in rows if text)
     if len(found) != classes:
         expected = f"{classes}, one for each class"
         raise DataError(str(path), f"{len(found)} colours", expected)
     return found
 
 
-def _colour(text: str, place: str) -> tuple[int, ...]:
+def parse_colour(text: str, place: str) -> tuple[int, ...]:
+    """Red, green and blue of ``128 64 128``, commas too, or ``#804080``.
+
+    Raises:
+        DataError: naming ``place``, for a text that is none of these.
+    """
     if re.fullmatch("#[0-9a-fA-F]{6}", text):
         return tuple(bytes.fromhex(text[1:]))
     parts = text.replace(",", " ").split()

@@ -20,6 +20,7 @@ from auxnas.search.data.completing import completed
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.joined import JoinedSource, join_datasets, picture_names, with_classes_of
+from auxnas.search.data.mapped import mapped
 from auxnas.search.data.views import Colour, ResizedDataset
 from auxnas.search.seams import DATA_FORMS, DATASETS
 
@@ -65,6 +66,7 @@ def open_dataset(
     task: Task = _SEGMENTATION,
     depth_scale: float | None = None,
     padding: Colour | None = None,
+    label_map: str | None = None,
 ) -> Dataset:
     """The dataset that ``spec`` names; files are not read before they are asked for.
 
@@ -79,6 +81,7 @@ def open_dataset(
         depth_scale: units a metre of stored depth; None for what is usual.
         padding: colour that fills images up to the size, which keep their proportions and grow no
             larger; None to stretch them.
+        label_map: other numbers for label values, as ``label_table`` reads it; None for as stored.
 
     Raises:
         DataError: naming what is wrong with the spec, the list or the arguments, or that there
@@ -87,7 +90,7 @@ def open_dataset(
     """
     if part not in PARTS:
         raise DataError("part", repr(part), " or ".join(PARTS))
-    opening = _Opening(classes, task, depth_scale, size, seed, padding)
+    opening = _Opening(classes, task, depth_scale, size, seed, padding, label_map)
     if len(sources(spec)) > 1:
         return _joined(spec, part, opening)
     return opening.sized(opening(spec, part))
@@ -103,13 +106,14 @@ class _Opening:
     size: tuple[int, int] | None
     seed: int
     padding: Colour | None
+    label_map: str | None
 
     def __call__(self, source: str, part: str) -> Dataset:
         """The part of one source, as it is stored."""
         name, rest = _parse(source)
         asked = self.classes if self.task.labels.classes else 0
         made = DATASETS.make(name, rest, asked, part)
-        found = completed(completed(made).of_task(self.task))
+        found = mapped(completed(completed(made).of_task(self.task)), self.label_map)
         _check_labels(found, self.task, source)
         if self.task.labels.classes:
             same_classes(tuple(found.classes), self.classes, found.name)

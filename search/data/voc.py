@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from auxnas.backends.colours import pascal_colours
-from auxnas.search.data.base import Reader
+from auxnas.compiler.tasks import IGNORE
+from auxnas.search.data.base import Array, Reader
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import FileDataset, Pair, same_classes
+from auxnas.search.data.layouts.classes import LabelKey
 from auxnas.search.data.lists import listed_names
 
 VOC_CLASSES = (
@@ -47,7 +49,27 @@ VOC_LISTS_FOLDER = Path("ImageSets", "Segmentation")
 _VOC_LISTS = {"train": ("train.txt", "trainval.txt"), "val": ("val.txt",)}
 
 
-def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
+VOC_KEY = LabelKey(
+    (*range(len(VOC_CLASSES)), IGNORE),
+    (*VOC_COLOURS, (224, 224, 192)),
+    "PASCAL VOC's palette",
+    (*VOC_CLASSES, "border"),
+    indexed=True,
+)
+"""Meaning of label images that were saved in VOC's colours instead of with a palette."""
+
+
+class VocFiles(FileDataset):
+    """Pairs of PASCAL VOC's layout, with indices or in VOC's colours."""
+
+    def label(self, index: int) -> Array:
+        """The label at ``index``, values as stored; of a label image in colours the classes."""
+        if not self.labels.classes:
+            return super().label(index)
+        return VOC_KEY(self.pairs[index].label, self.label_place(index))
+
+
+def open_voc(where: str, classes: int | None, part: str) -> VocFiles:
     """The segmentation part of a PASCAL VOC folder in the official layout.
 
     Args:
@@ -65,9 +87,7 @@ def open_voc(where: str, classes: int | None, part: str) -> FileDataset:
     names = listed_names(lists[part])
     images, labels = root / "JPEGImages", root / "SegmentationClass"
     pairs = tuple(Pair(images / f"{n}.jpg", labels / f"{n}.png", line) for n, line in names)
-    return FileDataset(
-        f"voc:{where}", VOC_CLASSES, pairs, root, VOC_COLOURS, collection=VOC_PICTURES
-    )
+    return VocFiles(f"voc:{where}", VOC_CLASSES, pairs, root, VOC_COLOURS, collection=VOC_PICTURES)
 
 
 def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
@@ -91,9 +111,11 @@ def voc_parts(where: str) -> tuple[Path, dict[str, Path]]:
 
 
 def _is_voc(where: Path) -> bool:
-    """Whether this is a folder in PASCAL VOC's layout."""
+    """Whether this is a folder in PASCAL VOC's layout, with its own classes."""
     years = (where, *where.glob("VOC[0-9]*"))
-    return any((year / VOC_LISTS_FOLDER).is_dir() for year in years)
+    return not (where / "labelmap.txt").is_file() and any(
+        (year / VOC_LISTS_FOLDER).is_dir() for year in years
+    )
 
 
 VOC = Reader(open_voc, lambda where: voc_parts(where)[1], ("background",), _is_voc)

@@ -107,6 +107,7 @@ class Evaluation:
         meta_train: float | None = None,
         task: str | None = None,
         depth_scale: float | None = None,
+        label_map: str | None = None,
         stored_size: bool | None = None,
         boxes: Path | None = None,
     ) -> Evaluation:
@@ -122,6 +123,7 @@ class Evaluation:
                 known: without ``val`` the rest is taken.
             task: the network's, with other options perhaps; None for as it is.
             depth_scale: units a metre of stored depth; None for what is usual.
+            label_map: other numbers for label values; None for as they are stored.
             stored_size: whether labels are scored at their own size; None for what is usual in
                 the task.
             boxes: a detector's file, whose boxes the persons are looked for in.
@@ -138,7 +140,7 @@ class Evaluation:
         without = "train" if meta_train is None else META_VAL
         part = part or ("val" if "val" in parts(source) else without)
         name = _task_of(trained, task)
-        where = ("train" if part == META_VAL else part, find_task(name), depth_scale)
+        where = ("train" if part == META_VAL else part, find_task(name), depth_scale, label_map)
         dataset = _open(trained, source, size, *where)
         if boxes is not None:
             if part == META_VAL:
@@ -235,6 +237,7 @@ def _open(
     part: str,
     task: Task,
     depth_scale: float | None,
+    label_map: str | None,
 ) -> Dataset:
     """The images; data that do not name their classes have as many as the network."""
     spec = trained.network.spec
@@ -248,6 +251,7 @@ def _open(
             part=part,
             task=task,
             depth_scale=depth_scale,
+            label_map=label_map,
             padding=trained.padding,
         )
     except DataError as error:

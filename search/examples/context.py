@@ -268,6 +268,7 @@ class DataContext:
             part=part,
             task=find_task(self.settings.task_name),
             depth_scale=data.depth_scale,
+            label_map=data.map,
             padding=self._padding,
         )
 

@@ -98,10 +98,10 @@ def without_old(layer: Mapping[str, Any], data: bool, task: bool) -> dict[str, A
 
     Args:
         layer: of a run or a training.
-        data: whether other data are given: they have a unit of their own.
+        data: whether other data are given: they have a unit and numbers of their own.
         task: whether a task is given: the classes are the earlier one's.
     """
-    old = [*([("data", "depth_scale")] if data else [])]
+    old = [("data", name) for name in ("depth_scale", "map") if data]
     old += [("data", "classes"), ("task", "ignore")] if task else []
     return {
         section: {n: v for n, v in values.items() if (section, n) not in old}

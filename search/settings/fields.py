@@ -15,6 +15,7 @@ from pydantic import (
 
 from auxnas.backends.devices import parse_device
 from auxnas.compiler import CompilerError
+from auxnas.search.data.mapped import MAP_WORDS, label_table
 from auxnas.search.data.spec import TAKES, check_source
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text, parse_duration
@@ -57,6 +58,16 @@ def _device(value: str) -> str:
         raise ValueError(error.expected) from None
 
 
+def _offset(value: Any) -> Any:
+    """An offset is read as a number."""
+    return f"{value:+d}" if type(value) is int else value
+
+
+def _label_map(value: str) -> str:
+    label_table(value)
+    return value
+
+
 def _takes(words: str) -> Any:
     """Marks a type with what it takes, in words, for the listing of settings."""
     return Field(json_schema_extra={"takes": words})
@@ -72,6 +83,7 @@ Size = Annotated[
     tuple[Positive, Positive], AfterValidator(_sized), _takes(f"[height, width], {_SIDES}")
 ]
 Source = Annotated[str, AfterValidator(check_source), _takes(TAKES)]
+LabelMap = Annotated[str, BeforeValidator(_offset), AfterValidator(_label_map), _takes(MAP_WORDS)]
 SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
 DeviceName = Annotated[str, AfterValidator(_device), _takes("ssh:USER@HOST[:PORT]")]
 ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]

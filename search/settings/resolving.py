@@ -137,6 +137,7 @@ BEFORE: Mapping[str, Any] = {
     "data.crop": None,
     "data.fit": "stretch",
     "data.depth_scale": None,
+    "data.map": None,
     "train.data": [],
     "train.rates": None,
     "train.poly_epochs": 0,

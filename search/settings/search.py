@@ -17,6 +17,7 @@ from auxnas.search.settings.fields import (
     DeviceName,
     Duration,
     ExecutorName,
+    LabelMap,
     LearnerName,
     Names,
     Natural,
@@ -45,13 +46,14 @@ class DataSettings(SettingsSection):
     """Images, and their preparation for training."""
 
     source: Source = "synthetic"
-    """``synthetic``, ``synthetic:COUNT``, ``list:DIR_OR_FILE``, ``voc:VOCDEVKIT``,
-    ``sbd:DIR``, ``coco:DIR_OR_FILE.json``, ``cityscapes:DIR``,
-    ``depth:DIR_OR_LIST``, ``nyu:FILE.mat``, ``nyu-raw:FILE.mat``, or
-    ``python:package.module:attribute`` of a reader of your own."""
+    """``synthetic``, ``synthetic:COUNT``, ``folder:DIR``, or another format and its place
+    (``nassearch settings`` lists them), or ``python:package.module:attribute`` of your own."""
     depth_scale: Annotated[float, Field(gt=0)] | None = None
     """Units a metre of stored depth, as 5000 or 256; none given: 1000 of whole numbers, 1 of real
     ones."""
+    map: LabelMap | None = None
+    """Other numbers for label values: an offset as ``-1`` (what is below 0 is not labelled), or
+    ``0=none,1-150=0-149,*=3``; none given: as they are stored."""
     classes: Annotated[int, Field(ge=2, le=IGNORE)] | None = None
     """Number of classes; none given: the data says so itself."""
     size: Size = (256, 256)

@@ -177,12 +177,12 @@ SPOILED = {
         ["labels/b.png", "8x6", "expected 6x8"],
     ),
     "colours": (
-        lambda f: replace_label(f, Image.new("RGB", (8, 6))),
+        lambda f: replace_label(f, Image.new("RGB", (8, 6), (1, 2, 3))),
         ["labels/b.png", "mode RGB", "convert colours to indices"],
     ),
     "sixteen bits": (
-        lambda f: replace_label(f, Image.new("I;16", (8, 6))),
-        ["labels/b.png", "mode I;16"],
+        lambda f: replace_label(f, Image.new("I;16", (8, 6), 300)),
+        ["labels/b.png", "label value 300 at row 0 column 0, expected class indices of 8 bits"],
     ),
     "wide image": (
         lambda f: Image.new("I", (8, 6)).save(f / "images/b.jpg", "TIFF"),
@@ -273,7 +273,8 @@ def test_bad_classes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "ade20k:x", "list:", "voc:", "list", "voc", "synthetic:", "synthetics", "LIST:x"]
+    "spec",
+    ["", "mapillary:x", "list:", "voc:", "list", "voc", "synthetic:", "synthetics", "LIST:x"],
 )
 def test_unknown_kinds(spec: str) -> None:
     assert "list:DIR_OR_FILE" in refusal(lambda: open_dataset(spec))
@@ -604,7 +605,7 @@ def test_a_folder_alone_suggests_the_kind_of_its_layout(folder: Path, tmp_path: 
         (folder / "train.lst", f"(list:{folder / 'train.lst'}?)"),
         (tmp_path / "dev", f"(voc:{tmp_path / 'dev'}?)"),
         (tmp_path / "dev/VOC2012", f"(voc:{tmp_path / 'dev/VOC2012'}?)"),
-        (f"folder:{folder}", f"(list:{folder}?)"),
+        (f"sbd:{folder}", f"(list:{folder}?)"),
         (f"list:{tmp_path / 'dev'}", f"(voc:{tmp_path / 'dev'}?)"),
         (f"voc:{tmp_path}/train.lst", f"(list:{tmp_path}/train.lst?)"),
         (tmp_path / "bare", f"(list:{tmp_path / 'bare'}?)"),

@@ -17,8 +17,8 @@ from PIL import Image
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.search.data import VOC_CLASSES, DataError, Dataset, check, open_dataset, parts
-from auxnas.search.data.cityscapes import CITYSCAPES_CLASSES
 from auxnas.search.data.coco.masks import decompress_runs, mask_runs, runs_mask
+from auxnas.search.data.layouts.cityscapes import CITYSCAPES_CLASSES
 from auxnas.search.data.matlab_structs import matlab_structs
 from auxnas.search.data.sbd import read_sbd_label
 from tests.search.contract_dataset import DatasetContract
@@ -619,7 +619,7 @@ WRONG_CITIES: dict[str, tuple[Callable[[Path], object], str]] = {
         "label value 34 at row 0 column 0, expected 0..18 or 255",
     ),
     "colours": (
-        lambda root: Image.new("RGB", SIZE[::-1]).save(city(root, "gtFine_labelIds")),
+        lambda root: Image.new("RGB", SIZE[::-1], (1, 2, 3)).save(city(root, "gtFine_labelIds")),
         "a label image of mode RGB",
     ),
     "no image": (

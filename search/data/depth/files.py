@@ -10,10 +10,11 @@ from auxnas.backends.images.depth import MAPS
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES
 from auxnas.search.data.base import Reader, text_digest
-from auxnas.search.data.depth.pairs import folder_pairs, folders_in, list_pairs, lists_in
+from auxnas.search.data.depth.pairs import folders_in, list_pairs, lists_in
 from auxnas.search.data.depth.places import ListPlaces
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import FileDataset, lone_file
+from auxnas.search.data.files import FileDataset, Unmatched, lone_file
+from auxnas.search.data.layouts.pairs import matched_pairs
 
 _LAYOUTS = (
     "a list file, a folder with one for train (and one for val or test), "
@@ -67,10 +68,12 @@ def open_depth(where: str, classes: int | None, part: str) -> DepthFiles:
     found = parts[part]
     if isinstance(found, Path):
         pairs, remark = list_pairs(found, places.images, places.depth)
+        unmatched = Unmatched()
     else:
-        pairs, remark = folder_pairs(*found)
+        pairs, unmatched = matched_pairs(*found, MAPS, "depth map")
+        remark = unmatched.remark(found[0].parent, "depth map")
     roots = places.roots
-    return DepthFiles(name, (), pairs, roots[-1], remark=remark, roots=roots)
+    return DepthFiles(name, (), pairs, roots[-1], remark=remark, roots=roots, unmatched=unmatched)
 
 
 def depth_parts(where: str) -> Mapping[str, Path | tuple[Path, Path]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from auxnas.backends.images import find_images
-from auxnas.backends.images.depth import MAPS
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair
 from auxnas.search.data.lists import ListRow, numbered_lines
@@ -127,41 +125,3 @@ def folders_in(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 def _named(folder: Path, names: Iterable[str]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
-
-
-def folder_pairs(images: Path, depths: Path) -> tuple[tuple[Pair, ...], str]:
-    """The pairs of equal names, and a remark about files without a partner, or "".
-
-    Raises:
-        DataError: when there is no pair, or an image has two depth maps.
-    """
-    known: dict[str, Path] = {}
-    for path in _maps(depths):
-        key = _key(path, depths)
-        if key in known:
-            raise DataError(str(path), f"the name of {known[key].name}", "one depth map an image")
-        known[key] = path
-    pictures = find_images(images)
-    pairs = [(path, known[_key(path, images)]) for path in pictures if _key(path, images) in known]
-    if not pairs:
-        found = f"{len(known)} depth maps, none with the name of an image in {images}"
-        raise DataError(str(depths), found, f"equal names, with {', '.join(MAPS)}")
-    used = {path for pair in pairs for path in pair}
-    words = (
-        ("images without a depth map", pictures),
-        ("depth maps without an image", known.values()),
-    )
-    alone = [(what, [path for path in paths if path not in used]) for what, paths in words]
-    told = [f"{len(paths)} {what} (first {paths[0]})" for what, paths in alone if paths]
-    remark = f"{images.parent}: passed over {' and '.join(told)}"
-    rows = tuple(Pair(image, depth, f"{image.name} in {images}") for image, depth in pairs)
-    return rows, remark if told else ""
-
-
-def _maps(folder: Path) -> Iterator[Path]:
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in MAPS)
-    yield from (path for path in files if path.is_file())
-
-
-def _key(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()

@@ -11,7 +11,7 @@ from auxnas.backends.images import read_label
 from auxnas.search.data.base import Bytes, Reader
 from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import Pair, same_classes
+from auxnas.search.data.files import Pair, Unmatched, same_classes
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"
 """Folders of the data, and words at the end of the names in them."""
@@ -84,7 +84,10 @@ def open_cityscapes(where: str, classes: int | None, part: str) -> DecodedFiles:
     if not pairs:
         expected = f"CITY/NAME_{IMAGES}.png or .jpg"
         raise DataError(str(images), "no image", expected)
-    alone = sorted(set(_stems(labels, LABELS)) - {pair.line for pair in pairs})
+    known = {pair.line for pair in pairs}
+    alone = {
+        stem: path for stem, path in sorted(_stems(labels, LABELS).items()) if stem not in known
+    }
     return DecodedFiles(
         name=name,
         classes=tuple(CITYSCAPES_CLASSES),
@@ -92,11 +95,12 @@ def open_cityscapes(where: str, classes: int | None, part: str) -> DecodedFiles:
         root=root,
         colours=tuple(colour for _, colour in CITYSCAPES_CLASSES.values()),
         remark=f"{labels}: passed over the labels of {len(alone)} images that are not there "
-        f"(first {alone[0]})"
+        f"(first {next(iter(alone))})"
         if alone
         else "",
         decode=read_cityscapes_label,
         manner="cityscapes",
+        unmatched=Unmatched(labels=tuple(alone.values())),
     )
 
 

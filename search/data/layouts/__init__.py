@@ -1,0 +1,1 @@
+"""Data laid out in folders: images beside label images."""

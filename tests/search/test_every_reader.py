@@ -1,0 +1,53 @@
+"""The same pictures through every reader: the same pixels, as other commands read them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from auxnas.backends.images import read_photograph
+from auxnas.nassearch.cli import main
+from auxnas.search.data import check, open_dataset, parts
+from tests.search.people_data import CLASSES, KINDS, SIZE, WRITERS, stem, truth, write_photographs
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_the_same_pictures_through_every_reader(tmp_path: Path, form: str) -> None:
+    (tmp_path / "here").mkdir()
+    write_photographs(tmp_path / "photographs")
+    spec = WRITERS[form](tmp_path / "here")
+    shutil.copytree(tmp_path / "here", tmp_path / "copy")
+    seen = []
+    for part in parts(spec):
+        data = open_dataset(spec, part=part)
+        assert check(data).images == len(data)
+        own = np.array([data.classes.index(name) for name in CLASSES], np.uint8)
+        assert len({tuple(colour) for colour in data.palette.tolist()}) == len(data.classes)
+        for index in range(len(data)):
+            name = next(each for each in KINDS if f"{stem(each)}." in data.place(index))
+            photograph = read_photograph(tmp_path / "photographs" / name)
+            assert np.array_equal(data.image(index), photograph)
+            assert photograph.shape == (*SIZE, 3)
+            assert np.array_equal(data.label(index), own[truth(name)])
+            seen.append(name)
+        copy = open_dataset(spec.replace("here", "copy"), part=part)
+        assert (copy.fingerprint(), copy.classes) == (data.fingerprint(), data.classes)
+    assert sorted(seen) == sorted(KINDS)
+
+
+RUNS = ("camvid",)
+"""Formats that a search is run on."""
+
+
+@pytest.mark.parametrize("form", RUNS)
+def test_a_search_runs_on_it(tmp_path: Path, form: str) -> None:
+    (tmp_path / "here").mkdir()
+    spec = WRITERS[form](tmp_path / "here")
+    words = ["--learner", "null", "--size", "32x32", "--trials", "2", "--preset", "demo", "--json"]
+    places = ["--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    found = CliRunner().invoke(main, ["run", "--data", spec, *words, *places])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["reward"] > 0
