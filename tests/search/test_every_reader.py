@@ -46,8 +46,20 @@ RUNS = ("camvid",)
 def test_a_search_runs_on_it(tmp_path: Path, form: str) -> None:
     (tmp_path / "here").mkdir()
     spec = WRITERS[form](tmp_path / "here")
-    words = ["--learner", "null", "--size", "32x32", "--trials", "2", "--preset", "demo", "--json"]
+    words = [
+        "--learner",
+        "null",
+        "--size",
+        "32x32",
+        "--trials",
+        "2",
+        "--preset",
+        "demo",
+        "--json",
+        "--set",
+        "latency.measure=false",
+    ]
     places = ["--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     found = CliRunner().invoke(main, ["run", "--data", spec, *words, *places])
     assert found.exit_code == 0, found.output
-    assert json.loads(found.stdout)["reward"] > 0
+    assert json.loads(found.stdout)["trials"] == 2
