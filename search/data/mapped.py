@@ -13,7 +13,7 @@ from auxnas.search.data.errors import DataError
 from auxnas.search.data.views import DatasetView
 
 MAP_WORDS = "an offset like -1, or FROM=TO, A-B=TO, A-B=C-D, *=TO with commas between them"
-"""What a map may be, in words; ``none`` is 255, not labelled."""
+"""Forms of a map, in words; ``none`` is 255, not labelled."""
 _TERM = re.compile(r"(\d+|\*)(?:-(\d+))?=(\d+|none)(?:-(\d+))?")
 
 

@@ -202,7 +202,7 @@ TABLES: Mapping[str, Callable[[Path], ClassTable]] = {
 """Files that say the classes, and their readers; the first that is there counts."""
 
 
-def class_table(folders: tuple[Path, ...], count: int | None) -> ClassTable:
+def known_classes(folders: tuple[Path, ...], count: int | None) -> ClassTable:
     """The classes that a file in one of the folders says, else as many as are asked for.
 
     Raises:

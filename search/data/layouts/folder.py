@@ -7,7 +7,7 @@ from pathlib import Path
 from auxnas.search.data.base import Reader
 from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.layouts.classes import class_table
+from auxnas.search.data.layouts.classes import known_classes
 from auxnas.search.data.layouts.pairs import Folders, matched_pairs, part_folders, part_lists
 from auxnas.search.data.lists import listed_names
 
@@ -22,7 +22,7 @@ def open_folder(where: str, classes: int | None, part: str) -> DecodedFiles:
 
     Args:
         where: the folder of ``images/`` and ``masks/``.
-        classes: how many; None when a file beside them says so, see ``class_table``.
+        classes: how many; None when a file beside them says so, see ``known_classes``.
         part: ``train`` or ``val``.
 
     Raises:
@@ -33,7 +33,7 @@ def open_folder(where: str, classes: int | None, part: str) -> DecodedFiles:
         raise DataError(name, f"no {part} part", "folders train and val")
     images, labels = parts[part]
     root = Path(where)
-    table = class_table((root, images, labels), classes)
+    table = known_classes((root, images, labels), classes)
     pairs, unmatched = matched_pairs(images, labels)
     if lists := part_lists(root):
         names = {stem for stem, _ in listed_names(lists[part])}
