@@ -45,6 +45,9 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     budget = "" if found["budget"] is None else f", budget {found['budget']}"
     running = f"running: {found['running']}" if found["running"] else "not running"
     lines = [f"{found['run']}: {found['ended']}{asked} trials ended{budget}, {running}"]
+    lag = found["lag"]
+    if lag:
+        lines.append(f"lag: proposals depend on all trials but the last {lag} before their batch")
     now = "now" if found["running"] else "left at"
     lines += [f"{now}: {_task(task)}" for task in found["tasks"]]
     counted = {"states": "states", "failures": "failures", "rejected": "rejected untrained"}

@@ -49,6 +49,7 @@ OPTIONS = options.SETTINGS | {
     "executor": "search.executor",
     "vocabulary": "space.vocabulary",
     "batch": "search.batch",
+    "lag": "search.lag",
     "tensorboard": "tensorboard",
     "max_params": "limits.params",
     "max_madds": "limits.madds",
@@ -105,6 +106,13 @@ _timeout = click.option(
 @options.learner
 @_searcher
 @click.option("--batch", type=int, metavar="N", help="Genotypes proposed at a time.")
+@click.option(
+    "--lag",
+    type=int,
+    metavar="N",
+    help="Latest trials that proposals do not wait for; with W at a time, W x longest / mean trial"
+    " time or more keeps all busy.",
+)
 @click.option("--max-params", type=float, metavar="N", help="Reject larger networks, untrained.")
 @click.option("--max-madds", type=float, metavar="N", help="Reject by multiply-adds, untrained.")
 @click.option(

@@ -12,7 +12,7 @@ class Until:
     """End of a run, at the first of these bounds; None is no bound.
 
     Attributes:
-        trials: how many have ended.
+        trials: how many, the first ones by number.
         seconds: how long it has been going on, all sessions together. Trials under way
             then are finished, so that what such a run found is the start of a longer one.
     """
@@ -20,9 +20,9 @@ class Until:
     trials: int | None = None
     seconds: float | None = None
 
-    def begins(self, trials: int, seconds: float) -> bool:
-        """Whether one more trial is begun, after so many begun and so much time."""
-        within = self.trials is None or trials < self.trials
+    def begins(self, number: int, seconds: float) -> bool:
+        """Whether the trial of this number, from 0, is begun after so much time."""
+        within = self.trials is None or number < self.trials
         return within and (self.seconds is None or seconds < self.seconds)
 
 

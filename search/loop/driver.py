@@ -1,15 +1,15 @@
 """The loop of a search: propose a batch, evaluate its trials, tell the searcher.
 
 Everything that a trial's outcome depends on is in its job: the genotype, a seed derived
-from the run's seed and the trial's number, and what the earlier batches came to. So a
-run gives the same journal whether it is left alone, interrupted or killed and continued,
-and in whatever order a batch's trials end.
+from the run's seed and the trial's number, and what the trials came to that its batch may
+depend on; see ``search.loop.ledger``. So a run gives the same journal whether it is left
+alone, interrupted or killed and continued, at any width, and in whatever order trials end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from math import isfinite
@@ -22,14 +22,9 @@ from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import proceed_probability
 from auxnas.search.executors.base import Executor, outcome_fault
 from auxnas.search.loop.bounds import RunClock, Until
+from auxnas.search.loop.ledger import Ledger
 from auxnas.search.loop.proposals import Measure, draw_proposals
-from auxnas.search.loop.replay import (
-    AskRecorder,
-    due_snapshot,
-    is_over,
-    restore_searcher,
-    tell_searcher,
-)
+from auxnas.search.loop.replay import AskRecorder, due_snapshot, restore_searcher, tell_searcher
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.searchers import Searcher
 from auxnas.search.settings.search import LatencySettings, LimitSettings
@@ -39,9 +34,6 @@ from auxnas.search.trials.limits import weighted_reward
 from auxnas.search.trials.records import (
     FAILED,
     LOST,
-    PENDING,
-    REUSED,
-    SCORED,
     Failure,
     Figures,
     Job,
@@ -68,6 +60,8 @@ class Rules:
     Attributes:
         seed: everything random derives from it.
         batch: genotypes proposed at a time.
+        lag: how many of the last trials before a batch it does not depend on.
+        update_every: trials that the searcher is told of at a time; None for all that there are.
         proceed: p of section 3.2.1 at the first trial.
         half_life: trials in which it falls by half.
         retries: how often a job that the machine lost is begun again.
@@ -80,6 +74,8 @@ class Rules:
     batch: int
     proceed: float
     half_life: float
+    lag: int = 0
+    update_every: int | None = None
     retries: int = 2
     reuse: bool = True
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -112,39 +108,43 @@ class Driver:
             SearchError: when no proposal is within the limits, or a worker cannot work.
             JournalError: when the journal cannot be written.
         """
-        trials = self.journal.trials()
-        restore_searcher(self.searcher, self.journal, trials, self.say)
-        self.weights.prune(trials)
-        under_way: set[int] = set()
+        rules, trials = self.rules, self.journal.trials()
+        restore_searcher(
+            self.searcher, self.journal, trials, self.say, rules.lag, rules.update_every
+        )
+        self._known.update({trial.key: _figures(trial) for trial in trials})
+        ledger = Ledger(trials, rules.lag, rules.reuse)
+        self.weights.prune(ledger.trials)
         while True:
-            self._start(trials, under_way, until)
-            if not under_way:
-                return trials
+            self._start(ledger, until)
+            if not ledger.under_way:
+                return ledger.trials
             number, outcome = self.executor.next()
-            if number not in under_way:
+            if number not in ledger.under_way:
                 found = f"trial {number + 1} ended, which is not under way"
                 raise SearchError("search.executor", found, "each job that was submitted, once")
             fault = outcome_fault(outcome)
             if fault is not None:
                 raise SearchError("search.executor", f"trial {number + 1} ended as {fault}")
-            under_way.remove(number)
             if outcome.state == LOST:
                 outcome = self._lost(number, outcome)
-            if outcome.state != LOST:
-                self._end(self._judged(trials[number], outcome), trials)
+            if outcome.state == LOST:
+                ledger.put_back(number)
+            else:
+                self._end(self._judged(ledger.trials[number], outcome), ledger)
 
-    def _start(self, trials: list[Trial], under_way: set[int], until: Until) -> None:
+    def _start(self, ledger: Ledger, until: Until) -> None:
         """Begins as many trials as there are places for."""
-        while len(under_way) < self.executor.places:
-            trial = self._next(trials, under_way, until)
+        while len(ledger.under_way) < self.executor.places:
+            trial = self._next(ledger, until)
             if trial is None:
                 return
-            reused = self._reused(trial, trials)
+            ledger.begin()
+            reused = ledger.reused(trial)
             if reused is not None:
-                self._end(reused, trials)
+                self._end(reused, ledger)
                 continue
-            self.executor.submit(self.job(trial, trials), self.watcher.started(trial))
-            under_way.add(trial.number)
+            self.executor.submit(self.job(trial, ledger), self.watcher.started(trial))
 
     def _lost(self, number: int, outcome: Outcome) -> Outcome:
         """A lost outcome, whose trial stays pending and is begun again; at last a failed one.
@@ -160,42 +160,39 @@ class Driver:
         detail = f"{failure.detail}, lost {losses} times" if losses > 1 else failure.detail
         return replace(outcome, state=FAILED, failure=replace(failure, detail=detail))
 
-    def _next(self, trials: list[Trial], under_way: set[int], until: Until) -> Trial | None:
-        """The trial to begin next; None while there is none.
-
-        Trials begin in order, and one waits for an isomorphic one that is under way: it
-        may share that one's reward.
-        """
-        pending = [trial for trial in trials if trial.state == PENDING]
-        if not until.begins(len(trials) - len(pending) + len(under_way), self.clock.total):
+    def _next(self, ledger: Ledger, until: Until) -> Trial | None:
+        """The trial to begin next, proposed where none can begin; None while there is none."""
+        while ledger.ready() is None and ledger.open:
+            number = len(ledger.trials)
+            if not (until.begins(number, self.clock.total) and self._propose(ledger)):
+                return None
+        trial = ledger.ready()
+        if trial is None or not until.begins(trial.number, self.clock.total):
             return None
-        if not pending:
-            pending = self._propose(trials)
-        trial = next((trial for trial in pending if trial.number not in under_way), None)
-        if trial is None or not self.rules.reuse:
-            return trial
-        return None if any(trials[n].key == trial.key for n in under_way) else trial
+        return trial
 
-    def _propose(self, trials: list[Trial]) -> list[Trial]:
-        """Adds the next batch to ``trials`` and to the journal, as pending; empty at the end.
+    def _propose(self, ledger: Ledger) -> bool:
+        """Adds the next batch to the ledger and the journal; whether there was one.
 
         Raises:
             SearchError: when there is none at all.
         """
-        batch = trials[-1].batch + 1 if trials else 0
-        self._known.update({trial.key: _figures(trial) for trial in trials})
-        rules = self.rules
+        rules, first = self.rules, len(ledger.trials)
         asked = AskRecorder(self.searcher)
         drawn, rejected = draw_proposals(asked, rules.batch, self._figures, rules.limits, self.say)
-        if not (drawn or trials):
+        if not (drawn or first):
             raise SearchError("search.searcher", "proposed nothing", "genotypes, of its first ask")
         if not drawn:
-            self.say(f"search.searcher: no more proposals after {len(trials)} trials")
-            return []
-        fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, len(trials))]
-        self.journal.propose(fresh, asked.counts, rejected, self.clock.session)
-        trials += fresh
-        return fresh
+            self.say(f"search.searcher: no more proposals after {first} trials")
+            ledger.close()
+            return False
+        batch = ledger.batches
+        fresh = [self._pending(n, batch, *pair) for n, pair in enumerate(drawn, first)]
+        ledger.add(fresh)
+        updates, searcher = self._learn(ledger)
+        session = self.clock.session
+        self.journal.propose(fresh, asked.counts, rejected, session, searcher, updates)
+        return True
 
     def _pending(
         self, number: int, batch: int, genotype: Genotype, figures: Figures | None
@@ -218,22 +215,13 @@ class Driver:
             self._known[key] = self.measure(genotype)
         return self._known[key]
 
-    def _end(self, ended: Trial, trials: list[Trial]) -> None:
-        """Records a trial that has ended: in ``trials``, the journal, and the searcher."""
-        trials[ended.number] = ended
-        update, searcher = self._learn(ended.batch, trials)
-        self.journal.finish(ended, searcher, self.clock.session, update)
-        self.weights.prune(trials)
-        self.watcher.finished(ended, trials)
-
-    def _reused(self, trial: Trial, trials: list[Trial]) -> Trial | None:
-        """``trial`` with the reward of an isomorphic one; None when there is none."""
-        if not self.rules.reuse:
-            return None
-        for earlier in trials[: trial.number]:
-            if earlier.key == trial.key and earlier.state in SCORED:
-                return replace(trial, state=REUSED, reward=earlier.reward, source=earlier.number)
-        return None
+    def _end(self, ended: Trial, ledger: Ledger) -> None:
+        """Records a trial that has ended: in the ledger, the journal, and the searcher."""
+        ledger.end(ended)
+        updates, searcher = self._learn(ledger)
+        self.journal.finish(ended, searcher, self.clock.session, updates)
+        self.weights.prune(ledger.trials)
+        self.watcher.finished(ended, ledger.trials)
 
     def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
         """``trial`` as it ended; its network is kept before the journal knows of it.
@@ -254,22 +242,20 @@ class Driver:
             self.weights.keep(ended, outcome.program)
         return ended
 
-    def job(self, trial: Trial, trials: list[Trial]) -> Job:
+    def job(self, trial: Trial, ledger: Ledger) -> Job:
         """The job of ``trial``: all that its outcome may depend on."""
         start, half_life = self.rules.proceed, self.rules.half_life
         proceed = proceed_probability(start, half_life, trial.number)
-        baseline = mean_first_reward(trials, trial.batch)
-        return Job(trial.number, trial.genotype, trial.seed, baseline, proceed)
+        return Job(trial.number, trial.genotype, trial.seed, ledger.baseline(trial), proceed)
 
-    def _learn(
-        self, batch: int, trials: list[Trial]
-    ) -> tuple[Mapping[str, float] | None, Snapshot | None]:
-        """Tells the searcher of a batch that is over; its update, and itself when due."""
-        members = [trial for trial in trials if trial.batch == batch]
-        if not is_over(members):
-            return None, None
-        update = tell_searcher(self.searcher, members)
-        return update, due_snapshot(self.journal, self.searcher, batch, len(trials))
+    def _learn(self, ledger: Ledger) -> tuple[Sequence[Mapping[str, float]], Snapshot | None]:
+        """Tells the searcher what is due; its updates, and itself when it is to be stored."""
+        news = ledger.tell()
+        if not news:
+            return (), None
+        updates = tell_searcher(self.searcher, news, self.rules.update_every)
+        count = len(ledger.trials)
+        return updates, due_snapshot(self.journal, self.searcher, ledger.batches, count)
 
 
 def _figures(trial: Trial) -> Figures | None:
@@ -277,9 +263,3 @@ def _figures(trial: Trial) -> Figures | None:
     if trial.parameters is None or trial.multiply_adds is None:
         return None
     return Figures(trial.parameters, trial.multiply_adds, trial.latency)
-
-
-def mean_first_reward(trials: list[Trial], batch: int) -> float | None:
-    """Mean stage-1 reward of the scored trials in batches before ``batch``."""
-    found = [t.stages[0].reward for t in trials if t.batch < batch and t.state in SCORED]
-    return sum(found) / len(found) if found else None

@@ -37,7 +37,12 @@ class AskRecorder:
 
 
 def restore_searcher(
-    searcher: Searcher, journal: Journal, trials: Sequence[Trial], say: Callable[[str], None]
+    searcher: Searcher,
+    journal: Journal,
+    trials: Sequence[Trial],
+    say: Callable[[str], None],
+    lag: int = 0,
+    update_every: int | None = None,
 ) -> None:
     """Brings a searcher to where the journal's left off; stores it where the journal has none.
 
@@ -46,6 +51,8 @@ def restore_searcher(
         journal: of the run, open for writing.
         trials: those in it.
         say: is told where the searcher proposes otherwise than it did.
+        lag: of the run.
+        update_every: of the run.
 
     Raises:
         JournalError: when what was stored is no state of such a searcher.
@@ -56,14 +63,18 @@ def restore_searcher(
         journal.remember(kept)
     else:
         _restore(searcher, kept, journal.path)
-    asks, same = journal.asks(kept.asked), True
-    batches = groupby(trials, key=lambda trial: trial.batch)
-    for batch, members in ((b, list(found)) for b, found in batches if b >= kept.told):
+    asks, same, told = journal.asks(kept.asked), True, 0
+    for batch, found in groupby(trials, key=lambda trial: trial.batch):
+        members = list(found)
+        due = max(told, members[-1].number + 1 - lag)
+        news, told = trials[told:due], due
+        if batch < kept.told:
+            continue
         if batch >= kept.asked:
             drawn = [each for count in asks.get(batch, ()) for each in searcher.ask(count)]
             same = same and all(trial.genotype in drawn for trial in members)
-        if is_over(members):
-            tell_searcher(searcher, members)
+        if all(trial.state != PENDING for trial in news):
+            tell_searcher(searcher, news, update_every)
     if not same:
         say("the searcher proposes otherwise than it did: another machine, or other versions?")
 
@@ -76,30 +87,33 @@ def _restore(searcher: Searcher, kept: Snapshot, path: Path) -> None:
         raise JournalError(str(path), found, "the settings that the run began with") from None
 
 
-def is_over(members: Sequence[Trial]) -> bool:
-    """Whether all of a batch have ended."""
-    return all(trial.state != PENDING for trial in members)
-
-
-def tell_searcher(searcher: Searcher, members: Sequence[Trial]) -> dict[str, float] | None:
-    """Tells a searcher of a batch; the diagnostics of its update, if it made one.
+def tell_searcher(
+    searcher: Searcher, news: Sequence[Trial], update_every: int | None = None
+) -> list[dict[str, float]]:
+    """Tells a searcher of trials, some at a time; the diagnostics of the updates that it made.
 
     Failed trials are not told: a failure says nothing of how good a genotype is.
     """
-    update = searcher.tell([trial for trial in members if trial.state != FAILED])
-    return None if update is None else dict(update)
+    step, updates = update_every or max(1, len(news)), []
+    for first in range(0, len(news), step):
+        piece = news[first : first + step]
+        update = searcher.tell([trial for trial in piece if trial.state != FAILED])
+        updates += [] if update is None else [dict(update)]
+    return updates
 
 
-def due_snapshot(journal: Journal, searcher: Searcher, batch: int, trials: int) -> Snapshot | None:
-    """The searcher behind ``batch``, when it is to be stored: seldom where it is large.
+def due_snapshot(
+    journal: Journal, searcher: Searcher, batches: int, trials: int
+) -> Snapshot | None:
+    """The searcher as it is, when it is to be stored: seldom where it is large.
 
     Args:
         journal: of the run.
-        searcher: as it is.
-        batch: the last that it was told of.
+        searcher: told of all that was due behind the last batch.
+        batches: how many it proposed.
         trials: how many there are.
     """
     behind, size = journal.stored_searcher()
     if (trials - behind) * BYTES_A_TRIAL < size:
         return None
-    return Snapshot(batch + 1, batch + 1, trials, searcher.state())
+    return Snapshot(batches, batches, trials, searcher.state())

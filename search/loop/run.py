@@ -193,6 +193,8 @@ def _driver(
             batch=search.batch,
             proceed=search.proceed,
             half_life=search.proceed_half_life,
+            lag=search.lag,
+            update_every=search.update_every,
             retries=search.retries,
             reuse=search.reuse,
             limits=settings.limits,
@@ -248,9 +250,9 @@ def _introduction(context: RunContext) -> Iterator[str]:
     others = other_writers(context.cache)
     if others:
         yield f"cache: {context.cache}: {others}, so what is kept there is only as good as they are"
-    workers, batch = settings.workers, settings.search.batch
-    if workers > batch:
+    workers, batch, lag = settings.workers, settings.search.batch, settings.search.lag
+    if workers > batch + lag:
         yield (
-            f"workers: at most {batch} of {workers} have work, since genotypes are proposed "
-            f"{batch} at a time (search.batch)"
+            f"workers: at most {batch + lag} of {workers} have work, since genotypes are proposed "
+            f"{batch} at a time and depend on all but the last {lag} (search.batch, search.lag)"
         )

@@ -29,6 +29,7 @@ def run_status(folder: Path) -> dict[str, Any]:
         "tasks": tasks,
         "asked": settings.get("trials"),
         "budget": settings.get("budget"),
+        "lag": settings.get("search", {}).get("lag", 0),
         "ended": len(ended),
         "states": dict(Counter(trial.state for trial in trials)),
         "failures": dict(Counter(t.failure.kind for t in trials if t.failure is not None)),

@@ -17,8 +17,9 @@ State = Mapping[str, Any]
 class Searcher(Protocol):
     """Proposes genotypes in batches.
 
-    After ``ask(n)`` and the ``tell`` of that batch come the next ``ask`` and so on. Where
-    proposals are over a limit, more of them are asked for before the batch is told; of
+    Before each batch is asked for, it is told of all trials but the latest ``search.lag``,
+    ``search.update_every`` at a time; without a lag these are the batch before. Where
+    proposals are over a limit, more of them are asked for before anything is told; of
     those over the limit nothing is told. The state holds everything that the future
     depends on: a searcher restored to it proposes what the other one would have. It is
     deterministic: the same calls bring the same state to the same one.
@@ -28,7 +29,7 @@ class Searcher(Protocol):
         """The next ``count`` genotypes to try; none where there are no more, which ends the run."""
 
     def tell(self, trials: Sequence[Trial]) -> Mapping[str, float] | None:
-        """Learns from a batch: its trials with a reward, in order. Failed ones are left out.
+        """Learns from the next trials that have a reward, in order. Failed ones are left out.
 
         Returns:
             Figures of the update that it made, for reports: ``told``, how many trials it had

@@ -131,6 +131,8 @@ BEFORE: Mapping[str, Any] = {
     "space.vocabulary": None,
     "search.executor": None,
     "search.retries": 0,
+    "search.lag": 0,
+    "search.update_every": None,
     "limits.constant": False,
     "latency.device": None,
     "latency.command": None,

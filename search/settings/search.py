@@ -205,6 +205,13 @@ class SearchSettings(SettingsSection):
     """Searcher, which proposes genotypes (paper: ppo)."""
     batch: Positive = 2
     """Genotypes proposed at a time; decisions depend on earlier batches only."""
+    lag: Natural = 0
+    """Latest trials before a batch that its decisions do not depend on, so that more than a batch
+    can be under way: for W at a time W x longest / mean time of a trial keeps all of them busy.
+    Learning is slower for it (paper: none)."""
+    update_every: Positive | None = 4
+    """Trials that the searcher is told of at a time, where there are more: ppo makes an update of
+    each such part of a wide batch; none given: of all of them at once (paper: none given)."""
     proceed: Share = 0.9
     """Probability p of going on below the mean stage-1 reward, at trial 0 (paper: 0.9)."""
     proceed_half_life: Annotated[float, Field(gt=0)] = 200.0

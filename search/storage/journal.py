@@ -235,6 +235,8 @@ class Journal:
         asks: Sequence[int] = (),
         rejections: Sequence[Rejection] = (),
         seconds: float | None = None,
+        searcher: Snapshot | None = None,
+        updates: Sequence[Mapping[str, float]] = (),
     ) -> None:
         """Stores a batch of pending trials.
 
@@ -243,17 +245,19 @@ class Journal:
             asks: how many genotypes the searcher was asked for, each time.
             rejections: proposals drawn meanwhile that are over a limit.
             seconds: how long the session has been going on.
+            searcher: as it is then, where it is to be stored.
+            updates: how the searcher's updates went that it made then.
         """
         rows = schema.proposal_rows(trials, rejections, self._count("rejections") + 1)
         rows += [JournalRow("batches", (trials[0].batch, dump(list(asks))))] if trials else []
-        self._write(*rows, *self._spent(seconds))
+        self._write(*rows, *self._learnt(searcher, updates), *self._spent(seconds))
 
     def finish(
         self,
         trial: Trial,
         searcher: Snapshot | None = None,
         seconds: float | None = None,
-        update: Mapping[str, float] | None = None,
+        updates: Sequence[Mapping[str, float]] = (),
     ) -> None:
         """Stores the end of a pending trial.
 
@@ -261,15 +265,18 @@ class Journal:
             trial: as it ended.
             searcher: as it is then, where it is to be stored.
             seconds: how long the session has been going on.
-            update: how the searcher's update went, if it made one.
+            updates: how the searcher's updates went that it made then.
         """
         rows = schema.result_rows(trial)
-        if update is not None:
-            rows.append(JournalRow("updates", (self._count("updates") + 1, dump(dict(update)))))
-        if searcher is not None:
-            rows.append(schema.snapshot_row(searcher))
-        rows += self._spent(seconds)
+        rows += [*self._learnt(searcher, updates), *self._spent(seconds)]
         self._write(*rows, check=lambda: self._check_pending(trial.number))
+
+    def _learnt(
+        self, searcher: Snapshot | None, updates: Sequence[Mapping[str, float]]
+    ) -> list[JournalRow]:
+        numbered = enumerate(updates, self._count("updates") + 1) if updates else ()
+        rows = [JournalRow("updates", (number, dump(dict(each)))) for number, each in numbered]
+        return rows if searcher is None else [*rows, schema.snapshot_row(searcher)]
 
     def spend(self, seconds: float) -> None:
         """Stores how long the session has been going on."""

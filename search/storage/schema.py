@@ -95,7 +95,7 @@ class Snapshot:
 
     Attributes:
         asked: batches that it had proposed.
-        told: batches that it had been told of.
+        told: batches behind which it had been told what was due.
         trials: how many trials there were.
         state: the searcher's state, as JSON data.
     """

@@ -10,7 +10,7 @@ from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.loop import replay
 from auxnas.search.loop.bounds import Until
-from auxnas.search.loop.driver import mean_first_reward
+from auxnas.search.loop.ledger import Ledger
 from auxnas.search.searchers import RandomSearcher
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import (
@@ -162,8 +162,8 @@ def test_a_job_depends_on_earlier_batches_only(tmp_path, driver_of, outcome_of):
         trials = driver.run(Until(9))
         for trial in trials:
             others = [replace(t, state=PENDING, stages=()) for t in trials[trial.batch * 3 :]]
-            known = trials[: trial.batch * 3] + others
-            assert driver.job(trial, known) == driver.job(trial, trials)
+            known = Ledger(trials[: trial.batch * 3] + others)
+            assert driver.job(trial, known) == driver.job(trial, Ledger(trials))
             assert outcome_of(driver.job(trial, known)).stages == trial.stages
 
 
@@ -171,9 +171,8 @@ def test_the_baseline_is_the_mean_first_reward_of_the_batches_before(tmp_path, d
     with Journal(tmp_path, write=True) as journal:
         trials = driver_of(journal).run(Until(9))
     firsts = [trial.stages[0].reward for trial in trials]
-    assert mean_first_reward(trials, 0) is None
-    assert mean_first_reward(trials, 1) == pytest.approx(sum(firsts[:3]) / 3)
-    assert mean_first_reward(trials, 2) == pytest.approx(sum(firsts[:6]) / 6)
+    means = [None, sum(firsts[:3]) / 3, sum(firsts[:6]) / 6]
+    assert [Ledger(trials).baseline(trials[n]) for n in (0, 3, 6)] == means
 
 
 class Attentive(RandomSearcher):
@@ -203,7 +202,7 @@ def test_failures_are_typed_kept_apart_and_never_told(tmp_path, driver_of, outco
     assert {t.failure for t in trials if t.state == FAILED} == {Failure("oom", "2 GB wanted")}
     assert all(t.reward is None for t in trials if t.state == FAILED)
     expected = (trials[0].stages[0].reward + trials[2].stages[0].reward) / 2
-    assert mean_first_reward(trials, 2) == pytest.approx(expected)
+    assert Ledger(trials).baseline(trials[6]) == expected
 
 
 @pytest.mark.parametrize("reward", [float("inf"), float("-inf"), float("nan")])

@@ -56,7 +56,7 @@ def test_keeps_what_it_is_given(folder):
     ]
     with Journal(folder, write=True) as journal:
         for trial in trials:
-            journal.finish(trial, told(trial.number), update={"told": trial.number})
+            journal.finish(trial, told(trial.number), updates=[{"told": trial.number}])
     with Journal(folder) as journal:
         assert journal.trials() == trials
         assert [trial.latency for trial in journal.trials()] == [None, 1.25, 2.5]

@@ -9,6 +9,7 @@ import pytest
 from auxnas.search.errors import JournalError
 from auxnas.search.loop import driver as driver_module
 from auxnas.search.loop import replay
+from auxnas.search.loop.ledger import Ledger
 from auxnas.search.loop.replay import restore_searcher
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import Snapshot
@@ -59,7 +60,7 @@ def test_the_comparison_sees_a_batch_that_is_not_told(tmp_path, monkeypatch):
     without_snapshots(monkeypatch)
     folder = go_on(tmp_path / "run", 9)
     right = restored(folder, "ppo")
-    monkeypatch.setattr(replay, "tell_searcher", lambda *given: None)
+    monkeypatch.setattr(replay, "tell_searcher", lambda *given: [])
     assert restored(folder, "ppo", said=[]) != right
 
 
@@ -120,8 +121,9 @@ def test_one_that_ended_within_a_batch_too(tmp_path):
         driver = driver_for(journal, "random")
         trials = journal.trials()
         restore_searcher(driver.searcher, journal, trials, pytest.fail)
-        driver._propose(trials)
-        journal.remember(Snapshot(2, 2, len(trials), driver.searcher.state()))
+        ledger = Ledger(trials)
+        driver._propose(ledger)
+        journal.remember(Snapshot(2, 2, len(ledger.trials), driver.searcher.state()))
     aged(folder)
     with Journal(folder) as journal:
         assert [t.state == PENDING for t in journal.trials()] == [False] * 3 + [True] * 3

@@ -178,12 +178,12 @@ class Saying:
         self.lines.append(line)
 
 
-@pytest.mark.parametrize(("workers", "expected"), [(2, 0), (3, 1)])
-def test_workers_that_would_have_nothing_to_do_are_mentioned(place_of, workers, expected):
-    place = place_of(workers=workers, trials=1)
+@pytest.mark.parametrize(("workers", "lag", "expected"), [(2, 0, 0), (3, 0, 1), (3, 1, 0)])
+def test_workers_that_would_have_nothing_to_do_are_mentioned(place_of, workers, lag, expected):
+    place = place_of(workers=workers, trials=1, search__lag=lag)
     display = Saying(place.display)
     execute(type(place)(place.settings, place.folder, place.cache, display))
-    line = "workers: at most 2 of 3 have work, since genotypes are proposed 2 at a time"
+    line = "workers: at most 2 of 3 have work, since genotypes are proposed 2 at a time and depend"
     assert sum(said.startswith(line) for said in display.lines) == expected
 
 
