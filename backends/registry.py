@@ -25,6 +25,8 @@ TABLE = {
     ("exporter", "rtx"): (f"{_OURS}.tensorrt.rtx:RtxExporter", "tensorrt-rtx-cu12-libs", "rtx"),
     ("exporter", "trt-bundle"): (f"{_OURS}.tensorrt.bundle:BundleExporter", "onnx", "ort"),
     ("exporter", "web"): (f"{_OURS}.web.exporter:WebExporter", "onnx", "ort"),
+    ("exporter", "ncnn"): (f"{_OURS}.phones.ncnn_file:NcnnExporter", "numpy", "ncnn"),
+    ("runner", "ncnn"): (f"{_OURS}.phones.ncnn_runner:NcnnRunner", "ncnn", "ncnn"),
     ("runner", "web"): (f"{_OURS}.web.runner:WebRunner", "onnxruntime", "ort"),
     ("runner", "ort"): (f"{_OURS}.runtimes.ort:OrtRunner", "onnxruntime", "ort"),
     ("runner", "openvino"): (f"{_OURS}.runtimes.openvino:OpenvinoRunner", "openvino", "openvino"),

@@ -92,6 +92,16 @@ _ROWS = (
         reader="auxnas.backends.web.runner:folder_model",
         folder=WEB_FILES,
     ),
+    OwnedTarget(
+        "ncnn",
+        "ncnn",
+        "ncnn",
+        ".ncnn.param",
+        beside=(".bin", ".json"),
+        foreign=(".param",),
+        onnx="auxnas.backends.phones.ncnn_file:check_ncnn",
+        opset=False,
+    ),
 )
 TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
 """Our targets by name."""
@@ -137,7 +147,8 @@ HELP = (
     ".bin. torch: a torch.export program (.pt2). trt: a TensorRT engine, where the library "
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
     "exit status 3. rtx: a portable engine of TensorRT-RTX, built on any machine, for GPUs from "
-    "Ampere on. web: a folder with a page that runs the network in a browser. auto: the faster of "
+    "Ampere on. web: a folder with a page that runs the network in a browser. "
+    "ncnn: for phones and small boards, .ncnn.param, .bin and .json. auto: the faster of "
     "onnx and openvino, measured here. package.module:Class: one of your own."
 )
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 from auxnas.backends.measuring import timing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # ncnn's threads spin while they wait
 
 # Importing OpenVINO otherwise reports that over the network.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

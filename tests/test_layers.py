@@ -72,6 +72,7 @@ OTHERS = {
     "genotype": set(),
     "genotype/batch.py": {"numpy"},
     "compiler": {"networkx", "numpy", "safetensors"},
+    "backends/phones/ncnn_runner.py": {"ncnn", "numpy"},
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},
     "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},
 }

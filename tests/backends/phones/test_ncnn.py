@@ -1,0 +1,190 @@
+"""Target ncnn: its files, and what ncnn makes of them where it is installed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling.verification import noise_inputs
+from auxnas.backends.phones.facts import read_facts
+from auxnas.backends.phones.ncnn_file import ncnn_layers
+from auxnas.backends.runtimes.reference import ReferenceRunner
+from auxnas.backends.targets import target_of
+from auxnas.compiler import CompilerError, Program, parse_graph
+from auxnas.compiler.interface import Interface, with_interface
+from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.compiler.weights import random_params
+from auxnas.genotype import Genotype
+from auxnas.nascompile.cli import main as nascompile
+from auxnas.nasrun.cli import main as nasrun
+from tests.backends.contract_target import TargetContract
+from tests.strategies import genotypes, program
+
+EVERY = """
+image = input(; bytes=0, channels=3, stride=1)
+constant = vector(; channels=8) @constant
+stem = conv2d(image; bias=1, dilation=1, groups=1, kernel=3, out=8, stride=2) @stem
+norm = batch_norm(stem) @norm
+clipped = relu6(norm)
+apart = conv2d(clipped; bias=0, dilation=2, groups=8, kernel=3, out=8, stride=1) @apart
+positive = relu(apart)
+grouped = conv2d(positive; bias=1, dilation=1, groups=2, kernel=5, out=8, stride=1) @grouped
+bounded = clamp(grouped; high=700, low=100)
+pool = max_pool(bounded; kernel=3, stride=2)
+mean = global_mean(pool)
+point = conv2d(mean; bias=0, dilation=1, groups=1, kernel=1, out=8, stride=1) @point
+everywhere = spread(point, pool)
+same = identity(everywhere)
+nothing = zero(same)
+total = add(pool, constant, nothing, pool)
+grown = resize(total, norm)
+cornered = resize_corners(total, norm)
+both = concat(grown, cornered, norm)
+large = deconv2d(both; bias=1, kernel=4, out=5, stride=2) @large
+main = softmax(large)
+return main=main, raw=stem, low=total
+"""
+"""A graph of every primitive that ncnn has a layer for, and outputs that others read."""
+
+
+def every():
+    graph = parse_graph(EVERY)
+    return Program(graph, random_params(graph, 0), "every")
+
+
+def shipped(genotype: Genotype) -> Program:
+    return run_passes(INFERENCE, with_interface(program(genotype), Interface()))[0]
+
+
+class TestNcnn(TargetContract):
+    name = "ncnn"
+
+    def test_every_primitive_means_what_the_reference_does(self, target, tmp_path):
+        for size in ((8, 12), (32, 32)):
+            inputs = noise_inputs(every(), size, 0, 2)
+            path = self.made(target, every(), tmp_path, ExportOptions(size, 2))
+            found, expected = target.open(path)(inputs), ReferenceRunner(every())(inputs)
+            for name, truth in expected.items():
+                np.testing.assert_allclose(found[name], truth, atol=1e-5)
+
+    def test_a_file_serves_any_size_number_and_bytes(self, target, network, tmp_path):
+        path = self.made(target, network, tmp_path, ExportOptions(None, None))
+        runner = target.open(path)
+        for size, count in (((33, 47), 1), ((64, 40), 3)):
+            inputs = noise_inputs(network, size, 0, count)
+            truth = ReferenceRunner(network)(inputs)["main"]
+            np.testing.assert_allclose(runner(inputs)["main"], truth, atol=1e-4 * abs(truth).max())
+
+    def test_an_input_of_another_size_is_refused(self, target, network, tmp_path):
+        runner = target.open(self.made(target, network, tmp_path, ExportOptions((33, 47))))
+        with pytest.raises(CompilerError, match=r"image \(1, 3, 64, 40\) float32, expected image"):
+            runner(noise_inputs(network, (64, 40), 0, 1))
+
+
+@pytest.mark.parametrize("target", ["ncnn"])
+def test_it_is_made_checked_and_opened_by_the_commands(target, tmp_path, monkeypatch):
+    pytest.importorskip(target)
+    monkeypatch.chdir(tmp_path)
+    words = ["arch0", "--agg-size", "8", "--width", "0.25", "--sep-repeats", "1", "--json"]
+    words += ["--target", target, "--input-size", "64x64", "--input-format", "nhwc-uint8"]
+    output = f"net{target_of(target).suffix}"
+    made = CliRunner().invoke(nascompile, [*words, "--output", output])
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["difference"]["max_relative"] < 1e-4
+    for command in (["explain", output], ["bench", output, "--runs", "2", "--warmup", "0"]):
+        result = CliRunner().invoke(nasrun, [*command, "--json"])
+        assert result.exit_code == 0, result.output
+
+
+@settings(max_examples=15, deadline=None)
+@given(genotypes())
+def test_each_blob_is_written_once_and_read_once(genotype):
+    check_blobs(shipped(genotype))
+
+
+def check_blobs(network: Program) -> None:
+    layers = ncnn_layers(network)
+    written = Counter(name for layer in layers for name in layer.outputs)
+    read = Counter(name for layer in layers for name in layer.inputs)
+    outputs = {name for name, _ in network.graph.outputs}
+    assert set(written.values()) == {1}
+    assert set(read.values()) == {1}
+    assert written.keys() - read.keys() == outputs
+    seen: set[str] = set()
+    for layer in layers:
+        assert seen.issuperset(layer.inputs)
+        seen.update(layer.outputs)
+
+
+def test_the_blobs_of_every_primitive():
+    check_blobs(every())
+
+
+@pytest.mark.parametrize(("head", "op"), [("labels", "argmax")])
+def test_what_ncnn_has_no_layer_for_is_named(head, op, tmp_path):
+    words = [
+        "arch0",
+        "--target",
+        "ncnn",
+        "--head",
+        head,
+        "--output",
+        str(tmp_path / "x.ncnn.param"),
+    ]
+    result = CliRunner().invoke(nascompile, words)
+    assert result.exit_code == 2
+    expected = f"output.{head}: {op}, which ncnn has no layer for, expected another target"
+    assert expected in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestFiles:
+    @pytest.fixture
+    def made(self, tmp_path):
+        path = tmp_path / "net.ncnn.param"
+        target_of("ncnn").export(every(), path, ExportOptions((8, 8)), {"tool": "test"})
+        return path
+
+    def test_weights_are_half_as_large_in_fp16(self, made, tmp_path):
+        small = tmp_path / "half.ncnn.param"
+        target_of("ncnn").export(every(), small, ExportOptions((8, 8), 1, "fp16"), {})
+        full, half = (p.with_suffix(".bin").stat().st_size for p in (made, small))
+        assert half < 0.7 * full
+        assert " 31=7" in made.read_text()  # computed in float32 where less is the default
+        assert " 31=" not in small.read_text()
+
+    def test_the_counts_are_those_of_the_lines(self, made):
+        _, counts, *lines = made.read_text().splitlines()
+        layers, blobs = map(int, counts.split())
+        assert layers == len(lines)
+        assert blobs == sum(int(line.split()[3]) for line in lines)
+
+    @pytest.mark.parametrize("suffix", [".param", ".bin"])
+    def test_a_file_of_another_artefact_is_noticed(self, made, suffix):
+        facts, files = made.with_suffix(".json"), (made, made.with_suffix(".bin"))
+        assert read_facts(facts, files).metadata == {"tool": "test"}
+        changed = made.with_suffix(suffix)
+        changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+        with pytest.raises(CompilerError, match=f"{changed.name}: damaged, or of another artefact"):
+            read_facts(facts, files)
+        changed.unlink()
+        with pytest.raises(CompilerError, match=f"{changed.name}: no such file"):
+            read_facts(facts, files)
+
+    @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"sha256": 3}', "[" * 99_999])
+    def test_a_damaged_file_of_facts_is_named(self, made, text):
+        facts: Path = made.with_suffix(".json")
+        facts.write_text(text)
+        with pytest.raises(CompilerError, match=f"{facts.name}: damaged, or not of an artefact"):
+            read_facts(facts, (made,))
+        facts.unlink()
+        with pytest.raises(CompilerError, match=f"{facts.name}: no such file"):
+            read_facts(facts, (made,))
