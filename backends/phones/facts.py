@@ -1,6 +1,6 @@
 """Facts of an artefact in a JSON file beside it, for formats that hold no texts of their own.
 
-They are what is known of any artefact (its metadata, what goes in and comes out), and the
+They are those of any artefact (its metadata, inputs and outputs), and the
 hashes of its files: their runtimes end the process over some damaged ones.
 """
 
@@ -26,7 +26,7 @@ _SIDES = ("height", "width")
 
 @dataclass(frozen=True)
 class ArtefactFacts:
-    """What goes in and comes out of an artefact, and its metadata.
+    """Inputs and outputs of an artefact, and its metadata.
 
     Attributes:
         metadata: texts by key.
