@@ -106,14 +106,27 @@ def _name(top: str) -> str:
 
 
 def _hides(top: str, entries: list[str], needed: set[str]) -> bool:
-    """Whether a module on Python's path keeps another one of its name from being found."""
+    """Whether a user's module on Python's path keeps one of Python's or of a library's from being
+    found; another one of the user's own does no harm.
+    """
     folder, name = os.path.realpath(os.path.dirname(top)), _name(top)
     if folder not in entries or os.path.join(folder, name) in (_OURS, f"{_OURS}_start"):
         return False
+    if name == "auxnas" or _is_of_packages(folder):
+        return name == "auxnas"
     later = PathFinder.find_spec(name, entries[entries.index(folder) + 1 :])
-    if name == "auxnas" or (later and later.loader):
-        return True
-    return name in needed and not any(each.endswith(".dist-info") for each in os.listdir(folder))
+    if later is None or not later.origin:
+        return name in needed
+    of_python = name in sys.stdlib_module_names
+    return of_python or name in needed or _is_of_packages(os.path.dirname(_top(later.origin)))
+
+
+def _is_of_packages(folder: str) -> bool:
+    """Whether packages are installed in a folder."""
+    try:
+        return any(each.endswith(".dist-info") for each in os.listdir(folder))
+    except OSError:  # an archive
+        return False
 
 
 def _requirements() -> set[str]:

@@ -166,6 +166,20 @@ def test_a_checkout_before_an_installed_one_is_not_blamed(tmp_path, monkeypatch)
     assert blamed_files(AttributeError("x")) == []
 
 
+def test_a_module_of_which_the_user_has_two_hides_nothing(hidden, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a_module_of_mine.py").touch()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "other")])
+    assert hidden("a_module_of_mine") is None
+    assert blamed_files(ImportError()) == []
+
+
+def test_a_library_that_is_installed_twice_hides_nothing(hidden, tmp_path):
+    (tmp_path / "numpy-2.0.dist-info").mkdir()
+    assert hidden("numpy") is None
+    assert blamed_files(ImportError()) == []
+
+
 def test_modules_of_other_names_are_not_blamed(hidden):
     assert hidden("a_module_of_mine", "") is None
     assert blamed_files(AttributeError("x")) == []
