@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from auxnas.backends.images import normalise, resize_indices, resize_rgb
 from auxnas.compiler.tasks import Task
 from auxnas.compiler.tasks.segmentation import UNLABELLED
+from auxnas.search.data.survey import Sample
 from auxnas.search.examples.images import IMAGE, LABEL
 from auxnas.search.loop.context import RunContext
 from auxnas.search.trials.records import Trial
@@ -27,6 +28,8 @@ SHOWN = 4
 TITLES = ("image", "truth", "prediction")
 _PANEL, _GAP, _LINE, _MARGIN = 320, 8, 26, 12
 """Width of a panel, between panels, height of a line of text, around it all; in pixels."""
+_CELL, _COLUMNS = (240, 320), 4
+"""(height, width) of an example in a grid, and examples in a row."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,42 @@ def draw_predictions(examples: Sequence[Example], task: Task, palette: Bytes, pa
     rows = [_row(example, task, palette, panel) for example in examples]
     entries = _legend(examples, task, palette)
     body = np.concatenate([part for row in rows for part in (row, _space(row))])[:-_GAP]
-    _canvas(body, entries).save(path)
+    _canvas(body, entries, TITLES).save(path)
+
+
+def draw_samples(samples: Sequence[Sample], task: Task, palette: Bytes, path: Path) -> None:
+    """Writes a picture of images with their labels over them, and the classes' colours, if any.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
+    targets = [task.target_of(each.label, partial(np.asarray, each.image)) for each in samples]
+    cells = [
+        _labelled(each.image, target, task, palette)
+        for each, target in zip(samples, targets, strict=True)
+    ]
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % _COLUMNS)
+    rows = [
+        np.concatenate([part for cell in cells[n : n + _COLUMNS] for part in (cell, _gap(cell))], 1)
+        for n in range(0, len(cells), _COLUMNS)
+    ]
+    body = np.concatenate([part for row in rows for part in (row, _space(row))])
+    examples = [Example(s.image, t, t) for s, t in zip(samples, targets, strict=True)]
+    _canvas(body, _legend(examples, task, palette), ()).save(path)
+
+
+def _labelled(image: Bytes, target: NDArray[Any], task: Task, palette: Bytes) -> Bytes:
+    """An image with its label over it, in the middle of a cell."""
+    shown = task.panel(image, target, palette)
+    scale = min(_CELL[0] / image.shape[0], _CELL[1] / image.shape[1])
+    size = max(1, round(scale * image.shape[0])), max(1, round(scale * image.shape[1]))
+    inner = _nearest(shown, size)
+    if task.target.classes:
+        inner = ((resize_rgb(image, size).astype(np.uint16) + inner) // 2).astype(np.uint8)
+    cell = np.full((*_CELL, 3), 255, np.uint8)
+    top, left = ((whole - part) // 2 for whole, part in zip(_CELL, size, strict=True))
+    cell[top : top + size[0], left : left + size[1]] = inner
+    return cell
 
 
 def prediction_examples(context: RunContext, trial: Trial) -> list[Example]:
@@ -114,10 +152,16 @@ def _space(row: Bytes) -> Bytes:
     return np.full((_GAP, row.shape[1], 3), 255, dtype=np.uint8)
 
 
-def _canvas(body: Bytes, entries: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
+def _gap(cell: Bytes) -> Bytes:
+    return np.full((cell.shape[0], _GAP, 3), 255, dtype=np.uint8)
+
+
+def _canvas(
+    body: Bytes, entries: Sequence[tuple[str, tuple[int, ...]]], titles: Sequence[str]
+) -> Any:
     """The panels with titles above and the legend below."""
     font, columns = ImageFont.load_default(size=16), 5
-    top = _MARGIN + _LINE
+    top = _MARGIN + _LINE * bool(titles)
     bottom = top + body.shape[0] + _GAP
     size = (
         body.shape[1] + 2 * _MARGIN,
@@ -126,7 +170,7 @@ def _canvas(body: Bytes, entries: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
     canvas = Image.new("RGB", size, (255, 255, 255))
     canvas.paste(Image.fromarray(body), (_MARGIN, top))
     pen = ImageDraw.Draw(canvas)
-    for index, title in enumerate(TITLES):
+    for index, title in enumerate(titles):
         middle = _MARGIN + index * (_PANEL + _GAP) + _PANEL // 2
         pen.text((middle, _MARGIN + _LINE // 2 - 3), title, (0, 0, 0), font=font, anchor="mm")
     for index, (name, tint) in enumerate(entries):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from auxnas.compiler.drawing.genotype_drawing import draw_genotype
@@ -20,67 +16,12 @@ from auxnas.drawing import svg
 from auxnas.html import charts, costs, diagnostics, left, tables, words
 from auxnas.html.predictions import prediction_picture
 from auxnas.html.runs import Run, comparison_caveat, read_run, with_distinct_labels
+from auxnas.html.sections import Fold, PageSection, Picture, png_element, render_sections
 from auxnas.html.tables import PageTable
 from auxnas.search.trials.rows import latency_device
 
 TOP = 4
 """Number of architectures drawn."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Picture of the page.
-
-    Attributes:
-        title: heading.
-        body: an ``<svg>`` or ``<img>`` element.
-        note: how to read it.
-        kind: ``chart``, in the page's colours; ``sheet``, on white; or ``wide``, which has
-            a row of its own too.
-    """
-
-    title: str
-    body: Markup
-    note: str = ""
-    kind: str = "chart"
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Table in a collapsible block.
-
-    Attributes:
-        title: heading.
-        table: the table.
-    """
-
-    title: str
-    table: PageTable
-
-
-@dataclass(frozen=True)
-class PageSection:
-    """A part of the page.
-
-    Attributes:
-        anchor: its id, for links.
-        title: its heading.
-        text: introductory sentences.
-        tiles: names and numbers that stand out.
-        table: shown as it is.
-        pictures: side by side.
-        folds: tables to open.
-        commands: (purpose, command line).
-    """
-
-    anchor: str
-    title: str
-    text: str = ""
-    tiles: Sequence[tuple[str, str]] = ()
-    table: PageTable | None = None
-    pictures: Sequence[Picture] = ()
-    folds: Sequence[Fold] = ()
-    commands: Sequence[tuple[str, str]] = ()
 
 
 def write_report(folder: Path, against: Path | None, output: Path, cache: Path) -> dict[str, Any]:
@@ -114,10 +55,6 @@ def render_page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
         cache: folder of results that runs share.
         now: when it is written.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files("auxnas.html").joinpath("page.html.jinja").read_text(encoding="utf-8")
     sections = [
         _summary(runs),
         _next(runs[0]),
@@ -132,15 +69,20 @@ def render_page(runs: Sequence[Run], cache: Path, now: datetime) -> str:
         _trouble(runs[0]),
         _settings(runs),
     ]
-    text = environment.from_string(source).render(
-        run=runs[0],
-        names=_names(runs),
-        against=runs[1] if len(runs) > 1 else None,
-        incomparable="; ".join(comparison_caveat(*runs)) if len(runs) > 1 else "",
-        sections=[section for section in sections if section is not None],
-        written=f"{now:%Y-%m-%d %H:%M} UTC",
+    names, run = _names(runs), runs[0]
+    source = run.settings.get("data", {}).get("source", "unknown data")
+    learner = run.settings.get("learner", "unknown")
+    against = f"; compared with {names[1]} ({runs[1].searcher})" if len(runs) > 1 else ""
+    reasons = "; ".join(comparison_caveat(*runs)) if len(runs) > 1 else ""
+    incomparable = f"Rewards of the two runs do not compare: {reasons}." if reasons else ""
+    return render_sections(
+        f"{run.name}: architecture search",
+        names[0],
+        f"Architecture search by {run.searcher} on {source}, learner {learner}{against}.",
+        [found for found in sections if found is not None],
+        now,
+        [warning for warning in (run.salvaged, incomparable) if warning],
     )
-    return "".join(f"{line}\n" for line in map(str.strip, text.splitlines()) if line)
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -242,9 +184,8 @@ def _predictions(run: Run, cache: Path) -> PageSection | None:
     number = run.best[0].number + 1
     if not data:
         return PageSection("predictions", "Predictions", f"There is no picture: {reason}.")
-    uri = f"data:image/png;base64,{b64encode(data).decode()}"
     alt = f"Validation images, their labels, and what the network of trial {number} makes of them"
-    body = Markup('<img src="{}" alt="{}">').format(uri, alt)
+    body = png_element(data, alt)
     picture = Picture(f"Validation images, trial {number}", body, kind="wide")
     return PageSection("predictions", "Predictions", pictures=[picture])
 

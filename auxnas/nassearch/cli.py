@@ -13,6 +13,7 @@ from auxnas.nassearch.pretrain import pretrain
 from auxnas.nassearch.report import report
 from auxnas.nassearch.run import resume, run
 from auxnas.nassearch.settings import settings
+from auxnas.nassearch.survey import survey
 from auxnas.nassearch.train import train
 
 
@@ -22,5 +23,5 @@ def main() -> None:
 
 
 _SEARCH = (run, resume, status, top, report, export)
-for command in (*_SEARCH, pretrain, train, evaluate, correlate, ablate, settings):
+for command in (*_SEARCH, survey, pretrain, train, evaluate, correlate, ablate, settings):
     main.add_command(command)

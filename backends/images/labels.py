@@ -50,6 +50,22 @@ def range_reason(values: Sequence[int], classes: int) -> str:
     return f"values up to {values[-1]} occur: more classes, or a mapping to 0..{classes - 1}"
 
 
+def label_map_advice(values: Sequence[int], unlabelled: bool) -> str:
+    """Options that make classes of label values, where it is plain how; else "".
+
+    Args:
+        values: that occur, 255 apart, rising.
+        unlabelled: whether 255 occurs.
+    """
+    if list(values) == [0] and unlabelled:
+        return "0 and 255 occur: if that is a mask, --map 255=1 --classes 2"
+    if len(values) == 2 and values[0] == 0 and values[1] > 1:
+        return f"0 and {values[1]} occur: if that is a mask, --map {values[1]}=1 --classes 2"
+    if values and values[0] == 1 and values[-1] == len(values):
+        return f"values 1..{values[-1]} occur: --map -1 --classes {len(values)}"
+    return ""
+
+
 def some_names(names: Iterable[str]) -> str:
     """Names in a line, the first few of many."""
     known = list(names)

@@ -110,6 +110,15 @@ def _check_item(
 
 def _value_error(source: Dataset, index: int, label: Array, bad: NDArray[np.int64]) -> DataError:
     row, column = np.argwhere(np.isin(label, bad))[0]
-    found = f"label value {label[row, column]} at row {row} column {column}"
+    found = f"label value {label[row, column]} {_at(row, column)}"
     expected = f"0..{len(source.classes) - 1} or {IGNORE}"
     return DataError(source.label_place(index), found, expected)
+
+
+def value_place(dataset: Dataset, index: int, label: Array, value: int) -> str:
+    """The label that has a value, and its first row and column there."""
+    return f"{dataset.label_place(index)} {_at(*np.argwhere(label == value)[0])}"
+
+
+def _at(row: int, column: int) -> str:
+    return f"at row {row} column {column}"

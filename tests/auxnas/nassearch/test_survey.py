@@ -1,0 +1,222 @@
+"""``nassearch data``: all that is wrong or remarkable in data, each file read once."""
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from auxnas.backends.images.labels import label_map_advice
+from auxnas.compiler.tasks import find_task
+from auxnas.nassearch.cli import main
+from auxnas.search.data import DataError, check, open_dataset
+from auxnas.search.data.mapped import label_table
+from auxnas.search.data.survey import survey_data, survey_document
+from tests.search.people_data import CLASSES, KINDS, truth, write_camvid, write_flat, write_parts
+
+
+def looked(*words: str) -> Result:
+    return CliRunner().invoke(main, ["data", *words])
+
+
+def document(*words: str) -> dict:
+    found = looked(*words, "--json")
+    assert found.exit_code in (0, 1), found.output
+    return json.loads(found.stdout)
+
+
+def test_what_is_in_data(tmp_path: Path) -> None:
+    spec = write_parts(tmp_path)
+    found = document(spec)
+    assert found["usable"] is True
+    labels = np.stack([truth(name) for name in KINDS])
+    for number, row in enumerate(found["classes"]):
+        assert row["name"] == CLASSES[number]
+        assert row["pixels"] == (labels == number).sum()
+        assert row["share"] == pytest.approx((labels == number).mean())
+        assert row["images"] == len(KINDS)
+    parts = found["parts"]
+    assert {name: part["images"] for name, part in parts.items()} == {"train": 5, "val": 2}
+    assert parts["train"]["sizes"] == [{"height": 40, "width": 48, "images": 5}]
+    assert looked(spec).exit_code == 0
+
+
+def test_faults_are_all_told_and_files_are_read_once(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    (tmp_path / "labels/grey.png").write_bytes(b"nothing")
+    (tmp_path / "images/colour.jpg").write_bytes(b"nothing")
+    Image.new("L", (8, 6)).save(tmp_path / "labels/alpha.png")
+    dataset, calls = open_dataset(spec), Counter()
+
+    class Counting:
+        def __getattr__(self, name):
+            found = getattr(dataset, name)
+            if name not in ("image", "label"):
+                return found
+            return lambda index: (calls.update([(name, index)]), found(index))[1]
+
+        def __len__(self):
+            return len(dataset)
+
+        def origin(self, index):
+            return self, index
+
+    survey = survey_data("train", Counting())
+    assert [fault.found.partition(" (")[0] for fault in survey.faults] == [
+        "label of 6x8 pixels",
+        "not an image file",
+        "not an image file",
+    ]
+    assert len(survey.statistics) == len(KINDS) - 3
+    assert not survey.usable
+    assert set(calls.values()) == {1}
+    found = looked(spec)
+    assert found.exit_code == 1
+    assert "train: 3 of 7 cannot be used:" in found.stdout
+    assert "not to be trained on as it is" in found.stdout
+
+
+SPOILS: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda root: None,
+    "value": lambda root: Image.new("L", (48, 40), 9).save(root / "labels/deep.png"),
+    "size": lambda root: Image.new("L", (9, 9)).save(root / "labels/deep.png"),
+    "missing": lambda root: (root / "labels/deep.png").unlink(),
+    "colour": lambda root: Image.new("RGB", (48, 40), (1, 2, 3)).save(root / "labels/deep.png"),
+    "cut off": lambda root: (root / "images/grey.png").write_bytes(b"\x89PNG"),
+    "not labelled": lambda root: [
+        Image.new("L", (48, 40), 255).save(path) for path in (root / "labels").iterdir()
+    ],
+}
+
+
+@pytest.mark.parametrize("case", SPOILS)
+def test_data_are_usable_where_the_check_before_training_passes(tmp_path: Path, case: str) -> None:
+    spec = write_flat(tmp_path)
+    SPOILS[case](tmp_path)
+    survey = survey_data("train", open_dataset(spec))
+    try:
+        check(open_dataset(spec))
+    except DataError as error:
+        assert not survey.usable
+        places = {each.place for each in (*survey.faults, *survey.strange)}
+        told = any(place.startswith(error.place) for place in places)
+        assert told or not survey.statistics.labelled
+    else:
+        assert survey.usable
+
+
+def test_strange_values_are_counted_with_a_reason(tmp_path: Path) -> None:
+    write_flat(tmp_path)
+    (tmp_path / "classes.txt").write_text("a\nb\nc")
+    found = document(f"folder:{tmp_path}")
+    (row,) = found["parts"]["train"]["strange"]
+    labels = np.stack([truth(name) for name in KINDS])
+    assert (row["value"], row["pixels"], row["images"]) == (3, (labels == 3).sum(), len(KINDS))
+    assert row["place"].endswith("at row 5 column 30")
+    assert "values up to 3 occur" in found["parts"]["train"]["advice"]
+
+
+def test_images_in_both_parts_and_twice(tmp_path: Path) -> None:
+    spec = write_parts(tmp_path)
+    for folder, end in ("images", "colour.jpg"), ("masks", "colour.png"):
+        shutil.copy(tmp_path / folder / "train" / end, tmp_path / folder / "val" / end)
+        again = end.replace("colour", "again")
+        shutil.copy(tmp_path / folder / "train" / end, tmp_path / folder / "train" / again)
+    found = document(spec)
+    assert any("1 of 3 images to validate on are trained on too" in r for r in found["remarks"])
+    ((second, first),) = found["parts"]["train"]["repeated"]
+    assert sorted(("again" in first, "again" in second)) == [False, True]
+
+
+def test_files_without_a_partner(tmp_path: Path) -> None:
+    spec = write_parts(tmp_path)
+    (tmp_path / "masks/train/grey.png").unlink()
+    (tmp_path / "images/val/deep.png").unlink()
+    parts = document(spec)["parts"]
+    assert parts["train"]["images_without_label"] == [str(tmp_path / "images/train/grey.png")]
+    assert parts["val"]["labels_without_image"] == [str(tmp_path / "masks/val/deep.png")]
+
+
+def test_a_page_and_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    spec = write_camvid(tmp_path / "here")
+    page, picture = tmp_path / "page.html", tmp_path / "picture.png"
+    found = looked(spec, "--html", str(page), "--picture", str(picture))
+    assert found.exit_code == 0
+    text = page.read_text()
+    for words in (
+        *CLASSES,
+        "Part train",
+        "Part val",
+        "data:image/png;base64",
+        "Void counts as not",
+    ):
+        assert words in text
+    assert re.findall(r"https?://", text) == []
+    with Image.open(picture) as shown:
+        pixels = np.array(shown.convert("RGB"))
+    road = np.array([128, 64, 128])
+    assert (pixels == road).all(axis=2).any()  # in the legend
+    assert pixels.shape[1] > 4 * 320
+    again = looked(spec, "--html", "page.txt")
+    assert again.exit_code == 2
+
+
+def test_labels_that_are_no_classes(tmp_path: Path) -> None:
+    data = open_dataset("synthetic:3", size=(32, 48), task=find_task("depth"))
+    found = survey_document([survey_data("train", data)], "synthetic:3")
+    assert found["usable"] is True
+    assert found["classes"] == []
+    assert (
+        looked("synthetic:2", "--task", "pose", "--picture", str(tmp_path / "a.png")).exit_code == 0
+    )
+
+
+STORED = st.one_of(
+    st.tuples(st.just(0), st.integers(2, 255)),
+    st.integers(2, 20).map(lambda last: tuple(range(1, last + 1))),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STORED)
+def test_advice_makes_classes_of_all_values(stored: tuple[int, ...]) -> None:
+    values = [value for value in stored if value != 255]
+    found = re.search(r"--map (\S+) --classes (\d+)", label_map_advice(values, 255 in stored))
+    assert found is not None
+    table = label_table(found[1])
+    assert sorted(table[value] for value in stored) == list(range(int(found[2])))
+
+
+def test_advice_is_there_where_nothing_says_the_classes(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    (tmp_path / "classes.txt").unlink()
+    found = document(spec)
+    assert (found["usable"], found["classes"]) == (False, None)
+    assert found["parts"]["train"]["advice"] == (
+        "values 0..3 occur: --classes 4, or their names in classes.txt"
+    )
+    for path in (tmp_path / "labels").iterdir():
+        Image.open(path).convert("L").point(lambda value: 255 * (value > 0)).save(path)
+    assert "--map 255=1 --classes 2" in document(spec, "--classes", "2")["parts"]["train"]["advice"]
+    assert document(spec, "--classes", "2", "--map", "255=1")["usable"] is True
+
+
+def test_what_cannot_be_opened_ends_with_2(tmp_path: Path) -> None:
+    for words in (
+        [f"folder:{tmp_path / 'nowhere'}"],
+        ["voc:/nowhere"],
+        ["synthetic:3", "--map", "1=300"],
+        [write_flat(tmp_path), "--classes", "9"],
+    ):
+        found = looked(*words)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert found.stderr.count("\n") == 1
