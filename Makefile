@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test explore docs test-lowest lint types clean
+.PHONY: demo test explore docs test-lowest test-timm lint types clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nassearch run --data synthetic --preset demo --out $(DEMO)
@@ -45,6 +45,17 @@ $(LOWEST)/.made: pyproject.toml .ci/lowest.py
 	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/pins.txt --editable .
 	touch $@
 
+# timm's own networks: it needs torchvision, which the processor's build of torch has none of.
+TIMM := .venv-timm
+
+test-timm: $(TIMM)/.made
+	$(TIMM)/bin/python -m pytest tests/backends/test_timm.py tests/backends/test_tracing.py
+
+$(TIMM)/.made: pyproject.toml
+	$(PYTHON) -m venv $(TIMM)
+	$(TIMM)/bin/python -m pip install --quiet --editable '.[timm,ort,dev]'
+	touch $@
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +78,4 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	-command -v npm chromium >/dev/null && npm install --silent --fetch-retries 1 --fetch-timeout 30000 --no-audit --no-fund --prefix $(VENV)/node playwright-core@1.65.1 onnxruntime-web@1.30.0
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(DOCS) docs/made docs/site build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOWEST) $(TIMM) $(DOCS) docs/made docs/site build *.egg-info .mypy_cache .ruff_cache .pytest_cache

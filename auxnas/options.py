@@ -43,7 +43,7 @@ depth_scale = click.option(
 _PARTS = {
     "encoder": "Encoder: mobilenet_v2, mobilenet_v2_torchvision, mobilenetv4_conv_small, "
     "mobilenetv4_conv_medium, efficientnet_lite0, repvgg_a0, resnet18, resnet34, resnet50, "
-    "resnet101, resnet152, or package.module:Class of your own.",
+    "resnet101, resnet152, timm:NAME, or package.module:Class of your own.",
     "task": "Task: segmentation, depth, pose, with options perhaps (depth,max=80,crop=garg), or "
     "package.module:Class of your own.",
     "vocabulary": "Operations: cvpr2019, the paper's, or package.module:attribute of your own, "

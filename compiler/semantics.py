@@ -117,27 +117,28 @@ def batch_norm(node: Node, operands: Operands, weights: Params) -> Array:
 
 def max_pool(node: Node, operands: Operands, weights: Params) -> Array:
     """The largest of each window; what lies outside never is."""
-    kernel, stride = node["kernel"], node["stride"]
-    padded = _padded(operands[0], (kernel - 1) // 2, -np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
-    result: Array = windows[:, :, ::stride, ::stride].max(axis=(4, 5))
+    result: Array = _windows(operands[0], node, -np.inf).max(axis=(4, 5))
     return result
 
 
 def avg_pool(node: Node, operands: Operands, weights: Params) -> Array:
-    """The mean of each window's pixels inside the map: around a pixel, or of an even block."""
-    (x,), kernel, stride = operands, node["kernel"], node["stride"]
+    """The mean of each window's pixels inside the map."""
+    (x,) = operands
+    count = _windows(np.ones_like(x[:1, :1]), node, 0).sum(axis=(4, 5))
+    result: Array = _windows(x, node, 0).sum(axis=(4, 5)) / count
+    return result
+
+
+def _windows(x: Array, node: Node, outside: float) -> Array:
+    """(N, C, H / stride, W / stride, kernel, kernel): around a pixel, or blocks of an even side."""
+    kernel, stride = node["kernel"], node["stride"]
     before = (kernel - 1) // 2 * (kernel % 2)
     margins = ((0, 0), (0, 0), (before, kernel), (before, kernel))
-
-    def sums(values: Array) -> Array:
-        padded = np.pad(values, margins)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
-        rows, columns = (-(-side // stride) for side in x.shape[2:])
-        found: Array = windows[:, :, ::stride, ::stride][:, :, :rows, :columns].sum(axis=(4, 5))
-        return found
-
-    return sums(x) / sums(np.ones_like(x[:1, :1]))
+    padded = np.pad(x, margins, constant_values=outside)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
+    rows, columns = (-(-side // stride) for side in x.shape[2:])
+    result: Array = windows[:, :, ::stride, ::stride][:, :, :rows, :columns]
+    return result
 
 
 def global_mean(node: Node, operands: Operands, weights: Params) -> Array:

@@ -24,6 +24,9 @@ GROUP = f"{OWN}."
 _IMPORT = (ImportError, AttributeError, ValueError)
 """Errors of a place that there is not; their messages say that by themselves."""
 
+LIBRARIES = ("timm",)
+"""Prefixes, as in ``timm:NAME``, of what is read from another library: no code of a user's own."""
+
 _named_by_user: set[str] = set()
 _loaded: dict[str, str] = {}
 """Places of other people's code that this process has imported, by their top-level modules."""
@@ -64,8 +67,12 @@ def trust_place(place: str) -> str:
 
 
 def may_run(name: str) -> bool:
-    """Whether a file may ask for ``name``: any plain name, and places that the user named."""
-    return ":" not in name or name.partition(",")[0] in _named_by_user
+    """Whether a file may ask for ``name``: plain, a library's, or a place that the user named."""
+    return (
+        name.partition(":")[0] in LIBRARIES
+        or ":" not in name
+        or name.partition(",")[0] in _named_by_user
+    )
 
 
 class PluginError(InputError):

@@ -74,6 +74,7 @@ OTHERS = {
     "compiler": {"networkx", "numpy", "safetensors"},
     "backends/phones/ncnn_runner.py": {"ncnn", "numpy"},
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},
+    "backends/timm/importing.py": {"timm", "torch"},
     "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},
 }
 """Packages of others that a room, or one of its files, may import."""

@@ -22,13 +22,14 @@ from auxnas.genotype.plugins import PluginError, find_plugin
 
 def max_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
     """The largest of each ``kernel`` x ``kernel`` window; what lies outside never is."""
-    return F.max_pool2d(x, kernel, stride, padding=(kernel - 1) // 2)
+    odd = kernel % 2 == 1
+    return F.max_pool2d(x, kernel, stride, (kernel - 1) // 2 * odd, ceil_mode=not odd)
 
 
 def avg_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
     """The mean of each window's pixels inside the map; see ``semantics``."""
     odd = kernel % 2 == 1
-    padding = (kernel - 1) // 2 if odd else 0
+    padding = (kernel - 1) // 2 * odd
     return F.avg_pool2d(x, kernel, stride, padding, not odd, count_include_pad=False)
 
 

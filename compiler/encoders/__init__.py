@@ -52,6 +52,9 @@ ENCODERS = {
 }
 """Our encoders by name: where each is."""
 
+LIBRARY_ENCODERS = {"timm": "auxnas.backends.timm.encoder:make_timm_encoder"}
+"""By the prefix of ``genotype.plugins.LIBRARIES``, what makes an encoder of a library's network."""
+
 DEFAULT = "mobilenet_v2"
 """The paper's encoder (section 4)."""
 
@@ -66,7 +69,12 @@ def find_encoder(name: str, width: float = 1.0) -> Encoder:
     Raises:
         PluginError: when there is none of this name, or it lacks what an encoder has.
     """
-    made: Any = find_maker("encoders", name, ENCODERS, ("width",))(width)
+    library, _, rest = name.partition(":")
+    if library in LIBRARY_ENCODERS:
+        maker = find_maker("encoders", library, LIBRARY_ENCODERS, ("name", "width"))
+        made: Any = maker(rest, width)
+    else:
+        made = find_maker("encoders", name, ENCODERS, ("width",))(width)
     check_members("encoders", name, made, MEMBERS)
     if not isinstance(made.normalisation, Normalisation):
         found = f"{name}: normalisation {short_repr(made.normalisation)}"

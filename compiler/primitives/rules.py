@@ -58,28 +58,23 @@ def concat_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
     return sum(shape[0] for shape in shapes), *shapes[0][1:]
 
 
-def avg_pool_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
-    """Shape of a mean of windows: odd ones around each pixel, or blocks side by side."""
+def pool_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:
+    """Shape of a pooling: windows around each pixel where odd, else blocks side by side."""
     kernel, stride = attrs["kernel"], attrs["stride"]
     if kernel % 2 == 0 and kernel != stride:
         raise CompilerError("kernel", str(kernel), f"an odd number, or the stride, {stride}")
     return strided_shape(shapes[0], shapes[0][0], stride)
 
 
-def avg_pool_onnx(attrs: Attrs) -> OnnxOp:
-    """ONNX form of a mean of windows, of those pixels that are inside the map."""
+def pool_onnx(attrs: Attrs) -> dict[str, list[int] | int]:
+    """ONNX attributes of a pooling over those pixels of each window that are inside the map."""
     kernel = attrs["kernel"]
-    return OnnxOp(
-        "AveragePool",
-        ("0",),
-        {
-            "kernel_shape": [kernel] * 2,
-            "strides": [attrs["stride"]] * 2,
-            "pads": [(kernel - 1) // 2 * (kernel % 2)] * 4,
-            "ceil_mode": 1 - kernel % 2,
-            "count_include_pad": 0,
-        },
-    )
+    return {
+        "kernel_shape": [kernel] * 2,
+        "strides": [attrs["stride"]] * 2,
+        "pads": [(kernel - 1) // 2 * (kernel % 2)] * 4,
+        "ceil_mode": 1 - kernel % 2,
+    }
 
 
 def conv_shape(attrs: Attrs, shapes: Sequence[Shape]) -> Shape:

@@ -87,8 +87,8 @@ RECORDS = (
         "max_pool",
         _ONE,
         compute=semantics.max_pool,
-        shape=lambda attrs, shapes: rules.strided_shape(shapes[0], shapes[0][0], attrs["stride"]),
-        onnx=lambda attrs: OnnxOp("MaxPool", ("0",), rules.window_onnx(attrs)),
+        shape=rules.pool_shape,
+        onnx=lambda attrs: OnnxOp("MaxPool", ("0",), rules.pool_onnx(attrs)),
         attrs={"kernel": Attribute(), "stride": Attribute(default=1)},
         keeps_nonnegative=True,
         # Of the largest of n independent normal numbers: 2.6 at n = 9, 4.1 at n = 25.
@@ -98,8 +98,10 @@ RECORDS = (
         "avg_pool",
         _ONE,
         compute=semantics.avg_pool,
-        shape=rules.avg_pool_shape,
-        onnx=rules.avg_pool_onnx,
+        shape=rules.pool_shape,
+        onnx=lambda attrs: OnnxOp(
+            "AveragePool", ("0",), {**rules.pool_onnx(attrs), "count_include_pad": 0}
+        ),
         attrs={"kernel": Attribute(), "stride": Attribute(default=1)},
         keeps_nonnegative=True,
         moment=lambda attrs, ins: ins[0] / attrs["kernel"] ** 2,
