@@ -9,6 +9,7 @@ arch0 it gives 4.312e9 where the table prints 4.47.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -68,7 +69,7 @@ def cost(graph: Graph, size: Size) -> Cost:
     shapes = infer_shapes(graph, size)
     nodes, counted = {}, set[str]()
     for node in graph.nodes:
-        nodes[node.name] = _node_cost(node, shapes, counted)
+        nodes[node.name] = count_node(node, shapes, counted)
     return Cost(
         nodes,
         sum(each.parameters for each in nodes.values()),
@@ -80,9 +81,11 @@ def cost(graph: Graph, size: Size) -> Cost:
     )
 
 
-def _node_cost(node: Node, shapes: dict[str, Shape], counted: set[str]) -> NodeCost:
-    """One node's cost; parameters in ``counted`` are not counted again."""
-    weights = node_weights(node, shapes)
+def count_node(
+    node: Node, shapes: Mapping[str, Shape], counted: set[str] | None = None
+) -> NodeCost:
+    """One node's cost; parameters in ``counted`` are not counted again, and added to it."""
+    weights, counted = node_weights(node, shapes), set() if counted is None else counted
     fresh = [w for name, w in weights.items() if name not in counted and w.learnt]
     counted.update(weights)
     record, out = node.record, shapes[node.name]

@@ -7,6 +7,8 @@ cell on the first of the two items of the third block. The auxiliary heads' outp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.encoders import FeatureMap
 from auxnas.compiler.encoders.contract import lower_encoder, tapped_maps
@@ -31,6 +33,17 @@ def lower(genotype: Genotype, spec: ModelSpec) -> Graph:
     builder, encoder = Builder(), spec.find_encoder()
     maps = lower_encoder(encoder, builder)
     taps = tapped_maps(encoder, maps, genotype.space.encoder_outputs)
+    return builder.graph(lower_decoder(builder, genotype, spec, taps))
+
+
+def lower_decoder(
+    builder: Builder, genotype: Genotype, spec: ModelSpec, taps: Sequence[FeatureMap]
+) -> dict[str, str]:
+    """Adds decoder and auxiliary heads behind the maps of an encoder; the outputs (name -> node).
+
+    Raises:
+        CompilerError: when an operation of its vocabulary does not make a graph.
+    """
     return _Decoder(builder, genotype, spec).lower(taps)
 
 
@@ -40,13 +53,18 @@ def encoder_outputs(graph: Graph) -> tuple[str, ...]:
     return tuple(node.inputs[0] for node in found if node.op == "conv2d")
 
 
+_WrittenStep = tuple[str, str, bool, dict[str, int]]
+"""Name and primitive of a node, whether its size follows the operation's input, attributes."""
+
+
 class _Decoder:
     """The decoder of one genotype (paper, sections 3.1.1 and 6)."""
 
     def __init__(self, builder: Builder, genotype: Genotype, spec: ModelSpec) -> None:
         self.builder, self.genotype, self.spec = builder, genotype, spec
+        self._written: dict[int, list[_WrittenStep]] = {}
 
-    def lower(self, taps: list[FeatureMap]) -> Graph:
+    def lower(self, taps: Sequence[FeatureMap]) -> dict[str, str]:
         size = self.spec.agg_size
         pool = []
         for index, tap in enumerate(taps):
@@ -61,7 +79,7 @@ class _Decoder:
         if self.spec.auxiliary != "none":
             for index, item in enumerate(blocks):
                 outputs[f"aux{index}"] = self._auxiliary(index, item)
-        return self.builder.graph(outputs)
+        return outputs
 
     def _block(self, place: str, items: list[FeatureMap]) -> FeatureMap:
         """Cell, then 1x1 conv-BN-ReLU, on both items; the smaller grows; their sum."""
@@ -132,22 +150,25 @@ class _Decoder:
             return self.builder.add(f"{place}.skip", "identity", source)
         node = source
         repeats = self.spec.sep_repeats if operation.repeated else 1
+        if index not in self._written:
+            self._written[index] = self._steps(place, operation)
         for repeat in range(repeats):
-            here = f"{place}.{repeat}" if repeats > 1 else place
-            node = self._steps(here, operation, node)
+            here, start = f"{place}.{repeat}" if repeats > 1 else place, node
+            for name, op, follows, attrs in self._written[index]:
+                inputs = (node, start) if follows else (node,)
+                node = self.builder.add(f"{here}.{name}", op, *inputs, **attrs)
         return node
 
-    def _steps(self, place: str, operation: Operation, source: str) -> str:
-        node, taken = source, set[str]()
+    def _steps(self, place: str, operation: Operation) -> list[_WrittenStep]:
+        steps, taken = [], set[str]()
         for step in operation.steps:
             name = _label(step)
             while name in taken:
                 name += "_"
             taken.add(name)
             follows = primitive(step.op, place).size_from is not None
-            inputs = (node, source) if follows else (node,)
-            node = self.builder.add(f"{place}.{name}", step.op, *inputs, **self._attrs(step))
-        return node
+            steps.append((name, step.op, follows, self._attrs(step)))
+        return steps
 
     def _attrs(self, step: Step) -> dict[str, int]:
         """A row leaves channel counts out: all maps in a cell have agg_size channels."""

@@ -24,15 +24,15 @@ def infer_shapes(graph: Graph, size: Size) -> dict[str, Shape]:
     """
     shapes: dict[str, Shape] = {}
     for node in graph.nodes:
-        if node.op == "input":
-            stride = node["stride"]
-            shapes[node.name] = (node["channels"], -(-size[0] // stride), -(-size[1] // stride))
-        else:
-            shapes[node.name] = _shape(node, shapes)
+        shapes[node.name] = infer_shape(node, shapes, size)
     return shapes
 
 
-def _shape(node: Node, shapes: Mapping[str, Shape]) -> Shape:
+def infer_shape(node: Node, shapes: Mapping[str, Shape], size: Size) -> Shape:
+    """Shape of one node, given those of its operands; see ``infer_shapes``."""
+    if node.op == "input":
+        stride = node["stride"]
+        return node["channels"], -(-size[0] // stride), -(-size[1] // stride)
     try:
         return node.record.shape(dict(node.attrs), [shapes[name] for name in node.inputs])
     except CompilerError as error:

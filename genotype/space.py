@@ -298,8 +298,17 @@ class SearchSpace:
         branches = sampling.draw_wiring(CELL, self.branches, operations, level != "swap", rng)
         return unchecked(Cell, rng.randrange(operations), branches)
 
+    @cached_property
+    def _listed(self) -> dict[Level, bool]:
+        return {}
+
     def _is_listed(self, level: Level) -> bool:
         """Whether connections and skeletons are few enough to be listed for a sample."""
+        if level not in self._listed:
+            self._listed[level] = self._count_is_small(level)
+        return self._listed[level]
+
+    def _count_is_small(self, level: Level) -> bool:
         frame = connections_frame(self.encoder_outputs)
         skeletons = (
             0 if level == "functional" else counting.count_classes(CELL, self.branches, 1, level)

@@ -9,7 +9,7 @@ from auxnas.backends.base import TrainingStep
 from auxnas.backends.progress import Display, format_duration
 from auxnas.search.evaluation.two_stages import StageProgress
 from auxnas.search.loop.bounds import RunClock, Until
-from auxnas.search.trials.records import PENDING, STOPPED, Stage, Trial, best_of
+from auxnas.search.trials.records import PENDING, SCORED, STOPPED, Stage, Trial
 from auxnas.search.trials.rows import ending_text
 
 _STAGES = 2
@@ -46,6 +46,28 @@ class Pace:
         return max(0.0, min(bounds)) if bounds else None
 
 
+@dataclass
+class Tally:
+    """Counts of the trials that have ended.
+
+    Attributes:
+        ended: how many.
+        stopped: those stopped after stage 1.
+        best: largest reward of those that were scored; None before the first.
+    """
+
+    ended: int = 0
+    stopped: int = 0
+    best: float | None = None
+
+    def add(self, trial: Trial) -> None:
+        """Counts a trial that has ended."""
+        self.ended += 1
+        self.stopped += trial.state == STOPPED
+        if trial.state in SCORED and trial.reward is not None:
+            self.best = trial.reward if self.best is None else max(self.best, trial.reward)
+
+
 class Watch:
     """Shows each trial's progress, and a line when it has ended. Use it in ``with``.
 
@@ -60,6 +82,7 @@ class Watch:
         self._bars: dict[int, ExitStack] = {}
         self._began: float | None = None
         self._ended = 0
+        self._tally: Tally | None = None
         self._standing = ""
 
     def __enter__(self) -> Watch:
@@ -88,7 +111,7 @@ class Watch:
         self._note_start()
         self._bars.pop(trial.number, ExitStack()).close()
         self._ended += 1
-        self._standing = self._summary(trials)
+        self._standing = self._summary(self._counted(trial, trials))
         self._display.say(f"{self._title(trial)}: {ending_text(trial)}{self._standing}")
 
     def _note_start(self) -> None:
@@ -99,17 +122,23 @@ class Watch:
         total = "" if self._until.trials is None else f"/{self._until.trials}"
         return f"trial {trial.number + 1}{total}"
 
-    def _summary(self, trials: list[Trial]) -> str:
+    def _counted(self, ended: Trial, trials: list[Trial]) -> Tally:
+        """The tally with one more trial; of all of them the first time."""
+        fresh = [ended]
+        if self._tally is None:
+            self._tally, fresh = Tally(), [t for t in trials if t.state != PENDING]
+        for trial in fresh:
+            self._tally.add(trial)
+        return self._tally
+
+    def _summary(self, tally: Tally) -> str:
         """State of the run, to be put behind other words."""
         pace = Pace(self._ended, self._clock.session - (self._began or 0.0))
-        best = best_of(trials)
-        stopped = sum(trial.state == STOPPED for trial in trials)
-        ended = sum(trial.state != PENDING for trial in trials)
-        left = pace.left(ended, self._clock.total, self._until)
+        left = pace.left(tally.ended, self._clock.total, self._until)
         parts = [
-            f"best {best[0].reward:.3f}" if best else "",
+            "" if tally.best is None else f"best {tally.best:.3f}",
             str(pace),
-            f"{stopped} stopped after stage 1" if stopped else "",
+            f"{tally.stopped} stopped after stage 1" if tally.stopped else "",
             f"whole run {format_duration(left)} left" if left else "",
         ]
         return "".join(f", {part}" for part in parts if part)

@@ -34,6 +34,7 @@ from auxnas.search.trials.limits import weighted_reward
 from auxnas.search.trials.records import (
     FAILED,
     LOST,
+    SCORED,
     Failure,
     Figures,
     Job,
@@ -49,8 +50,12 @@ class WeightKeeper(Protocol):
     def keep(self, trial: Trial, program: Program) -> None:
         """Stores a network, before the journal knows of it."""
 
-    def prune(self, trials: list[Trial]) -> None:
-        """Drops all but the best ones'."""
+    @property
+    def best(self) -> int:
+        """Number of the best trials whose networks are kept."""
+
+    def prune(self, best: Sequence[Trial], count: int) -> None:
+        """Drops those of the first ``count`` trials but the best."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Driver:
         )
         self._known.update({trial.key: _figures(trial) for trial in trials})
         ledger = Ledger(trials, rules.lag, rules.reuse)
-        self.weights.prune(ledger.trials)
+        self._prune(ledger)
         while True:
             self._start(ledger, until)
             if not ledger.under_way:
@@ -220,8 +225,12 @@ class Driver:
         ledger.end(ended)
         updates, searcher = self._learn(ledger)
         self.journal.finish(ended, searcher, self.clock.session, updates)
-        self.weights.prune(ledger.trials)
+        if ended.state in SCORED:
+            self._prune(ledger)
         self.watcher.finished(ended, ledger.trials)
+
+    def _prune(self, ledger: Ledger) -> None:
+        self.weights.prune(ledger.best(self.weights.best), len(ledger.trials))
 
     def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
         """``trial`` as it ended; its network is kept before the journal knows of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -41,6 +42,7 @@ class Ledger:
         self._baselines: list[float | None] = []
         self._summed, self._sum, self._scored = 0, 0.0, 0
         self._closed = False
+        self._ranked: list[tuple[float, int]] = []
         for _, members in groupby(trials, key=lambda trial: trial.batch):
             self.told = self._due
             self.add(list(members))
@@ -121,10 +123,16 @@ class Ledger:
                 del self._waiting[trial.key]
 
     def _note_end(self, trial: Trial) -> None:
+        if trial.state in SCORED:
+            insort(self._ranked, (-(trial.reward or 0.0), trial.number))
         if self._reuse and trial.state in SCORED:
             self._sources.setdefault(trial.key, trial)
         while self.ended < len(self.trials) and self.trials[self.ended].state != PENDING:
             self.ended += 1
+
+    def best(self, count: int) -> list[Trial]:
+        """The first ``count`` of ``best_of(trials)``."""
+        return [self.trials[number] for _, number in self._ranked[:count]]
 
     def reused(self, trial: Trial) -> Trial | None:
         """``trial`` with the reward of an isomorphic earlier one; None when there is none."""

@@ -14,12 +14,13 @@ from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display
 from auxnas.backends.registry import backend
-from auxnas.compiler import CompilerError, ModelSpec, cost
+from auxnas.compiler import CompilerError, ModelSpec
+from auxnas.compiler.counting import NetworkCounter
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.loop.proposals import LOOKED_AT, look_ahead
 from auxnas.search.settings.search import Settings
-from auxnas.search.storage.weights import shipped_graph
+from auxnas.search.storage.weights import shipped_graph, without_auxiliary
 from auxnas.search.trials.limits import LIMITED, first_excess
 from auxnas.search.trials.records import Figures
 
@@ -113,12 +114,15 @@ class Profiler:
     def count(self, genotype: Genotype) -> Figures | None:
         """The part of ``profile`` that takes no measuring."""
         try:
-            graph = shipped_graph(genotype, self.spec)
+            found = self._counter.count(genotype)
         except (GenotypeError, CompilerError):
             return None
-        found = cost(graph, self.settings.data.size)
-        constant = not graph.depends_on_input()
-        return Figures(found.parameters, found.multiply_adds, constant=constant)
+        return Figures(found.parameters, found.multiply_adds, constant=found.constant)
+
+    @cached_property
+    def _counter(self) -> NetworkCounter:
+        spec, outputs = without_auxiliary(self.spec), self.space.encoder_outputs
+        return NetworkCounter(spec, self.settings.data.size, outputs)
 
     def check_limits_feasible(self) -> None:
         """Finds limits that hardly any genotype is within.

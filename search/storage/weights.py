@@ -16,7 +16,7 @@ from auxnas.compiler.encoders import Normalisation
 from auxnas.compiler.weights import fit_params, load_weights, save_weights
 from auxnas.genotype import Genotype, to_json
 from auxnas.search.data.views import STRETCH
-from auxnas.search.trials.records import Trial, best_of
+from auxnas.search.trials.records import Trial
 
 FOLDER = "weights"
 """Of the networks' files, in a run's folder."""
@@ -78,15 +78,15 @@ class RunWeights:
         path, graph = self.path(trial), self.graph(trial.genotype)
         return Program(graph, fit_params(graph, load_weights(path)[0], str(path)), trial.key)
 
-    def prune(self, trials: list[Trial]) -> None:
-        """Drops the files of trials but the best; nothing else, and nothing behind a link."""
+    def prune(self, best: Sequence[Trial], count: int) -> None:
+        """Drops files of the first ``count`` trials but the best; nothing else or behind a link."""
         folder = self.run / FOLDER
         if folder.is_symlink() or not folder.is_dir():
             return
-        kept = {self.path(trial).name for trial in best_of(trials)[: self.best]}
+        kept = {self.path(trial).name for trial in best}
         for entry in [*os.scandir(folder)]:
             match = _NAME.fullmatch(entry.name)
-            ours = match and int(match[1]) < len(trials) and entry.name not in kept
+            ours = match and int(match[1]) < count and entry.name not in kept
             if ours and entry.is_file(follow_symlinks=False):
                 Path(entry.path).unlink(missing_ok=True)
 

@@ -47,7 +47,9 @@ class Unweighted:
     def keep(self, trial: Trial, program: object) -> None:
         self.kept.append(trial.number)
 
-    def prune(self, trials: list[Trial]) -> None:
+    best = 3
+
+    def prune(self, best: list[Trial], count: int) -> None:
         pass
 
 

@@ -57,7 +57,7 @@ def test_a_folder_of_weights_that_is_a_link_keeps_what_it_has(run, place_of, tmp
     (run / "weights").symlink_to(theirs)
     place = place_of(keep=1)
     trial = Trial(0, 0, None, "", 0, "complete", (), 0.1)
-    place.weights.prune([trial, replace(trial, number=1, reward=0.2)])
+    place.weights.prune([replace(trial, number=1, reward=0.2)], 2)
     assert {path.read_text() for path in theirs.iterdir()} == {"mine"}
     assert len(list(theirs.iterdir())) == 3
 
@@ -68,7 +68,7 @@ def test_a_link_among_the_weights_is_left(run, place_of, tmp_path):
     link.unlink(missing_ok=True)
     link.symlink_to(tmp_path / "theirs")
     trial = Trial(0, 0, None, "", 0, "complete", (), 0.3)
-    place_of(keep=1).weights.prune([trial, replace(trial, number=1, reward=0.2)])
+    place_of(keep=1).weights.prune([trial], 2)
     assert link.is_symlink()
 
 
