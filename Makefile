@@ -17,12 +17,12 @@ test: $(VENV)/.test lint types
 explore: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=explore
 
-# The site, with warnings as errors, in docs/site.
+# The site, with warnings as errors, in build/site.
 DOCS := .venv-docs
 
 docs: $(DOCS)/.made
-	$(DOCS)/bin/python -m sphinx -W --keep-going -q docs docs/site
-	@echo "written docs/site/index.html"
+	$(DOCS)/bin/python -m sphinx -W --keep-going -q docs build/site
+	@echo "written build/site/index.html"
 
 $(DOCS)/.made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS)
@@ -78,4 +78,4 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	-command -v npm chromium >/dev/null && npm install --silent --fetch-retries 1 --fetch-timeout 30000 --no-audit --no-fund --prefix $(VENV)/node playwright-core@1.65.1 onnxruntime-web@1.30.0
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(TIMM) $(DOCS) docs/made docs/site build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOWEST) $(TIMM) $(DOCS) docs/made build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -13,15 +13,15 @@ author = copyright = "The auxnas maintainers"
 version = release = _version("auxnas")
 
 extensions = [
-    "made",
-    "mathml",
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinx_copybutton",
+    "made",
+    "mathml",
 ]
-exclude_patterns = ["made", "site"]
+exclude_patterns = ["made"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # tests/test_docs.py runs the tutorials and compares what they print

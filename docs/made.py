@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -65,7 +66,16 @@ PAPERS = {
 def setup(app: Any) -> dict[str, bool]:
     """Registers the extension."""
     app.connect("builder-inited", lambda app: write_all(FOLDER))
+    for part in ("description", "options"):
+        app.connect(f"sphinx-click-process-{part}", escape)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def escape(app: Any, context: Any, lines: list[str]) -> None:
+    """Lets an asterisk in a help text, which is no markup, be one."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((".. ", ":")):
+            lines[number] = re.sub(r"(?<!\*)\*(?!\*)", r"\\*", line)
 
 
 def write_all(folder: Path) -> None:
