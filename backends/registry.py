@@ -27,6 +27,16 @@ TABLE = {
     ("exporter", "web"): (f"{_OURS}.web.exporter:WebExporter", "onnx", "ort"),
     ("exporter", "ncnn"): (f"{_OURS}.phones.ncnn_file:NcnnExporter", "numpy", "ncnn"),
     ("runner", "ncnn"): (f"{_OURS}.phones.ncnn_runner:NcnnRunner", "ncnn", "ncnn"),
+    ("exporter", "litert"): (
+        f"{_OURS}.phones.litert_file:LitertExporter",
+        "ai_edge_litert",
+        "litert",
+    ),
+    ("runner", "litert"): (
+        f"{_OURS}.phones.litert_runner:LitertRunner",
+        "ai_edge_litert",
+        "litert",
+    ),
     ("runner", "web"): (f"{_OURS}.web.runner:WebRunner", "onnxruntime", "ort"),
     ("runner", "ort"): (f"{_OURS}.runtimes.ort:OrtRunner", "onnxruntime", "ort"),
     ("runner", "openvino"): (f"{_OURS}.runtimes.openvino:OpenvinoRunner", "openvino", "openvino"),

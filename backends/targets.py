@@ -102,6 +102,15 @@ _ROWS = (
         onnx="auxnas.backends.phones.ncnn_file:check_ncnn",
         opset=False,
     ),
+    OwnedTarget(
+        "litert",
+        "litert",
+        "LiteRT",
+        ".tflite",
+        beside=(".tflite.json",),
+        onnx="auxnas.backends.phones.litert_file:check_litert",
+        opset=False,
+    ),
 )
 TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
 """Our targets by name."""
@@ -148,8 +157,9 @@ HELP = (
     "and a GPU are; elsewhere trt-bundle, a zip with what is needed to build it there, and "
     "exit status 3. rtx: a portable engine of TensorRT-RTX, built on any machine, for GPUs from "
     "Ampere on. web: a folder with a page that runs the network in a browser. "
-    "ncnn: for phones and small boards, .ncnn.param, .bin and .json. auto: the faster of "
-    "onnx and openvino, measured here. package.module:Class: one of your own."
+    "ncnn: for phones and small boards, .ncnn.param, .bin and .json. litert: likewise, .tflite "
+    "and .json. auto: the faster of onnx and openvino, measured here. package.module:Class: one of "
+    "your own."
 )
 
 

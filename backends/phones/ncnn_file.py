@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.phones.clipping import absorbed_clips
 from auxnas.backends.phones.facts import facts_of, write_facts
-from auxnas.backends.phones.ncnn_layers import NcnnLayer, NcnnValue, activation, layers_of
-from auxnas.compiler import Graph, Node, Program, infer_shapes
+from auxnas.backends.phones.ncnn_layers import CLIPS, NcnnLayer, NcnnValue, activation, layers_of
+from auxnas.compiler import Node, Program, infer_shapes
 from auxnas.compiler.shapes import node_weights
 
 WEIGHTS, FACTS = ".bin", ".json"
@@ -29,7 +30,6 @@ FLOAT32, FLOAT16 = 0, 0x01306B47
 MASK, FULL = 31, 1 | 2 | 4
 """Parameter of any layer, and its value that keeps it from computing in less than float32, as
 ncnn does by default on processors that can."""
-_CONVOLUTIONS = ("conv2d", "deconv2d")
 
 
 class NcnnExporter:
@@ -69,7 +69,7 @@ def ncnn_layers(program: Program) -> list[NcnnLayer]:
         CompilerError: for a primitive that ncnn has no layer for.
     """
     graph, shapes = program.graph, infer_shapes(program.graph, (64, 64))
-    clipped = {node.inputs[0]: node for node in graph.nodes if _is_taken_in(node, graph)}
+    clipped = absorbed_clips(graph, CLIPS)
     layers: list[NcnnLayer] = []
     for node in graph.nodes:
         if node.op == "input":
@@ -87,21 +87,11 @@ def ncnn_layers(program: Program) -> list[NcnnLayer]:
     return list(_split([*layers, *ends]))
 
 
-def _is_taken_in(node: Node, graph: Graph) -> bool:
-    """Whether the convolution before ``node``, whose result is read by it alone, computes it."""
-    if activation(node) is None:
-        return False
-    (source,) = node.inputs
-    shipped = {name for _, name in graph.outputs}
-    alone = len(graph.users[source]) == 1 and source not in shipped
-    return graph[source].op in _CONVOLUTIONS and alone
-
-
 def _with_clipping(layer: NcnnLayer, clip: Node | None) -> NcnnLayer:
     """A convolution with what follows it, if anything."""
     if clip is None:
         return layer
-    return replace(layer, outputs=(clip.name,), params={**layer.params, **(activation(clip) or {})})
+    return replace(layer, outputs=(clip.name,), params={**layer.params, **activation(clip)})
 
 
 def _renamed(layer: NcnnLayer, names: Mapping[str, str]) -> NcnnLayer:

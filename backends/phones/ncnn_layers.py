@@ -21,6 +21,8 @@ from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 Array = np.ndarray[Any, Any]
 NcnnValue = int | float | Sequence[float]
 
+CLIPS = ("relu", "relu6", "clamp")
+"""Primitives that a convolution computes on its result."""
 ACTIVATION, BOUNDS, CLIPPED, RECTIFIED = 9, 10, 3, 1
 """Parameters of a convolution for what follows it, and two of the first one's values."""
 
@@ -67,12 +69,10 @@ def layers_of(node: Node, weights: Mapping[str, Array]) -> tuple[NcnnLayer, ...]
 _OTHER = "another target, or what comes before it (--head logits)"
 
 
-def activation(node: Node) -> dict[int, NcnnValue] | None:
-    """Parameters of a convolution that computes ``node`` on its result; None where none can."""
+def activation(node: Node) -> dict[int, NcnnValue]:
+    """Parameters of a convolution that computes ``node``, one of ``CLIPS``, on its result."""
     if node.op == "relu":
         return {ACTIVATION: RECTIFIED}
-    if node.op not in ("relu6", "clamp"):
-        return None
     return {ACTIVATION: CLIPPED, BOUNDS: _bounds(node)}
 
 
