@@ -24,7 +24,7 @@ from auxnas.backends.phones.litert_operators import (
     FUSED,
     TYPES,
     LiteOperation,
-    Options,
+    LiteOptions,
     cast_options,
     operations_of,
 )
@@ -216,7 +216,9 @@ class _Writer:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def _operator(self, kind: str, inputs: list[int], output: int, options: Options | None) -> None:
+    def _operator(
+        self, kind: str, inputs: list[int], output: int, options: LiteOptions | None
+    ) -> None:
         operator = schema.OperatorT()
         operator.opcodeIndex = self.codes.setdefault(kind, len(self.codes))
         operator.inputs, operator.outputs = inputs, [output]

@@ -20,7 +20,7 @@ from auxnas.compiler.primitives import Shape
 from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 
 Array = np.ndarray[Any, Any]
-Options = tuple[str, Mapping[str, Any]]
+LiteOptions = tuple[str, Mapping[str, Any]]
 """Name of a table of options, and the fields that are set."""
 
 CLIPS: Mapping[str, int] = MappingProxyType({"relu": 1, "relu6": 3})
@@ -51,7 +51,7 @@ class LiteOperation:
     output: str
     shape: Shape
     dtype: str = "float32"
-    options: Options | None = None
+    options: LiteOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class _Site:
         """Of the result."""
         return self.shapes[self.node.name]
 
-    def one(self, kind: str, *inputs: str | Array, options: Options | None = None) -> LiteOperation:
+    def one(
+        self, kind: str, *inputs: str | Array, options: LiteOptions | None = None
+    ) -> LiteOperation:
         """An operator that gives the node's result."""
         return LiteOperation(kind, inputs, self.node.name, self.shape, options=options)
 
@@ -158,8 +160,8 @@ def _deconvolution(site: _Site) -> Iterator[LiteOperation]:
     yield site.one("TRANSPOSE_CONV", *inputs, options=("TransposeConvOptions", fields))
 
 
-_ADD: Options = ("AddOptions", {})
-_MUL: Options = ("MulOptions", {})
+_ADD: LiteOptions = ("AddOptions", {})
+_MUL: LiteOptions = ("MulOptions", {})
 
 
 def _batch_norm(site: _Site) -> Iterator[LiteOperation]:
@@ -252,7 +254,7 @@ def _argmax(site: _Site) -> Iterator[LiteOperation]:
     yield LiteOperation("RESHAPE", (f"{name}.bytes", size), name, shape, "uint8", again)
 
 
-def cast_options(source: str, result: str) -> Options:
+def cast_options(source: str, result: str) -> LiteOptions:
     """Options of a ``CAST`` between these types."""
     return "CastOptions", {"inDataType": TYPES[source], "outDataType": TYPES[result]}
 

@@ -75,7 +75,7 @@ class PhoneContract(TargetContract):
             self.assert_equal(target, every(), size, tmp_path)
 
     def test_networks_mean_what_the_reference_does(self, target, tmp_path):
-        @settings(max_examples=4, deadline=None)
+        @settings(max_examples=3, deadline=None)
         @given(genotypes())
         def law(genotype):
             self.assert_equal(target, shipped(genotype), (40, 33), tmp_path)

@@ -34,7 +34,7 @@ class TestNcnn(PhoneContract):
             np.testing.assert_allclose(runner(inputs)["main"], truth, atol=1e-4 * abs(truth).max())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(genotypes())
 def test_each_blob_is_written_once_and_read_once(genotype):
     check_blobs(shipped(genotype))
