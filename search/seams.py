@@ -151,6 +151,7 @@ EXECUTORS = Seam(
     table={
         "inline": "auxnas.search.executors.inline:Inline.make",
         "processes": "auxnas.search.executors.processes:Workers.make",
+        "ray": "auxnas.search.executors.ray_crew:make_seats",
     },
     arguments=("evaluate", "settings"),
     members=("places", "submit", "next", "close"),

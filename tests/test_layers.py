@@ -77,6 +77,7 @@ OTHERS = {
     "backends/phones/litert_runner.py": {"ai_edge_litert", "numpy"},
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},
     "backends/timm/importing.py": {"timm", "torch"},
+    "search/executors/ray_crew.py": {"ray"},
     "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},
 }
 """Packages of others that a room, or one of its files, may import."""

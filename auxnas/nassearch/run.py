@@ -47,6 +47,9 @@ OPTIONS = options.SETTINGS | {
     "teacher": "teacher",
     "searcher": "search.searcher",
     "executor": "search.executor",
+    "attempts": "search.retries",
+    "cluster": "cluster.address",
+    "mixed": "cluster.mixed",
     "vocabulary": "space.vocabulary",
     "batch": "search.batch",
     "lag": "search.lag",
@@ -70,6 +73,21 @@ _workers = click.option(
 )
 _executor = click.option(
     "--executor", metavar="NAME", help=f"Where trials are evaluated: {EXECUTORS.takes}."
+)
+_cluster = click.option(
+    "--cluster",
+    metavar="auto|HOST:PORT",
+    help="Evaluate trials on the nodes of this Ray cluster, of which this machine is one.",
+)
+_attempts = click.option(
+    "--attempts",
+    type=click.IntRange(1),
+    metavar="N",
+    callback=lambda context, option, value: value and value - 1,
+    help="Times that a trial is begun whose machine is lost, before it has failed.  [default: 3]",
+)
+_mixed = click.option(
+    "--mixed", is_flag=True, default=None, help="Let machines take part that compute otherwise."
 )
 _searcher = click.option("--searcher", metavar="NAME", help=f"Searcher: {SEARCHERS.takes}.")
 _device = device_option("Measure latencies on this machine, where nasrun is, and keep them")
@@ -99,6 +117,9 @@ _timeout = click.option(
 @_timeout
 @_workers
 @_executor
+@_cluster
+@_attempts
+@_mixed
 @click.option("--seed", type=int, metavar="N", help="Seed that everything random derives from.")
 @click.option("--out", type=options.PATH, metavar="DIR", required=True, help="The run's folder.")
 @options.encoder_weights
@@ -166,6 +187,9 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_timeout
 @_workers
 @_executor
+@_cluster
+@_attempts
+@_mixed
 @_searcher
 @options.data
 @options.parts_of("run")

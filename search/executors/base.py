@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress
@@ -48,6 +49,19 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Ends what is under way and frees what is held; called once, whatever happened."""
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """An executor that keeps files in the run's folder, and has something to say."""
+
+    def attach(self, folder: Path, say: Callable[[str], None]) -> None:
+        """Called once, before the first job.
+
+        Args:
+            folder: the run's.
+            say: takes a line for people.
+        """
 
 
 def no_job_error() -> SearchError:
@@ -102,7 +116,14 @@ def executor_name(settings: Settings) -> str:
         SettingsError: for one that cannot do what the other settings ask for.
     """
     asked = [name for name in ("workers", "trial_timeout") if getattr(settings, name)]
-    if settings.search.executor == "inline" and asked:
+    name = settings.search.executor
+    if name == "inline" and asked:
         found = f"inline, which has no {' and no '.join(asked)}"
         raise SettingsError("search.executor", found, "processes, or none of these settings")
-    return settings.search.executor or ("processes" if asked else "inline")
+    clustered = settings.cluster.address is not None
+    if clustered and name in ("inline", "processes"):
+        raise SettingsError("search.executor", f"{name}, with a cluster.address", "ray, or none")
+    if (clustered or name == "ray") and settings.threads is None:
+        expected = "a number, which all machines can give a trial: --set threads=1"
+        raise SettingsError("threads", "none, with a cluster", expected)
+    return name or ("ray" if clustered else "processes" if asked else "inline")

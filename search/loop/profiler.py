@@ -17,7 +17,7 @@ from auxnas.backends.registry import backend
 from auxnas.compiler import CompilerError, ModelSpec
 from auxnas.compiler.counting import NetworkCounter
 from auxnas.genotype import Genotype, GenotypeError, SearchSpace
-from auxnas.search.errors import SearchError
+from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.loop.proposals import LOOKED_AT, look_ahead
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.weights import shipped_graph, without_auxiliary
@@ -59,9 +59,15 @@ class Profiler:
 
         Raises:
             BackendUnavailable: when a setting needs it and onnxruntime is not installed.
+            SettingsError: when a setting needs it on a cluster, whose machines need not be alike.
         """
         latency = self.settings.latency
         needed = self.settings.limits.latency_ms is not None or latency.target_ms is not None
+        if self.settings.cluster.address is not None and latency.device is None:
+            if needed:
+                found = "none, for a latency that a limit or a target asks for on a cluster"
+                raise SettingsError("latency.device", found, "the machine that it is meant for")
+            return False
         if not (needed or latency.measure):
             return False
         try:

@@ -10,7 +10,7 @@ from typing import Any
 from auxnas.compiler.temporaries import discard_temporaries
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.evaluation.evaluator import evaluator_of
-from auxnas.search.executors.base import Executor, executor_name
+from auxnas.search.executors.base import Attachable, Executor, executor_name
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.context import RunContext
@@ -150,6 +150,8 @@ def _executor(context: RunContext) -> Iterator[Executor]:
     try:
         if executor.places < 1:
             raise SettingsError("search.executor", f"{name} has no place", "1 at least")
+        if isinstance(executor, Attachable):
+            executor.attach(context.folder, context.display.say)
         yield executor
     finally:
         executor.close()

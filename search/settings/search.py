@@ -36,6 +36,7 @@ from auxnas.search.settings.stages import FeatureSettings, PretrainSettings, Sta
 HARMLESS = (
     *("trials", "budget", "workers", "trial_timeout", "keep", "tensorboard"),
     *("search.executor", "search.retries"),
+    *("cluster.address", "cluster.cpus", "cluster.gpus", "cluster.mixed"),
     *("data.source", "train.data", "encoder_weights", "teacher"),
 )
 """Settings that may change when a run is continued; of data, encoder and teacher the content
@@ -231,6 +232,21 @@ class SearchSettings(SettingsSection):
     """The population of evolution."""
 
 
+class ClusterSettings(SettingsSection):
+    """Cluster of machines that evaluate trials."""
+
+    address: str | None = None
+    """Cluster of Ray that this machine is a node of: ``auto`` or ``HOST:PORT``; none given: this
+    machine alone."""
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    """Processors that a trial gets, or a share of one; none given: as many as ``threads``."""
+    gpus: Rate | None = None
+    """GPUs that a trial gets, or a share of one; none given: one where the cluster has any."""
+    mixed: bool = False
+    """Whether machines of other arithmetic than the first one's take part. Their results differ, so
+    that the journal depends on which trial ran where."""
+
+
 class Settings(SettingsSection):
     """A whole search."""
 
@@ -276,6 +292,8 @@ class Settings(SettingsSection):
     """Limits on a network's cost."""
     latency: LatencySettings = LatencySettings()
     """Measurement of latency, and its weight."""
+    cluster: ClusterSettings = ClusterSettings()
+    """Cluster of machines."""
     features: FeatureSettings = FeatureSettings()
     """The stored encoder outputs."""
     stage1: StageSettings = StageSettings(epochs=5, batch_size=64, polyak=0.9, distillation=0.3)

@@ -1,0 +1,256 @@
+"""Seats on the nodes of a Ray cluster: actors that are never restarted, whose calls never repeat.
+
+Of Ray only its core takes part. This is the one file that knows it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any
+
+from auxnas.backends.base import BackendUnavailable
+from auxnas.search.errors import SettingsError
+from auxnas.search.executors.actor import Progressed, SeatActor
+from auxnas.search.executors.base import Evaluate
+from auxnas.search.executors.crew import (
+    Advanced,
+    Beat,
+    Began,
+    Ended,
+    Message,
+    Raised,
+    Readied,
+    Refused,
+    Vanished,
+)
+from auxnas.search.executors.seats import SILENCE, Seats
+from auxnas.search.settings.search import Settings
+from auxnas.search.storage.environment import package_versions
+from auxnas.search.trials.records import Job, Outcome
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+try:
+    import ray
+    from ray import exceptions
+    from ray._private import worker
+except ModuleNotFoundError as _error:
+    if _error.name != "ray":
+        raise
+    raise BackendUnavailable("--cluster", "ray", "ray") from None
+
+_PATIENCE = 2.0
+"""Seconds from one sign of life of a seat to the next."""
+_SIGNS = 100
+"""Signs of life a second at most, all seats together."""
+_COMPARED = ("auxnas", "python", "numpy", "torch")
+"""Packages of which a seat must have the driver's versions."""
+
+_GONE = "its process or its machine is gone"
+_INFRASTRUCTURE = (
+    (exceptions.OutOfMemoryError, "its machine ran out of memory", "oom"),
+    (exceptions.OutOfDiskError, "its machine's disk is full", "crash"),
+    (exceptions.ObjectStoreFullError, "its machine's object store is full", "crash"),
+)
+
+
+def make_seats(evaluate: Evaluate, settings: Settings) -> Seats:
+    """Seats on the cluster of the settings, as many as they say, or as there is room for.
+
+    Raises:
+        SettingsError: when there is no cluster.
+    """
+    crew = RayCrew(evaluate, settings)
+    places = settings.workers or crew.room()
+    crew.patience = max(_PATIENCE, places / _SIGNS)
+    silence = max(SILENCE, 5 * crew.patience)
+    return Seats(crew, places, settings.trial_timeout, silence, settings.cluster.mixed)
+
+
+class _Actor:
+    """An actor as the driver has it."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle, self.attempt, self.dropped = handle, -1, -2
+
+
+class RayCrew:
+    """Implements ``Crew`` with Ray's actors.
+
+    Args:
+        evaluate: function from a job to its outcome; it is pickled.
+        settings: of the run.
+
+    Attributes:
+        patience: seconds from one sign of life of a seat to the next.
+    """
+
+    patience = _PATIENCE
+
+    def __init__(self, evaluate: Evaluate, settings: Settings) -> None:
+        self._connected = _connect(settings.cluster.address or "auto")
+        self._needs = _needs(settings)
+        self._threads = settings.threads or 1
+        self._evaluate = ray.put(evaluate)
+        self._actors: dict[int, _Actor] = {}
+        self._heard: SimpleQueue[tuple[int, Callable[[int, Any], list[Message]], Any]]
+        self._heard = SimpleQueue()
+        self._class = ray.remote(SeatActor).options(
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=2,
+            scheduling_strategy="SPREAD",
+            **self._needs,
+        )
+
+    def room(self) -> int:
+        """Seats that the nodes have room for now, one at least."""
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return max(1, sum(_room(node, self._needs) for node in nodes))
+
+    def start(self, seat: int) -> None:
+        """Asks for an actor; Ray makes it where and when there is room."""
+        self._actors[seat] = actor = _Actor(self._class.remote(self._threads))
+        self._call(seat, self._prepared, actor.handle.prepare.remote(self._evaluate))
+
+    def give(self, seat: int, attempt: int, job: Job) -> None:
+        """Calls the actor."""
+        actor = self._actors[seat]
+        actor.attempt = attempt
+        self._call(seat, self._accepted, actor.handle.accept.remote(attempt, job))
+
+    def drop(self, seat: int) -> None:
+        """Tells the actor with the next call for news."""
+        self._actors[seat].dropped = self._actors[seat].attempt
+
+    def end(self, seat: int) -> None:
+        """Kills the actor."""
+        ray.kill(self._actors.pop(seat).handle)
+
+    def hear(self, seconds: float) -> Sequence[Message]:
+        """The messages of the next call that ended."""
+        end, found = monotonic() + seconds, list[Message]()
+        while not found and (left := end - monotonic()) >= 0:
+            try:
+                seat, understand, result = self._heard.get(timeout=left)
+            except Empty:
+                break
+            if seat in self._actors:
+                found = self._understood(seat, understand, result)
+        return found
+
+    def lack(self) -> str:
+        """Compares what a seat needs with what the nodes have."""
+        needs = " and ".join(f"{n:g} {name[4:].upper()}" for name, n in self._needs.items() if n)
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        has = "; ".join(f"{n.get('CPU', 0):g} CPUS, {n.get('GPU', 0):g} GPUS" for n in nodes)
+        fits = any(_room(node, self._needs) for node in nodes)
+        why = "others use them" if fits else "none can ever meet that, nassearch goes on waiting"
+        return f"each needs {needs}, the {len(nodes)} nodes have {has}: {why}"
+
+    def close(self) -> None:
+        """Kills the actors, and leaves the cluster where we joined it."""
+        for seat in list(self._actors):
+            self.end(seat)
+        if self._connected:
+            ray.shutdown()
+
+    # Calls ------------------------------------------------------------------------------
+
+    def _call(
+        self, seat: int, understand: Callable[[int, Any], list[Message]], reference: Any
+    ) -> None:
+        """Has the result of a call heard once it is there."""
+        future: Future[Any] = reference.future()
+        future.add_done_callback(lambda done: self._heard.put((seat, understand, done)))
+
+    def _understood(
+        self, seat: int, understand: Callable[[int, Any], list[Message]], done: Future[Any]
+    ) -> list[Message]:
+        """The messages in the result of a call, or in its error."""
+        error = done.exception()
+        if error is None:
+            return understand(seat, done.result())
+        cause = error.cause if isinstance(error, exceptions.RayTaskError) else error
+        for kind, how, failure in _INFRASTRUCTURE:
+            if isinstance(error, kind) or isinstance(cause, kind):
+                return [Vanished(seat, how, failure)]
+        if understand == self._prepared and isinstance(error, exceptions.RayTaskError):
+            return [Refused(seat, f"a node cannot evaluate trials ({_last_line(error)})")]
+        return [Vanished(seat, _GONE)]
+
+    def _prepared(self, seat: int, result: tuple[str, str, dict[str, str]]) -> list[Message]:
+        host, fingerprint, versions = result
+        for name, ours in package_versions().items():
+            theirs = versions.get(name, "none")
+            if name in _COMPARED and theirs != ours:
+                return [Refused(seat, f"{host}: has {name} {theirs}, expected {ours}")]
+        self._ask(seat)
+        return [Readied(seat, host, fingerprint)]
+
+    def _ask(self, seat: int) -> None:
+        """Calls for news."""
+        actor = self._actors[seat]
+        reference = actor.handle.news.remote(self.patience, actor.dropped)
+        self._call(seat, self._informed, reference)
+
+    def _informed(self, seat: int, latest: Progressed | None) -> list[Message]:
+        self._ask(seat)
+        if latest is None:
+            return [Beat(seat)]
+        return [Advanced(seat, *latest)]
+
+    def _accepted(self, seat: int, result: None) -> list[Message]:
+        actor = self._actors[seat]
+        self._call(seat, self._evaluated, actor.handle.evaluate.remote())
+        return [Began(seat, actor.attempt)]
+
+    def _evaluated(self, seat: int, result: Outcome | tuple[str, str] | None) -> list[Message]:
+        attempt = self._actors[seat].attempt
+        if isinstance(result, tuple):
+            return [Raised(seat, attempt, *result)]
+        return [Ended(seat, attempt, result)]
+
+
+def _connect(address: str) -> bool:
+    """Joins the cluster as a driver; whether we were none yet.
+
+    Raises:
+        SettingsError: when there is none, or it does not let us in.
+    """
+    if ray.is_initialized():
+        return False
+    # Ray prints what nodes say of themselves on the standard output, where results are.
+    worker.print_to_stdstream = lambda *data, **options: None
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        expected = "the address of a cluster that this machine is a node of: see ray start"
+        raise SettingsError(
+            "cluster.address", f"{address} ({_last_line(error)})", expected
+        ) from None
+    return True
+
+
+def _needs(settings: Settings) -> dict[str, float]:
+    """Resources of a seat: a processor a thread, and a GPU where the cluster has any."""
+    gpus = settings.cluster.gpus
+    if gpus is None:
+        gpus = 1.0 if ray.cluster_resources().get("GPU") else 0.0
+    return {"num_cpus": settings.cluster.cpus or settings.threads or 1, "num_gpus": gpus}
+
+
+def _room(node: dict[str, float], needs: dict[str, float]) -> int:
+    """Seats that a node of these resources has room for."""
+    shares = [node.get(name[4:-1].upper(), 0.0) / need for name, need in needs.items() if need]
+    return int(min(shares) + 1e-9) if shares else 0
+
+
+def _last_line(error: BaseException) -> str:
+    """The line of an error that says most: Ray's end with it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(error).__name__

@@ -1,0 +1,137 @@
+"""A cluster of two nodes on one machine: the journal is that of one process, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+
+import pytest
+
+from auxnas.search.errors import SearchError
+from auxnas.search.evaluation.two_stages import ignore_progress
+from auxnas.search.executors.attempts import AttemptTable
+from auxnas.search.loop.bounds import Until
+from auxnas.search.loop.driver import Rules
+from auxnas.search.seams import EXECUTORS
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import Failure
+from tests.search.comparing import contents
+from tests.search.conftest import make_driver, make_settings, pretend
+from tests.search.contracts import FIRST, Troubled, job, scored
+
+ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.filterwarnings("default")
+
+NULL = ["--learner", "null", "--data", "synthetic:12", "--size", "32x32"]
+NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "include_dashboard": False}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ray.cluster_utils import Cluster
+
+        made = Cluster(initialize_head=True, head_node_args=NODE)
+        made.nodes = [made.add_node(**{k: v for k, v in NODE.items() if k[0] != "i"})]
+        yield made
+        ray.shutdown()
+        made.shutdown()
+
+
+@pytest.fixture
+def seats_on(cluster):
+    made = []
+
+    def make(evaluate, **changes):
+        given = {"cluster.address": cluster.address, "workers": 4, **changes}
+        made.append(EXECUTORS.make("ray", evaluate, make_settings(given)))
+        return made[-1]
+
+    yield make
+    for executor in made:
+        executor.close()
+
+
+class Deadly(Troubled):
+    """Evaluates jobs; of some the first attempt kills its process, and one kills a node."""
+
+    def __init__(self, folder, raylet):
+        super().__init__({})
+        self.folder, self.raylet = folder, raylet
+
+    def __call__(self, job, progress):
+        first = not os.path.exists(self.folder / str(job.number))
+        (self.folder / str(job.number)).touch()
+        super().__call__(job, progress)
+        if first and job.number == 20:
+            os.kill(self.raylet, signal.SIGKILL)
+        if first and job.number in (3, 23):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return pretend(job)
+
+
+def test_forty_trials_with_a_node_killed_have_the_journal_of_one_process(
+    cluster, seats_on, tmp_path
+):
+    (raylet,) = [each.process for each in cluster.nodes[0].all_processes["raylet"]]
+    found = []
+    for name in ("inline", "ray"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (tmp_path / "begun").mkdir(exist_ok=True)
+        executor = seats_on(Deadly(tmp_path / "begun", raylet.pid)) if name == "ray" else None
+        if executor:
+            executor.attach(folder, print)
+        rules = Rules(0, batch=8, proceed=0.9, half_life=5)
+        with Journal(folder, write=True) as journal:
+            make_driver(journal, executor=executor, rules=rules).run(Until(40))
+        found.append(contents(folder))
+    assert found[0] == found[1]
+    ends = [row.how for row in AttemptTable(tmp_path / "ray").rows()]
+    assert ends.count("lost: its process or its machine is gone") >= 2
+    assert raylet.wait(60) == -signal.SIGKILL
+
+
+def test_a_run_on_the_cluster_has_the_journal_of_one_here(cluster, seats_on, run, tmp_path):
+    words = [*NULL, "--trials", 4, "--set", "threads=1", "--set", "model.width=0.1"]
+    words += ["--set", "latency.measure=false", "--batch", 3]
+    seats_on(Troubled())  # so that the connection outlives the run
+    on = ["--cluster", cluster.address, "--workers", 2, "--attempts", 2]
+    found = []
+    for name, more in ("here", []), ("there", on):
+        result = run("run", *words, "--out", tmp_path / name, *more, "--json")
+        assert result.exit_code == 0, result.output
+        found.append(contents(tmp_path / name))
+        found[-1].pop("meta")
+    assert found[0] == found[1]
+    rows = list(AttemptTable(tmp_path / "there").rows())
+    assert sorted(row.trial for row in rows if row.how != "dropped") == [1, 2, 3, 4]
+    assert len({row.fingerprint for row in rows}) == 1
+
+
+def test_what_takes_too_long_is_stopped_and_what_is_a_bug_is_raised(seats_on):
+    executor = seats_on(Troubled({0: "late", 2: "bug"}), workers=1, trial_timeout=3.0)
+    executor.submit(job(0), ignore_progress)
+    number, outcome = executor.next()
+    assert (number, outcome.failure) == (0, Failure("timeout", "stopped after 3s"))
+    assert outcome.stages == (FIRST,)
+    executor.submit(job(1), ignore_progress)
+    assert executor.next() == (1, scored(1))
+    executor.submit(job(2), ignore_progress)
+    with pytest.raises(SearchError, match="unexpected ZeroDivisionError: a bug") as caught:
+        executor.next()
+    assert "contracts.py" in caught.value.__notes__[0]
+
+
+def test_what_no_node_has_is_said(seats_on):
+    lack = seats_on(Troubled(), **{"cluster.cpus": 64})._crew.lack()
+    assert lack.startswith("each needs 64 CPUS, the ")
+    assert lack.endswith("none can ever meet that, nassearch goes on waiting")
+
+
+def test_threads_are_given_with_a_cluster(run, tmp_path):
+    result = run("run", *NULL, "--out", tmp_path / "a", "--cluster", "auto")
+    assert result.exit_code == 2
+    assert "threads: none, with a cluster, expected a number" in result.output
