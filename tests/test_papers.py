@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import tomllib
 from importlib import import_module
 from importlib.util import find_spec
@@ -156,8 +157,24 @@ def test_the_citation_has_what_the_format_asks_for():
         assert not colon or value.startswith('"') or not re.search(r": |\s#|^[&*!|>%@`{\[]", value)
 
 
-def test_the_source_distribution_has_them():
-    named = read("MANIFEST.in").split()
-    for path in ("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "examples"):
-        assert path in named
-        assert (ROOT / path).exists()
+SHIPPED = {"auxnas", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "auxnas_start.py"}
+"""What setuptools takes by itself; ``genotype`` and its like are folders of ``auxnas`` there."""
+ROOMS = {"genotype", "compiler", "backends", "search"}
+
+
+def unshipped(tracked: list[str], manifest: str) -> set[str]:
+    """Files and folders of the repository that the source distribution lacks."""
+    return {path.partition("/")[0] for path in tracked} - SHIPPED - ROOMS - {*manifest.split()}
+
+
+def test_the_source_distribution_has_everything():
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("this is no checkout")
+    tracked = done.stdout.splitlines()
+    assert unshipped(tracked, read("MANIFEST.in")) == set()
+    assert {path for path in tracked if Path(path).name == "ruff.toml"} == {
+        f"{room}/ruff.toml" for room in (*ROOMS, "auxnas")
+    }
+    assert "recursive-include auxnas ruff.toml" in read("MANIFEST.in")
+    assert unshipped(["more/a.py", "tests/b.py", "c.md"], read("MANIFEST.in")) == {"more", "c.md"}
