@@ -108,7 +108,7 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     else:
         shown, title = best_of(trials)[:count], "best"
     if as_json:
-        print_json([trial_row(trial, device) for trial in shown])
+        print_json([trial_row(trial, meta) for trial in shown])
     else:
         print_trials(shown, title, trials, headline(meta), device)
 

@@ -251,7 +251,7 @@ def _report(context: RunContext, as_json: bool) -> int:
     trials = execute(context, watch_run)
     files, device = write_best(context, trials), context.settings.latency.device
     if as_json:
-        best = [trial_row(trial, device) for trial in best_of(trials)]
+        best = [trial_row(trial, context.meta()) for trial in best_of(trials)]
         ended = sum(trial.state != PENDING for trial in trials)
         print_json({"run": str(context.folder), "trials": ended, "best": best, "files": files})
     else:

@@ -10,7 +10,7 @@ from auxnas.search.loop.phases import read_phase
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import holder
 from auxnas.search.trials.records import PENDING, best_of
-from auxnas.search.trials.rows import latency_device, trial_row
+from auxnas.search.trials.rows import trial_row
 
 
 def run_status(folder: Path) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def run_status(folder: Path) -> dict[str, Any]:
         "rejected": dict(Counter(rejection.limit for rejection in rejections)),
         "seconds": sum(session.seconds for session in sessions),
         "sessions": len(sessions),
-        "best": trial_row(best[0], latency_device(meta)) if best else None,
+        "best": trial_row(best[0], meta) if best else None,
         "salvaged": salvaged,
         "settings": settings,
         "environment": environment,

@@ -25,7 +25,7 @@ def trial_document(trial: Trial, name: str, run: str, meta: Mapping[str, Any]) -
         run: name of the run that found it.
         meta: the run's metadata, from its journal.
     """
-    found = trial_row(trial)
+    found = trial_row(trial, meta)
     kept = ("trial", "reward", "metrics", "parameters", "multiply_adds", "latency_ms", "key")
     limits = {name: limit for name, limit in _limits(meta) if limit is not None}
     latency = meta["settings"].get("latency", {})

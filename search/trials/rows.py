@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from auxnas.backends.progress import format_duration
@@ -19,8 +20,9 @@ def latency_device(meta: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def trial_row(trial: Trial, device: str | None = None) -> dict[str, Any]:
-    """A trial as plain data; ``device`` as ``latency_device`` has it."""
+def trial_row(trial: Trial, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial as plain data, its metrics in the order of the run, whose metadata ``meta`` is."""
+    trial = _in_order(trial, [name for name, *_ in meta.get("metrics", ())])
     return {
         "trial": trial.number + 1,
         "state": trial.state,
@@ -34,10 +36,19 @@ def trial_row(trial: Trial, device: str | None = None) -> dict[str, Any]:
         "parameters": trial.parameters,
         "multiply_adds": trial.multiply_adds,
         "latency_ms": trial.latency,
-        "latency_device": device,
+        "latency_device": latency_device(meta),
         "genotype": json.loads(str(trial.genotype)),
         "key": trial.key,
     }
+
+
+def _in_order(trial: Trial, names: Sequence[str]) -> Trial:
+    """The trial with the last stage's metrics in the order of ``names``, others behind them."""
+    if not trial.stages:
+        return trial
+    *before, last = trial.stages
+    known = {name: last.metrics[name] for name in names if name in last.metrics}
+    return replace(trial, stages=(*before, replace(last, metrics={**known, **last.metrics})))
 
 
 def ending_text(trial: Trial) -> str:

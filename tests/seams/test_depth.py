@@ -52,6 +52,7 @@ def test_it_is_searched_scored_compiled_and_used(pairs, command):
     rates = [trial["metrics"][f"delta{n}"] for n in (1, 2, 3)]
     assert trial["reward"] == pytest.approx(np.prod(rates) ** (1 / 3))
     assert "RMSE (m)" in command(nassearch, "top", "run").stdout
+    assert "(rmse " in command(nassearch, "status", "run").stdout  # the most telling first
 
     other = ["eval", "run", "--task", "depth,crop=nyu,pooling=pixels"]
     found = json.loads(command(nassearch, *other, "--json").stdout)

@@ -658,7 +658,9 @@ def test_numbers_of_classes_and_other_tasks_are_refused(tmp_path: Path) -> None:
 
     specs = write_sbd(tmp_path / "s"), write_coco(tmp_path / "c"), write_cityscapes(tmp_path / "y")
     for spec, own in zip(specs, (21, 21, 19), strict=True):
-        assert f"3 asked for, expected {own}" in refusal(opening(spec, classes=3))
+        said = refusal(opening(spec, classes=3))
+        assert f"3 asked for, expected {own}" in said
+        assert said.endswith("as in PASCAL VOC, which COCO is mapped to") == (spec == specs[1])
         assert "--task segmentation?" in refusal(opening(spec, task=find_task("depth")))
         assert "no val part" in refusal(opening(specs[1], part="val"))
         assert isinstance(open_dataset(spec, size=(32, 32)).image(0), np.ndarray)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from auxnas.backends.artefacts import open_artefact
@@ -248,6 +251,28 @@ def test_directories_stand_for_all_images_below(made):
 )
 def test_names_tell_images_apart(paths, names):
     assert unique_names([Path(path) for path in paths]) == names
+
+
+PIECE = st.sampled_from(["a", "b", "A", "a_b"])
+TREE = st.builds(
+    lambda folders, stem, suffix: Path("r", *folders, stem + suffix),
+    st.lists(PIECE, max_size=2),
+    PIECE,
+    st.sampled_from([".jpg", ".png"]),
+)
+
+
+@given(st.lists(TREE, unique=True))
+def test_a_name_is_longer_only_where_another_image_given_with_it_needs_that(paths):
+    """No two are alike; which ones are given together decides, their order only of numbers."""
+    names = unique_names(paths)
+    assert len({name.casefold() for name in names}) == len(paths)
+    stems = [path.stem.casefold() for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        if stems.count(path.stem.casefold()) == 1:
+            assert re.fullmatch(re.escape(path.stem) + r"(_(jpg|png)(_\d+)?)?", name)
+        assert path.stem in name
+    assert [unique_names([path]) for path in paths] == [[path.stem] for path in paths]
 
 
 def test_images_of_one_name_do_not_overwrite_each_other(made):
