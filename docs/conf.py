@@ -21,6 +21,7 @@ extensions = [
     "made",
     "mathml",
 ]
+smartquotes = False
 exclude_patterns = ["made"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
