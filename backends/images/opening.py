@@ -46,17 +46,21 @@ _PNG_METADATA = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 
 
 @contextmanager
-def open_picture(path: Path, place: str) -> Iterator[Any]:
-    """The picture in ``path``, header read; what fails in the block is an error of the file.
+def open_picture(path: Path | bytes, place: str) -> Iterator[Any]:
+    """The picture in a file, or in the bytes of one, header read.
+
+    What fails in the block is an error of the file.
 
     Raises:
         DataError: naming ``place``, when it is missing, no regular file, no picture, too
             large, or damaged.
     """
-    check_regular_file(path, place)
+    if isinstance(path, Path):
+        check_regular_file(path, place)
     try:
         # Of a path Pillow maps the file, and mistakes rows for columns in a TIFF that is turned.
-        with _quiet(), path.open("rb") as file, Image.open(file) as image:
+        opened = path.open("rb") if isinstance(path, Path) else BytesIO(path)
+        with _quiet(), opened as file, Image.open(file) as image:
             _check_header(image, place)
             yield image
     except DataError:
@@ -149,11 +153,18 @@ class Header:
         format: Pillow's name of the format.
         raw_mode: Pillow's name of how pixels are stored.
         orientation: as EXIF has it, 1 to 8.
+        size: (height, width) of the pixels as they are stored.
     """
 
     format: str = ""
     raw_mode: str = ""
     orientation: int = 1
+    size: tuple[int, int] = (0, 0)
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(height, width) as it is shown."""
+        return self.size if self.orientation < 5 else (self.size[1], self.size[0])
 
 
 def header(data: bytes) -> Header:
@@ -163,6 +174,9 @@ def header(data: bytes) -> Header:
             stored = raw_mode(image)
             tagged = image.format != "PNG" or any(mark in data for mark in _PNG_METADATA)
             small = image.width * image.height <= MOST_PIXELS
-            return Header(image.format or "", stored, orientation(image) if tagged and small else 1)
+            tag = orientation(image) if tagged and small else 1
+            turned = image.format == "TIFF" and tag > 4  # Pillow gives the size as it is shown
+            size = image.size if turned else image.size[::-1]
+            return Header(image.format or "", stored, tag, size)
     except (*FAULTS, Image.DecompressionBombError):
         return Header()

@@ -46,19 +46,21 @@ _WIDE = {"I": "32-bit integers", "F": "floating-point numbers"}
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
-def read_photograph(path: str | Path, place: str | None = None, upright: bool = True) -> Bytes:
+def read_photograph(
+    path: str | Path | bytes, place: str | None = None, upright: bool = True
+) -> Bytes:
     """A photograph as uint8 RGB ``(height, width, 3)``, upright.
 
     Args:
-        path: any format that Pillow reads.
+        path: any format that Pillow reads, or the bytes of such a file.
         place: how an error names the file; its path by default.
         upright: whether it is turned as EXIF says.
 
     Raises:
         DataError: when it is missing, damaged, too large, or of more than 16 bits a channel.
     """
-    place = place or str(path)
-    with open_picture(Path(path), place) as image:
+    place = place or ("an image" if isinstance(path, bytes) else str(path))
+    with open_picture(path if isinstance(path, bytes) else Path(path), place) as image:
         stored = raw_mode(image)
         image.load()
         pixels = _rgb(image, stored, place)

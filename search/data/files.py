@@ -133,7 +133,7 @@ class FileDataset(BaseDataset):
             for path in (pair.image, pair.label):
                 state.update(f"\n{self.relative(path)}\n".encode())
                 if path not in last:  # one file may hold the labels of all
-                    content = _content(path, pair.place(path))
+                    content = file_content(path, pair.place(path))
                     last[path] = hashlib.sha256(content).digest(), header(content)
                 digest, found = last[path]
                 state.update(digest)
@@ -251,7 +251,12 @@ class FileDataset(BaseDataset):
         return read_numbers(self.pairs[index].label, self.labels, self.label_place(index))
 
 
-def _content(path: Path, place: str) -> bytes:
+def file_content(path: Path, place: str) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        DataError: naming ``place``, when it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

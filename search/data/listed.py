@@ -67,7 +67,9 @@ def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
 
 def _is_list(where: Path) -> bool:
     """Whether this is a file, which may be a list, or a folder of lists."""
-    return where.is_file() or next(where.glob("*.lst"), None) is not None
+    if where.is_file():
+        return where.suffix.lower() not in (".json", ".xml", ".yaml", ".yml")
+    return next(where.glob("*.lst"), None) is not None
 
 
 LIST = Reader(open_list, list_parts, fits=_is_list)

@@ -123,12 +123,19 @@ class DataContext:
     @cached_property
     def training(self) -> StoredDataset:
         """The training part of the data."""
-        return self._stored("train")
+        return StoredDataset(self._open("train"), self.cache, self.display)
 
     @cached_property
     def validation(self) -> StoredDataset | None:
-        """The data's own validation part; None where there is none."""
-        return self._stored("val") if "val" in parts(self.settings.data.source) else None
+        """The data's own validation part, of the same classes; None where there is none.
+
+        Raises:
+            DataError: naming a class that one of the two parts has alone.
+        """
+        if "val" not in parts(self.settings.data.source):
+            return None
+        found = with_classes_of(self._open("val"), self.training.dataset)
+        return StoredDataset(found, self.cache, self.display)
 
     @cached_property
     def task(self) -> Task:
@@ -255,9 +262,6 @@ class DataContext:
         ):
             self.display.say(line)
         return part
-
-    def _stored(self, part: str) -> StoredDataset:
-        return StoredDataset(self._open(part), self.cache, self.display)
 
     def _open(self, part: str, source: str | None = None) -> Dataset:
         data = self.settings.data

@@ -38,7 +38,7 @@ def test_the_same_pictures_through_every_reader(tmp_path: Path, form: str) -> No
     assert sorted(seen) == sorted(KINDS)
 
 
-RUNS = ("camvid",)
+RUNS = ("camvid", "cvat", "ultralytics", "coco panoptic")
 """Formats that a search is run on."""
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Any
 
 from auxnas.backends.images.opening import check_pixels
 from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import short_repr
-from auxnas.genotype.texts import encoding_fault, parse_json, read_text
-from auxnas.search.data.base import Bytes
 from auxnas.search.data.coco.masks import Runs, Size, mask_runs, runs_mask
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import check_classes
+from auxnas.search.data.outlines.documents import json_document, member
+from auxnas.search.data.outlines.shapes import Drawing, Mark, Mask, draw_marks
 from auxnas.search.data.voc import VOC_CLASSES
-
-T = TypeVar("T")
 
 LEAST_PIXELS = 1000
 """Pixels of VOC's classes in an image that is kept; the usual rule for COCO under VOC."""
@@ -32,6 +29,8 @@ OTHER_NAMES = {
     "tv": "tvmonitor",
 }
 """COCO's names of VOC's classes, where they differ."""
+BACKGROUND = "background"
+"""Name of what is no object."""
 _BACKGROUND = 0
 
 
@@ -59,33 +58,35 @@ class CocoAnnotations:
     Attributes:
         path: the file.
         content: what is in it.
+        own: whether its own categories are the classes, rather than VOC's.
+        background: number of what is no object; None where there is nothing of the kind.
     """
 
     path: Path
     content: Mapping[str, Any]
+    own: bool = False
+    background: int | None = _BACKGROUND
 
     @classmethod
-    def read(cls, path: Path) -> CocoAnnotations:
+    def read(cls, path: Path, own: bool = False) -> CocoAnnotations:
         """The annotations in a file.
+
+        Args:
+            path: the file.
+            own: whether its own categories are the classes. Panoptic segments, and what is
+                called stuff, then have no background.
 
         Raises:
             DataError: when it is missing, cut off, or of another kind.
         """
-        try:
-            content = parse_json(read_text(path))
-        except UnicodeDecodeError as error:
-            raise DataError(str(path), f"no text ({encoding_fault(error)})", "JSON") from None
-        except OSError as error:
-            raise DataError(str(path), error.strerror or str(error)) from error
-        except ValueError as error:
-            found, expected = f"no JSON ({str(error)[:100]})", "the whole file: is it cut off?"
-            raise DataError(str(path), found, expected) from None
-        whole = cls(path, content if isinstance(content, dict) else {})
+        content = json_document(path)
+        whole = cls(path, content, own)
         for key in ("images", "annotations", "categories"):
             if not isinstance(whole.content.get(key), list):
                 expected = "instances or panoptic segments as COCO has them"
                 raise DataError(str(path), f"no list {key!r} in it", expected)
-        return whole
+        everywhere = own and (whole.panoptic or path.name.startswith("stuff"))
+        return replace(whole, background=None) if everywhere else whole
 
     @property
     def panoptic(self) -> bool:
@@ -93,21 +94,48 @@ class CocoAnnotations:
         return any("segments_info" in each for _, each in self._rows("annotations"))
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The class names: VOC's, or the background and the categories in the order of their ids.
+
+        Raises:
+            DataError: for a name that two categories have, or too many.
+        """
+        if not self.own:
+            return VOC_CLASSES
+        rows = sorted(
+            (member(each, "id", int, place), member(each, "name", str, place))
+            for place, each in self._rows("categories")
+        )
+        names = [name for _, name in rows]
+        first = () if self.background is None or BACKGROUND in names else (BACKGROUND,)
+        found = (*first, *sorted(names, key=lambda name: name != BACKGROUND))
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise DataError(str(self.path), f"category {twice[0]!r} twice", "distinct names")
+        check_classes(len(found), str(self.path))
+        return found
+
+    @cached_property
     def classes(self) -> Mapping[int, int]:
         """The class of each category: 0, background, of one that VOC has not.
 
         Raises:
-            DataError: when no category is VOC's.
+            DataError: when no category is VOC's, though it should be.
         """
+        if self.own:
+            return {
+                member(each, "id", int, place): self.names.index(member(each, "name", str, place))
+                for place, each in self._rows("categories")
+            }
         known = {name: number for number, name in enumerate(VOC_CLASSES)}
         found = {}
         for place, each in self._rows("categories"):
-            name = _value(each, "name", str, place)
-            found[_value(each, "id", int, place)] = known.get(
+            name = member(each, "name", str, place)
+            found[member(each, "id", int, place)] = known.get(
                 OTHER_NAMES.get(name, name), _BACKGROUND
             )
         if not any(found.values()):
-            expected = "some of person, car, dog and so on, by these names"
+            expected = "some of person, car, dog by these names, or coco-segments: for its own"
             raise DataError(str(self.path), "no category of PASCAL VOC's", expected)
         return found
 
@@ -120,15 +148,15 @@ class CocoAnnotations:
         """
         own: dict[int, list[Mapping[str, Any]]] = {}
         for place, each in self._rows("annotations"):
-            own.setdefault(_value(each, "image_id", int, place), []).append(each)
+            own.setdefault(member(each, "image_id", int, place), []).append(each)
         found = []
         for place, each in self._rows("images"):
-            number = _value(each, "id", int, place)
-            size = (_value(each, "height", int, place), _value(each, "width", int, place))
+            number = member(each, "id", int, place)
+            size = (member(each, "height", int, place), member(each, "width", int, place))
             if min(size) < 1:
                 raise DataError(place, f"size {size}", "height and width in pixels")
             check_pixels(size[0] * size[1], f"{size[0]}x{size[1]} pixels (height x width)", place)
-            name = _value(each, "file_name", str, place)
+            name = member(each, "file_name", str, place)
             found.append(CocoImage(number, name, size, tuple(own.pop(number, ()))))
         if own:
             expected = "one of its images"
@@ -141,19 +169,19 @@ class CocoAnnotations:
         Raises:
             DataError: for a category that there is not.
         """
-        category = _value(annotation, "category_id", int, place)
+        category = member(annotation, "category_id", int, place)
         if category not in self.classes:
             raise DataError(place, f"category {category}", "one of the file's categories")
         found = self.classes[category]
-        return IGNORE if found and annotation.get("iscrowd") else found
+        return IGNORE if found != self.background and annotation.get("iscrowd") else found
 
     def covered(self, image: CocoImage) -> int:
         """Pixels of VOC's classes in an image, by the areas that its panoptic segments state."""
         place = f"{self.path} image {image.number}"
         return sum(
-            _value(each, "area", int, place)
+            member(each, "area", int, place)
             for row in image.annotations
-            for each in _value(row, "segments_info", list, place)
+            for each in member(row, "segments_info", list, place)
             if self.class_of(_object(each, place), place) not in (_BACKGROUND, IGNORE)
         )
 
@@ -170,15 +198,6 @@ def _object(row: Any, place: str) -> Mapping[str, Any]:
     return row
 
 
-def _value(row: Mapping[str, Any], key: str, kind: type[T], place: str) -> T:
-    found = row.get(key)
-    if type(found) is not kind:
-        expected = {int: "a whole number", str: "text", list: "a list"}[kind]
-        what = f"{key} {short_repr(found)}" if key in row else f"no {key}"
-        raise DataError(place, what, expected)
-    return found
-
-
 @dataclass(frozen=True)
 class CocoRegion:
     """Region of an image and its class, 255 for a crowd."""
@@ -191,26 +210,27 @@ class CocoRegion:
         """Its run lengths."""
         return mask_runs(self.segmentation, size, self.place)
 
+    def mask(self, size: Size) -> Mask:
+        """Its pixels."""
+        return runs_mask(self.runs(size), size)
+
 
 def shapes_of(image: CocoImage, annotations: CocoAnnotations) -> tuple[CocoRegion, ...]:
-    """The regions of VOC's classes in an image."""
+    """The regions of an image, but for those of the background."""
     found = []
     for each in image.annotations:
         place = f"{annotations.path} annotation {each.get('id', '?')} of image {image.number}"
         label = annotations.class_of(each, place)
-        if label != _BACKGROUND:
+        if label != annotations.background:
             found.append(CocoRegion(each.get("segmentation"), label, place))
     return tuple(found)
 
 
-def draw_shapes(shapes: Sequence[CocoRegion], size: Size) -> Bytes:
-    """Classes, uint8 (height, width): the first of objects that overlap, over any crowd."""
-    label = np.full(size, _BACKGROUND, np.uint8)
+def drawing_of(shapes: Sequence[CocoRegion], size: Size) -> Drawing:
+    """A drawing in which the first of objects that overlap is on top, and crowds are below."""
     crowds = [each for each in shapes if each.label == IGNORE]
     objects = [each for each in reversed(shapes) if each.label != IGNORE]
-    for shape in (*crowds, *objects):
-        label[runs_mask(shape.runs(size), size)] = shape.label
-    return label
+    return Drawing(tuple(Mark(each.label, each) for each in (*crowds, *objects)), size)
 
 
 def covers_enough(shapes: Sequence[CocoRegion], size: Size) -> bool:
@@ -223,7 +243,8 @@ def covers_enough(shapes: Sequence[CocoRegion], size: Size) -> bool:
         total += area
     if total < LEAST_PIXELS:
         return False
-    return int((draw_shapes(objects, size) != _BACKGROUND).sum()) >= LEAST_PIXELS
+    label = draw_marks(drawing_of(objects, size).marks, size, _BACKGROUND)
+    return int((label != _BACKGROUND).sum()) >= LEAST_PIXELS
 
 
 def segments_of(image: CocoImage, annotations: CocoAnnotations) -> tuple[str, Mapping[int, int]]:
@@ -238,6 +259,6 @@ def segments_of(image: CocoImage, annotations: CocoAnnotations) -> tuple[str, Ma
         raise DataError(where, found, "one for each image")
     (row,) = image.annotations
     segments = {0: IGNORE}
-    for each in _value(row, "segments_info", list, where):
-        segments[_value(each, "id", int, where)] = annotations.class_of(_object(each, where), where)
-    return _value(row, "file_name", str, where), segments
+    for each in member(row, "segments_info", list, where):
+        segments[member(each, "id", int, where)] = annotations.class_of(_object(each, where), where)
+    return member(row, "file_name", str, where), segments

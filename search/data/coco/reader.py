@@ -9,21 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.images import read_photograph
+from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Bytes, Reader, text_digest
 from auxnas.search.data.coco.annotations import (
     LEAST_PIXELS,
     CocoAnnotations,
     CocoImage,
-    CocoRegion,
     covers_enough,
-    draw_shapes,
+    drawing_of,
     segments_of,
     shapes_of,
 )
-from auxnas.search.data.coco.masks import Size
-from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, same_classes
+from auxnas.search.data.outlines.files import DrawnFiles, UprightFiles
 from auxnas.search.data.voc import VOC_CLASSES, VOC_COLOURS
 
 KINDS = ("instances", "panoptic")
@@ -32,37 +31,7 @@ PARTS = ("train", "val")
 
 
 @dataclass(frozen=True)
-class CocoFiles(DecodedFiles):
-    """Images whose annotations are of the pixels as they are stored, whatever EXIF says."""
-
-    def image(self, index: int) -> Bytes:
-        """The image at ``index``, not turned: uint8 ``(height, width, 3)``."""
-        return read_photograph(self.pairs[index].image, self.place(index), upright=False)
-
-    def note(self) -> str:
-        """Nothing: no image is turned."""
-        return ""
-
-
-@dataclass(frozen=True)
-class CocoInstances(CocoFiles):
-    """Images with polygons and run lengths; the label file of each is the file of annotations.
-
-    Attributes:
-        sizes: (height, width) of each image.
-        shapes: the regions of each.
-    """
-
-    sizes: tuple[Size, ...] = ()
-    shapes: tuple[tuple[CocoRegion, ...], ...] = ()
-
-    def label(self, index: int) -> Bytes:
-        """The classes at ``index``: uint8 ``(height, width)``, 255 in crowds."""
-        return draw_shapes(self.shapes[index], self.sizes[index])
-
-
-@dataclass(frozen=True)
-class CocoPanoptic(CocoFiles):
+class CocoPanoptic(UprightFiles):
     """Images with pictures of panoptic segments.
 
     Attributes:
@@ -88,10 +57,10 @@ class CocoPanoptic(CocoFiles):
         if unknown:
             raise DataError(place, f"segment id {unknown[0]}", "one of its segments_info")
         known = np.array([self.segments[index][each] for each in ids.tolist()], np.uint8)
-        return known[where].reshape(colours.shape[:2])
+        return self.upright(index, known[where].reshape(colours.shape[:2]))
 
 
-def open_coco(where: str, classes: int | None, part: str) -> DecodedFiles:
+def open_coco(where: str, classes: int | None, part: str) -> UprightFiles:
     """The images whose classes of PASCAL VOC cover ``LEAST_PIXELS`` or more.
 
     Other categories are background; crowds of VOC's classes count as not labelled, and so does
@@ -113,8 +82,7 @@ def open_coco(where: str, classes: int | None, part: str) -> DecodedFiles:
         raise DataError(name, f"no {part} part", f"annotations/{KINDS[0]}_{part}2017.json")
     path = files[part]
     annotations = CocoAnnotations.read(path)
-    make = _panoptic if annotations.panoptic else _instances
-    found = make(annotations, annotations.images)
+    found = coco_files(annotations, VOC_COLOURS)
     left, total = len(found.pairs), len(annotations.images)
     rule = f"{LEAST_PIXELS} pixels or more of PASCAL VOC's classes"
     if not left:
@@ -149,30 +117,45 @@ def _of_kind(folder: Path, kind: str) -> Iterator[tuple[str, Path]]:
             yield part, found[-1]
 
 
-def _instances(annotations: CocoAnnotations, images: tuple[CocoImage, ...]) -> CocoInstances:
+def coco_files(
+    annotations: CocoAnnotations, colours: tuple[tuple[int, ...], ...] = ()
+) -> UprightFiles:
+    """The images of a file of annotations; of VOC's classes those that have enough of them.
+
+    Args:
+        annotations: of instances or panoptic segments.
+        colours: of the classes; none to make some up.
+    """
     path = annotations.path
-    rows = ((image, shapes_of(image, annotations)) for image in images)
-    kept = [(image, shapes) for image, shapes in rows if covers_enough(shapes, image.size)]
+    if annotations.panoptic:
+        return _panoptic(annotations, colours)
+    rows = ((image, shapes_of(image, annotations)) for image in annotations.images)
+    kept = [
+        (image, shapes)
+        for image, shapes in rows
+        if annotations.own or covers_enough(shapes, image.size)
+    ]
     folder = _picture_folder(path, [image for image, _ in kept])
     pairs = tuple(Pair(folder / each.file_name, path, f"image {each.number}") for each, _ in kept)
-    return CocoInstances(
+    return DrawnFiles(
         "",
-        VOC_CLASSES,
+        annotations.names,
         pairs,
         _root(path),
-        VOC_COLOURS,
+        colours,
         manner="coco instances",
-        sizes=tuple(image.size for image, _ in kept),
-        shapes=tuple(shapes for _, shapes in kept),
+        as_stored=True,
+        drawings=tuple(drawing_of(shapes, image.size) for image, shapes in kept),
+        background=IGNORE if annotations.background is None else annotations.background,
     )
 
 
-def _panoptic(annotations: CocoAnnotations, images: tuple[CocoImage, ...]) -> CocoPanoptic:
+def _panoptic(annotations: CocoAnnotations, colours: tuple[tuple[int, ...], ...]) -> CocoPanoptic:
     path = annotations.path
     kept = [
         (image, *segments_of(image, annotations))
-        for image in images
-        if annotations.covered(image) >= LEAST_PIXELS
+        for image in annotations.images
+        if annotations.own or annotations.covered(image) >= LEAST_PIXELS
     ]
     folder, masks = _picture_folder(path, [each for each, *_ in kept]), _mask_folder(path)
     pairs = tuple(
@@ -181,11 +164,12 @@ def _panoptic(annotations: CocoAnnotations, images: tuple[CocoImage, ...]) -> Co
     )
     return CocoPanoptic(
         "",
-        VOC_CLASSES,
+        annotations.names,
         pairs,
         _root(path),
-        VOC_COLOURS,
+        colours,
         manner="coco panoptic",
+        as_stored=True,
         segments=tuple(segments for *_, segments in kept),
     )
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from auxnas.backends.images import SUFFIXES, check_distinct_stems, find_images
 from auxnas.search.data.errors import DataError
@@ -23,6 +24,7 @@ _PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation", 
 LISTS = Path("ImageSets", "Segmentation")
 """Folder of lists of the images of each part, as PASCAL VOC and CVAT have them."""
 
+T = TypeVar("T")
 Folders = tuple[Path, Path]
 """Of images, and of labels."""
 
@@ -38,23 +40,17 @@ def part_folders(root: Path) -> dict[str, Folders]:
     if images is not None and labels is not None:
         parts = {
             part: (inner, labels / inner.name)
-            for part, inner in _parts_in(images).items()
+            for part, inner in folders_of_parts(images).items()
             if (labels / inner.name).is_dir()
         }
         return parts or dict.fromkeys(["train", *part_lists(root)], (images, labels))
-    found = {part: _of_part(inner) for part, inner in _parts_in(root).items()}
+    found = {part: _of_part(inner) for part, inner in folders_of_parts(root).items()}
     return {part: folders for part, folders in found.items() if folders is not None}
 
 
 def part_lists(root: Path) -> dict[str, Path]:
     """The list of image names of each part, where there is one for train and one for val."""
-    known = {path.stem.lower(): path for path in sorted((root / LISTS).glob("*.txt"))}
-    found = {
-        part: known[name]
-        for part, names in _PARTS.items()
-        for name in reversed(names)
-        if name in known
-    }
+    found = parts_of_names({path.stem: path for path in sorted((root / LISTS).glob("*.txt"))})
     return found if len(found) == len(_PARTS) else {}
 
 
@@ -71,9 +67,14 @@ def _of_part(folder: Path) -> Folders | None:
     return (folder, folder) if together else None
 
 
-def _parts_in(folder: Path) -> dict[str, Path]:
+def folders_of_parts(folder: Path) -> dict[str, Path]:
     """The folder of each part, by its name, a year behind it perhaps."""
-    known = {re.sub(r"\d+$", "", path.name.lower()): path for path in _folders(folder)}
+    return parts_of_names({re.sub(r"\d+$", "", path.name): path for path in _folders(folder)})
+
+
+def parts_of_names(found: Mapping[str, T]) -> dict[str, T]:
+    """What is called like each part; of several the most usual name counts."""
+    known = {name.lower(): each for name, each in found.items()}
     return {
         part: known[name]
         for part, names in _PARTS.items()

@@ -1,0 +1,1 @@
+"""Data whose labels are outlines in text files: polygons, ellipses, masks."""
