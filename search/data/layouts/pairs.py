@@ -73,7 +73,7 @@ def folders_of_parts(folder: Path) -> dict[str, Path]:
 
 
 def parts_of_names(found: Mapping[str, T]) -> dict[str, T]:
-    """What is called like each part; of several the most usual name counts."""
+    """Those called like each part; of several the most usual name counts."""
     known = {name.lower(): each for name, each in found.items()}
     return {
         part: known[name]

@@ -15,15 +15,15 @@ from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, check_classes, same_classes
 from auxnas.search.data.layouts.pairs import parts_of_names
 from auxnas.search.data.lists import parse_colour
-from auxnas.search.data.outlines.documents import number, xml_document
+from auxnas.search.data.outlines.documents import number_in, xml_document
 from auxnas.search.data.outlines.files import DrawnFiles
 from auxnas.search.data.outlines.shapes import (
     Drawing,
     Ellipse,
     Mark,
+    Outline,
     Polygon,
     RunMask,
-    Shape,
     Size,
     Vertices,
     vertices,
@@ -124,12 +124,12 @@ def _image(root: Path, image: Element) -> Path:
 def _drawing(image: Element, names: Sequence[str], path: Path) -> Drawing:
     """The shapes of an image, by their order from below."""
     place = f"{path} {_title(image)}"
-    height, width = (int(number(image.get(side), side, place)) for side in ("height", "width"))
+    height, width = (int(number_in(image.get(side), side, place)) for side in ("height", "width"))
     if min(height, width) < 1:
         raise DataError(place, f"size {height}x{width}", "height and width in pixels")
     check_pixels(height * width, f"{height}x{width} pixels (height x width)", place)
     rows = [each for each in image if each.tag in _AREAS]
-    rows.sort(key=lambda each: number(each.get("z_order", "0"), "z_order", place))
+    rows.sort(key=lambda each: number_in(each.get("z_order", "0"), "z_order", place))
     marks = []
     for each in rows:
         label = each.get("label", "")
@@ -141,16 +141,16 @@ def _drawing(image: Element, names: Sequence[str], path: Path) -> Drawing:
     return Drawing(tuple(marks), (height, width))
 
 
-def _shape(row: Element, size: Size, place: str) -> Shape:
+def _shape(row: Element, size: Size, place: str) -> Outline:
     place = f"{place} {row.tag}"
 
     def value(name: str) -> float:
-        return number(row.get(name), name, place)
+        return number_in(row.get(name), name, place)
 
     if row.tag == "polygon":
         texts = row.get("points", "").replace(";", ",").split(",")
-        return Polygon(vertices([number(each, "point", place) for each in texts], size, place))
-    turn = number(row.get("rotation", "0"), "rotation", place)
+        return Polygon(vertices([number_in(each, "point", place) for each in texts], size, place))
+    turn = number_in(row.get("rotation", "0"), "rotation", place)
     if row.tag == "box":
         left, top, right, bottom = map(value, ("xtl", "ytl", "xbr", "ybr"))
         corners = [left, top, right, top, right, bottom, left, bottom]
@@ -166,9 +166,9 @@ def _shape(row: Element, size: Size, place: str) -> Shape:
 
 def _run_mask(row: Element, size: Size, place: str) -> RunMask:
     top, left, height, width = (
-        int(number(row.get(name), name, place)) for name in ("top", "left", "height", "width")
+        int(number_in(row.get(name), name, place)) for name in ("top", "left", "height", "width")
     )
-    counts = [number(each, "run", place) for each in row.get("rle", "").split(",")]
+    counts = [number_in(each, "run", place) for each in row.get("rle", "").split(",")]
     runs = np.array(counts).astype(np.int64)
     inside = 0 < height <= size[0] and 0 < width <= size[1]
     if not inside or (runs < 0).any() or int(runs.sum()) != height * width:

@@ -73,7 +73,7 @@ def xml_document(path: Path) -> Element:
     return builder.close()
 
 
-def number(text: str | None, what: str, place: str) -> float:
+def number_in(text: str | None, what: str, place: str) -> float:
     """A finite number in a text.
 
     Raises:

@@ -27,8 +27,8 @@ from auxnas.search.data.outlines.shapes import (
     Drawing,
     Mark,
     Mask,
+    Outline,
     PenShape,
-    Shape,
     Size,
     pasted,
     vertices,
@@ -176,7 +176,7 @@ def _drawing(place: str, found: Mapping[str, Any], numbers: Mapping[str, int]) -
     return Drawing(tuple(marks), (height, width))
 
 
-def _shape(row: Mapping[str, Any], size: Size, place: str) -> Shape:
+def _shape(row: Mapping[str, Any], size: Size, place: str) -> Outline:
     """A shape as LabelMe draws it."""
     kind = row.get("shape_type") or "polygon"
     flat = [value for point in member(row, "points", list, place) for value in _pair(point, place)]

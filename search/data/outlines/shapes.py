@@ -21,7 +21,7 @@ Vertices = NDArray[np.float64]
 """(points, 2): x to the right and y down, in pixels."""
 
 
-class Shape(Protocol):
+class Outline(Protocol):
     """A part of an image."""
 
     def mask(self, size: Size) -> Mask:
@@ -147,7 +147,7 @@ class Mark:
     """A shape and its class, 255 for one that does not count."""
 
     label: int
-    shape: Shape
+    shape: Outline
 
 
 @dataclass(frozen=True)

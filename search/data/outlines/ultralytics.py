@@ -17,7 +17,7 @@ from auxnas.search.data.files import (
     same_classes,
 )
 from auxnas.search.data.lists import numbered_lines
-from auxnas.search.data.outlines.documents import number
+from auxnas.search.data.outlines.documents import number_in
 from auxnas.search.data.outlines.files import DrawnFiles
 from auxnas.search.data.outlines.shapes import Drawing, Mark, Polygon, vertices
 from auxnas.search.data.outlines.yaml_file import Value, yaml_values
@@ -167,7 +167,7 @@ def _drawing(pair: Pair, classes: int) -> Drawing:
         words, place = text.split(), f"{pair.label} line {n}"
         if not words:
             continue
-        label, *numbers = (number(word, "a number", place) for word in words)
+        label, *numbers = (number_in(word, "a number", place) for word in words)
         if label not in range(classes):
             raise DataError(place, f"class {words[0]}", f"0..{classes - 1}")
         if len(numbers) == 4:
