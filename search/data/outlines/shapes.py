@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
+from auxnas.backends.images.drawn import pen_mask
 from auxnas.search.data.base import Bytes
 from auxnas.search.data.errors import DataError
 
@@ -102,14 +102,7 @@ class PenShape:
 
     def mask(self, size: Size) -> Mask:
         """The pixels."""
-        canvas = Image.new("L", size[::-1])
-        pen = ImageDraw.Draw(canvas)
-        flat = [tuple(point) for point in self.points.tolist()]
-        if self.kind == "line":
-            pen.line(flat, fill=1, width=self.width)
-        else:
-            getattr(pen, self.kind)(flat, fill=1, outline=1)
-        return np.asarray(canvas).astype(bool)
+        return pen_mask(self.kind, [(x, y) for x, y in self.points.tolist()], size, self.width)
 
 
 @dataclass(frozen=True)
