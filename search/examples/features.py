@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from auxnas.backends.base import Learner
 from auxnas.backends.images import normalise
@@ -67,9 +68,26 @@ class FeatureSource:
         return maps
 
 
+@dataclass(frozen=True)
+class FeatureStore(Store):
+    """A store of encoder outputs that knows how it is made again.
+
+    Attributes:
+        source: computes them.
+        indices: of the images.
+    """
+
+    source: FeatureSource | None = None
+    indices: tuple[int, ...] = ()
+
+    def __reduce__(self) -> Any:
+        """Processes of this machine are given the place alone, without encoder and teacher."""
+        return Store, (self.folder, self.rows, self.rebuilt)
+
+
 def feature_store(
     source: FeatureSource, indices: Sequence[int], cache: Path, display: Display
-) -> Store:
+) -> FeatureStore:
     """The encoder outputs of the images ``indices``, in this order."""
 
     def compute() -> Iterator[Rows]:
@@ -84,7 +102,7 @@ def feature_store(
     store = open_store(folder, len(indices), compute, dtypes, display.say)
     if store.rebuilt:
         display.say(f"stored encoder outputs were {store.rebuilt}: computed again")
-    return store
+    return FeatureStore(store.folder, store.rows, store.rebuilt, source, tuple(indices))
 
 
 def feature_examples(

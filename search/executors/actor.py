@@ -6,11 +6,17 @@ import os
 import socket
 import threading
 import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from auxnas.backends.base import TrainingStep
+from auxnas.backends.caching import cache_dir
+from auxnas.compiler import Program
 from auxnas.genotype.errors import describe_error
 from auxnas.search.executors.base import Evaluate
 from auxnas.search.executors.fingerprint import host_fingerprint
+from auxnas.search.executors.packing import Chunks, lacking, unpack_evaluator
 from auxnas.search.storage.environment import package_versions
 from auxnas.search.trials.records import Job, Outcome, Stage
 
@@ -38,25 +44,35 @@ class SeatActor:
         self._latest: Progressed | None = None
         self._told: Stage | None = None
 
-    def prepare(self, evaluate: Evaluate) -> tuple[str, str, dict[str, str]]:
-        """Takes the function that evaluates; host, fingerprint and versions."""
-        self._evaluate = evaluate
-        return socket.gethostname(), host_fingerprint(evaluate), package_versions()
+    def lacks(self, places: Sequence[tuple[str, int]]) -> tuple[str, dict[str, str], list[str]]:
+        """Host, versions, and those of the stores, (folder, rows), that are not there."""
+        return socket.gethostname(), package_versions(), lacking(places, cache_dir())
+
+    def prepare(
+        self, data: bytes, chunks: Mapping[str, Chunks], get: Callable[[Any], Any]
+    ) -> tuple[str, str]:
+        """Takes the function that evaluates, and stores that were lacking; host and fingerprint."""
+        self._evaluate = unpack_evaluator(data, cache_dir(), chunks, get)
+        return socket.gethostname(), host_fingerprint(self._evaluate)
 
     def accept(self, attempt: int, job: Job) -> None:
         """Takes a job: an attempt has begun once the caller knows that this has ended."""
         self._attempt, self._job, self._latest = attempt, job, None
 
-    def evaluate(self) -> Outcome | tuple[str, str] | None:
-        """The outcome; line and trace of an error that is a bug; None where it was dropped."""
+    def evaluate(self) -> tuple[Outcome | tuple[str, str] | None, Program | None]:
+        """The outcome, and by itself its program, which is large.
+
+        Instead of an outcome, line and trace of an error that is a bug; None where it was dropped.
+        """
         if self._evaluate is None or self._job is None:
             raise RuntimeError("no job was accepted")
         try:
-            return self._evaluate(self._job, self._progress)
+            outcome = self._evaluate(self._job, self._progress)
+            return replace(outcome, program=None), outcome.program
         except Dropped:
-            return None
+            return None, None
         except (Exception, SystemExit) as error:
-            return describe_error(error), traceback.format_exc()
+            return (describe_error(error), traceback.format_exc()), None
         finally:
             self._latest = None
 

@@ -9,11 +9,16 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from heapq import nlargest
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
+from auxnas.compiler import Program
 from auxnas.search.errors import SettingsError
 from auxnas.search.executors.actor import Progressed, SeatActor
 from auxnas.search.executors.base import Evaluate
@@ -28,15 +33,16 @@ from auxnas.search.executors.crew import (
     Refused,
     Vanished,
 )
+from auxnas.search.executors.packing import Chunks, pack_evaluator, pieces
 from auxnas.search.executors.seats import SILENCE, Seats
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.environment import package_versions
-from auxnas.search.trials.records import Job, Outcome
+from auxnas.search.trials.records import SCORED, Job, Outcome
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
     import ray
-    from ray import exceptions
+    from ray import cloudpickle, exceptions
     from ray._private import worker
 except ModuleNotFoundError as _error:
     if _error.name != "ray":
@@ -75,7 +81,9 @@ class _Actor:
     """An actor as the driver has it."""
 
     def __init__(self, handle: Any) -> None:
-        self.handle, self.attempt, self.dropped = handle, -1, -2
+        self.handle, self.number = handle, -1
+        self.attempt, self.dropped = -1, -2
+        self.program: Any = None
 
 
 class RayCrew:
@@ -95,7 +103,10 @@ class RayCrew:
         self._connected = _connect(settings.cluster.address or "auto")
         self._needs = _needs(settings)
         self._threads = settings.threads or 1
-        self._evaluate = ray.put(evaluate)
+        data, self._stores = pack_evaluator(evaluate, cloudpickle.CloudPickler)
+        self._evaluate = ray.put(data)
+        self._chunks: dict[str, Chunks] = {}
+        self._kept = _Best(settings)
         self._actors: dict[int, _Actor] = {}
         self._heard: SimpleQueue[tuple[int, Callable[[int, Any], list[Message]], Any]]
         self._heard = SimpleQueue()
@@ -115,12 +126,13 @@ class RayCrew:
     def start(self, seat: int) -> None:
         """Asks for an actor; Ray makes it where and when there is room."""
         self._actors[seat] = actor = _Actor(self._class.remote(self._threads))
-        self._call(seat, self._prepared, actor.handle.prepare.remote(self._evaluate))
+        places = [(str(store.folder), store.rows) for store in self._stores]
+        self._call(seat, self._compared, actor.handle.lacks.remote(places))
 
     def give(self, seat: int, attempt: int, job: Job) -> None:
         """Calls the actor."""
         actor = self._actors[seat]
-        actor.attempt = attempt
+        actor.attempt, actor.number = attempt, job.number
         self._call(seat, self._accepted, actor.handle.accept.remote(attempt, job))
 
     def drop(self, seat: int) -> None:
@@ -179,18 +191,33 @@ class RayCrew:
         for kind, how, failure in _INFRASTRUCTURE:
             if isinstance(error, kind) or isinstance(cause, kind):
                 return [Vanished(seat, how, failure)]
-        if understand == self._prepared and isinstance(error, exceptions.RayTaskError):
+        if understand in (self._compared, self._prepared) and isinstance(
+            error, exceptions.RayTaskError
+        ):
             return [Refused(seat, f"a node cannot evaluate trials ({_last_line(error)})")]
         return [Vanished(seat, _GONE)]
 
-    def _prepared(self, seat: int, result: tuple[str, str, dict[str, str]]) -> list[Message]:
-        host, fingerprint, versions = result
+    def _compared(self, seat: int, result: tuple[str, dict[str, str], list[str]]) -> list[Message]:
+        host, versions, lacking = result
         for name, ours in package_versions().items():
             theirs = versions.get(name, "none")
             if name in _COMPARED and theirs != ours:
                 return [Refused(seat, f"{host}: has {name} {theirs}, expected {ours}")]
+        chunks = {folder: self._put(folder) for folder in lacking}
+        handle = self._actors[seat].handle
+        self._call(seat, self._prepared, handle.prepare.remote(self._evaluate, chunks, ray.get))
+        return []
+
+    def _put(self, folder: str) -> Chunks:
+        """References to the files of a store, which are put once."""
+        if folder not in self._chunks:
+            files = pieces(Path(folder))
+            self._chunks[folder] = {name: [*map(ray.put, parts)] for name, parts in files}
+        return self._chunks[folder]
+
+    def _prepared(self, seat: int, result: tuple[str, str]) -> list[Message]:
         self._ask(seat)
-        return [Readied(seat, host, fingerprint)]
+        return [Readied(seat, *result)]
 
     def _ask(self, seat: int) -> None:
         """Calls for news."""
@@ -206,14 +233,44 @@ class RayCrew:
 
     def _accepted(self, seat: int, result: None) -> list[Message]:
         actor = self._actors[seat]
-        self._call(seat, self._evaluated, actor.handle.evaluate.remote())
+        outcome, actor.program = actor.handle.evaluate.options(num_returns=2).remote()
+        self._call(seat, self._evaluated, outcome)
         return [Began(seat, actor.attempt)]
 
     def _evaluated(self, seat: int, result: Outcome | tuple[str, str] | None) -> list[Message]:
-        attempt = self._actors[seat].attempt
+        actor = self._actors[seat]
+        program, actor.program = actor.program, None
         if isinstance(result, tuple):
-            return [Raised(seat, attempt, *result)]
-        return [Ended(seat, attempt, result)]
+            return [Raised(seat, actor.attempt, *result)]
+        if result is None or not self._kept.takes(actor.number, result):
+            return [Ended(seat, actor.attempt, result)]
+        self._call(seat, partial(self._pulled, result), program)
+        return []
+
+    def _pulled(self, outcome: Outcome, seat: int, program: Program | None) -> list[Message]:
+        ended = replace(outcome, program=program)
+        return [Ended(seat, self._actors[seat].attempt, ended)]
+
+
+class _Best:
+    """Outcomes whose networks may be kept: the best ones up to now, as many as are kept.
+
+    All are, where latency has a weight in rewards.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._all, self._most = settings.latency.target_ms is not None, settings.keep
+        self._rewards: dict[int, float] = {}
+
+    def takes(self, number: int, outcome: Outcome) -> bool:
+        """Whether the network of the trial of this number may be kept."""
+        if outcome.state not in SCORED:
+            return False
+        self._rewards[number] = outcome.stages[-1].reward
+        kept = nlargest(self._most, self._rewards, key=self._rewards.__getitem__)
+        least = self._rewards[kept[-1]]
+        self._rewards = {n: reward for n, reward in self._rewards.items() if reward >= least}
+        return self._all or number in self._rewards
 
 
 def _connect(address: str) -> bool:

@@ -78,17 +78,38 @@ def open_store(
         OSError: naming ``folder``, when it cannot be written; nothing is left behind then.
         ValueError: when a value does not fit the stored type.
     """
-    fault = _fault(folder, total)
+    fault = store_fault(folder, total)
     if fault is None:
         return Store(folder, total)
     make_private(folder.parent)
     with exclusive_lock(folder, say):
-        fault = _fault(folder, total)
+        fault = store_fault(folder, total)
         if fault is None:  # made by the process that we waited for
             return Store(folder, total)
         with _fresh(folder) as temporary:
             _write(temporary, folder.name, total, compute(), dtypes)
     return Store(folder, total, "" if fault == "missing" else fault)
+
+
+def copy_store(folder: Path, total: int, files: Mapping[str, Iterable[Array]]) -> Path:
+    """Places a store in ``folder``, of the bytes of its files; of several copiers one does it.
+
+    Raises:
+        OSError: naming ``folder``, when it cannot be written, or is not sound then.
+    """
+    make_private(folder.parent)
+    with exclusive_lock(folder, lambda line: None):
+        if store_fault(folder, total) is None:
+            return folder
+        with _fresh(folder) as temporary:
+            for name, pieces in files.items():
+                with (temporary / name).open("wb") as file:
+                    for piece in pieces:
+                        file.write(piece.tobytes())
+    fault = store_fault(folder, total)
+    if fault is not None:
+        raise OSError(None, f"copied, but {fault}", str(folder))
+    return folder
 
 
 @contextmanager
@@ -133,7 +154,7 @@ def _place(made: Path, folder: Path) -> None:
         os.replace(path, folder / path.name)
 
 
-def _fault(folder: Path, total: int) -> str | None:
+def store_fault(folder: Path, total: int) -> str | None:
     """Reason that the store in ``folder`` cannot be used; None when it can."""
     if not os.path.isdir(folder):  # nor where the folder above is closed to this user
         return "missing"

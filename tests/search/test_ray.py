@@ -96,7 +96,7 @@ def test_forty_trials_with_a_node_killed_have_the_journal_of_one_process(
 
 def test_a_run_on_the_cluster_has_the_journal_of_one_here(cluster, seats_on, run, tmp_path):
     words = [*NULL, "--trials", 4, "--set", "threads=1", "--set", "model.width=0.1"]
-    words += ["--set", "latency.measure=false", "--batch", 3]
+    words += ["--set", "latency.measure=false", "--batch", 3, "--set", "keep=1"]
     seats_on(Troubled())  # so that the connection outlives the run
     on = ["--cluster", cluster.address, "--workers", 2, "--attempts", 2]
     found = []
@@ -105,6 +105,9 @@ def test_a_run_on_the_cluster_has_the_journal_of_one_here(cluster, seats_on, run
         assert result.exit_code == 0, result.output
         found.append(contents(tmp_path / name))
         found[-1].pop("meta")
+        weights = sorted((tmp_path / name / "weights").iterdir())
+        found[-1]["weights"] = [(path.name, path.read_bytes()) for path in weights]
+        assert len(weights) == 1
     assert found[0] == found[1]
     rows = list(AttemptTable(tmp_path / "there").rows())
     assert sorted(row.trial for row in rows if row.how != "dropped") == [1, 2, 3, 4]
