@@ -6,6 +6,7 @@ import click
 
 from auxnas.console import OneLineGroup
 from auxnas.nassearch.ablate import ablate
+from auxnas.nassearch.cluster import cluster
 from auxnas.nassearch.correlate import correlate
 from auxnas.nassearch.evaluate import evaluate
 from auxnas.nassearch.look import export, status, top
@@ -23,5 +24,5 @@ def main() -> None:
 
 
 _SEARCH = (run, resume, status, top, report, export)
-for command in (*_SEARCH, survey, pretrain, train, evaluate, correlate, ablate, settings):
+for command in (*_SEARCH, survey, pretrain, train, evaluate, correlate, ablate, cluster, settings):
     main.add_command(command)

@@ -33,6 +33,7 @@ from auxnas.search.executors.crew import (
     Refused,
     Vanished,
 )
+from auxnas.search.executors.nodes import COMPARED, NodeReport, describe_node, judge_nodes
 from auxnas.search.executors.packing import Chunks, pack_evaluator, pieces
 from auxnas.search.executors.seats import SILENCE, Seats
 from auxnas.search.settings.search import Settings
@@ -44,6 +45,7 @@ try:
     import ray
     from ray import cloudpickle, exceptions
     from ray._private import worker
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as NodeAffinity
 except ModuleNotFoundError as _error:
     if _error.name != "ray":
         raise
@@ -53,8 +55,8 @@ _PATIENCE = 2.0
 """Seconds from one sign of life of a seat to the next."""
 _SIGNS = 100
 """Signs of life a second at most, all seats together."""
-_COMPARED = ("auxnas", "python", "numpy", "torch")
-"""Packages of which a seat must have the driver's versions."""
+_ANSWER = 60.0
+"""Seconds in which a node that is looked at has to answer."""
 
 _GONE = "its process or its machine is gone"
 _INFRASTRUCTURE = (
@@ -75,6 +77,44 @@ def make_seats(evaluate: Evaluate, settings: Settings) -> Seats:
     crew.patience = max(_PATIENCE, places / _SIGNS)
     silence = max(SILENCE, 5 * crew.patience)
     return Seats(crew, places, settings.trial_timeout, silence, settings.cluster.mixed)
+
+
+def look_at_nodes(address: str, learner: str, threads: int) -> list[NodeReport]:
+    """The nodes of a cluster that trials may run on, in the order of their names.
+
+    Raises:
+        SettingsError: when there is no cluster.
+    """
+    joined = _connect(address)
+    try:
+        nodes = {n["NodeID"]: n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")}
+        look = ray.remote(describe_node)
+        calls = {
+            look.options(
+                num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinity(node, soft=False)
+            ).remote(learner, threads): node
+            for node in nodes
+        }
+        ray.wait(list(calls), num_returns=len(calls), timeout=_ANSWER)
+        found = [_answer(call, nodes[node]) for call, node in calls.items()]
+    finally:
+        if joined:
+            ray.shutdown()
+    return sorted(judge_nodes(found), key=lambda node: node.host)
+
+
+def _answer(call: Any, node: dict[str, Any]) -> NodeReport:
+    """Report of a node with its resources; its fault where it gave none."""
+    has = node["Resources"]
+    own = {"cpus": has.get("CPU", 0.0), "gpus": has.get("GPU", 0.0)}
+    try:
+        report: NodeReport = ray.get(call, timeout=0)
+        return replace(report, **own)
+    except exceptions.GetTimeoutError:
+        fault = f"no answer in {_ANSWER:.0f} seconds"
+    except exceptions.RayError as error:
+        fault = _last_line(error)
+    return NodeReport(node["NodeManagerHostname"], **own, fault=fault)
 
 
 class _Actor:
@@ -201,7 +241,7 @@ class RayCrew:
         host, versions, lacking = result
         for name, ours in package_versions().items():
             theirs = versions.get(name, "none")
-            if name in _COMPARED and theirs != ours:
+            if name in COMPARED and theirs != ours:
                 return [Refused(seat, f"{host}: has {name} {theirs}, expected {ours}")]
         chunks = {folder: self._put(folder) for folder in lacking}
         handle = self._actors[seat].handle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import warnings
@@ -126,6 +127,16 @@ def test_what_takes_too_long_is_stopped_and_what_is_a_bug_is_raised(seats_on):
     with pytest.raises(SearchError, match="unexpected ZeroDivisionError: a bug") as caught:
         executor.next()
     assert "contracts.py" in caught.value.__notes__[0]
+
+
+def test_each_node_says_what_it_has(cluster, seats_on, run):
+    seats_on(Troubled())  # so that the connection outlives the command
+    result = run("cluster", "check", cluster.address, "--learner", "null", "--json")
+    assert result.exit_code == 0, result.output
+    nodes = json.loads(result.stdout)
+    assert {node["cpus"] for node in nodes} == {2.0}
+    assert {node["fault"] for node in nodes} == {""}
+    assert len({node["fingerprint"] for node in nodes}) == 1
 
 
 def test_what_no_node_has_is_said(seats_on):

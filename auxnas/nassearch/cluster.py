@@ -1,0 +1,49 @@
+"""``nassearch cluster``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+from rich.table import Table
+
+from auxnas.console import DONE, FAILED, OneLineCommand, OneLineGroup, print_json
+from auxnas.genotype.plugins import import_place
+from auxnas.nassearch import options
+from auxnas.terminal import Terminal
+
+
+@click.group(cls=OneLineGroup)
+def cluster() -> None:
+    """Look at the machines that --cluster evaluates trials on."""
+
+
+@cluster.command(cls=OneLineCommand)
+@click.argument("address", default="auto")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of a trial."
+)
+@click.option("--learner", type=click.Choice(["torch", "null"]), default="torch", hidden=True)
+@options.as_json
+def check(address: str, threads: int, learner: str, as_json: bool) -> int:
+    """Say what every node has, and what keeps it from taking part in a run.
+
+    ADDRESS is auto or HOST:PORT. Each node makes a tiny training: those whose results agree to the
+    last bit have one fingerprint. The status is 1 where a node cannot take part.
+    """
+    nodes = import_place("auxnas.search.executors.ray_crew:look_at_nodes")(
+        address, learner, threads
+    )
+    if as_json:
+        print_json([asdict(node) for node in nodes])
+    else:
+        table = Table(title=f"{len(nodes)} nodes with processors", title_justify="left")
+        for head in ("host", "CPUs", "GPUs", "processor", "cache", "fingerprint", "takes part"):
+            table.add_column(head)
+        for node in nodes:
+            counts = (f"{node.cpus:g}", f"{node.gpus:g}", node.processor)
+            room = f"{node.room / 1e9:.0f} GB free"
+            table.add_row(node.host, *counts, room, node.fingerprint, node.fault or "yes")
+        Terminal(file=sys.stdout).print_table(table, ("processor", "cache", "GPUs"))
+    return FAILED if any(node.fault for node in nodes) or not nodes else DONE
