@@ -136,7 +136,9 @@ def test_targets_are_the_published_ones():
     )
     assert weights.tolist() == [1, 1, 1, 1, 1, 0, 0, 1, 1, 0]
     np.testing.assert_allclose(maps[0, 14, 19:32], (*ROW, *ROW[-2::-1]), atol=1e-6)
-    assert np.unravel_index(maps[7].argmax(), (64, 64)) == (63, 63)
+    peaks = {0: (25, 14), 1: (0, 0), 2: (0, 8), 4: (0, 10), 7: (63, 63), 8: (32, 32)}
+    for joint, (x, y) in peaks.items():
+        assert np.unravel_index(maps[joint].argmax(), (64, 64)) == (y, x)
 
 
 def decoding_maps():
@@ -183,6 +185,7 @@ def scored(labels, found, task="pose"):
 def test_oks_is_that_of_coco():
     every, some = np.ones((1, 17), bool), np.arange(17)[None] % 3 > 0
     cases = [(3, every, 0.943385), (5, every, 0.859203), (3, some, 0.943792), (5, some, 0.860745)]
+    cases += [(13, every, 0.510946), (13, some, 0.520012)]
     for shift, labelled, expected in cases:
         apart = np.full((1, 17), float(shift))
         (similarity,) = object_similarity(apart, labelled, np.array([9000.0]), COCO17)

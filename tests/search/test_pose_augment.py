@@ -72,13 +72,14 @@ def test_joints_stay_on_their_pixels(seed):
     assert weights.sum() == pytest.approx(spot.astype(np.uint8).sum() * scale**2, rel=0.1)
 
 
-def test_the_published_turn():
-    """Thirty degrees of a crop of 192x256: the vector that independent code gave."""
+@pytest.mark.parametrize(("turn", "place"), [(30, (15.2397, 56.3857)), (-80, (190.9171, 76.6037))])
+def test_the_published_turns(turn, place):
+    """Of a crop of 192x256: the vectors that independent code gave."""
     matrix = PersonAugment((256, 192), 0, 0, 0, COCO17).matrix(
-        np.zeros((256, 192, 3), np.uint8), 1.137778, 30, False
+        np.zeros((256, 192, 3), np.uint8), 1.137778, turn, False
     )
     found = matrix[:, :2] @ (np.array([100, 50]) - (130, 140)) + (96, 128)
-    np.testing.assert_allclose(found, (15.2397, 56.3857), atol=1e-3)
+    np.testing.assert_allclose(found, place, atol=1e-3)
 
 
 def test_outside_is_black():

@@ -64,8 +64,11 @@ def test_the_published_crop_to_the_pixel() -> None:
     )
     assert found.forward(np.array([100.0, 50.0])) == pytest.approx((61.8667, 25.6), abs=1e-4)
     quarter = region.fitted(0.75).onto((64, 48))
-    assert quarter.back(np.array([2.75, 1.75])) == pytest.approx((55.293, 33.6523), abs=1e-4)
+    decoded = np.array([(2.75, 1.75), (1, 2), (0, 0), (7, 5), (4, 3.25)])
+    places = [(55.293, 33.6523), (49.1406, 34.5312), (45.625, 27.5), (70.2344, 45.0781)]
+    np.testing.assert_allclose(quarter.back(decoded), [*places, (59.6875, 38.9258)], atol=1e-4)
     assert Region.of_box((10, 20, 300, 100)).fitted(0.75).scale == pytest.approx((1.875, 2.5))
+    assert Region.of_box((10, 20, 75, 100)).fitted(0.75).scale == pytest.approx((0.46875, 0.625))
     boxes = {(100, 50, 60, 180): (100, 50, 59, 179), (-5, 10, 50, 40): (0, 10, 49, 39)}
     boxes |= {(600, 400, 100, 100): (600, 400, 39, 79)}
     for box, cleaned in boxes.items():

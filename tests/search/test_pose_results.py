@@ -12,7 +12,7 @@ import pytest
 from auxnas.compiler.tasks.pose import COCO17, person_label, skeleton_of
 from auxnas.compiler.tasks.pose.detections import distinct_persons, person_score
 from auxnas.compiler.tasks.pose.published import part_shares, published_table
-from auxnas.compiler.tasks.pose.scores import pose_sums
+from auxnas.compiler.tasks.pose.scores import object_similarity, pose_sums
 from auxnas.search.data import DataError
 from auxnas.search.data.pose.annotations import read_annotations
 from auxnas.search.data.pose.coco import open_coco_keypoints
@@ -40,6 +40,35 @@ def test_persons_found_twice_are_left_out() -> None:
     assert distinct_persons(found, scores, areas, COCO17, most=0.5) == [0, 3]
     assert distinct_persons(found, scores[::-1], areas, COCO17) == [3, 2, 0]
     assert distinct_persons(found[:1], scores[:1], areas[:1], COCO17) == [0]
+
+
+def test_persons_are_as_alike_as_independent_code_says() -> None:
+    places, areas = shifted_persons(), np.array([9000.0, 9000, 10000, 9000])
+    expected = {
+        (0, 1): 0.970746, (0, 2): 0.835079, (0, 3): 0.025853, (1, 2): 0.927008, (1, 3): 0.034195,
+        (2, 3): 0.0603,
+    }  # fmt: skip
+    for (one, other), alike in expected.items():
+        apart = np.linalg.norm(places[one] - places[other], axis=-1)[None]
+        area = (areas[[one]] + areas[[other]]) / 2
+        (found,) = object_similarity(apart, np.ones((1, 17), bool), area, COCO17)
+        assert found == pytest.approx(alike, abs=1e-6)
+
+
+def test_hits_are_of_joints_within_half_a_head() -> None:
+    """Errors of 5/6, 1 and 1/6 heads; a joint that is not labelled is 47 heads away."""
+    skeleton = skeleton_of(("top", "tail"))
+    truth = [
+        person_label([[10, 10], [20, 20]], [2, 2], head=6),
+        person_label([[0, 0], [50, 50]], [0, 2], head=3),
+    ]
+    found = np.array([[[13, 14, 1], [20, 26, 1]], [[99, 99, 1], [50, 50.5, 1]]], float)
+    shares = part_shares(pose_sums(found, np.stack(truth), skeleton), skeleton)
+    assert shares == {"top": 0, "tail": 0.5}
+    for label in truth:
+        label[-1, 1] *= 2  # half of it is the head that it was
+    shares = part_shares(pose_sums(found, np.stack(truth), skeleton), skeleton)
+    assert shares == {"top": 1, "tail": 1}
 
 
 def test_scores_of_persons_are_the_boxes_times_the_certain_joints() -> None:
