@@ -68,7 +68,14 @@ class Seam:
         Raises:
             SettingsError: as ``find`` does, or when the object lacks a member.
         """
-        made = self.find(name)(*arguments)
+        return self.checked(name, self.find(name)(*arguments))
+
+    def checked(self, name: str, made: Any) -> Any:
+        """The object that the implementation called ``name`` made.
+
+        Raises:
+            SettingsError: when it lacks a member.
+        """
         try:
             check_members(self.plural, name, made, self.members)
         except PluginError as error:
@@ -105,6 +112,7 @@ DATASETS = Seam(
         "labelme": "auxnas.search.data.outlines.labelme:LABELME",
         "cvat": "auxnas.search.data.outlines.cvat:CVAT",
         "ultralytics": "auxnas.search.data.outlines.ultralytics:ULTRALYTICS",
+        "hf": "auxnas.search.data.rows.arrow:HF",
         "ade20k": "auxnas.search.data.layouts.ade20k:ADE20K",
         "folder": "auxnas.search.data.layouts.folder:FOLDER",
         "depth": "auxnas.search.data.depth.files:DEPTH",
@@ -143,6 +151,7 @@ DATA_FORMS = {
     "labelme": DataForm(":DIR", is_path=True),
     "cvat": DataForm(":DIR_OR_FILE.xml", is_path=True),
     "ultralytics": DataForm(":DIR_OR_FILE.yaml", is_path=True),
+    "hf": DataForm(":DIR", is_path=True),
     "ade20k": DataForm(":DIR", is_path=True),
     "folder": DataForm(":DIR", is_path=True),
     "depth": DataForm(":DIR_OR_LIST", is_path=True),

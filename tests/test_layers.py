@@ -78,6 +78,7 @@ OTHERS = {
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},
     "backends/timm/importing.py": {"timm", "torch"},
     "search/executors/ray_crew.py": {"ray"},
+    "search/data/rows/arrow.py": {"numpy", "pyarrow"},
     "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},
 }
 """Packages of others that a room, or one of its files, may import."""

@@ -139,8 +139,9 @@ def turn_upright(pixels: NDArray[Any], tag: int) -> NDArray[Any]:
 
 
 def raw_mode(image: Any) -> str:
-    """Pillow's name of how pixels are stored, of a picture that is not decoded yet."""
-    arguments = image.tile[0][3] if image.tile else ""
+    """Pillow's name of how pixels are stored, of a file's picture that is not decoded yet."""
+    tile = getattr(image, "tile", None)
+    arguments = tile[0][3] if tile else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 

@@ -10,8 +10,6 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +59,19 @@ def read_photograph(
     """
     place = place or ("an image" if isinstance(path, bytes) else str(path))
     with open_picture(path if isinstance(path, bytes) else Path(path), place) as image:
-        stored = raw_mode(image)
-        image.load()
-        pixels = _rgb(image, stored, place)
-        return turn_upright(pixels, orientation(image)) if upright else pixels
+        return photograph_of(image, place, upright)
+
+
+def photograph_of(image: Any, place: str, upright: bool = True) -> Bytes:
+    """A photograph of a picture of Pillow's, as ``read_photograph`` gives it.
+
+    Raises:
+        DataError: naming ``place``, for one of more than 16 bits a channel.
+    """
+    stored = raw_mode(image)
+    image.load()
+    pixels = _rgb(image, stored, place)
+    return turn_upright(pixels, orientation(image)) if upright else pixels
 
 
 def _rgb(image: Any, stored: str, place: str) -> Bytes:
@@ -91,19 +98,30 @@ def _from_16_bits(image: Any, stored: str) -> Bytes:
     return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
 
 
-def read_label(path: str | Path, place: str | None = None) -> Bytes:
+def read_label(path: str | Path | bytes, place: str | None = None) -> Bytes:
     """A label image as uint8 ``(height, width)``: the values as stored, 0 and 1 for 1 bit.
 
     Raises:
         DataError: when it is missing, damaged, too large, in colour, of values above 255, or
             in a format that alters values.
     """
-    place = place or str(path)
-    with _open_label(Path(path), place) as image:
-        return _indices(image, place)
+    place = place or ("a label image" if isinstance(path, bytes) else str(path))
+    with open_picture(path if isinstance(path, bytes) else Path(path), place) as image:
+        return label_of(image, place)
 
 
-def read_coloured_label(path: str | Path, place: str, palettes: bool = True) -> Bytes:
+def label_of(image: Any, place: str) -> Bytes:
+    """A label image of a picture of Pillow's, as ``read_label`` gives it.
+
+    Raises:
+        DataError: naming ``place``, for one in colour, of values above 255, or in a format that
+            alters values.
+    """
+    _check_lossless(image, place)
+    return _indices(image, place)
+
+
+def read_coloured_label(path: str | Path | bytes, place: str, palettes: bool = True) -> Bytes:
     """The colours of a label image in colour or with a palette, uint8 ``(height, width, 3)``.
 
     Transparency is left out. Of a grey one ``(height, width)``, as ``read_label``.
@@ -117,21 +135,18 @@ def read_coloured_label(path: str | Path, place: str, palettes: bool = True) -> 
         DataError: when it is missing, damaged, too large, of another kind, or in a format that
             alters values.
     """
-    with _open_label(Path(path), place) as image:
+    with open_picture(path if isinstance(path, bytes) else Path(path), place) as image:
+        _check_lossless(image, place)
         if image.mode not in _COLOURED_MODES[: 4 if palettes else 2]:
             return _indices(image, place)
         tag = orientation(image)
         return turn_upright(np.array(image.convert("RGBA").convert("RGB"), np.uint8), tag)
 
 
-@contextmanager
-def _open_label(path: Path, place: str) -> Iterator[Any]:
-    """The picture in a file of labels."""
-    with open_picture(path, place) as image:
-        if image.format in _LOSSY:
-            lossless = "a lossless format such as PNG"
-            raise DataError(place, "a JPEG, which alters label values", lossless)
-        yield image
+def _check_lossless(image: Any, place: str) -> None:
+    if image.format in _LOSSY:
+        lossless = "a lossless format such as PNG"
+        raise DataError(place, "a JPEG, which alters label values", lossless)
 
 
 def _is_grey(image: Any) -> bool:

@@ -21,6 +21,7 @@ from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import same_classes
 from auxnas.search.data.joined import JoinedSource, join_datasets, picture_names, with_classes_of
 from auxnas.search.data.mapped import mapped
+from auxnas.search.data.rows.sequences import SequenceDataset, is_sequence
 from auxnas.search.data.views import Colour, ResizedDataset
 from auxnas.search.seams import DATA_FORMS, DATASETS
 
@@ -112,7 +113,12 @@ class _Opening:
         """The part of one source, as it is stored."""
         name, rest = _parse(source)
         asked = self.classes if self.task.labels.classes else 0
-        made = DATASETS.make(name, rest, asked, part)
+        made = DATASETS.find(name)(rest, asked, part)
+        made = (
+            SequenceDataset(made, source, asked)
+            if is_sequence(made)
+            else DATASETS.checked(name, made)
+        )
         found = mapped(completed(completed(made).of_task(self.task)), self.label_map)
         _check_labels(found, self.task, source)
         if self.task.labels.classes:

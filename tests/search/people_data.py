@@ -321,6 +321,59 @@ def run_lengths(region: Pixels) -> dict[str, Any]:
     return {"size": list(region.shape), "counts": [0, *runs] if flat[0] else runs}
 
 
+def rows(names: tuple[str, ...], folder: Path) -> list[dict[str, Any]]:
+    """A row for each picture, as ``datasets.Image`` keeps files."""
+    write_photographs(folder, names)
+    found = []
+    for name in names:
+        save_label(folder / f"{stem(name)}.label.png", name)
+        files = {"image": folder / name, "annotation": folder / f"{stem(name)}.label.png"}
+        row = {key: {"bytes": f.read_bytes(), "path": f.name} for key, f in files.items()}
+        found.append({"id": len(found), **row})
+    return found
+
+
+def save_stream(table: Any, path: Path) -> None:
+    import pyarrow
+
+    with (
+        pyarrow.OSFile(str(path), "wb") as sink,
+        pyarrow.ipc.new_stream(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
+
+
+def write_arrow(root: Path) -> str:
+    """As ``DatasetDict.save_to_disk`` does, of two files for one split."""
+    import pyarrow
+
+    for split, names in ("train", TRAIN), ("validation", VAL):
+        (root / split).mkdir()
+        table, files = pyarrow.Table.from_pylist(rows(names, root.with_name("stored"))), []
+        for number, part in enumerate((table.slice(0, 1), table.slice(1))):
+            files.append(f"data-{number:05}-of-00002.arrow")
+            save_stream(part, root / split / files[-1])
+        state = {"_data_files": [{"filename": file} for file in files], "_split": split}
+        (root / split / "state.json").write_text(json.dumps(state))
+    (root / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "validation"]}))
+    (root / "id2label.json").write_text(json.dumps(dict(enumerate(CLASSES))))
+    return f"hf:{root}"
+
+
+def write_parquet(root: Path) -> str:
+    """As repositories have it, with several groups of rows."""
+    import pyarrow
+    from pyarrow import parquet
+
+    (root / "data").mkdir()
+    for split, names in ("train", TRAIN), ("validation", VAL):
+        table = pyarrow.Table.from_pylist(rows(names, root.with_name("stored")))
+        path = root / f"data/{split}-00000-of-00001.parquet"
+        parquet.write_table(table, path, row_group_size=2)
+    (root / "id2label.json").write_text(json.dumps(dict(enumerate(CLASSES))))
+    return f"hf:{root}"
+
+
 WRITERS = {
     "folder": write_flat,
     "folder with parts": write_parts,
@@ -339,3 +392,5 @@ WRITERS = {
     "coco stuff": lambda root: write_coco(root, "stuff"),
 }
 """Each writes a tree below a new folder, and returns what is behind ``--data``."""
+ROWS = {"arrow": write_arrow, "parquet": write_parquet}
+"""Likewise, with pyarrow."""

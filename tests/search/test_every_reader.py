@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,37 @@ from click.testing import CliRunner
 from auxnas.backends.images import read_photograph
 from auxnas.nassearch.cli import main
 from auxnas.search.data import check, open_dataset, parts
-from tests.search.people_data import CLASSES, KINDS, SIZE, WRITERS, stem, truth, write_photographs
+from tests.search.people_data import (
+    CLASSES,
+    KINDS,
+    ROWS,
+    SIZE,
+    WRITERS,
+    truth,
+    write_photographs,
+)
+
+PYARROW = find_spec("pyarrow") is not None
 
 
-@pytest.mark.parametrize("form", WRITERS)
-def test_the_same_pictures_through_every_reader(tmp_path: Path, form: str) -> None:
+MAKERS = [
+    *WRITERS.items(),
+    *(
+        pytest.param(*row, marks=pytest.mark.skipif(not PYARROW, reason="no hf"))
+        for row in ROWS.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "write"), MAKERS)
+def test_the_same_pictures_through_every_reader(
+    tmp_path: Path, form: str, write: Callable[[Path], str]
+) -> None:
     (tmp_path / "here").mkdir()
     write_photographs(tmp_path / "photographs")
-    spec = WRITERS[form](tmp_path / "here")
+    photographs = {name: read_photograph(tmp_path / "photographs" / name) for name in KINDS}
+    assert {pixels.shape for pixels in photographs.values()} == {(*SIZE, 3)}
+    spec = write(tmp_path / "here")
     shutil.copytree(tmp_path / "here", tmp_path / "copy")
     seen = []
     for part in parts(spec):
@@ -27,10 +52,8 @@ def test_the_same_pictures_through_every_reader(tmp_path: Path, form: str) -> No
         own = np.array([data.classes.index(name) for name in CLASSES], np.uint8)
         assert len({tuple(colour) for colour in data.palette.tolist()}) == len(data.classes)
         for index in range(len(data)):
-            name = next(each for each in KINDS if f"{stem(each)}." in data.place(index))
-            photograph = read_photograph(tmp_path / "photographs" / name)
-            assert np.array_equal(data.image(index), photograph)
-            assert photograph.shape == (*SIZE, 3)
+            image = data.image(index)
+            (name,) = (n for n, pixels in photographs.items() if np.array_equal(image, pixels))
             assert np.array_equal(data.label(index), own[truth(name)])
             seen.append(name)
         copy = open_dataset(spec.replace("here", "copy"), part=part)

@@ -12,9 +12,9 @@ from auxnas.backends.images.opening import check_pixels
 from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import short_repr
 from auxnas.search.data.coco.masks import Runs, Size, mask_runs, runs_mask
+from auxnas.search.data.documents import json_document, member
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import check_classes
-from auxnas.search.data.outlines.documents import json_document, member
 from auxnas.search.data.outlines.shapes import Drawing, Mark, Mask, draw_marks
 from auxnas.search.data.voc import VOC_CLASSES
 

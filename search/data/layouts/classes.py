@@ -12,7 +12,9 @@ import numpy as np
 
 from auxnas.backends.images import read_coloured_label, read_label
 from auxnas.compiler.tasks import IGNORE
+from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Bytes
+from auxnas.search.data.documents import json_document
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import check_classes, same_classes
 from auxnas.search.data.lists import numbered_lines, parse_colour, read_colours, read_names
@@ -39,7 +41,7 @@ class LabelKey:
     names: tuple[str, ...] = ()
     indexed: bool = False
 
-    def __call__(self, path: Path, place: str) -> Bytes:
+    def __call__(self, path: Path | bytes, place: str) -> Bytes:
         """The classes in a label image: by its colours where there are any, else by its numbers.
 
         Raises:
@@ -180,6 +182,15 @@ def _numbered(path: Path) -> ClassTable:
     return ClassTable(names, (), LabelKey())
 
 
+def _numbered_json(path: Path) -> ClassTable:
+    """An object of names by their numbers from 0 on, as Hugging Face has it."""
+    rows = json_document(path)
+    for place, (number, name) in enumerate(rows.items()):
+        if number != str(place) or not isinstance(name, str):
+            raise DataError(str(path), f"{number}: {short_repr(name)}", f"{place}: a name")
+    return ClassTable(tuple(rows.values()), (), LabelKey())
+
+
 def _names(path: Path) -> ClassTable:
     """One a line; their colours in ``palette.txt``."""
     names = read_names(path)
@@ -196,6 +207,7 @@ TABLES: Mapping[str, Callable[[Path], ClassTable]] = {
     "class_dict.csv": _class_dict,
     "label_colors.txt": _label_colours,
     "_classes.csv": _numbered,
+    "id2label.json": _numbered_json,
     "codes.txt": _names,
     "labels.txt": _names,
 }

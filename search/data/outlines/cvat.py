@@ -11,11 +11,11 @@ import numpy as np
 
 from auxnas.backends.images.opening import check_pixels
 from auxnas.search.data.base import Reader
+from auxnas.search.data.documents import number_in, xml_document
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, check_classes, same_classes
 from auxnas.search.data.layouts.pairs import parts_of_names
 from auxnas.search.data.lists import parse_colour
-from auxnas.search.data.outlines.documents import number_in, xml_document
 from auxnas.search.data.outlines.files import DrawnFiles
 from auxnas.search.data.outlines.shapes import (
     Drawing,

@@ -16,12 +16,12 @@ from auxnas.backends.images import read_photograph
 from auxnas.backends.images.opening import check_pixels
 from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Bytes, Reader
+from auxnas.search.data.documents import json_document, member
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, check_classes, same_classes
 from auxnas.search.data.layouts.classes import UNLABELLED
 from auxnas.search.data.layouts.pairs import folders_of_parts
 from auxnas.search.data.lists import read_names
-from auxnas.search.data.outlines.documents import json_document, member
 from auxnas.search.data.outlines.files import DrawnFiles
 from auxnas.search.data.outlines.shapes import (
     Drawing,

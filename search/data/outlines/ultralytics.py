@@ -8,6 +8,7 @@ from pathlib import Path
 from auxnas.backends.images import SUFFIXES, find_images
 from auxnas.search.data.base import Reader
 from auxnas.search.data.decoded import DecodedFiles
+from auxnas.search.data.documents import number_in
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import (
     FileDataset,
@@ -17,7 +18,6 @@ from auxnas.search.data.files import (
     same_classes,
 )
 from auxnas.search.data.lists import numbered_lines
-from auxnas.search.data.outlines.documents import number_in
 from auxnas.search.data.outlines.files import DrawnFiles
 from auxnas.search.data.outlines.shapes import Drawing, Mark, Polygon, vertices
 from auxnas.search.data.outlines.yaml_file import Value, yaml_values
