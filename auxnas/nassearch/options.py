@@ -135,7 +135,15 @@ encoder_weights = click.option(
     "--encoder-weights",
     type=PathType(),
     metavar="FILE",
-    help="Encoder weights to start from; nothing is pre-trained.",
+    help="Encoder weights to start from; published: those of timm or torchvision, fetched; none: "
+    "random ones. Nothing is pre-trained then.",
+)
+
+encoder_weights_begun = click.option(
+    "--encoder-weights",
+    type=PathType(),
+    metavar="FILE",
+    help="Encoder weights to begin with; published: those of timm or torchvision, fetched.",
 )
 
 run_folder = click.argument("folder", metavar="RUN", type=PATH)

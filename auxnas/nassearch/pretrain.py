@@ -38,6 +38,7 @@ SUFFIX = ".safetensors"
 @options.size
 @options.task
 @options.encoder
+@options.encoder_weights_begun
 @options.depth_scale
 @options.label_map
 @click.option("--epochs", type=int, metavar="N", help="Passes over the meta-train images.")
@@ -68,8 +69,6 @@ def pretrain(
     options.require_data(out, named, sets)
     layers = [PRESETS[options.known_preset(preset)]]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
-    if settings.encoder_weights is not None:
-        raise click.UsageError("encoder_weights: pretrain begins anew, expected none")
     context = RunContext(settings, out.parent, cache_dir(cache), display_on_stderr())
 
     check_room(out.parent)

@@ -10,8 +10,11 @@ from auxnas.compiler.encoders.base import PREFIX, Array, Encoder
 from auxnas.compiler.encoders.contract import encoder_place
 from auxnas.compiler.errors import CompilerError
 from auxnas.compiler.ir import Graph
+from auxnas.compiler.semantics import BATCH_NORM_EPSILON
 from auxnas.compiler.weights import fit_params
 from auxnas.genotype.errors import short_repr
+
+_MEAN = ".running_mean"
 
 
 def fit_encoder(
@@ -34,12 +37,34 @@ def fit_encoder(
     if not (isinstance(published, Mapping) and all(map(_is_named_array, published.items()))):
         given = f"from_published gives {short_repr(published)}"
         raise CompilerError(encoder_place(encoder), given, "a mapping from names to arrays")
+    norms = [
+        n.param for n in graph.nodes if n.op == "batch_norm" and str(n.param).startswith(PREFIX)
+    ]
+    if norms and published and not any(name.endswith(_MEAN) for name in published):
+        where = f"{place}: {norms[0]}{_MEAN}"
+        found = "missing, as of every batch norm"
+        raise CompilerError(where, found, "weights as they were trained, not folded")
     found = {name: value for name, value in published.items() if name.startswith(PREFIX)}
     fitted = fit_params(graph, found, place, PREFIX)
     for name in found:
         if name not in fitted and not name.endswith(".num_batches_tracked"):
             raise CompilerError(f"{place}: {name}", "unexpected", "no such parameter")
     return fitted
+
+
+def fresh_norms(graph: Graph, params: Mapping[str, Array]) -> tuple[int, int]:
+    """How many batch norms have the mean 0 and variance 1 that they are made with; of how many.
+
+    Those are folded into the convolutions in front of them, or were never trained.
+    """
+    norms = [node.param for node in graph.nodes if node.op == "batch_norm"]
+    fresh = [
+        not params[f"{norm}.running_mean"].any()
+        and np.abs(params[f"{norm}.running_var"] - 1).max() <= BATCH_NORM_EPSILON
+        for norm in norms
+        if f"{norm}.running_mean" in params
+    ]
+    return sum(fresh), len(fresh)
 
 
 def _is_named_array(item: tuple[object, object]) -> bool:

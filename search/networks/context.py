@@ -18,11 +18,13 @@ from auxnas.genotype import SearchSpace
 from auxnas.search.examples.context import DataContext
 from auxnas.search.networks.given import given_encoder
 from auxnas.search.networks.pretrain import (
+    HOW_TO_BEGIN,
     PretrainedEncoder,
     Pretraining,
     pretrained_encoder,
 )
 from auxnas.search.networks.teachers import read_teacher
+from auxnas.search.settings.search import SCRATCH
 from auxnas.search.settings.spaces import search_space
 from auxnas.search.storage.folders import PRETRAINED
 
@@ -90,19 +92,29 @@ class ModelContext:
             data_key=data.training.key,
             task=data.task,
             start=data.output_start(data.search_split.train),
+            given={} if settings.encoder_weights is None else self._given.params,
             forecast=self.forecast,
         )
 
     @cached_property
+    def _given(self) -> PretrainedEncoder:
+        """The encoder of the settings, which is said."""
+        settings, display = self.data.settings, self.data.display
+        path, seed = str(settings.encoder_weights), settings.pretrain.seed
+        given = given_encoder(path, self.encoder_graph, self.spec, seed)
+        if path == SCRATCH:
+            display.say(f"encoder: {self.spec.encoder} begins with random weights; {HOW_TO_BEGIN}")
+            return given
+        without = self._without(given.teacher)
+        display.say(f"encoder: from {path}: {given.carried}{without}")
+        if given.warning:
+            display.say(f"warning: {path}: {given.warning}")
+        return given
+
+    @cached_property
     def encoder(self) -> PretrainedEncoder:
         """The weights that networks start from."""
-        data, path = self.data, self.data.settings.encoder_weights
-        if path is not None:
-            given = given_encoder(path, self.encoder_graph, self.spec)
-            without = self._without(given.teacher)
-            data.display.say(f"encoder: from {path}: {given.carried}{without}")
-            return given
-        return self._pretrained()
+        return self._pretrained() if self.data.settings.encoder_weights is None else self._given
 
     def keep_encoder(self, digest: str) -> None:
         """Starts from the encoder of ``digest``: no other one is kept as the folder's own."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -55,6 +55,10 @@ _BETWEEN_SAVES = 60.0
 """Seconds of training after which its state is saved, roughly."""
 
 
+HOW_TO_BEGIN = "--encoder-weights published (fetched) or FILE begins with ImageNet's"
+"""Advice where an encoder begins with random weights."""
+
+
 @dataclass(frozen=True)
 class PretrainedEncoder:
     """Encoder weights that trials start from.
@@ -63,11 +67,23 @@ class PretrainedEncoder:
         params: the encoder's arrays, and perhaps more.
         teacher: the network it was trained in, if it is at hand.
         unused: how many numbers its file has beside the encoder's.
+        fresh: how many of its batch norms have the statistics that they were made with, and of
+            how many.
     """
 
     params: Params
     teacher: Program | None = None
     unused: int = 0
+    fresh: tuple[int, int] = (0, 0)
+
+    @property
+    def warning(self) -> str:
+        """What is odd about its weights, in words; empty where nothing is."""
+        count, of = self.fresh
+        if not count:
+            return ""
+        odd = f"{count} of its {of} batch norms have mean 0 and variance 1"
+        return f"{odd}: folded, or never trained, and training changes what they compute"
 
     @property
     def carried(self) -> str:
@@ -91,6 +107,7 @@ class Pretraining:
         data_key: names the images.
         task: what the decoder is trained for, and measured by.
         start: what the outputs' convolutions begin with.
+        given: the encoder's arrays to begin with; none of them: random ones.
         begun_with: digest of the encoder that the work in the folder was begun with, as
             ``params_digest`` gives it; empty where it begins.
         forecast: is told now and then about how many seconds of training are left.
@@ -106,6 +123,7 @@ class Pretraining:
     data_key: str
     task: Task
     start: OutputStart = USUAL_START
+    given: Params = field(default_factory=dict)
     begun_with: str = ""
     forecast: Callable[[float], None] = lambda seconds: None
     record: Callable[[Origin], None] = lambda found: None
@@ -127,7 +145,8 @@ class Pretraining:
     def key(self) -> str:
         """Names the result: a hash of all that it depends on."""
         settings = self.settings.model_dump(mode="json")
-        known = (self.label, self.data_key, list(self.train.indices), settings)
+        known = [self.label, self.data_key, list(self.train.indices), settings]
+        known += [params_digest(self.given)] if self.given else []
         return json_digest("pretrained", VERSION, *known, *self._images, str(self.graph))
 
     def recipe(self) -> Recipe:
@@ -217,7 +236,8 @@ def _made(work: Pretraining, shared: Path, display: Display) -> tuple[Params, Or
         part.unlink(missing_ok=True)
     found, (name, metric) = work.score(kept).metrics, work.task.headline
     quality = f"{metric.title} {found[name]:.3f} on meta-val with its own decoder"
-    display.say(f"encoder: pre-trained, {quality}, kept as {shared}")
+    trained = "pre-trained" if work.settings.epochs else "not trained (0 epochs)"
+    display.say(f"encoder: {trained}, {quality}, kept as {shared}")
     row = {"epochs": work.settings.epochs, "metric": metric.title, "value": found[name]}
     return kept, {**course.row(), **row}
 
@@ -256,9 +276,10 @@ def _train(work: Pretraining, kept: Path, display: Display) -> tuple[Params, Cou
     Saves about once a minute, and at the end, since the result is not kept yet: the parts'
     lengths make no difference to the result.
     """
-    begin = Program(
-        work.graph, initial_params(work.graph, work.settings.seed, work.start), "refinenet"
-    )
+    random = initial_params(work.graph, work.settings.seed, work.start)
+    begin = Program(work.graph, {**random, **work.given}, "refinenet")
+    if not work.given and work.settings.epochs:
+        display.say(f"encoder: {work.spec.encoder} begins with random weights; {HOW_TO_BEGIN}")
     epochs, recipe, seed = work.settings.epochs, work.recipe(), work.settings.seed
     epoch, state, course = _state(kept, display)
     begun = epoch * PARTS // max(epochs, 1)

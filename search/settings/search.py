@@ -247,6 +247,10 @@ class ClusterSettings(SettingsSection):
     that the journal depends on which trial ran where."""
 
 
+SCRATCH, PUBLISHED = "none", "published"
+"""``encoder_weights`` that are no file."""
+
+
 class Settings(SettingsSection):
     """A whole search."""
 
@@ -273,7 +277,8 @@ class Settings(SettingsSection):
     train faster on one. Sums are rounded otherwise on another number, and training magnifies
     that: rewards differ as under another seed."""
     encoder_weights: str | None = None
-    """File with the encoder's weights; none given: it is pre-trained on the data."""
+    """File with the encoder's weights; ``published``: those that timm or torchvision publish, which
+    they fetch; ``none``: random ones; none given: it is pre-trained on the data."""
     teacher: str | None = None
     """File or folder of a trained network that stage 1 learns from (paper: Light-Weight
     RefineNet-152); none given: the network that the encoder was pre-trained in, also where
@@ -327,5 +332,6 @@ def with_absolute_paths(settings: Settings) -> Settings:
     """The same, with paths that hold wherever the run is continued from."""
     data = settings.data.model_copy(update={"source": with_absolute_path(settings.data.source)})
     given = {name: getattr(settings, name) for name in ("encoder_weights", "teacher")}
-    where = {name: str(Path(path).absolute()) for name, path in given.items() if path is not None}
+    files = {name: path for name, path in given.items() if path not in (None, SCRATCH, PUBLISHED)}
+    where = {name: str(Path(path).absolute()) for name, path in files.items() if path is not None}
     return settings.model_copy(update={"data": data, **where})

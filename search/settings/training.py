@@ -144,7 +144,8 @@ class TrainingSettings(SettingsSection):
     threads: Threads | None = None
     """Processor threads within an operation; none given: all cores."""
     encoder_weights: str | None = None
-    """File with the encoder's weights; none given: it is pre-trained on the data."""
+    """File with the encoder's weights; ``published``: those that timm or torchvision publish, which
+    they fetch; ``none``: random ones; none given: it is pre-trained on the data."""
     data: DataSettings = DataSettings()
     """Images to train on."""
     task: TaskSettings = TaskSettings(ignore=())

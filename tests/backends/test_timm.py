@@ -56,6 +56,8 @@ def random_network(name: str) -> torch.nn.Module:
                 (module.bias.data, -0.3, 0.5),
             ):
                 value.uniform_(low, high)
+        elif isinstance(module, torch.nn.Conv2d):
+            module.weight.data.normal_(0, module.weight[0].numel() ** -0.5)
     return model
 
 

@@ -1,0 +1,153 @@
+"""Encoders against timm's and torchvision's own modules, and what each runtime makes of them.
+
+    make .venv-timm/.made && .venv-timm/bin/python bench/encoders.py --output encoders.json
+
+Numerics: random weights and statistics, the largest difference of a feature map relative to its
+largest number, as trained and as compiled. Then the network arch0 on each, compiled for each target
+at 128x128 and compared with the float64 reference; TensorRT-RTX's own builder builds without a GPU.
+A file that is there is gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import timm
+import torch
+import torchvision
+
+from auxnas.backends import Request, compile_artefact
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling.report import to_dict
+from auxnas.backends.measuring.machine import runtime_versions
+from auxnas.backends.torch import TorchRunner
+from auxnas.compiler import ModelSpec, Program, cost
+from auxnas.compiler.builder import Builder
+from auxnas.compiler.encoders import find_encoder
+from auxnas.compiler.encoders.contract import lower_encoder
+from auxnas.compiler.encoders.fitting import fit_encoder
+from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.genotype import zoo
+from auxnas.genotype.errors import InputError
+
+NAMES = """
+mobilenet_v2_torchvision mobilenetv4_conv_small mobilenetv4_conv_medium efficientnet_lite0
+repvgg_a0 resnet18 resnet34 resnet50 timm:resnet18d timm:seresnet50 timm:resnext50_32x4d
+timm:regnetx_004 timm:regnety_002 timm:mobileone_s0 timm:mobilenetv2_100
+timm:mobilenetv3_large_100 timm:mobilenetv4_conv_small timm:efficientnet_b0 timm:mnasnet_100
+timm:hardcorenas_a timm:fbnetc_100 timm:lcnet_050 timm:tinynet_e timm:vgg11_bn timm:densenet121
+timm:dla34 timm:selecsls42b timm:repvit_m0_9 timm:hgnetv2_b0 timm:ese_vovnet19b_dw timm:gernet_s
+timm:spnasnet_100 timm:repghost_050 timm:rexnet_100 timm:ghostnet_100 timm:cspresnet50
+timm:res2net50_26w_4s timm:convnext_atto timm:hrnet_w18_small timm:tf_efficientnet_lite0
+"""
+TARGETS = ("onnx", "openvino", "rtx")
+SIZE = (128, 128)
+
+
+def random_network(name: str) -> torch.nn.Module:
+    """timm's or torchvision's own, with random weights and statistics."""
+    torch.manual_seed(0)
+    if name == "mobilenet_v2_torchvision":
+        model = torchvision.models.mobilenet_v2()
+    else:
+        model = timm.create_model(name.removeprefix("timm:"))
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.3, 0.5)
+            module.running_var.uniform_(0.5, 1.5)
+            module.weight.data.uniform_(0.6, 1.6)
+            module.bias.data.uniform_(-0.3, 0.5)
+        elif isinstance(module, torch.nn.Conv2d):
+            module.weight.data.normal_(0, module.weight[0].numel() ** -0.5)
+    return model.eval()
+
+
+def own_maps(model: torch.nn.Module, image: torch.Tensor) -> list[Any]:
+    with torch.no_grad():
+        if isinstance(model, torchvision.models.MobileNetV2):
+            maps, x = [], image
+            for block in model.features[:-1]:
+                maps.append(x := block(x))
+            return [maps[index].numpy() for index in (3, 6, 13, 17)]
+        return [
+            each.numpy() for each in model.forward_intermediates(image, intermediates_only=True)
+        ]
+
+
+def differences(name: str) -> dict[str, Any]:
+    """Largest relative difference to the module's own maps, and counts of the encoder."""
+    model, encoder, builder = random_network(name), find_encoder(name), Builder()
+    maps = lower_encoder(encoder, builder)
+    graph = builder.graph({f"map{index}": each.node for index, each in enumerate(maps)})
+    values = {n: v.numpy() for n, v in model.state_dict().items()}
+    program = Program(graph, fit_encoder(encoder, graph, values, name))
+    image = torch.randn(2, 3, 128, 160)
+    truth = own_maps(model, image)[-4:]
+    compiled, _ = run_passes([p for p in INFERENCE if p.name != "strip-auxiliary"], program)
+    found = {}
+    for kind, which in (("as trained", program), ("as compiled", compiled)):
+        outputs = TorchRunner(which, "cpu")({"image": image.numpy()}).values()
+        apart = [
+            min(
+                float(np.abs(o - expected).max() / np.abs(expected).max())
+                for o in outputs
+                if o.shape == expected.shape
+            )
+            for expected in truth
+        ]
+        found[kind] = max(apart)
+    counted = cost(graph, (512, 512))
+    return {
+        "maps": [[each.channels, each.stride] for each in maps],
+        "parameters": counted.parameters,
+        "multiply_adds_512": counted.multiply_adds,
+        "difference": found,
+        "nodes": [len(graph.nodes), len(compiled.graph.nodes)],
+    }
+
+
+def compiled(name: str, target: str, folder: Path) -> dict[str, Any]:
+    """arch0 on the encoder, for a target: whether it compiles, how exact and how fast it is."""
+    request = Request(
+        zoo.load_published("arch0").genotype,
+        ModelSpec(encoder=name),
+        folder / "network.bin",
+        target=target,
+        options=ExportOptions(SIZE),
+    )
+    try:
+        facts = to_dict(compile_artefact(request))
+    except (InputError, OSError, RuntimeError) as error:
+        return {"refused": str(error)}
+    kept = ("max_relative_error", "latency_ms", "latency_spread", "seconds", "bytes", "unchecked")
+    return {key: facts[key] for key in kept if facts.get(key) is not None}
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+@click.option("--names", default=NAMES)
+@click.option("--targets", default=" ".join(TARGETS))
+def main(output: Path, names: str, targets: str) -> None:
+    rows = json.loads(output.read_text())["encoders"] if output.exists() else {}
+    for name in names.split():
+        row = rows.setdefault(name, {})
+        try:
+            row.update({} if "difference" in row else differences(name))
+        except InputError as error:
+            row["refused"] = str(error)
+        missing = [each for each in targets.split() if each not in row and "refused" not in row]
+        for target in missing:
+            with tempfile.TemporaryDirectory() as folder:
+                row[target] = compiled(name, target, Path(folder))
+        known = runtime_versions("timm", "torch", "torchvision", "onnxruntime", "openvino")
+        output.write_text(json.dumps({"encoders": rows, "versions": known}, indent=1) + "\n")
+        print(name, row.get("refused", row.get("difference")), flush=True)
+
+
+if __name__ == "__main__":
+    main()
