@@ -42,10 +42,10 @@ timm:regnetx_004 timm:regnety_002 timm:mobileone_s0 timm:mobilenetv2_100
 timm:mobilenetv3_large_100 timm:mobilenetv4_conv_small timm:efficientnet_b0 timm:mnasnet_100
 timm:hardcorenas_a timm:fbnetc_100 timm:lcnet_050 timm:tinynet_e timm:vgg11_bn timm:densenet121
 timm:dla34 timm:selecsls42b timm:repvit_m0_9 timm:hgnetv2_b0 timm:ese_vovnet19b_dw timm:gernet_s
-timm:spnasnet_100 timm:repghost_050 timm:rexnet_100 timm:ghostnet_100 timm:cspresnet50
+timm:spnasnet_100 timm:repghostnet_050 timm:rexnet_100 timm:ghostnet_100 timm:cspresnet50
 timm:res2net50_26w_4s timm:convnext_atto timm:hrnet_w18_small timm:tf_efficientnet_lite0
 """
-TARGETS = ("onnx", "openvino", "rtx")
+TARGETS = {"onnx": ".onnx", "openvino": ".xml", "rtx": ".rtx"}
 SIZE = (128, 128)
 
 
@@ -81,13 +81,14 @@ def own_maps(model: torch.nn.Module, image: torch.Tensor) -> list[Any]:
 
 def differences(name: str) -> dict[str, Any]:
     """Largest relative difference to the module's own maps, and counts of the encoder."""
-    model, encoder, builder = random_network(name), find_encoder(name), Builder()
+    encoder, model, builder = find_encoder(name), random_network(name), Builder()
     maps = lower_encoder(encoder, builder)
     graph = builder.graph({f"map{index}": each.node for index, each in enumerate(maps)})
     values = {n: v.numpy() for n, v in model.state_dict().items()}
     program = Program(graph, fit_encoder(encoder, graph, values, name))
     image = torch.randn(2, 3, 128, 160)
-    truth = own_maps(model, image)[-4:]
+    shapes = {(each.channels, -(-128 // each.stride)) for each in maps}
+    truth = [each for each in own_maps(model, image) if each.shape[1:3] in shapes]
     compiled, _ = run_passes([p for p in INFERENCE if p.name != "strip-auxiliary"], program)
     found = {}
     for kind, which in (("as trained", program), ("as compiled", compiled)):
@@ -103,6 +104,7 @@ def differences(name: str) -> dict[str, Any]:
         found[kind] = max(apart)
     counted = cost(graph, (512, 512))
     return {
+        "compared": len(truth),
         "maps": [[each.channels, each.stride] for each in maps],
         "parameters": counted.parameters,
         "multiply_adds_512": counted.multiply_adds,
@@ -116,7 +118,7 @@ def compiled(name: str, target: str, folder: Path) -> dict[str, Any]:
     request = Request(
         zoo.load_published("arch0").genotype,
         ModelSpec(encoder=name),
-        folder / "network.bin",
+        folder / f"network{TARGETS[target]}",
         target=target,
         options=ExportOptions(SIZE),
     )

@@ -37,13 +37,11 @@ def fit_encoder(
     if not (isinstance(published, Mapping) and all(map(_is_named_array, published.items()))):
         given = f"from_published gives {short_repr(published)}"
         raise CompilerError(encoder_place(encoder), given, "a mapping from names to arrays")
-    norms = [
-        n.param for n in graph.nodes if n.op == "batch_norm" and str(n.param).startswith(PREFIX)
-    ]
+    norms = [str(node.param) for node in graph.nodes if node.op == "batch_norm"]
+    norms = [norm for norm in norms if norm.startswith(PREFIX)]
     if norms and published and not any(name.endswith(_MEAN) for name in published):
-        where = f"{place}: {norms[0]}{_MEAN}"
-        found = "missing, as of every batch norm"
-        raise CompilerError(where, found, "weights as they were trained, not folded")
+        where, expected = f"{place}: {norms[0]}{_MEAN}", "weights as they were trained, not folded"
+        raise CompilerError(where, "missing, as of every batch norm", expected)
     found = {name: value for name, value in published.items() if name.startswith(PREFIX)}
     fitted = fit_params(graph, found, place, PREFIX)
     for name in found:

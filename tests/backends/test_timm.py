@@ -81,10 +81,13 @@ def test_the_encoder_gives_timm_s_own_maps(name):
     rewriting = [each for each in INFERENCE if each.name != "strip-auxiliary"]
     for which in (program, run_passes(rewriting, program)[0]):
         found = TorchRunner(which, "cpu")({"image": image.numpy()}).values()
-        for expected in (each.numpy() for each in truth[-4:]):
+        compared = 0
+        for expected in (each.numpy() for each in truth):
             like = [each for each in found if each.shape == expected.shape]
             apart = [np.abs(each - expected).max() / np.abs(expected).max() for each in like]
-            assert min(apart) < 1e-5
+            assert min(apart, default=0) < 1e-5
+            compared += bool(like)
+        assert compared >= 4
 
 
 def test_mean_and_deviation_are_the_network_s():

@@ -1,8 +1,11 @@
 """Pre-training: what a killed one comes to, and ``nassearch pretrain``."""
 
 import json
+import sys
 import threading
 from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ import pytest
 import auxnas.search.networks.pretrain
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
+from auxnas.backends.timm import published
 from auxnas.compiler.tasks import Segmentation, TargetFormat
-from auxnas.compiler.weights import load_weights
+from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.search.networks.networks import read_network
 from auxnas.search.networks.pretrain import pretrained_encoder
 from tests.search.training import params, tell
@@ -264,11 +268,87 @@ def test_an_encoder_of_another_width_is_answered_with_the_setting(run, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-def test_pretraining_takes_no_weights(run, tmp_path):
-    words = ("--set", "encoder_weights=e.safetensors", "--out", tmp_path / "new.safetensors")
-    result = run("pretrain", *TINY, *words)
+def test_pretraining_begins_with_the_weights_given(run, tmp_path):
+    """The null learner moves nothing, and the result is not that of random weights."""
+    began, given, ended = (tmp_path / f"{name}.safetensors" for name in ("a", "b", "c"))
+    first = run("pretrain", *TINY, "--seed", 5, "--out", began)
+    assert "encoder: mobilenet_v2 begins with random weights; --encoder-weights" in first.stderr
+    arrays = {
+        name: value + (1 if name.startswith("encoder.") else 0)
+        for name, value in load_weights(began)[0].items()
+    }
+    save_weights(given, arrays, {})
+    result = run("pretrain", *TINY, "--seed", 5, "--encoder-weights", given, "--out", ended)
+    assert result.exit_code == 0, result.output
+    assert f"encoder: from {given}: " in result.stderr
+    assert "random weights" not in result.stderr
+    found = load_weights(ended)[0]
+    for name, value in load_weights(began)[0].items():
+        moved = 1 if name.startswith("encoder.") else 0
+        assert np.array_equal(found[name], value + np.float32(moved)), name
+
+
+def test_none_and_no_epochs_say_that_nothing_is_trained(run, tmp_path):
+    out = tmp_path / "e.safetensors"
+    result = run("pretrain", *TINY, "--epochs", "0", "--seed", 6, "--out", out)
+    assert "encoder: not trained (0 epochs), mIoU" in result.stderr
+    start = load_weights(out)[0]
+    common = ("--set", "model.agg_size=8", "--trials", 1, "--out", tmp_path / "run")
+    result = run("run", *TINY, "--encoder-weights", "none", "--set", "pretrain.seed=6", *common)
+    assert result.exit_code == 0, result.output
+    assert "encoder: mobilenet_v2 begins with random weights; --encoder-weights" in result.stderr
+    assert "pre-train" not in result.stderr
+    assert not (tmp_path / "run" / "encoder.safetensors").exists()
+    (kept,) = (tmp_path / "run").glob("best.safetensors")
+    name = "encoder.layer1.conv.weight"
+    assert np.array_equal(load_weights(kept)[0][name], start[name])
+
+
+def test_batch_norms_as_they_are_made_are_noticed(run, tmp_path):
+    out, again = tmp_path / "e.safetensors", tmp_path / "f.safetensors"
+    assert run("pretrain", *TINY, "--epochs", "0", "--out", out).exit_code == 0
+    result = run("pretrain", *TINY, "--encoder-weights", out, "--out", again)
+    line = f"warning: {out}: 52 of its 52 batch norms have mean 0 and variance 1: folded, or never"
+    assert line in result.stderr
+    arrays = load_weights(out)[0]
+    folded = {n: v for n, v in arrays.items() if ".bn." not in n}
+    save_weights(tmp_path / "g.safetensors", folded, {})
+    result = run("pretrain", *TINY, "--encoder-weights", tmp_path / "g.safetensors", "--out", again)
     assert result.exit_code == 2
-    assert "encoder_weights: pretrain begins anew, expected none" in result.stderr
+    assert "encoder.layer1.bn.running_mean: missing, as of every batch norm" in result.stderr
+
+
+def test_published_weights_are_fetched_by_their_library(run, tmp_path, monkeypatch):
+    out, ended = tmp_path / "e.safetensors", tmp_path / "f.safetensors"
+    assert run("pretrain", *TINY, "--out", out).exit_code == 0
+    whole = {n: v + np.float32(1) for n, v in load_weights(out)[0].items()}
+    asked = []
+
+    class Theirs:
+        def state_dict(self):
+            return {n: torch.from_numpy(v) for n, v in whole.items() if n.startswith("encoder.")}
+
+    def mobilenet_v2(weights):
+        asked.append(weights)
+        return Theirs()
+
+    torch = pytest.importorskip("torch")
+    library = SimpleNamespace(mobilenet_v2=mobilenet_v2)
+    monkeypatch.setattr(published, "import_module", lambda name: library)
+    result = run("pretrain", *TINY, "--encoder-weights", "published", "--out", ended)
+    assert result.exit_code == 0, result.output
+    assert asked == ["DEFAULT"]
+    assert "encoder: from published: " in result.stderr
+    name = "encoder.layer1.bn.bias"
+    assert np.array_equal(load_weights(ended)[0][name], whole[name])
+
+    monkeypatch.setattr(published, "import_module", import_module)
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    result = run("pretrain", *TINY, "--encoder-weights", "published", "--out", ended)
+    assert result.exit_code == 2
+    line = "error: published weights of mobilenet_v2: torchvision cannot fetch mobilenet_v2 (import"
+    assert line in result.stderr
+    assert result.stderr.splitlines()[-1].endswith("a file of weights (--encoder-weights FILE)")
 
 
 @pytest.mark.parametrize("field", ["labels", "target"])
