@@ -51,7 +51,7 @@ def fit_encoder(
 
 
 def fresh_norms(graph: Graph, params: Mapping[str, Array]) -> tuple[int, int]:
-    """How many batch norms have the mean 0 and variance 1 that they are made with; of how many.
+    """Numbers of batch norms with the mean 0 and variance 1 that they are made with, and of all.
 
     Those are folded into the convolutions in front of them, or were never trained.
     """
