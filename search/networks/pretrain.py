@@ -78,7 +78,7 @@ class PretrainedEncoder:
 
     @property
     def warning(self) -> str:
-        """What is odd about its weights, in words; empty where nothing is."""
+        """Oddity of its weights, in words; empty where there is none."""
         count, of = self.fresh
         if not count:
             return ""
@@ -87,7 +87,7 @@ class PretrainedEncoder:
 
     @property
     def carried(self) -> str:
-        """What is taken out of its file, in words, and what is not."""
+        """Numbers taken out of its file, in words, and left in it."""
         taken = sum(array.size for array in self.params.values())
         rest = f", the other {self.unused / 1e6:.2f} M in it are not" if self.unused else ""
         return f"{taken / 1e6:.2f} M numbers carried over{rest}"
