@@ -134,13 +134,35 @@ def _row_from_json(value: object, place: str) -> Operation:
         raise error.within(place) from None
 
 
-def _document(value: Mapping[str, Any], wanted: SearchSpace | None) -> Document:
+class DocumentReader:
+    """Reader of many documents, which makes a space that is that of the document before once."""
+
+    def __init__(self) -> None:
+        self._value: object = None
+        self._space: SearchSpace | None = None
+
+    def read(self, text: str) -> Genotype:
+        """The genotype of our JSON document.
+
+        Raises:
+            GenotypeError: naming the place, what was found and what was expected.
+        """
+        value = _mapping(load_json(text), "document", ("space",))
+        if self._space is None or value["space"] != self._value:
+            self._value, self._space = value["space"], _space(value["space"])
+        return _document(value, None, self._space).genotype
+
+
+def _document(
+    value: Mapping[str, Any], wanted: SearchSpace | None, known: SearchSpace | None = None
+) -> Document:
+    """The genotype of a document, whose space is ``known`` where it was read already."""
     _mapping(value, "document", ("format", "version", "space", "connections", "cell"))
     if value["format"] != FORMAT:
         raise GenotypeError("format", short_repr(value["format"]), repr(FORMAT))
     if value["version"] != VERSION or isinstance(value["version"], bool):
         raise GenotypeError("version", short_repr(value["version"]), str(VERSION))
-    space = _space(value["space"])
+    space = known or _space(value["space"])
     if wanted is not None and space != wanted:
         raise GenotypeError("space", "another space than the one asked for")
     cell = _mapping(value["cell"], "cell", ("first", "branches"))

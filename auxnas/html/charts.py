@@ -59,6 +59,12 @@ def name_axes(axes: Any) -> None:
     axes.figure.legend(loc="outside upper left", ncols=2)
 
 
+def thinning_note(runs: Runs) -> str:
+    """Words on points that are left out, where some are."""
+    many = any(len(run.scored) > series.MOST for run in runs)
+    return f" Of many trials, {series.MOST:,} evenly apart are drawn." if many else ""
+
+
 def label_trials(axes: Any, ylabel: str) -> None:
     """Labels the axes of a chart against trials."""
     axes.set_xlabel("trial")
@@ -88,6 +94,7 @@ def reward_chart(runs: Runs) -> Chart:
     sizes = {series.window(len(run.scored)) for run in runs}
     last = " or ".join(map(str, sorted(sizes)))
     note = f"Hollow: stopped after stage 1. Line and band: mean and quartiles of the last {last}."
+    note += thinning_note(runs)
     return Chart("Rewards in time", chart(plot, alt), note)
 
 
@@ -95,7 +102,8 @@ def _dots(axes: Any, run: Run, colour: str) -> dict[str, list[str]]:
     """A point a trial, hollow where it was stopped; texts to hover, as plots return them."""
     tips = {}
     for state, fill in ((COMPLETE, colour), (STOPPED, GROUND)):
-        some, name = [t for t in run.scored if t.state == state], f"{state}{colour[1:]}"
+        some = series.thinned([t for t in run.scored if t.state == state])
+        name = f"{state}{colour[1:]}"
         if some:
             xs, ys = zip(*series.reward_points(some), strict=True)
             look = {"facecolor": fill, "edgecolor": colour, "alpha": 0.5, "linewidths": 0.9}
@@ -157,8 +165,9 @@ def stage_chart(runs: Runs) -> Chart:
             thick = line | {"linewidth": 2.2}
             place_of = {"positions": [place], "widths": 0.5, "showfliers": False}
             axes.boxplot([values], **place_of, **parts, medianprops=thick)
-            spread = [place + 0.36 * ((0.618 * n) % 1 - 0.5) for n in range(len(values))]
-            axes.scatter(spread, values, s=9, color=colour, alpha=0.45, linewidths=0)
+            some = series.thinned(values)
+            spread = [place + 0.36 * ((0.618 * n) % 1 - 0.5) for n in range(len(some))]
+            axes.scatter(spread, some, s=9, color=colour, alpha=0.45, linewidths=0)
         axes.set_xticks(range(1, len(groups) + 1), [name for name, _, _ in groups])
         axes.grid(visible=False, axis="x")
         axes.set_ylabel("reward")
@@ -169,6 +178,7 @@ def stage_chart(runs: Runs) -> Chart:
         for name, values, _ in groups
     )
     note = "Box: quartiles and median. Every trial that went through a stage is a point."
+    note += thinning_note(runs)
     return Chart("Rewards by stage", chart(plot, f"Rewards by stage. {said}."), note)
 
 
@@ -181,7 +191,7 @@ def stopped_chart(runs: Runs) -> Chart:
             xs, ys = [x for x, _ in share], [y for _, y in share]
             axes.plot(xs, ys, color=colour, lw=1.8, label=f"{run.label}: stopped")
         for name, colour, run in annealed:
-            numbers = range(max(len(run.trials) for run in runs))
+            numbers = series.thinned(range(max(len(run.trials) for run in runs)))
             ps = [_proceed(run, number) for number in numbers]
             axes.plot([n + 1 for n in numbers], ps, color=colour, lw=1.2, ls="--", label=name)
         label_trials(axes, "share of the last trials")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from auxnas.html.charts import COLOURS, POINT, Chart, Runs, hover_text, legend
+from auxnas.html.charts import COLOURS, POINT, Chart, Runs, hover_text, legend, thinning_note
 from auxnas.html.runs import Run
+from auxnas.html.series import thinned
 from auxnas.html.svg import INK, chart
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import Trial
@@ -39,9 +40,10 @@ def pareto_chart(runs: Runs, cost: str) -> Chart:
         for run, colour in zip(runs, COLOURS, strict=False):
             known, name = _known(run, cost), f"points{colour[1:]}"
             if known:
-                _all_points(axes, at(known), colour, name)
+                some = thinned(known)
+                _all_points(axes, at(some), colour, name)
                 _front(axes, at(front(known, COSTS[cost])), colour, run.label)
-                tips[name] = [hover_text(run, trial) for trial in known]
+                tips[name] = [hover_text(run, trial) for trial in some]
         _numbers(axes, ours, at(ours))
         axes.set_xlabel(label)
         axes.set_ylabel("reward of the last stage")
@@ -58,6 +60,7 @@ def pareto_chart(runs: Runs, cost: str) -> Chart:
         "Large points: no other trial has a better reward at no more cost. "
         "Numbers are trials, where there is room."
     )
+    note += thinning_note(runs)
     return Chart(f"Reward and {label.partition(',')[0]}", chart(plot, alt), note)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from auxnas.html.charts import POINT, Chart, label_trials, name_axes
+from auxnas.html.charts import POINT, Chart, label_trials, name_axes, thinning_note
 from auxnas.html.runs import Run
+from auxnas.html.series import thinned
 from auxnas.html.svg import FIRST, SECOND, chart
 
 
@@ -17,11 +18,8 @@ def stage_time_chart(run: Run) -> Chart:
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
         for stage, colour, marker in ((1, FIRST, "o"), (2, SECOND, "^")):
-            spent = [
-                (t.number + 1, t.stages[stage - 1].seconds)
-                for t in run.scored
-                if len(t.stages) >= stage
-            ]
+            through = thinned([t for t in run.scored if len(t.stages) >= stage])
+            spent = [(t.number + 1, t.stages[stage - 1].seconds) for t in through]
             if spent:
                 xs, ys = zip(*spent, strict=True)
                 look = {"s": POINT, "color": colour, "marker": marker, "alpha": 0.7}
@@ -32,7 +30,8 @@ def stage_time_chart(run: Run) -> Chart:
         return {}
 
     alt = "Seconds of each stage against trial; the table says the same in numbers."
-    return Chart("Seconds a stage", chart(plot, alt), "Training and validation, as measured.")
+    note = "Training and validation, as measured." + thinning_note([run])
+    return Chart("Seconds a stage", chart(plot, alt), note)
 
 
 _DIAGNOSTICS = {
@@ -56,7 +55,9 @@ def _diagnostic(run: Run, name: str) -> Chart:
     xs, ys = [x for x, _ in values], [y for _, y in values]
 
     def plot(axes: Any) -> Mapping[str, Sequence[str]]:
-        axes.plot(xs, ys, color=FIRST, lw=1.4, marker="o" if len(xs) < 30 else "", ms=3)
+        axes.plot(
+            thinned(xs), thinned(ys), color=FIRST, lw=1.4, marker="o" if len(xs) < 30 else "", ms=3
+        )
         axes.set_xlabel("trials it was told of")
         axes.set_ylabel(title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

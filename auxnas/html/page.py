@@ -94,7 +94,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 def _summary(runs: Sequence[Run]) -> PageSection:
     run = runs[0]
     state = f"Running: {run.writer}." if run.writer else "Not running now."
-    folds = _folds(("All trials that have ended", tables.trial_table(run)))
+    folds = _folds(tables.trial_table(run))
     if len(runs) > 1:
         return PageSection(
             "summary", "Summary", state, table=tables.overview_table(runs), folds=folds

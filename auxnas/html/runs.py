@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +67,17 @@ class Run:
         """Name of the searcher."""
         return str(self.settings.get("search", {}).get("searcher", "unknown"))
 
-    @property
+    @cached_property
     def ended(self) -> list[Trial]:
         """The trials that have ended."""
         return [trial for trial in self.trials if trial.state != PENDING]
 
-    @property
+    @cached_property
     def scored(self) -> list[Trial]:
         """The trials that were trained and have a reward of their own."""
         return [trial for trial in self.trials if trial.state in SCORED and trial.stages]
 
-    @property
+    @cached_property
     def best(self) -> list[Trial]:
         """The same, the best first."""
         return best_of(self.scored)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import mean, median
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,19 @@ from auxnas.search.trials.records import STOPPED, Trial
 
 Points = list[tuple[int, float]]
 """(trial as people count, value)."""
+
+
+MOST = 2_000
+"""Points of a series in a chart: a page of a long run stays small."""
+
+T = TypeVar("T")
+
+
+def thinned(items: Sequence[T]) -> Sequence[T]:
+    """``MOST`` items evenly apart, the first and the last among them; all where there are fewer."""
+    if len(items) <= MOST:
+        return items
+    return [items[round(n * (len(items) - 1) / (MOST - 1))] for n in range(MOST)]
 
 
 def window(count: int) -> int:
@@ -38,11 +52,12 @@ class Band:
 
 
 def band(points: Points, size: int) -> Band:
-    """Quartiles and mean of the last ``size`` values up to each point."""
+    """Quartiles and mean of the last ``size`` values up to each point, of long series to some."""
     values = np.array([value for _, value in points])
-    last = [values[max(0, end - size) : end] for end in range(1, len(values) + 1)]
+    ends = thinned(range(1, len(values) + 1))
+    last = [values[max(0, end - size) : end] for end in ends]
     low, high = ([float(np.quantile(part, q)) for part in last] for q in (0.25, 0.75))
-    return Band([x for x, _ in points], low, [float(part.mean()) for part in last], high)
+    return Band([points[end - 1][0] for end in ends], low, [float(p.mean()) for p in last], high)
 
 
 def reward_points(trials: Iterable[Trial]) -> Points:
@@ -56,9 +71,10 @@ def stage_rewards(trials: Iterable[Trial], stage: int) -> list[float]:
 
 
 def best_so_far(points: Points) -> Points:
-    """The largest value up to each point."""
-    values = accumulate((value for _, value in points), max)
-    return [(x, value) for (x, _), value in zip(points, values, strict=True)]
+    """The largest value up to each point where it grows."""
+    values = list(accumulate((value for _, value in points), max))
+    pairs = zip(points, values, [None, *values], strict=False)
+    return [(x, value) for (x, _), value, before in pairs if value != before]
 
 
 def stopped_share(trials: Sequence[Trial], size: int) -> Points:

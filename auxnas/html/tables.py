@@ -141,14 +141,21 @@ def rejection_table(run: Run) -> PageTable:
     return PageTable(["limit", "genotypes", "the last one"], rows, ["limit", "the last one"])
 
 
-def trial_table(run: Run) -> PageTable:
-    """Every trial that has ended."""
+MOST_ROWS = 1_000
+"""Trials in a table at most."""
+
+
+def trial_table(run: Run) -> tuple[str, PageTable]:
+    """Title and rows of the trials that have ended; the best where they are very many."""
+    shown, title = run.ended, "All trials that have ended"
+    if len(shown) > MOST_ROWS:
+        shown = run.best[:MOST_ROWS]
+        title = f"The best {len(shown):,} of {len(run.ended):,} trials that have ended"
     name, metric = run.metric
     heads = ["trial", "state", "reward", "stage 1", "stage 2", metric.title]
     heads += ["parameters", "multiply-adds", "latency", "seconds", "note"]
-    return PageTable(
-        heads, [_trial(trial, name) for trial in run.ended], ["state", "note"]
-    ).filled()
+    rows = [_trial(trial, name) for trial in shown]
+    return title, PageTable(heads, rows, ["state", "note"]).filled()
 
 
 def _trial(trial: Trial, metric: str) -> list[str]:

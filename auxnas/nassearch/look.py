@@ -16,6 +16,7 @@ from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
 from auxnas.search.errors import RequestError
+from auxnas.search.loop.status import ended_of
 from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
@@ -97,8 +98,9 @@ def _counts(counts: Mapping[str, int]) -> str:
 @options.as_json
 def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bool) -> None:
     """List the best genotypes of RUN, running or not."""
-    with Journal(folder) as journal:
-        meta, trials, salvaged = journal.meta(), journal.trials(), journal.salvaged
+    with Journal(folder) as journal, journal.snapshot():
+        meta, states, salvaged = journal.meta(), journal.counts("state"), journal.salvaged
+        trials = journal.trials() if pareto or against else journal.best(count)
     _note_salvaged(salvaged)
     device = latency_device(meta)
     if pareto or against:
@@ -106,11 +108,11 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
         _check_cost_known(folder, trials, against)
         shown, title = front(trials, COSTS[against]), f"Pareto front against {against}"
     else:
-        shown, title = best_of(trials)[:count], "best"
+        shown, title = trials, "best"
     if as_json:
         print_json([trial_row(trial, meta) for trial in shown])
     else:
-        print_trials(shown, title, trials, headline(meta), device)
+        print_trials(shown, title, ended_of(states), headline(meta), device)
 
 
 def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:

@@ -49,15 +49,14 @@ def table(shown: list[Trial], title: str, headline: tuple[str, Metric]) -> Table
 def print_trials(
     shown: list[Trial],
     title: str,
-    trials: list[Trial],
+    ended: int,
     headline: tuple[str, Metric],
     device: str | None = None,
 ) -> None:
     """A table of some of a run's trials on stdout, then their genotypes, ready to be copied.
 
-    ``device`` is what latencies are of; None for the machine of the run.
+    ``ended`` trials have ended; ``device`` is what latencies are of, None for the run's machine.
     """
-    ended = sum(trial.state != PENDING for trial in trials)
     console = Terminal(file=sys.stdout)
     words = f"{title}: {len(shown)} of {ended} trials"
     console.print_table(table(shown, words, headline), (*LESS, headline[1].title))
@@ -74,7 +73,8 @@ def print_best(
     count: int = 10,
 ) -> None:
     """The best trials on stdout."""
-    print_trials(best_of(trials)[:count], "best", trials, headline, device)
+    ended = sum(trial.state != PENDING for trial in trials)
+    print_trials(best_of(trials)[:count], "best", ended, headline, device)
 
 
 def write_best(context: RunContext, trials: list[Trial]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.driver import Driver, Rules
 from auxnas.search.loop.phases import remove_phase
+from auxnas.search.loop.status import ended_of
 from auxnas.search.loop.watching import Unwatched, Watcher
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.searchers import make_searcher
@@ -28,7 +29,7 @@ from auxnas.search.storage.folders import SEARCH, check_folder_kind
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import run_lock
 from auxnas.search.storage.rescue import NAME
-from auxnas.search.trials.records import PENDING, Trial
+from auxnas.search.trials.records import Trial
 
 SETTINGS = "settings.toml"
 """The run's settings and environment for people; the journal has them too."""
@@ -96,7 +97,7 @@ def _store_or_compare(context: RunContext, journal: Journal) -> Mapping[str, Any
     Returns:
         metadata of a run that has trials; else nothing.
     """
-    known = journal.meta() if journal.trials() else {}
+    known = journal.meta() if journal.counts("state") else {}
     _check_settings(context, known)
     _check_longer(context, journal)
     for line in _introduction(context):
@@ -217,7 +218,7 @@ def _check_settings(context: RunContext, known: Mapping[str, Any]) -> None:
 
 
 def _check_longer(context: RunContext, journal: Journal) -> None:
-    asked, ended = context.settings.trials, sum(t.state != PENDING for t in journal.trials())
+    asked, ended = context.settings.trials, ended_of(journal.counts("state"))
     if asked is not None and asked < ended:
         found = f"{asked}, but {ended} have ended in {context.folder}"
         raise SettingsError("trials", found, f"at least {ended}")

@@ -200,6 +200,21 @@ class Journal:
         with self._reading():
             return reading.read_trials(self._db)
 
+    def best(self, count: int) -> list[Trial]:
+        """The best ``count`` trials, the best first."""
+        with self._reading():
+            return reading.read_best(self._db, count)
+
+    def counts(self, column: str) -> dict[str, int]:
+        """How many trials there are by ``state``, ``failure`` or another column."""
+        with self._reading():
+            return reading.read_counts(self._db, column)
+
+    def rejected(self) -> dict[str, int]:
+        """How many proposals were rejected, by limit."""
+        with self._reading():
+            return reading.read_rejected(self._db)
+
     def rejections(self) -> list[Rejection]:
         """Rejected proposals, in order."""
         with self._reading():

@@ -8,10 +8,19 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from auxnas.genotype import Genotype, parse
+from auxnas.genotype import Genotype
 from auxnas.genotype.errors import GenotypeError
+from auxnas.genotype.notation import DocumentReader
 from auxnas.search.storage.schema import Session, Snapshot
-from auxnas.search.trials.records import STATES, Failure, Rejection, Stage, Trial
+from auxnas.search.trials.records import (
+    SCORED,
+    STATES,
+    Failure,
+    Rejection,
+    Stage,
+    Trial,
+    best_of,
+)
 
 _LARGEST_STATE = 1 << 28
 """Bytes of a searcher's state in JSON at most: 100 times the largest of ours."""
@@ -68,10 +77,17 @@ def read_rejections(database: sqlite3.Connection) -> list[Rejection]:
     rows = database.execute(
         'SELECT number, genotype, "limit", detail FROM rejections ORDER BY number'
     )
+    documents = DocumentReader()
     return [
-        Rejection(_genotype(f"table rejections, row {number}", text), *rest)
+        Rejection(_genotype(f"table rejections, row {number}", text, documents), *rest)
         for number, text, *rest in rows
     ]
+
+
+def read_rejected(database: sqlite3.Connection) -> dict[str, int]:
+    """Number of rejected proposals by limit, in order of the first ones."""
+    select = 'SELECT "limit", count(*) FROM rejections GROUP BY "limit" ORDER BY min(number)'
+    return dict(database.execute(select).fetchall())
 
 
 def read_asks(database: sqlite3.Connection, first: int = 0) -> dict[int, list[int]]:
@@ -111,23 +127,54 @@ def read_trials(database: sqlite3.Connection) -> list[Trial]:
     Raises:
         RowError: naming the first row that is none.
     """
+    trials = _read_some(database, "")
+    for number, trial in enumerate(trials):
+        if trial.number != number:
+            raise RowError(f"table trials: no row {number}")
+    return trials
+
+
+_BEST = (
+    " WHERE trials.number IN (SELECT number FROM trials WHERE state IN {states}"
+    " ORDER BY reward DESC, number LIMIT {count})"
+)
+
+
+def read_best(database: sqlite3.Connection, count: int) -> list[Trial]:
+    """The first ``count`` of ``best_of`` all trials.
+
+    Raises:
+        RowError: naming the first row that is none.
+    """
+    return best_of(_read_some(database, _BEST.format(states=SCORED, count=count)))
+
+
+def read_counts(database: sqlite3.Connection, column: str) -> dict[str, int]:
+    """Trials by the value of a column, in order of the first ones; those without are left out."""
+    select = (
+        f"SELECT {column}, count(*) FROM trials WHERE {column} IS NOT NULL"
+        f" GROUP BY {column} ORDER BY min(number)"
+    )
+    return dict(database.execute(select).fetchall())
+
+
+def _read_some(database: sqlite3.Connection, where: str) -> list[Trial]:
+    """Trials of a condition, in order, with their stages."""
     stages: dict[int, list[Stage]] = {}
     joined = (
-        "SELECT trial, stage, reward, metrics, seconds, batch_size FROM stages"
-        " JOIN timings USING (trial, stage) ORDER BY trial, stage"
+        "SELECT trial, stage, stages.reward, metrics, seconds, batch_size FROM stages"
+        f" JOIN timings USING (trial, stage){' JOIN trials ON trials.number = trial' * bool(where)}"
+        f"{where} ORDER BY trial, stage"
     )
     for trial, stage, reward, metrics, *rest in database.execute(joined):
         known = _figures(f"table stages, row {trial}, {stage}: metrics", metrics)
         stages.setdefault(trial, []).append(Stage(reward, known, *rest))
     rows = database.execute(
         "SELECT trials.*, milliseconds FROM trials"
-        " LEFT JOIN latencies ON trial = trials.number ORDER BY trials.number"
+        f" LEFT JOIN latencies ON trial = trials.number{where} ORDER BY trials.number"
     )
-    trials = [_trial(row, tuple(stages.get(row[0], ()))) for row in rows]
-    for number, trial in enumerate(trials):
-        if trial.number != number:
-            raise RowError(f"table trials: no row {number}")
-    return trials
+    documents = DocumentReader()
+    return [_trial(row, tuple(stages.get(row[0], ())), documents) for row in rows]
 
 
 def _figures(place: str, text: str) -> Any:
@@ -143,12 +190,12 @@ def _figures(place: str, text: str) -> Any:
     return found
 
 
-def _trial(row: Sequence[Any], stages: tuple[Stage, ...]) -> Trial:
+def _trial(row: Sequence[Any], stages: tuple[Stage, ...], documents: DocumentReader) -> Trial:
     number, batch, genotype, key, seed, state, reward, source, kind, detail, *cost = row
     if state not in STATES:
         raise RowError(f"table trials, row {number}: state {state!r:.40}")
     failure = None if kind is None else Failure(kind, detail)
-    found = _genotype(f"table trials, row {number}: genotype", genotype)
+    found = _genotype(f"table trials, row {number}: genotype", genotype, documents)
     parameters, multiply_adds, _, latency = cost
     return Trial(
         number, batch, found, key, seed, state, stages, reward, source, failure, parameters,
@@ -156,14 +203,14 @@ def _trial(row: Sequence[Any], stages: tuple[Stage, ...]) -> Trial:
     )  # fmt: skip
 
 
-def _genotype(place: str, text: str) -> Genotype:
+def _genotype(place: str, text: str, documents: DocumentReader) -> Genotype:
     """The genotype in a row.
 
     Raises:
         RowError: naming ``place``, when it is none.
     """
     try:
-        return parse(text).genotype
+        return documents.read(text)
     except (GenotypeError, RecursionError) as error:
         raise RowError(f"{place}: {error}") from None
 

@@ -27,7 +27,7 @@ from auxnas.genotype import (
 )
 from auxnas.genotype.formats import LONGEST
 from auxnas.genotype.nested import from_nested
-from auxnas.genotype.notation import from_value, load_json
+from auxnas.genotype.notation import DocumentReader, from_value, load_json
 from tests.genotype.oracles import LISTED, members
 from tests.strategies import CUSTOM, FIVE, PAPER, SMALL
 
@@ -53,6 +53,17 @@ def test_what_is_written_is_read_back(notation, genotype):
     document = parse(WRITERS[notation](genotype), genotype.space)
     assert document.genotype == genotype
     assert document.format == notation
+
+
+@given(st.lists(members(*SPACES), min_size=1, max_size=4))
+def test_documents_one_after_another_are_read_as_each_alone(genotypes):
+    reader = DocumentReader()
+    found = [reader.read(to_json(genotype)) for genotype in genotypes for _ in range(2)]
+    assert found == [genotype for genotype in genotypes for _ in range(2)]
+    assert all(one.space is other.space for one, other in zip(found[::2], found[1::2], strict=True))
+    for text in ("", "[]", "{}", '{"space": 3}', to_json(genotypes[0]).replace("cell", "sell")):
+        with pytest.raises(GenotypeError):
+            reader.read(text)
 
 
 @given(genotype=members(*SPACES))

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -17,7 +18,18 @@ from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, NAME, fault_of, restore_from_backup
 from auxnas.search.storage.schema import VERSION, JournalRow, Session, Snapshot, result_rows
 from auxnas.search.storage.sealing import EMPTY, create_tables, seal_fault, write_sealed
-from auxnas.search.trials.records import COMPLETE, FAILED, REUSED, Failure, Rejection, Stage, Trial
+from auxnas.search.trials.records import (
+    COMPLETE,
+    FAILED,
+    PENDING,
+    REUSED,
+    STOPPED,
+    Failure,
+    Rejection,
+    Stage,
+    Trial,
+    best_of,
+)
 from tests.search.comparing import contents
 
 GENOTYPES = [zoo.load_published(name).genotype for name in zoo.NAMES]
@@ -69,6 +81,27 @@ def test_keeps_what_it_is_given(folder):
         assert journal.meta() == {"settings": {"seed": 3}}
 
 
+def test_counts_and_the_best_are_those_of_all_trials(tmp_path):
+    states = [COMPLETE, FAILED, STOPPED, COMPLETE, REUSED, COMPLETE, PENDING, STOPPED]
+    with Journal(tmp_path, write=True) as journal:
+        journal.propose([pending(n) for n in range(len(states))], [8])
+        for number, state in enumerate(states):
+            if state != PENDING:
+                failure = Failure("nan", "loss nan") if state == FAILED else None
+                reward = None if failure else (0.5, 0.75)[number % 5 == 0]
+                found = replace(ended(number), state=state, reward=reward, failure=failure)
+                journal.finish(replace(found, stages=()) if failure else found)
+        trials = journal.trials()
+        for count in range(1, 7):
+            best = journal.best(count)
+            assert best == best_of(trials)[:count]
+            assert [t.stages for t in best] == [trials[t.number].stages for t in best]
+            assert [t.latency for t in best] == [trials[t.number].latency for t in best]
+        assert journal.counts("state") == Counter(states)
+        assert journal.counts("failure") == {"nan": 1}
+        assert journal.rejected() == {}
+
+
 def test_sessions_and_rejections(folder):
     rejected = [
         Rejection(genotype, "params", f"params {n}") for n, genotype in enumerate(GENOTYPES)
@@ -81,6 +114,7 @@ def test_sessions_and_rejections(folder):
     with Journal(folder) as journal:
         assert journal.sessions() == [Session({"host": "a"}, 7.5), Session({"host": "b"}, 2.0)]
         assert journal.rejections() == rejected
+        assert journal.rejected() == {"params": len(rejected)}
 
 
 def test_result_and_searcher_state_stand_or_fall_together(folder):

@@ -574,6 +574,31 @@ def test_the_best_so_far_never_falls_and_ends_at_the_best(values):
     assert all(value in values for value in found)
 
 
+def test_long_series_are_thinned_to_what_is_evenly_apart(monkeypatch):
+    monkeypatch.setattr(series, "MOST", 10)
+    for count in range(1, 60):
+        found = list(series.thinned(range(count)))
+        assert len(found) == min(count, 10)
+        assert (found[0], found[-1]) == (0, count - 1)
+        steps = [b - a for a, b in zip(found, found[1:], strict=False)]
+        assert max(steps, default=1) - min(steps, default=1) <= 1
+    whole = series.band(list(enumerate(range(10), 1)), 4)
+    thin = series.band(list(enumerate(range(28), 1)), 4)
+    assert thin.places == list(range(1, 29, 3))
+    assert thin.mean == [0.0, 1.5, *(place - 2.5 for place in thin.places[2:])]
+    assert whole.places == list(range(1, 11))
+
+
+def test_a_long_run_has_a_page_of_its_best_and_says_so(run_of, monkeypatch):
+    monkeypatch.setattr(series, "MOST", 5)
+    monkeypatch.setattr("auxnas.html.tables.MOST_ROWS", 4)
+    trials = [scored(n, 0.25, 0.5 + n / 100, latency=9.0 - n) for n in range(9)]
+    text = text_of(written(run_of(trials, updates=UPDATES * 3)))
+    assert "The best 4 of 9 trials that have ended" in text
+    assert text.count("Of many trials, 5 evenly apart are drawn.") == 5
+    assert "best reward 0.5800" in text
+
+
 def test_the_share_stopped_counts_trained_trials_alone():
     trained = [trial for trial in ALL_KINDS if trial.stages]
     assert series.stopped_share(trained, 50) == [(1, 0), (2, 1 / 2), (5, pytest.approx(1 / 3))]
