@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -580,7 +581,7 @@ def test_long_series_are_thinned_to_what_is_evenly_apart(monkeypatch):
         found = list(series.thinned(range(count)))
         assert len(found) == min(count, 10)
         assert (found[0], found[-1]) == (0, count - 1)
-        steps = [b - a for a, b in zip(found, found[1:], strict=False)]
+        steps = [b - a for a, b in pairwise(found)]
         assert max(steps, default=1) - min(steps, default=1) <= 1
     whole = series.band(list(enumerate(range(10), 1)), 4)
     thin = series.band(list(enumerate(range(28), 1)), 4)
