@@ -141,6 +141,10 @@ class Graph:
                 "graph.outputs", short_repr(self.outputs), "(name, node's name) pairs"
             )
 
+    def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
+        """Itself, without what was looked up in it."""
+        return Graph, (self.nodes, self.outputs)
+
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
         """The nodes by name."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import networkx as nx
@@ -21,6 +22,13 @@ twice = add(bn, bn)
 up = resize(twice, image)
 return main=up
 """
+
+
+def test_a_graph_in_which_things_were_looked_up_is_pickled():
+    graph = parse_graph(GRAPH)
+    assert graph["conv"] in graph.users["image"]
+    assert graph.dag.number_of_nodes() == len(graph)
+    assert pickle.loads(pickle.dumps(graph)) == graph
 
 
 @given(genotypes())
