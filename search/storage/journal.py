@@ -206,12 +206,12 @@ class Journal:
             return reading.read_best(self._db, count)
 
     def counts(self, column: str) -> dict[str, int]:
-        """How many trials there are by ``state``, ``failure`` or another column."""
+        """Number of trials by ``state``, ``failure`` or another column."""
         with self._reading():
             return reading.read_counts(self._db, column)
 
     def rejected(self) -> dict[str, int]:
-        """How many proposals were rejected, by limit."""
+        """Number of rejected proposals, by limit."""
         with self._reading():
             return reading.read_rejected(self._db)
 
