@@ -32,9 +32,14 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_custom_sections = [("Returns", "prose")]  # ours is, and may have a colon
 
 html_math_renderer = "mathml"
 html_theme = "furo"
+html_theme_options = {
+    name: {"code-font-size": "var(--font-size--small--3)"}
+    for name in ("light_css_variables", "dark_css_variables")
+}
 html_title = f"auxnas {version}"
 html_copy_source = False
 html_show_sourcelink = False

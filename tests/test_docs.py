@@ -56,7 +56,7 @@ def mistake(line: str) -> str | None:
     name, *words = shlex.split(line)
     command: click.Command = PROGRAMS[name]
     words = [word for word in words if word != "..." and word[0] != "$"]
-    if isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words:
         name, *words = words
         if name not in command.commands:
             return f"{name}: no such command"
