@@ -51,6 +51,7 @@ CONTENDERS: dict[str, dict[str, Any]] = {
     "ppo, rate 3e-3": {"searcher": "ppo", "controller": {"rate": 3e-3}},
     "reinforce, rate 3e-3": {"searcher": "reinforce", "controller": {"rate": 3e-3}},
     "evolution, 5 of 20": {"searcher": "evolution", "evolution": SMALL_POPULATION},
+    "predictor": {"searcher": "predictor"},
 }
 
 QUALITY = (0.5, 0.7, 0.6, 0.8, 0.3, 0.75, 0.4, 0.7, 0.9, 0.2, 0.0)

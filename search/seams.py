@@ -91,6 +91,8 @@ SEARCHERS = Seam(
         "reinforce": "auxnas.search.searchers.gradient:ReinforceSearcher.make",
         "random": "auxnas.search.searchers.uniform:RandomSearcher.make",
         "evolution": "auxnas.search.searchers.evolution:EvolutionSearcher.make",
+        "nsga2": "auxnas.search.searchers.genetic:GeneticSearcher.make",
+        "predictor": "auxnas.search.searchers.predictor:PredictorSearcher.make",
     },
     arguments=("settings", "space", "seed", "framework"),
     members=("ask", "tell", "state", "restore"),

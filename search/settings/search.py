@@ -143,6 +143,26 @@ class EvolutionSettings(SettingsSection):
     """Members drawn, with replacement, of which the best is the parent (Real et al.: 25)."""
 
 
+class PredictorSettings(SettingsSection):
+    """The Gaussian process of predictor (after Ru et al., 2021; not in the paper)."""
+
+    initial: Positive = 10
+    """Architectures drawn at random before it predicts."""
+    candidates: Annotated[int, Field(ge=4)] = 400
+    """Architectures that it judges for each proposal."""
+    memory: AtLeastTwo = 400
+    """Most trials that it learns from: the best and the latest; time grows with the square."""
+
+
+class GeneticSettings(SettingsSection):
+    """NSGA-II (Deb et al., 2002; not in the paper)."""
+
+    population: AtLeastTwo = 20
+    """Members of the population (Deb et al.: 100, for thousands of evaluations)."""
+    cost: Literal["params", "madds", "latency"] = "madds"
+    """What is to be small where the reward is to be large."""
+
+
 class SpaceSettings(SettingsSection):
     """The architectures that are searched (paper, section 3.1.1)."""
 
@@ -230,6 +250,10 @@ class SearchSettings(SettingsSection):
     """The policy of ppo and reinforce."""
     evolution: EvolutionSettings = EvolutionSettings()
     """The population of evolution."""
+    predictor: PredictorSettings = PredictorSettings()
+    """The Gaussian process of predictor."""
+    nsga2: GeneticSettings = GeneticSettings()
+    """The population of nsga2, and its other goal."""
 
 
 class ClusterSettings(SettingsSection):

@@ -17,7 +17,7 @@ from auxnas.search.trials.records import PENDING
 from tests.search import damaging
 from tests.search.damaging import aged, all_of, driver_for, go_on
 
-NAMES = ["ppo", "reinforce", "random", "evolution"]
+NAMES = ["ppo", "reinforce", "random", "evolution", "nsga2", "predictor"]
 
 
 def restored(folder, name, framework="null", said=None):

@@ -25,6 +25,16 @@ class TestEvolution(SearcherContract):
     settings: ClassVar = {"evolution": {"population": 4, "sample": 2}}
 
 
+class TestNsga2(SearcherContract):
+    name = "nsga2"
+    settings: ClassVar = {"nsga2": {"population": 4}}
+
+
+class TestPredictor(SearcherContract):
+    name = "predictor"
+    settings: ClassVar = {"predictor": {"initial": 2, "candidates": 8, "memory": 6}}
+
+
 class TestPpo(SearcherContract):
     name = "ppo"
     settings: ClassVar = {"controller": {"rate": 0.1, "update_every": 4}}

@@ -275,14 +275,15 @@ def test_a_run_cut_anywhere_comes_to_the_same_controller(tmp_path, driver_of, ou
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("name", ["ppo", "reinforce", "random", "evolution"])
+@pytest.mark.parametrize("name", ["ppo", "reinforce", "random", "evolution", "nsga2", "predictor"])
 def test_a_run_has_the_searcher_of_its_settings(place_of, name):
     place = place_of(name, search__searcher=name)
     whole = execute(place)
     assert len(whole) == 6
     with Journal(place.folder) as journal:
         state = journal.searcher().state
-    own = {"ppo": "policy", "reinforce": "policy", "random": "words", "evolution": "population"}
+    own = {"ppo": "policy", "reinforce": "policy", "random": "words", "predictor": "known"}
+    own |= dict.fromkeys(("evolution", "nsga2"), "population")
     assert own[name] in state
     execute(place_of("grown", search__searcher=name, trials=2))
     execute(place_of("grown", search__searcher=name))

@@ -75,7 +75,9 @@ def test_sizes_have_bounds(run, tmp_path, name, most):
         assert f"space.{name}: {size}, expected {bound}" in found.stderr
 
 
-@pytest.mark.parametrize("searcher", ["random", "evolution", "ppo", "reinforce"])
+@pytest.mark.parametrize(
+    "searcher", ["random", "evolution", "nsga2", "predictor", "ppo", "reinforce"]
+)
 def test_every_searcher_stays_in_the_space(place_of, searcher):
     from auxnas.search.loop.run import execute
 
