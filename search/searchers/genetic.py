@@ -150,8 +150,7 @@ def ranked(members: Sequence[Parent]) -> list[tuple[int, float]]:
 def _crowding(front: Sequence[Parent]) -> list[float]:
     """Crowding distance of each: sides of the box between its neighbours, over the front's."""
     room = [0.0] * len(front)
-    for goal in (lambda parent: parent.reward, lambda parent: parent.cost):
-        values = [goal(parent) for parent in front]
+    for values in ([each.reward for each in front], [each.cost for each in front]):
         order = sorted(range(len(front)), key=lambda place: (values[place], place))
         room[order[0]] = room[order[-1]] = inf
         span = values[order[-1]] - values[order[0]]
