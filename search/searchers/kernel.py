@@ -20,7 +20,7 @@ from auxnas.genotype import Cell, Genotype
 from auxnas.genotype.functional import loose_ends
 
 Array = np.ndarray[Any, Any]
-Counts = Mapping[Any, int]
+Occurrences = Mapping[Any, int]
 
 _CELL_DEPTH, _CONNECTIONS_DEPTH, _POWER = 2, 3, 3
 """Steps back that nodes are known by, and the power of similarities: of those that were tried on
@@ -68,11 +68,11 @@ def similarities(rows: Array, others: Array) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def _counts(genotype: Genotype) -> tuple[Counts, Counts]:
+def _counts(genotype: Genotype) -> tuple[Occurrences, Occurrences]:
     return cell_counts(genotype.cell), connection_counts(genotype)
 
 
-def cell_counts(cell: Cell) -> Counts:
+def cell_counts(cell: Cell) -> Occurrences:
     """How often each surrounding of a node occurs in a cell, as it is written."""
     labels, inputs = [_INPUT, cell.first], [(), (0,)]
     for left, right, operation, other in cell.branches:
@@ -83,7 +83,7 @@ def cell_counts(cell: Cell) -> Counts:
     return _surroundings([*labels, _OUTPUT], [*inputs, ends], _CELL_DEPTH)
 
 
-def connection_counts(genotype: Genotype) -> Counts:
+def connection_counts(genotype: Genotype) -> Occurrences:
     """How often each surrounding occurs among encoder outputs, which are told apart, and blocks."""
     outputs = genotype.space.encoder_outputs
     pairs = genotype.connections
@@ -98,7 +98,7 @@ def connection_counts(genotype: Genotype) -> Counts:
 def _surroundings(
     labels: Sequence[int], inputs: Sequence[tuple[int, ...]], depth: int
 ) -> Counter[Any]:
-    """Counts of the labels with 0 to ``depth`` steps back, of nodes in topological order."""
+    """Occurrences of the labels with 0 to ``depth`` steps back, of nodes in topological order."""
     now: list[Any] = [(label,) for label in labels]
     found = Counter(now)
     for _ in range(depth):
