@@ -73,7 +73,7 @@ def _counts(genotype: Genotype) -> tuple[Occurrences, Occurrences]:
 
 
 def cell_counts(cell: Cell) -> Occurrences:
-    """How often each surrounding of a node occurs in a cell, as it is written."""
+    """Occurrences of the surroundings of nodes in a cell, as it is written."""
     labels, inputs = [_INPUT, cell.first], [(), (0,)]
     for left, right, operation, other in cell.branches:
         first = len(labels)
@@ -84,7 +84,7 @@ def cell_counts(cell: Cell) -> Occurrences:
 
 
 def connection_counts(genotype: Genotype) -> Occurrences:
-    """How often each surrounding occurs among encoder outputs, which are told apart, and blocks."""
+    """Occurrences of the surroundings of blocks, whose encoder outputs are told apart."""
     outputs = genotype.space.encoder_outputs
     pairs = genotype.connections
     used = {index for pair in pairs for index in pair}

@@ -146,7 +146,7 @@ class PredictorSearcher:
             self._known = [self._known[place] for place in sorted(kept)]
 
     def state(self) -> State:
-        """What it knows and waits for, oldest first, and the generator's state."""
+        """Trials that it knows and waits for, oldest first, and the generator's state."""
         return {
             "known": [[list(each.tokens), each.reward] for each in self._known],
             "waiting": [[list(each.tokens), each.reward] for each in self._waiting],
@@ -204,7 +204,7 @@ class _Process:
         )
 
     def judged(self, genotypes: Sequence[Genotype]) -> list[_Judged]:
-        """What is expected of architectures."""
+        """Expectations of architectures."""
         alike = similarities(self.embedding.rows(genotypes), self.rows)
         means = self.mean + self.deviation * (alike @ self.weights)
         explained = np.square(self.inverse @ alike.T).sum(0)

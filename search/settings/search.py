@@ -160,7 +160,7 @@ class GeneticSettings(SettingsSection):
     population: AtLeastTwo = 20
     """Members of the population (Deb et al.: 100, for thousands of evaluations)."""
     cost: Literal["params", "madds", "latency"] = "madds"
-    """What is to be small where the reward is to be large."""
+    """Goal beside the reward, the smaller the better."""
 
 
 class SpaceSettings(SettingsSection):
