@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,11 +106,12 @@ def _next(run: Run) -> PageSection | None:
     """Commands to go on with, ready to be copied."""
     if not run.best:
         return None
-    folder, size = run.folder.resolve(), run.settings.get("data", {}).get("size", (64, 64))
-    source = str(run.settings.get("data", {}).get("source", "DATA"))
+    data = run.settings.get("data", {})
+    folder, size = run.folder.resolve(), data.get("size", (64, 64))
+    source = (str(data.get("source", "DATA")), *_numbers(data))
     words = {
         "Train the best architecture to the end:": (
-            *("nassearch", "train", "--genotype", f"{folder}:best", "--data", source),
+            *("nassearch", "train", "--genotype", f"{folder}:best", "--data", *source),
             *("--out", f"{folder}-trained"),
         )
     }
@@ -122,6 +123,13 @@ def _next(run: Run) -> PageSection | None:
         )
     commands = [(what, shlex.join(command)) for what, command in words.items()]
     return PageSection("next", "What next", commands=commands)
+
+
+def _numbers(data: Mapping[str, Any]) -> list[str]:
+    """Options of the meaning of stored labels, which other data would not have."""
+    known = {"--map": data.get("map"), "--depth-scale": data.get("depth_scale")}
+    given = ((option, str(value)) for option, value in known.items() if value is not None)
+    return [word for pair in given for word in pair]
 
 
 def _folds(*found: tuple[str, PageTable]) -> list[Fold]:

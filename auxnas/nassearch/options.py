@@ -208,7 +208,7 @@ def require_data(
     if click.get_current_context().get_parameter_source("preset") is ParameterSource.DEFAULT:
         found = "--data: not given, which would take rendered scenes; expected "
         raise click.UsageError(
-            f"{found}--data list:DIR or voc:DEVKIT, or to try it out --data synthetic or "
+            f"{found}--data folder:DIR or another format, or to try it out --data synthetic or "
             "--preset demo"
         )
     note("data: rendered scenes, since there is no --data")

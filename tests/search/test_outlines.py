@@ -225,6 +225,21 @@ def test_what_is_wrong_in_labelme_is_named(tmp_path: Path, case: str) -> None:
     assert expected in refusal(lambda: check(open_dataset(spec)))
 
 
+def test_outlines_of_the_stored_size_turn_with_their_image(tmp_path: Path) -> None:
+    """As tools leave them that do not look at EXIF."""
+    spec = write_labelme(tmp_path)
+    box = [[3.0, 5.0], [9.0, 20.0]]
+    values = {"shape_type": "rectangle", "points": box, "label": "car"}
+    edited(tmp_path / "turned.json", lambda c: c.update(shapes=[c["shapes"][1] | values]))
+    edited(tmp_path / "turned.json", lambda c: c.update(imageHeight=48, imageWidth=40))
+    data = open_dataset(spec)
+    (place,) = (n for n in range(len(data)) if "turned" in data.place(n))
+    stored = np.zeros((48, 40), np.uint8)
+    stored[5:21, 3:10] = data.classes.index("car")
+    assert np.array_equal(data.label(place), np.rot90(stored, -1))
+    assert check(data).images == len(KINDS)
+
+
 def test_labels_of_labelme_without_a_list_of_them(tmp_path: Path) -> None:
     spec = write_labelme(tmp_path)
     (tmp_path / "labels.txt").unlink()
