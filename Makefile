@@ -9,6 +9,7 @@ DEMO := runs/demo
 demo: $(VENV)/.demo
 	$(BIN)/nassearch run --data synthetic --preset demo --out $(DEMO)
 	$(BIN)/nascompile $(DEMO)/best.json --weights $(DEMO)/best.safetensors --target onnx --output $(DEMO)/best.onnx
+	$(BIN)/nassearch report $(DEMO)
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -69,7 +70,7 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort,report]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt

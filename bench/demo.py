@@ -2,7 +2,7 @@
 
     python bench/demo.py --output bench/results/demo.txt
 
-Runs README's two commands in an empty folder with an empty cache and records what they
+Runs README's three commands in an empty folder with an empty cache and records what they
 print. README's sample is checked against the record line by line, and the record against the
 beginning of a fresh run within ``RANGES`` (``tests/test_demo.py``): so all three stay together.
 """
@@ -42,7 +42,7 @@ magnifies that; all others are the same everywhere."""
 
 def commands() -> list[str]:
     """The demo's commands as README has them."""
-    return re.findall(r"^    (nas(?:search run|compile) .*runs/demo\S*)$", _readme(), re.M)
+    return re.findall(r"^    (nas(?:search|compile) .*runs/demo\S*)$", _readme(), re.M)
 
 
 def sample() -> list[str]:
@@ -67,7 +67,7 @@ def run(folder: Path, *more: str) -> str:
     for command in commands():
         name, *words = shlex.split(command)
         done = subprocess.run(
-            [scripts / name, *words, *(more if name == "nassearch" else ())],
+            [scripts / name, *words, *(more if words[0] == "run" else ())],
             cwd=folder,
             env=environment,
             check=True,
