@@ -21,7 +21,9 @@ from auxnas.progress import display_on_stderr
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import StageProgress
+from auxnas.search.executors.base import executor_name
 from auxnas.search.loop.context import RunContext
+from auxnas.search.loop.run import open_executor
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.cache import params_digest
@@ -31,6 +33,7 @@ from auxnas.search.storage.lock import run_lock
 from auxnas.search.studies.ablation import (
     COMPONENTS,
     EvaluationRow,
+    InSetups,
     Setup,
     ablation_report,
     check_components,
@@ -43,6 +46,9 @@ from auxnas.terminal import Terminal
 OPTIONS = options.SETTINGS | {
     "seed": "seed",
     "vocabulary": "space.vocabulary",
+    "workers": "workers",
+    "cluster": "cluster.address",
+    "mixed": "cluster.mixed",
 }
 """The settings that have an option of their own."""
 
@@ -70,6 +76,9 @@ _PARTS = 1000
 @click.option("--seed", type=int, metavar="N", help="Seed of the genotypes and of their training.")
 @click.option("--out", type=options.PATH, metavar="DIR", required=True, help="Folder to write to.")
 @options.encoder_weights
+@options.workers
+@options.cluster
+@options.mixed
 @options.learner
 @options.sets
 @options.cache
@@ -96,6 +105,9 @@ def ablate(
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     try:
         check_components(settings)
+        if executor_name(settings) != "inline" and settings.threads is None:
+            found = "none, with evaluations elsewhere"
+            raise SettingsError("threads", found, "a number: --set threads=1")
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     context = RunContext(settings, out, cache_dir(cache), display_on_stderr())
@@ -121,7 +133,7 @@ def _execute(context: RunContext, count: int) -> dict[str, Any]:
     with run_lock(context.folder):
         if (digest := begun_encoder(context.folder / ABLATION)) is not None:
             model.keep_encoder(digest)
-        whole = evaluator_of(model)
+        whole = InSetups(evaluator_of(model))
         rest = {
             "data": data.training.key,
             "encoder": params_digest(model.encoder_params),
@@ -129,9 +141,12 @@ def _execute(context: RunContext, count: int) -> dict[str, Any]:
         }
         write_or_compare(context.folder / ABLATION, context.settings, rest)
         chosen = genotypes(model.space, count, context.settings.seed)
-        with Bars(context.display, count) as bars:
-            seed = context.settings.seed
-            rows = evaluate_all(whole, chosen, seed, context.folder, bars.started, bars.finished)
+        with (
+            Bars(context.display, count) as bars,
+            open_executor(context, whole) as executor,
+        ):
+            seed, begin = context.settings.seed, bars.started
+            rows = evaluate_all(executor, chosen, seed, context.folder, begin, bars.finished)
         return _written(context.folder, ablation_report(rows, data.task.headline))
 
 
@@ -155,13 +170,14 @@ class Bars:
 
     def __init__(self, display: Display, count: int) -> None:
         self._display, self._count = display, count
-        self._bar = ExitStack()
+        self._bars: dict[str, ExitStack] = {}
 
     def __enter__(self) -> Bars:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.close()
+        for title in list(self._bars):
+            self._close(title)
 
     def _title(self, number: int, setup: str) -> str:
         return f"genotype {number + 1}/{self._count}, {setup}"
@@ -169,7 +185,9 @@ class Bars:
     def started(self, number: int, setup: Setup) -> StageProgress:
         """Opens the evaluation's bar."""
         title = self._title(number, setup.name)
-        advance: Callable[[int, str], None] = self._bar.enter_context(
+        self._close(title)  # that of an attempt that was lost
+        bar = self._bars[title] = ExitStack()
+        advance: Callable[[int, str], None] = bar.enter_context(
             self._display.task(title, 2 * _PARTS)
         )
 
@@ -181,10 +199,15 @@ class Bars:
 
     def finished(self, row: EvaluationRow) -> None:
         """Closes the bar and says how the evaluation ended."""
-        self._bar.close()
+        title = self._title(row["number"], row["setup"])
+        self._close(title)
         rewards = ", ".join(f"{stage['reward']:.3f}" for stage in row["stages"])
         ending = f"failed ({row['failure']})" if row["failure"] else f"rewards {rewards}"
-        self._display.say(f"{self._title(row['number'], row['setup'])}: {ending}")
+        self._display.say(f"{title}: {ending}")
+
+    def _close(self, title: str) -> None:
+        if title in self._bars:
+            self._bars.pop(title).close()
 
 
 def _print(found: Mapping[str, Any]) -> None:

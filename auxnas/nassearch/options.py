@@ -146,6 +146,21 @@ encoder_weights_begun = click.option(
     help="Encoder weights to begin with; published: those of timm or torchvision, fetched.",
 )
 
+workers = click.option(
+    "--workers",
+    type=int,
+    metavar="N",
+    help="Trials or evaluations at a time, each in its own process.",
+)
+cluster = click.option(
+    "--cluster",
+    metavar="auto|HOST:PORT",
+    help="Evaluate trials on the nodes of this Ray cluster, of which this machine is one.",
+)
+mixed = click.option(
+    "--mixed", is_flag=True, default=None, help="Let machines take part that compute otherwise."
+)
+
 run_folder = click.argument("folder", metavar="RUN", type=PATH)
 preset = click.option(
     "--preset", metavar="NAME", default=DEFAULT, show_default=True, help=", ".join(PRESETS) + "."

@@ -68,16 +68,8 @@ _trials = click.option("--trials", type=int, metavar="N", help="Number of genoty
 _budget = click.option(
     "--budget", metavar="TIME", help="Time after which no trial is begun: 4h, 30m, 1h30m."
 )
-_workers = click.option(
-    "--workers", type=int, metavar="N", help="Trials at a time, each in its own process."
-)
 _executor = click.option(
     "--executor", metavar="NAME", help=f"Where trials are evaluated: {EXECUTORS.takes}."
-)
-_cluster = click.option(
-    "--cluster",
-    metavar="auto|HOST:PORT",
-    help="Evaluate trials on the nodes of this Ray cluster, of which this machine is one.",
 )
 _attempts = click.option(
     "--attempts",
@@ -85,9 +77,6 @@ _attempts = click.option(
     metavar="N",
     callback=lambda context, option, value: value and value - 1,
     help="Times that a trial is begun whose machine is lost, before it has failed.  [default: 3]",
-)
-_mixed = click.option(
-    "--mixed", is_flag=True, default=None, help="Let machines take part that compute otherwise."
 )
 _searcher = click.option("--searcher", metavar="NAME", help=f"Searcher: {SEARCHERS.takes}.")
 _device = device_option("Measure latencies on this machine, where nasrun is, and keep them")
@@ -115,11 +104,11 @@ _timeout = click.option(
 @_trials
 @_budget
 @_timeout
-@_workers
+@options.workers
 @_executor
-@_cluster
+@options.cluster
 @_attempts
-@_mixed
+@options.mixed
 @click.option("--seed", type=int, metavar="N", help="Seed that everything random derives from.")
 @click.option("--out", type=options.PATH, metavar="DIR", required=True, help="The run's folder.")
 @options.encoder_weights
@@ -185,11 +174,11 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @_trials
 @_budget
 @_timeout
-@_workers
+@options.workers
 @_executor
-@_cluster
+@options.cluster
 @_attempts
-@_mixed
+@options.mixed
 @_searcher
 @options.data
 @options.parts_of("run")

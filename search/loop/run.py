@@ -10,7 +10,7 @@ from typing import Any
 from auxnas.compiler.temporaries import discard_temporaries
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.evaluation.evaluator import evaluator_of
-from auxnas.search.executors.base import Attachable, Executor, executor_name
+from auxnas.search.executors.base import Attachable, Evaluate, Executor, executor_name
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.context import RunContext
@@ -127,7 +127,11 @@ def _search(
 ) -> list[Trial]:
     """Goes on with the trials."""
     until = Until(context.settings.trials, context.settings.budget)
-    with watching(context, journal, until, clock) as watcher, _executor(context) as executor:
+    evaluate = evaluator_of(context.model)
+    with (
+        watching(context, journal, until, clock) as watcher,
+        open_executor(context, evaluate) as executor,
+    ):
         return _driver(context, journal, executor, watcher, clock).run(until)
 
 
@@ -144,10 +148,10 @@ def _time_kept(journal: Journal, clock: RunClock) -> Iterator[None]:
 
 
 @contextmanager
-def _executor(context: RunContext) -> Iterator[Executor]:
+def open_executor(context: RunContext, evaluate: Evaluate) -> Iterator[Executor]:
     """The executor that the settings ask for, until the end of the block."""
     name = executor_name(context.settings)
-    executor: Executor = EXECUTORS.make(name, evaluator_of(context.model), context.resolved)
+    executor: Executor = EXECUTORS.make(name, evaluate, context.resolved)
     try:
         if executor.places < 1:
             raise SettingsError("search.executor", f"{name} has no place", "1 at least")

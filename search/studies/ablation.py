@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
+from auxnas.backends.base import Learner
 from auxnas.compiler.tasks import Metric
 from auxnas.genotype import Genotype, SearchSpace
 from auxnas.search.errors import RequestError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress, TwoStages
+from auxnas.search.executors.base import Executor
 from auxnas.search.settings.search import Settings
 from auxnas.search.settings.stages import StageSettings
 from auxnas.search.studies.ranks import box_summary
-from auxnas.search.trials.records import Job, Outcome, trial_seed
+from auxnas.search.trials.records import LOST, Job, Outcome, trial_seed
 
 RESULTS = "ablation.jsonl"
 """A line an evaluation, in the ablation's folder."""
@@ -124,35 +127,67 @@ def append_row(folder: Path, row: EvaluationRow) -> None:
         os.fsync(file.fileno())
 
 
+@dataclass(frozen=True)
+class InSetups:
+    """Evaluates jobs whose number says both a genotype's and, within it, the setup's."""
+
+    whole: TwoStages
+
+    @property
+    def learner(self) -> Learner:
+        """Trains."""
+        return self.whole.learner
+
+    def __call__(self, job: Job, progress: StageProgress) -> Outcome:
+        """Evaluates the genotype in the setup."""
+        number, setup = divmod(job.number, len(SETUPS))
+        return SETUPS[setup].of(self.whole)(replace(job, number=number), progress)
+
+
 def evaluate_all(
-    whole: TwoStages,
+    executor: Executor,
     chosen: Sequence[Genotype],
     seed: int,
     folder: Path,
     started: Callable[[int, Setup], StageProgress],
     finished: Callable[[EvaluationRow], None],
+    retries: int = 2,
 ) -> list[EvaluationRow]:
     """Every genotype in every setup, genotype by genotype; those in the folder are kept.
 
     Args:
-        whole: the evaluator with everything on.
+        executor: evaluates them, with ``InSetups``.
         chosen: the genotypes.
         seed: of the evaluations' seeds: the same in every setup.
         folder: of the evaluations.
         started: is told what is next; returns its progress callback.
         finished: is told what came out.
+        retries: how often one whose machine is lost is begun again before it has failed.
     """
     rows = {(row["number"], row["setup"]): row for row in read_rows(folder)}
-    for number, genotype in enumerate(chosen):
-        job = Job(number, genotype, trial_seed(seed, number))
-        for setup in SETUPS:
-            if (number, setup.name) not in rows:
-                outcome = setup.of(whole)(job, started(number, setup))
-                row = evaluation_row(number, genotype, setup, outcome)
-                append_row(folder, row)
-                rows[number, setup.name] = row
-                finished(row)
-    return [rows[n, setup.name] for n in range(len(chosen)) for setup in SETUPS]
+    every = [(number, setup) for number in range(len(chosen)) for setup in SETUPS]
+    missing = [(number, setup.name) not in rows for number, setup in every]
+    waiting = deque(compress(range(len(every)), missing))
+    under_way, losses = set[int](), Counter[int]()
+    while waiting or under_way:
+        while waiting and len(under_way) < executor.places:
+            place = waiting.popleft()
+            number, setup = every[place]
+            job = Job(place, chosen[number], trial_seed(seed, number))
+            executor.submit(job, started(number, setup))
+            under_way.add(place)
+        place, outcome = executor.next()
+        under_way.remove(place)
+        losses[place] += outcome.state == LOST
+        if outcome.state == LOST and losses[place] <= retries:
+            waiting.appendleft(place)
+            continue
+        number, setup = every[place]
+        row = evaluation_row(number, chosen[number], setup, outcome)
+        append_row(folder, row)
+        rows[number, setup.name] = row
+        finished(row)
+    return [rows[number, setup.name] for number, setup in every]
 
 
 def ablation_report(rows: Sequence[EvaluationRow], headline: tuple[str, Metric]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """``nassearch ablate``: which setups, what is switched off in each, what is kept."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from auxnas.genotype import SearchSpace
 from auxnas.nassearch import ablate
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.evaluator import evaluator_of
+from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.studies.ablation import (
     COMPONENTS,
     KINDS,
@@ -20,9 +22,11 @@ from auxnas.search.studies.ablation import (
     Setup,
     ablation_report,
     append_row,
+    evaluate_all,
     genotypes,
     read_rows,
 )
+from auxnas.search.trials.records import COMPLETE, Outcome, Stage, lost
 
 ON = Setup(polyak=True, auxiliary="cell", distillation=True)
 
@@ -198,6 +202,48 @@ def test_interrupted_and_made_larger_nothing_is_evaluated_twice(run, tmp_path, m
     ]
     small = run(*command, 1, "--json")
     assert json.loads(small.stdout)["evaluations"] == rows[:9]
+
+
+def test_evaluations_elsewhere_are_the_same(run, tmp_path, monkeypatch):
+    undrawn(monkeypatch)
+    found = []
+    for name, more in ("here", ()), ("there", ("--workers", 2, "--set", "threads=1")):
+        result = run("ablate", *TINY, "--count", 1, "--out", tmp_path / name, *more)
+        assert result.exit_code == 0, result.output
+        rows = lines(tmp_path / name)
+        for row in rows:
+            for stage in row["stages"]:
+                stage.pop("seconds")
+        found.append(sorted(rows, key=str))
+    assert found[0] == found[1]
+    result = run("ablate", *TINY, "--out", tmp_path / "a", "--workers", 2, "--set", "threads=null")
+    assert "threads: none, with evaluations elsewhere, expected a number" in result.stderr
+
+
+def test_an_evaluation_that_is_lost_is_done_again_and_fails_at_last(tmp_path):
+    class Losing:
+        places, jobs = 3, ()
+
+        def submit(self, job, progress):
+            self.jobs = (*self.jobs, job)
+
+        def next(self):
+            job, self.jobs = self.jobs[-1], self.jobs[:-1]
+            seen[job.number] += 1
+            if job.number == 4 or seen[job.number] <= job.number % 3:
+                return job.number, lost("gone")
+            return job.number, Outcome(COMPLETE, (Stage(job.seed / 2**32, {}),))
+
+    seen, told = Counter(), []
+    chosen = genotypes(SearchSpace.cvpr2019(), 2, 0)
+    rows = evaluate_all(Losing(), chosen, 0, tmp_path, lambda *_: ignore_progress, told.append)
+    assert [(row["number"], row["setup"]) for row in rows] == [
+        (number, setup.name) for number in range(2) for setup in SETUPS
+    ]
+    assert [row["failure"] for row in rows if row["failure"]] == ["crash: gone"]
+    assert seen[4] == 3
+    assert len(told) == len(rows) == len(lines(tmp_path))
+    assert len({row["stages"][0]["reward"] for row in rows if not row["failure"]}) == 2
 
 
 @pytest.mark.parametrize(
