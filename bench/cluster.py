@@ -5,7 +5,7 @@
 
 A host is a network, process, mount and name space of its own with two places, joined to the head
 (this machine, without a place) by a cable that can be cut; it has its own /tmp/ray and cache, and a
-token that the others have too. Each fault strikes a run of 40 trials of about a second, once ten
+token that the others have too. Each fault strikes a run of 120 trials of about a second, once ten
 have ended; its journal is compared with that of one process, row by row. ``gap`` is the longest
 time between two results.
 """
@@ -50,6 +50,7 @@ STRUCK = 12
 """Number of the trial that a poison or a hang is in."""
 TIMEOUT = 20.0
 SEATS = 6
+TRIALS = 120
 
 
 class Slow:
@@ -221,7 +222,7 @@ class Host:
     def inside(self, *words: str) -> None:
         """Runs a command in its namespaces."""
         pid = self.pids("raylet")[0]
-        sh("nsenter", "-t", str(pid), "-a", *words, check=False)
+        sh("nsenter", "-t", str(pid), "-m", "-u", "-n", "-p", *words)
 
     def stop(self) -> None:
         """Ends all of it, and heals its cable."""
@@ -315,9 +316,9 @@ def ends(folder: Path) -> list[float]:
 
 
 def cut(lab: Lab, driver: Any, folder: Path) -> None:
-    """Cuts a cable for 15 seconds."""
+    """Cuts a cable for 30 seconds."""
     lab.hosts[0].cable("down")
-    time.sleep(15)
+    time.sleep(30)
     lab.hosts[0].cable("up")
 
 
@@ -335,6 +336,7 @@ def kill_gcs(lab: Lab, driver: Any, folder: Path) -> None:
 
 
 Fault = Callable[[Lab, Any, Path], Any]
+FILL = "cat /dev/zero > /tmp/ray/z; true"
 FAULTS: dict[str, Fault] = {
     "none": lambda lab, driver, folder: None,
     "worker SIGKILL": lambda lab, d, f: lab.hosts[0].signal(signal.SIGKILL, "SeatActor", 1),
@@ -345,7 +347,7 @@ FAULTS: dict[str, Fault] = {
     "host killed": lambda lab, driver, folder: lab.hosts[0].signal(signal.SIGKILL),
     "ray stop": lambda lab, driver, folder: lab.hosts[0].inside("ray", "stop", "--force"),
     "cable cut and healed": cut,
-    "disk full": lambda lab, d, f: lab.hosts[0].inside("sh", "-c", "cat /dev/zero > /tmp/ray/z"),
+    "disk full": lambda lab, d, f: lab.hosts[0].inside("sh", "-c", FILL),
     "late host": lambda lab, driver, folder: lab.hosts[2].start(),
     "driver SIGKILL, resumed": kill_driver,
     "GCS killed, resumed": kill_gcs,
@@ -372,18 +374,17 @@ def strike(lab: Lab, name: str, folder: Path) -> dict[str, Any]:
         driver = drive(folder, trouble)
         driver.wait(300)
     reference = folder.with_name(f"{folder.name} reference")
-    search(reference, Inline(Reference(trouble)), 40, SEATS, 2 * SEATS)
+    search(reference, Inline(Reference(trouble)), TRIALS, SEATS, 2 * SEATS)
     times = ends(folder)
     after = [t for t in times if t > struck]
     gaps = [b - a for a, b in zip([struck, *after], after, strict=False)]
     how = [row.how for row in AttemptTable(folder).rows()]
-    for host in lab.hosts:
-        if name in ("host SIGSTOP", "worker SIGSTOP", "disk full") and host is lab.hosts[0]:
-            host.stop()
+    if name not in ("none", "poison", "hang"):
+        lab.hosts[0].stop()
     return {
         "fault": name,
         "identical": rows(folder) == rows(reference),
-        "trials": len(rows(reference)) and len(times),
+        "trials": len(times),
         "gap_s": round(max(gaps, default=0.0), 1),
         "seconds": round(times[-1] - started, 1),
         "driver": f"exit {first} after {ended - struck:.0f} s" if first else "exit 0",
@@ -409,7 +410,7 @@ def drive_command(folder: Path, trouble: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         executor.attach(folder, lambda line: print(line, file=sys.stderr, flush=True))
-        search(folder, executor, 40, SEATS, 2 * SEATS)
+        search(folder, executor, TRIALS, SEATS, 2 * SEATS)
     finally:
         executor.close()
 
@@ -471,7 +472,7 @@ def rate(seats: int, processes: int, trials: int, seconds: float, output: Path) 
     from auxnas.search.executors.ray_crew import RayCrew
     from auxnas.search.executors.seats import Seats
 
-    ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=processes, include_dashboard=False, log_to_driver=False)
     many = ray.remote(ManySeats).options(max_concurrency=2 * seats // processes + 8, num_cpus=1)
     homes = [many.remote(1) for _ in range(processes)]
 
