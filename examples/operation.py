@@ -1,7 +1,7 @@
-"""An operation of your own, of a primitive of your own: a convolution with hard-swish behind.
+"""An operation of your own, of a primitive of your own: a convolution with softsign behind.
 
-    nassearch run --data synthetic --preset demo --vocabulary operation:VOCABULARY --out swish
-    nascompile swish/best.json --weights swish/best.safetensors --vocabulary operation:VOCABULARY
+    nassearch run --data synthetic --preset demo --vocabulary operation:VOCABULARY --out own
+    nascompile own/best.json --weights own/best.safetensors --vocabulary operation:VOCABULARY
 
 from this folder, or with it on PYTHONPATH.
 """
@@ -16,15 +16,17 @@ from auxnas.genotype.vocabulary import BN, conv
 
 add_primitive(
     Primitive(
-        "hard_swish",
+        "softsign",
         arity=(1, 1),
         shape=lambda attrs, shapes: shapes[0],
-        compute=lambda node, operands, weights: operands[0] * np.clip(operands[0] / 6 + 0.5, 0, 1),
-        torch="torch.nn.functional:hardswish",
-        onnx=lambda attrs: OnnxOp("HardSwish", ("0",)),
+        compute=lambda node, operands, weights: operands[0] / (1 + np.abs(operands[0])),
+        torch="torch.nn.functional:softsign",
+        onnx=lambda attrs: OnnxOp("Softsign", ("0",)),
         pointwise=True,
     )
 )
 
-SWISH = Operation("swish3x3", "swish3x3", "conv 3x3, hard-swish", (conv(3), BN, Step("hard_swish")))
-VOCABULARY = CVPR2019.extended(SWISH)
+SOFTSIGN = Operation(
+    "softsign3x3", "softsign3x3", "conv 3x3, softsign", (conv(3), BN, Step("softsign"))
+)
+VOCABULARY = CVPR2019.extended(SOFTSIGN)

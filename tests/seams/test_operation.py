@@ -25,7 +25,7 @@ SEARCH = [
     "--vocabulary",
     OWN,
     "--set",
-    'space.operations=["swish3x3", "gap", "skip"]',
+    'space.operations=["softsign3x3", "gap", "skip"]',
 ]
 
 
@@ -34,10 +34,10 @@ def vocabulary(user):
     return find_vocabulary(OWN)
 
 
-class TestHardSwish(PrimitiveContract):
+class TestSoftsign(PrimitiveContract):
     @pytest.fixture
     def line(self, vocabulary):
-        return "y = hard_swish(x)"
+        return "y = softsign(x)"
 
 
 def test_every_pass_keeps_its_laws(vocabulary):
@@ -47,7 +47,7 @@ def test_every_pass_keeps_its_laws(vocabulary):
         choices = list(space.sample(draw).tokens)
         choices[6] = row
         network = program(space.genotype(choices), dead=seed == 1)
-        assert "hard_swish" in {node.op for node in network.graph.nodes}
+        assert "softsign" in {node.op for node in network.graph.nodes}
         for each in INFERENCE:
             check_laws(each, network)
         check_laws(lambda p: run_passes(INFERENCE, p)[0], network)
@@ -60,21 +60,21 @@ def test_it_is_searched_and_compiled(user, command, workers):
     files = ["run/best.json", "--weights", "run/best.safetensors"]
     made = command(nascompile, *files, "--vocabulary", OWN, "--output", "a.onnx", "--json")
     assert json.loads(made.stdout)["checks"]
-    assert '"hard_swish"' in (user / "run" / "best.json").read_text()
+    assert '"softsign"' in (user / "run" / "best.json").read_text()
 
 
 def test_its_space_is_counted_and_drawn_from(user, command):
     drawn = json.loads(command(nasspace, "sample", "--vocabulary", OWN, "--json").stdout)
-    assert any("swish3x3" in json.dumps(each) for each in drawn["genotypes"])
+    assert any("softsign3x3" in json.dumps(each) for each in drawn["genotypes"])
     counted = json.loads(
         command(nasspace, "count", "--level", "raw", "--vocabulary", OWN, "--json").stdout
     )
-    assert "swish3x3" in counted["space"]["operations"]
-    few = ("--operations", "swish3x3,zero")
+    assert "softsign3x3" in counted["space"]["operations"]
+    few = ("--operations", "softsign3x3,zero")
     chosen = command(nasspace, "count", "--level", "raw", "--vocabulary", OWN, *few, "--json")
-    assert json.loads(chosen.stdout)["space"]["operations"] == ["swish3x3", "zero"]
+    assert json.loads(chosen.stdout)["space"]["operations"] == ["softsign3x3", "zero"]
     refused = command(nasspace, "count", *few, fails=True)
-    assert "--operations: no 'swish3x3', expected some of conv1x1, " in refused.stderr
+    assert "--operations: no 'softsign3x3', expected some of conv1x1, " in refused.stderr
 
 
 def test_files_alone_import_nothing(user, command):
@@ -88,7 +88,7 @@ def test_files_alone_import_nothing(user, command):
     found = anew("nascompile", "run/best.json", "--dry-run")
     assert found.returncode == 2
     assert found.stderr.count("\n") == 1
-    assert "unknown primitive 'hard_swish'" in found.stderr
+    assert "unknown primitive 'softsign'" in found.stderr
     assert "--vocabulary" in found.stderr
     assert anew("nassearch", "status", "run").returncode == 0
     words = ["nassearch", "resume", "run", "--trials", "3"]

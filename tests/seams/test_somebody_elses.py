@@ -45,7 +45,7 @@ THEIRS = {
 MODULES = {option: value.removeprefix("python:").split(":")[0] for option, value in THEIRS.items()}
 TINY = ["--preset", "demo", "--size", "32x32", "--learner", "null", "--set", "pretrain.epochs=1"]
 TINY += ["--set", "model.width=0.5", "--set", "model.agg_size=4"]
-SPACE = ["--set", 'space.operations=["swish3x3","gap"]', "--set", "space.blocks=2"]
+SPACE = ["--set", 'space.operations=["softsign3x3","gap"]', "--set", "space.blocks=2"]
 SPACE += ["--set", "space.branches=2"]
 PLACES = {*CODE.values()} & THEIRS.keys()
 NETWORK = {"--encoder", "--vocabulary", "--task"}
