@@ -2,7 +2,8 @@
 
 A step is a trial's number, as ``nassearch top`` counts; of the controller, how many trials
 it had been told. Each session writes the whole run anew, out of the journal, so nothing is
-missing or there twice however the sessions before it ended; and it writes in the order of
+missing or there twice however the sessions before it ended (of very many trials some, evenly
+apart); and it writes in the order of
 the trials, whatever order they end in: TensorBoard takes a step back for a restart and
 forgets what came after it.
 """
@@ -29,6 +30,10 @@ FOLDER = "tensorboard"
 """In a run's folder."""
 OWN = "sessions.json"
 """In that: names of the event files that are ours."""
+
+SHOWN = 5_000
+"""Trials of earlier sessions that a session writes again, about: a long run's stand evenly apart.
+TensorBoard shows 1,000 of them."""
 
 Updates = Sequence[Mapping[str, float]]
 """Updates of a controller, each with ``told`` and its figures."""
@@ -100,7 +105,7 @@ class Board:
         self._writer = make(str(folder))
         with atomic_write(folder / OWN) as path:
             path.write_text(json.dumps(sorted(_events(folder) - before)))
-        self._catch_up(trials)
+        self._catch_up(trials, max(1, len(trials) // SHOWN))
 
     def __enter__(self) -> Board:
         return self
@@ -117,21 +122,29 @@ class Board:
         self._watcher.finished(trial, trials)
         self._catch_up(trials)
 
-    def _catch_up(self, trials: list[Trial]) -> None:
-        """Writes the trials up to the first that has not ended, and the controller's updates."""
+    def _catch_up(self, trials: list[Trial], every: int = 1) -> None:
+        """Writes trials up to the first that has not ended, and the controller's updates.
+
+        Args:
+            trials: all so far.
+            every: one in so many is written.
+        """
         while self._written < len(trials) and trials[self._written].state != PENDING:
-            self._trial(trials[self._written])
+            trial = trials[self._written]
+            if trial.state in SCORED and trial.reward is not None:
+                self._best = max(trial.reward, self._best)
+            if self._written % every == 0:
+                self._trial(trial)
             self._written += 1
         for update in self._updates(self._learnt):
-            figures = {f"controller/{name}": v for name, v in update.items() if name != "told"}
-            self._write(figures, int(update["told"]))
+            if self._learnt % every == 0:
+                figures = {f"controller/{name}": v for name, v in update.items() if name != "told"}
+                self._write(figures, int(update["told"]))
             self._learnt += 1
         self._writer.flush()
 
     def _trial(self, trial: Trial) -> None:
         figures = dict(_figures(trial)) | {"p": self._proceed(trial.number)}
-        if trial.state in SCORED and trial.reward is not None:
-            self._best = max(trial.reward, self._best)
         if self._best > -inf:
             figures["best"] = self._best
         self._write(figures, trial.number + 1)

@@ -95,6 +95,19 @@ def test_trials_are_written_in_order_whatever_order_they_end_in(tmp_path, genoty
     }
 
 
+def test_of_a_long_run_that_goes_on_some_are_written_again(tmp_path, genotype, monkeypatch):
+    monkeypatch.setattr("auxnas.nassearch.tensorboard.SHOWN", 3)
+    trials = [scored(n, genotype, 0.5, 0.25 * (n % 3)) for n in range(9)]
+    updates = [{"told": n, "entropy": float(n)} for n in range(1, 8)]
+    with Board(tmp_path, trials[:7], lambda after: updates[after:], lambda n: 0.5, Other()) as b:
+        b.finished(trials[7], trials[:8])
+        b.finished(trials[8], trials)
+    found = written(tmp_path)
+    assert list(found["reward"]) == [1, 3, 5, 7, 8, 9]
+    assert found["best"] == {1: 0.0, 3: 0.5, 5: 0.5, 7: 0.5, 8: 0.5, 9: 0.5}
+    assert list(found["controller/entropy"]) == [1, 3, 5, 7]
+
+
 def test_a_continued_run_is_written_whole(place_of):
     given = {"tensorboard": True, "latency__measure": False, "search__controller__update_every": 2}
     execute(place_of(trials=3, **given), watch_run)
