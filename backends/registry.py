@@ -37,6 +37,16 @@ TABLE = {
         "ai_edge_litert",
         "litert",
     ),
+    ("exporter", "executorch"): (
+        f"{_OURS}.phones.executorch_file:ExecutorchExporter",
+        "executorch",
+        "executorch",
+    ),
+    ("runner", "executorch"): (
+        f"{_OURS}.phones.executorch_runner:ExecutorchRunner",
+        "executorch",
+        "executorch",
+    ),
     ("runner", "web"): (f"{_OURS}.web.runner:WebRunner", "onnxruntime", "ort"),
     ("runner", "ort"): (f"{_OURS}.runtimes.ort:OrtRunner", "onnxruntime", "ort"),
     ("runner", "openvino"): (f"{_OURS}.runtimes.openvino:OpenvinoRunner", "openvino", "openvino"),

@@ -111,6 +111,16 @@ _ROWS = (
         onnx="auxnas.backends.phones.litert_file:check_litert",
         opset=False,
     ),
+    OwnedTarget(
+        "executorch",
+        "executorch",
+        "ExecuTorch",
+        ".pte",
+        ("fp32",),
+        beside=(".pte.json",),
+        onnx="auxnas.backends.phones.executorch_file:check_executorch",
+        opset=False,
+    ),
 )
 TARGETS: Mapping[str, Target] = MappingProxyType({row.name: row for row in _ROWS})
 """Our targets by name."""
@@ -158,8 +168,8 @@ HELP = (
     "exit status 3. rtx: a portable engine of TensorRT-RTX, built on any machine, for GPUs from "
     "Ampere on. web: a folder with a page that runs the network in a browser. "
     "ncnn: for phones and small boards, .ncnn.param, .bin and .json. litert: likewise, .tflite "
-    "and .json. auto: the faster of onnx and openvino, measured here. package.module:Class: one of "
-    "your own."
+    "and .json. executorch: likewise, .pte and .json. auto: the faster of onnx and openvino, "
+    "measured here. package.module:Class: one of your own."
 )
 
 

@@ -7,7 +7,7 @@ nassearch trained: a weights file, or the folder of a training or a run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from auxnas.genotype import zoo
 from auxnas.search.networks.networks import read_network
 
 PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnxslim", "openvino", "numpy")
+DEFAULTS = "openvino defaults"
+"""End of the names of contenders that are not all fp32."""
 Row = tuple[str, Contender]
 
 
@@ -67,14 +69,19 @@ def onnxruntime(path: Path, image: Array, threads: int) -> Call:
 
 
 def openvino(path: Path, image: Array, threads: int) -> Call:
+    return _openvino_call(path, image, threads, {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+def openvino_defaults(path: Path, image: Array, threads: int) -> Call:
+    """In the precision of OpenVINO's own choice: bfloat16 where the processor has it."""
+    return _openvino_call(path, image, threads, {})
+
+
+def _openvino_call(path: Path, image: Array, threads: int, config: dict[str, Any]) -> Call:
     import openvino as ov
 
     core = ov.Core()
-    config = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads,
-    }
+    config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, **config}
     request = core.compile_model(core.read_model(path), "CPU", config).create_infer_request()
     return lambda: np.array(request.infer([image])[0])
 
@@ -126,7 +133,7 @@ def slimmed(path: Path) -> Path:
 
 
 def rivals(source: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
-    """What a person has without us, fp32."""
+    """What a person has without us: fp32, and with the defaults of OpenVINO."""
     yield "torch eager", Contender(eager, Path(source), image, threads)
     yield "torch.compile", Contender(torch_compile, Path(source), image, threads)
     for label, dynamo in (("exporter", True), ("legacy exporter", False)):
@@ -135,3 +142,15 @@ def rivals(source: str, image: Path, folder: Path, threads: int) -> Iterator[Row
         slim = Contender(onnxruntime, slimmed(path), image, threads)
         yield f"{label}, onnxslim, onnxruntime", slim
         yield f"{label}, openvino", Contender(openvino, path, image, threads)
+        usual = Contender(openvino_defaults, path, image, threads)
+        yield f"{label}, {DEFAULTS}", usual
+
+
+def nncf_quantised(source: str, images: Sequence[Array], path: Path) -> Path:
+    """The exporter's file in int8 by nncf with its own defaults, calibrated on ``images``."""
+    import nncf
+    import openvino as ov
+
+    model = ov.Core().read_model(exported(source, images[0], True, path.with_suffix(".onnx")))
+    ov.save_model(nncf.quantize(model, nncf.Dataset(images)), path, compress_to_fp16=False)
+    return path

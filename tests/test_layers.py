@@ -73,6 +73,8 @@ OTHERS = {
     "genotype/batch.py": {"numpy"},
     "compiler": {"networkx", "numpy", "safetensors"},
     "backends/phones/ncnn_runner.py": {"ncnn", "numpy"},
+    "backends/phones/executorch_file.py": {"executorch", "torch"},
+    "backends/phones/executorch_runner.py": {"executorch", "numpy", "torch"},
     "backends/phones/litert_file.py": {"ai_edge_litert", "flatbuffers", "numpy"},
     "backends/phones/litert_runner.py": {"ai_edge_litert", "numpy"},
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},

@@ -45,7 +45,7 @@ class Pt2Exporter:
             raise CompilerError("precision", options.precision, "fp32, for the target torch")
         module = _without_size_checks(build_module(program).eval())
         names = {"inputs": json.dumps([node.name for node in program.graph.inputs])}
-        examples = [_example(node, options) for node in program.graph.inputs]
+        examples = [example_tensor(node, options) for node in program.graph.inputs]
         inputs, shapes = (tuple(each) for each in zip(*examples, strict=True))
         with torch.no_grad():
             exported = torch.export.export(module, inputs, dynamic_shapes=shapes)
@@ -55,7 +55,7 @@ class Pt2Exporter:
         path.write_bytes(archive.getbuffer())
 
 
-def _example(node: Node, options: ExportOptions) -> tuple[torch.Tensor, dict[int, Any]]:
+def example_tensor(node: Node, options: ExportOptions) -> tuple[torch.Tensor, dict[int, Any]]:
     """A tensor of the shape an input has, and its dynamic dimensions."""
     dynamic = options.size is None
     height, width = (-(-side // node["stride"]) for side in options.size or (96, 128))
