@@ -38,7 +38,7 @@ def _explained(artefact: Artefact) -> dict[str, Any]:
 
     return {
         "artefact": str(artefact.path),
-        "bytes": artefact.path.stat().st_size,
+        "bytes": artefact.size,
         "ours": artefact.ours,
         "producer": artefact.producer,
         "opset": artefact.opset,

@@ -37,7 +37,7 @@ def explanation(artefact: Artefact) -> list[str]:
     """All that is known of an artefact."""
     data = artefact.metadata
     known = {
-        "file": f"{artefact.path}, {artefact.path.stat().st_size / 1e6:.1f} MB",
+        "file": f"{artefact.path}, {artefact.size / 1e6:.1f} MB",
         "written by": str(data.get("tool", artefact.producer))
         + (f", opset {artefact.opset}" if artefact.opset is not None else ""),
         "input": "\n".join(map(str, artefact.inputs)) + _preprocessing(data),

@@ -73,6 +73,12 @@ class Artefact:
         return str(self.metadata.get("tool", "")).startswith("auxnas")
 
     @property
+    def size(self) -> int:
+        """Bytes of the file, with what belongs beside it and is there."""
+        beside = (self.path.with_suffix(each) for each in target_of_file(self.path.name).beside)
+        return sum(each.stat().st_size for each in (self.path, *beside) if each.is_file())
+
+    @property
     def counts(self) -> dict[str, int]:
         """Number of nodes by operator, the most frequent first."""
         return dict(Counter(each.op for each in self.operators).most_common())

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 
+from auxnas.backends.artefacts.artefact import Artefact
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import noise_inputs
 from auxnas.backends.phones.facts import read_facts
@@ -83,6 +84,10 @@ class TestFiles:
         path = tmp_path / "net.ncnn.param"
         target_of("ncnn").export(every(), path, ExportOptions((8, 8)), {"tool": "test"})
         return path
+
+    def test_its_size_is_that_of_all_its_files(self, made):
+        opened = Artefact(made, {}, (), (), "ncnn")
+        assert opened.size == sum(each.stat().st_size for each in made.parent.iterdir())
 
     def test_weights_are_half_as_large_in_fp16(self, made, tmp_path):
         small = tmp_path / "half.ncnn.param"
