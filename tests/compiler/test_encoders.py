@@ -20,6 +20,7 @@ from auxnas.compiler import (
 )
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.decoders import DECODERS, HandMade
+from auxnas.compiler.drawing.network_diagram import diagram
 from auxnas.compiler.encoders import (
     ENCODERS,
     PREFIX,
@@ -31,6 +32,8 @@ from auxnas.compiler.encoders import (
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.encoders.resnet import torchvision_name
 from auxnas.compiler.encoders.striding import lower_at_stride
+from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.compiler.places import Places
 from auxnas.compiler.weights import random_params
 from auxnas.compiler.wellformed import verify_graph
 from auxnas.genotype import SearchSpace, zoo
@@ -131,6 +134,32 @@ class EncoderContract:
             np.testing.assert_allclose(found[:, :, ::step, ::step], expected, atol=1e-9)
         unchanged, same = lower_at_stride(encoder, usual[-1].stride)
         assert (unchanged.graph(dict(graph.outputs)), same) == (graph, usual)
+
+    def test_compiled_it_gives_the_same_for_less(self):
+        graph, maps = graph_of(find_encoder(self.name, 0.05))
+        before = Program(graph, random_params(graph, 0))
+        rewriting = [each for each in INFERENCE if each.name != "strip-auxiliary"]
+        after, _ = run_passes(rewriting, before)
+        assert not [node for node in after.graph.nodes if node.op == "batch_norm"]
+        image = {"image": np.random.default_rng(1).normal(size=(1, 3, 45, 70))}
+        found, expected = (ReferenceRunner(each)(image) for each in (after, before))
+        for index in range(len(maps)):
+            scale = np.abs(expected[f"map{index}"]).max()
+            np.testing.assert_allclose(
+                found[f"map{index}"], expected[f"map{index}"], atol=1e-5 * scale
+            )
+        assert cost(after.graph, (64, 64)).multiply_adds <= cost(graph, (64, 64)).multiply_adds
+
+    def test_it_is_drawn_and_its_nodes_have_places(self):
+        genotype = zoo.load_published("arch0").genotype
+        network = lower(genotype, ModelSpec(agg_size=8, encoder=self.name, width=0.05))
+        boxes = diagram(network, genotype)
+        assert [box.kind for box in boxes].count("encoder") >= 4
+        places = Places(genotype)
+        named = {node.name: places.of(node.name) for node in network.nodes}
+        assert not [name for name, place in named.items() if place is None]
+        own = {name for name in named if name.startswith(PREFIX)}
+        assert own == {name for name, place in named.items() if place.group == "encoder"}
 
     def _graph(self):
         return graph_of(find_encoder(self.name))[0]
