@@ -46,7 +46,7 @@ class ImportedNetwork:
     """
 
     graph: str
-    maps: list[tuple[str, int, int]]
+    maps: list[list[Any]]
     mean: list[float]
     deviation: list[float]
     epsilons: dict[str, float]

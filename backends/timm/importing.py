@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import timm
 from torch import nn
 
@@ -27,10 +29,8 @@ def import_network(name: str) -> ImportedNetwork:
 def _built(name: str) -> tuple[nn.Module, list[str]]:
     """The network that gives its feature maps, and the parameters' names of the whole one."""
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.partition('.')[0]}*")[:3]
-        raise PluginError(
-            "encoders", f"timm has no {name!r}", ", ".join(near) or "a name of timm's"
-        )
+        near = get_close_matches(name, timm.list_models(), 3)
+        raise PluginError("encoders", f"timm has no {name!r}", ", ".join(near) or "a name of its")
     try:
         return timm.create_model(name, features_only=True), [*timm.create_model(name).state_dict()]
     except Exception as error:  # each network has its own reasons

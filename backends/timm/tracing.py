@@ -86,13 +86,13 @@ class _Writer:
         modules = (part for name in names.values() for part in _modules(name))
         self.modules = {part.replace(".", "_"): part for part in modules}
 
-    def graph(self) -> tuple[Graph, list[tuple[str, int, int]]]:
+    def graph(self) -> tuple[Graph, list[list[Any]]]:
         """The graph, and (node, channels, stride) of its outputs, the finest first.
 
         Raises:
             PluginError: naming the first operator without a primitive.
         """
-        found: list[tuple[str, int, int]] = []
+        found: list[list[Any]] = []
         for node in self.traced.graph.nodes:
             if node.op == "placeholder" and node.name not in self.params:
                 self.values[node] = self.builder.add(IMAGE, "input", channels=3)
@@ -142,9 +142,9 @@ class _Writer:
         path = str(stack[-1][0]) if stack else ""
         return self.modules.get(path.replace(".", "_"), "")
 
-    def _map(self, node: fx.Node) -> tuple[str, int, int]:
+    def _map(self, node: fx.Node) -> list[Any]:
         _, channels, height, _ = node.meta["val"].shape
-        return self.values[node], int(channels), SIZE[0] // int(height)
+        return [self.values[node], int(channels), SIZE[0] // int(height)]
 
 
 def _modules(name: str) -> list[str]:

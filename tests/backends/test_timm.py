@@ -82,7 +82,7 @@ def test_the_encoder_gives_timm_s_own_maps(name):
     for which in (program, run_passes(rewriting, program)[0]):
         found = TorchRunner(which, "cpu")({"image": image.numpy()}).values()
         compared = 0
-        for expected in (each.numpy() for each in truth):
+        for expected in truth:
             like = [each for each in found if each.shape == expected.shape]
             apart = [np.abs(each - expected).max() / np.abs(expected).max() for each in like]
             assert min(apart, default=0) < 1e-5
@@ -102,7 +102,7 @@ def test_mean_and_deviation_are_the_network_s():
     ("name", "message"),
     [
         ("tf_efficientnet_lite0", r"conv_stem: pad \(aten.pad\): no primitive"),
-        ("vit_tiny_patch16_224", "gives no feature maps|no primitive|is no feature map"),
+        ("vit_tiny_patch16_224", "cannot be traced|gives no feature maps"),
         ("resnet81", "timm has no 'resnet81', expected resnet"),
     ],
 )
