@@ -13,7 +13,8 @@ from auxnas.compiler.places import SIZES
 
 OPERATORS = ("Conv", "Relu", "Clip", "Add", "Resize", "Concat", "GlobalAveragePool", "MaxPool")
 """ONNX operators that are quantised; softmax, argmax and casts gain nothing from int8, and
-onnxruntime has no kernel of a transposed convolution in it."""
+onnxruntime has no kernel of a transposed convolution or of a hard swish in it. Sigmoids, and the
+products and means beside them, stay in float between layers that are quantised."""
 ACTIVATIONS = ("Relu", "Clip")
 FEW_CHANNELS = 4
 """A convolution of so few inputs is slower in int8 than in float: on a photograph's 3

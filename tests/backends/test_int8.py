@@ -29,7 +29,7 @@ from auxnas.backends.int8.result import QuantisationResult
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
 from auxnas.backends.runtimes.ort import OrtRunner
-from auxnas.compiler import CompilerError, Graph, Program
+from auxnas.compiler import CompilerError, Graph, Program, parse_graph
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.ir import make_node
 from auxnas.compiler.tasks import Disagreement, Metric, Score, Segmentation
@@ -143,6 +143,36 @@ def test_everything_in_int8_where_that_is_allowed(folder):
     assert weights["conv2.weight_scale"].shape == (16,)
     assert weights["conv0.weight"].dtype == np.float32
     assert found.sizes["int8"] < found.sizes["fp32"]
+
+
+GATED = """image = input(; channels=3)
+    stem = conv2d(image; kernel=3, out=16, bias=1) @stem
+    a = hard_swish(stem)
+    b = conv2d(a; kernel=3, out=16, bias=1) @b
+    c = silu(b)
+    m = global_mean(c)
+    d = conv2d(m; kernel=1, out=16, bias=1) @d
+    g = sigmoid(d)
+    x = mul(c, g)
+    p = avg_pool(x; kernel=2, stride=2)
+    clf = conv2d(p; kernel=3, out=5, bias=1) @clf
+    return main=clf"""
+
+
+def test_gates_and_smooth_activations_stay_in_float(folder):
+    """The convolutions around them do not: what a gate gives is quantised where one reads it."""
+    graph = parse_graph(GATED)
+    program = balanced(Program(graph, random_params(graph, 3), "gated"))
+    names = [layer.name for layer in quantisable_layers(model_of(program))]
+    assert names == ["b", "m", "d", "clf"]
+    found = quantise(model_of(program), options(folder, max_drop=1), ENDS)
+    made_by = {output: node.op_type for node in found.model.graph.node for output in node.output}
+    for node in found.model.graph.node:
+        if node.op_type in ("HardSwish", "Sigmoid", "Mul", "AveragePool"):
+            assert not node.output[0].endswith(("Linear_Output", "Linear_Input"))
+        if node.op_type == "Conv" and node.name != "stem":
+            assert made_by[node.input[0]] == "DequantizeLinear"
+    assert 0 < found.drop < 0.5
 
 
 def test_the_agreement_is_what_anyone_would_find(folder):
