@@ -113,7 +113,8 @@ class _Writer:
             self.values[node] = rule(traced, self._add)
             self.epsilons |= traced.epsilons
         except UnfitOperator as error:
-            where = f"{self._module(node)}: {node.name} (aten.{operator}): {error}"
+            place = f"{self._module(node)}: ".removeprefix(": ")
+            where = f"{place}{node.name} (aten.{operator}): {error}"
             raise unfit_network(self.name, where) from None
         if operator.endswith("_"):  # what is read from now on is the result
             (changed, *_) = (each for each in node.args if isinstance(each, fx.Node))

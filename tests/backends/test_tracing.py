@@ -139,7 +139,7 @@ CONV = nn.Conv2d(3, 4, 3, 2, bias=False)
     [
         (
             module(lambda self, x: self.conv(F.pad(x, (0, 1, 0, 1))), conv=CONV),
-            r"timm:small: : pad \(aten.pad\): no primitive",
+            r"timm:small: pad \(aten.pad\): no primitive",
         ),
         (module(lambda self, x: self.conv(x), conv=CONV), r"conv: conv2d .* padding \[0, 0\] of"),
         (
