@@ -50,7 +50,7 @@ def test_replayed_from_the_first_batch_it_is_the_same(
     bare = go_on(tmp_path / "bare", trials, name, framework)
     with Journal(bare) as journal:
         assert (journal.searcher().asked, journal.searcher().told) == (0, 0)
-        assert len(journal.rejections()) > 0 or trials == 0
+        assert len(journal.rejections()) > 0 or trials < 10
     assert restored(bare, name, framework) == restored(stored, name, framework)
     apart = {"searcher": None, "sessions": None}
     assert all_of(stored)[0] | apart == all_of(bare)[0] | apart
