@@ -21,6 +21,7 @@ from auxnas.options import FileType
 from auxnas.pictures import draw_samples
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import DataError, Dataset, open_dataset, parts
+from auxnas.search.data.joined import with_classes_of
 from auxnas.search.data.spec import task_on
 from auxnas.search.data.survey import (
     Survey,
@@ -74,7 +75,10 @@ def survey(
     write = None if html is None else _page_writer()
     name = task_on(source, task or DEFAULT)
     asked = {"task": find_task(name), "depth_scale": depth_scale, "label_map": label_map}
-    surveys = [_survey(source, part, classes, asked) for part in parts(source)]
+    surveys: list[Survey] = []
+    for part in parts(source):
+        first = surveys[0].dataset if surveys else None
+        surveys.append(_survey(source, part, classes, asked, first))
     document = survey_document(surveys, source)
     shown = find_task(name, surveys[0].dataset.classes)
     drawn = _drawn(surveys, shown, picture, html is not None)
@@ -91,8 +95,16 @@ def survey(
     return DONE if document["usable"] else FAILED
 
 
-def _survey(source: str, part: str, classes: int | None, asked: dict[str, Any]) -> Survey:
-    """A part of the data; where nothing says how many classes there are, all values are some."""
+def _survey(
+    source: str, part: str, classes: int | None, asked: dict[str, Any], first: Dataset | None
+) -> Survey:
+    """A part of the data, with the classes of the first one.
+
+    Where nothing says how many there are, all values are some.
+
+    Raises:
+        DataError: where the parts have other classes.
+    """
     known = True
     try:
         dataset: Dataset = open_dataset(source, part=part, classes=classes, **asked)
@@ -100,6 +112,8 @@ def _survey(source: str, part: str, classes: int | None, asked: dict[str, Any]) 
         if classes is not None or error.place != "classes":
             raise
         dataset, known = open_dataset(source, part=part, classes=IGNORE, **asked), False
+    if first is not None:
+        dataset = with_classes_of(dataset, first)
     with display_on_stderr().task(f"reading {dataset.name}, {part}", len(dataset)) as advance:
         return survey_data(part, dataset, known, lambda done, total: advance(done, ""))
 

@@ -18,6 +18,31 @@ Array = np.ndarray[Any, Any]
 Bytes = NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Unmatched:
+    """Files of images without a label, and of labels without an image, which are passed over."""
+
+    images: tuple[Path, ...] = ()
+    labels: tuple[Path, ...] = ()
+
+    def remark(self, where: Path, label: str = "label") -> str:
+        """A line about them; empty where there are none.
+
+        Args:
+            where: folder of both.
+            label: word for a label file.
+        """
+        words = (
+            (f"images without a {label}", self.images),
+            (f"{label}s without an image", self.labels),
+        )
+        told = [f"{len(paths)} {what} (first {paths[0]})" for what, paths in words if paths]
+        return f"{where}: passed over {' and '.join(told)}" if told else ""
+
+
+ALL_MATCHED = Unmatched()
+
+
 class OfficialEvaluation(Protocol):
     """The evaluation that some data come with, of answers to certain of their items."""
 
@@ -80,6 +105,10 @@ class Dataset(Protocol):
     @property
     def remark(self) -> str:
         """Something that users should know of how the data were found; may be empty."""
+
+    @property
+    def unmatched(self) -> Unmatched:
+        """Files that are passed over for lack of the other one of a pair."""
 
     def note(self) -> str:
         """Likewise of their content, all of which may be read for it."""
@@ -161,6 +190,11 @@ class BaseDataset:
     def remark(self) -> str:
         """Nothing."""
         return ""
+
+    @property
+    def unmatched(self) -> Unmatched:
+        """None."""
+        return ALL_MATCHED
 
     def note(self) -> str:
         """Nothing."""

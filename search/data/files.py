@@ -21,7 +21,15 @@ from auxnas.backends.images import (
 )
 from auxnas.backends.images.depth import unit_error, unit_remark
 from auxnas.compiler.tasks import IGNORE, Segmentation, TargetFormat, Task
-from auxnas.search.data.base import Array, BaseDataset, Bytes, Dataset, text_digest
+from auxnas.search.data.base import (
+    ALL_MATCHED,
+    Array,
+    BaseDataset,
+    Bytes,
+    Dataset,
+    Unmatched,
+    text_digest,
+)
 from auxnas.search.data.errors import DataError
 
 _LOOKED_AT = 32
@@ -39,28 +47,6 @@ class Pair:
     def place(self, path: Path) -> str:
         """Words by which errors name one of the two files."""
         return f"{path} ({self.line})"
-
-
-@dataclass(frozen=True)
-class Unmatched:
-    """Files of images without a label, and of labels without an image, which are passed over."""
-
-    images: tuple[Path, ...] = ()
-    labels: tuple[Path, ...] = ()
-
-    def remark(self, where: Path, label: str = "label") -> str:
-        """A line about them; empty where there are none.
-
-        Args:
-            where: folder of both.
-            label: word for a label file.
-        """
-        words = (
-            (f"images without a {label}", self.images),
-            (f"{label}s without an image", self.labels),
-        )
-        told = [f"{len(paths)} {what} (first {paths[0]})" for what, paths in words if paths]
-        return f"{where}: passed over {' and '.join(told)}" if told else ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +73,7 @@ class FileDataset(BaseDataset):
     labels: TargetFormat = Segmentation.target
     remark: str = ""
     collection: str = ""
-    unmatched: Unmatched = Unmatched()
+    unmatched: Unmatched = ALL_MATCHED
 
     @property
     def palette(self) -> Bytes:

@@ -16,7 +16,6 @@ from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Array, Bytes, Dataset
 from auxnas.search.data.check import CheckProgress, value_place
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import Unmatched
 from auxnas.search.data.statistics import (
     VALUES,
     Statistics,
@@ -85,12 +84,6 @@ class Survey:
     faults: tuple[DataError, ...]
     strange: tuple[StrangeValue, ...]
     samples: tuple[Sample, ...]
-
-    @property
-    def unmatched(self) -> Unmatched:
-        """Images without a label and labels without an image, where the format has such."""
-        found = getattr(self.dataset, "unmatched", None)
-        return found if isinstance(found, Unmatched) else Unmatched()
 
     @cached_property
     def values(self) -> tuple[int, ...]:
@@ -266,7 +259,7 @@ def survey_document(surveys: Sequence[Survey], source: str) -> dict[str, Any]:
 
 
 def _part_document(survey: Survey) -> dict[str, Any]:
-    found, unmatched = survey.statistics, survey.unmatched
+    found, unmatched = survey.statistics, survey.dataset.unmatched
     sizes = sorted(survey.sizes.items(), key=lambda row: (-row[1], row[0]))
     return {
         "images": len(survey.dataset),

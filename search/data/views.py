@@ -11,7 +11,15 @@ import numpy as np
 
 from auxnas.backends.images import resize_rgb
 from auxnas.compiler.tasks import TargetFormat
-from auxnas.search.data.base import Array, BaseDataset, Bytes, Dataset, check_size, text_digest
+from auxnas.search.data.base import (
+    Array,
+    BaseDataset,
+    Bytes,
+    Dataset,
+    Unmatched,
+    check_size,
+    text_digest,
+)
 from auxnas.search.data.errors import DataError
 
 STRETCH, PAD = "stretch", "pad"
@@ -55,6 +63,11 @@ class DatasetView(BaseDataset):
     def remark(self) -> str:
         """Something that users should know of the dataset that is viewed."""
         return self.dataset.remark
+
+    @property
+    def unmatched(self) -> Unmatched:
+        """Files that are passed over."""
+        return self.dataset.unmatched
 
     def note(self) -> str:
         """Likewise."""

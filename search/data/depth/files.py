@@ -9,11 +9,11 @@ from pathlib import Path
 from auxnas.backends.images.depth import MAPS
 from auxnas.compiler.tasks import TargetFormat, Task
 from auxnas.compiler.tasks.depth import METRES
-from auxnas.search.data.base import Reader, text_digest
+from auxnas.search.data.base import Reader, Unmatched, text_digest
 from auxnas.search.data.depth.pairs import folders_in, list_pairs, lists_in
 from auxnas.search.data.depth.places import ListPlaces
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import FileDataset, Unmatched, lone_file
+from auxnas.search.data.files import FileDataset, lone_file
 from auxnas.search.data.layouts.pairs import matched_pairs
 
 _LAYOUTS = (

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.images import read_label
-from auxnas.search.data.base import Bytes, Reader
+from auxnas.search.data.base import Bytes, Reader, Unmatched
 from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import Pair, Unmatched, same_classes
+from auxnas.search.data.files import Pair, same_classes
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"
 """Folders of the data, and words at the end of the names in them."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from auxnas.backends.images import SUFFIXES, check_distinct_stems, find_images
+from auxnas.search.data.base import Unmatched
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import Pair, Unmatched
+from auxnas.search.data.files import Pair
 
 IMAGES = ("images", "image", "imgs", "img", "JPEGImages")
 LABELS = ("masks", "mask", "labels", "label", "annotations", "annotation", "SegmentationClass")

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from auxnas.backends.images import SUFFIXES, find_images
-from auxnas.search.data.base import Reader
+from auxnas.search.data.base import Reader, Unmatched
 from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.documents import number_in
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import (
     FileDataset,
     Pair,
-    Unmatched,
     check_classes,
     same_classes,
 )

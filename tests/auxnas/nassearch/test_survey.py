@@ -20,7 +20,15 @@ from auxnas.nassearch.cli import main
 from auxnas.search.data import DataError, check, open_dataset
 from auxnas.search.data.mapped import label_table
 from auxnas.search.data.survey import survey_data, survey_document
-from tests.search.people_data import CLASSES, KINDS, truth, write_camvid, write_flat, write_parts
+from tests.search.people_data import (
+    CLASSES,
+    KINDS,
+    truth,
+    write_camvid,
+    write_coco,
+    write_flat,
+    write_parts,
+)
 
 
 def looked(*words: str) -> Result:
@@ -142,6 +150,7 @@ def test_files_without_a_partner(tmp_path: Path) -> None:
     (tmp_path / "images/val/deep.png").unlink()
     parts = document(spec)["parts"]
     assert parts["train"]["images_without_label"] == [str(tmp_path / "images/train/grey.png")]
+    assert document(spec, "--map", "+0")["parts"] == parts
     assert parts["val"]["labels_without_image"] == [str(tmp_path / "masks/val/deep.png")]
 
 
@@ -208,6 +217,25 @@ def test_advice_is_there_where_nothing_says_the_classes(tmp_path: Path) -> None:
         Image.open(path).convert("L").point(lambda value: 255 * (value > 0)).save(path)
     assert "--map 255=1 --classes 2" in document(spec, "--classes", "2")["parts"]["train"]["advice"]
     assert document(spec, "--classes", "2", "--map", "255=1")["usable"] is True
+
+
+def test_parts_have_the_same_classes(tmp_path: Path) -> None:
+    spec = write_coco(tmp_path, "panoptic")
+    path = tmp_path / "annotations/panoptic_val2017.json"
+    content = json.loads(path.read_text())
+    for row in content["categories"]:
+        row["id"] = 20 - row["id"]
+    for row in (row for each in content["annotations"] for row in each["segments_info"]):
+        row["category_id"] = 20 - row["category_id"]
+    path.write_text(json.dumps(content))
+    found = document(spec)
+    labels = np.stack([truth(name) for name in KINDS])
+    assert [row["pixels"] for row in found["classes"]] == [(labels == n).sum() for n in range(4)]
+    content["categories"].append({"id": 99, "name": "zebra"})
+    path.write_text(json.dumps(content))
+    other = looked(spec)
+    assert (other.exit_code, other.stdout) == (2, "")
+    assert "class 'zebra' of" in other.stderr
 
 
 def test_what_cannot_be_opened_ends_with_2(tmp_path: Path) -> None:
