@@ -49,7 +49,7 @@ def trt():
     return rtx.rtx_library()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(60))
 def test_the_builder_takes_every_random_network(seed, trt):
     """Precisions, heads, passes and open sizes are drawn with the genotype."""
     model = check_operators(random_model(random.Random(seed)))
