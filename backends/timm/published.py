@@ -41,5 +41,8 @@ def published_arrays(encoder: str) -> dict[str, Array]:
             model = getattr(import_module("torchvision.models"), name)(weights="DEFAULT")
     except Exception as error:  # no library, no network, no such weights: each has its own
         found = f"{library} cannot fetch {name} ({inline(str(error))[:200]})"
-        raise CompilerError(place, found, "a file of weights (--encoder-weights FILE)") from None
+        library_missing = isinstance(error, ImportError)
+        expected = "a file of weights (--encoder-weights FILE)"
+        expected += ", or pip install 'auxnas[timm]'" if library_missing else ""
+        raise CompilerError(place, found, expected) from None
     return {key: value.numpy() for key, value in model.state_dict().items()}

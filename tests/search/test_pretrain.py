@@ -348,7 +348,7 @@ def test_published_weights_are_fetched_by_their_library(run, tmp_path, monkeypat
     assert result.exit_code == 2
     line = "error: published weights of mobilenet_v2: torchvision cannot fetch mobilenet_v2 (import"
     assert line in result.stderr
-    assert result.stderr.splitlines()[-1].endswith("a file of weights (--encoder-weights FILE)")
+    assert result.stderr.splitlines()[-1].endswith("FILE), or pip install 'auxnas[timm]'")
 
 
 @pytest.mark.parametrize("field", ["labels", "target"])
