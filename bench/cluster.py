@@ -1,6 +1,7 @@
 """Faults of a cluster, played on hosts made of namespaces; results through Ray; speed-up.
 
     python bench/cluster.py faults --output cluster-faults.json      # as root, with iproute2
+    python bench/cluster.py torch --output cluster-torch.json
     python bench/cluster.py rate --output cluster-rate.json
 
 A host is a network, process, mount and name space of its own with two places, joined to the head
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -224,6 +226,12 @@ class Host:
         pid = self.pids("raylet")[0]
         sh("nsenter", "-t", str(pid), "-m", "-u", "-n", "-p", *words, check=False)
 
+    def stores(self) -> dict[str, int]:
+        """Number of stores of each kind in its own cache."""
+        root = Path(f"/proc/{self.pids('raylet')[0]}/root{CACHE}")
+        kinds = ("pixels", "features")
+        return {kind: len(list((root / kind).glob("[!.]*"))) for kind in kinds}
+
     def stop(self) -> None:
         """Ends all of it, and heals its cable."""
         self.signal(signal.SIGKILL)
@@ -427,6 +435,59 @@ def faults(only: tuple[str, ...], output: Path) -> None:
             with atomic_write(output) as path:
                 value = {"versions": package_versions(), "seats": SEATS, "faults": found}
                 path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+# Training ------------------------------------------------------------------------------
+
+CACHE = Path("/tmp/nascache")
+"""The run's cache, behind which each host has one of its own: none sees another's."""
+TINY = (
+    "--data synthetic:16 --preset demo --size 32x32 --trials 10 --searcher random --batch 4"
+    " --set threads=1 --set model.width=0.1 --set model.agg_size=8 --set stage1.epochs=1"
+    " --set pretrain.epochs=1 --set latency.measure=false --set search.lag=8"
+)
+
+
+def nassearch(out: Path, *more: str) -> subprocess.Popen[bytes]:
+    """``nassearch run`` with torch."""
+    start = "from auxnas.nassearch.cli import main; main()"
+    words = (sys.executable, "-c", start, "run", *TINY.split(), "--out", str(out), *more)
+    log = out.with_suffix(".log").open("ab")
+    return subprocess.Popen(words, stdout=log, stderr=log)
+
+
+@main.command(help="torch on three hosts without a shared disk, one of which is killed.")
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def torch(output: Path) -> None:
+    os.environ["AUXNAS_CACHE"] = str(CACHE)
+    CACHE.mkdir(mode=0o700)
+    try:
+        with TemporaryDirectory() as name, lab(Path(name)) as made:
+            here, there = Path(name) / "here", Path(name) / "there"
+            nassearch(here).wait()
+            on = ("--cluster", f"{NET}.1:{PORT}", "--workers", "3")
+            driver = nassearch(there, *on)
+            while driver.poll() is None and len([*AttemptTable(there).rows()]) < 3:
+                time.sleep(0.1)
+            stores = [made.hosts[n].stores() for n in range(3)]
+            made.hosts[0].signal(signal.SIGKILL)
+            status = driver.wait(600)
+            found = [*AttemptTable(there).rows()]
+            weights = [[p.read_bytes() for p in sorted(f.glob("weights/*"))] for f in (here, there)]
+            value = {
+                "versions": package_versions(),
+                "status": status,
+                "identical": rows(here) == rows(there),
+                "weights_identical": weights[0] == weights[1],
+                "stores_of_each_host": stores,
+                "attempts": [[row.trial, row.host, row.how] for row in found],
+                "log": there.with_suffix(".log").read_text()[-400:] if status else "",
+            }
+    finally:
+        shutil.rmtree(CACHE)
+    click.echo(json.dumps(value))
+    with atomic_write(output) as path:
+        path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 # Rate ----------------------------------------------------------------------------------
