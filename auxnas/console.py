@@ -103,6 +103,7 @@ def printing() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        _discard_stdout()
         words = f"{error.strerror}, so the result cannot be printed"
         raise OSError(error.errno, words, "stdout") from None
 

@@ -21,7 +21,7 @@ from auxnas.progress import display_on_stderr
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.executors.base import executor_name
+from auxnas.search.executors.base import evaluates_elsewhere
 from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.run import open_executor
 from auxnas.search.settings.presets import PRESETS
@@ -105,7 +105,7 @@ def ablate(
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     try:
         check_components(settings)
-        if executor_name(settings) != "inline" and settings.threads is None:
+        if evaluates_elsewhere(settings) and settings.threads is None:
             found = "none, with evaluations elsewhere"
             raise SettingsError("threads", found, "a number: --set threads=1")
     except SettingsError as error:

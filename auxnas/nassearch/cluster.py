@@ -22,7 +22,11 @@ def cluster() -> None:
 @cluster.command(cls=OneLineCommand)
 @click.argument("address", default="auto")
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of a trial."
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    help="Processor threads within an operation, in each trial.  [default: 1]",
 )
 @click.option("--learner", type=click.Choice(["torch", "null"]), default="torch", hidden=True)
 @options.as_json

@@ -135,7 +135,7 @@ encoder_weights = click.option(
     "--encoder-weights",
     type=PathType(),
     metavar="FILE",
-    help="Encoder weights to start from; published: those of timm or torchvision, fetched; none: "
+    help="Encoder weights to begin with; published: those of timm or torchvision, fetched; none: "
     "random ones. Nothing is pre-trained then.",
 )
 

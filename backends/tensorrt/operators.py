@@ -107,7 +107,6 @@ OPERATORS: Mapping[str, Support] = MappingProxyType(
         "GlobalAveragePool": Support(_FLOATS),
         "Greater": Support(_NUMBERS),
         "HardSigmoid": Support(_FLOATS),
-        "HardSwish": Support(_FLOATS),
         "Identity": Support(_ANY),
         "Max": Support(_NUMBERS),
         "MaxPool": Support(

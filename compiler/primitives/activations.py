@@ -77,7 +77,10 @@ ACTIVATIONS = (
     _activation(
         "hard_swish",
         semantics.hard_swish,
-        lambda attrs: OnnxOp("HardSwish", ("0",)),
+        lambda attrs: (  # TensorRT has no HardSwish of bfloat16
+            OnnxOp("HardSigmoid", ("0",), {"alpha": 1 / 6, "beta": 0.5}),
+            OnnxOp("Mul", ("0", "@0")),
+        ),
         _smooth,
         makes_nonnegative=False,
     ),

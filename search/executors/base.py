@@ -109,6 +109,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def evaluates_elsewhere(settings: Settings) -> bool:
+    """Whether trials are evaluated outside this process.
+
+    Raises:
+        SettingsError: as ``executor_name``.
+    """
+    return executor_name(settings) != "inline"
+
+
 def executor_name(settings: Settings) -> str:
     """The executor that the settings name, or else the one that they need.
 

@@ -41,9 +41,15 @@ def commands():
         if not isinstance(main, click.Group):
             yield program, above
             continue
-        for name, command in main.commands.items():
-            own = click.Context(command, above, name, **command.context_settings)
-            yield f"{program} {name}", own
+        waiting = [(program, above)]
+        while waiting:
+            group, inside = waiting.pop()
+            for name, command in inside.command.commands.items():
+                own = click.Context(command, inside, name, **command.context_settings)
+                if isinstance(command, click.Group):
+                    waiting.append((f"{group} {name}", own))
+                else:
+                    yield f"{group} {name}", own
 
 
 def shown(context):

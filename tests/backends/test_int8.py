@@ -168,7 +168,7 @@ def test_gates_and_smooth_activations_stay_in_float(folder):
     found = quantise(model_of(program), options(folder, max_drop=1), ENDS)
     made_by = {output: node.op_type for node in found.model.graph.node for output in node.output}
     for node in found.model.graph.node:
-        if node.op_type in ("HardSwish", "Sigmoid", "Mul", "AveragePool"):
+        if node.op_type in ("HardSigmoid", "Sigmoid", "Mul", "AveragePool"):
             assert not node.output[0].endswith(("Linear_Output", "Linear_Input"))
         if node.op_type == "Conv" and node.name != "stem":
             assert made_by[node.input[0]] == "DequantizeLinear"
@@ -400,7 +400,7 @@ def test_bad_labels_are_named(folder, tmp_path):
     with pytest.raises(CompilerError, match="256 classes, expected at most 255"):
         quantise(model_of(chain()), wish, many)
     for wrong, message in (
-        (Image.new("RGB", (81, 75)), "mode RGB"),
+        (Image.new("RGB", (81, 75), (1, 2, 3)), "mode RGB"),
         (Image.new("F", (81, 75)), "mode F"),
         (Image.new("L", (75, 81)), "label of 81x75 pixels .* expected 75x81 as its image"),
     ):

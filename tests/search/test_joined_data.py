@@ -321,7 +321,7 @@ def test_a_join_answers_for_its_items() -> None:
     usual = {name for name in vars(BaseDataset) if not name.startswith("_")}
     others = {"check_presence", "check_item", "suspicion"}  # of where an item is stored
     others |= {"of_task", "scaled", "rendered"}  # before the join
-    others |= {"official"}  # of data alone
+    others |= {"official", "unmatched"}  # of data alone
     assert usual - vars(JoinedDataset).keys() - {"remark"} == others
 
 

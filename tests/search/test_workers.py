@@ -182,7 +182,8 @@ class TestInline(ExecutorContract):
 
 
 def test_each_of_ours_keeps_the_contract():
-    assert {TestInline.name, TestProcesses.name} == set(EXECUTORS.table)
+    seats = {"ray"}  # what it does is that of Seats, in test_seats; test_ray has a cluster
+    assert {TestInline.name, TestProcesses.name} | seats == set(EXECUTORS.table)
 
 
 class Large(Troubled):
