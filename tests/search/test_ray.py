@@ -62,9 +62,13 @@ class Deadly(Troubled):
         super().__init__({})
         self.folder, self.raylet = folder, raylet
 
+    def begun(self, number):
+        """Processes that have begun a job."""
+        return [*self.folder.glob(f"{number}-*")]
+
     def __call__(self, job, progress):
-        first = not os.path.exists(self.folder / str(job.number))
-        (self.folder / str(job.number)).touch()
+        first = not self.begun(job.number)
+        (self.folder / f"{job.number}-{os.getpid()}").touch()
         super().__call__(job, progress)
         if first and job.number == 20:
             os.kill(self.raylet, signal.SIGKILL)
@@ -82,7 +86,8 @@ def test_forty_trials_with_a_node_killed_have_the_journal_of_one_process(
         folder = tmp_path / name
         folder.mkdir()
         (tmp_path / "begun").mkdir(exist_ok=True)
-        executor = seats_on(Deadly(tmp_path / "begun", raylet.pid)) if name == "ray" else None
+        deadly = Deadly(tmp_path / "begun", raylet.pid)
+        executor = seats_on(deadly) if name == "ray" else None
         if executor:
             executor.attach(folder, print)
         rules = Rules(0, batch=8, proceed=0.9, half_life=5)
@@ -91,7 +96,8 @@ def test_forty_trials_with_a_node_killed_have_the_journal_of_one_process(
         found.append(contents(folder))
     assert found[0] == found[1]
     ends = [row.how for row in AttemptTable(tmp_path / "ray").rows()]
-    assert len(ends) > 40  # those that were killed were lost, or a repeat was sooner
+    assert len(ends) > 40
+    assert min(len(deadly.begun(number)) for number in (3, 23)) >= 2
     assert raylet.wait(60) == -signal.SIGKILL
     cluster.remove_node(cluster.nodes[0])
     cluster.wait_for_nodes(60)  # others look at nodes that are alive
