@@ -11,36 +11,26 @@ import torch
 from executorch.runtime import Runtime
 
 from auxnas.backends.phones.executorch_file import FACTS
-from auxnas.backends.phones.facts import read_facts
+from auxnas.backends.phones.facts import FactsRunner
 from auxnas.compiler import CompilerError
 
 Array = np.ndarray[Any, Any]
 
 
-class ExecutorchRunner:
+class ExecutorchRunner(FactsRunner):
     """A ``.pte`` file with our metadata beside it.
 
     Args:
         path: the file.
         threads: has no effect: XNNPACK takes all cores.
 
-    Attributes:
-        metadata: of the artefact, by key.
-        inputs: names, types and shapes of the inputs.
-        outputs: names, types and shapes of the outputs.
-        devices: those that it computes on.
-
     Raises:
         ValueError: when ExecuTorch cannot load it, or its files do not belong together.
     """
 
-    devices = ("CPU",)
-
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
-        self._facts = read_facts(path.with_suffix(FACTS), (path,))
-        self.metadata = self._facts.metadata
-        self.inputs, self.outputs = self._facts.inputs, self._facts.outputs
+        super().__init__(path, FACTS)
         try:
             self._program = Runtime.get().load_program(str(path))
             self._method = self._program.load_method("forward")

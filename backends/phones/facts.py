@@ -122,5 +122,31 @@ def read_facts(path: Path, files: Sequence[Path]) -> ArtefactFacts:
     return facts
 
 
+class FactsRunner:
+    """Base of runners of files with our metadata beside them.
+
+    Args:
+        path: the file.
+        beside: suffix of the JSON file.
+        others: further files of the artefact.
+
+    Attributes:
+        metadata: of the artefact, by key.
+        inputs: names, types and shapes of the inputs.
+        outputs: names, types and shapes of the outputs.
+        devices: those that it computes on.
+
+    Raises:
+        CompilerError: when its files do not belong together.
+    """
+
+    devices = ("CPU",)
+
+    def __init__(self, path: Path, beside: str, others: Sequence[Path] = ()) -> None:
+        self._facts = read_facts(path.with_suffix(beside), (path, *others))
+        self.metadata = self._facts.metadata
+        self.inputs, self.outputs = self._facts.inputs, self._facts.outputs
+
+
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,37 +9,27 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from auxnas.backends.phones.facts import read_facts
+from auxnas.backends.phones.facts import FactsRunner
 from auxnas.backends.phones.litert_file import FACTS, SIGNATURE
 from auxnas.compiler import CompilerError
 
 Array = np.ndarray[Any, Any]
 
 
-class LitertRunner:
+class LitertRunner(FactsRunner):
     """A ``.tflite`` file with our metadata beside it.
 
     Args:
         path: the file.
         threads: within an operation; None leaves it to LiteRT, which takes one.
 
-    Attributes:
-        metadata: of the artefact, by key.
-        inputs: names, types and shapes of the inputs.
-        outputs: names, types and shapes of the outputs.
-        devices: those that it computes on.
-
     Raises:
         ValueError: when LiteRT cannot load it, or its files do not belong together.
     """
 
-    devices = ("CPU",)
-
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
-        self._facts = read_facts(path.with_suffix(FACTS), (path,))
-        self.metadata = self._facts.metadata
-        self.inputs, self.outputs = self._facts.inputs, self._facts.outputs
+        super().__init__(path, FACTS)
         try:
             self._interpreter = Interpreter(str(path), num_threads=threads)
             self._run = self._interpreter.get_signature_runner(SIGNATURE)

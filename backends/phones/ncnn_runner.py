@@ -9,38 +9,28 @@ from typing import Any
 import ncnn
 import numpy as np
 
-from auxnas.backends.phones.facts import read_facts
+from auxnas.backends.phones.facts import FactsRunner
 from auxnas.backends.phones.ncnn_file import FACTS, WEIGHTS
 from auxnas.compiler import CompilerError
 
 Array = np.ndarray[Any, Any]
 
 
-class NcnnRunner:
+class NcnnRunner(FactsRunner):
     """A ``.ncnn.param`` file with its weights beside it.
 
     Args:
         path: the file.
         threads: within an operation; None leaves it to ncnn.
 
-    Attributes:
-        metadata: of the artefact, by key.
-        inputs: names, types and shapes of the inputs.
-        outputs: names, types and shapes of the outputs.
-        devices: those that it computes on.
-
     Raises:
         ValueError: when ncnn cannot load it, or its files do not belong together.
     """
 
-    devices = ("CPU",)
-
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
         weights = path.with_suffix(WEIGHTS)
-        self._facts = read_facts(path.with_suffix(FACTS), (path, weights))
-        self.metadata = self._facts.metadata
-        self.inputs, self.outputs = self._facts.inputs, self._facts.outputs
+        super().__init__(path, FACTS, (weights,))
         self._net = ncnn.Net()
         if threads is not None:
             self._net.opt.num_threads = threads
