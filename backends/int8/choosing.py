@@ -15,7 +15,7 @@ from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.ranges import Ranges, observe_ranges
 from auxnas.backends.int8.ranking import Ranking
-from auxnas.backends.int8.result import QuantisationResult
+from auxnas.backends.int8.result import QuantisationResult, faster
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.runtimes.ort import OrtRunner
@@ -163,15 +163,25 @@ def quantisation_result(
 ) -> QuantisationResult:
     """Calibrates, chooses layers, and measures both networks side by side."""
     judge = quantiser.judge
-    method, ranges, whole = quantiser.calibrate()
-    trial, in_float = quantiser.choose(ranges, whole, options.max_drop)
-    runners = {"fp32": quantiser.open(original, "fp32"), "int8": quantiser.open(trial.model)}
-    outputs = {"fp32": judge.views[0].expected, "int8": judge.outputs(runners["int8"])}
-    scores = {kind: judge.score(some) for kind, some in outputs.items()}
-    times: Mapping[str, Latency] = {}
-    if not options.tensorrt:
+    usual = quantiser.open(original, "fp32")
+
+    def timed(trial: QuantisationTrial) -> tuple[Runner, Mapping[str, Latency]]:
+        runner = quantiser.open(trial.model)
+        if options.tensorrt:
+            return runner, {}
         with quantiser.display.task("timing fp32 and int8 in turns", 1):
-            times = options.timer(runners, judge.views[0].feeds[0])
+            return runner, options.timer({"fp32": usual, "int8": runner}, judge.views[0].feeds[0])
+
+    method, ranges, whole = quantiser.calibrate()
+    runner, times = timed(whole)
+    trial, in_float = whole, list[Layer]()
+    # Layers in float cost time: what is slow with none of them is not worth a choice.
+    if options.forced or faster(times):
+        trial, in_float = quantiser.choose(ranges, whole, options.max_drop)
+    if in_float:
+        runner, times = timed(trial)
+    outputs = {"fp32": judge.views[0].expected, "int8": judge.outputs(runner)}
+    scores = {kind: judge.score(some) for kind, some in outputs.items()}
     return QuantisationResult(
         model=trial.model,
         kept_float=tuple(layer.name for layer in in_float),

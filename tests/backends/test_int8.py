@@ -21,7 +21,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
 from auxnas.backends.int8.artefact import quantise, quantise_if_better
-from auxnas.backends.int8.choosing import QuantisationTrial, fewest_in_float, open_model
+from auxnas.backends.int8.choosing import QuantisationTrial, Quantiser, fewest_in_float, open_model
 from auxnas.backends.int8.layers import quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.photographs import read_labels
@@ -199,6 +199,18 @@ def test_a_layer_made_to_hurt_ends_in_float(folder):
     assert found.ships
     floats = {n.name for n in found.model.graph.node if n.op_type == "Conv"}
     assert floats >= set(found.kept_float)
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_what_is_slow_with_all_layers_in_int8_is_not_searched(folder, forced, monkeypatch):
+    """Layers in float only cost time; unless int8 is wanted at any price."""
+    searched = []
+    choose = Quantiser.choose
+    monkeypatch.setattr(Quantiser, "choose", lambda *a: searched.append(a) or choose(*a))
+    hurt = model_of(chain(conv2=3000.0))
+    found = quantise(hurt, options(folder, SLOWER, max_drop=0.1, forced=forced), ENDS)
+    assert bool(searched) == bool(found.kept_float) == forced
+    assert "not faster" in found.against
 
 
 def test_no_drop_at_all_keeps_float(folder):
