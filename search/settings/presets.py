@@ -46,9 +46,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"size": (64, 64)},
         # A map that is 0 everywhere is nearly right: it takes longer to leave than other tasks, and
         # at the rate of others some never do.
-        "stage1": {"epochs": 8, "batch_size": 16},
-        "stage2": {"epochs": 6, "batch_size": 8, "decoder_rate": 1e-3, "polyak": 0.9},
-        "pretrain": {"channels": 32, "epochs": 32, "batch_size": 8, "rate": 1e-3},
+        "stage1": {"epochs": 6, "batch_size": 16},
+        "stage2": {"epochs": 3, "batch_size": 8, "decoder_rate": 1e-3, "polyak": 0.9},
+        "pretrain": {"channels": 32, "epochs": 16, "batch_size": 8, "rate": 1e-3},
     },
 }
 """``paper``: the paper's values, for a GPU. ``small``: hours on a laptop's processor.
