@@ -10,6 +10,11 @@ from os import path
 from typing import Any, NoReturn
 
 
+def auxnas() -> NoReturn:
+    """The installation."""
+    _find("auxnas")()
+
+
 def nasspace() -> NoReturn:
     """The search space."""
     _find("nasspace")()

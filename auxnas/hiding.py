@@ -15,7 +15,16 @@ from importlib.machinery import PathFinder
 WRONG_USE = 2
 _OF_IMPORTS = (ImportError, AttributeError, SyntaxError, SystemExit)
 """Errors that a module which is not what it is taken for leads to."""
-_OTHER_NAMES = {"pillow": "PIL"}
+_OTHER_NAMES = {
+    "ai-edge-litert": "ai_edge_litert",
+    "myst-nb": "myst_nb",
+    "onnxruntime-gpu": "onnxruntime",
+    "pillow": "PIL",
+    "pytest-xdist": "xdist",
+    "sphinx-click": "sphinx_click",
+    "sphinx-copybutton": "sphinx_copybutton",
+    "tensorrt-rtx-cu12-bindings": "tensorrt_rtx",
+}
 """Import names of requirements that have another one."""
 _OURS = os.path.dirname(os.path.realpath(__file__))
 """The folder of this package."""
@@ -31,7 +40,7 @@ def end_start(error: BaseException) -> None:
 
 def hiding_line(error: BaseException, files: list[str]) -> str:
     """A line on the modules that hide others, and on what came of it."""
-    names = ", ".join(_name(file) for file in files)
+    names = ", ".join(module_name(file) for file in files)
     said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return (
         f"{', '.join(files)}: hides the module {names} that auxnas needs ({said}), expected "
@@ -57,6 +66,23 @@ def hiding_files(error: BaseException) -> list[str]:
     entries = [os.path.realpath(entry or os.curdir) for entry in sys.path]
     needed = _requirements()
     return [top for top in tops if _hides(top, entries, needed)]
+
+
+def folder_hides(folder: str) -> list[str]:
+    """Files in a folder that hide a module of Python's, of ours or of our libraries from scripts
+    in it.
+    """
+    entries = [os.path.realpath(entry or os.curdir) for entry in (folder, *sys.path)]
+    needed = _requirements()
+    names = needed | sys.stdlib_module_names | {"auxnas"}
+    tops = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    tops = [top for top in tops if module_name(top) in names and _is_module(top)]
+    return [top for top in tops if _hides(top, entries, needed)]
+
+
+def _is_module(top: str) -> bool:
+    """Whether a file or folder is one that Python imports before what is installed."""
+    return top.endswith((".py", ".so")) or os.path.isfile(os.path.join(top, "__init__.py"))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -101,7 +127,8 @@ def _top(file: str) -> str:
     return folder if name.startswith("__init__.") else os.path.join(folder, name)
 
 
-def _name(top: str) -> str:
+def module_name(top: str) -> str:
+    """The name that a file or a package's folder is imported by."""
     return os.path.basename(top).partition(".")[0]
 
 
@@ -109,7 +136,7 @@ def _hides(top: str, entries: list[str], needed: set[str]) -> bool:
     """Whether a user's module on Python's path keeps one of Python's or of a library's from being
     found; another one of the user's own does no harm.
     """
-    folder, name = os.path.realpath(os.path.dirname(top)), _name(top)
+    folder, name = os.path.realpath(os.path.dirname(top)), module_name(top)
     if folder not in entries or os.path.join(folder, name) in (_OURS, f"{_OURS}_start"):
         return False
     if name == "auxnas" or _is_of_packages(folder):
@@ -137,4 +164,9 @@ def _requirements() -> set[str]:
         words = {re.split(r"[^\w-]", each)[0] for each in requires("auxnas") or ()}
     except (Exception, SystemExit):  # what is hidden may be a module that this needs
         return set()
-    return {_OTHER_NAMES.get(word, word) for word in words}
+    return {import_name(word) for word in words}
+
+
+def import_name(requirement: str) -> str:
+    """The name that a distribution is imported by."""
+    return _OTHER_NAMES.get(requirement, requirement)

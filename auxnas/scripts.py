@@ -15,6 +15,11 @@ INTERRUPTED, TERMINATED = 130, 143
 """Exit statuses after SIGINT and SIGTERM, as shells count: 128 and the signal's number."""
 
 
+def auxnas() -> NoReturn:
+    """The installation."""
+    _run("auxnas.doctor.start")
+
+
 def nasspace() -> NoReturn:
     """The search space."""
     _run("auxnas.nasspace.cli")

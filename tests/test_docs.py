@@ -16,6 +16,7 @@ import pytest
 
 from auxnas.compiler.architecture import find_architecture
 from auxnas.compiler.drawing.genotype_drawing import draw_genotype
+from auxnas.doctor.cli import main as auxnas
 from auxnas.drawing import svg
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
@@ -27,6 +28,7 @@ from auxnas.search.settings.presets import DEFAULT, PRESETS
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PROGRAMS = {
+    "auxnas": auxnas,
     "nascompile": nascompile,
     "nasrun": nasrun,
     "nassearch": nassearch,

@@ -12,7 +12,7 @@ import pytest
 from auxnas import scripts
 from auxnas.compiler.files import atomic_write
 
-COMMANDS = ("nasspace", "nascompile", "nasrun", "nassearch")
+COMMANDS = ("auxnas", "nasspace", "nascompile", "nasrun", "nassearch")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from auxnas.scripts import nasspace
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("genotype", "compiler", "backends", "search")
-COMMANDS = ("nasspace", "nascompile", "nasrun", "nassearch")
+COMMANDS = ("auxnas", "nasspace", "nascompile", "nasrun", "nassearch")
 SHAPES = ("{}.py", "{}/__init__.py")
 LINE = re.compile(r"error: (.*): hides the module (\w+) that auxnas needs \(.*\), expected .*\n")
 SOURCES = sorted(

@@ -84,7 +84,7 @@ OTHERS = {
     "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},
 }
 """Packages of others that a room, or one of its files, may import."""
-COMMANDS = {"nascompile", "nasrun", "nassearch", "nasspace"}
+COMMANDS = {"doctor", "nascompile", "nasrun", "nassearch", "nasspace"}
 FRONT_DOOR = ("__init__.py", "api.py")
 """Of auxnas/: it offers what the commands do, so it is above them."""
 
