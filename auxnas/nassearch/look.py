@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
 from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.optuna_study import export_study
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.search.trials.rows import latency_device, trial_row
@@ -134,24 +136,37 @@ def _default_cost(trials: list[Trial]) -> str:
 @click.option(
     "--output",
     type=options.PathType(path_type=Path, file_okay=False),
-    required=True,
     metavar="DIR",
     help="Folder to write to.",
 )
+@click.option(
+    "--optuna", metavar="URL", help="Database, such as sqlite:///x.db, to write all trials to."
+)
+@click.option("--study", metavar="NAME", help="Study of optuna's in it.  [default: RUN's name]")
 @options.parts_of("run")
 @options.as_json
 def export(
     folder: Path,
     trial: int | None,
     best: int | None,
-    output: Path,
+    output: Path | None,
+    optuna: str | None,
+    study: str | None,
     as_json: bool,
     **parts: str | None,
 ) -> None:
     """Write genotypes of RUN with their weights, ready for nascompile.
 
-    Weights are there for the best trials only, as many as the setting keep says.
+    Weights are there for the best trials only, as many as the setting keep says. With --optuna all
+    trials become a study instead; again, it gets those that are new.
     """
+    if optuna is not None:
+        if any(given is not None for given in (trial, best, output)):
+            raise click.UsageError("--optuna: expected no --trial, --best and --output with it")
+        _export_study(folder, optuna, study or folder.resolve().name, as_json)
+        return
+    if output is None:
+        raise click.UsageError("expected --output DIR, or --optuna URL")
     if trial is not None and best is not None:
         raise click.UsageError("--trial and --best: expected one of them")
     with Journal(folder) as journal:
@@ -172,6 +187,18 @@ def export(
         if found["weights"] is None:
             note(f"trial {found['trial']}: its weights were not kept, see the setting keep")
         say(found["command"])
+
+
+def _export_study(folder: Path, url: str, study: str, as_json: bool) -> None:
+    with Journal(folder) as journal:
+        trials, salvaged = journal.trials(), journal.salvaged
+    _note_salvaged(salvaged)
+    found = export_study(trials, url, study)
+    if as_json:
+        print_json(asdict(found))
+        return
+    later = f", {found.waiting} wait for one under way" if found.waiting else ""
+    say(f"study {found.study}: {found.added} trials added, {found.trials} in it{later}")
 
 
 def _numbered(folder: Path, trials: list[Trial], number: int) -> list[Trial]:

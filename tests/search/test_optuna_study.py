@@ -1,0 +1,223 @@
+"""A run's trials as a study of optuna's, read back through optuna itself."""
+
+import json
+import random
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from auxnas.genotype import SearchSpace
+from auxnas.search.errors import RequestError
+from auxnas.search.storage import optuna_study
+from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.optuna_study import export_study
+from auxnas.search.trials.choices import choices_of, chosen, genotype_of
+from auxnas.search.trials.pareto import COSTS, front
+from auxnas.search.trials.records import (
+    COMPLETE,
+    FAILED,
+    PENDING,
+    REUSED,
+    STOPPED,
+    Failure,
+    Stage,
+    Trial,
+    trial_seed,
+)
+from tests.strategies import SPACES, genotypes
+
+optuna = pytest.importorskip("optuna")
+SPACE = SearchSpace.cvpr2019()
+
+
+def trial_of(rng, number, seed=0):
+    """A trial that has ended somehow."""
+    genotype = SPACE.sample(rng)
+    state = rng.choice((COMPLETE, COMPLETE, STOPPED, FAILED, REUSED if number else COMPLETE))
+    base = Trial(number, number // 2, genotype, genotype.key(), trial_seed(seed, number), state)
+    cost = {"parameters": 10, "multiply_adds": rng.randrange(1, 30), "latency": rng.random()}
+    if state == FAILED:
+        return replace(base, failure=Failure("nan", "loss"), **cost)
+    if state == REUSED:
+        return replace(base, source=rng.randrange(number), reward=0.5, **cost)
+    stages = tuple(
+        Stage(rng.randrange(20) / 20, {"miou": rng.random()}, rng.uniform(1, 9))
+        for _ in range(1 + (state == COMPLETE))
+    )
+    return replace(base, stages=stages, reward=2 * stages[-1].reward, **cost)
+
+
+def trials_of(count, seed=0):
+    rng = random.Random(seed)
+    return [trial_of(rng, number, seed) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('optuna')}/x.db"
+
+
+def load(url, name):
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.load_study(study_name=name, storage=storage)
+    storage.engine.dispose()
+    return study
+
+
+@given(genotypes(*SPACES))
+def test_choices_have_a_name_each_and_give_the_genotype_back(genotype):
+    known = chosen(genotype)
+    assert genotype_of(genotype.space, known) == genotype
+    for place, values in choices_of(genotype.space).items():
+        assert known[place] in values
+        assert len(set(values)) == len(values)
+
+
+def test_every_trial_is_one_of_the_study(url):
+    trials = trials_of(60)
+    assert export_study(trials, url, "all").added == 60
+    study = load(url, "all")
+    assert study.metric_names == ["reward", "latency_ms"]
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    for trial, found in zip(trials, study.trials, strict=True):
+        trained = trials[trial.source] if trial.state == REUSED else trial
+        assert found.number == trial.number
+        assert genotype_of(SPACE, found.params) == trial.genotype
+        assert list(found.distributions) == list(choices_of(SPACE))
+        steps = dict(enumerate((stage.reward for stage in trained.stages), 1))
+        assert found.intermediate_values == steps
+        if trained.state == COMPLETE:
+            assert found.values == [trained.stages[-1].reward, trial.latency]
+        else:
+            assert found.values is None
+            assert found.state.name == ("PRUNED" if trained.state == STOPPED else "FAIL")
+        assert json.loads(found.user_attrs["genotype"]) == json.loads(str(trial.genotype))
+        assert found.user_attrs["multiply_adds"] == trial.multiply_adds
+        assert found.duration.total_seconds() == pytest.approx(trial.seconds, abs=1e-4)
+    ends = [found.datetime_complete for found in study.trials]
+    assert [found.datetime_start for found in study.trials[1:]] == ends[:-1]
+    assert ends == sorted(ends)
+
+
+@pytest.mark.filterwarnings("ignore:PedAnova:UserWarning")  # it is of low values
+def test_optuna_computes_the_same_front_and_importances(url):
+    trials = [t for t in trials_of(120, seed=3) if t.state == COMPLETE]
+    trials = [replace(t, number=n) for n, t in enumerate(trials)]
+    export_study(trials, url, "front")
+    study = load(url, "front")
+    ours = [trial.number for trial in front(trials, COSTS["latency"])]
+    assert sorted(trial.number for trial in study.best_trials) == sorted(ours)
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    shares = optuna.importance.get_param_importances(
+        study, evaluator=evaluator, target=lambda trial: -trial.values[0]
+    )
+    assert set(shares) <= set(choices_of(SPACE))
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_again_it_gets_what_is_new_and_nothing_twice(url):
+    trials = trials_of(30, seed=5)
+    waiting = [*trials[:9], replace(trials[9], state=PENDING, stages=()), *trials[10:14]]
+    first = export_study(waiting, url, "grows")
+    assert (first.added, first.trials, first.waiting) == (9, 9, 5)
+    before = load(url, "grows").trials
+    assert export_study(trials, url, "grows").added == 21
+    assert export_study(trials, url, "grows").added == 0
+    export_study(trials, url, "at once")
+    grown, at_once = load(url, "grows").trials, load(url, "at once").trials
+    assert [t.params for t in grown] == [t.params for t in at_once]
+    assert [t.values for t in grown] == [t.values for t in at_once]
+    assert [(t.number, t.datetime_start) for t in grown[:9]] == [
+        (t.number, t.datetime_start) for t in before
+    ]
+
+
+def test_latency_that_is_not_measured_gives_way_to_multiply_adds(url):
+    trials = [replace(trial, latency=None) for trial in trials_of(8, seed=7)]
+    export_study(trials, url, "untimed")
+    study = load(url, "untimed")
+    assert study.metric_names == ["reward", "multiply_adds"]
+    done = [t for t in study.trials if t.values]
+    assert [t.values[1] for t in done] == [trials[t.number].multiply_adds for t in done]
+
+
+def test_a_study_of_another_run_is_refused_and_stays_as_it_was(url):
+    one, other = trials_of(10, seed=8), trials_of(12, seed=9)
+    export_study(one, url, "taken")
+    with pytest.raises(RequestError, match=r"study taken: its trial 0 is no trial of this run"):
+        export_study(other, url, "taken")
+    with pytest.raises(RequestError, match=r"it has 10 trials, the run 4 that ended"):
+        export_study(one[:4], url, "taken")
+    changed = [*one[:6], replace(one[6], reward=7.0), *one[7:]]
+    with pytest.raises(RequestError, match=r"its trial 6 is no trial"):
+        export_study(changed, url, "taken")
+    assert len(load(url, "taken").trials) == 10
+
+
+def test_a_study_that_others_filled_is_refused(url):
+    storage = optuna.storages.RDBStorage(url)
+    single = optuna.create_study(storage=storage, study_name="single")
+    theirs = optuna.create_study(
+        storage=storage, study_name="theirs", directions=["maximize", "minimize"]
+    )
+    theirs.add_trial(optuna.trial.create_trial(values=[1.0, 2.0]))
+    storage.engine.dispose()
+    for name, words in ((single.study_name, "its objectives are"), ("theirs", "its trial 0")):
+        with pytest.raises(RequestError, match=words):
+            export_study(trials_of(3), url, name)
+
+
+def test_nothing_is_written_where_a_trial_cannot_be(url, monkeypatch):
+    trials = trials_of(6, seed=11)
+
+    def attributes(added, cost):
+        raise RuntimeError("no more")
+        yield
+
+    monkeypatch.setattr(optuna_study, "_attributes", attributes)
+    with pytest.raises(RequestError, match="no more"):
+        export_study(trials, url, "half")
+    assert load(url, "half").trials == []
+    monkeypatch.undo()
+    assert export_study(trials, url, "half").added == 6
+
+
+@pytest.mark.parametrize("wrong", ["x.db", "sqlite:////nowhere/at/all.db", "nosuch://x"])
+def test_a_database_that_there_is_not_is_one_line(wrong):
+    with pytest.raises(RequestError, match="a database such as sqlite:///") as error:
+        export_study(trials_of(2), wrong, "name")
+    assert "\n" not in str(error.value)
+
+
+def journal_of(folder, trials):
+    folder.mkdir()
+    with Journal(folder, write=True) as journal:
+        journal.propose([replace(trial, state=PENDING, stages=()) for trial in trials])
+        for trial in trials:
+            journal.finish(trial)
+    return folder
+
+
+def test_the_command_names_the_study_after_the_run(run, url, tmp_path):
+    folder = journal_of(tmp_path / "street", trials_of(5))
+    result = run("export", folder, "--optuna", url)
+    assert (result.exit_code, result.stdout) == (0, "study street: 5 trials added, 5 in it\n")
+    result = run("export", folder, "--optuna", url, "--study", "street", "--json")
+    found = json.loads(result.stdout)
+    assert found == {"study": "street", "added": 0, "trials": 5, "waiting": 0}
+
+
+def test_the_command_refuses_both_outputs_and_neither(run, tmp_path):
+    for words in (("--optuna", "sqlite://", "--output", tmp_path), (), ("--study", "name")):
+        result = run("export", tmp_path, *words)
+        assert result.exit_code == 2
+        assert "--optuna" in result.stderr
+
+
+def test_without_optuna_the_command_says_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    result = run("export", journal_of(tmp_path / "run", trials_of(2)), "--optuna", "sqlite://")
+    assert result.exit_code == 3
+    assert 'pip install "auxnas[optuna]"' in result.stderr
