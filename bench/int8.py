@@ -44,6 +44,7 @@ from auxnas.backends.images import network_input, read_photograph
 from auxnas.backends.int8 import Int8Options, NetworkEnds, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
 from auxnas.backends.int8.result import QuantisationResult
+from auxnas.backends.measuring.machine import instruction_sets
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import Size
 from auxnas.compiler.interface import Interface
@@ -170,6 +171,7 @@ def main(
         | {"held_out": len(photographs.held_out)},
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
+        "instructions": instruction_sets(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
     }
     output.write_text(json.dumps({"setting": setting, "networks": found}, indent=2) + "\n")

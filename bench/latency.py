@@ -38,6 +38,7 @@ from rivals import (
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import output_difference
+from auxnas.backends.measuring.machine import instruction_sets
 from auxnas.backends.onnx.build import build
 from auxnas.compiler.passes import INFERENCE, run_passes
 
@@ -132,7 +133,12 @@ def main(
                 click.echo(f"{name}: {ours} against {rival}: {each['speedup']}")
     versions = {package: metadata.version(package) for package in PACKAGES}
     setting = {"size": size, "threads": threads, "rounds": rounds, "repeats": repeats}
-    setting |= {"machine": platform.machine(), "cpus": os.cpu_count(), "versions": versions}
+    setting |= {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "instructions": instruction_sets(),
+        "versions": versions,
+    }
     output.write_text(json.dumps({"setting": setting, "architectures": found}, indent=2) + "\n")
 
 

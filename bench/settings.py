@@ -27,6 +27,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.images import network_input, read_photograph
 from auxnas.backends.int8 import Int8Options, NetworkEnds, Photographs, find_photographs
 from auxnas.backends.int8.artefact import quantise
+from auxnas.backends.measuring.machine import instruction_sets
 from auxnas.backends.onnx.build import build
 from auxnas.compiler import Size
 from auxnas.compiler.interface import Interface
@@ -147,7 +148,13 @@ def main(images: str, output: Path, networks: str, size: int, threads: int, roun
             for label, row in each.items():
                 ratio = row["speedup"]["median"]
                 click.echo(f"{name} {precision} {label}: {row['milliseconds']:.1f} ms, {ratio}")
-    setting = {"size": size, "threads": threads, "rounds": rounds, "cpus": os.cpu_count()}
+    setting = {
+        "size": size,
+        "threads": threads,
+        "rounds": rounds,
+        "cpus": os.cpu_count(),
+        "instructions": instruction_sets(),
+    }
     output.write_text(json.dumps({"setting": setting, "networks": found}, indent=1) + "\n")
 
 

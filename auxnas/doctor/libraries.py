@@ -25,6 +25,7 @@ BRINGS = {
     "timm": "--encoder timm:NAME",
     "ray": "--cluster: trials on several machines",
     "report": "nassearch report and plots, --tensorboard",
+    "optuna": "nassearch export --optuna",
     "docs": "make docs: the site",
     "bench": "the exporters that bench/latency.py compares with",
     "dev": "make test",

@@ -46,35 +46,17 @@ def machine() -> dict[str, Any]:
     """Processor, memory, GPUs, and the folder that runs share."""
     from auxnas.backends.artefacts.memory import available_bytes
     from auxnas.backends.caching import cache_dir
-    from auxnas.backends.measuring.machine import cores, cpu_model
+    from auxnas.backends.measuring.machine import cores, cpu_model, instruction_sets
 
     return {
         "processor": cpu_model(),
-        "instructions": instructions(),
+        "instructions": instruction_sets(),
         "cores": cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "memory_available_bytes": available_bytes(),
         "gpu": _gpu(),
         "cache": folder_facts(cache_dir()),
     }
-
-
-_SETS = (
-    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni"),
-    *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
-    *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
-)
-"""Instruction sets that the runtimes choose their kernels by."""
-
-
-def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """Those of the processor, as Linux calls them."""
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
-        return []
-    flags = {w for each in lines if each.startswith(("flags", "Features")) for w in each.split()}
-    return [name for name in _SETS if name in flags]
 
 
 def _gpu() -> dict[str, Any]:

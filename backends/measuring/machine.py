@@ -11,6 +11,13 @@ from typing import Any
 
 from auxnas.backends.registry import packages_of
 
+_SETS = (
+    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni"),
+    *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
+    *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
+)
+"""Instruction sets that the runtimes choose their kernels by."""
+
 
 def timing_environment(runner: str, threads: int | None, devices: Iterable[str]) -> dict[str, Any]:
     """Machine, libraries and threads, as they stand beside times.
@@ -23,6 +30,7 @@ def timing_environment(runner: str, threads: int | None, devices: Iterable[str])
     packages = ("auxnas", *packages_of("runner", runner), "numpy")
     return {
         "cpu": cpu_model(),
+        "instructions": instruction_sets(),
         "cores": cores(),
         "threads": threads,
         "devices": list(devices),
@@ -39,6 +47,16 @@ def cpu_model() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Those of the processor, as Linux calls them."""
+    try:
+        lines = cpuinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    flags = {w for each in lines if each.startswith(("flags", "Features")) for w in each.split()}
+    return [name for name in _SETS if name in flags]
 
 
 def cores() -> int:

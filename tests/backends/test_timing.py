@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxnas.backends.measuring import timing
+from auxnas.backends.measuring.machine import instruction_sets
 from auxnas.backends.measuring.timing import (
     AGREEING,
     APART,
@@ -173,3 +174,12 @@ def test_a_latency_is_a_number():
     assert (found.spread, found.rounds) == (1.0, 3)
     assert type(1000 * found) is float
     assert "too few" in str(Latency([0.1, 0.2]))
+
+
+def test_instruction_sets(tmp_path):
+    path = tmp_path / "cpuinfo"
+    path.write_text("model name : A\nflags\t: fpu avx2 avx512f amx_bf16\nmore : sse4_2\n")
+    assert instruction_sets(path) == ["avx2", "avx512f", "amx_bf16"]
+    path.write_text("Features\t: fp asimd i8mm\n")
+    assert instruction_sets(path) == ["asimd", "i8mm"]
+    assert instruction_sets(tmp_path / "none") == []

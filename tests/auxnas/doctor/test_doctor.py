@@ -28,7 +28,7 @@ from auxnas.doctor.libraries import (
     module_owners,
     version_key,
 )
-from auxnas.doctor.probes import CORE_MODULES, RUNTIMES, folder_facts, instructions
+from auxnas.doctor.probes import CORE_MODULES, RUNTIMES, folder_facts
 from auxnas.hiding import folder_hides, import_name
 
 ROOT = Path(__file__).parents[3]
@@ -217,12 +217,3 @@ def test_facts_of_a_folder(tmp_path):
     assert found["parts"] == {"a": 5, "y": len("nowhere")}
     assert found["bytes"] == 5 + len("nowhere")
     assert found["writable"] is os.access(tmp_path, os.W_OK)
-
-
-def test_instruction_sets(tmp_path):
-    path = tmp_path / "cpuinfo"
-    path.write_text("model name : A\nflags\t: fpu avx2 avx512f amx_bf16\nmore : sse4_2\n")
-    assert instructions(path) == ["avx2", "avx512f", "amx_bf16"]
-    path.write_text("Features\t: fp asimd i8mm\n")
-    assert instructions(path) == ["asimd", "i8mm"]
-    assert instructions(tmp_path / "none") == []
