@@ -76,7 +76,7 @@ def make_seats(evaluate: Evaluate, settings: Settings) -> Seats:
     places = settings.workers or crew.room()
     crew.patience = max(_PATIENCE, places / _SIGNS)
     silence = max(SILENCE, 5 * crew.patience)
-    return Seats(crew, places, settings.trial_timeout, silence, settings.cluster.mixed)
+    return Seats(crew, places, settings.trial_timeout, silence, mixed=settings.cluster.mixed)
 
 
 def look_at_nodes(address: str, learner: str, threads: int) -> list[NodeReport]:
@@ -246,7 +246,8 @@ class RayCrew:
         chunks = {folder: self._put(folder) for folder in lacking}
         handle = self._actors[seat].handle
         self._call(seat, self._prepared, handle.prepare.remote(self._evaluate, chunks, ray.get))
-        return []
+        self._ask(seat)
+        return [Beat(seat)]
 
     def _put(self, folder: str) -> Chunks:
         """References to the files of a store, which are put once."""
@@ -256,7 +257,6 @@ class RayCrew:
         return self._chunks[folder]
 
     def _prepared(self, seat: int, result: tuple[str, str]) -> list[Message]:
-        self._ask(seat)
         return [Readied(seat, *result)]
 
     def _ask(self, seat: int) -> None:

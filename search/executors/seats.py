@@ -36,6 +36,11 @@ from auxnas.search.trials.records import COMPLETE, FAILED, LOST, Failure, Job, O
 
 SILENCE = 20.0
 """Seconds without a message after which a seat is taken for lost."""
+MAKING = 60.0
+"""Seconds without a message after which a seat that is not ready is given up, and another made;
+twice as long for each after that, eight times at most: a busy machine may take as long."""
+_AWAY = 10.0
+"""Seconds between two looks after which it is us who were away."""
 _LOOK = 1.0
 """Seconds from one look at deadlines and silence to the next."""
 _PLACELESS = 60.0
@@ -73,10 +78,14 @@ class _Attempt:
 
 @dataclass(eq=False)
 class _Seat:
-    """A seat: when it was heard last (None: it is still being made), and its attempt."""
+    """A seat: how long it may take to be made, when it was heard last, or else asked for; whether
+    anything was heard, and whether it is ready; and its attempt."""
 
     number: int
-    heard: float | None = None
+    making: float
+    heard: float
+    there: bool = False
+    ready: bool = False
     host: str = ""
     fingerprint: str = ""
     attempt: _Attempt | None = None
@@ -90,6 +99,7 @@ class Seats:
         places: how many there are at most; each is started when it is first needed.
         timeout: seconds after which an attempt is stopped.
         silence: seconds without a message after which a seat is lost.
+        making: likewise while it is not ready yet, which takes as long as it takes.
         mixed: whether seats may differ in their arithmetic.
         clock: tells the seconds.
     """
@@ -100,11 +110,13 @@ class Seats:
         places: int,
         timeout: float | None = None,
         silence: float = SILENCE,
+        making: float = MAKING,
         mixed: bool = False,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.places = places
         self._crew, self._timeout, self._silence = crew, timeout, silence
+        self._making = self._making_next = making
         self._mixed, self._clock = mixed, clock
         self._say: Callable[[str], None] = lambda line: None
         self._record: Callable[[AttemptRow], None] = lambda row: None
@@ -160,9 +172,9 @@ class Seats:
         """Hands what waits to seats that are free, and starts seats for the rest."""
         while self._waiting and self._free:
             self._give(self._free.popleft(), self._waiting.popleft())
-        making = sum(seat.heard is None for seat in self._seats.values()) if self._waiting else 0
+        making = sum(not seat.ready for seat in self._seats.values()) if self._waiting else 0
         for _ in range(min(len(self._waiting) - making, self.places - len(self._seats))):
-            seat = _Seat(next(self._seat_numbers))
+            seat = _Seat(next(self._seat_numbers), self._making_next, self._clock())
             self._seats[seat.number] = seat
             self._crew.start(seat.number)
 
@@ -190,8 +202,7 @@ class Seats:
         seat = self._seats.get(message.seat)
         if seat is None:
             return
-        if seat.heard is not None:
-            seat.heard = self._clock()
+        seat.heard, seat.there = self._clock(), True
         match message:
             case Beat():
                 pass
@@ -227,7 +238,8 @@ class Seats:
 
     def _admit(self, seat: _Seat, message: Readied) -> None:
         """A seat is there; one whose arithmetic differs from the run's is retired."""
-        seat.host, seat.fingerprint, seat.heard = message.host, message.fingerprint, self._clock()
+        seat.host, seat.fingerprint, seat.ready = message.host, message.fingerprint, True
+        self._making_next = self._making
         self._seated = self._clock()
         self._fingerprint = self._fingerprint or seat.fingerprint
         if seat.fingerprint != self._fingerprint and not self._mixed:
@@ -271,7 +283,7 @@ class Seats:
     def _lose(self, seat: _Seat, how: str, kind: str = "crash") -> None:
         """A seat is gone, and the attempt that it had: another seat gets one not begun."""
         attempt = self._remove(seat)
-        if seat.heard is None or (attempt is not None and attempt.began is None):
+        if not seat.ready or (attempt is not None and attempt.began is None):
             self._count_unbegun(how)
         if attempt is None or attempt.errand is None:
             return
@@ -320,15 +332,20 @@ class Seats:
     def _look(self) -> None:
         """Deals with what took too long. Silence while we were away ourselves is none."""
         now = self._clock()
-        away, self._looked = now - self._looked > self._silence / 2, now
+        away, self._looked = now - self._looked > _AWAY, now
         for seat in list(self._seats.values()):
-            if seat.heard is not None and (away or now - seat.heard < self._silence):
-                seat.heard = now if away else seat.heard
+            if away:
+                seat.heard = now
+            patience = self._silence if seat.ready else seat.making
+            if now - seat.heard < patience:
                 self._stop_overdue(seat, now)
-            elif seat.heard is not None:
-                self._lose(seat, f"nothing was heard for {duration_text(self._silence)}")
+            elif seat.there:
+                self._lose(seat, f"nothing was heard for {duration_text(patience)}")
+            else:  # perhaps there is no room; or its place is on a machine that has gone
+                self._remove(seat)
+                self._making_next = min(2 * patience, 8 * self._making)
         self._repeat()
-        if any(seat.heard is not None for seat in self._seats.values()) or away:
+        if any(seat.ready for seat in self._seats.values()) or away:
             self._seated = now
         elif now - self._seated >= _PLACELESS:
             self._seated = inf

@@ -10,10 +10,12 @@ from auxnas.backends.base import TrainingStep
 from auxnas.search.executors.crew import Advanced, Beat, Began, Ended, Readied, Vanished
 from auxnas.search.trials.records import Stage
 
-FAULTS = ("vanish", "oom", "before", "freeze", "thaw", "slow", "start")
+STARTS = ("start", "never", "stuck")
+"""What may happen to a seat as it is made: it dies; is never heard of; is heard of once."""
+FAULTS = ("vanish", "oom", "before", "freeze", "thaw", "slow", *STARTS)
 """What a schedule may have: a seat dies under way, for lack of memory, before it begins; falls
-silent for ever, or for a minute and then says what it did; is three times as slow; dies as
-it starts."""
+silent for ever, or for a minute and then says what it did; is three times as slow; and what may
+happen as it is made."""
 LONGEST = 20_000.0
 """Seconds after which nothing can be under way but by a mistake."""
 
@@ -45,9 +47,12 @@ class FakeCrew:
 
     def start(self, seat):
         self.started.append(seat)
-        if self.faults[:1] == ["start"]:
-            self.faults.pop(0)
-            self.at(2, Vanished(seat, "its process is gone"))
+        if self.faults and self.faults[0] in STARTS:
+            fault = self.fault()
+            if fault == "start":
+                self.at(2, Vanished(seat, "its process is gone"))
+            if fault == "stuck":
+                self.at(2, Advanced(seat, 0, 1, TrainingStep(1, 2, 0.5), None))
             return
         self.at(3, Readied(seat, self.host(seat), f"fingerprint of {self.host(seat)}"))
         self.at(4, Beat(seat))

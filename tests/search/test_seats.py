@@ -66,7 +66,9 @@ MUTANTS = {
         "True",
     ),
     "other attempts go on counting": ("other.errand = None", "pass"),
-    "silence is never noticed": ("now - seat.heard < self._silence", "True"),
+    "silence is never noticed": ("now - seat.heard < patience", "True"),
+    "a seat that is never made is waited for": ("else:  # perhaps", "elif False:  #"),
+    "one that is made again is made beside it": ("del self._seats[seat.number]", "pass"),
     "a lost attempt is not taken off": ("errand.live.remove(attempt)", "pass"),
 }
 
@@ -201,14 +203,40 @@ def test_seats_that_never_begin_end_the_run():
 
 
 def test_a_place_that_never_comes_is_said_once_after_a_minute(tmp_path):
-    crew, said = FakeCrew(Troubled()), []
-    crew.start = lambda seat: None
+    crew, said = FakeCrew(Troubled(), ["never"] * 6), []
     seats = seats_of(crew)
     seats.attach(tmp_path, lambda line: said.append((round(crew.now), line)))
     seats.submit(job(0), ignore_progress)
-    crew.at(400, module.Readied(0, "a", "f"))
     assert seats.next() == (0, scored(0))
     assert said == [(60, "waiting for a place to evaluate trials: no room")]
+    assert crew.gone == set(range(6)), "each was given up, and another asked for"
+    minutes = 1 + 2 + 4 + 8 + 8 + 8
+    assert 60 * minutes < crew.now < 60 * minutes + 60, "machines may be slow to make one"
+
+
+def test_a_seat_that_is_given_to_a_host_that_has_gone_is_made_elsewhere_within_a_minute():
+    crew = FakeCrew(Troubled(), ["never"] * 2)
+    seats = seats_of(crew, places=3)
+    for number in range(3):
+        seats.submit(job(number), ignore_progress)
+    assert sorted(seats.next() for _ in range(3)) == [(n, scored(n)) for n in range(3)]
+    assert crew.now < 120
+
+
+def test_a_seat_may_take_long_to_be_made_as_long_as_it_is_heard_of():
+    crew = FakeCrew(Troubled())
+    crew.start = lambda seat: crew.at(2, module.Beat(seat))
+    crew.at(605, module.Readied(0, "a", "f"))
+    seats = seats_of(crew, places=1)
+    seats.submit(job(0), ignore_progress)
+    assert seats.next() == (0, scored(0))
+    assert crew.gone == set()
+
+
+def test_seats_that_are_heard_of_once_end_the_run():
+    expected = "nothing was heard for 1m before its first trial, 6 times"
+    with pytest.raises(SearchError, match=expected):
+        evaluated(FakeCrew(Troubled(), ["stuck"] * 100), 2, places=2)
 
 
 def test_the_table_is_read_whatever_its_end(tmp_path):
@@ -254,6 +282,7 @@ def test_a_mutant_is_found(mutant, monkeypatch):
         ["thaw", "before", "freeze", "slow", "vanish", "start", None, "slow", "before", "thaw"],
         [None, "slow", "slow", "vanish", "thaw", "slow", "vanish", "freeze", "vanish"] * 2,
         ["freeze"] * 5,
+        ["never"] * 3,
         [None, None, "slow", None, "slow", "vanish", "slow"],
     ]
     with pytest.raises((AssertionError, SearchError, LookupError, ValueError)):
