@@ -17,33 +17,35 @@ INTERRUPTED, TERMINATED = 130, 143
 
 def auxnas() -> NoReturn:
     """The installation."""
-    _run("auxnas.doctor.start")
+    _run("auxnas", "auxnas.doctor.start")
 
 
 def nasspace() -> NoReturn:
     """The search space."""
-    _run("auxnas.nasspace.cli")
+    _run("nasspace", "auxnas.nasspace.cli")
 
 
 def nascompile() -> NoReturn:
     """The compiler."""
     signal.signal(signal.SIGTERM, _terminate)
-    _run("auxnas.nascompile.cli")
+    _run("nascompile", "auxnas.nascompile.cli")
 
 
 def nasrun() -> NoReturn:
     """The use of artefacts."""
     signal.signal(signal.SIGTERM, _terminate)
-    _run("auxnas.nasrun.cli")
+    _run("nasrun", "auxnas.nasrun.cli")
 
 
 def nassearch() -> NoReturn:
     """The search; it goes on from its journal, however it was ended."""
-    _run("auxnas.nassearch.cli")
+    _run("nassearch", "auxnas.nassearch.cli")
 
 
-def _run(module: str) -> NoReturn:
+def _run(program: str, module: str) -> NoReturn:
     try:
+        if f"_{program.upper()}_COMPLETE" in os.environ:
+            sys.exit(_imported("auxnas.completion.answer").answer(program))
         _imported(module).main()
     except KeyboardInterrupt:
         _say("error: interrupted")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from auxnas.console import OneLineGroup
+from auxnas.completion.answer import SHELLS, scripts_of
+from auxnas.console import OneLineGroup, say
 from auxnas.doctor.text import tell
 from auxnas.options import json_option
 
@@ -24,3 +25,14 @@ def doctor(as_json: bool) -> int:
     packages that hide ours. Ends with 0 where the core works, with 1 where it does not.
     """
     return tell(as_json)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the lines that let SHELL complete our commands, options and values by the key Tab.
+
+    They belong into ~/.bashrc, into ~/.zshrc behind compinit, or into a file of
+    ~/.config/fish/conf.d.
+    """
+    say(scripts_of(shell))

@@ -14,13 +14,15 @@ PRETRAINED, CLASSES = "pretraining.json", "best.classes.json"
 """In a search's folder: the course of its pre-training, and its best network by class."""
 SEARCH = "a search"
 
-_MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABLATION,)}
+RESULT_MARKS = {SEARCH: (NAME, BACKUP), "a training": (TRAINING,), "an ablation": (ABLATION,)}
 """Files by which a kind of results is recognised; nothing else has their names."""
 
 
 def folder_kinds(folder: Path) -> list[str]:
     """Kinds of results in the folder, in words."""
-    return [kind for kind, names in _MARKS.items() if any((folder / n).is_file() for n in names)]
+    return [
+        kind for kind, names in RESULT_MARKS.items() if any((folder / n).is_file() for n in names)
+    ]
 
 
 _OUTPUTS = {
@@ -69,5 +71,5 @@ def check_no_result(path: Path, option: str) -> None:
         SettingsError: naming the option, the file and the kind of results.
     """
     for kind in folder_kinds(path.parent):
-        if path.name in (*_OUTPUTS.get(kind, ()), *_MARKS[kind]):
+        if path.name in (*_OUTPUTS.get(kind, ()), *RESULT_MARKS[kind]):
             raise SettingsError(option, f"{path} is a result of {kind}", "another name or folder")

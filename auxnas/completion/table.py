@@ -1,0 +1,145 @@
+"""The table of all commands, options and values; ``python -m auxnas.completion.table`` writes it.
+
+Parameters are written by their names, an argument by its metavar, with what they take: null for
+a flag, values, or a kind: a key of ``values``, ``file``, ``run`` (a folder of results),
+``setting``, or empty for what nothing is known of. A star behind a name: it may be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auxnas.backends.targets import AUTO, TARGETS
+from auxnas.compiler.decoders import DECODERS
+from auxnas.compiler.encoders import ENCODERS
+from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import TASKS
+from auxnas.genotype.zoo import NAMES
+from auxnas.search.seams import DATA_FORMS, EXECUTORS, SEARCHERS
+from auxnas.search.settings.listing import KINDS, setting_schemas
+from auxnas.search.settings.presets import PRESETS
+from auxnas.search.settings.recorded import CODE
+from auxnas.search.storage.folders import RESULT_MARKS
+
+FILE = Path(__file__).with_name("table.json")
+PROGRAMS = {
+    "auxnas": "auxnas.doctor.cli",
+    "nascompile": "auxnas.nascompile.cli",
+    "nasrun": "auxnas.nasrun.cli",
+    "nassearch": "auxnas.nassearch.cli",
+    "nasspace": "auxnas.nasspace.cli",
+}
+"""Modules of the console scripts."""
+_VALUES: dict[str, list[str]] = {
+    "data": [f"{name}:" if form.is_path else name for name, form in DATA_FORMS.items()],
+    "encoder": [*ENCODERS, "timm:"],
+    "executor": [*EXECUTORS.table],
+    "genotype": [*NAMES, *DECODERS],
+    "preset": [*PRESETS],
+    "searcher": [*SEARCHERS.table],
+    "target": [*TARGETS, AUTO],
+    "task": [*TASKS],
+    "vocabulary": ["cvpr2019"],
+}
+"""Values of the options and arguments of these names."""
+_KINDS = {
+    "sets": "setting",
+    "name": "setting",
+    "run_": "run",
+    "against": "run",
+    "folder": "run",
+    "source": "data",
+    "artefact": "file",
+    "images": "file",
+    "input_size": "",
+}
+"""Kinds of parameters whose own names, or types, do not tell."""
+
+
+def make_table() -> dict[str, Any]:
+    """All that completion knows, as JSON has it."""
+    programs = {name: _command(import_module(place).main) for name, place in PROGRAMS.items()}
+    settings = {
+        command: {name: _setting(name, schema) for name, schema in setting_schemas(kind)}
+        for command, kind in KINDS.items()
+    }
+    marks = [name for names in RESULT_MARKS.values() for name in names]
+    return {"programs": programs, "values": _VALUES, "settings": settings, "marks": marks}
+
+
+def table_text() -> str:
+    """The table as it is written: lists on one line each."""
+    text = json.dumps(make_table(), indent=1)
+    return re.sub(r"\[\s+([^][{}]*?)\s+\]", _joined, text) + "\n"
+
+
+def _joined(match: re.Match[str]) -> str:
+    return f"[{' '.join(match[1].split())}]"
+
+
+def _command(command: click.Command, parent: click.Context | None = None) -> dict[str, Any]:
+    context = click.Context(command, parent=parent)
+    found: dict[str, Any] = {"params": dict(_params(command, context))}
+    if isinstance(command, click.Group):
+        inner = {name: command.commands[name] for name in command.list_commands(context)}
+        found["help"] = {name: each.get_short_help_str(limit=80) for name, each in inner.items()}
+        found["commands"] = {name: _command(each, context) for name, each in inner.items()}
+    return found
+
+
+def _params(command: click.Command, context: click.Context) -> Iterator[tuple[str, Any]]:
+    """Each parameter that is no option of click's own, nor hidden."""
+    for each in command.get_params(context):
+        several = "*" * (each.nargs == -1 or getattr(each, "multiple", False))
+        if isinstance(each, click.Argument):
+            yield each.make_metavar(context).strip("[].") + several, _takes(each)
+        elif isinstance(each, click.Option) and not each.hidden and "--help" not in each.opts:
+            flag = each.is_flag or each.count
+            yield (
+                " ".join([*each.opts, *each.secondary_opts]) + several,
+                (None if flag else _takes(each)),
+            )
+
+
+def _takes(parameter: click.Parameter) -> str | list[str]:
+    """Values, or a kind of them."""
+    name = parameter.name or ""
+    if isinstance(parameter.type, click.Choice):
+        return [str(each) for each in parameter.type.choices]
+    if name in _KINDS:
+        return _KINDS[name]
+    if name in _VALUES:
+        return name
+    return "file" if isinstance(parameter.type, click.Path) or _is_file(parameter) else ""
+
+
+def _is_file(parameter: click.Parameter) -> bool:
+    return parameter.type.name in ("FILE", "file", "path", "directory")
+
+
+def _setting(name: str, schema: Any) -> str | list[str]:
+    """Values of a setting that has few, or a kind of them."""
+    kind = CODE.get(name, "").removeprefix("--")
+    if kind in _VALUES:
+        return kind
+    values: Callable[[str], Any] = schema.get
+    if values("type") == "boolean":
+        return ["true", "false"]
+    return [str(each) for each in values("enum") or ()] or ""
+
+
+def write_table(path: Path = FILE) -> None:
+    """Writes the table."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(table_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_table()
