@@ -15,6 +15,7 @@ from auxnas.compiler.weights import OutputStart
 from auxnas.genotype.plugins import find_plugin
 from auxnas.search.data import DataError, Dataset, open_dataset, parts, split_dataset
 from auxnas.search.data.joined import with_classes_of
+from auxnas.search.data.photometric import Photometric
 from auxnas.search.data.statistics import (
     Statistics,
     empty_remark,
@@ -179,7 +180,7 @@ class DataContext:
         Args:
             part: which.
             scale: random magnification of images to train on, (least, most), which are
-                mirrored too; None for images as they are.
+                mirrored, and change their colours, too; None for images as they are.
         """
         data, by, task = self.settings.data, self.normalisation, self.task
         size = data.crop or data.size
@@ -187,7 +188,8 @@ class DataContext:
         if scale is not None:
             make = find_plugin("augmentation", task.augmentation, {})
             augment = make(task, size, scale, data.mirror, by.mean)
-        return ImageExamples(part.stored.pixels, part.indices, augment, by, task, self._padding)
+        pixels, colours = part.stored.pixels, Photometric(**dict(data.photometric))
+        return ImageExamples(pixels, part.indices, augment, by, task, self._padding, colours)
 
     @property
     def _padding(self) -> Colour | None:

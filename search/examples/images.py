@@ -16,6 +16,7 @@ from auxnas.compiler.encoders import IMAGENET, Normalisation
 from auxnas.compiler.tasks import Segmentation, TargetFormat, Task
 from auxnas.search.data import DataError, Dataset, check
 from auxnas.search.data.augment import Augmentation
+from auxnas.search.data.photometric import Photometric
 from auxnas.search.data.statistics import Statistics, check_variety, image_counts
 from auxnas.search.data.views import Colour, without_padding
 from auxnas.search.storage.cache import json_digest
@@ -65,6 +66,7 @@ class ImageExamples:
         normalisation: the encoder's.
         task: makes the targets of images and labels.
         padding: colour that fills images up, which are transformed without it; None for none.
+        photometric: changes of colour and sharpness, after ``augment`` and like it.
     """
 
     pixels: PixelStore
@@ -73,6 +75,7 @@ class ImageExamples:
     normalisation: Normalisation = IMAGENET
     task: Task = field(default_factory=Segmentation)
     padding: Colour | None = None
+    photometric: Photometric = field(default_factory=Photometric)
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -85,7 +88,10 @@ class ImageExamples:
         read = self.pixels.read_whole if moves else self.pixels.read
         images, labels = (read(name, rows) for name in (IMAGE, LABEL))
         if rng is not None and self.augment is not None:
-            pairs = [self.augment(*pair, rng) for pair in self._stored(images, labels)]
+            pairs = [
+                (self.photometric(image, rng), label)
+                for image, label in (self.augment(*p, rng) for p in self._stored(images, labels))
+            ]
             images = np.stack([image for image, _ in pairs])
             labels = np.stack([label for _, label in pairs])
         targets = map(self.task.target_of, labels, (partial(np.asarray, each) for each in images))

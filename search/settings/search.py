@@ -43,6 +43,23 @@ HARMLESS = (
 is compared, not the place."""
 
 
+class PhotometricSettings(SettingsSection):
+    """Random changes of colour and sharpness where images are trained on (paper: none)."""
+
+    brightness: Share = 0.0
+    """Colours are multiplied by 1 - this to 1 + this."""
+    contrast: Share = 0.0
+    """Distances from the image's mean grey are multiplied by 1 - this to 1 + this."""
+    saturation: Share = 0.0
+    """Distances from a pixel's own grey are multiplied by 1 - this to 1 + this."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Most turns of the hue, either way; 0.5 is any hue."""
+    blur: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Largest deviation of the Gaussian that an image is blurred with, pixels."""
+    jpeg: Share = 0.0
+    """Share of the quality that JPEG may lose: at 0.7 images are compressed at 30 to 100."""
+
+
 class DataSettings(SettingsSection):
     """Images, and their preparation for training."""
 
@@ -71,6 +88,8 @@ class DataSettings(SettingsSection):
     """Range of random magnification where images are trained on (paper: 0.5 to 2)."""
     mirror: Share = 0.5
     """Probability of mirroring an image that is trained on (paper: random)."""
+    photometric: PhotometricSettings = PhotometricSettings()
+    """Random changes of colour and sharpness."""
 
 
 class TaskSettings(SettingsSection):
