@@ -11,14 +11,20 @@ from torch.nn import functional as F
 
 from auxnas.backends.base import Recipe
 from auxnas.backends.torch.functions import grow
-from auxnas.compiler.tasks import IGNORE
+from auxnas.backends.torch.pixels import (
+    cross_entropy,
+    dice_loss,
+    lovasz_loss,
+    weighted_cross_entropy,
+)
+from auxnas.compiler.tasks.pixel_loss import PixelLoss
 from auxnas.genotype.plugins import check_members, find_maker
 
 Size = tuple[int, int]
 
 
 class Losses(Protocol):
-    """The losses of a task; a class that the task names, made without arguments."""
+    """The losses of a task; a class that the task names, made with the task's ``loss_options``."""
 
     def at(self, targets: Tensor, size: Size) -> Tensor:
         """The targets of a batch, (N, H, W) or (N, H, W, channels), at (h, w) pixels."""
@@ -35,15 +41,33 @@ class Losses(Protocol):
 
 
 class SegmentationLosses:
-    """Cross entropy over labelled pixels."""
+    """Cross entropy over labelled pixels, and what ``PixelLoss`` asks for beside it."""
+
+    def __init__(self, loss: PixelLoss | None = None) -> None:
+        self._how = PixelLoss() if loss is None else loss
+        self._plain = not self._how.weights and self._how.hard == 1
+        self._weights = torch.tensor(self._how.weights)
 
     def at(self, targets: Tensor, size: Size) -> Tensor:
         """The label at each pixel's centre, as int64."""
         return shrink_labels(targets, size).long()
 
     def __call__(self, output: Tensor, targets: Tensor) -> Tensor:
-        """The mean cross entropy."""
-        return cross_entropy(output, targets)
+        """The loss, a scalar."""
+        how = self._how
+        loss = cross_entropy(output, targets) if self._plain else self._chosen(output, targets)
+        if how.dice:
+            loss = loss + how.dice * dice_loss(output, targets)
+        if how.lovasz:
+            loss = loss + how.lovasz * lovasz_loss(output, targets)
+        return loss
+
+    def _chosen(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Weighted cross entropy of hard pixels; weights stay on the device of the first step."""
+        classes = output.shape[1]
+        weights = self._weights if len(self._weights) else torch.ones(classes)
+        self._weights = weights = weights.to(output)
+        return weighted_cross_entropy(output, targets, weights, self._how.hard, self._how.kept)
 
 
 def shrink_labels(labels: Tensor, size: Size) -> Tensor:
@@ -64,18 +88,6 @@ def _centres(count: int, length: int, device: torch.device) -> Tensor:
     return (2 * torch.arange(count, device=device) + 1) * length // (2 * count)
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over labelled pixels of -log softmax(logits)[label]; 0 where none is labelled.
-
-    Args:
-        logits: (N, classes, H, W).
-        labels: (N, H, W) int64, 255 where not labelled.
-    """
-    rows = logits.permute(0, 2, 3, 1).flatten(0, 2)
-    total = F.cross_entropy(rows, labels.flatten(), ignore_index=IGNORE, reduction="sum")
-    return total / (labels != IGNORE).sum().clamp(min=1)
-
-
 def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared error against a teacher's logits (paper, section 3.2.2), resized to ours."""
     return F.mse_loss(logits, grow(teacher, _size(logits)))
@@ -91,7 +103,9 @@ class Objective:
 
     def __init__(self, recipe: Recipe, main: str) -> None:
         self.recipe, self.main = recipe, main
-        self.losses: Losses = find_maker("losses", recipe.task.losses, {}, ())()
+        options = recipe.task.loss_options
+        make = find_maker("losses", recipe.task.losses, {}, tuple(options))
+        self.losses: Losses = make(*options.values())
         check_members("losses", recipe.task.losses, self.losses, ("at", "__call__"))
 
     def __call__(

@@ -7,7 +7,7 @@ a batch of them has an axis in front. Outputs are (N, channels, H, W).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -169,6 +169,22 @@ class Task(ABC):
     @abstractmethod
     def losses(self) -> str:
         """The place of its losses."""
+
+    @property
+    def loss_options(self) -> Mapping[str, Any]:
+        """Arguments that its losses are made with, in order, by name."""
+        return {}
+
+    def with_loss(
+        self, options: Mapping[str, float], samples: Callable[[], Sequence[float]]
+    ) -> Task:
+        """The same with another loss; a task that has one alone is as it was.
+
+        Args:
+            options: the settings ``loss``.
+            samples: gives the size of each class in the training images, in whole images.
+        """
+        return self
 
     @property
     def mirroring(self) -> Mirroring | None:

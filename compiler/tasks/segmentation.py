@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from auxnas.compiler.tasks.base import (
 from auxnas.compiler.tasks.growing import classify, resize_nearest
 from auxnas.compiler.tasks.heads import Disagreement, Head
 from auxnas.compiler.tasks.pictures import contours, overlaid
+from auxnas.compiler.tasks.pixel_loss import PixelLoss, effective_weights
 from auxnas.compiler.tasks.target import CLASSES, IGNORE, Size, TargetFormat
 from auxnas.genotype.errors import inline
 
@@ -44,10 +45,13 @@ class Segmentation(Task):
         ignore: classes that count in no mean: background in VOC, which the paper leaves
             out for its many pixels. A pixel of theirs given another class is a false
             positive of that class all the same.
+        loss: what is minimised: the cross entropy (paper), or more.
 
     Raises:
         CompilerError: for a class to ignore that there is not.
     """
+
+    loss: PixelLoss = field(default_factory=PixelLoss)
 
     name: ClassVar[str] = "segmentation"
     target: ClassVar[TargetFormat] = CLASSES
@@ -82,6 +86,20 @@ class Segmentation(Task):
     def outputs(self) -> int:
         """A channel a class."""
         return len(self.classes)
+
+    @property
+    def loss_options(self) -> Mapping[str, Any]:
+        """The loss, of which nothing is told where it is the paper's."""
+        return {} if self.loss == PixelLoss() else {"loss": self.loss}
+
+    def with_loss(
+        self, options: Mapping[str, float], samples: Callable[[], Sequence[float]]
+    ) -> Segmentation:
+        """The same with a ``PixelLoss``; ``balance`` weighs classes by their samples."""
+        rest = dict(options)
+        balance = rest.pop("balance", 0.0)
+        weights = effective_weights(samples(), balance) if balance else ()
+        return replace(self, loss=PixelLoss(weights, **rest))
 
     def fault(self, target: Array, outputs: int) -> str | None:
         """Names a label that is none of the classes."""

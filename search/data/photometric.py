@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import astuple, dataclass
 from math import cos, pi, sin
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
+from auxnas.backends.images.degrading import blur, compress
 from auxnas.search.data.base import Bytes
 from auxnas.search.data.errors import DataError
 
@@ -19,8 +18,6 @@ _GREY = (0.299, 0.587, 0.114)
 """Luma of red, green and blue (ITU-R BT.601)."""
 _YIQ = np.array([_GREY, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])
 """Luma, and the plane of colours in which a rotation changes the hue (NTSC)."""
-_WORST = 5
-"""JPEG's quality is never lower."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,8 @@ class Photometric:
         if any((self.brightness, self.contrast, self.saturation, self.hue)):
             image = self._recoloured(image, 2 * draws[:4] - 1)
         if self.blur:
-            deviation = self.blur * float(draws[4])
-            image = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(deviation)))
-        return _compressed(image, 1 - self.jpeg * float(draws[5])) if self.jpeg else image
+            image = blur(image, self.blur * float(draws[4]))
+        return compress(image, 1 - self.jpeg * float(draws[5])) if self.jpeg else image
 
     def _recoloured(self, image: Bytes, signed: NDArray[np.float64]) -> Bytes:
         """Brightness, contrast, saturation and hue, each by its number in -1 to 1."""
@@ -108,10 +104,3 @@ def hue_rotation(turns: float) -> Matrix:
     turn = np.array([(1, 0, 0), (0, across, -along), (0, along, across)])
     found: Matrix = np.linalg.solve(_YIQ, turn @ _YIQ)
     return found
-
-
-def _compressed(image: Bytes, quality: float) -> Bytes:
-    """The image as JPEG of a quality 0 to 1 keeps it."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=max(_WORST, round(100 * quality)))
-    return np.asarray(Image.open(buffer))

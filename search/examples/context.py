@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,7 +143,13 @@ class DataContext:
     def task(self) -> Task:
         """Task of the networks, on the classes of the data."""
         settings = self.settings
-        return find_task(settings.task_name, self.training.dataset.classes, settings.ignored)
+        found = find_task(settings.task_name, self.training.dataset.classes, settings.ignored)
+        return found.with_loss(dict(settings.loss), self._samples)
+
+    def _samples(self) -> tuple[float, ...]:
+        """Size of each class in the training part, in whole images."""
+        found = self.training.statistics.pixels / prod(self.settings.data.size)
+        return tuple(found.tolist())
 
     @property
     def normalisation(self) -> Normalisation:

@@ -135,11 +135,16 @@ class Pretraining:
 
     @property
     def _images(self) -> tuple[str, ...]:
-        """Transforms and normalisation of the images, and their targets, as part of the key."""
+        """Transforms and normalisation of the images, their targets and loss, as part of the key.
+
+        What earlier versions had not is left out where it does nothing: their keys still hold.
+        """
         task = () if self.spec.task == DEFAULT else (self.spec.task,)
         numbers = format_key(self.task.labels, self.task.target)
         normalisation = normalisation_key(self.train.normalisation)
-        return repr(self.train.augment), *normalisation, *task, *numbers
+        colours = (repr(self.train.photometric),) if self.train.photometric else ()
+        loss = (repr(dict(self.task.loss_options)),) if self.task.loss_options else ()
+        return repr(self.train.augment), *normalisation, *task, *numbers, *colours, *loss
 
     @property
     def key(self) -> str:

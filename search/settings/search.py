@@ -102,6 +102,25 @@ class TaskSettings(SettingsSection):
     """Class or classes that count in no score; none given: background for voc, else nothing."""
 
 
+class LossSettings(SettingsSection):
+    """Loss of segmentation, wherever it is trained; other tasks have their own."""
+
+    balance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Weighs classes in the cross entropy by 1 / effective number of samples, (1 - balance ^ n) /
+    (1 - balance), where n is a class's pixels over those of an image: 0.9 evens out all but classes
+    of less than ten images' size; 0 for none (paper)."""
+    hard: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Pixels whose class has this probability or more do not count in the cross entropy; 1: all do
+    (paper)."""
+    kept: Share = 0.1
+    """Share of a batch's labelled pixels that counts whatever ``hard`` says, the worst ones."""
+    dice: Rate = 0.0
+    """Weight of the Dice loss, which is added (paper: none)."""
+    lovasz: Rate = 0.0
+    """Weight of the Lovasz loss, which is added (paper: none); on a processor its sorting takes
+    time."""
+
+
 class ModelSettings(SettingsSection):
     """Network around a genotype."""
 
@@ -330,6 +349,8 @@ class Settings(SettingsSection):
     """Images to search on."""
     task: TaskSettings = TaskSettings()
     """Task of the networks: what their output means."""
+    loss: LossSettings = LossSettings()
+    """Loss of segmentation."""
     model: ModelSettings = ModelSettings()
     """Network around a genotype."""
     space: SpaceSettings = SpaceSettings()

@@ -19,7 +19,13 @@ from auxnas.search.settings.fields import (
     Threads,
 )
 from auxnas.search.settings.presets import PRESETS
-from auxnas.search.settings.search import DataSettings, ModelSettings, Settings, TaskSettings
+from auxnas.search.settings.search import (
+    DataSettings,
+    LossSettings,
+    ModelSettings,
+    Settings,
+    TaskSettings,
+)
 from auxnas.search.settings.stages import PretrainSettings
 
 Length = Annotated[float, Field(gt=0)]
@@ -150,6 +156,8 @@ class TrainingSettings(SettingsSection):
     """Images to train on."""
     task: TaskSettings = TaskSettings(ignore=())
     """Task of the network; all classes count in its scores unless some are named."""
+    loss: LossSettings = LossSettings()
+    """Loss of segmentation."""
     model: ModelSettings = ModelSettings(agg_size=64, sep_repeats=2)
     """Network around the genotype (paper: 64 channels, 2 repetitions in training)."""
     pretrain: PretrainSettings = PretrainSettings()

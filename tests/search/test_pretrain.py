@@ -359,3 +359,12 @@ def test_an_encoder_for_other_numbers_is_another(place_of, field):
     tasks = [type(name, (Segmentation,), {field: numbers})(("a",)) for name, numbers in kinds]
     same, another = (replace(work, task=task).key for task in tasks)
     assert same == work.key != another
+
+
+def test_an_encoder_of_other_colours_or_another_loss_is_another(place_of):
+    def key(**settings):
+        return place_of(**settings).model.pretraining.key
+
+    known = [{}, {"data__photometric__hue": 0.1}, {"loss__hard": 0.7}, {"loss__balance": 0.9}]
+    assert len({key(**settings) for settings in known}) == len(known)
+    assert key(loss__dice=0) == key(loss__lovasz=0) == key()
