@@ -24,7 +24,7 @@ GROUP = f"{OWN}."
 _IMPORT = (ImportError, AttributeError, ValueError)
 """Errors of a place that there is not; their messages say that by themselves."""
 
-LIBRARIES = ("timm",)
+LIBRARIES = ("timm", "optuna")
 """Prefixes, as in ``timm:NAME``, of what is read from another library: no code of a user's own."""
 
 _named_by_user: set[str] = set()

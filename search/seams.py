@@ -9,7 +9,7 @@ in ``Searcher``, ``Executor`` and ``Dataset``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from auxnas.genotype.plugins import PluginError, check_members, find_maker, locate
@@ -26,6 +26,8 @@ class Seam:
         table: our own implementations by name, and where each is.
         arguments: names of the arguments, in order.
         members: attributes that the object must have.
+        libraries: by the prefix of ``genotype.plugins.LIBRARIES``, what gives an implementation of
+            a library's for the text behind the prefix.
     """
 
     setting: str
@@ -33,11 +35,13 @@ class Seam:
     table: Mapping[str, str]
     arguments: tuple[str, ...]
     members: tuple[str, ...]
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def takes(self) -> str:
         """The values of the setting, in words."""
-        return f"{', '.join(self.table)}, or package.module:Class"
+        libraries = [f"{library}:NAME" for library in self.libraries]
+        return f"{', '.join([*self.table, *libraries])}, or package.module:Class"
 
     def known(self, name: str) -> str:
         """``name`` itself where it is known or a place; nothing is imported.
@@ -57,7 +61,12 @@ class Seam:
         Raises:
             SettingsError: when there is none, or it does not take the arguments.
         """
+        library, _, text = name.partition(":")
         try:
+            if library in self.libraries:
+                made = find_maker(self.plural, library, self.libraries, ("text",))(text)
+                maker: Callable[..., Any] = made
+                return maker
             return find_maker(self.plural, name, self.table, self.arguments)
         except PluginError as error:
             raise SettingsError(self.setting, error.found, error.expected) from error
@@ -96,6 +105,7 @@ SEARCHERS = Seam(
     },
     arguments=("settings", "space", "seed", "framework"),
     members=("ask", "tell", "state", "restore"),
+    libraries={"optuna": "auxnas.search.searchers.optuna_sampler:find_sampler"},
 )
 """``settings`` are the run's ``SearchSettings``; ``space`` is where to search; everything random
 derives from ``seed``; ``framework`` (``torch`` or ``null``) is the one to train a policy with."""
