@@ -5,7 +5,7 @@
 PPO at a rate of 1e-3 on the paper's space, rewards in closed form (``bench/controllers.py``), told
 as a run tells it: before each batch of all trials but the last ``lag``, ``update_every`` at a time.
 Mean reward of the last tenth of the proposals by the 400th and by the last one, over seeds, with
-the deviation over seeds.
+the deviation over seeds. Searches that the output has are not made again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ from auxnas.search.trials.records import COMPLETE, Trial
 
 FIRST = 400
 """Proposals after which rewards are compared first."""
+
+
+Reward = dict[str, Any]
+"""Of a search: its seed, its width, its mean rewards."""
 
 
 @dataclass(frozen=True)
@@ -75,28 +79,48 @@ def rewards_of(width: Width, seed: int, evaluations: int) -> list[float]:
     return [trial.reward or 0.0 for trial in trials[:evaluations]]
 
 
-@click.command(help="Compares PPO by batch, lag and parts.")
+def summary(rows: list[Reward], ends: list[int]) -> list[dict[str, Any]]:
+    """Mean and deviation over seeds, of each width."""
+    found = []
+    for width in WIDTHS:
+        of = [row["rewards"] for row in rows if row["width"] == asdict(width)]
+        if not of:
+            continue
+        means, deviations = np.mean(of, axis=0), np.std(of, axis=0)
+        figures = {
+            f"at_{end}": [round(float(mean), 4), round(float(deviation), 4)]
+            for end, mean, deviation in zip(ends, means, deviations, strict=True)
+        }
+        found.append({**asdict(width), "seeds": len(of), **figures})
+    return found
+
+
+@click.command(help="Compares PPO by batch, lag and parts, seed after seed.")
 @click.option("--seeds", default=20, show_default=True)
 @click.option("--evaluations", default=1600, show_default=True)
+@click.option("--most", default=10_000, help="Searches made now; others when called again.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-def main(seeds: int, evaluations: int, output: Path) -> None:
-    rows: list[dict[str, Any]] = []
-    for width in WIDTHS:
-        found = np.array([rewards_of(width, seed, evaluations) for seed in range(seeds)])
-        row: dict[str, Any] = asdict(width)
-        for end in sorted({min(FIRST, evaluations), evaluations}):
-            each = found[:, end - end // 10 : end].mean(axis=1)
-            row[f"at_{end}"] = [round(float(each.mean()), 4), round(float(each.std()), 4)]
-        rows.append(row)
-        click.echo(json.dumps(row), err=True)
-    result = {
-        "seeds": seeds,
-        "evaluations": evaluations,
-        "rows": rows,
-        "versions": package_versions(),
-    }
-    with atomic_write(output) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
+def main(seeds: int, evaluations: int, most: int, output: Path) -> None:
+    value = json.loads(output.read_text()) if output.exists() else {}
+    if value and value["evaluations"] != evaluations:
+        raise click.ClickException(f"{output}: is of {value['evaluations']} evaluations")
+    made: list[Reward] = value.get("each", [])
+    done = [(row["seed"], row["width"]) for row in made]
+    due = [(n, w) for n in range(seeds) for w in WIDTHS if (n, asdict(w)) not in done]
+    ends = sorted({min(FIRST, evaluations), evaluations})
+    for seed, width in due[:most]:
+        rewards = np.array(rewards_of(width, seed, evaluations))
+        means = [round(float(rewards[end - end // 10 : end].mean()), 6) for end in ends]
+        made.append({"seed": seed, "width": asdict(width), "rewards": means})
+        click.echo(json.dumps(made[-1]), err=True)
+        value = {
+            "evaluations": evaluations,
+            "rows": summary(made, ends),
+            "each": made,
+            "versions": package_versions(),
+        }
+        with atomic_write(output) as temporary:
+            temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
 if __name__ == "__main__":
