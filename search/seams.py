@@ -179,7 +179,7 @@ EXECUTORS = Seam(
     plural="executors",
     table={
         "inline": "auxnas.search.executors.inline:Inline.make",
-        "processes": "auxnas.search.executors.processes:Workers.make",
+        "processes": "auxnas.search.executors.processes:Workers",
         "ray": "auxnas.search.executors.ray_crew:make_seats",
     },
     arguments=("evaluate", "settings"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 from auxnas.backends.base import TrainingStep
 from auxnas.backends.caching import cache_dir
 from auxnas.compiler import Program
-from auxnas.genotype.errors import describe_error
 from auxnas.search.executors.base import Evaluate
+from auxnas.search.executors.crew import Dropped, bug_text
 from auxnas.search.executors.fingerprint import host_fingerprint
 from auxnas.search.executors.packing import Chunks, lacking, unpack_evaluator
 from auxnas.search.storage.environment import package_versions
@@ -22,10 +21,6 @@ from auxnas.search.trials.records import Job, Outcome, Stage
 
 Progressed = tuple[int, int, TrainingStep, Stage | None]
 """Number of an attempt, and the arguments of its latest ``StageProgress``."""
-
-
-class Dropped(BaseException):
-    """Ends an attempt that is not needed any more; no code of users catches it."""
 
 
 class SeatActor:
@@ -72,7 +67,7 @@ class SeatActor:
         except Dropped:
             return None, None
         except (Exception, SystemExit) as error:
-            return (describe_error(error), traceback.format_exc()), None
+            return bug_text(error), None
         finally:
             self._latest = None
 

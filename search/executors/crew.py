@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from auxnas.backends.base import TrainingStep
+from auxnas.genotype.errors import describe_error
 from auxnas.search.trials.records import Job, Outcome, Stage
 
 
@@ -24,7 +27,7 @@ class Readied:
     Attributes:
         seat: its number.
         host: name of its machine.
-        fingerprint: of that machine's arithmetic.
+        fingerprint: of that machine's arithmetic; empty where it is not compared.
     """
 
     seat: int
@@ -93,6 +96,20 @@ class Refused:
     reason: str
 
 
+def bug_text(error: BaseException) -> tuple[str, str]:
+    """Line and traceback of an error that is a bug, or of a user's code that ends the process."""
+    trace = traceback.format_exc()
+    if not isinstance(error, SystemExit):
+        return describe_error(error), trace
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"SystemExit in {Path(frame.filename).name}, line {frame.lineno}: {error}"
+    return f"{where}, expected an exception that says why", trace
+
+
+class Dropped(BaseException):
+    """Ends an attempt that is not needed any more; no code of users catches it."""
+
+
 Message = Beat | Readied | Began | Advanced | Ended | Raised | Vanished | Refused
 
 
@@ -115,7 +132,7 @@ class Crew(Protocol):
         """Ends a seat, whatever it is at, if it is there at all."""
 
     def hear(self, seconds: float) -> Sequence[Message]:
-        """Messages, in each seat's order; waits so long at most for the first."""
+        """All messages that have come, in each seat's order; waits so long for one at most."""
 
     def lack(self) -> str:
         """Reason in words that seats are not made, as far as that is known."""

@@ -184,15 +184,17 @@ class RayCrew:
         ray.kill(self._actors.pop(seat).handle)
 
     def hear(self, seconds: float) -> Sequence[Message]:
-        """The messages of the next call that ended."""
+        """The messages of the calls that ended."""
         end, found = monotonic() + seconds, list[Message]()
-        while not found and (left := end - monotonic()) >= 0:
+        while not found:
             try:
-                seat, understand, result = self._heard.get(timeout=left)
+                heard = [self._heard.get(timeout=max(0.0, end - monotonic()))]
             except Empty:
                 break
-            if seat in self._actors:
-                found = self._understood(seat, understand, result)
+            heard += [self._heard.get() for _ in range(self._heard.qsize())]
+            for seat, understand, result in heard:
+                if seat in self._actors:
+                    found += self._understood(seat, understand, result)
         return found
 
     def lack(self) -> str:

@@ -120,7 +120,7 @@ class Seats:
         self._mixed, self._clock = mixed, clock
         self._say: Callable[[str], None] = lambda line: None
         self._record: Callable[[AttemptRow], None] = lambda row: None
-        self._fingerprint: str | None = None
+        self._fingerprint = ""
         self._errands: dict[int, _Errand] = {}
         self._waiting: deque[_Errand] = deque()
         self._seats: dict[int, _Seat] = {}
@@ -138,7 +138,7 @@ class Seats:
         The run's fingerprint is that of its first attempt, in an earlier session perhaps.
         """
         table = AttemptTable(folder)
-        self._fingerprint = next((row.fingerprint for row in table.rows()), None)
+        self._fingerprint = next(filter(None, (row.fingerprint for row in table.rows())), "")
         self._record, self._say = table.add, say
 
     def close(self) -> None:
@@ -158,9 +158,9 @@ class Seats:
         if not (self._errands or self._ended):
             raise no_job_error()
         while True:
-            for message in self._crew.hear(0.0 if self._ended else _LOOK):
-                self._heed(message)
+            self._hear(0.0 if self._ended else _LOOK)
             if self._clock() - self._looked >= _LOOK:
+                self._hear(0.0)  # an end that has come is no longer overdue
                 self._look()
             self._fill()
             if self._ended:
@@ -179,6 +179,7 @@ class Seats:
             self._crew.start(seat.number)
 
     def _give(self, seat: _Seat, errand: _Errand) -> None:
+        seat.heard = self._clock()
         seat.attempt = _Attempt(next(self._attempt_numbers), seat, errand)
         errand.live.append(seat.attempt)
         self._crew.give(seat.number, seat.attempt.number, errand.job)
@@ -196,6 +197,10 @@ class Seats:
                 self._give(self._free.popleft(), attempt.errand)
 
     # Messages ---------------------------------------------------------------------------
+
+    def _hear(self, seconds: float) -> None:
+        for message in self._crew.hear(seconds):
+            self._heed(message)
 
     def _heed(self, message: Message) -> None:
         """Deals with a message; those of seats that are over say nothing any more."""
@@ -242,7 +247,7 @@ class Seats:
         self._making_next = self._making
         self._seated = self._clock()
         self._fingerprint = self._fingerprint or seat.fingerprint
-        if seat.fingerprint != self._fingerprint and not self._mixed:
+        if seat.fingerprint not in ("", self._fingerprint) and not self._mixed:
             self._retire(
                 seat,
                 f"{seat.host}: computes otherwise than the run's hosts (fingerprint "
@@ -320,7 +325,7 @@ class Seats:
         self._unbegun += 1
         if self._unbegun >= _UNBEGUN * self.places:
             found = f"{how} before its first trial, {self._unbegun} times in a row"
-            raise SearchError("search.executor", found, "seats that start")
+            raise SearchError("search.executor", found, "one that starts, or fewer --workers")
 
     def _note(self, attempt: _Attempt, errand: _Errand, how: str) -> None:
         number, seat = errand.job.number, attempt.seat
@@ -336,7 +341,7 @@ class Seats:
         for seat in list(self._seats.values()):
             if away:
                 seat.heard = now
-            patience = self._silence if seat.ready else seat.making
+            patience = self._patience(seat)
             if now - seat.heard < patience:
                 self._stop_overdue(seat, now)
             elif seat.there:
@@ -350,6 +355,13 @@ class Seats:
         elif now - self._seated >= _PLACELESS:
             self._seated = inf
             self._say(f"waiting for a place to evaluate trials: {self._crew.lack()}")
+
+    def _patience(self, seat: _Seat) -> float:
+        """Seconds without a message after which the seat is given up."""
+        if not seat.ready:
+            return seat.making
+        unbegun = seat.attempt is not None and seat.attempt.began is None
+        return min(self._silence, self._making) if unbegun else self._silence
 
     def _stop_overdue(self, seat: _Seat, now: float) -> None:
         """Ends a seat whose attempt takes too long; the trial where no other attempt is left."""

@@ -88,9 +88,9 @@ class FakeCrew:
         self.gone.update(self.started)
 
     def hear(self, seconds):
-        until = self.now + seconds
+        until, found = self.now + seconds, []
         assert self.now < LONGEST, "it goes on for ever"
-        while self.events and self.events[0][0] <= until:
+        while self.events and self.events[0][0] <= (self.now if found else until):
             time, _, message = heapq.heappop(self.events)
             self.now = max(self.now, time)
             thaws, freezes = self.silent.get(message.seat, (0.0, 0.0))
@@ -100,6 +100,7 @@ class FakeCrew:
                 if thaws < float("inf") and not isinstance(message, Beat):
                     self.at(thaws - self.now, message)
                 continue
-            return [message]
-        self.now = until
-        return []
+            found.append(message)
+        if not found:
+            self.now = until
+        return found

@@ -183,17 +183,16 @@ class Battered(Workers):
     folder: ClassVar[str] = ""
     kills: ClassVar[Counter] = Counter()
 
-    @classmethod
-    def make(cls, evaluate, settings):
-        made = super().make(Fragile(evaluate, cls.folder), settings)
-        made.rng = random.Random(settings.workers)
-        return made
+    def __init__(self, evaluate, settings):
+        super().__init__(Fragile(evaluate, self.folder), settings)
+        self.rng = random.Random(settings.workers)
 
     def strike(self, where, chance):
         """Kills one, but none that takes the place of one that had not begun."""
-        if self._workers and not self._unbegun and self.rng.random() < chance:
+        workers = list(self._crew._workers.values())
+        if workers and not self._unbegun and self.rng.random() < chance:
             self.kills[where] += 1
-            self.rng.choice(self._workers).process.kill()
+            self.rng.choice(workers).process.kill()
 
     def submit(self, job, progress):
         def told(*step):
@@ -215,7 +214,7 @@ def test_the_journal_is_the_same_whichever_workers_are_killed(place_of, tmp_path
     changes = {"search__batch": 3, "search__controller__update_every": 1, "trials": 6}
     whole = place_of("whole", **changes)
     execute(whole)
-    own = {"search__executor": f"{__name__}:Battered.make", "search__retries": 1000}
+    own = {"search__executor": f"{__name__}:Battered", "search__retries": 1000}
     battered = place_of("battered", **changes, **own, workers=2)
     trials = execute(battered)
     attempts = [os.path.getsize(tmp_path / str(trial.number)) for trial in trials[:6]]

@@ -152,6 +152,13 @@ def test_one_lost_attempt_of_two_is_not_the_trials_end():
     assert crew.given[1] >= 2
 
 
+def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
+    crew = FakeCrew(Troubled(), seconds=lambda number: 50)
+    seats = seats_of(crew, timeout=90)
+    seats.submit(job(0), lambda *step: setattr(crew, "now", crew.now + 200))
+    assert seats.next() == (0, scored(0))
+
+
 @pytest.mark.parametrize("repeated", [False, True])
 def test_a_trial_that_takes_too_long_is_stopped_with_its_seat(repeated):
     times = {0: 10, 1: 50 if repeated else 1000}

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from itertools import count
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ import pytest
 from auxnas.backends.base import TrainingStep
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import ignore_progress
-from auxnas.search.executors import processes
+from auxnas.search.executors import processes, seats
 from auxnas.search.executors.processes import Workers
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.run import execute
@@ -22,6 +23,7 @@ from auxnas.search.seams import EXECUTORS
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import COMPLETE, LOST, REUSED
 from tests.search.comparing import contents
+from tests.search.conftest import make_settings
 from tests.search.contracts import (
     FIRST,
     GENOTYPE,
@@ -40,13 +42,22 @@ class Unmakable(Troubled):
         return os._exit, (7,)
 
 
+def workers_of(evaluate, places, timeout=None, **options):
+    settings = make_settings({"workers": places, "trial_timeout": timeout})
+    return closing(Workers(evaluate, settings, **options))
+
+
+def processes_of(workers):
+    return [worker.process for worker in workers._crew._workers.values()]
+
+
 def finished(workers, count):
     return dict(workers.next() for _ in range(count))
 
 
 def test_jobs_end_as_they_do_here_and_their_progress_is_told():
     told = []
-    with Workers(Troubled(), 2) as workers:
+    with workers_of(Troubled(), 2) as workers:
         for number in range(2):
             workers.submit(job(number), lambda *args, n=number: told.append((n, *args)))
         assert finished(workers, 2) == {n: scored(n) for n in range(2)}
@@ -65,7 +76,7 @@ def test_jobs_end_as_they_do_here_and_their_progress_is_told():
     ],
 )
 def test_a_job_is_lost_with_its_worker_and_the_next_one_is_not_touched(trouble, detail):
-    with Workers(Troubled({0: trouble}), 1) as workers:
+    with workers_of(Troubled({0: trouble}), 1) as workers:
         workers.submit(job(0), ignore_progress)
         number, outcome = workers.next()
         assert (number, outcome.state) == (0, LOST)
@@ -81,7 +92,7 @@ def test_a_trial_that_takes_too_long_is_stopped_and_others_go_on():
     def jump(*progress):
         now[0] += 1000
 
-    with Workers(Troubled({0: "hang"}), 1, timeout=90, clock=lambda: now[0]) as workers:
+    with workers_of(Troubled({0: "hang"}), 1, timeout=90, clock=lambda: now[0]) as workers:
         workers.submit(job(0), jump)
         number, outcome = workers.next()
         assert (number, outcome.failure.kind) == (0, "timeout")
@@ -96,26 +107,12 @@ def test_a_stage_that_ended_outlives_the_timeout_of_the_next():
     def jump(stage, *progress):
         now[0] += 1000 * (stage == 2)
 
-    with Workers(Troubled({0: "late"}), 1, timeout=90, clock=lambda: now[0]) as workers:
+    with workers_of(Troubled({0: "late"}), 1, timeout=90, clock=lambda: now[0]) as workers:
         workers.submit(job(0), jump)
         _, outcome = workers.next()
         assert (outcome.failure.kind, outcome.stages) == ("timeout", (FIRST,))
         workers.submit(job(1), ignore_progress)
         assert workers.next() == (1, scored(1))
-
-
-def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
-    now = [0.0]
-
-    def late(stage, *progress):
-        if stage == 2:
-            (worker,) = workers._workers
-            worker.pipe.poll(None)  # waits: the outcome has come
-            now[0] += 1000
-
-    with Workers(Troubled(), 1, timeout=90, clock=lambda: now[0]) as workers:
-        workers.submit(job(0), late)
-        assert workers.next() == (0, scored(0))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +123,7 @@ def test_a_trial_that_ended_is_not_stopped_however_late_that_is_heard():
     ],
 )
 def test_a_bug_is_raised_here_with_its_traceback(kind, message):
-    with Workers(Troubled({0: kind}), 1) as workers:
+    with workers_of(Troubled({0: kind}), 1) as workers:
         workers.submit(job(0), ignore_progress)
         with pytest.raises(SearchError, match=f"worker process: {message}") as caught:
             workers.next()
@@ -134,7 +131,7 @@ def test_a_bug_is_raised_here_with_its_traceback(kind, message):
 
 
 def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
-    with Workers(Unmakable(), 1) as workers:
+    with workers_of(Unmakable(), 1) as workers:
         workers.submit(job(0), ignore_progress)
         with pytest.raises(
             SearchError, match="ended with status 7 before its first trial, 3 times in a row"
@@ -143,33 +140,37 @@ def test_workers_that_cannot_start_are_an_error_rather_than_failed_trials():
 
 
 def test_a_job_whose_worker_is_lost_before_it_begins_goes_to_another():
-    with Workers(Troubled(), 2) as workers:
+    with workers_of(Troubled(), 2) as workers:
         for _ in range(2):  # more losses than one job may have in a row, but not in a row
-            for worker in workers._workers:
-                os.kill(worker.process.pid, signal.SIGSTOP)  # so that it begins nothing
+            for process in processes_of(workers):
+                os.kill(process.pid, signal.SIGSTOP)  # so that it begins nothing
             for number in range(2):
                 workers.submit(job(number), ignore_progress)
-            for worker in workers._workers:
-                worker.process.kill()
+            for process in processes_of(workers):
+                process.kill()
             assert finished(workers, 2) == {n: scored(n) for n in range(2)}
 
 
 def test_a_process_that_there_is_no_room_for_is_started_again(monkeypatch):
     refusals = [OSError(11, "Resource temporarily unavailable")] * 2
 
-    def start():
-        if refusals:
-            raise refusals.pop()
-        return Workers._start(workers)
+    with workers_of(Troubled(), 1) as workers:
+        spawn = workers._crew._spawn
 
-    with Workers(Troubled(), 1) as workers:
-        monkeypatch.setattr(workers, "_start", start)
+        def refused(seat):
+            if refusals:
+                raise refusals.pop()
+            return spawn(seat)
+
+        monkeypatch.setattr(workers._crew, "_spawn", refused)
         workers.submit(job(0), ignore_progress)
         assert workers.next() == (0, scored(0))
         refusals += [OSError(11, "Resource temporarily unavailable")] * 3
-        workers._workers.pop().end()
+        (process,) = processes_of(workers)
+        process.kill()
+        workers.submit(job(1), ignore_progress)
         with pytest.raises(SearchError, match=r"unavailable\) before its first trial, 3 times"):
-            workers.submit(job(1), ignore_progress)
+            workers.next()
 
 
 class TestProcesses(ApartContract):
@@ -214,24 +215,26 @@ class Deaf:
     close = is_alive = join
 
 
-@pytest.mark.parametrize(("timeout", "beyond"), [(None, ""), (90, " beyond .* of 1m30s")])
-def test_workers_that_hang_as_they_start_are_an_error_too(monkeypatch, timeout, beyond):
+@pytest.mark.parametrize("timeout", [None, 90])
+def test_workers_that_hang_as_they_start_are_an_error_too(monkeypatch, timeout):
     context = processes.get_context("spawn")
     monkeypatch.setattr(context, "Process", Deaf)
-    with Workers(Large(), 1, timeout=timeout, clock=count(0, 400).__next__) as workers:
+    monkeypatch.setattr(seats, "_LOOK", 0.0)
+    with workers_of(Large(), 1, timeout=timeout, clock=count().__next__) as workers:
         workers.submit(job(0), ignore_progress)
-        with pytest.raises(SearchError, match=rf"not ready 5m{beyond}, before its first trial, 3"):
+        expected = "nothing was heard for 5m before its first trial, 3"
+        with pytest.raises(SearchError, match=expected):
             workers.next()
-        assert workers._workers == []
+        assert processes_of(workers) == []
 
 
 def test_an_idle_worker_that_died_is_replaced():
-    with Workers(Troubled(), 1) as workers:
+    with workers_of(Troubled(), 1) as workers:
         workers.submit(job(0), ignore_progress)
         workers.next()
-        (worker,) = workers._workers
-        worker.process.kill()
-        worker.process.join()
+        (process,) = processes_of(workers)
+        process.kill()
+        process.join()
         workers.submit(job(1), ignore_progress)
         assert workers.next() == (1, scored(1))
 
@@ -301,17 +304,15 @@ def test_isomorphic_trials_of_a_batch_wait_for_one_another(tmp_path, driver_of, 
 
 
 DRIVER = """
-import sys
 from auxnas.search.evaluation.two_stages import ignore_progress
-from auxnas.search.executors import processes
-from auxnas.search.executors.processes import Workers
 from tests.search.contracts import Troubled, job
+from tests.search.test_workers import processes_of, workers_of
 
 if __name__ == "__main__":
-    with Workers(Troubled({0: "hang", 1: "hang"}), 2) as workers:
+    with workers_of(Troubled({0: "hang", 1: "hang"}), 2) as workers:
         for number in range(2):
             workers.submit(job(number), ignore_progress)
-        print(*[worker.process.pid for worker in workers._workers], flush=True)
+        print(*[process.pid for process in processes_of(workers)], flush=True)
         workers.next()
 """
 
@@ -351,6 +352,6 @@ def test_a_worker_killed_as_it_starts_is_not_waited_for(monkeypatch):
             process.kill()
 
     monkeypatch.setattr(context.Process, "start", killed)
-    with Workers(Large(), 1) as workers:
+    with workers_of(Large(), 1) as workers:
         workers.submit(job(0), ignore_progress)
         assert workers.next() == (0, scored(0))
