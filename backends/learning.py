@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import cos, pi
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,11 @@ from auxnas.compiler.errors import check_choice, check_integer, check_number, ch
 from auxnas.compiler.tasks import Segmentation, Sums, Task
 
 Array = np.ndarray[Any, Any]
+
+TRAINING_PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+"""Precisions of a training."""
+_FIRST = 0.01
+"""Share of the learning rate that a warm-up begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class Optimiser:
         kind: ``adam`` (paper: decoder) or ``sgd`` (paper: encoder).
         rate: learning rate.
         momentum: of SGD.
-        decay: weight decay.
+        decay: weight decay, of parameters with several axes alone: biases and batch norms have
+            none. Adam's is apart from the gradient (AdamW).
         beta2: of Adam, the decay of the squared gradients' average.
         epsilon: of Adam, added to that average's root.
 
@@ -97,6 +104,12 @@ class Recipe:
         poly: power of the learning rate's decay ``(1 - horizon * step / steps) ** poly``; 0
             keeps it.
         horizon: share of the way to 0 that the decay goes (paper: 300 of 400 epochs for depth).
+        cosine: whether rates go with half a cosine, ``(1 + cos(pi * horizon * step / steps)) / 2``.
+        warm_up: share of the steps in which the rate rises, evenly, from a hundredth of that.
+        accumulate: parts of two examples at least that a batch is taken through in turn, which
+            takes less memory. The gradient is that of the whole batch where a loss is a mean over
+            labelled pixels, or examples; batch norm sees the parts.
+        precision: of most arithmetic, of ``TRAINING_PRECISIONS``; ``auto`` is the one that gains.
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
         frozen: whether batch norm uses its statistics as they are, in training too.
@@ -117,6 +130,10 @@ class Recipe:
     horizon: float = 1.0
     full_size: bool = False
     frozen: bool = False
+    cosine: bool = False
+    warm_up: float = 0.0
+    accumulate: int = 1
+    precision: str = "fp32"
     task: Task = field(default_factory=Segmentation)
 
     def __post_init__(self) -> None:
@@ -126,11 +143,24 @@ class Recipe:
         for number, optimiser in enumerate(self.optimisers):
             check_type(f"recipe.optimisers[{number}]", optimiser, Optimiser)
         check_number("recipe.polyak", self.polyak, 0, 1, below=True)
-        check_number("recipe.horizon", self.horizon, 0, 1)
+        for name in ("horizon", "warm_up"):
+            check_number(f"recipe.{name}", getattr(self, name), 0, 1)
+        check_integer("recipe.accumulate", self.accumulate, 1)
+        check_choice("recipe.precision", self.precision, TRAINING_PRECISIONS)
         for name in ("auxiliary", "distillation", "clip_norm", "poly"):
             check_number(f"recipe.{name}", getattr(self, name))
-        for name in ("full_size", "frozen"):
+        for name in ("full_size", "frozen", "cosine"):
             check_type(f"recipe.{name}", getattr(self, name), bool)
+
+    def rate_factor(self, done: float) -> float:
+        """What learning rates are multiplied with when the share ``done`` of the steps is."""
+        way = self.horizon * done
+        factor = float((1 - way) ** self.poly)
+        if self.cosine:
+            factor *= (1 + cos(pi * way)) / 2
+        if done < self.warm_up:
+            factor *= _FIRST + (1 - _FIRST) * done / self.warm_up
+        return factor
 
 
 TrainingState = Mapping[str, Array]

@@ -34,8 +34,9 @@ from torch.nn import functional as F
 
 from auxnas.backends.base import Batch, Recipe
 from auxnas.backends.torch import build_module
-from auxnas.backends.torch.learner import Training, use_deterministic_algorithms
+from auxnas.backends.torch.learner import use_deterministic_algorithms
 from auxnas.backends.torch.recording import WARM_UP, side_stream
+from auxnas.backends.torch.training import Training
 from auxnas.compiler import MAIN, Graph, ModelSpec, Program, encoder_outputs, lower, split_graph
 from auxnas.compiler.tasks import Segmentation
 from auxnas.compiler.weights import initial_params

@@ -26,6 +26,10 @@ class InverseHuber:
         """The depth at each pixel's centre."""
         return shrink_labels(targets, size)
 
+    def count(self, targets: Tensor) -> Tensor:
+        """Valid pixels of a batch."""
+        return (targets > MISSING).sum()
+
     def __call__(self, output: Tensor, targets: Tensor) -> Tensor:
         """The loss, a scalar; ``targets`` (N, H, W) metres, 0 where missing."""
         errors, valid = _errors(output, targets)
@@ -38,6 +42,10 @@ class AuthorsInverseHuber(InverseHuber):
 
     The share of missing pixels weakens it, and the largest error's gradient is damped.
     """
+
+    def count(self, targets: Tensor) -> Tensor:
+        """All pixels of a batch."""
+        return torch.ones_like(targets).sum()
 
     def __call__(self, output: Tensor, targets: Tensor) -> Tensor:
         """The loss, a scalar."""

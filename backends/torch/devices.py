@@ -13,12 +13,27 @@ from auxnas.compiler import Graph, Node
 
 Array = np.ndarray[Any, Any]
 
+_TENSOR_CORES, _BFLOAT16 = (7, 0), (8, 0)
+"""Compute capabilities that GPUs have tensor cores from, and bf16 in them."""
+
 
 def choose_device(name: str | torch.device | None) -> torch.device:
     """The named device; without a name, CUDA where there is one, else the CPU."""
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """``fp32``, ``bf16`` or ``fp16``: the one wanted, for ``auto`` the one that gains on a device.
+
+    That is bf16 on GPUs that have it, fp16 on older ones with tensor cores, and fp32 elsewhere.
+    """
+    if wanted != "auto":
+        return wanted
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < _TENSOR_CORES:
+        return "fp32"
+    return "bf16" if torch.cuda.get_device_capability(device) >= _BFLOAT16 else "fp16"
 
 
 def to_tensor(array: Array, dtype: type[np.generic] | np.dtype[Any] = np.float32) -> Tensor:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from auxnas.backends.base import (
-    Batch,
     Examples,
     OnOutput,
     Progress,
     Recipe,
     TrainingState,
-    TrainingStep,
     TrialFailure,
     ignore_output,
     ignore_step,
 )
 from auxnas.backends.torch.batches import (
-    Draw,
     prefetch,
     scoring_draws,
     steps_an_epoch,
@@ -32,26 +30,17 @@ from auxnas.backends.torch.batches import (
 from auxnas.backends.torch.devices import (
     Array,
     choose_device,
+    choose_precision,
     input_tensors,
     place_module,
-    to_tensor,
 )
-from auxnas.backends.torch.failures import check_finite, convert_memory_errors
-from auxnas.backends.torch.losses import Objective
-from auxnas.backends.torch.module import build_module, module_params
-from auxnas.backends.torch.optimisers import (
-    ParameterGroup,
-    PolyakAverage,
-    clear_gradients,
-    make_groups,
-    set_rates,
-    step_groups,
-)
-from auxnas.backends.torch.recording import RecordedStep, cuda_graph, side_stream
+from auxnas.backends.torch.failures import convert_memory_errors
+from auxnas.backends.torch.module import build_module
 from auxnas.backends.torch.runner import TorchRunner
 from auxnas.backends.torch.scoring import measure_batch, sees_images
-from auxnas.backends.torch.states import EACH, TAKEN, load_state, save_state, weights_of
-from auxnas.compiler import Graph, Program, infer_shapes
+from auxnas.backends.torch.states import EACH, FULL, TAKEN, weights_of
+from auxnas.backends.torch.training import Training, main_channels
+from auxnas.compiler import Graph, Program
 from auxnas.compiler.tasks import Sums, Task
 
 _KEPT_OPEN = 2
@@ -112,6 +101,9 @@ class TorchLearner:
     ) -> tuple[Program, TrainingState]:
         """The epochs ``part`` of a training; see ``backends.base.Learner``.
 
+        In reduced precision, a part in which anything is not finite is trained again in float32,
+        and so are all parts after it.
+
         Raises:
             TrialFailure: as ``fit``.
             ValueError: likewise, and for a part that does not follow ``state``.
@@ -120,17 +112,33 @@ class TorchLearner:
         each = steps_an_epoch(len(examples), recipe.batch_size) if recipe.epochs else 0
         if int(before[TAKEN]) != part.start * int(before.get(EACH, each)):
             raise ValueError(f"state: after {before[TAKEN]} steps, expected {part.start * each}")
-        draws = training_draws(len(examples), part, recipe.batch_size, seed)
-        program = replace(program, params={**program.params, **weights_of(before)})
+        draws = partial(training_draws, len(examples), part, recipe.batch_size, seed)
+        whole = program
         graph = program.graph if recipe.auxiliary else _main_only(program.graph)
+        program = replace(program, params={**program.params, **weights_of(before)})
+        program = replace(program, graph=graph)
+        start = {**before, TAKEN: np.array(part.start * each)}
+        precision = "fp32" if FULL in before else choose_precision(recipe.precision, self.device)
+
+        def train(precision: str) -> tuple[dict[str, Array], dict[str, Array], str]:
+            """State, parameters, and the reason that a reduced precision will not do."""
+            training = Training(program, recipe, recipe.epochs * each, self.device, precision)
+            training.restore(start)
+            try:
+                training.run(examples, draws(), progress)
+                return training.state() | {EACH: np.array(each)}, training.finish(), ""
+            except TrialFailure as failure:
+                if failure.kind != "nan" or precision == "fp32":
+                    raise
+                return {}, {}, failure.detail
+
         with convert_memory_errors(), use_deterministic_algorithms(self.device):
-            steps = recipe.epochs * each
-            training = Training(replace(program, graph=graph), recipe, steps, self.device)
-            training.restore({**before, TAKEN: np.array(part.start * each)})
-            training.run(examples, draws, progress)
-            after = training.state() | {EACH: np.array(each)}
-            trained = training.finish()
-        return replace(program, params={**program.params, **trained}), {**before, **after}
+            after, trained, reason = train(precision)
+            if reason:
+                warnings.warn(f"trained in fp32, as in {precision} {reason}", stacklevel=2)
+                after, trained, _ = train("fp32")
+                after[FULL] = np.array(1)
+        return replace(whole, params={**program.params, **trained}), {**before, **after}
 
     def measure(
         self,
@@ -185,115 +193,6 @@ class TorchLearner:
         opened = TorchRunner(program, self.device)
         self._open = [(program, opened), *self._open[: _KEPT_OPEN - 1]]
         return opened
-
-
-class Training:
-    """One training under way: the module, its optimisers and their average."""
-
-    def __init__(self, program: Program, recipe: Recipe, steps: int, device: torch.device) -> None:
-        self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
-        self.module = place_module(build_module(program).train(), device)
-        if recipe.frozen:
-            freeze_statistics(self.module)
-        self.groups: list[ParameterGroup] = make_groups(self.module, recipe.optimisers)
-        params = [param for group in self.groups for param in group.params]
-        self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
-        self.objective = Objective(recipe, self.graph.outputs[0][0])
-        self.taken = 0
-        self.recorded = RecordedStep(cuda_graph) if device.type == "cuda" else None
-
-    def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
-        """One update a draw."""
-        task, outputs = self.recipe.task, main_channels(self.graph)
-        try:
-            with side_stream(self.device), prefetch(examples, draws, task, outputs) as batches:
-                for batch in batches:
-                    loss = self.step(batch)
-                    progress(TrainingStep(self.taken, self.steps, loss))
-        finally:
-            self._release()
-
-    def step(self, batch: Batch) -> float:
-        """One update; returns the loss before it.
-
-        Raises:
-            TrialFailure: ``nan`` for a loss that is not finite.
-        """
-        set_rates(self.groups, self.recipe, self.taken / self.steps)
-        tensors = self._tensors(batch)
-        recorded = self.recorded
-        loss = self._update(tensors) if recorded is None else recorded(self._update, tensors)
-        value = loss.item()
-        if not np.isfinite(value):
-            raise TrialFailure("nan", f"loss {value} at step {self.taken + 1} of {self.steps}")
-        if self.average is not None:
-            self.average.update()
-        self.taken += 1
-        return value
-
-    def _tensors(self, batch: Batch) -> list[Tensor]:
-        """A batch on the device: inputs, targets, and where it is distilled from the teacher's."""
-        found = input_tensors(self.graph, batch.inputs, self.device)
-        dtype = np.dtype(self.recipe.task.target.dtype)
-        found.append(to_tensor(batch.labels, dtype).to(self.device))
-        if batch.teacher is not None and self.recipe.distillation:
-            found.append(to_tensor(batch.teacher).to(self.device))
-        return found
-
-    def _update(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Changes the parameters; the loss before it.
-
-        Nothing in it waits for the device or depends on more than tensors that stay.
-        """
-        count = len(self.graph.inputs)
-        inputs, (labels, *teacher) = tensors[:count], tensors[count:]
-        clear_gradients(self.groups)
-        outputs = self.module(*inputs)
-        loss = self.objective(outputs, labels, teacher[0] if teacher else None)
-        if loss.requires_grad:
-            torch.autograd.backward(loss)
-        step_groups(self.groups, self.recipe)
-        return loss.detach()
-
-    def _release(self) -> None:
-        """Frees what only steps need."""
-        clear_gradients(self.groups)
-        if self.recorded is not None:
-            self.recorded.release()
-
-    def state(self) -> dict[str, Array]:
-        """Everything that the steps to come depend on, by name."""
-        weights = module_params(self.module, self.graph)
-        return save_state(weights, self.module, self.groups, self.average, self.taken)
-
-    def restore(self, state: TrainingState) -> None:
-        """Goes on from a state whose weights the module has."""
-        load_state(state, self.module, self.groups, self.average)
-        self.taken = int(state[TAKEN])
-
-    def finish(self) -> dict[str, Array]:
-        """The parameters by name, averaged where the recipe says so.
-
-        Raises:
-            TrialFailure: ``nan`` for one that is not finite.
-        """
-        if self.average is not None and self.taken:
-            self.average.apply()
-        for name, tensor in self.module.state_dict().items():
-            check_finite(tensor, name)
-        return module_params(self.module, self.graph)
-
-
-def freeze_statistics(module: torch.nn.Module) -> None:
-    """Lets batch norm use its statistics as they are."""
-    for layer in module.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.eval()
-
-
-def main_channels(graph: Graph) -> int:
-    """Channels of the graph's main (first) output."""
-    return infer_shapes(graph, (64, 64))[graph.outputs[0][1]][0]
 
 
 def _main_only(graph: Graph) -> Graph:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -17,6 +18,7 @@ from auxnas.backends.torch.pixels import (
     lovasz_loss,
     weighted_cross_entropy,
 )
+from auxnas.compiler.tasks import IGNORE
 from auxnas.compiler.tasks.pixel_loss import PixelLoss
 from auxnas.genotype.plugins import check_members, find_maker
 
@@ -62,11 +64,19 @@ class SegmentationLosses:
             loss = loss + how.lovasz * lovasz_loss(output, targets)
         return loss
 
+    def count(self, targets: Tensor) -> Tensor:
+        """Labelled pixels of a batch; the sum of their weights where classes have some."""
+        known = targets != IGNORE
+        if not len(self._weights):
+            return known.sum()
+        weights = self._weights.to(targets.device).double()
+        return (weights[targets.long().clamp(max=len(weights) - 1)] * known).sum()
+
     def _chosen(self, output: Tensor, targets: Tensor) -> Tensor:
         """Weighted cross entropy of hard pixels; weights stay on the device of the first step."""
-        classes = output.shape[1]
-        weights = self._weights if len(self._weights) else torch.ones(classes)
-        self._weights = weights = weights.to(output)
+        weights = output.new_ones(output.shape[1])
+        if len(self._weights):
+            self._weights = weights = self._weights.to(output)
         return weighted_cross_entropy(output, targets, weights, self._how.hard, self._how.kept)
 
 
@@ -93,6 +103,19 @@ def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
     return F.mse_loss(logits, grow(teacher, _size(logits)))
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a batch: its shares in the means of the whole.
+
+    Attributes:
+        targets: of what the task's loss is a mean over, a scalar.
+        examples: of the examples.
+    """
+
+    targets: Tensor
+    examples: float
+
+
 class Objective:
     """A recipe's loss of one batch.
 
@@ -109,17 +132,46 @@ class Objective:
         check_members("losses", recipe.task.losses, self.losses, ("at", "__call__"))
 
     def __call__(
-        self, outputs: Mapping[str, Tensor], labels: Tensor, teacher: Tensor | None
+        self,
+        outputs: Mapping[str, Tensor],
+        labels: Tensor,
+        teacher: Tensor | None,
+        part: Part | None = None,
     ) -> Tensor:
-        """The loss, a scalar tensor; ``labels`` the targets of a batch, outputs at any size."""
+        """The loss, a scalar tensor; ``labels`` the targets of a batch, outputs at any size.
+
+        Of a ``part`` of a batch it is what the part adds to the loss of the whole.
+        """
         targets = _Targets(labels, self.losses)
         loss = self._loss(outputs[self.main], targets)
         for name, logits in outputs.items():
             if name != self.main:
                 loss = loss + self.recipe.auxiliary * self._loss(logits, targets)
+        if part is not None:
+            loss = part.targets * loss
         if teacher is not None and self.recipe.distillation:
-            loss = loss + self.recipe.distillation * distillation(outputs[self.main], teacher)
+            weight = self.recipe.distillation * (1.0 if part is None else part.examples)
+            loss = loss + weight * distillation(outputs[self.main], teacher)
         return loss
+
+    def parts(self, targets: Sequence[Tensor]) -> list[Part]:
+        """The shares of parts of a batch, given the targets of each."""
+        sizes = [len(each) for each in targets]
+        counts = torch.stack([self.count(each) for each in targets])
+        shares = counts / counts.sum().clamp(min=1)
+        examples = (size / sum(sizes) for size in sizes)
+        return [Part(share, each) for share, each in zip(shares, examples, strict=True)]
+
+    def count(self, targets: Tensor) -> Tensor:
+        """The number that the task's loss of a batch is a mean over, float64.
+
+        Where its losses do not say, with a method ``count``, it is the number of examples.
+        """
+        count = getattr(self.losses, "count", None)
+        if count is None:
+            return targets.new_full((), len(targets), dtype=torch.float64)
+        found: Tensor = count(targets)
+        return found.double()
 
     def _loss(self, logits: Tensor, targets: _Targets) -> Tensor:
         if self.recipe.full_size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,25 +43,33 @@ def make_groups(module: nn.Module, optimisers: Sequence[Optimiser]) -> list[Para
 
 def _make(settings: Optimiser, params: list[nn.Parameter]) -> torch.optim.Optimizer:
     """An optimiser whose rate is a tensor, so that a recorded step reads what it then is."""
-    device, decay = params[0].device, settings.decay
+    device = params[0].device
     rate = torch.tensor(settings.rate, device=device)
+    members = _by_decay(settings.decay, params)
     if settings.kind == "adam":
+        kind = torch.optim.AdamW if settings.decay else torch.optim.Adam
         betas, recordable = (0.9, settings.beta2), device.type == "cuda"
-        made = torch.optim.Adam(
-            params, rate, betas, settings.epsilon, decay, capturable=recordable, fused=True
-        )
+        made = kind(members, rate, betas, settings.epsilon, 0.0, capturable=recordable, fused=True)
         made._warned_capturable_if_run_uncaptured = True  # steps before the recorded one are
         return made
-    return torch.optim.SGD(params, rate, settings.momentum, weight_decay=decay, fused=True)
+    return torch.optim.SGD(members, rate, settings.momentum, fused=True)
+
+
+def _by_decay(decay: float, params: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Parameters in torch's groups: weights, which decay, apart from biases and batch norms."""
+    if not decay:
+        return [{"params": params}]
+    weights = [param for param in params if param.ndim > 1]
+    rest = [param for param in params if param.ndim <= 1]
+    pairs = ((weights, decay), (rest, 0.0))
+    return [{"params": some, "weight_decay": each} for some, each in pairs if some]
 
 
 def set_rates(groups: Iterable[ParameterGroup], recipe: Recipe, done: float) -> None:
-    """Scales learning rates by ``(1 - horizon * done) ** poly``; ``done`` is the share of steps
-    done.
-    """
+    """Scales learning rates as the recipe says; ``done`` is the share of steps done."""
     for group in groups:
         for options in group.optimiser.param_groups:
-            rate = group.settings.rate * (1 - recipe.horizon * done) ** recipe.poly
+            rate = group.settings.rate * recipe.rate_factor(done)
             options["lr"].copy_(torch.tensor(rate, dtype=torch.float64))  # inf where too large
 
 
@@ -68,6 +77,12 @@ def clear_gradients(groups: Iterable[ParameterGroup]) -> None:
     """Leaves none of an earlier step, or of one that failed half-way."""
     for group in groups:
         group.optimiser.zero_grad(set_to_none=True)
+
+
+def magnify_gradients(groups: Iterable[ParameterGroup], factor: float) -> None:
+    """Multiplies all gradients with a factor."""
+    found = [p.grad for group in groups for p in group.params if p.grad is not None]
+    torch._foreach_mul_(found, factor)
 
 
 def step_groups(groups: Iterable[ParameterGroup], recipe: Recipe) -> None:

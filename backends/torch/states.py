@@ -20,6 +20,8 @@ _WEIGHTS, _MOMENTS, _AVERAGE = "weights/", "moments/", "average/"
 _AVERAGED = "averaged"
 TAKEN = "taken"
 """Name of the number of steps behind a state, counted as if all were on the last examples."""
+FULL = "full"
+"""Name of the mark that a training in reduced precision has gone over to float32."""
 EACH = "each"
 """Name of the number of steps that an epoch of those has; absent where it never changed."""
 

@@ -51,15 +51,23 @@ class TrainSettings(SettingsSection):
     """Weight of each auxiliary output's loss in each phase (paper: 0.3, 0.25, 0.2, 0.15)."""
     frozen: Natural = 1
     """Number of phases at the end with frozen batch-norm statistics (paper: the last)."""
-    schedule: Literal["halving", "poly"] = "halving"
-    """Learning rates: halved from phase to phase (paper), or times (1 - done) ^ poly."""
+    schedule: Literal["halving", "poly", "cosine"] = "halving"
+    """Learning rates: halved from phase to phase (paper), or times (1 - done) ^ poly, or times
+    (1 + cos(pi done)) / 2."""
     poly: Rate = 0.9
     """Power of the poly schedule."""
     poly_epochs: Natural = 0
-    """Epochs after which the poly schedule would come to 0, ``epochs`` at least; 0 for those of the
-    training (paper for depth: 400, of which 300 are trained)."""
+    """Epochs after which the poly or cosine schedule would come to 0, ``epochs`` at least; 0 for
+    those of the training (paper for depth: 400, of which 300 are trained)."""
+    warm_up: Rate = 0.0
+    """Epochs in which learning rates rise to what the schedule says (paper: none)."""
     batch_size: AtLeastTwo = 64
     """Images a step (paper: 64)."""
+    accumulate: Positive = 1
+    """Parts that a batch is taken through in turn where memory is short; batch norm sees parts."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of most of the network: auto is bf16 on GPUs that have it, fp16 on older ones with
+    tensor cores, else fp32; where anything is not finite it goes on in fp32."""
     decoder_rate: Rate = 3e-3
     """Learning rate for the decoder (paper: 3e-3, for depth 7e-3)."""
     decoder_optimiser: Literal["adam", "sgd"] = "adam"
@@ -72,6 +80,10 @@ class TrainSettings(SettingsSection):
     """Learning rate for the encoder (paper: 1e-3)."""
     encoder_optimiser: Literal["adam", "sgd"] = "sgd"
     """Rule that updates the encoder: SGD with momentum 0.9 (paper), or Adam (paper for pose)."""
+    decoder_decay: Rate = 0.0
+    """Weight decay of the decoder, of convolutions' weights alone (paper: none given)."""
+    encoder_decay: Rate = 0.0
+    """Weight decay of the encoder, likewise."""
     clip_norm: Rate = 3.0
     """Largest norm of a parameter group's gradient; 0 for no limit."""
     polyak: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -125,6 +137,13 @@ class TrainSettings(SettingsSection):
     def _no_less(cls, value: int, info: ValidationInfo) -> int:
         if value and value < info.data.get("epochs", 0):
             raise ValueError(f"0, or at least {info.data['epochs']}, as train.epochs")
+        return value
+
+    @field_validator("warm_up")
+    @classmethod
+    def _ends_in_time(cls, value: float, info: ValidationInfo) -> float:
+        if value and value >= info.data.get("epochs", value + 1):
+            raise ValueError(f"less than {info.data['epochs']}, as train.epochs")
         return value
 
     @property

@@ -60,21 +60,28 @@ def phases(settings: TrainSettings) -> list[Phase]:
 
 def phase_recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
     """Recipe of the training in ``phase``."""
-    rates = settings.encoder_rate * phase.factor, settings.decoder_rate * phase.factor
     adam = {"beta2": settings.beta2, "epsilon": settings.epsilon}
+    encoder, decoder = (
+        Optimiser(prefix, kind, rate * phase.factor, momentum=0.9, decay=decay, **adam)
+        for prefix, kind, rate, decay in (
+            ("encoder.", settings.encoder_optimiser, settings.encoder_rate, settings.encoder_decay),
+            ("", settings.decoder_optimiser, settings.decoder_rate, settings.decoder_decay),
+        )
+    )
     return Recipe(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        optimisers=(
-            Optimiser("encoder.", settings.encoder_optimiser, rates[0], momentum=0.9, **adam),
-            Optimiser("", settings.decoder_optimiser, rates[1], momentum=0.9, **adam),
-        ),
+        optimisers=(encoder, decoder),
         polyak=settings.polyak,
         auxiliary=phase.auxiliary,
         distillation=settings.distillation if settings.teacher else 0.0,
         clip_norm=settings.clip_norm,
         poly=settings.poly if settings.schedule == "poly" else 0.0,
+        cosine=settings.schedule == "cosine",
         horizon=settings.horizon,
+        warm_up=settings.warm_up / settings.epochs,
+        accumulate=settings.accumulate,
+        precision=settings.precision,
         full_size=True,
         frozen=phase.frozen,
         task=task,
@@ -219,10 +226,8 @@ class LongTraining:
 
     def _rate(self, stop: int) -> float:
         """The decoder's learning rate in the epoch before ``stop``."""
-        settings, done = self.settings, (stop - 1) / self.settings.epochs
-        left = 1 - settings.horizon * done
-        factor = left**settings.poly if settings.schedule == "poly" else 1.0
-        return settings.decoder_rate * self._phase(stop - 1).factor * factor
+        how = phase_recipe(self.settings, self._phase(stop - 1), self.task)
+        return how.optimisers[-1].rate * how.rate_factor((stop - 1) / self.settings.epochs)
 
     def _is_due(self, stop: int) -> bool:
         return stop % self.settings.validate_every == 0 or stop == self.settings.epochs

@@ -19,6 +19,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from auxnas.backends.base import Optimiser
 from auxnas.backends.torch import TorchLearner, recording
 from auxnas.backends.torch import learner as learner_module
+from auxnas.backends.torch import training as training_module
 from auxnas.backends.torch.recording import WARM_UP, RecordedStep
 from auxnas.compiler import Program, parse_graph
 from auxnas.compiler.weights import initial_params
@@ -58,7 +59,7 @@ class Recorder:
     """Records by tracing; counts what it is asked for."""
 
     def __init__(self) -> None:
-        self.training: learner_module.Training | None = None
+        self.training: training_module.Training | None = None
         self.recorded = self.replayed = 0
 
     def __call__(self, step, tensors):
@@ -92,7 +93,7 @@ def recorder(monkeypatch):
     """Every training of the test records its steps."""
     found = Recorder()
 
-    class Recording(learner_module.Training):
+    class Recording(training_module.Training):
         def __init__(self, *args):
             super().__init__(*args)
             found.training = self
@@ -132,19 +133,19 @@ def test_a_rate_that_is_a_plain_number_would_be_found(recorder, monkeypatch):
             for options in group.optimiser.param_groups:
                 options["lr"] = group.settings.rate * (1 - done) ** plan.poly
 
-    monkeypatch.setattr(learner_module, "set_rates", plain)
+    monkeypatch.setattr(training_module, "set_rates", plain)
     assert changed(expected, fit(EVERYTHING))
 
 
 def test_a_step_that_cannot_be_recorded_is_done_as_ever(recorder, monkeypatch):
-    update = learner_module.Training._update
+    update = training_module.Training._update
 
     def waits(training, tensors):
         loss = update(training, tensors)
         assert float(loss) > 0
         return loss
 
-    monkeypatch.setattr(learner_module.Training, "_update", waits)
+    monkeypatch.setattr(training_module.Training, "_update", waits)
     with pytest.warns(UserWarning, match=r"one kernel at a time: .*data-dependent|item"):
         found = fit(EVERYTHING)
     assert (recorder.recorded, recorder.replayed) == (0, 0)
