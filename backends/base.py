@@ -77,6 +77,11 @@ class LibraryUnavailable(BackendUnavailable):
     exit_status = INCOMPLETE
 
 
+PLACE = "LOCAL_RANK"
+"""Variable of the environment with a process's number among those of a machine, as torchrun names
+it; of several GPUs it chooses one."""
+
+
 class TrialFailure(RuntimeError):
     """Training or scoring a program failed for a reason that is data, not a bug.
 

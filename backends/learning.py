@@ -110,6 +110,8 @@ class Recipe:
             takes less memory. The gradient is that of the whole batch where a loss is a mean over
             labelled pixels, or examples; batch norm sees the parts.
         precision: of most arithmetic, of ``TRAINING_PRECISIONS``; ``auto`` is the one that gains.
+        processes: number that each batch is shared between, on the GPUs of the machine where there
+            are any; the gradient is that of the whole batch, batch norm sees the parts.
         full_size: whether logits grow to the labels' size for the loss; otherwise the
             labels shrink (nearest) to the logits', which is what a search can afford.
         frozen: whether batch norm uses its statistics as they are, in training too.
@@ -134,6 +136,7 @@ class Recipe:
     warm_up: float = 0.0
     accumulate: int = 1
     precision: str = "fp32"
+    processes: int = 1
     task: Task = field(default_factory=Segmentation)
 
     def __post_init__(self) -> None:
@@ -145,7 +148,8 @@ class Recipe:
         check_number("recipe.polyak", self.polyak, 0, 1, below=True)
         for name in ("horizon", "warm_up"):
             check_number(f"recipe.{name}", getattr(self, name), 0, 1)
-        check_integer("recipe.accumulate", self.accumulate, 1)
+        for name in ("accumulate", "processes"):
+            check_integer(f"recipe.{name}", getattr(self, name), 1)
         check_choice("recipe.precision", self.precision, TRAINING_PRECISIONS)
         for name in ("auxiliary", "distillation", "clip_norm", "poly"):
             check_number(f"recipe.{name}", getattr(self, name))
@@ -153,7 +157,7 @@ class Recipe:
             check_type(f"recipe.{name}", getattr(self, name), bool)
 
     def rate_factor(self, done: float) -> float:
-        """What learning rates are multiplied with when the share ``done`` of the steps is."""
+        """Factor of the learning rates when the share ``done`` of the steps is."""
         way = self.horizon * done
         factor = float((1 - way) ** self.poly)
         if self.cosine:

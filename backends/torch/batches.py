@@ -28,18 +28,19 @@ class Draw:
     seed: tuple[int, ...] | None = None
 
 
-def steps_an_epoch(count: int, batch_size: int) -> int:
+def steps_an_epoch(count: int, batch_size: int, least: int = 2) -> int:
     """Batches of an epoch with ``count`` examples.
 
-    A batch of a single example is left out: its 1x1 maps have no deviation for batch norm.
+    A batch of less than ``least`` is left out: 1x1 maps of a single example have no deviation
+    for batch norm.
 
     Raises:
-        ValueError: when no batch has two examples.
+        ValueError: when no batch has so many examples.
     """
-    steps = sum(len(chunk) > 1 for chunk in _chunks(range(count), batch_size))
+    steps = sum(len(chunk) >= least for chunk in _chunks(range(count), batch_size))
     if not steps:
         found = f"{count} examples in batches of {batch_size}"
-        raise ValueError(f"training: {found}, expected batches of at least 2")
+        raise ValueError(f"training: {found}, expected batches of at least {least}")
     return steps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from auxnas.backends.base import PLACE
 from auxnas.compiler import Graph, Node
 
 Array = np.ndarray[Any, Any]
@@ -18,10 +20,16 @@ _TENSOR_CORES, _BFLOAT16 = (7, 0), (8, 0)
 
 
 def choose_device(name: str | torch.device | None) -> torch.device:
-    """The named device; without a name, CUDA where there is one, else the CPU."""
+    """The named device; without a name, CUDA where there is one, else the CPU.
+
+    Of several GPUs, if none is named by its number, a process has that of its ``PLACE``.
+    """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    found = torch.device(name)
+    if str(found) == "cuda" and (count := torch.cuda.device_count()) > 1:
+        return torch.device("cuda", int(os.environ.get(PLACE, 0)) % count)
+    return found
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:

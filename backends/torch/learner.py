@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -39,7 +38,9 @@ from auxnas.backends.torch.module import build_module
 from auxnas.backends.torch.runner import TorchRunner
 from auxnas.backends.torch.scoring import measure_batch, sees_images
 from auxnas.backends.torch.states import EACH, FULL, TAKEN, weights_of
-from auxnas.backends.torch.training import Training, main_channels
+from auxnas.backends.torch.team import LEAST
+from auxnas.backends.torch.together import train_together
+from auxnas.backends.torch.training import Work, main_channels, use_deterministic_algorithms
 from auxnas.compiler import Graph, Program
 from auxnas.compiler.tasks import Sums, Task
 
@@ -58,12 +59,13 @@ class TorchLearner:
         self, device: str | torch.device | None = None, threads: int | None = None
     ) -> None:
         self.device, self._threads = choose_device(device), threads
+        self._asked = None if device is None else str(device)
         self._open: list[tuple[Program, TorchRunner]] = []
         if threads is not None:
             torch.set_num_threads(threads)
 
-    def __reduce__(self) -> tuple[type[TorchLearner], tuple[str, int | None]]:
-        return TorchLearner, (str(self.device), self._threads)
+    def __reduce__(self) -> tuple[type[TorchLearner], tuple[str | None, int | None]]:
+        return TorchLearner, (self._asked, self._threads)
 
     @property
     def where(self) -> str:
@@ -109,36 +111,46 @@ class TorchLearner:
             ValueError: likewise, and for a part that does not follow ``state``.
         """
         before = {TAKEN: np.array(0)} if state is None else state
-        each = steps_an_epoch(len(examples), recipe.batch_size) if recipe.epochs else 0
+        least = LEAST * recipe.processes
+        each = steps_an_epoch(len(examples), recipe.batch_size, least) if recipe.epochs else 0
         if int(before[TAKEN]) != part.start * int(before.get(EACH, each)):
             raise ValueError(f"state: after {before[TAKEN]} steps, expected {part.start * each}")
-        draws = partial(training_draws, len(examples), part, recipe.batch_size, seed)
-        whole = program
         graph = program.graph if recipe.auxiliary else _main_only(program.graph)
-        program = replace(program, params={**program.params, **weights_of(before)})
-        program = replace(program, graph=graph)
-        start = {**before, TAKEN: np.array(part.start * each)}
+        work = Work(
+            replace(program, graph=graph, params={**program.params, **weights_of(before)}),
+            examples,
+            recipe,
+            partial(training_draws, len(examples), part, recipe.batch_size, seed),
+            {**before, TAKEN: np.array(part.start * each)},
+            recipe.epochs * each,
+        )
         precision = "fp32" if FULL in before else choose_precision(recipe.precision, self.device)
-
-        def train(precision: str) -> tuple[dict[str, Array], dict[str, Array], str]:
-            """State, parameters, and the reason that a reduced precision will not do."""
-            training = Training(program, recipe, recipe.epochs * each, self.device, precision)
-            training.restore(start)
+        mark = {EACH: np.array(each)}
+        with convert_memory_errors(), use_deterministic_algorithms(self.device):
             try:
-                training.run(examples, draws(), progress)
-                return training.state() | {EACH: np.array(each)}, training.finish(), ""
+                after, trained = self._done(work, precision, progress)
+                reason = ""
             except TrialFailure as failure:
                 if failure.kind != "nan" or precision == "fp32":
                     raise
-                return {}, {}, failure.detail
-
-        with convert_memory_errors(), use_deterministic_algorithms(self.device):
-            after, trained, reason = train(precision)
+                reason = failure.detail
             if reason:
                 warnings.warn(f"trained in fp32, as in {precision} {reason}", stacklevel=2)
-                after, trained, _ = train("fp32")
-                after[FULL] = np.array(1)
-        return replace(whole, params={**program.params, **trained}), {**before, **after}
+                after, trained = self._done(work, "fp32", progress)
+                mark[FULL] = np.array(1)
+        return replace(program, params={**work.program.params, **trained}), {
+            **before,
+            **after,
+            **mark,
+        }
+
+    def _done(
+        self, work: Work, precision: str, progress: Progress
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """State and parameters after ``work``, be it of one process or of several."""
+        if work.recipe.processes > 1:
+            return train_together(work, self._asked, self._threads, precision, progress)
+        return work.do(self.device, precision, progress)
 
     def measure(
         self,
@@ -197,18 +209,3 @@ class TorchLearner:
 
 def _main_only(graph: Graph) -> Graph:
     return graph.select([graph.outputs[0][0]])
-
-
-@contextmanager
-def use_deterministic_algorithms(device: torch.device) -> Iterator[None]:
-    """Chooses deterministic algorithms on a GPU; on a CPU all of ours are."""
-    if device.type != "cuda":
-        yield
-        return
-    before = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn_only)

@@ -18,6 +18,7 @@ from auxnas.backends.torch.pixels import (
     lovasz_loss,
     weighted_cross_entropy,
 )
+from auxnas.backends.torch.team import Team
 from auxnas.compiler.tasks import IGNORE
 from auxnas.compiler.tasks.pixel_loss import PixelLoss
 from auxnas.genotype.plugins import check_members, find_maker
@@ -104,16 +105,16 @@ def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchShare:
     """A part of a batch: its shares in the means of the whole.
 
     Attributes:
         targets: of what the task's loss is a mean over, a scalar.
-        examples: of the examples.
+        examples: of the examples, likewise.
     """
 
     targets: Tensor
-    examples: float
+    examples: Tensor
 
 
 class Objective:
@@ -136,7 +137,7 @@ class Objective:
         outputs: Mapping[str, Tensor],
         labels: Tensor,
         teacher: Tensor | None,
-        part: Part | None = None,
+        part: BatchShare | None = None,
     ) -> Tensor:
         """The loss, a scalar tensor; ``labels`` the targets of a batch, outputs at any size.
 
@@ -150,17 +151,26 @@ class Objective:
         if part is not None:
             loss = part.targets * loss
         if teacher is not None and self.recipe.distillation:
-            weight = self.recipe.distillation * (1.0 if part is None else part.examples)
-            loss = loss + weight * distillation(outputs[self.main], teacher)
+            distance = self.recipe.distillation * distillation(outputs[self.main], teacher)
+            loss = loss + (distance if part is None else part.examples * distance)
         return loss
 
-    def parts(self, targets: Sequence[Tensor]) -> list[Part]:
-        """The shares of parts of a batch, given the targets of each."""
-        sizes = [len(each) for each in targets]
+    def parts(self, targets: Sequence[Tensor], team: Team | None = None) -> list[BatchShare]:
+        """The shares of parts of a batch, given the targets of each.
+
+        In a team the batch is that of all members; as gradients become the mean of theirs, shares
+        are multiplied with their number.
+        """
         counts = torch.stack([self.count(each) for each in targets])
-        shares = counts / counts.sum().clamp(min=1)
-        examples = (size / sum(sizes) for size in sizes)
-        return [Part(share, each) for share, each in zip(shares, examples, strict=True)]
+        sizes = counts.new_full((), sum(map(len, targets)))
+        whole = torch.stack([counts.sum(), sizes])
+        if team is not None:
+            whole = team.sum(whole) / team.count
+        shares = counts / whole[0].clamp(min=1e-9)
+        return [
+            BatchShare(share, len(each) / whole[1])
+            for share, each in zip(shares, targets, strict=True)
+        ]
 
     def count(self, targets: Tensor) -> Tensor:
         """The number that the task's loss of a batch is a mean over, float64.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from auxnas.backends.base import (
 from auxnas.backends.torch.batches import Draw, prefetch
 from auxnas.backends.torch.devices import Array, input_tensors, place_module, to_tensor
 from auxnas.backends.torch.failures import check_finite
-from auxnas.backends.torch.losses import Objective, Part
+from auxnas.backends.torch.losses import BatchShare, Objective
 from auxnas.backends.torch.module import build_module, module_params
 from auxnas.backends.torch.optimisers import (
     ParameterGroup,
@@ -33,6 +35,7 @@ from auxnas.backends.torch.optimisers import (
 )
 from auxnas.backends.torch.recording import RecordedStep, cuda_graph, side_stream
 from auxnas.backends.torch.states import TAKEN, load_state, save_state
+from auxnas.backends.torch.team import Team
 from auxnas.compiler import Graph, Program, infer_shapes
 
 _LOW: dict[str, tuple[torch.dtype | None, float]] = {
@@ -42,6 +45,37 @@ _LOW: dict[str, tuple[torch.dtype | None, float]] = {
 }
 """Type of most of a network's arithmetic, and what a loss is multiplied with for its gradients not
 to vanish in it. Weights, batch norms' sums and losses are float32."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A part of a training to be done, here or in several processes.
+
+    Attributes:
+        program: the network at the beginning of the part.
+        examples: to train on.
+        recipe: how.
+        draws: gives the batches.
+        start: the state at the beginning.
+        steps: of the whole training.
+    """
+
+    program: Program
+    examples: Examples
+    recipe: Recipe
+    draws: Callable[[], Iterable[Draw]]
+    start: TrainingState
+    steps: int
+
+    def do(
+        self, device: torch.device, precision: str, progress: Progress, team: Team | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The state and the parameters then; in a team, of which each member does this."""
+        training = Training(self.program, self.recipe, self.steps, device, precision, team)
+        training.restore(self.start)
+        draws = self.draws()
+        training.run(self.examples, draws if team is None else team.parts_of(draws), progress)
+        return training.state(), training.finish()
 
 
 class Training:
@@ -54,6 +88,7 @@ class Training:
         steps: int,
         device: torch.device,
         precision: str = "fp32",
+        team: Team | None = None,
     ) -> None:
         self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
         self.low, self.magnified = _LOW[precision]
@@ -64,8 +99,10 @@ class Training:
         params = [param for group in self.groups for param in group.params]
         self.average = PolyakAverage(params, recipe.polyak) if recipe.polyak else None
         self.objective = Objective(recipe, self.graph.outputs[0][0])
-        self.taken = 0
-        self.recorded = RecordedStep(cuda_graph) if device.type == "cuda" else None
+        self.taken, self.team = 0, team
+        self.network = self.module if team is None else team.joined(self.module)
+        alone = device.type == "cuda" and team is None
+        self.recorded = RecordedStep(cuda_graph) if alone else None
 
     def run(self, examples: Examples, draws: Iterable[Draw], progress: Progress) -> None:
         """One update a draw."""
@@ -112,14 +149,16 @@ class Training:
         """
         clear_gradients(self.groups)
         parts = self._parts(tensors)
-        shares: Sequence[Part | None] = [None]
-        if len(parts) > 1:
-            shares = self.objective.parts([part[len(self.graph.inputs)] for part in parts])
+        shares: Sequence[BatchShare | None] = [None]
+        if len(parts) > 1 or self.team is not None:
+            targets = [part[len(self.graph.inputs)] for part in parts]
+            shares = self.objective.parts(targets, self.team)
         losses = [self._learn(*pair) for pair in zip(parts, shares, strict=True)]
         if self.magnified != 1:
             magnify_gradients(self.groups, 1 / self.magnified)
         step_groups(self.groups, self.recipe)
-        return sum(losses[1:], losses[0])
+        loss = sum(losses[1:], losses[0])
+        return loss if self.team is None else self.team.mean(loss)
 
     def _parts(self, tensors: Sequence[Tensor]) -> list[Sequence[Tensor]]:
         """A batch in as many parts as it is taken through in turn, of two examples at least."""
@@ -128,12 +167,12 @@ class Training:
             return [tensors]
         return list(zip(*(each.tensor_split(count) for each in tensors), strict=True))
 
-    def _learn(self, tensors: Sequence[Tensor], part: Part | None) -> Tensor:
+    def _learn(self, tensors: Sequence[Tensor], part: BatchShare | None) -> Tensor:
         """Adds the gradients of a batch, or of a part of one; its loss."""
         count = len(self.graph.inputs)
         inputs, (labels, *teacher) = tensors[:count], tensors[count:]
         with torch.autocast(self.device.type, self.low, enabled=self.low is not None):
-            outputs = self.module(*inputs)
+            outputs = self.network(*inputs)
         if self.low is not None:
             outputs = {name: output.float() for name, output in outputs.items()}
         loss = self.objective(outputs, labels, teacher[0] if teacher else None, part)
@@ -180,3 +219,18 @@ def freeze_statistics(module: torch.nn.Module) -> None:
 def main_channels(graph: Graph) -> int:
     """Channels of the graph's main (first) output."""
     return infer_shapes(graph, (64, 64))[graph.outputs[0][1]][0]
+
+
+@contextmanager
+def use_deterministic_algorithms(device: torch.device) -> Iterator[None]:
+    """Chooses deterministic algorithms on a GPU; on a CPU all of ours are."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)

@@ -12,7 +12,7 @@ from auxnas.compiler.errors import check_number
 
 @dataclass(frozen=True)
 class PixelLoss:
-    """What segmentation minimises; see ``backends.torch.pixels`` for the formulas.
+    """Loss that segmentation minimises; see ``backends.torch.pixels`` for the formulas.
 
     Attributes:
         weights: of the classes, in the cross entropy; none: all pixels count alike.

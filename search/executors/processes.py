@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from math import inf
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -23,7 +24,7 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
-from auxnas.backends.base import TrainingStep
+from auxnas.backends.base import PLACE, TrainingStep
 from auxnas.search.executors.base import Evaluate
 from auxnas.search.executors.crew import (
     Advanced,
@@ -69,11 +70,13 @@ class _Worker:
     Attributes:
         process: the process.
         pipe: our end.
+        place: its number among those of its time, which chooses its GPU.
         letters: messages to it, pickled; None is the last.
     """
 
     process: BaseProcess
     pipe: Connection
+    place: int
     letters: SimpleQueue[Any] = field(default_factory=SimpleQueue)
 
     def __post_init__(self) -> None:
@@ -129,7 +132,9 @@ class ProcessCrew:
     def _spawn(self, seat: int) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, seat), daemon=True)
+        taken = {worker.place for worker in self._workers.values()}
+        place = next(number for number in count() if number not in taken)
+        process = context.Process(target=_serve, args=(theirs, seat, place), daemon=True)
         try:
             with _interrupts_held():
                 process.start()
@@ -138,7 +143,7 @@ class ProcessCrew:
             raise
         finally:
             theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, place)
 
     def give(self, seat: int, attempt: int, job: Job) -> None:
         """Sends the job."""
@@ -201,8 +206,9 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, seat: int) -> None:
+def _serve(pipe: Connection, seat: int, place: int) -> None:
     """Serves jobs until the driver is gone: the main function of a worker process."""
+    os.environ[PLACE] = str(place)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):  # the driver is gone
         evaluate = pipe.recv()

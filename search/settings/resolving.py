@@ -163,6 +163,7 @@ BEFORE: Mapping[str, Any] = {
     "train.warm_up": 0.0,
     "train.accumulate": 1,
     "train.precision": "fp32",
+    "train.processes": 1,
     "train.decoder_decay": 0.0,
     "train.encoder_decay": 0.0,
     "train.data": [],

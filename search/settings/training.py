@@ -65,6 +65,9 @@ class TrainSettings(SettingsSection):
     """Images a step (paper: 64)."""
     accumulate: Positive = 1
     """Parts that a batch is taken through in turn where memory is short; batch norm sees parts."""
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that share each batch, on the GPUs ``cuda:0``, ``cuda:1`` ... where there are any;
+    a batch has two images for each at least."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of most of the network: auto is bf16 on GPUs that have it, fp16 on older ones with
     tensor cores, else fp32; where anything is not finite it goes on in fp32."""

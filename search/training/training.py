@@ -82,6 +82,7 @@ def phase_recipe(settings: TrainSettings, phase: Phase, task: Task) -> Recipe:
         warm_up=settings.warm_up / settings.epochs,
         accumulate=settings.accumulate,
         precision=settings.precision,
+        processes=settings.processes,
         full_size=True,
         frozen=phase.frozen,
         task=task,

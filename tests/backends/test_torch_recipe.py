@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 from math import cos, pi
+from multiprocessing import Pipe
 
 import numpy as np
 import pytest
 import torch
 
 from auxnas.backends.base import Batch, Optimiser, Recipe, TrialFailure
+from auxnas.backends.torch import TorchLearner
 from auxnas.backends.torch import training as training_module
-from auxnas.backends.torch.devices import choose_precision
+from auxnas.backends.torch.batches import steps_an_epoch, training_draws
+from auxnas.backends.torch.devices import choose_device, choose_precision
 from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.optimisers import make_groups, step_groups
+from auxnas.backends.torch.team import Team
+from auxnas.backends.torch.together import _followed
 from auxnas.backends.torch.training import Training
 from auxnas.compiler.tasks import find_task
 from auxnas.compiler.tasks.pixel_loss import PixelLoss
@@ -211,3 +216,74 @@ def test_the_precision_that_gains_on_a_device(monkeypatch):
     for capability, expected in (((6, 1), "fp32"), ((7, 5), "fp16"), ((9, 0), "bf16")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
         assert choose_precision("auto", torch.device("cuda")) == expected
+
+
+# Several processes --------------------------------------------------------------------------
+
+
+def test_two_processes_train_the_network_of_one_with_the_joined_batch():
+    """Batches of 5 of 7 examples, in parts of 3 and 2; the last 2 are too few for both."""
+    plan = recipe(
+        epochs=2,
+        batch_size=5,
+        frozen=True,
+        auxiliary=0.3,
+        distillation=0.2,
+        polyak=0.5,
+        full_size=True,
+        optimisers=(Optimiser("", "sgd", 0.05),),
+    )
+    program, toy, losses, one = network(genotype=SHALLOW), Uneven(7, teacher=True), [], []
+    learner = TorchLearner("cpu", torch.get_num_threads())
+    found = learner.fit(program, toy, replace(plan, processes=2), 0, losses.append)
+    training = Training(program, plan, 2, CPU)
+    for draw in training_draws(7, range(2), 5, 0):
+        if len(draw.indices) == 5:
+            one.append(training.step(toy.batch(draw.indices, None)))
+    expected = training.finish()
+    assert [step.loss for step in losses] == pytest.approx(one, rel=1e-5)
+    assert [(step.step, step.steps) for step in losses] == [(1, 2), (2, 2)]
+    for name, value in expected.items():
+        np.testing.assert_allclose(found.params[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_member_has_its_part_of_every_batch_and_a_seed_of_its_own():
+    draws = list(training_draws(11, range(2), 5, 3))
+    parts = [list(Team(rank, 2).parts_of(draws)) for rank in range(2)]
+    whole = [draw for draw in draws if len(draw.indices) >= 4]
+    for draw, *mine in zip(whole, *parts, strict=True):
+        assert [index for part in mine for index in part.indices] == draw.indices
+        assert len({draw.seed, *(part.seed for part in mine)}) == 3
+    assert len(whole) == 2 * steps_an_epoch(11, 5, least=4)
+    with pytest.raises(ValueError, match="expected batches of at least 6"):
+        steps_an_epoch(11, 5, least=6)
+
+
+def test_a_process_that_fails_or_ends_is_a_failure():
+    for message, words in (
+        ((2, ("oom", "too little")), "oom: too little"),
+        (None, "process 2 of 2"),
+    ):
+        (first, theirs), (second, other) = Pipe(), Pipe()
+        theirs.send((0, "step"))
+        if message is None:
+            other.close()
+        else:
+            theirs.send(message)
+        told = []
+        with pytest.raises(TrialFailure, match=words):
+            _followed([first, second], told.append)
+        assert told == ["step"]
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert choose_device(None) == choose_device("cuda") == torch.device("cuda:1")
+    assert choose_device("cuda:0") == torch.device("cuda:0")
+    assert choose_device("cpu") == CPU
+    monkeypatch.delenv("LOCAL_RANK")
+    assert choose_device(None) == torch.device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device(None) == torch.device("cuda")

@@ -16,12 +16,13 @@ from auxnas.backends.base import TrainingStep
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors import processes, seats
+from auxnas.search.executors.crew import Ended
 from auxnas.search.executors.processes import Workers
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.run import execute
 from auxnas.search.seams import EXECUTORS
 from auxnas.search.storage.journal import Journal
-from auxnas.search.trials.records import COMPLETE, LOST, REUSED
+from auxnas.search.trials.records import COMPLETE, FAILED, LOST, REUSED, Failure, Outcome
 from tests.search.comparing import contents
 from tests.search.conftest import make_settings
 from tests.search.contracts import (
@@ -355,3 +356,30 @@ def test_a_worker_killed_as_it_starts_is_not_waited_for(monkeypatch):
     with workers_of(Large(), 1) as workers:
         workers.submit(job(0), ignore_progress)
         assert workers.next() == (0, scored(0))
+
+
+class Placed:
+    """Says as a failure's detail which place its process has."""
+
+    def __call__(self, job, progress=None):
+        return Outcome(FAILED, failure=Failure("invalid", os.environ["LOCAL_RANK"]))
+
+
+def test_workers_have_places_of_their_own_which_choose_a_gpu():
+    with closing(processes.ProcessCrew(Placed())) as crew:
+
+        def places(*seats):
+            for attempt, seat in enumerate(seats):
+                crew.give(seat, attempt, job(attempt))
+            found = {}
+            while len(found) < len(seats):
+                ended = (each for each in crew.hear(60) if isinstance(each, Ended))
+                found |= {each.seat: each.outcome.failure.detail for each in ended}
+            return found
+
+        for seat in (0, 1):
+            crew.start(seat)
+        assert places(0, 1) == {0: "0", 1: "1"}
+        crew.end(0)
+        crew.start(2)
+        assert places(1, 2) == {1: "1", 2: "0"}, "the place of the one that is gone"
