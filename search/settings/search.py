@@ -326,7 +326,8 @@ class Settings(SettingsSection):
     trial_timeout: Duration | None = None
     """A trial that takes longer fails; needs a worker process, and makes one if there is none."""
     workers: Annotated[int, Field(ge=0, le=65_536)] = 0
-    """Worker processes, one trial each at a time; 0 trains in the process itself."""
+    """Worker processes, one trial each at a time, of several GPUs each on its own; 0 trains in the
+    process itself."""
     keep: Positive = 3
     """Number of the best trials whose networks are kept."""
     tensorboard: bool = False
