@@ -72,11 +72,10 @@ def take_memory(scene: Scene) -> None:
 
 
 def fill_store(scene: Scene) -> None:
-    """Fills the object store for a time; where that was so, all attempts are kept."""
+    """Fills the object store for a time."""
     scene.length = scene.draw.seconds
     words = (sys.executable, "-c", HOLD, f"{NET}.1:{PORT}", str(scene.length))
-    status = scene.host.inside(*words).wait()
-    scene.meanwhile = [] if status else scene.attempts()
+    scene.full = scene.host.inside(*words).wait() == 0
 
 
 def fill_disk(scene: Scene) -> None:
@@ -109,16 +108,8 @@ def ended(*ways: str) -> Callable[[Scene, list[AttemptRow]], bool]:
     )
 
 
-LOST = ended("lost")
-
-
-def silent(scene: Scene, after: list[AttemptRow]) -> bool:
-    """Whether the host was given up, or other hosts alone went on and then it too."""
-    if LOST(scene, after) or not scene.meanwhile:
-        return LOST(scene, after)
-    later = after[after.index(scene.meanwhile[-1]) :]
-    quiet = all(row.host != scene.host.name for row in scene.meanwhile)
-    return quiet and ended("complete", "stopped")(scene, later)
+LOST = ended("lost", "dropped")
+"""An attempt was given up there, or another seat's at the same trial came first."""
 
 
 def trial_failed(scene: Scene, after: list[AttemptRow]) -> bool:
@@ -137,7 +128,7 @@ def refused(scene: Scene, after: list[AttemptRow]) -> bool:
 
 def filled(scene: Scene, after: list[AttemptRow]) -> bool:
     """Whether the store was full, and attempts on the host ended after the fault had begun."""
-    return bool(scene.meanwhile) and any(row.host == scene.host.name for row in after)
+    return scene.full and any(row.host == scene.host.name for row in after)
 
 
 def driver_died(scene: Scene, after: list[AttemptRow]) -> bool:
@@ -151,7 +142,8 @@ class Fault:
 
     Attributes:
         strike: plays it.
-        felt: whether it was felt, by the attempts that ended after it.
+        felt: whether it was felt, by the attempts that ended between it and the run's last trials,
+            which idle seats repeat in any case.
         late: whether the host is started then only.
         trouble: of the trial that is struck, if that is one of the run's own.
         seconds: of a trial on average.
@@ -175,10 +167,10 @@ FAULTS = {
     "poison": Fault(_nothing, trial_failed, trouble="poison"),
     "hang": Fault(_nothing, trial_failed, trouble="hang"),
     "worker SIGSTOP": Fault(stop_seat, LOST, seconds=2.0),
-    "host SIGSTOP": Fault(stop_host, silent, seconds=2.0),
+    "host SIGSTOP": Fault(stop_host, LOST, seconds=2.0),
     "host killed": Fault(lambda scene: scene.host.signal(signal.SIGKILL), LOST),
     "ray stop": Fault(lambda scene: scene.host.inside("ray", "stop", "--force").wait(), LOST),
-    "cable cut and healed": Fault(cut, silent, seconds=2.0),
+    "cable cut and healed": Fault(cut, LOST, seconds=2.0),
     "memory monitor": Fault(take_memory, ended(OOM)),
     "object store full": Fault(fill_store, filled, seconds=2.0),
     "disk full, a worker killed": Fault(fill_disk, LOST),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -46,7 +46,7 @@ def draw(number: int, again: int) -> Draw:
 class Scene:
     """A run that a fault strikes: its folder and its driver.
 
-    A fault that ends lasts ``length`` seconds; ``meanwhile`` are the attempts that ended then.
+    A fault that ends lasts ``length`` seconds; ``full`` says whether the object store was.
     """
 
     lab: Lab
@@ -55,7 +55,7 @@ class Scene:
     trouble: str = ""
     driver: Any = None
     length: float = 0.0
-    meanwhile: list[AttemptRow] = field(default_factory=list)
+    full: bool = False
 
     @property
     def host(self) -> Host:
@@ -93,9 +93,6 @@ class Scene:
             time.sleep(0.05)
 
     def pause(self, seconds: float) -> None:
-        """Lets a fault last, as long as there is a run. What was under way to us arrives first."""
+        """Lets a fault last, as long as there is a run."""
         self.length = seconds
-        self.driver.join(1)
-        before = len(self.attempts())
-        self.driver.join(seconds - 1)
-        self.meanwhile = self.attempts()[before:]
+        self.driver.join(seconds)
