@@ -22,7 +22,7 @@ from auxnas.compiler.files import atomic_write
 from auxnas.search.storage.environment import package_versions
 
 SMALL = (
-    "--data synthetic:160 --preset demo --searcher random --batch 2 --trials 2 --size 96x128"
+    "--data synthetic:60 --preset demo --searcher random --batch 2 --trials 2 --size 64x96"
     " --set threads=1 --set search.lag=6 --set latency.measure=false --set pretrain.epochs=2"
 )
 BEFORE = 2
