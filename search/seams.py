@@ -178,9 +178,9 @@ EXECUTORS = Seam(
     setting="search.executor",
     plural="executors",
     table={
-        "inline": "auxnas.search.executors.inline:Inline.make",
+        "inline": "auxnas.search.executors.inline:Inline",
         "processes": "auxnas.search.executors.processes:Workers",
-        "ray": "auxnas.search.executors.ray_crew:make_seats",
+        "ray": "auxnas.search.executors.cluster:Cluster",
     },
     arguments=("evaluate", "settings"),
     members=("places", "submit", "next", "close"),

@@ -39,7 +39,6 @@ SEAMS = {
     "search/loop/proposals.py": {"Genotype"},
     "backends/compiling/request.py": {"HandMade"},
     "backends/artefacts/profile.py": {"ort"},  # by that runtime's own profiler
-    "search/executors/base.py": {"inline", "processes", "ray"},
     "search/executors/ray_crew.py": {"ray"},  # the package's name
 }
 """Files of one implementation, or of a seam itself, and the names that they may ask for."""

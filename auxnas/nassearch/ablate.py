@@ -21,7 +21,7 @@ from auxnas.progress import display_on_stderr
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import StageProgress
-from auxnas.search.executors.base import evaluates_elsewhere
+from auxnas.search.executors.base import contact_executor, evaluates_elsewhere
 from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.run import open_executor
 from auxnas.search.settings.presets import PRESETS
@@ -123,6 +123,7 @@ def ablate(
 def _execute(context: RunContext, count: int) -> dict[str, Any]:
     """Evaluates what is missing, and writes the figures and what they show."""
     check_folder_kind(context.folder, "an ablation")
+    contact_executor(context.settings)
     data, model = context.data, context.model
     name, where = data.training.dataset.name, model.learner.where
     context.display.say(f"{count} genotypes on {name}, each with components on and off, on {where}")

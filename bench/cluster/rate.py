@@ -12,6 +12,7 @@ import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -88,7 +89,13 @@ def main(seats: int, processes: int, trials: int, seconds: float, output: Path) 
         crew = VirtualCrew(Slow(seconds), settings)
         crew.patience = max(2.0, seats / 100)
         started = time.time()
-        search(folder, Seats(crew, seats, silence=10 * crew.patience), trials, 50, 3 * seats)
+        search(
+            folder,
+            Seats(crew, seats, silence=10 * crew.patience, making=inf),
+            trials,
+            50,
+            3 * seats,
+        )
         search(reference, Inline(Slow(0.0)), trials, 50, 3 * seats)
         times = ends(folder)
         some = times[seats : -2 * seats]

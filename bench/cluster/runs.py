@@ -167,7 +167,7 @@ def _pixels() -> PixelStore:
 
 def drive(folder: Path, log: Path, seconds: float, trouble: str, struck: int) -> None:
     """Goes on with a run on the cluster, as a process of its own; what is said goes to ``log``."""
-    from auxnas.search.executors.ray_crew import make_seats
+    from auxnas.search.executors.cluster import Cluster
 
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
@@ -175,7 +175,7 @@ def drive(folder: Path, log: Path, seconds: float, trouble: str, struck: int) ->
     given = {"cluster.address": f"{NET}.1:{PORT}", "workers": SEATS, "threads": 1}
     timeout = HANG if trouble == "hang" else 120.0
     settings = resolve(nest({**given, "trial_timeout": timeout, "learner": "null"}))
-    executor = make_seats(Slow(seconds, trouble, struck, _pixels(), WEIGHTS), settings)
+    executor = Cluster(Slow(seconds, trouble, struck, _pixels(), WEIGHTS), settings)
     try:
         folder.mkdir(exist_ok=True)
         executor.attach(folder, _say)

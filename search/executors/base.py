@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from auxnas.search.errors import SearchError, SettingsError
 from auxnas.search.evaluation.two_stages import StageProgress
+from auxnas.search.seams import EXECUTORS
 from auxnas.search.settings.search import Settings
 from auxnas.search.trials.records import FAILED, LOST, SCORED, Failure, Job, Outcome, Stage
 
@@ -49,6 +50,26 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Ends what is under way and frees what is held; called once, whatever happened."""
+
+
+class ExecutorClass(Protocol):
+    """Class of executors of ours; of a user's each of these may be missing, and is not asked then.
+
+    Attributes:
+        here: whether jobs are evaluated in this process; False if missing.
+    """
+
+    @staticmethod
+    def suits(settings: Settings) -> bool:
+        """Whether it is the one to take where the settings name none; one of ours is."""
+
+    @staticmethod
+    def check(settings: Settings) -> None:
+        """Raises a ``SettingsError`` for settings that it cannot do; makes nothing."""
+
+    @staticmethod
+    def contact(settings: Settings) -> None:
+        """Raises a ``SettingsError`` for machines that cannot be had, before much is computed."""
 
 
 @runtime_checkable
@@ -115,24 +136,46 @@ def evaluates_elsewhere(settings: Settings) -> bool:
     Raises:
         SettingsError: as ``executor_name``.
     """
-    return executor_name(settings) != "inline"
+    return not getattr(_class(executor_name(settings)), "here", False)
 
 
 def executor_name(settings: Settings) -> str:
-    """The executor that the settings name, or else the one that they need.
+    """The executor that the settings name, or else the first of ours that suits them.
 
     Raises:
         SettingsError: for one that cannot do what the other settings ask for.
     """
-    asked = [name for name in ("workers", "trial_timeout") if getattr(settings, name)]
-    name = settings.search.executor
-    if name == "inline" and asked:
-        found = f"inline, which has no {' and no '.join(asked)}"
-        raise SettingsError("search.executor", found, "processes, or none of these settings")
-    clustered = settings.cluster.address is not None
-    if clustered and name in ("inline", "processes"):
-        raise SettingsError("search.executor", f"{name}, with a cluster.address", "ray, or none")
-    if (clustered or name == "ray") and settings.threads is None:
-        expected = "a number, which all machines can give a trial: --set threads=1"
-        raise SettingsError("threads", "none, with a cluster", expected)
-    return name or ("ray" if clustered else "processes" if asked else "inline")
+    name = settings.search.executor or next(
+        name for name in EXECUTORS.table if _class(name).suits(settings)
+    )
+    check = getattr(_class(name), "check", None)
+    if check is not None:
+        check(settings)
+    return name
+
+
+def _class(name: str) -> type[ExecutorClass]:
+    return cast(type[ExecutorClass], EXECUTORS.find(name))
+
+
+def contact_executor(settings: Settings) -> None:
+    """Finds out at once whether the executor can be made, where it can say so.
+
+    Raises:
+        SettingsError: when it cannot, for what the executor finds.
+        BackendUnavailable: when its library is not installed.
+    """
+    contact = getattr(_class(executor_name(settings)), "contact", None)
+    if contact is not None:
+        contact(settings)
+
+
+def check_no_cluster(settings: Settings) -> None:
+    """Checks that no cluster is asked for, by an executor of this machine.
+
+    Raises:
+        SettingsError: where one is.
+    """
+    if settings.cluster.address is not None:
+        found = f"{settings.search.executor}, with a cluster.address"
+        raise SettingsError("search.executor", found, "ray, or none")

@@ -25,7 +25,7 @@ from time import monotonic
 from typing import Any
 
 from auxnas.backends.base import PLACE, TrainingStep
-from auxnas.search.executors.base import Evaluate
+from auxnas.search.executors.base import Evaluate, check_no_cluster
 from auxnas.search.executors.crew import (
     Advanced,
     Beat,
@@ -61,6 +61,17 @@ class Workers(Seats):
         places, timeout = max(1, settings.workers), settings.trial_timeout
         crew = ProcessCrew(evaluate)
         super().__init__(crew, places, timeout, silence=inf, making=_MAKING, clock=clock)
+
+    @staticmethod
+    def suits(settings: Settings) -> bool:
+        """Whether workers or a time limit are asked for, and no cluster."""
+        asked = settings.workers or settings.trial_timeout
+        return settings.cluster.address is None and bool(asked)
+
+    @staticmethod
+    def check(settings: Settings) -> None:
+        """Checks that no cluster is asked for."""
+        check_no_cluster(settings)
 
 
 @dataclass

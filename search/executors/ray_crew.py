@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -35,7 +36,6 @@ from auxnas.search.executors.crew import (
 )
 from auxnas.search.executors.nodes import COMPARED, NodeReport, describe_node, judge_nodes
 from auxnas.search.executors.packing import Chunks, pack_evaluator, pieces
-from auxnas.search.executors.seats import SILENCE, Seats
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.environment import package_versions
 from auxnas.search.trials.records import SCORED, Job, Outcome
@@ -44,7 +44,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
     import ray
     from ray import cloudpickle, exceptions
-    from ray._private import worker
+    from ray._private import services, worker
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as NodeAffinity
 except ModuleNotFoundError as _error:
     if _error.name != "ray":
@@ -53,8 +53,8 @@ except ModuleNotFoundError as _error:
 
 _PATIENCE = 2.0
 """Seconds from one sign of life of a seat to the next."""
-_SIGNS = 100
-"""Signs of life a second at most, all seats together."""
+_CONTACT = 10.0
+"""Seconds in which the head node has to answer."""
 _ANSWER = 60.0
 """Seconds in which a node that is looked at has to answer."""
 
@@ -66,17 +66,26 @@ _INFRASTRUCTURE = (
 )
 
 
-def make_seats(evaluate: Evaluate, settings: Settings) -> Seats:
-    """Seats on the cluster of the settings, as many as they say, or as there is room for.
+def check_cluster(settings: Settings) -> None:
+    """Joins the cluster of the settings, and leaves it again.
 
     Raises:
-        SettingsError: when there is no cluster.
+        SettingsError: when there is none, it does not let us in, its versions are not ours, or it
+            has nodes with processors, none of which can ever hold a seat.
     """
-    crew = RayCrew(evaluate, settings)
-    places = settings.workers or crew.room()
-    crew.patience = max(_PATIENCE, places / _SIGNS)
-    silence = max(SILENCE, 5 * crew.patience)
-    return Seats(crew, places, settings.trial_timeout, silence, mixed=settings.cluster.mixed)
+    joined = _connect(settings.cluster.address or "auto")
+    try:
+        needs = _needs(settings)
+        nodes = [node for node in _nodes() if node.get("CPU")]
+        if nodes and not any(_room(node, needs) for node in nodes):
+            asked, has = _resources(needs, nodes)
+            expected = "a node that has it: cluster.cpus, cluster.gpus, threads"
+            raise SettingsError(
+                "cluster", f"each seat needs {asked}, the nodes have {has}", expected
+            )
+    finally:
+        if joined:
+            ray.shutdown()
 
 
 def look_at_nodes(address: str, learner: str, threads: int) -> list[NodeReport]:
@@ -160,8 +169,7 @@ class RayCrew:
 
     def room(self) -> int:
         """Seats that the nodes have room for now, one at least."""
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        return max(1, sum(_room(node, self._needs) for node in nodes))
+        return max(1, sum(_room(node, self._needs) for node in _nodes()))
 
     def start(self, seat: int) -> None:
         """Asks for an actor; Ray makes it where and when there is room."""
@@ -199,9 +207,8 @@ class RayCrew:
 
     def lack(self) -> str:
         """Compares what a seat needs with what the nodes have."""
-        needs = " and ".join(f"{n:g} {name[4:].upper()}" for name, n in self._needs.items() if n)
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        has = "; ".join(f"{n.get('CPU', 0):g} CPUS, {n.get('GPU', 0):g} GPUS" for n in nodes)
+        nodes = _nodes()
+        needs, has = _resources(self._needs, nodes)
         fits = any(_room(node, self._needs) for node in nodes)
         why = "others use them" if fits else "none can ever meet that, nassearch goes on waiting"
         return f"each needs {needs}, the {len(nodes)} nodes have {has}: {why}"
@@ -326,12 +333,15 @@ def _connect(address: str) -> bool:
     # Ray prints what nodes say of themselves on the standard output, where results are.
     worker.print_to_stdstream = lambda *data, **options: None
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        place = services.canonicalize_bootstrap_address_or_die(address)
+        host, port = place.rsplit(":", 1)
+        # Ray itself would try for minutes.
+        socket.create_connection((host.strip("[]"), int(port)), _CONTACT).close()
+        ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
     except (exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        found = f"{address} ({' '.join(str(error).split())[:300]})"
         expected = "the address of a cluster that this machine is a node of: see ray start"
-        raise SettingsError(
-            "cluster.address", f"{address} ({_last_line(error)})", expected
-        ) from None
+        raise SettingsError("cluster.address", found, expected) from None
     return True
 
 
@@ -341,6 +351,18 @@ def _needs(settings: Settings) -> dict[str, float]:
     if gpus is None:
         gpus = 1.0 if ray.cluster_resources().get("GPU") else 0.0
     return {"num_cpus": settings.cluster.cpus or settings.threads or 1, "num_gpus": gpus}
+
+
+def _nodes() -> list[dict[str, float]]:
+    """Resources of the nodes that are alive."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _resources(needs: dict[str, float], nodes: list[dict[str, float]]) -> tuple[str, str]:
+    """Needs of a seat and resources of the nodes, in words."""
+    asked = " and ".join(f"{n:g} {name[4:].upper()}" for name, n in needs.items() if n)
+    has = "; ".join(f"{n.get('CPU', 0):g} CPUS, {n.get('GPU', 0):g} GPUS" for n in nodes)
+    return asked, has
 
 
 def _room(node: dict[str, float], needs: dict[str, float]) -> int:

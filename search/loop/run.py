@@ -10,7 +10,13 @@ from typing import Any
 from auxnas.compiler.temporaries import discard_temporaries
 from auxnas.search.errors import JournalError, SettingsError
 from auxnas.search.evaluation.evaluator import evaluator_of
-from auxnas.search.executors.base import Attachable, Evaluate, Executor, executor_name
+from auxnas.search.executors.base import (
+    Attachable,
+    Evaluate,
+    Executor,
+    contact_executor,
+    executor_name,
+)
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.context import RunContext
@@ -69,7 +75,7 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
         expected = "a watching that writes the figures, as nassearch run and auxnas.search have"
         raise SettingsError("tensorboard", "true, and nothing watches the run", expected)
     check_folder_kind(context.folder, SEARCH)
-    EXECUTORS.find(executor_name(context.settings))
+    contact_executor(context.settings)
     SEARCHERS.find(context.settings.search.searcher)
     if not (context.folder / NAME).exists():
         _look_ahead(context)

@@ -6,15 +6,21 @@ import json
 import os
 import signal
 import warnings
+from contextlib import closing
 
 import pytest
+from hypothesis import settings
 
+from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors.attempts import AttemptTable
+from auxnas.search.executors.inline import Inline
 from auxnas.search.loop.bounds import Until
 from auxnas.search.loop.driver import Rules
 from auxnas.search.seams import EXECUTORS
+from auxnas.search.searchers import make_searcher
+from auxnas.search.settings.search import SearchSettings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.trials.records import Failure
 from tests.search.comparing import contents
@@ -103,6 +109,31 @@ def test_forty_trials_with_a_node_killed_have_the_journal_of_one_process(
     cluster.wait_for_nodes(60)  # others look at nodes that are alive
 
 
+def test_the_journal_is_the_same_at_any_width(seats_on, tmp_path):
+    """Here, in two processes, and on the cluster with 2, 8 and, in ``make explore``, 32 seats."""
+    widths = (2, 8, 32) if settings.get_current_profile_name() == "explore" else (2, 8)
+    settled = SearchSettings(searcher="evolution")
+    makers = {
+        "inline": lambda: Inline(pretend),
+        "processes": lambda: EXECUTORS.make("processes", pretend, make_settings({"workers": 2})),
+        **{
+            f"ray {n}": lambda n=n: seats_on(pretend, **{"workers": n, "cluster.cpus": 2 / n})
+            for n in widths
+        },
+    }
+    found = {}
+    for name, make in makers.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        with Journal(folder, write=True) as journal, closing(make()) as executor:
+            searcher = make_searcher(settled, SearchSpace.cvpr2019(), 0, "null")
+            rules = Rules(0, batch=4, proceed=0.9, half_life=5, lag=40, update_every=4)
+            make_driver(journal, searcher=searcher, executor=executor, rules=rules).run(Until(60))
+        found[name] = contents(folder)
+    assert len(found["inline"]["trials"]) == 60
+    assert [name for name in found if found[name] != found["inline"]] == []
+
+
 def test_a_run_on_the_cluster_has_the_journal_of_one_here(cluster, seats_on, run, tmp_path):
     words = [*NULL, "--trials", 4, "--set", "threads=1", "--set", "model.width=0.1"]
     words += ["--set", "latency.measure=false", "--batch", 3, "--set", "keep=1"]
@@ -151,6 +182,31 @@ def test_what_no_node_has_is_said(seats_on):
     lack = seats_on(Troubled(), **{"cluster.cpus": 64})._crew.lack()
     assert lack.startswith("each needs 64 CPUS, the ")
     assert lack.endswith("none can ever meet that, nassearch goes on waiting")
+
+
+def refusal(run, out, *words):
+    """The message of a run that ends before it has made its folder."""
+    result = run("run", *NULL, "--set", "threads=1", "--out", out, *words)
+    assert result.exit_code == 2
+    assert not out.exists()
+    return result.output
+
+
+def test_what_no_node_has_is_found_before_anything_is_trained(cluster, run, tmp_path):
+    words = ["--cluster", cluster.address, "--set", "cluster.cpus=64"]
+    said = refusal(run, tmp_path / "a", *words)
+    assert "cluster: each seat needs 64 CPUS, the nodes have 2 CPUS, 0 GPUS" in said
+
+
+def test_an_address_where_nobody_answers_is_found_at_once(run, tmp_path):
+    said = refusal(run, tmp_path / "a", "--cluster", "127.0.0.1:1")
+    assert "cluster.address: 127.0.0.1:1 ([Errno 111] Connection refused), expected" in said
+
+
+def test_another_version_of_ray_is_found_at_once(cluster, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray._private.utils, "compute_version_info", lambda: ("2.1.0", "3.9.1"))
+    said = " ".join(refusal(run, tmp_path / "a", "--cluster", cluster.address).split())
+    assert f"Version mismatch: The cluster was started with: Ray: {ray.__version__} Python" in said
 
 
 def test_threads_are_given_with_a_cluster(run, tmp_path):
