@@ -41,6 +41,7 @@ from auxnas.search.storage.environment import package_versions
 from auxnas.search.trials.records import SCORED, Job, Outcome
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # its warnings are lines of their own
 try:
     import ray
     from ray import cloudpickle, exceptions
