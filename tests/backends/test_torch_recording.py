@@ -18,7 +18,6 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from auxnas.backends.base import Optimiser
 from auxnas.backends.torch import TorchLearner, recording
-from auxnas.backends.torch import learner as learner_module
 from auxnas.backends.torch import training as training_module
 from auxnas.backends.torch.recording import WARM_UP, RecordedStep
 from auxnas.compiler import Program, parse_graph
@@ -99,7 +98,7 @@ def recorder(monkeypatch):
             found.training = self
             self.recorded = RecordedStep(found)
 
-    monkeypatch.setattr(learner_module, "Training", Recording)
+    monkeypatch.setattr(training_module, "Training", Recording)
     monkeypatch.setattr(recording, "_unable", [])
     return found
 
