@@ -42,7 +42,7 @@ test-lowest: $(LOWEST)/.made
 
 $(LOWEST)/.made: pyproject.toml .ci/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
-	$(PYTHON) .ci/lowest.py torch ort openvino ncnn litert rtx mat coco hf report optuna ray bench dev > $(LOWEST)/pins.txt
+	$(PYTHON) .ci/lowest.py torch ort openvino ncnn litert rtx mat coco hf report tensorboard optuna ray bench dev > $(LOWEST)/pins.txt
 	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/pins.txt --editable .
 	touch $@
 
@@ -74,7 +74,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort,openvino,ncnn,litert,rtx,mat,coco,hf,report,optuna,ray,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,ort,openvino,ncnn,litert,rtx,mat,coco,hf,report,tensorboard,optuna,ray,dev]'
 	touch $@
 	-command -v npm chromium >/dev/null && npm install --silent --fetch-retries 1 --fetch-timeout 30000 --no-audit --no-fund --prefix $(VENV)/node playwright-core@1.65.1 onnxruntime-web@1.30.0
 

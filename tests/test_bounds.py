@@ -40,7 +40,8 @@ def test_make_installs_the_bounds_of_every_extra_but_those_of_gpus_and_of_the_si
     lines = (ROOT / "Makefile").read_text("utf-8").splitlines()
     line = next(line for line in lines if "lowest.py torch" in line)
     named = set(line.partition("lowest.py ")[2].partition(" >")[0].split())
-    assert named == EXTRAS.keys() - {"gpu", "tensorrt", "docs", "timm", "executorch"}
+    others = {"gpu", "tensorrt", "docs", "timm", "executorch", "mlflow", "wandb", "trackio"}
+    assert named == EXTRAS.keys() - others
 
 
 def test_readme_names_every_extra_and_no_other():

@@ -17,6 +17,7 @@ from auxnas.backends.targets import TARGETS
 from auxnas.compiler.encoders import ENCODERS
 from auxnas.compiler.tasks import TASKS
 from auxnas.search.seams import DATASETS, EXECUTORS, SEARCHERS
+from auxnas.trackers.finding import TRACKERS
 
 ROOT = Path(__file__).parents[1]
 SEAMS = {
@@ -27,6 +28,7 @@ SEAMS = {
     "A target": TARGETS,
     "A searcher": SEARCHERS.table,
     "An executor": EXECUTORS.table,
+    "A tracker": TRACKERS,
     "A dataset format": DATASETS.table,
 }
 LINES = 15
@@ -60,7 +62,16 @@ def _is_there(word: str) -> bool:
     return True
 
 
-GROUPS = {"vocabularies", "encoders", "tasks", "targets", "searchers", "executors", "datasets"}
+GROUPS = {
+    "vocabularies",
+    "encoders",
+    "tasks",
+    "targets",
+    "searchers",
+    "executors",
+    "datasets",
+    "trackers",
+}
 """Of entry points."""
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.progress import Display, Silent
+from auxnas.genotype.plugins import trust_place
 from auxnas.nassearch.results import write_best
 from auxnas.nassearch.run import watch_run
-from auxnas.nassearch.tensorboard import require_tensorboard
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.phases import RecordingDisplay
@@ -22,6 +23,7 @@ from auxnas.search.settings.recorded import trust_code
 from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.settings.search import with_absolute_paths
 from auxnas.search.trials.records import Trial, best_of
+from auxnas.trackers.board import run_trackers
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def search(
     preset: str = DEFAULT,
     cache: str | PathLike[str] | None = None,
     display: Display | None = None,
+    log: Sequence[str] = (),
     **settings: Any,
 ) -> SearchResult:
     """Searches, or goes on with the search in ``out`` when the settings are that run's own.
@@ -57,6 +60,8 @@ def search(
         preset: a name in ``auxnas.search.PRESETS``.
         cache: folder that runs share; None for ``$AUXNAS_CACHE``, else ``~/.cache/auxnas``.
         display: destination of progress; ``auxnas.progress.display_on_stderr()`` for a terminal.
+        log: tools to log to too: ``mlflow``, ``wandb``, ``trackio``, ``tensorboard``, or
+            ``package.module:Class``.
         settings: all that ``nassearch settings`` lists, nested (``stage1={"epochs": 3}``) or
             dotted (``**{"stage1.epochs": 3}``), over the preset. With ``workers`` the calling
             script needs ``if __name__ == "__main__":``, since each imports it.
@@ -77,12 +82,12 @@ def search(
     given = nest(dict(flatten({"data": source, **settings})))
     resolved = resolve(PRESETS[preset], given)
     trust_code(given)
-    if resolved.tensorboard:
-        require_tensorboard()
     folder = Path(out)
     shared = cache_dir(None if cache is None else Path(cache))
     shown = RecordingDisplay(display or Silent(), folder)
     context = RunContext(with_absolute_paths(resolved), folder, shared, shown)
-    trials = execute(context, watch_run)
-    files = {kind: Path(file) for kind, file in write_best(context, trials).items()}
+    with run_trackers(context, tuple(map(trust_place, log))) as trackers:
+        trials = execute(context, partial(watch_run, trackers=trackers))
+        files = {kind: Path(file) for kind, file in write_best(context, trials).items()}
+        trackers.log_files(files.values())
     return SearchResult(folder, tuple(best_of(trials)), files)

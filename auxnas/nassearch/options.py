@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from auxnas.console import INTERRUPTED, note
-from auxnas.genotype.plugins import options_over
+from auxnas.genotype.plugins import options_over, trust_place
 from auxnas.genotype.texts import parse_json
 from auxnas.options import PathType as PathType
 from auxnas.options import SizeType, json_option, part_option
@@ -24,6 +24,7 @@ from auxnas.search.settings.presets import DEFAULT, PRESETS
 from auxnas.search.settings.recorded import CODE, check_trusted, trust_code
 from auxnas.search.settings.resolving import flatten, nest, resolve
 from auxnas.search.storage.folders import folder_kinds
+from auxnas.trackers.finding import TRACKERS
 
 S = TypeVar("S", bound=SettingsSection)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -178,6 +179,13 @@ sets = click.option(
     multiple=True,
     callback=_code_in_sets,
     help="Any setting that nassearch settings lists; lists as JSON.",
+)
+log = click.option(
+    "--log",
+    metavar="NAME",
+    multiple=True,
+    callback=lambda context, option, value: tuple(map(trust_place, value)),
+    help=f"Log to this tool too: {', '.join(TRACKERS)}, or package.module:Class; may be repeated.",
 )
 as_json = json_option
 cache = click.option(

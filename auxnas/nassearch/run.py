@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_best, write_best
-from auxnas.nassearch.tensorboard import require_tensorboard, with_tensorboard
 from auxnas.nassearch.watch import Watch
 from auxnas.options import device_command, device_option
 from auxnas.progress import display_on_stderr
@@ -37,6 +36,8 @@ from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import NAME
 from auxnas.search.trials.records import PENDING, Trial, best_of
 from auxnas.search.trials.rows import trial_row
+from auxnas.trackers.board import run_trackers, with_trackers
+from auxnas.trackers.session import Trackers
 
 OPTIONS = options.SETTINGS | {
     "trials": "trials",
@@ -130,7 +131,8 @@ _timeout = click.option(
 )
 @_device
 @device_command
-@click.option("--tensorboard", is_flag=True, default=None, help="Log to OUT/tensorboard too.")
+@click.option("--tensorboard", is_flag=True, default=None, help="The same as --log tensorboard.")
+@options.log
 @options.sets
 @options.cache
 @options.as_json
@@ -139,6 +141,7 @@ def run(
     config: Path | None,
     out: Path,
     cache: Path | None,
+    log: tuple[str, ...],
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
     **named: Any,
@@ -155,7 +158,7 @@ def run(
     options.require_data(out, named, sets, *given)
     layers = [PRESETS[options.known_preset(preset)], *given]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
-    return _search(settings, out, cache, as_json)
+    return _search(settings, out, cache, log, as_json)
 
 
 def _layer(config: Path | None) -> list[dict[str, Any]]:
@@ -184,12 +187,14 @@ def _layer(config: Path | None) -> list[dict[str, Any]]:
 @options.parts_of("run")
 @_device
 @device_command
+@options.log
 @options.sets
 @options.cache
 @options.as_json
 def resume(
     folder: Path,
     cache: Path | None,
+    log: tuple[str, ...],
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
     **named: Any,
@@ -207,15 +212,17 @@ def resume(
     settings = options.settings_of(
         Settings, [former_defaults(Settings), stored], OPTIONS, named, sets
     )
-    return _search(settings, folder, cache, as_json)
+    return _search(settings, folder, cache, log, as_json)
 
 
-def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) -> int:
+def _search(
+    settings: Settings, out: Path, cache: Path | None, log: Sequence[str], as_json: bool
+) -> int:
     """Runs to the end and says what came out; 1 when nothing did."""
     display = RecordingDisplay(display_on_stderr(), out)
     context = RunContext(with_absolute_paths(settings), out, cache_dir(cache), display)
     try:
-        return options.run_resumable(partial(_report, context, as_json), GOES_ON)
+        return options.run_resumable(partial(_report, context, log, as_json), GOES_ON)
     except DeviceFailure as failure:
         if not (out / NAME).exists():
             raise
@@ -224,21 +231,25 @@ def _search(settings: Settings, out: Path, cache: Path | None, as_json: bool) ->
 
 @contextmanager
 def watch_run(
-    context: RunContext, journal: Journal, until: Until, clock: RunClock
+    context: RunContext,
+    journal: Journal,
+    until: Until,
+    clock: RunClock,
+    trackers: Trackers | None = None,
 ) -> Iterator[Watcher]:
-    """Shows trials on the run's display, and in TensorBoard where the settings ask for it."""
+    """Shows trials on the run's display, and to trackers: by default those of its settings."""
     with (
         Watch(context.display, until, clock) as watch,
-        with_tensorboard(context.settings, context.folder, journal, watch) as watcher,
+        nullcontext(trackers) if trackers else run_trackers(context) as logs,
     ):
-        yield watcher
+        yield with_trackers(logs, context, journal, watch)
 
 
-def _report(context: RunContext, as_json: bool) -> int:
-    if context.settings.tensorboard:
-        require_tensorboard()
-    trials = execute(context, watch_run)
-    files, device = write_best(context, trials), context.settings.latency.device
+def _report(context: RunContext, log: Sequence[str], as_json: bool) -> int:
+    with run_trackers(context, log) as trackers:
+        trials = execute(context, partial(watch_run, trackers=trackers))
+        files, device = write_best(context, trials), context.settings.latency.device
+        trackers.log_files(files.values())
     if as_json:
         best = [trial_row(trial, context.meta()) for trial in best_of(trials)]
         ended = sum(trial.state != PENDING for trial in trials)

@@ -25,6 +25,8 @@ from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.storage.export import own_code
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import train_network as execute
+from auxnas.trackers.epochs import EpochLog
+from auxnas.trackers.session import Trackers, names_of
 
 OPTIONS = options.SETTINGS | {
     "epochs": "train.epochs",
@@ -73,6 +75,7 @@ as_searched = click.option(
 @options.encoder_weights
 @options.teacher
 @options.learner
+@options.log
 @options.sets
 @options.cache
 @options.as_json
@@ -84,6 +87,7 @@ def train(
     vocabulary: str | None,
     out: Path,
     cache: Path | None,
+    log: tuple[str, ...],
     sets: tuple[tuple[str, Any], ...],
     as_json: bool,
     **named: Any,
@@ -116,10 +120,14 @@ def train(
         known = searched if blueprint_of(source.architecture).genotype is not None else None
         check_as_searched(settings, known)
     where = (out, cache_dir(cache), display_on_stderr())
-    context = TrainingContext(settings, source.architecture, *where, searched)
+    trackers = Trackers(names_of(out, log), where[-1])
+    told = EpochLog(trackers, out, settings)
+    context = TrainingContext(settings, source.architecture, *where, searched, told)
 
     def work() -> int:
-        result = execute(context)
+        with trackers:
+            result = execute(context)
+            trackers.log_files(result["files"].values())
         task, model = context.data.task, context.network.spec.to_dict()
         own = own_code(model, vocabulary or (searched.vocabulary if searched else None))
         print_json(result) if as_json else _print(result, task, own)

@@ -331,7 +331,7 @@ class Settings(SettingsSection):
     keep: Positive = 3
     """Number of the best trials whose networks are kept."""
     tensorboard: bool = False
-    """Whether figures are written for TensorBoard, into the run's folder ``tensorboard``."""
+    """Whether figures are written for TensorBoard, as ``--log tensorboard`` does."""
     learner: LearnerName = "torch"
     """Framework that trains: torch, or null, which only pretends to."""
     threads: Threads | None = None

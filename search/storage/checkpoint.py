@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,12 @@ DAMAGED = "checkpoint.damaged.safetensors"
 Entry = Mapping[str, Any]
 """Log entry of a part of the training: ``epoch``, ``phase``, ``loss``, ``rate``, ``seconds``, and
 after a validation its metrics."""
+Told = Callable[[Sequence[Entry]], None]
+"""Told of a training's history as it grows."""
+
+
+def ignore_history(history: Sequence[Entry]) -> None:
+    """Nothing."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from auxnas.search.networks.networks import Network
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.teachers import read_teacher
 from auxnas.search.settings.training import TrainingSettings
+from auxnas.search.storage.checkpoint import Told, ignore_history
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class TrainingContext:
         cache: folder of what is computed once.
         display: destination of progress.
         searched: how a search built the genotype, if one did.
+        told: called with the history so far, after each part of the training.
     """
 
     settings: TrainingSettings
@@ -38,6 +40,7 @@ class TrainingContext:
     cache: Path
     display: Display
     searched: Searched | None = None
+    told: Told = ignore_history
 
     @cached_property
     def threads(self) -> int:

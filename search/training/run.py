@@ -91,6 +91,7 @@ def long_training(context: TrainingContext) -> LongTraining:
         seed=context.seed,
         folder=context.folder,
         display=context.display,
+        told=context.told,
     )
 
 

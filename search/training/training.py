@@ -16,7 +16,7 @@ from auxnas.backends.progress import Advance, Display, format_duration
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.tasks import Sums, Task
 from auxnas.search.settings.training import TrainSettings
-from auxnas.search.storage.checkpoint import Checkpoint, Entry
+from auxnas.search.storage.checkpoint import Checkpoint, Entry, Told, ignore_history
 
 _PARTS = 1000
 """Units of progress an epoch."""
@@ -138,6 +138,7 @@ class LongTraining:
         seed: of the order of images and their transforms.
         folder: of the checkpoints.
         display: destination of progress.
+        told: called with the history so far at the beginning and after each part.
     """
 
     learner: Learner
@@ -150,6 +151,7 @@ class LongTraining:
     folder: Path
     display: Display
     earlier: Sequence[Examples] = ()
+    told: Told = ignore_history
 
     def run(self) -> tuple[Program, Sums, Sequence[Entry]]:
         """The trained network, its statistics on ``val``, and the history.
@@ -164,6 +166,7 @@ class LongTraining:
         ahead = [stop for stop in stops(self.settings) if stop > before.epoch]
         parts = (self.settings.epochs * _PARTS, before.epoch * _PARTS)
         program, sums, point = self.program, None, before
+        self.told(before.history)
         with self.display.task("training", *parts) as advance:
             for stop in ahead:
                 if point is before or point.epoch == self._phase(point.epoch).epochs.start:
@@ -190,6 +193,7 @@ class LongTraining:
         entry["seconds"] = spent + monotonic() - started
         after = Checkpoint(state, (*point.history, entry))
         after.save(self.folder)
+        self.told(after.history)
         if sums is not None:
             self._say(entry)
         return program, sums, after

@@ -9,7 +9,6 @@ import pytest
 
 from auxnas.compiler import CompilerError
 from auxnas.compiler.temporaries import temporary_name
-from auxnas.nassearch.tensorboard import Board
 from auxnas.search.errors import SettingsError
 from auxnas.search.loop.run import execute
 from auxnas.search.storage.checkpoint import DAMAGED, Checkpoint
@@ -121,28 +120,6 @@ def test_a_checkpoint_that_is_not_ours_is_kept_aside(tmp_path):
         assert Checkpoint.load(tmp_path, Silent()).epoch == 0
         assert (tmp_path / kept).read_bytes() == (tmp_path / f"{number}").read_bytes()
     assert (tmp_path / DAMAGED).read_bytes() == (tmp_path / "0").read_bytes()
-
-
-def test_event_files_of_others_stay(tmp_path):
-    pytest.importorskip("tensorboard")
-    (tmp_path / "events.out.tfevents.1.host.1.0").write_bytes(b"mine")
-    (tmp_path / "sessions.json").write_text('[["x"], "../other"]')
-    for _ in range(3):
-        with Board(tmp_path, [], lambda after: [], lambda n: 1.0, None):
-            pass
-    assert (tmp_path / "events.out.tfevents.1.host.1.0").read_bytes() == b"mine"
-    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 2
-
-
-def test_event_files_behind_a_link_stay(tmp_path):
-    pytest.importorskip("tensorboard")
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "board").symlink_to(tmp_path / "theirs")
-    for _ in range(2):
-        with Board(tmp_path / "board", [], lambda after: [], lambda n: 1.0, None):
-            before = set((tmp_path / "theirs").glob("events*"))
-    assert before <= set((tmp_path / "theirs").glob("events*"))
-    assert len(before) == 2
 
 
 def opened(folder):

@@ -1,0 +1,1 @@
+"""Logs of runs and trainings in TensorBoard, MLflow, Weights & Biases, Trackio."""
