@@ -2,7 +2,7 @@
 
 The package is a function too, which runs a whole search, or goes on with one:
 
-    auxnas.search(data, out, *, preset='small', cache=None, display=None, **settings)
+    auxnas.search(data, out, *, preset='small', cache=None, display=None, log=(), **settings)
 
 ``data`` is what ``--data`` takes, or the settings ``data.*`` by name; ``out`` the run's folder;
 ``preset`` one of ``PRESETS``; ``cache`` a folder that runs share; ``display`` the destination of

@@ -10,6 +10,7 @@ from auxnas.nassearch.cluster import cluster
 from auxnas.nassearch.correlate import correlate
 from auxnas.nassearch.evaluate import evaluate
 from auxnas.nassearch.look import export, status, top
+from auxnas.nassearch.pareto import pareto
 from auxnas.nassearch.pretrain import pretrain
 from auxnas.nassearch.report import report
 from auxnas.nassearch.run import resume, run
@@ -23,6 +24,6 @@ def main() -> None:
     """Find compact dense-prediction architectures for your images."""
 
 
-_SEARCH = (run, resume, status, top, report, export)
+_SEARCH = (run, resume, status, top, report, export, pareto)
 for command in (*_SEARCH, survey, pretrain, train, evaluate, correlate, ablate, cluster, settings):
     main.add_command(command)

@@ -106,8 +106,8 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
     _note_salvaged(salvaged)
     device = latency_device(meta)
     if pareto or against:
-        against = against or _default_cost(trials)
-        _check_cost_known(folder, trials, against)
+        against = against or default_cost(trials)
+        check_cost_known(folder, trials, against)
         shown, title = front(trials, COSTS[against]), f"Pareto front against {against}"
     else:
         shown, title = trials, "best"
@@ -117,7 +117,12 @@ def top(folder: Path, count: int, pareto: bool, against: str | None, as_json: bo
         print_trials(shown, title, ended_of(states), headline(meta), device)
 
 
-def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:
+def check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:
+    """Checks that a front against a cost has members, where there are scored trials.
+
+    Raises:
+        RequestError: naming the other costs.
+    """
     scored = best_of(trials)
     if scored and all(COSTS[against](trial) is None for trial in scored):
         found = f"no trial's {against} is known, it was not measured"
@@ -125,7 +130,8 @@ def _check_cost_known(folder: Path, trials: list[Trial], against: str) -> None:
         raise RequestError(str(folder), found, expected)
 
 
-def _default_cost(trials: list[Trial]) -> str:
+def default_cost(trials: list[Trial]) -> str:
+    """Name of the cost that fronts are of where none is given."""
     return "latency" if any(trial.latency is not None for trial in trials) else "madds"
 
 

@@ -38,5 +38,6 @@ class EpochLog:
 
 
 def _log_entry(entry: Entry, tracker: Tracker) -> None:
-    figures = {name: float(value) for name, value in entry.items() if name not in _STEPS}
+    numbers = {name: value for name, value in entry.items() if isinstance(value, int | float)}
+    figures = {name: float(value) for name, value in numbers.items() if name not in _STEPS}
     tracker.log_scalars(figures, int(entry["epoch"]))

@@ -1,0 +1,232 @@
+"""``nassearch pareto``: the best of a run's front, trained fully and made into artefacts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from auxnas.backends.base import BackendUnavailable
+from auxnas.backends.caching import cache_dir
+from auxnas.backends.measuring.machine import cores, cores_text, cpu_model
+from auxnas.compiler.files import atomic_write
+from auxnas.compiler.tasks import headline
+from auxnas.console import OneLineCommand, print_json, say
+from auxnas.nassearch import options
+from auxnas.nassearch.finalists import compile_forms, forms_here, shown_precision
+from auxnas.nassearch.look import check_cost_known, default_cost
+from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
+from auxnas.options import PathType
+from auxnas.progress import display_on_stderr
+from auxnas.search.errors import RequestError, SearchError
+from auxnas.search.networks.sources import searched_in
+from auxnas.search.settings.recorded import recorded_space
+from auxnas.search.settings.training import TrainingSettings
+from auxnas.search.storage.folders import check_folder_kind
+from auxnas.search.storage.identity import write_json
+from auxnas.search.storage.journal import Journal
+from auxnas.search.studies.correlation import Sampled, train_all
+from auxnas.search.training.context import TrainingContext
+from auxnas.search.training.run import judged_on
+from auxnas.search.trials.pareto import COSTS, front
+from auxnas.search.trials.records import Trial
+from auxnas.terminal import Terminal
+
+OUT_HELP = "Folder to write to.  [default: RUN/pareto]"
+DATA, PAGE = "pareto.json", "pareto.html"
+IMAGES_HELP = "Photographs to check on instead of noise, and to calibrate int8 on (8 or more)."
+TARGET_HELP = "Target to compile for; may be repeated.  [default: onnx, openvino, trt, rtx if here]"
+
+
+@click.command(cls=OneLineCommand)
+@options.run_folder
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    default=5,
+    show_default=True,
+    help="Members of the front, those of the best rewards.",
+)
+@click.option(
+    "--against",
+    type=click.Choice(list(COSTS)),
+    help="Cost of the front.  [default: latency where it was measured, else madds]",
+)
+@click.option("--target", "targets", metavar="NAME", multiple=True, help=TARGET_HELP)
+@click.option("--images", type=PathType(path_type=Path), metavar="DIR", help=IMAGES_HELP)
+@options.preset
+@options.data
+@options.parts_of("run")
+@as_searched
+@click.option("--epochs", type=int, metavar="N", help="Epochs of each training.")
+@click.option("--seed", type=int, metavar="N", help="Seed of all trainings.")
+@click.option("--out", type=options.PATH, metavar="DIR", help=OUT_HELP)
+@options.learner
+@options.sets
+@options.cache
+@options.as_json
+def pareto(
+    folder: Path,
+    count: int,
+    against: str | None,
+    targets: tuple[str, ...],
+    images: Path | None,
+    preset: str,
+    as_searched: bool,
+    out: Path | None,
+    cache: Path | None,
+    sets: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    vocabulary: str | None,
+    **named: Any,
+) -> int:
+    """Train the best of RUN's Pareto front fully, and compile them in every precision.
+
+    Each is trained as by train, then compiled for every target and precision that this machine
+    runs, verified and timed; int8 needs --images. One table, one folder, one page. Ctrl-C or a
+    kill loses no network and no artefact that is finished; the same command goes on.
+    """
+    _require_page()
+    forms = list(forms_here(targets, images is not None))
+    with Journal(folder) as journal:
+        trials, meta = journal.trials(), journal.meta()
+    against = against or default_cost(trials)
+    check_cost_known(folder, trials, against)
+    chosen = finalists(folder, front(trials, COSTS[against]), count)
+    recorded_space(meta["settings"])  # which adds primitives of the user's own
+    searched = searched_in(folder)
+    layers = layers_like(preset, folder, searched if as_searched else None)
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    if as_searched:
+        check_as_searched(settings, searched)
+    place = out or folder / "pareto"
+    check_folder_kind(place, "a Pareto front")
+    display = display_on_stderr()
+
+    def context_of(trial: Trial) -> TrainingContext:
+        own = place / f"trial-{trial.number + 1:05}"
+        return TrainingContext(settings, trial.genotype, own, cache_dir(cache), display, searched)
+
+    def work() -> int:
+        rows = []
+        for sampled in train_all(chosen, context_of, display.say):
+            own = context_of(sampled.trial).folder
+            made = [] if sampled.result is None else [own]
+            facts = [compile_forms(each, forms, images, vocabulary, display) for each in made]
+            rows.append(_row(sampled, own, metric[0], facts))
+        found = {
+            "run": str(folder),
+            "against": against,
+            "metric": {"name": metric[0], "title": metric[1].title},
+            "scored_on": judged_on(context_of(chosen[0]).data),
+            "machine": f"{cpu_model()}, {cores_text(cores())}",
+            "finalists": rows,
+            "files": {"data": str(place / DATA), "page": str(place / PAGE)},
+        }
+        write_json(place / DATA, found)
+        _write_page(found, chosen, place / PAGE)
+        print_json(found) if as_json else _print(found)
+        if all(row["failure"] for row in rows):
+            raise SearchError(str(place), "every training failed", "one that does not")
+        return 0
+
+    metric = headline(meta)
+    return options.run_resumable(work, "what is finished is kept, the same command goes on")
+
+
+def finalists(folder: Path, members: Sequence[Trial], count: int) -> list[Trial]:
+    """The ``count`` members of the front with the best rewards, the cheapest first.
+
+    Raises:
+        RequestError: for a run without any.
+    """
+    best = sorted(members, key=lambda trial: trial.stages[-1].reward, reverse=True)[:count]
+    if not best:
+        raise RequestError(str(folder), "no trial has a reward", "one at least")
+    return [trial for trial in members if trial in best]
+
+
+def _row(
+    sampled: Sampled, folder: Path, metric: str, facts: Sequence[list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """A finalist as plain data."""
+    return {
+        **sampled.row(metric),
+        "reward": sampled.trial.stages[-1].reward,
+        **({} if sampled.result is None else _sizes(sampled.result)),
+        "folder": str(folder),
+        "forms": [form for each in facts for form in each],
+    }
+
+
+def _sizes(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: result[name] for name in ("parameters", "multiply_adds")}
+
+
+HEADS = ("trial", "reward", "", "parameters", "multiply-adds", "form", "latency", "error", "size")
+"""Of the table; the third is the metric's title."""
+
+
+def table_rows(found: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Cells of the one table, a line a form; what they share stands in the first."""
+    name = found["metric"]["name"]
+    for row in found["finalists"]:
+        full = "failed" if row[name] is None else f"{row[name]:.4f}"
+        sizes = (f"{row['parameters'] / 1e6:.3f} M", f"{row['multiply_adds'] / 1e6:.1f} M")
+        head = [str(row["trial"]), f"{row['reward']:.4f}", full, *sizes]
+        lines = [_cells(form) for form in row["forms"]] or [[row["failure"] or "", "", "", ""]]
+        for number, line in enumerate(lines):
+            yield [*(head if number == 0 else [""] * len(head)), *line]
+
+
+def _cells(form: Mapping[str, Any]) -> list[str]:
+    name = shown_precision(form)
+    if form["failure"]:
+        return [f"{name}: {form['failure']}", "", "", ""]
+    time, error = form["latency_ms"], form["max_relative_error"]
+    return [
+        name,
+        "" if time is None else f"{time:.2f} ms",
+        "" if error is None else f"{error:.1e}",
+        f"{form['bytes'] / 1e6:.1f} MB",
+    ]
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    console = Terminal(file=sys.stdout)
+    table = Table()
+    for head in HEADS:
+        text = head == "form"
+        table.add_column(head or found["metric"]["title"], justify="left" if text else "right")
+    for cells in table_rows(found):
+        table.add_row(*cells)
+    console.print_table(table)
+    say(f"trained networks are scored on {found['scored_on']}; latency: {found['machine']}")
+    for path in found["files"].values():
+        say(path)
+
+
+def _require_page() -> None:
+    """Checks, before the work, that the page can be made.
+
+    Raises:
+        BackendUnavailable: naming the extra that it needs.
+    """
+    try:
+        import auxnas.html.pareto_page  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable("nassearch pareto", str(error.name), "report") from None
+
+
+def _write_page(found: Mapping[str, Any], trials: Sequence[Trial], path: Path) -> None:
+    from auxnas.html.pareto_page import pareto_page
+
+    heads = [head or found["metric"]["title"] for head in HEADS]
+    text = pareto_page(found, heads, list(table_rows(found)), trials)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,156 @@
+"""``nassearch pareto``: the front trained, compiled, verified, timed, and nothing of it twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from auxnas.backends.base import TrialFailure
+from auxnas.backends.null.learner import NullLearner
+from auxnas.backends.owned import OwnedTarget
+from auxnas.backends.progress import Silent
+from auxnas.backends.target import TargetUnavailable
+from auxnas.compiler import CompilerError
+from auxnas.genotype import zoo
+from auxnas.genotype.errors import InputError
+from auxnas.nassearch import finalists as forms
+from auxnas.nassearch.finalists import ArtefactForm, forms_here
+from auxnas.nassearch.pareto import finalists
+from auxnas.search.errors import RequestError
+from auxnas.search.loop.run import execute
+from auxnas.search.trials.pareto import COSTS, front
+from auxnas.search.trials.records import COMPLETE, Stage, Trial
+
+PLAN = ("--preset", "demo", "--set", "model.agg_size=8", "--epochs", 4, "--target", "onnx")
+
+
+@pytest.fixture
+def searched(place_of):
+    """A run of which more than one trial is on the front."""
+    place = place_of("run", trials=4, search__proceed=1.0)
+    trials = execute(place)
+    assert len(front(trials, COSTS["madds"])) > 0
+    return place.folder, trials
+
+
+def test_the_front_becomes_artefacts_once(run, searched, monkeypatch):
+    folder, trials = searched
+    first = run("pareto", folder, *PLAN, "--count", 2, "--json")
+    assert first.exit_code == 0, first.stderr
+    found = json.loads(first.stdout)
+    members = {trial.number + 1 for trial in front(trials, COSTS["madds"])}
+    assert {row["trial"] for row in found["finalists"]} <= members
+    for row in found["finalists"]:
+        assert [(form["target"], form["precision"]) for form in row["forms"]] == [
+            ("onnx", "fp32"),
+            ("onnx", "fp16"),
+        ]
+        for form in row["forms"]:
+            assert Path(form["output"]).is_file()
+            assert form["failure"] is None
+            assert form["latency_ms"] > 0
+            assert form["max_relative_error"] <= form["allowed"]
+    page = Path(found["files"]["page"]).read_text("utf-8")
+    assert page.count("<svg") == 1 + len(found["finalists"])
+    assert json.loads(Path(found["files"]["data"]).read_text()) == found
+
+    made = []
+    monkeypatch.setattr(forms, "compile", lambda *given, **options: made.append(given))
+    again = run("pareto", folder, *PLAN, "--count", 2)
+    assert json.loads(Path(found["files"]["data"]).read_text()) == found
+    assert made == []
+    assert re.search(r"onnx fp16 +│ +\d+\.\d\d ms", again.stdout), again.stdout
+
+
+def test_what_is_gone_or_of_other_weights_is_made_again(tmp_path, monkeypatch):
+    made = []
+
+    def compiled(folder, form, options):
+        made.append(str(form))
+        (folder / "a.onnx").touch()
+        return {"output": str(folder / "a.onnx"), "failure": None}
+
+    monkeypatch.setattr(forms, "_compiled", compiled)
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    form = ArtefactForm("onnx", "fp32")
+
+    def ask(images=None):
+        return forms.compile_forms(tmp_path, [form], images, None, Silent())
+
+    first = ask()
+    assert ask() == first
+    assert len(made) == 1
+    (tmp_path / "a.onnx").unlink()
+    assert ask() == first
+    assert len(made) == 2
+    ask(tmp_path)
+    assert len(made) == 3
+    (tmp_path / "model.safetensors").write_bytes(b"2")
+    ask(tmp_path)
+    assert len(made) == 4
+
+
+def test_failures_are_lines(run, searched, monkeypatch):
+    folder, _ = searched
+
+    def refused(*given, **options):
+        raise CompilerError("onnx", "too much", "less")
+
+    monkeypatch.setattr(forms, "compile", refused)
+    done = run("pareto", folder, *PLAN, "--count", 1)
+    assert done.exit_code == 0, done.stderr
+    assert "onnx fp32: onnx: too much, expected less" in done.stdout
+
+    def failing(self, program, *given):
+        raise TrialFailure("nan", "loss nan")
+
+    monkeypatch.setattr(NullLearner, "fit_part", failing)
+    done = run("pareto", folder, *PLAN, "--count", 1, "--out", folder / "other")
+    assert done.exit_code != 0
+    assert "every training failed" in done.stderr
+
+
+def test_forms_are_those_of_this_machine(monkeypatch):
+    names = {form.precision for form in forms_here(["onnx"], photographs=True)}
+    assert names == {"fp32", "fp16", "int8"}
+    assert "int8" not in {form.precision for form in forms_here(["onnx"], photographs=False)}
+    monkeypatch.setattr(
+        OwnedTarget, "missing_precision", lambda self, p: "no" if p == "fp16" else None
+    )
+    assert [str(form) for form in forms_here(["onnx"], photographs=False)] == ["onnx fp32"]
+    monkeypatch.setattr(OwnedTarget, "missing", lambda self: "no library")
+    with pytest.raises(InputError, match="--target onnx: no library"):
+        list(forms_here(["onnx"], photographs=False))
+    assert list(forms_here([], photographs=False)) == []
+
+    def missing(self):
+        raise TargetUnavailable("onnx", "no runtime")
+
+    monkeypatch.setattr(OwnedTarget, "opener", missing)
+    with pytest.raises(TargetUnavailable):
+        list(forms_here(["onnx"], photographs=False))
+
+
+def test_the_best_of_the_front_are_taken_in_its_order():
+    genotype = zoo.load_published("arch0").genotype
+    members = [
+        Trial(n, 0, genotype, str(n), 0, COMPLETE, (Stage(reward, {}),), reward)
+        for n, reward in enumerate((0.1, 0.2, 0.3, 0.4))
+    ]
+    assert finalists(Path("r"), members, 2) == members[2:]
+    assert finalists(Path("r"), members, 9) == members
+    with pytest.raises(RequestError, match="no trial has a reward"):
+        finalists(Path("r"), [], 2)
+
+
+def test_the_missing_extra_is_named_before_the_work(run, searched, monkeypatch):
+    folder, _ = searched
+    monkeypatch.setitem(sys.modules, "auxnas.html.pareto_page", None)
+    done = run("pareto", folder, *PLAN)
+    assert done.exit_code == 1
+    assert 'pip install "auxnas[report]"' in done.stderr
+    assert not (folder / "pareto").exists()
