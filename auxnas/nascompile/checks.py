@@ -86,6 +86,7 @@ def _check_effect(options: Mapping[str, Any]) -> None:
     pointless = {
         "labels": not judged and "is for --precision int8",
         "depth_scale": options["labels"] is None and "is for --labels of depth",
+        "map": options["labels"] is None and "is for --labels",
         "force": not int8 and "is for --precision int8",
         "max_drop": not judged and "is for --precision int8 and auto",
         "tolerance": not checked and "has no effect with --no-verify",

@@ -72,6 +72,7 @@ LABELS_HELP = (
     "of other numbers (joints: rows of x, y and flag, then root of the area, head and score): "
     "scores of both, of segmentation the mIoU."
 )
+MAP_HELP = "Other numbers for the values of --labels, as in nassearch: -1, 255=1, 1-150=0-149."
 HEAD_HELP = (
     "Output of the network: of segmentation logits, probabilities or labels; of another task "
     "what that has."
@@ -169,6 +170,7 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 @click.option("--images", type=PathType(), metavar="DIR", help=IMAGES_HELP)
 @click.option("--labels", type=PathType(), metavar="DIR", help=LABELS_HELP)
 @depth_scale
+@click.option("--map", metavar="MAP", help=MAP_HELP)
 @click.option("--max-drop", type=click.FloatRange(0, 1), metavar="X", help=MAX_DROP_HELP)
 @click.option("--force", is_flag=True, help="int8: write it even where float is better.")
 @click.option("--tolerance", type=float, metavar="X", help=TOLERANCE_HELP)

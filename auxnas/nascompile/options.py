@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     images: Where | None
     labels: Where | None
     depth_scale: float | None
+    map: str | None
     max_drop: float | None
     force: bool
     tolerance: float | None

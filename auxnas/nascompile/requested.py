@@ -278,6 +278,8 @@ def _int8(
             raise OptionError(f"--depth-scale is for depth, not for the task {spec.task}")
         numbers = replace(numbers, units=options["depth_scale"])
     photographs = find_photographs(options["images"], options["labels"], numbers)
+    if options["map"] is not None:
+        photographs = replace(photographs, table=_label_table(options["map"], numbers.classes))
     if photographs.judged is not None and photographs.judged.left_out:
         say(f"note: {options['images']}: {photographs.judged}; those are left out")
     if photographs.judged is not None:
@@ -287,3 +289,15 @@ def _int8(
     tensorrt = options["target"] != AUTO and target_of(options["target"]).signed
     drop = MAX_DROP if options["max_drop"] is None else options["max_drop"]
     return Int8Options(photographs, drop, options["force"], tensorrt=tensorrt)
+
+
+def _label_table(text: str, classes: bool) -> tuple[int, ...]:
+    """The class of each value of label images, as ``--map`` of ``nassearch`` has it."""
+    from auxnas.search.data.mapped import label_table
+
+    if not classes:
+        raise OptionError("--map is for labels that are classes")
+    try:
+        return label_table(text)
+    except ValueError as error:
+        raise OptionError(f"--map: expected {error}") from None

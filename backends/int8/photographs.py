@@ -46,6 +46,7 @@ class Photographs:
         labels: label image of each held-out photograph; empty where none are given.
         judged: all that were looked at, with those that say nothing.
         units: a metre, of labels that are depth; None for what is usual.
+        table: the class that each number from 0 to 255 in a label image becomes; none: itself.
     """
 
     calibration: tuple[Path, ...]
@@ -53,6 +54,7 @@ class Photographs:
     labels: tuple[Path, ...] = ()
     judged: JudgedPhotographs | None = None
     units: float | None = None
+    table: tuple[int, ...] = ()
 
 
 def find_photographs(
@@ -119,6 +121,8 @@ def read_labels(photographs: Photographs, task: Task) -> list[tuple[Size, Array]
         if fault is not None:
             raise CompilerError(str(path), fault)
         if task.labels.classes:
+            if photographs.table:
+                label = np.array(photographs.table, label.dtype)[label]
             _check_classes(path, label, classes)
         found.append(label)
     if task.labels.classes:

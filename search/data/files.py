@@ -204,7 +204,8 @@ class FileDataset(BaseDataset):
         pair = self.pairs[index]
         for path in (pair.image, pair.label):
             if not path.is_file():
-                raise DataError(pair.place(path), "no such file")
+                expected = f"a file there: names are relative to {self.root}"
+                raise DataError(pair.place(path), "no such file", expected)
 
     def check_item(self, index: int, image: Array, label: Array) -> None:
         """Compares the sizes of image and label, which EXIF tags may turn.

@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
-from auxnas.search.data.base import Reader
+from auxnas.backends.images import header
+from auxnas.search.data.base import Array, Reader, text_digest
 from auxnas.search.data.errors import DataError
-from auxnas.search.data.files import FileDataset, Pair, check_classes, lone_file, same_classes
+from auxnas.search.data.files import (
+    FileDataset,
+    Pair,
+    check_classes,
+    file_content,
+    lone_file,
+    same_classes,
+)
+from auxnas.search.data.layouts.classes import LabelKey
 from auxnas.search.data.lists import list_rows, read_colours, read_names
 
 
-def open_list(where: str, classes: int | None, part: str) -> FileDataset:
+class ListedFiles(FileDataset):
+    """Pairs of a list, whose label images may be in the colours of ``palette.txt`` beside it."""
+
+    def label(self, index: int) -> Array:
+        """The label at ``index``, values as stored; of a label image in colours the classes.
+
+        Raises:
+            DataError: as ``FileDataset``, or for a colour that is no class's.
+        """
+        if not (self.colours and self.labels.classes):
+            return super().label(index)
+        try:
+            return self._key(self.pairs[index].label, self.label_place(index))
+        except DataError as stranger:
+            try:
+                return super().label(index)  # indices that were stored as grey colours
+            except DataError:
+                raise stranger from None
+
+    def fingerprint(self) -> str:
+        """A hash of the files, and of the colours where label images are in colours."""
+        content = super().fingerprint()
+        return text_digest("colours", content, self.colours) if self._in_colours else content
+
+    @cached_property
+    def _key(self) -> LabelKey:
+        count = tuple(range(len(self.classes)))
+        return LabelKey(count, self.colours, "palette.txt", self.classes, indexed=True)
+
+    @cached_property
+    def _in_colours(self) -> bool:
+        if not (self.colours and self.labels.classes):
+            return False
+        files = {pair.label: pair.place(pair.label) for pair in self.pairs}
+        return any(
+            header(file_content(path, place)).raw_mode.startswith("RGB")
+            for path, place in files.items()
+        )
+
+
+def open_list(where: str, classes: int | None, part: str) -> ListedFiles:
     """The dataset of a list file, or of a folder with ``train.lst`` (and ``val.lst``).
 
     Args:
@@ -31,7 +81,7 @@ def open_list(where: str, classes: int | None, part: str) -> FileDataset:
     rows, remark = list_rows(path)
     pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
     colours = read_colours(path.parent / "palette.txt", len(names))
-    return FileDataset(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
+    return ListedFiles(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
 
 
 def list_parts(where: str) -> dict[str, Path]:

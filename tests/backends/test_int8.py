@@ -336,9 +336,13 @@ def test_nascompile_from_bytes_to_labels(folder, monkeypatch, tmp_path):
     for number in range(9):
         shape = (60 + 5 * number, 90 - 3 * number)
         values = np.random.default_rng(number).integers(0, 5, shape, dtype=np.uint8)
+        values += 10  # which --map takes off again
         values[:5] = 255
         Image.fromarray(values).save(labels / f"{number}.png")
     int8 = ("--precision", "int8", "--images", folder, "--max-drop", 1, "--labels", labels)
+    refused = nascompile(*int8, "--map", "nonsense", "--output", "a.onnx")
+    one_line(refused, "--map: expected an offset like -1, or FROM=TO")
+    int8 += ("--map", -10)
     ends = ("--head", "labels", "--input-format", "nhwc-uint8")
     result = nascompile(*int8, *ends, "--json", "--output", "a.onnx")
     assert result.exit_code == 0, result.output

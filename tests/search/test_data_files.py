@@ -623,6 +623,34 @@ def test_a_list_brings_its_colours(folder: Path, text: str) -> None:
     assert opened(folder).palette.tolist() == [[128, 64, 128], [70, 130, 180]]
 
 
+def test_label_images_of_a_list_may_be_in_its_colours(folder: Path) -> None:
+    (folder / "classes.txt").write_text("road\nsky\nsea\ncar\n")
+    colours = [(128, 64, 128), (70, 130, 180), (0, 0, 142), (1, 1, 1)]
+    text = "".join(f"{r} {g} {b}\n" for r, g, b in colours)
+    indices = [opened(folder).label(n) for n in range(3)]
+    plain = opened(folder).fingerprint()
+    (folder / "palette.txt").write_text(text)
+    assert opened(folder).fingerprint() == plain  # of indices the colours are no matter
+    table = np.array([*colours, *[(0, 0, 0)] * 252], np.uint8)
+    for name, label in zip("ab", indices, strict=False):
+        label[label > 3] = 3
+        Image.fromarray(table[label]).save(folder / f"labels/{name}.png")
+    Image.fromarray(np.full((6, 8, 3), 2, np.uint8)).save(folder / "labels/c.png")
+    data = opened(folder)
+    assert all(np.array_equal(data.label(n), indices[n]) for n in range(2))
+    assert (data.label(2) == 2).all()  # grey: indices
+    before = data.fingerprint()
+    assert before != plain
+    (folder / "palette.txt").write_text(text.replace("142", "143"))
+    assert opened(folder).fingerprint() != before
+    pixels = table[indices[0]]
+    pixels[2, 3] = (128, 64, 120)
+    Image.fromarray(pixels).save(folder / "labels/a.png")
+    found = refusal(lambda: data.label(0))
+    assert "a.png (train.lst line 1): colour 128,64,120 at row 2 column 3, expected" in found
+    assert "nearest is road" in found
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

@@ -518,6 +518,7 @@ def test_values_out_of_range_are_wrong_use(args):
         ("--max-drop", "0"),
         ("--force",),
         ("--labels", "x"),
+        ("--map", "-1"),
         ("--tolerance", "0.1", "--no-verify"),
         ("--images", "x", "--no-verify"),
         ("--opset", "18", "--target", "openvino"),
