@@ -3,6 +3,10 @@
     OMP_NUM_THREADS=1 python bench/controllers.py table --output searchers-table.json
     OMP_NUM_THREADS=1 python bench/controllers.py formula --output searchers-formula.json
 
+with the predictor, which is slower and needs fewer, added to each:
+
+    ... --only predictor --evaluations 100 --output searchers-table.json
+
 Each searcher proposes architectures two at a time and is told their rewards, from many
 seeds, on one of two landscapes:
 
@@ -19,7 +23,7 @@ distribution of the rewards in the last quarter.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,14 +123,23 @@ def play(searcher: Searcher, landscape: Landscape, evaluations: int) -> tuple[Ar
 def contest(landscape: Landscape, name: str, seeds: int, evaluations: int) -> dict[str, Any]:
     """What a contender comes to on a landscape, over seeds."""
     settings = SearchSettings.model_validate(CONTENDERS[name])
-    games = [
-        play(make_searcher(settings, landscape.space, seed), landscape, evaluations)
-        for seed in range(seeds)
-    ]
+    return summed(
+        [
+            play(make_searcher(settings, landscape.space, seed), landscape, evaluations)
+            for seed in range(seeds)
+        ],
+        landscape,
+    )
+
+
+def summed(games: Sequence[tuple[Array, int]], landscape: Landscape) -> dict[str, Any]:
+    """What games of as many evaluations come to: rewards, and how many architectures they are."""
     rewards = np.array([found for found, _ in games])
     best = np.maximum.accumulate(rewards, axis=1)
-    tail = rewards[:, -evaluations // 4 :]
+    seeds, evaluations = rewards.shape
+    tail = rewards[:, -(evaluations // 4) :]
     return {
+        "evaluations": evaluations,
         "mean": rewards.reshape(seeds, -1, WINDOW).mean(axis=2).mean(axis=0).round(5).tolist(),
         "best": np.quantile(best, (0.25, 0.5, 0.75), axis=0)[:, WINDOW - 1 :: WINDOW]
         .round(5)
@@ -177,11 +190,13 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
 @click.argument("landscape", type=click.Choice(list(LANDSCAPES)))
 @click.option("--seeds", default=20, show_default=True)
 @click.option("--evaluations", default=400, show_default=True, help=f"A multiple of {WINDOW}.")
+@click.option("--only", type=click.Choice(list(CONTENDERS)), help="Adds it to the output.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-def main(landscape: str, seeds: int, evaluations: int, output: Path) -> None:
+def main(landscape: str, seeds: int, evaluations: int, only: str | None, output: Path) -> None:
     place = LANDSCAPES[landscape]()
-    results: dict[str, Any] = {}
-    for name in CONTENDERS:
+    known: dict[str, Any] = json.loads(output.read_text()) if only else {}
+    results: dict[str, Any] = known.get("contenders", {})
+    for name in [only] if only else CONTENDERS:
         results[name] = contest(place, name, seeds, evaluations)
         mean, best = results[name]["mean_of_all"], results[name]["median_best"]
         click.echo(f"{landscape:8} {name:24} mean {mean:.4f} best {best:.4f}", err=True)
@@ -189,7 +204,7 @@ def main(landscape: str, seeds: int, evaluations: int, output: Path) -> None:
         "landscape": landscape,
         "best": place.best,
         "seeds": seeds,
-        "evaluations": evaluations,
+        "evaluations": known.get("evaluations", evaluations),
         "settings": CONTENDERS,
         "contenders": results,
         "versions": package_versions(),

@@ -14,7 +14,7 @@ import numpy as np
 
 from auxnas.genotype import Genotype, SearchSpace
 from auxnas.search.searchers.base import State, reward_of
-from auxnas.search.searchers.kernel import Embedding, similarities
+from auxnas.search.searchers.kernel import Embedding, Traits, similarities, trends
 from auxnas.search.searchers.uniform import rng_state, set_rng_state
 from auxnas.search.settings.search import PredictorSettings, SearchSettings
 from auxnas.search.trials.records import Trial
@@ -24,7 +24,9 @@ Tokens = tuple[int, ...]
 
 _NOISES = (1e-3, 1e-2, 1e-1, 1.0)
 """Variances of noise to choose from, where the rewards' is 1."""
-_PARENTS, _ROUNDS = 5, 3
+_SHARES = (0.0, 0.5, 0.9)
+"""Of trends in the variance, to choose from."""
+_PARENTS, _ROUNDS = 5, 7
 """Best architectures that are mutated, and how often the best of those are again."""
 _DIGITS = 9
 """Of a figure that architectures are compared by: what rounding adds must not decide."""
@@ -50,11 +52,11 @@ class _Judged:
 class PredictorSearcher:
     """Proposes what promises the largest expected improvement over the best reward.
 
-    A Gaussian process is fitted to the rewards (``kernel`` says how alike architectures are). It
-    judges random architectures and mutations of the best, those of the most promising for some
-    rounds more. What was proposed and is not told yet counts with the reward that was predicted
-    for it, so that proposals of a batch differ. No function is proposed twice while another is
-    found.
+    A Gaussian process is fitted to the rewards (``kernel`` says how alike architectures are, and
+    which trends they follow; the likeliest share of the two is taken). It judges random
+    architectures and mutations of the best, those of the most promising for some rounds more. What
+    was proposed and is not told yet counts with the reward that was predicted for it, so that
+    proposals of a batch differ. No function is proposed twice while another is found.
 
     Args:
         space: the search space.
@@ -169,8 +171,9 @@ class _Process:
 
     Attributes:
         genotypes: that it was fitted to.
-        embedding: of all that it is asked about.
-        rows: their embedding.
+        embedding, traits: of all that it is asked about.
+        rows, figures: theirs.
+        share: of trends in the variance.
         inverse: of the covariance matrix's lower Cholesky factor.
         weights: inverse covariance times the rewards, of mean 0 and deviation 1.
         mean, deviation: of the rewards.
@@ -180,6 +183,9 @@ class _Process:
     genotypes: Sequence[Genotype]
     embedding: Embedding
     rows: Array
+    traits: Traits
+    figures: Array
+    share: float
     inverse: Array
     weights: Array
     mean: float
@@ -188,27 +194,37 @@ class _Process:
 
     @classmethod
     def fitted(cls, space: SearchSpace, known: Sequence[Evaluated]) -> _Process:
-        """The process of the likeliest noise."""
+        """The process of the likeliest noise and share."""
         genotypes = [space.genotype(each.tokens) for each in known]
         rewards = np.array([each.reward for each in known])
         mean, deviation = float(rewards.mean()), float(rewards.std()) or 1.0
         levels = (rewards - mean) / deviation
         embedding = Embedding(genotypes)
         rows = embedding.rows(genotypes)
-        alike = similarities(rows, rows)
-        fits = [_fit(alike, levels, noise) for noise in _NOISES]
-        _, inverse = max(fits, key=lambda fit: round(fit[0], _DIGITS))
+        traits = Traits(genotypes)
+        figures = traits.rows(genotypes)
+        alike, trend = similarities(rows, rows), trends(figures, figures)
+        fits = [
+            (*_fit((1 - share) * alike + share * trend, levels, noise), share)
+            for share in _SHARES
+            for noise in _NOISES
+        ]
+        _, inverse, share = max(fits, key=lambda fit: round(fit[0], _DIGITS))
         weights = inverse.T @ (inverse @ levels)
         return cls(
-            genotypes, embedding, rows, inverse, weights, mean, deviation, float(rewards.max())
-        )
+            genotypes, embedding, rows, traits, figures, share, inverse, weights, mean, deviation,
+            float(rewards.max()),
+        )  # fmt: skip
 
     def judged(self, genotypes: Sequence[Genotype]) -> list[_Judged]:
         """Expectations of architectures."""
-        alike = similarities(self.embedding.rows(genotypes), self.rows)
+        figures = self.traits.rows(genotypes)
+        alike = (1 - self.share) * similarities(self.embedding.rows(genotypes), self.rows)
+        alike += self.share * trends(figures, self.figures)
+        own = 1 - self.share + self.share * (0.5 + 0.5 * np.square(figures).sum(1)) ** 2
         means = self.mean + self.deviation * (alike @ self.weights)
         explained = np.square(self.inverse @ alike.T).sum(0)
-        deviations = self.deviation * np.sqrt(np.maximum(1.0 - explained, 1e-12))
+        deviations = self.deviation * np.sqrt(np.maximum(own - explained, 1e-12))
         steps = (means - self.best) / deviations
         below = np.array([0.5 * (1 + erf(step / sqrt(2))) for step in steps])
         density = np.exp(-0.5 * steps**2) / sqrt(2 * pi)

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from auxnas.genotype import CVPR2019, SearchSpace, Vocabulary
 from auxnas.search.searchers import make_searcher
-from auxnas.search.searchers.kernel import Embedding, cell_counts, connection_counts, similarities
+from auxnas.search.searchers.kernel import (
+    Embedding,
+    Traits,
+    cell_counts,
+    connection_counts,
+    similarities,
+    traits,
+    trends,
+)
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.tabular import load_table
 from auxnas.search.trials.records import COMPLETE, Trial
@@ -26,6 +34,10 @@ def searcher_of(space=PAPER, seed=0, **own):
     )
 
 
+def connections_of(genotype):
+    return connection_counts(genotype.connections, genotype.space.encoder_outputs)
+
+
 # Similarity -----------------------------------------------------------------------------
 
 
@@ -33,7 +45,8 @@ def searcher_of(space=PAPER, seed=0, **own):
 def test_isomorphic_architectures_are_the_same_to_it(genotype, data):
     other = data.draw(st.sampled_from(generated(genotype, "isomorphism")))
     assert cell_counts(other.cell) == cell_counts(genotype.cell)
-    assert connection_counts(other) == connection_counts(genotype)
+    assert connections_of(other) == connections_of(genotype)
+    assert traits(other) == traits(genotype)
 
 
 @given(st.lists(genotypes(PAPER), min_size=1, max_size=6))
@@ -44,6 +57,25 @@ def test_similarities_are_a_kernel(found):
     np.testing.assert_allclose(alike, alike.T)
     assert 0 <= alike.min() <= alike.max() <= 1 + 1e-12
     assert np.linalg.eigvalsh(alike).min() > -1e-9
+
+
+@given(st.lists(genotypes(PAPER), min_size=1, max_size=6))
+def test_trends_are_a_kernel_and_grow_along_a_trait(found):
+    rows = Traits(found).rows(found)
+    alike = trends(rows, rows)
+    np.testing.assert_allclose(alike, alike.T)
+    assert np.linalg.eigvalsh(alike).min() > -1e-9
+    line = np.array([[0.0], [1.0], [2.0], [3.0]])
+    assert (np.diff(trends(line, line[1:2])[:, 0]) > 0).all()
+
+
+def test_traits_by_hand():
+    """A branch on the input and the first operation, one on its sum and that; blocks in a row."""
+    space = SearchSpace(encoder_outputs=3, blocks=2, branches=2)
+    cell = (4, 1, 0, 2, 2, 4, 1, 0, 10)
+    counts = [1, 0, 2, 0, 1, 0, 0, 0, 0, 0, 1]
+    found = traits(space.genotype((0, 0, 3, 2, *cell)))
+    assert found == (*counts, *(2, 0, 1), *(1, 0, 1), 3, 2, 1, 1)
 
 
 @given(st.lists(genotypes(PAPER), min_size=1, max_size=4), genotypes(PAPER))
@@ -62,7 +94,7 @@ def test_nearly_every_change_of_an_operation_or_a_connection_is_seen():
         one = PAPER.sample(rng)
         other = PAPER.mutate(one, rng)
         same = cell_counts(one.cell) == cell_counts(other.cell)
-        same = same and connection_counts(one) == connection_counts(other)
+        same = same and connections_of(one) == connections_of(other)
         unseen += same and one.key() != other.key()
     assert unseen <= 2  # deeper than the kernel looks
 
