@@ -229,8 +229,8 @@ class _Process:
         below = np.array([0.5 * (1 + erf(step / sqrt(2))) for step in steps])
         density = np.exp(-0.5 * steps**2) / sqrt(2 * pi)
         improvements = deviations * (steps * below + density)
-        figures = zip(genotypes, improvements.round(_DIGITS).tolist(), means.tolist(), strict=True)
-        return [_Judged(*each) for each in figures]
+        rows = zip(genotypes, improvements.round(_DIGITS).tolist(), means.tolist(), strict=True)
+        return [_Judged(*each) for each in rows]
 
 
 @lru_cache(maxsize=4096)
