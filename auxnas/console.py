@@ -52,6 +52,10 @@ class _OneLine(click.Command):
         *declared, last = super().get_params(ctx)
         return [*declared, *([_VERSION] if ctx.parent is None else []), _DEBUG, last]
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first sentence, whole, for the list of a group's commands, which wraps it."""
+        return super().get_short_help_str(max(limit, 200))
+
     def main(
         self,
         args: Sequence[str] | None = None,

@@ -15,14 +15,14 @@ from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import DEFAULT, IGNORE, Task, find_task
 from auxnas.console import DONE, FAILED, OneLineCommand, print_json, say
-from auxnas.genotype.errors import inline
+from auxnas.genotype.errors import inline, short_repr
 from auxnas.nassearch import options
 from auxnas.options import FileType
 from auxnas.pictures import draw_samples
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import DataError, Dataset, open_dataset, parts
 from auxnas.search.data.joined import with_classes_of
-from auxnas.search.data.spec import task_on
+from auxnas.search.data.spec import check_source, task_on
 from auxnas.search.data.survey import (
     Survey,
     survey_data,
@@ -69,6 +69,10 @@ def survey(
     an image, images that are there twice or in both parts. Every file is read once. Ends with 1
     where training would refuse the data.
     """
+    try:
+        check_source(source)
+    except ValueError as error:
+        raise DataError("SPEC", short_repr(source), str(error)) from None
     for path, option in (picture, "--picture"), (html, "--html"):
         if path is not None:
             check_no_result(path, option)

@@ -77,7 +77,8 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
     check_folder_kind(context.folder, SEARCH)
     contact_executor(context.settings)
     SEARCHERS.find(context.settings.search.searcher)
-    if not (context.folder / NAME).exists():
+    begun = (context.folder / NAME).exists()
+    if not begun:
         _look_ahead(context)
     context.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(context.folder):
@@ -86,6 +87,8 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
         with Journal(context.folder, write=True) as journal:
             if journal.salvaged:
                 context.display.say(journal.salvaged)
+            if begun and not journal.counts("state"):  # without trials, all may have changed
+                _look_ahead(context)
             clock = RunClock(sum(session.seconds for session in journal.sessions()), start=start)
             known = _store_or_compare(context, journal)
             journal.begin_session(environment_of(context), clock.session)

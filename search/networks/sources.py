@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def find_source(text: str) -> GenotypeSource:
     network, as a training's folder or a safetensors file, is its genotype with its encoder.
 
     Raises:
-        RequestError: when the run has no such trial.
+        RequestError: when the run has no such trial, or there is no such run.
         CompilerError: when a trained network cannot be read.
         GenotypeError: when it is none of these.
     """
@@ -70,6 +71,8 @@ def find_source(text: str) -> GenotypeSource:
     for place, which in ((text, "best"), (folder, trial)):
         if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
             return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
+    if folder and (trial == "best" or trial.isdecimal()) and not exists(text):
+        raise RequestError(folder, "no search in it", "the folder of one: nassearch run --out")
     document = find_architecture(text)
     return GenotypeSource(document.architecture, None, _described(text, document))
 

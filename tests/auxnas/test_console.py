@@ -111,6 +111,17 @@ def test_no_subcommand_shows_the_help_and_is_wrong_use() -> None:
     assert "Commands:" in result.output
 
 
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    words = "Write the best of what was found, as one page that nothing else is needed for."
+
+    @click.group(cls=OneLineGroup)
+    def group() -> None:
+        """A group."""
+
+    group.command("one", help=f"{words} And more.")(lambda: None)
+    assert words in " ".join(CliRunner().invoke(group, ["--help"]).output.split())
+
+
 def test_results_go_to_stdout_and_the_rest_to_stderr() -> None:
     result = run("fail", "fine")
     assert result.exit_code == 0

@@ -138,6 +138,12 @@ def test_limits_of_a_file_that_are_none_name_it(searched, tmp_path):
             find_source(str(tmp_path / "a"))
 
 
+@pytest.mark.parametrize("trial", ["best", "3"])
+def test_a_run_that_is_not_there_is_named(tmp_path, trial):
+    with pytest.raises(SearchError, match=r"/none: no search in it, expected the folder of one"):
+        find_source(f"{tmp_path / 'none'}:{trial}")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -128,7 +128,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no masks": (
         lambda root: [p.unlink() for p in (root / "SegmentationClass").iterdir()],
-        "not such folders in it, expected images/ and masks/",
+        "no such folders in it, expected images/ and masks/",
     ),
     "other names": (
         lambda root: [p.rename(p.with_stem(f"x{p.stem}")) for p in (root / "JPEGImages").iterdir()],

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from auxnas.backends.null.learner import NullLearner
 from auxnas.backends.progress import Silent
@@ -16,6 +18,7 @@ from auxnas.compiler import temporaries
 from auxnas.compiler.temporaries import temporary_name
 from auxnas.compiler.weights import load_weights, save_weights
 from auxnas.nassearch import ablate
+from auxnas.search.data import DataError
 from auxnas.search.errors import JournalError, RunLockedError, SettingsError
 from auxnas.search.evaluation.two_stages import TwoStages
 from auxnas.search.examples.context import StoredDataset
@@ -120,6 +123,23 @@ def test_settings_may_change_until_there_is_a_trial(place_of, monkeypatch):
     execute(place_of("cut"))
     execute(place_of("whole"))
     assert contents(place_of("cut").folder) == contents(place_of("whole").folder)
+
+
+def test_other_data_are_looked_at_until_there_is_a_trial(place_of, tmp_path, monkeypatch):
+    for name, values in ("images", (90, 160)), ("masks", (0, 255)):
+        (tmp_path / "mask" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((40, 40), values[0] + number % 4 * (name == "images"), np.uint8)
+            pixels[:, 20:] = values[1] + number * (name == "images")
+            Image.fromarray(pixels).save(tmp_path / "mask" / name / f"{number}.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(NullLearner, "fit_part", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            execute(place_of(pretrain__seed=1106))
+    masks = {"data__source": f"folder:{tmp_path / 'mask'}", "data__classes": 2}
+    with pytest.raises(DataError, match="no class but 'class0' has a pixel.* store 1 for it"):
+        execute(place_of(**masks))
+    execute(place_of(**masks, data__map="255=1"))
 
 
 def test_changed_data_and_another_encoder_are_refused(place_of):

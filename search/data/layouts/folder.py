@@ -62,7 +62,7 @@ def folder_parts(where: str) -> dict[str, Folders]:
     """
     found = part_folders(Path(where))
     if "train" not in found:
-        what = "no such folder" if not Path(where).is_dir() else "not such folders in it"
+        what = "no such folder" if not Path(where).is_dir() else "no such folders in it"
         raise DataError(f"folder:{where}", what, _LAYOUTS)
     return found
 

@@ -248,3 +248,12 @@ def test_what_cannot_be_opened_ends_with_2(tmp_path: Path) -> None:
         found = looked(*words)
         assert (found.exit_code, found.stdout) == (2, "")
         assert found.stderr.count("\n") == 1
+
+
+def test_a_folder_without_a_format_before_it_is_answered_with_one(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    where = spec.partition(":")[2]
+    for given in where, f"foldr:{where}":
+        found = looked(given)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert f"expected {spec}? " in found.stderr
