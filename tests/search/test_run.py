@@ -137,7 +137,7 @@ def test_other_data_are_looked_at_until_there_is_a_trial(place_of, tmp_path, mon
         with pytest.raises(KeyboardInterrupt):
             execute(place_of(pretrain__seed=1106))
     masks = {"data__source": f"folder:{tmp_path / 'mask'}", "data__classes": 2}
-    with pytest.raises(DataError, match="no class but 'class0' has a pixel.* store 1 for it"):
+    with pytest.raises(DataError, match=r"no class but 'class0' has a pixel.* store 1 for it"):
         execute(place_of(**masks))
     execute(place_of(**masks, data__map="255=1"))
 

@@ -253,7 +253,7 @@ def test_what_cannot_be_opened_ends_with_2(tmp_path: Path) -> None:
 def test_a_folder_without_a_format_before_it_is_answered_with_one(tmp_path: Path) -> None:
     spec = write_flat(tmp_path)
     where = spec.partition(":")[2]
-    for given in where, f"foldr:{where}":
-        found = looked(given)
+    for words in where, f"foldr:{where}":
+        found = looked(words)
         assert (found.exit_code, found.stdout) == (2, "")
         assert f"expected {spec}? " in found.stderr
