@@ -30,6 +30,7 @@ from auxnas.options import SizeType, device_command, device_of, device_option, t
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
+from auxnas.search.errors import RequestError
 from auxnas.search.evaluation.candidates import settled
 from auxnas.search.evaluation.scoring import (
     META_VAL,
@@ -226,6 +227,9 @@ class _Asked:
         if self.data is not None:
             meta_train = DataSettings().meta_train if self.part == META_VAL else None
             return self._of(self.data, self.ignore, meta_train, self.numbers)
+        if not self.weights.exists():
+            expected = "the folder of a run or a training, or a network's file and --data"
+            raise RequestError(str(self.weights), "no such file or folder", expected)
         if not self.weights.is_dir():
             expected = "expected, WEIGHTS is not the folder of a run or a training"
             raise click.UsageError(f"--data: {expected}")

@@ -19,6 +19,7 @@ _WORDS = {
     sqlite3.SQLITE_CORRUPT: "its pages do not fit together",
     sqlite3.SQLITE_BUSY: "another process has it open",
 }
+_NO_SPACE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -29,6 +30,11 @@ def fault_words(error: Exception) -> str:
     if not isinstance(error, sqlite3.Error):
         return str(error)
     return _WORDS.get(_code(error), "it cannot be read")
+
+
+def is_of_disk(error: sqlite3.Error) -> bool:
+    """Whether the disk is at fault, full most likely, rather than the file."""
+    return _code(error) in _NO_SPACE
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 from auxnas.search.errors import JournalError
 from auxnas.search.storage import old_journal, reading, schema
-from auxnas.search.storage.database import copy_database, fault_words
+from auxnas.search.storage.database import copy_database, fault_words, is_of_disk
 from auxnas.search.storage.reading import RowError
 from auxnas.search.storage.rescue import (
     BACKUP,
@@ -71,6 +71,8 @@ class Journal:
                 update_journal(self.path)
                 database = _connected(self.path, "FULL")
         except sqlite3.Error as error:
+            if is_of_disk(error):
+                raise self._unwritable(error) from error
             found = f"unreadable ({fault_words(error)})"
             raise JournalError(str(self.path), found, "a journal") from None
         return database

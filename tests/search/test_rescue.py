@@ -22,6 +22,7 @@ from auxnas.search.loop.run import execute
 from auxnas.search.loop.status import run_status
 from auxnas.search.loop.watching import Unwatched
 from auxnas.search.settings.resolving import nest, resolve
+from auxnas.search.storage import journal
 from auxnas.search.storage.database import copy_database
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import BACKUP, DAMAGED, NAME, restore_from_backup
@@ -238,6 +239,19 @@ def test_a_run_that_ended_before_its_first_transaction_begins_again(copy_of, run
 
 
 # A full disk ------------------------------------------------------------------------------
+
+
+def test_a_disk_that_is_full_before_there_is_a_journal_is_said(tmp_path, monkeypatch):
+    inner = journal._connected
+
+    def limited(path, synchronous):
+        database = inner(path, synchronous)
+        database.execute("PRAGMA max_page_count = 1")
+        return database
+
+    monkeypatch.setattr(journal, "_connected", limited)
+    with pytest.raises(JournalError, match=r"cannot be written \(database or disk is full\)"):
+        Journal(tmp_path, write=True)
 
 
 @pytest.mark.parametrize("missing", [1, 2, 4, 10])
