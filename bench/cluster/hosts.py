@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -112,7 +113,7 @@ class Host:
     def inside(self, *words: str) -> subprocess.Popen[bytes]:
         """A command in its namespaces, which may be the end of them."""
         enter = ("nsenter", "-t", str(self.pids("raylet/raylet")[0]), "-m", "-u", "-n", "-p")
-        return subprocess.Popen((*enter, *words))
+        return subprocess.Popen((*enter, *words), stdout=subprocess.DEVNULL)
 
     def stores(self) -> dict[str, int]:
         """Number of stores of each kind in its own cache."""
@@ -170,6 +171,7 @@ class Lab:
             host.remove()
         send(signal.SIGKILL, self.head_pids())
         sh("ip", "link", "del", BRIDGE, check=False)
+        shutil.rmtree(RAY, ignore_errors=True)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from auxnas.search.trials.records import FAILED
 
 MEMORY = 0.1
 """Share of this machine's memory that is taken, where memory is what lacks."""
-HOG = "import sys, time; block = b'x' * int(sys.argv[1]); time.sleep(4)"
+HOG = "import sys, time; block = b'x' * int(sys.argv[1]); time.sleep(8)"
 FILL = f"cat /dev/zero > {CACHE}/z; cat /dev/zero > {RAY}/z; sleep $0; rm {CACHE}/z {RAY}/z"
 HOLD = """
 import sys, time, ray
@@ -171,7 +171,7 @@ FAULTS = {
     "host killed": Fault(lambda scene: scene.host.signal(signal.SIGKILL), LOST),
     "ray stop": Fault(lambda scene: scene.host.inside("ray", "stop", "--force").wait(), LOST),
     "cable cut and healed": Fault(cut, LOST, seconds=2.0),
-    "memory monitor": Fault(take_memory, ended(OOM)),
+    "memory monitor": Fault(take_memory, ended(OOM), seconds=2.0),
     "object store full": Fault(fill_store, filled, seconds=2.0),
     "disk full, a worker killed": Fault(fill_disk, LOST),
     "late host": Fault(lambda scene: scene.host.start(), ended("complete", "stopped"), late=True),
