@@ -174,8 +174,12 @@ FAULTS = {
     "memory monitor": Fault(take_memory, ended(OOM), seconds=2.0),
     "object store full": Fault(fill_store, filled, seconds=2.0),
     "disk full, a worker killed": Fault(fill_disk, LOST),
-    "late host": Fault(lambda scene: scene.host.start(), ended("complete", "stopped"), late=True),
-    "late host, its cache full": Fault(lambda scene: scene.host.start("1m"), refused, late=True),
+    "late host": Fault(
+        lambda scene: scene.host.start(), ended("complete", "stopped"), late=True, seconds=3.0
+    ),
+    "late host, its cache full": Fault(
+        lambda scene: scene.host.start("1m"), refused, late=True, seconds=3.0
+    ),
     "driver SIGKILL, resumed": Fault(lambda scene: scene.driver.kill(), driver_died),
     "GCS killed, resumed": Fault(kill_gcs, driver_died, seconds=5.0),
 }
