@@ -41,7 +41,6 @@ from auxnas.search.storage.environment import package_versions
 from auxnas.search.trials.records import SCORED, Job, Outcome
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # its warnings are lines of their own
 try:
     import ray
     from ray import cloudpickle, exceptions
@@ -341,7 +340,9 @@ def _connect(address: str) -> bool:
         ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
     except (exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         found = f"{address} ({' '.join(str(error).split())[:300]})"
-        expected = "the address of a cluster that this machine is a node of: see ray start"
+        expected = (
+            "a cluster that this machine is a node of (ray start), and its token if it has one"
+        )
         raise SettingsError("cluster.address", found, expected) from None
     return True
 

@@ -36,9 +36,9 @@ from auxnas.search.trials.records import COMPLETE, FAILED, LOST, Failure, Job, O
 
 SILENCE = 20.0
 """Seconds without a message after which a seat is taken for lost."""
-MAKING = 60.0
+MAKING = 120.0
 """Seconds without a message after which a seat that is not ready is given up, and another made;
-twice as long for each after that, eight times at most: a busy machine may take as long."""
+twice as long for each after that, eight times at most. Busy machines took 99 seconds."""
 _AWAY = 10.0
 """Seconds between two looks after which it is us who were away."""
 _LOOK = 1.0

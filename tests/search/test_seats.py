@@ -217,17 +217,17 @@ def test_a_place_that_never_comes_is_said_once_after_a_minute(tmp_path):
     assert seats.next() == (0, scored(0))
     assert said == [(60, "waiting for a place to evaluate trials: no room")]
     assert crew.gone == set(range(6)), "each was given up, and another asked for"
-    minutes = 1 + 2 + 4 + 8 + 8 + 8
+    minutes = 2 + 4 + 8 + 16 + 16 + 16
     assert 60 * minutes < crew.now < 60 * minutes + 60, "machines may be slow to make one"
 
 
-def test_a_seat_that_is_given_to_a_host_that_has_gone_is_made_elsewhere_within_a_minute():
+def test_a_seat_that_is_given_to_a_host_that_has_gone_is_made_elsewhere_in_the_end():
     crew = FakeCrew(Troubled(), ["never"] * 2)
     seats = seats_of(crew, places=3)
     for number in range(3):
         seats.submit(job(number), ignore_progress)
     assert sorted(seats.next() for _ in range(3)) == [(n, scored(n)) for n in range(3)]
-    assert crew.now < 120
+    assert crew.now < 180
 
 
 def test_a_seat_may_take_long_to_be_made_as_long_as_it_is_heard_of():
@@ -241,7 +241,7 @@ def test_a_seat_may_take_long_to_be_made_as_long_as_it_is_heard_of():
 
 
 def test_seats_that_are_heard_of_once_end_the_run():
-    expected = "nothing was heard for 1m before its first trial, 6 times"
+    expected = "nothing was heard for 2m before its first trial, 6 times"
     with pytest.raises(SearchError, match=expected):
         evaluated(FakeCrew(Troubled(), ["stuck"] * 100), 2, places=2)
 
