@@ -64,7 +64,11 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
+# A source distribution has the rooms within auxnas/ alone, where a checkout has links to them.
 $(VENV)/.made:
+	for room in genotype compiler backends search; do \
+		test -L auxnas/$$room || { mv auxnas/$$room $$room && ln -s ../$$room auxnas/$$room; } || exit 1; \
+	done
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	touch $@

@@ -82,6 +82,7 @@ class TestMlflow(TrackerContract):
     @pytest.fixture
     def make(self, tmp_path, monkeypatch):
         pytest.importorskip("mlflow")
+        monkeypatch.chdir(tmp_path)  # where it keeps files
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
         return find_tracker("mlflow")
 
