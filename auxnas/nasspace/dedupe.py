@@ -32,8 +32,8 @@ def dedupe(files: tuple[str, ...], level: Level, as_json: bool, **sizes: Any) ->
 
     A FILE holds our JSON documents, one genotype a line in any notation, or is a log
     like genotypes.out; or it is what sample --json prints. - is the standard input. A
-    place is FILE:N, the line. The sizes are for notations that name none. A FILE without
-    a genotype is no error, but is named.
+    place is the file, a colon and the line. The sizes are for notations that name none.
+    A FILE without a genotype is no error, but is named.
     """
     space = chosen_space(**sizes) if any(sizes.values()) else None
     collected = Collected()

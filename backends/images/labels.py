@@ -19,7 +19,7 @@ def missing_reason(pixels: Sequence[int], unlabelled: int, named: bool = False) 
     if present == [0] and unlabelled:
         return (
             "labels are 0 or 255, and 255 means not labelled: "
-            "where it is the foreground of a mask, store 1 for it"
+            "where it is the foreground of a mask, store 1 for it, or give --map 255=1"
         )
     if not present or len(present) == len(pixels):
         return ""

@@ -220,7 +220,7 @@ def mixed_remark(data: str, found: Statistics) -> Iterator[str]:
             f"warning: {data}: the label images of {len(masks)} images are of 0 and 255, first "
             f"{found.places[masks[0]]}, those of {len(labels)} of 0 and 1, first "
             f"{found.places[labels[0]]}; 255 means not labelled: where it is the foreground of a "
-            "mask, store 1 for it"
+            "mask, store 1 for it, or give --map 255=1"
         )
 
 

@@ -148,3 +148,9 @@ def test_data_of_other_classes_are_refused(run, tmp_path, cache):
         result = run("eval", tmp_path / "t", *options)
         assert result.exit_code == 2
         assert words in result.stderr
+
+
+def test_a_network_that_is_not_there_is_named(run, tmp_path):
+    result = run("eval", tmp_path / "none")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {tmp_path / 'none'}: no such file or folder, expected")
