@@ -44,8 +44,10 @@ def pareto_page(
         for trial in trials
     ]
     table = PageTable(heads, rows, ["form"])
+    charts = _charts(found)
     sections = [
-        PageSection("front", "Scores and times", pictures=_charts(found), table=table),
+        PageSection("forms", "All forms", table=table),
+        *([PageSection("front", "Scores and times", pictures=charts)] if charts else []),
         PageSection("architectures", "Architectures", pictures=drawn),
     ]
     heading = f"{found['run']}: the front's best, trained fully"
