@@ -72,7 +72,10 @@ LABELS_HELP = (
     "of other numbers (joints: rows of x, y and flag, then root of the area, head and score): "
     "scores of both, of segmentation the mIoU."
 )
-MAP_HELP = "Other numbers for the values of --labels, as in nassearch: -1, 255=1, 1-150=0-149."
+MAP_HELP = (
+    "Other numbers for label values: -1 (0 becomes not labelled), 255=1, 1-150=0-149; of --labels, "
+    "as in nassearch."
+)
 HEAD_HELP = (
     "Output of the network: of segmentation logits, probabilities or labels; of another task "
     "what that has."

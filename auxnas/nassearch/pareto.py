@@ -38,7 +38,7 @@ from auxnas.terminal import Terminal
 
 OUT_HELP = "Folder to write to.  [default: RUN/pareto]"
 DATA, PAGE = "pareto.json", "pareto.html"
-IMAGES_HELP = "Photographs to check on instead of noise, and to calibrate int8 on (8 or more)."
+IMAGES_HELP = "Check on these photographs instead of noise. int8 is calibrated on them (8 or more)."
 TARGET_HELP = "Target to compile for; may be repeated.  [default: onnx, openvino, trt, rtx if here]"
 
 

@@ -65,7 +65,10 @@ class ExecutorClass(Protocol):
 
     @staticmethod
     def check(settings: Settings) -> None:
-        """Raises a ``SettingsError`` for settings that it cannot do; makes nothing."""
+        """Raises a ``SettingsError`` for settings that it cannot do; makes nothing.
+
+        A class that inherits from one of ours has other limits: its own ``check`` alone is asked.
+        """
 
     @staticmethod
     def contact(settings: Settings) -> None:
@@ -148,9 +151,9 @@ def executor_name(settings: Settings) -> str:
     name = settings.search.executor or next(
         name for name in EXECUTORS.table if _class(name).suits(settings)
     )
-    check = getattr(_class(name), "check", None)
-    if check is not None:
-        check(settings)
+    found = _class(name)
+    if "check" in vars(found):
+        found.check(settings)
     return name
 
 
