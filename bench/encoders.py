@@ -5,7 +5,8 @@
 Numerics: random weights and statistics, the largest difference of a feature map relative to its
 largest number, as trained and as compiled. Then the network arch0 on each, compiled for each target
 at 128x128 and compared with the float64 reference; TensorRT-RTX's own builder builds without a GPU.
-A file that is there is gone on with.
+A file that is there is gone on with; ``--turns`` times all encoders in it in turns instead,
+which alone compares them.
 """
 
 from __future__ import annotations
@@ -24,14 +25,19 @@ import torchvision
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.report import to_dict
-from auxnas.backends.measuring.machine import runtime_versions
+from auxnas.backends.measuring.machine import instruction_sets, runtime_versions
+from auxnas.backends.measuring.timing import side_by_side
+from auxnas.backends.onnx.build import build
+from auxnas.backends.runtimes.openvino import open_onnx
+from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.torch import TorchRunner
-from auxnas.compiler import ModelSpec, Program, cost
+from auxnas.compiler import ModelSpec, Program, cost, lower
 from auxnas.compiler.builder import Builder
 from auxnas.compiler.encoders import find_encoder
 from auxnas.compiler.encoders.contract import lower_encoder
 from auxnas.compiler.encoders.fitting import fit_encoder
 from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 from auxnas.genotype.errors import InputError
 
@@ -130,12 +136,40 @@ def compiled(name: str, target: str, folder: Path) -> dict[str, Any]:
     return {key: facts[key] for key in kept if facts.get(key) is not None}
 
 
+def in_turns(names: list[str]) -> dict[str, dict[str, float]]:
+    """Milliseconds of arch0 on each encoder at ``SIZE``, by runtime, float32; random weights."""
+    models = {}
+    for name in names:
+        graph = lower(zoo.load_published("arch0").genotype, ModelSpec(encoder=name))
+        program = run_passes(INFERENCE, Program(graph, random_params(graph, 0)))[0]
+        models[name] = build(program, ExportOptions(SIZE), {})
+    feed = {"image": np.zeros((1, 3, *SIZE), np.float32)}
+    found: dict[str, dict[str, float]] = {}
+    for runtime in ("onnxruntime", "openvino"):
+        runners = {
+            name: OrtRunner(model.SerializeToString())
+            if runtime == "onnxruntime"
+            else open_onnx(model, "fp32")
+            for name, model in models.items()
+        }
+        times = side_by_side(runners, feed)
+        found[runtime] = {name: round(1e3 * value, 3) for name, value in times.items()}
+    return found
+
+
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--names", default=NAMES)
 @click.option("--targets", default=" ".join(TARGETS))
-def main(output: Path, names: str, targets: str) -> None:
-    rows = json.loads(output.read_text())["encoders"] if output.exists() else {}
+@click.option("--turns", is_flag=True)
+def main(output: Path, names: str, targets: str, turns: bool) -> None:
+    kept = json.loads(output.read_text()) if output.exists() else {"encoders": {}}
+    rows = kept["encoders"]
+    if turns:
+        times = in_turns([name for name, row in rows.items() if "difference" in row])
+        kept["milliseconds_in_turns"] = {"instructions": instruction_sets(), **times}
+        output.write_text(json.dumps(kept, indent=1) + "\n")
+        return
     for name in names.split():
         row = rows.setdefault(name, {})
         try:
@@ -147,7 +181,8 @@ def main(output: Path, names: str, targets: str) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 row[target] = compiled(name, target, Path(folder))
         known = runtime_versions("timm", "torch", "torchvision", "onnxruntime", "openvino")
-        output.write_text(json.dumps({"encoders": rows, "versions": known}, indent=1) + "\n")
+        kept |= {"encoders": rows, "versions": known}
+        output.write_text(json.dumps(kept, indent=1) + "\n")
         print(name, row.get("refused", row.get("difference")), flush=True)
 
 
