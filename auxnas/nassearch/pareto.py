@@ -12,6 +12,7 @@ from rich.table import Table
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir
+from auxnas.backends.int8 import find_photographs
 from auxnas.backends.measuring.machine import cores, cores_text, cpu_model
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import headline
@@ -92,6 +93,8 @@ def pareto(
     kill loses no network and no artefact that is finished; the same command goes on.
     """
     _require_page()
+    if images is not None:
+        find_photographs(images)
     forms = list(forms_here(targets, images is not None))
     with Journal(folder) as journal:
         trials, meta = journal.trials(), journal.meta()
@@ -133,6 +136,8 @@ def pareto(
         print_json(found) if as_json else _print(found)
         if all(row["failure"] for row in rows):
             raise SearchError(str(place), "every training failed", "one that does not")
+        if all(form["failure"] for row in rows for form in row["forms"]):
+            raise SearchError(str(place), "no artefact could be made", "one, see the table")
         return 0
 
     metric = headline(meta)

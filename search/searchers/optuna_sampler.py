@@ -53,8 +53,12 @@ class Sampler:
         try:
             return self.kind(seed=seed, **self.options)
         except (TypeError, ValueError) as error:
-            found = f"{self.kind.__name__}: {' '.join(str(error).split()):.120}"
-            raise SettingsError(_SETTING, found, "what that class of optuna takes") from error
+            raise self.refusal(error) from error
+
+    def refusal(self, error: Exception) -> SettingsError:
+        """The error of a class that does not take the options, or fails for their values."""
+        found = f"{self.kind.__name__}: {' '.join(str(error).split()):.120}"
+        return SettingsError(_SETTING, found, "what that class of optuna takes")
 
 
 def find_sampler(text: str) -> Maker:
@@ -142,7 +146,10 @@ class OptunaSearcher:
         number = self._storage.get_n_trials(self._id)
         seed = random.Random(f"optuna {self._seed} {number}").getrandbits(31)
         self._study.sampler = self._sampler.make(seed)
-        trial = self._study.ask(self._choices)
+        try:
+            trial = self._study.ask(self._choices)
+        except (TypeError, ValueError) as error:
+            raise self._sampler.refusal(error) from error
         self._waiting[number] = found = genotype_of(self._space, trial.params)
         return found
 

@@ -13,6 +13,7 @@ minutes. Its tables are filled from its own models in one transaction instead.
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from auxnas.search.trials.pareto import COSTS
 from auxnas.search.trials.records import COMPLETE, PENDING, REUSED, STOPPED, Trial
 from auxnas.search.trials.rows import ending_text
 
+_TOLD = 300
+"""Characters of optuna's own error that are repeated."""
 COST_NAMES = {"latency": "latency_ms", "madds": "multiply_adds"}
 """Names of the second objective, by the cost's."""
 _RECORD = "auxnas"
@@ -84,6 +87,7 @@ def export_study(trials: Sequence[Trial], url: str, name: str) -> StudyExport:
 
     ended = list(takewhile(lambda trial: trial.state != PENDING, trials))
     try:
+        _check_own(url)
         storage = optuna.storages.RDBStorage(url)
         cost = _create(optuna, storage, name, ended)
         with Session(storage.engine) as session, session.begin():
@@ -94,10 +98,31 @@ def export_study(trials: Sequence[Trial], url: str, name: str) -> StudyExport:
             study.add(ended, len(known), cost, began)
         storage.engine.dispose()
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError, ImportError) as error:
-        found = truncate(" ".join(str(error).split()))
-        expected = "a database such as sqlite:///study.db"
-        raise RequestError(f"--optuna {truncate(url)}", found, expected) from error
+        found = " ".join(str(error).split())[:_TOLD]
+        expected = "a database such as sqlite:///study.db, or one whose driver is installed"
+        raise RequestError(f"--optuna {_shown(url)}", found, expected) from error
     return StudyExport(name, len(ended) - len(known), len(ended), len(trials) - len(ended))
+
+
+def _shown(url: str) -> str:
+    """The address without its password, as much as a message repeats."""
+    return truncate(re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", url))
+
+
+def _check_own(url: str) -> None:
+    """Checks that a database is optuna's, or empty: a run's journal is one, too.
+
+    Raises:
+        RequestError: for one with other tables.
+    """
+    from sqlalchemy import create_engine, inspect
+
+    engine = create_engine(url)
+    names = inspect(engine).get_table_names()
+    engine.dispose()
+    if names and ("studies" not in names or "meta" in names):
+        found = f"a database with tables of something else ({', '.join(names[:3])})"
+        raise RequestError(f"--optuna {_shown(url)}", found, "a new one, or one of optuna's")
 
 
 def _create(optuna: Any, storage: Any, name: str, trials: Sequence[Trial]) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -221,3 +223,22 @@ def test_without_optuna_the_command_says_what_to_install(run, tmp_path, monkeypa
     result = run("export", journal_of(tmp_path / "run", trials_of(2)), "--optuna", "sqlite://")
     assert result.exit_code == 3
     assert 'pip install "auxnas[optuna]"' in result.stderr
+
+
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path):
+    """A run's own journal among them."""
+    path = tmp_path / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE meta (name TEXT)")
+        other.commit()
+    before = path.read_bytes()
+    with pytest.raises(RequestError, match="tables of something else"):
+        export_study(trials_of(2), f"sqlite:///{path}", "a")
+    assert path.read_bytes() == before
+
+
+def test_a_password_is_not_told():
+    with pytest.raises(RequestError) as error:
+        export_study(trials_of(2), "postgresql://me:secret@127.0.0.1:1/x", "a")
+    assert "secret" not in str(error.value)
+    assert "me:***@127.0.0.1" in str(error.value)

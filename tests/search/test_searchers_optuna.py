@@ -99,6 +99,11 @@ def test_what_there_is_not_is_named(text, words):
         searcher_of(text)
 
 
+def test_an_option_of_the_wrong_type_is_named_when_it_is_used():
+    with pytest.raises(SettingsError, match=r"search.searcher: TPESampler"):
+        searcher_of("tpe,n_startup_trials=abc").ask(1)
+
+
 def test_without_optuna_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(LibraryUnavailable, match=r'pip install "auxnas\[optuna\]"'):

@@ -102,8 +102,12 @@ def test_failures_are_lines(run, searched, monkeypatch):
 
     monkeypatch.setattr(forms, "compile", refused)
     done = run("pareto", folder, *PLAN, "--count", 1)
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 1, done.stderr
+    assert "no artefact could be made" in done.stderr
     assert "onnx fp32: onnx: too much, expected less" in done.stdout
+    done = run("pareto", folder, *PLAN, "--images", folder / "none", "--out", folder / "third")
+    assert (done.exit_code, "none: no such directory" in done.stderr) == (2, True), done.stderr
+    assert not (folder / "third").exists()
 
     def failing(self, program, *given):
         raise TrialFailure("nan", "loss nan")
