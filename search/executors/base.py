@@ -152,7 +152,7 @@ def executor_name(settings: Settings) -> str:
         name for name in EXECUTORS.table if _class(name).suits(settings)
     )
     found = _class(name)
-    if "check" in vars(found):
+    if "check" in getattr(found, "__dict__", {}):
         found.check(settings)
     return name
 
