@@ -15,13 +15,11 @@ from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.plots import plot_correlation, require_matplotlib
-from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
+from auxnas.nassearch.train import options_of_trainings, settings_of_trainings
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import SIZES
-from auxnas.search.networks.sources import searched_in
 from auxnas.search.settings.recorded import recorded_settings, recorded_space
 from auxnas.search.settings.search import Settings
-from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
@@ -44,17 +42,7 @@ OUT_HELP = "Folder to write to.  [default: RUN/correlate]"
     show_default=True,
     help="Architectures to train.",
 )
-@options.preset
-@options.data
-@options.parts_of("run")
-@as_searched
-@click.option("--epochs", type=int, metavar="N", help="Epochs of each training.")
-@click.option("--seed", type=int, metavar="N", help="Seed of all trainings.")
-@click.option("--out", type=options.PATH, metavar="DIR", help=OUT_HELP)
-@options.learner
-@options.sets
-@options.cache
-@options.as_json
+@options_of_trainings(OUT_HELP)
 def correlate(
     folder: Path,
     count: int,
@@ -81,12 +69,8 @@ def correlate(
     recorded_space(meta["settings"])  # which adds primitives of the user's own
     rewarded = recorded_settings(meta["settings"], Settings, "data.source")
     rewarded_alike = ("task.ignore", rewarded.ignored)
-    searched = searched_in(folder)
-    layers = layers_like(preset, folder, searched if as_searched else None)
     sets = (rewarded_alike, *sets)
-    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
-    if as_searched:
-        check_as_searched(settings, searched)
+    settings, searched = settings_of_trainings(folder, preset, as_searched, named, sets)
     out = out or folder / "correlate"
     check_folder_kind(out, "a correlation")
     display = display_on_stderr()

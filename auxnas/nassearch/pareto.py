@@ -20,13 +20,11 @@ from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.finalists import compile_forms, forms_here, shown_precision
 from auxnas.nassearch.look import check_cost_known, default_cost
-from auxnas.nassearch.train import OPTIONS, as_searched, check_as_searched, layers_like
+from auxnas.nassearch.train import options_of_trainings, settings_of_trainings
 from auxnas.options import PathType
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import RequestError, SearchError
-from auxnas.search.networks.sources import searched_in
 from auxnas.search.settings.recorded import recorded_space
-from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
@@ -60,17 +58,7 @@ TARGET_HELP = "Target to compile for; may be repeated.  [default: onnx, openvino
 )
 @click.option("--target", "targets", metavar="NAME", multiple=True, help=TARGET_HELP)
 @click.option("--images", type=PathType(path_type=Path), metavar="DIR", help=IMAGES_HELP)
-@options.preset
-@options.data
-@options.parts_of("run")
-@as_searched
-@click.option("--epochs", type=int, metavar="N", help="Epochs of each training.")
-@click.option("--seed", type=int, metavar="N", help="Seed of all trainings.")
-@click.option("--out", type=options.PATH, metavar="DIR", help=OUT_HELP)
-@options.learner
-@options.sets
-@options.cache
-@options.as_json
+@options_of_trainings(OUT_HELP)
 def pareto(
     folder: Path,
     count: int,
@@ -102,11 +90,7 @@ def pareto(
     check_cost_known(folder, trials, against)
     chosen = finalists(folder, front(trials, COSTS[against]), count)
     recorded_space(meta["settings"])  # which adds primitives of the user's own
-    searched = searched_in(folder)
-    layers = layers_like(preset, folder, searched if as_searched else None)
-    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
-    if as_searched:
-        check_as_searched(settings, searched)
+    settings, searched = settings_of_trainings(folder, preset, as_searched, named, sets)
     place = out or folder / "pareto"
     check_folder_kind(place, "a Pareto front")
     display = display_on_stderr()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,13 @@ from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.progress import display_on_stderr
 from auxnas.search.networks.searched import Searched
-from auxnas.search.networks.sources import find_source, layer_of, searched_as, without_old
+from auxnas.search.networks.sources import (
+    find_source,
+    layer_of,
+    searched_as,
+    searched_in,
+    without_old,
+)
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.storage.export import own_code
 from auxnas.search.training.context import TrainingContext
@@ -47,6 +53,44 @@ RUN_HELP = "Data, encoder and its width as in this search.  [default: the genoty
 as_searched = click.option(
     "--as-searched", is_flag=True, help="Keep the encoder's width, agg_size and sep_repeats."
 )
+
+
+def options_of_trainings(out_help: str) -> Callable[[options.F], options.F]:
+    """Options of a command that trains architectures of a run.
+
+    Args:
+        out_help: words on ``--out``.
+    """
+    found = (
+        *(options.preset, options.data, options.parts_of("run"), as_searched),
+        click.option("--epochs", type=int, metavar="N", help="Epochs of each training."),
+        click.option("--seed", type=int, metavar="N", help="Seed of all trainings."),
+        click.option("--out", type=options.PATH, metavar="DIR", help=out_help),
+        *(options.learner, options.sets, options.cache, options.as_json),
+    )
+
+    def decorate(command: options.F) -> options.F:
+        for option in reversed(found):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def settings_of_trainings(
+    folder: Path,
+    preset: str,
+    as_searched: bool,
+    named: Mapping[str, Any],
+    sets: tuple[tuple[str, Any], ...],
+) -> tuple[TrainingSettings, Searched | None]:
+    """Settings of trainings of architectures of the run in ``folder``, and what it searched in."""
+    searched = searched_in(folder)
+    layers = layers_like(preset, folder, searched if as_searched else None)
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    if as_searched:
+        check_as_searched(settings, searched)
+    return settings, searched
 
 
 @click.command(cls=OneLineCommand)
