@@ -143,6 +143,7 @@ def write(variants: Sequence[str], seeds: int, work: Path, output: Path, setting
 @click.option("--epochs", default=10, show_default=True)
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--only", multiple=True, help="Variants.  [default: all]")
+@click.option("--start", multiple=True, type=click.Choice(STARTS), help="[default: both]")
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--report", is_flag=True, help="Train nothing.")
@@ -153,6 +154,7 @@ def main(
     epochs: int,
     seeds: int,
     only: tuple[str, ...],
+    start: tuple[str, ...],
     work: Path,
     output: Path,
     report: bool,
@@ -164,10 +166,10 @@ def main(
         "size": size,
         "epochs": epochs,
     }
-    plan = [(v, s, n) for n in range(seeds) for s in STARTS for v in variants]
-    for variant, start, seed in () if report else plan:
-        if found(variant, start, seed, work) is None:
-            wish = command(variant, start, seed, data, encoder, size, epochs, work)
+    plan = [(v, s, n) for n in range(seeds) for s in start or STARTS for v in variants]
+    for variant, begin, seed in () if report else plan:
+        if found(variant, begin, seed, work) is None:
+            wish = command(variant, begin, seed, data, encoder, size, epochs, work)
             click.echo(shlex.join(wish), err=True)
             subprocess.run(wish, stdout=subprocess.DEVNULL, check=True)
             write(variants, seeds, work, output, settings)
