@@ -12,7 +12,7 @@ from auxnas.genotype import parse, to_json
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nassearch.cli import main as nassearch
 from auxnas.search.settings.presets import PRESETS
-from bench.demo import (
+from bench.search.demo import (
     RANGES,
     RECORD,
     ROOT,

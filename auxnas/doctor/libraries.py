@@ -31,7 +31,7 @@ BRINGS = {
     "wandb": "--log wandb, Weights & Biases",
     "trackio": "--log trackio",
     "docs": "make docs: the site",
-    "bench": "the exporters that bench/latency.py compares with",
+    "bench": "the exporters that bench/deploy/latency.py compares with",
     "dev": "make test",
 }
 """Meaning of each extra of ``pyproject.toml`` to a user."""

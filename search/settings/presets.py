@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "trials": 50,
         "data": {"size": (128, 160), "scale": (0.75, 1.5)},
         "model": {"width": 0.5, "agg_size": 32},
-        # The paper's rate is for thousands of trials; bench/controllers.py compares.
+        # The paper's rate is for thousands of trials; bench/search/controllers.py compares.
         "search": {"controller": {"rate": 1e-3}, "evolution": {"population": 20, "sample": 5}},
         "stage1": {"epochs": 5, "batch_size": 8},
         "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},

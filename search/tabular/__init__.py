@@ -2,7 +2,7 @@
 
 Four encoder outputs, two blocks, one branch, and three operations: 43,200 sequences that
 are 4,200 architectures up to level ``functional``. Each was trained once, by
-``bench/tabular.py``, whose docstring says how; so a searcher can be tested in
+``bench/search/tabular.py``, whose docstring says how; so a searcher can be tested in
 milliseconds an evaluation, on rewards with the structure and the noise of real ones.
 """
 

@@ -1,7 +1,7 @@
 """Do networks beat the baselines of depth that look at no image?
 
     nassearch run --preset demo-depth --out demo-depth
-    python bench/depth.py demo-depth --output bench/results/depth-demo.json
+    python bench/training/depth.py demo-depth --output bench/results/depth-demo.json
 
     nassearch train --genotype arch0 --out arch0 --task depth --data depth:nyu_small --size 64x96 \
         --preset paper-depth --encoder-weights mobilenet_v2_imagenet_tv.safetensors \
@@ -9,7 +9,7 @@
         --set train.poly_epochs=13 --set train.batch_size=8 --set train.decoder_optimiser=adam \
         --set train.clip_norm=3 --set train.decoder_rate=0.003 --set train.encoder_rate=0.01 \
         --set model.agg_size=16 --set model.sep_repeats=1 --set threads=1
-    python bench/depth.py arch0-0 arch0-1 arch0-2 ... --output bench/results/depth-nyu.json
+    python bench/training/depth.py arch0-0 arch0-1 arch0-2 ... --output bench/results/depth-nyu.json
 
 (arch1 and arch2 likewise, lwrf with --set train.channels=32, each with --seed 0, 1, 2; 320 of
 NYUv2's official training images, 40 of its test images.)

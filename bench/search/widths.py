@@ -1,8 +1,8 @@
 """What do a wide batch and a lag cost PPO, and what does being told in parts give back?
 
-    OMP_NUM_THREADS=1 python bench/widths.py --output widths.json
+    OMP_NUM_THREADS=1 python bench/search/widths.py --output widths.json
 
-PPO at a rate of 1e-3 on the paper's space, rewards in closed form (``bench/controllers.py``), told
+PPO at a rate of 1e-3 on the paper's space, rewards in closed form (``controllers.py``), told
 as a run tells it: before each batch of all trials but the last ``lag``, ``update_every`` at a time.
 Mean reward of the last tenth of the proposals by the 400th and by the last one, over seeds, with
 the deviation over seeds. Searches that the output has are not made again.

@@ -1,6 +1,6 @@
 """Random genotypes through the compiler: does every artefact compute its network?
 
-    python bench/fuzz.py --output bench/results/fuzz.json
+    python bench/deploy/fuzz.py --output bench/results/fuzz.json
 
 Every other genotype is uniform over isomorphism classes; in the others half of the operations
 are zero, skip or gap, which most passes are about. Networks are as they ship (21 classes, full

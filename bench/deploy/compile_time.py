@@ -1,6 +1,6 @@
 """Whole processes: ``nascompile`` against building the module and ``torch.onnx.export``.
 
-    python bench/compile_time.py --output compile_time.json
+    python bench/deploy/compile_time.py --output compile_time.json
 
 Each contender is a fresh interpreter, timed from start to exit, alternating.
 """

@@ -1,6 +1,6 @@
 """Trains every architecture of the tabular benchmark's space once and keeps the rewards.
 
-    OMP_NUM_THREADS=1 python bench/tabular.py --work runs/tabular
+    OMP_NUM_THREADS=1 python bench/search/tabular.py --work runs/tabular
 
 The reward is that of a search's first stage: the geometric mean of mean IoU,
 frequency-weighted IoU and mean pixel accuracy on the meta-val part of 160 synthetic

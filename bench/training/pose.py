@@ -1,7 +1,7 @@
 """Do networks beat the median pose, which looks at no image?
 
     nassearch run --preset demo-pose --out demo-pose
-    python bench/pose.py demo-pose --output bench/results/pose-demo.json
+    python bench/training/pose.py demo-pose --output bench/results/pose-demo.json
 
 The median of each joint's places in the crops that are trained on is scored as the networks are:
 on the persons of the data's validation part, in the boxes of the truth. Networks are scored with

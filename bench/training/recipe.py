@@ -1,6 +1,6 @@
 """What each part of the training recipe is worth on street photographs.
 
-    python bench/recipe.py --data list:DATA --encoder WEIGHTS --work RUNS --output recipe.json
+    python bench/training/recipe.py --data list:DATA --encoder WEIGHTS --work RUNS --output OUT
 
 Trains arch0 with the base recipe and with one change after the other, from random weights and from
 ImageNet's, WEIGHTS, with every seed, one training at a time, and scores on the validation list.
@@ -162,7 +162,7 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     variants = only or (*VARIANTS, "paper")
     settings = {
-        "command": shlex.join(["python", "bench/recipe.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "bench/training/recipe.py", *sys.argv[1:]]),
         "size": size,
         "epochs": epochs,
     }

@@ -1,6 +1,6 @@
 """Latency of our artefacts against exporting the PyTorch module, side by side.
 
-    python bench/latency.py --output latency.json
+    python bench/deploy/latency.py --output latency.json
 
 Every contender runs the same network with the same weights on the same image, batch 1, in
 fp32 or, where its name says so, as OpenVINO runs it by default (bfloat16 where the processor has

@@ -1,9 +1,9 @@
 """How much of the front of reward and cost do searchers find, with and without a second goal?
 
-    OMP_NUM_THREADS=1 python bench/hypervolume.py table --output hypervolume-table.json
-    OMP_NUM_THREADS=1 python bench/hypervolume.py formula --output hypervolume-formula.json
+    OMP_NUM_THREADS=1 python bench/search/hypervolume.py table --output hypervolume-table.json
+    OMP_NUM_THREADS=1 python bench/search/hypervolume.py formula --output hypervolume-formula.json
 
-Landscapes and rewards are those of ``bench/controllers.py``; the cost is the multiply-adds of the
+Landscapes and rewards are those of ``controllers.py``; the cost is the multiply-adds of the
 network around MobileNet-v2 at 256x256, counted. The hypervolume of what was proposed so far is the
 area that it dominates, of rewards from 0 to the best there is, and costs from the smallest to the
 largest of 1,000 random architectures; 1 would be the best reward at the smallest. ``soft weight``:

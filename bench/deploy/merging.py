@@ -1,6 +1,6 @@
 """Whether parallel convolutions of one geometry on one input should be merged.
 
-    python bench/merging.py --output merging.json
+    python bench/deploy/merging.py --output merging.json
 
 Two convolutions with ReLU on the same map, each followed by a 1x1 convolution, against
 one convolution of twice the channels whose result is split. Measured at the geometries

@@ -15,7 +15,7 @@ Prints one JSON document:
 Half of the genotypes are random, half are other ways to write them (their
 representatives). Seconds are processor time of one core.
 
-    python bench/space.py [--genotypes 1000000] [--shared 2000]
+    python bench/search/space.py [--genotypes 1000000] [--shared 2000]
 """
 
 from __future__ import annotations

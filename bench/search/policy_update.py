@@ -1,6 +1,6 @@
 """How long does one PPO update of the paper's controller take?
 
-    python bench/policy_update.py --output policy-update.json
+    python bench/search/policy_update.py --output policy-update.json
 
 The controller of the paper's space (LSTM of two layers, 100 hidden units), 100 sequences,
 the default number of passes and minibatches. It works on one thread. Wall and processor time

@@ -1,6 +1,6 @@
 """How many synthetic scenes one core renders a second.
 
-    python bench/scenes.py --output scenes.json
+    python bench/training/scenes.py --output scenes.json
 
 Processor time of 128x128 scenes, image and labels together; the goal is 150 a second.
 """

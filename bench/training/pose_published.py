@@ -1,6 +1,6 @@
 """Do the metrics of pose give published files the scores that they were published with?
 
-    python bench/pose_published.py DATA --output bench/results/pose-published.json
+    python bench/training/pose_published.py DATA --output bench/results/pose-published.json
 
 PCKh of predictions on MPII's validation set (``mpii/predictions/*.mat`` against
 ``mpii/annot/gt_valid.mat``; published tables call PCKh@0.11 Mean@0.1), and COCO's average precision

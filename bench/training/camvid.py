@@ -1,6 +1,6 @@
 """Found decoders against Light-Weight RefineNet on real photographs.
 
-    python bench/camvid.py --data list:DIR --classes 11 --work runs/camvid --output camvid.json
+    python bench/training/camvid.py --data list:DIR --classes 11 --work RUNS --output camvid.json
 
 One search by PPO and one at random, of equal budget, with one pre-trained encoder; then
 the three best architectures that PPO found and the Light-Weight RefineNet decoder (256
@@ -170,7 +170,7 @@ def main(
         for training in trainings:
             training.result()
     rows = {name: row(name, common, work, epochs) for name in names}
-    commands = shlex.join(["python", "bench/camvid.py", *sys.argv[1:]])
+    commands = shlex.join(["python", "bench/training/camvid.py", *sys.argv[1:]])
     found = {
         "command": commands,
         "setting": {

@@ -1,7 +1,7 @@
 """Do the searchers that learn find better architectures than random search?
 
-    OMP_NUM_THREADS=1 python bench/controllers.py table --output searchers-table.json
-    OMP_NUM_THREADS=1 python bench/controllers.py formula --output searchers-formula.json
+    OMP_NUM_THREADS=1 python bench/search/controllers.py table --output searchers-table.json
+    OMP_NUM_THREADS=1 python bench/search/controllers.py formula --output searchers-formula.json
 
 with the predictor, which is slower and needs fewer, added to each:
 
@@ -11,7 +11,7 @@ Each searcher proposes architectures two at a time and is told their rewards, fr
 seeds, on one of two landscapes:
 
 * ``table``: the tabular benchmark, whose rewards were measured by training (see
-  ``bench/tabular.py``);
+  ``bench/search/tabular.py``);
 * ``formula``: the paper's whole space with a reward in closed form (``formula`` below).
 
 Every proposal counts as an evaluation, even of an architecture that was seen before,

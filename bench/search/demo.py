@@ -1,6 +1,6 @@
 """Does the demo print what README says?
 
-    python bench/demo.py --output bench/results/demo.txt
+    python bench/search/demo.py --output bench/results/demo.txt
 
 Runs README's three commands in an empty folder with an empty cache and records what they
 print. README's sample is checked against the record line by line, and the record against the
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 RECORD = ROOT / "bench" / "results" / "demo.txt"
 
 PATTERNS = {

@@ -1,9 +1,9 @@
 """CPU time and memory that the driver of a search takes for a trial, in a long run.
 
-    OMP_NUM_THREADS=1 python bench/driver.py random --trials 100000 --output driver-random.json
-    OMP_NUM_THREADS=1 python bench/driver.py ppo --trials 20000 --batch 64 --output driver-ppo.json
+    python bench/search/driver.py random --trials 100000 --output driver-random.json
+    python bench/search/driver.py ppo --trials 20000 --batch 64 --output driver-ppo.json
 
-Trials take no time: their outcome is the reward in closed form of ``bench/controllers.py``, given
+Trials take no time: their outcome is the reward in closed form of ``controllers.py``, given
 by an executor of this process that ends them in any order. All else is as in a run: proposals,
 their networks' costs, the journal with its second file, the searcher and its snapshots, the line
 that is shown of each trial. CPU time of this process, not of the disk; a row a tenth of the run.

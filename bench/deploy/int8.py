@@ -1,15 +1,14 @@
 """int8 against the best fp32 of all: time side by side, and labels changed on photographs.
 
-    python bench/int8.py arch0 runs/street --images DIR --output int8.json
+    python bench/deploy/int8.py arch0 runs/street --images DIR --output int8.json
 
-A network is a weights file as nassearch writes it, the folder of a training or a run, which
-has one, or a published name: its weights are random then, so that the time stands and the
-labels mean nothing. Ranges are found on three quarters of the photographs, labels compared on the
-others. All contenders run as in ``bench/latency.py``: ours and the exporters' files
-through onnxruntime and OpenVINO, PyTorch eager and compiled, each in a process of its own,
-in turns; OpenVINO with its own defaults too. Where nncf is installed its int8 is one
-of them, made of the exporter's file with the same photographs. Needs the extras torch, ort,
-openvino and bench.
+A network is a weights file as nassearch writes it, the folder of a training or a run, which has
+one, or a published name: its weights are random then, so that the time stands and the labels mean
+nothing. Ranges are found on three quarters of the photographs, labels compared on the others. All
+contenders run as in ``latency.py``: ours and the exporters' files through onnxruntime and
+OpenVINO, PyTorch eager and compiled, each in a process of its own, in turns; OpenVINO with its
+own defaults too. Where nncf is installed its int8 is one of them, made of the exporter's file
+with the same photographs. Needs the extras torch, ort, openvino and bench.
 """
 
 from __future__ import annotations

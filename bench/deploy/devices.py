@@ -1,7 +1,7 @@
 """Whether latencies measured by ``--device`` agree with those measured here.
 
     nassearch run --preset demo --trials 12 --set threads=1 --device ssh:USER@127.0.0.1 --out there
-    python bench/devices.py there --output devices.json
+    python bench/deploy/devices.py there --output devices.json
 
 For each network of a search whose device is this very machine, by its own sshd: the latency in
 the journal, one measured here and one more by ssh, right after each other: load comes and goes.

@@ -1,9 +1,9 @@
 """Networks in the runtimes of phones against the same in onnxruntime, side by side.
 
-    python bench/phones.py --output phones.json
+    python bench/deploy/phones.py --output phones.json
 
 Latency, size and error of the published networks at fp32 and fp16, in turns as in
-``bench/latency.py``; then random networks of the paper's space, written and run in each format
+``latency.py``; then random networks of the paper's space, written and run in each format
 and compared with the float64 reference. Needs the extras ort, ncnn and litert.
 """
 

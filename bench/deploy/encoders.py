@@ -1,6 +1,6 @@
 """Encoders against timm's and torchvision's own modules, and what each runtime makes of them.
 
-    make .venv-timm/.made && .venv-timm/bin/python bench/encoders.py --output encoders.json
+    make .venv-timm/.made && .venv-timm/bin/python bench/deploy/encoders.py --output encoders.json
 
 Numerics: random weights and statistics, the largest difference of a feature map relative to its
 largest number, as trained and as compiled. Then the network arch0 on each, compiled for each target

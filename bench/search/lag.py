@@ -1,6 +1,6 @@
 """How busy does a batch, or a lag, keep many workers? A simulation of the loop's own rules.
 
-    python bench/lag.py --output lag.json
+    python bench/search/lag.py --output lag.json
 
 The ledger of a run (``search.loop.ledger``) says what can begin and what can be proposed; workers,
 times and the order of ends are played. Half of the trials stop at a third of their time, which is

@@ -1,6 +1,6 @@
 """Steps a second of stage 1 against the plain formulation, side by side.
 
-    python bench/stage1.py --output stage1.json
+    python bench/training/stage1.py --output stage1.json
 
 Random genotypes (uniform over isomorphism classes) with auxiliary cells, 48 channels, 21
 classes and a teacher train on batches of 32 stored encoder outputs of 160x160 images
@@ -28,7 +28,6 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from contenders import quartiles
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -197,6 +196,7 @@ def main(output: Path, count: int, steps: int, threads: int, device: str, compil
         rows.append({"genotype": str(genotype), **row})
         click.echo(f"{number}: {row}")
     speedups = [float(row["speedup"]) for row in rows]
+    quartiles = [round(value, 4) for value in statistics.quantiles(speedups)]
     found = {
         "setting": {
             "batch": BATCH,
@@ -206,7 +206,7 @@ def main(output: Path, count: int, steps: int, threads: int, device: str, compil
             "cpus": os.cpu_count(),
             "versions": {name: metadata.version(name) for name in ("torch", "numpy")},
         },
-        "speedup": {"median": statistics.median(speedups), "quartiles": quartiles(speedups)},
+        "speedup": {"median": statistics.median(speedups), "quartiles": quartiles},
         "genotypes": rows,
     }
     output.write_text(json.dumps(found, indent=2) + "\n")

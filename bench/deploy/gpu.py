@@ -1,14 +1,14 @@
 """All that takes an NVIDIA GPU, in one run of at most 8 minutes.
 
-    python bench/gpu.py --output gpu.json
+    python bench/deploy/gpu.py --output gpu.json
 
 Engines of arch0 to arch2 at fp32, fp16 and int8: built and checked by ``nascompile``, run and
 timed by ``nasrun bench``, their outputs compared with those of the same network in onnxruntime.
-Steps of stage 1 (``bench/stage1.py``): plain, compiled by torch, ours, and ours recorded. A search
-whose last batch is smaller than the others. Each is a command in a process of its own, so that
-one that fails, or takes too long, is told and costs nothing of the others; what no time is left
-for is told too. Needs the extras torch, ort and rtx (or tensorrt). ``--target onnx --device cpu``
-tries the script without a GPU.
+Steps of stage 1 (``training/stage1.py``): plain, compiled by torch, ours, and ours recorded. A
+search whose last batch is smaller than the others. Each is a command in a process of its own, so
+that one that fails, or takes too long, is told and costs nothing of the others; what no time is
+left for is told too. Needs the extras torch, ort and rtx (or tensorrt). ``--target onnx --device
+cpu`` tries the script without a GPU.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from auxnas.backends.targets import target_of
 from auxnas.search.data import render_scene
 
 ARCHITECTURES, PRECISIONS = ("arch0", "arch1", "arch2"), ("fp32", "fp16", "int8")
-BENCH = Path(__file__).parent
+STAGE1 = Path(__file__).parent.parent / "training" / "stage1.py"
 SCENES = 24
 
 
@@ -129,7 +129,7 @@ def apart(found: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[str,
 def stage1(session: Session, device: str, count: int) -> dict[str, Any]:
     """Steps a second of stage 1 in all forms."""
     output = session.folder / "stage1.json"
-    words = [sys.executable, str(BENCH / "stage1.py"), "--device", device, "--compiled"]
+    words = [sys.executable, str(STAGE1), "--device", device, "--compiled"]
     session.told([*words, "--count", str(count), "--output", str(output)])
     found: dict[str, Any] = json.loads(output.read_text())
     return found

@@ -1,6 +1,6 @@
 """What runtimes' settings do to the time of our files: one changed at a time, side by side.
 
-    python bench/settings.py --images DIR --output settings.json
+    python bench/deploy/settings.py --images DIR --output settings.json
 
 Every published network as float32 and as int8, through onnxruntime and OpenVINO, first as
 ``nasrun`` opens it (``as run``), then with one setting changed. Ratios are taken within rounds:

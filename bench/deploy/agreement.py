@@ -1,6 +1,6 @@
 """Does the artefact that ships predict what the trained network predicts?
 
-    python bench/agreement.py runs/camvid list:DATA --output agreement.json
+    python bench/deploy/agreement.py runs/camvid list:DATA --output agreement.json
 
 Compiles a run's best network as a user would and compares its labels with the torch
 module's on the validation part of the data, pixel by pixel, at the run's size.
