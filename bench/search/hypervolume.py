@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,29 @@ def play(
     return points
 
 
+def draw(games: Mapping[str, Sequence[Sequence[float]]], path: Path) -> None:
+    """The picture beside the JSON: a row a contender, a panel for each of ``AT``."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(AT), figsize=(11, 3.2), sharey=True)
+    for place, (panel, count) in enumerate(zip(panels, AT, strict=True)):
+        for row, rows in enumerate(games.values()):
+            found = [each[place] for each in rows if len(each) > place]
+            panel.plot(found, [row] * len(found), "o", alpha=0.35, markeredgewidth=0)
+            if found:
+                panel.plot([np.median(found)], [row], "k|", markersize=16)
+        panel.set(title=f"after {count} evaluations", xlabel="hypervolume")
+    panels[0].set_yticks(range(len(games)), [f"{name} ({len(games[name])})" for name in games])
+    panels[0].invert_yaxis()
+    figure.tight_layout()
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+    pyplot.close(figure)
+
+
 @click.command(help="Compares the searchers by the front that they find.")
 @click.argument("landscape", type=click.Choice(list(LANDSCAPES)))
 @click.option("--seeds", default=20, show_default=True)
@@ -133,6 +156,7 @@ def main(landscape: str, seeds: int, only: tuple[str, ...], output: Path) -> Non
             with atomic_write(output) as temporary:
                 temporary.write_text(json.dumps(about | {"games": games}) + "\n")
         click.echo(f"{landscape:8} {name:28} {np.median(known, axis=0)}", err=True)
+    draw(games, output.with_suffix(".png"))
 
 
 if __name__ == "__main__":
