@@ -4,27 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import onnx
 
 from auxnas.backends.base import Runner
-from auxnas.backends.int8.insertion import ONNXRUNTIME, TENSORRT, insert_quantisation
+from auxnas.backends.int8.insertion import (
+    ONNXRUNTIME,
+    SMALL_WEIGHTS,
+    TENSORRT,
+    QuantisationForm,
+    insert_quantisation,
+)
 from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.ranges import Ranges, observe_ranges
-from auxnas.backends.int8.ranking import Ranking
+from auxnas.backends.int8.ranking import SHARE, Ranking
 from auxnas.backends.int8.result import QuantisationResult, faster
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.compiler import Size
 
-RANKED_ON = 2
+RANKED_ON = 1
 """Held-out photographs that the layers are ranked on; all of them judge the choice."""
+FORMS = {"": ONNXRUNTIME, ", weights of 7 bits": SMALL_WEIGHTS}
+"""Number formats that are tried, by what a report adds to the method's name."""
 MOST_FLOAT = 0.5
 """Share of the layers that may stay in float: with more, int8 has no point."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How numbers become integers.
+
+    Attributes:
+        name: of the method that found the ranges, and what is unusual of the numbers.
+        ranges: of the maps.
+        form: of the numbers.
+    """
+
+    name: str
+    ranges: Ranges = field(repr=False)
+    form: QuantisationForm
 
 
 @dataclass(frozen=True)
@@ -68,35 +92,39 @@ class Quantiser:
         self.model, self.judge = onnx.shape_inference.infer_shapes(model), judge
         self.calibration, self.photographs = calibration, photographs
         self.display = display
-        self.form = TENSORRT if tensorrt else ONNXRUNTIME
-        self.layers = quantisable_layers(self.model, self.form.operators)
+        self.forms = {"": TENSORRT} if tensorrt else FORMS
+        self.layers = quantisable_layers(self.model, self.forms[""].operators)
 
     def open(self, model: onnx.ModelProto, precision: str = "int8") -> Runner:
         """A model as it will run."""
         found = self.opener and self.opener(model, precision)
         return found or open_model(model)
 
-    def calibrate(self) -> tuple[str, Ranges, QuantisationTrial]:
-        """The better method on the held-out photographs: its name, ranges, and network."""
+    def calibrate(self) -> tuple[Calibration, QuantisationTrial]:
+        """The best calibration on the held-out photographs, and its network."""
         with self.display.task("calibrating int8", self.photographs) as advance:
             found = observe_ranges(self.model, self.calibration, self.photographs, advance)
-        tried = list[tuple[str, Ranges, QuantisationTrial]]()
-        with self.display.task("judging calibrations", len(found)) as advance:
-            for method, ranges in found.items():
-                tried.append((method, ranges, self.trial(ranges, ())))
+        tried = list[tuple[Calibration, QuantisationTrial]]()
+        with self.display.task("judging calibrations", len(found) * len(self.forms)) as advance:
+            for (method, ranges), (remark, form) in product(found.items(), self.forms.items()):
+                calibration = Calibration(method + remark, ranges, form)
+                tried.append((calibration, self.trial(calibration, ())))
                 advance(len(tried))
-        return min(tried, key=lambda each: each[2].drop)
+        return min(tried, key=lambda each: each[1].drop)
+
+    def quantised(self, calibration: Calibration, layers: Sequence[Layer]) -> onnx.ModelProto:
+        """The model with just these layers in int8."""
+        return insert_quantisation(self.model, calibration.ranges, layers, calibration.form)
 
     def trial(
-        self, ranges: Ranges, in_float: Sequence[Layer], limit: float | None = None
+        self, calibration: Calibration, in_float: Sequence[Layer], limit: float | None = None
     ) -> QuantisationTrial:
         """All but the layers ``in_float`` in int8; judged as far as it is within ``limit``."""
-        rest = [layer for layer in self.layers if layer not in in_float]
-        model = insert_quantisation(self.model, ranges, rest, self.form)
+        model = self.quantised(calibration, [each for each in self.layers if each not in in_float])
         return QuantisationTrial(len(in_float), model, self.judge.drops(self.open(model), limit))
 
     def choose(
-        self, ranges: Ranges, whole: QuantisationTrial, max_drop: float
+        self, calibration: Calibration, whole: QuantisationTrial, max_drop: float
     ) -> tuple[QuantisationTrial, list[Layer]]:
         """As many layers in int8 as keep the drop, and those that stay in float.
 
@@ -108,15 +136,15 @@ class Quantiser:
 
         def damage(layers: Sequence[Layer]) -> float:
             # In onnxruntime, whatever will run it: an order is all that is asked for.
-            model = insert_quantisation(self.model, ranges, layers, self.form)
-            return self.judge.error(open_model(model, threads=1), RANKED_ON)
+            runner = open_model(self.quantised(calibration, layers), threads=1)
+            return self.judge.error(runner, RANKED_ON)
 
         with self.display.task("layers back to float", 2 * len(self.layers)) as advance:
             ranking = Ranking(self.layers, damage, advance)
 
             def attempt(in_float: int) -> QuantisationTrial:
                 limit = max_drop if in_float < most else None
-                return self.trial(ranges, ranking.first(in_float), limit)
+                return self.trial(calibration, ranking.first(in_float), limit)
 
             trial = fewest_in_float(attempt, whole, most, max_drop)
         return trial, ranking.first(trial.in_float)
@@ -128,7 +156,9 @@ def fewest_in_float(
     most: int,
     max_drop: float,
 ) -> QuantisationTrial:
-    """The trial with the fewest layers in float within ``max_drop``: doubled, then bisected.
+    """The trial with the fewest layers in float within ``max_drop``, to a ``SHARE``-th of them.
+
+    Found by bisection, from ``most`` down: where those are not enough, nothing else is tried.
 
     Args:
         attempt: makes the trial with so many layers in float.
@@ -139,12 +169,10 @@ def fewest_in_float(
     Returns:
         The better of ``whole`` and the one with ``most`` where none is within.
     """
-    bad, good = 0, attempt(min(2, most))
-    while good.drop > max_drop:
-        if good.in_float == most:
-            return min((whole, good), key=lambda trial: trial.drop)
-        bad, good = good.in_float, attempt(min(2 * good.in_float, most))
-    while good.in_float - bad > 1:
+    bad, good = 0, attempt(most)
+    if good.drop > max_drop:
+        return min((whole, good), key=lambda trial: trial.drop)
+    while good.in_float - bad > max(1, good.in_float // SHARE):
         trial = attempt((good.in_float + bad) // 2)
         if trial.drop <= max_drop:
             good = trial
@@ -172,12 +200,12 @@ def quantisation_result(
         with quantiser.display.task("timing fp32 and int8 in turns", 1):
             return runner, options.timer({"fp32": usual, "int8": runner}, judge.views[0].feeds[0])
 
-    method, ranges, whole = quantiser.calibrate()
+    calibration, whole = quantiser.calibrate()
     runner, times = timed(whole)
     trial, in_float = whole, list[Layer]()
     # Layers in float cost time: what is slow with none of them is not worth a choice.
     if options.forced or faster(times):
-        trial, in_float = quantiser.choose(ranges, whole, options.max_drop)
+        trial, in_float = quantiser.choose(calibration, whole, options.max_drop)
     if in_float:
         runner, times = timed(trial)
     outputs = {"fp32": judge.views[0].expected, "int8": judge.outputs(runner)}
@@ -186,7 +214,7 @@ def quantisation_result(
         model=trial.model,
         kept_float=tuple(layer.name for layer in in_float),
         layers=len(quantiser.layers),
-        method=method,
+        method=calibration.name,
         photographs=quantiser.photographs,
         held_out=len(judge.views[0].feeds),
         drops=trial.drops,

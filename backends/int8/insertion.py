@@ -10,7 +10,7 @@ Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,6 @@ Array = np.ndarray[Any, Any]
 SAME = ("Resize", "MaxPool")
 """Operators that leave the scale of a map as it is."""
 _Q, _DQ = "QuantizeLinear", "DequantizeLinear"
-_WEIGHTS = np.iinfo(np.int8).max
-"""Largest weight, in steps."""
 _BIASES = 2.0**31 - 1
 _ROOM = 1.0001
 """By how much a bias' scale is above the smallest that holds it."""
@@ -43,6 +41,7 @@ class QuantisationForm:
             and biases float.
         ends: whether maps that a layer writes are quantised, too.
         dedicated: whether each reader of a map has a Q/DQ pair of its own.
+        largest: steps that the largest weight of a channel has.
     """
 
     operators: tuple[str, ...]
@@ -50,12 +49,15 @@ class QuantisationForm:
     whole: bool = True
     ends: bool = True
     dedicated: bool = False
+    largest: int = 127
 
 
 ONNXRUNTIME = QuantisationForm(OPERATORS)
 """uint8 activations: on x86, onnxruntime's kernels for int8 ones ran slower than float.
 Processors without VNNI add pairs of products in 16 bits, which can saturate: what was
 measured holds for processors like the one that measured."""
+SMALL_WEIGHTS = replace(ONNXRUNTIME, largest=64)
+"""Weights of 7 bits: 255 * 64 twice is below 2 ** 15, so that no pair of products saturates."""
 TENSORRT = QuantisationForm(("Conv",), signed=True, whole=False, ends=False, dedicated=True)
 """Signed and symmetric, as TensorRT asks, and only maps that a convolution reads: TensorRT
 fuses what comes after one into it, and by its table a resize, a sum or a mean has no int8
@@ -148,7 +150,7 @@ class _Insertion:
         if name not in self.weights:
             values = _array(self.constants[name])
             largest = np.abs(values).reshape(len(values), -1).max(1, initial=0)
-            self.weights[name] = _scale(2.0 * largest, 2 * _WEIGHTS)
+            self.weights[name] = _scale(2.0 * largest, 2 * self.form.largest)
         if len(node.input) > 2 and self.form.whole:
             biases = np.abs(_array(self.constants[node.input[2]])).astype(np.float64)
             least, scales = _ROOM * biases / _BIASES, self.weights[name].astype(np.float64)
@@ -161,7 +163,7 @@ class _Insertion:
         ends = np.array(self.ranges[self.scale_of[name]], np.float32).astype(np.float64)
         low, high = min(ends[0], 0.0), max(ends[1], 0.0)
         if self.form.signed:
-            return _scale(2 * max(-low, high), 2 * _WEIGHTS), np.array(0, np.int8)
+            return _scale(2 * max(-low, high), 2 * 127), np.array(0, np.int8)
         step = (high - low) / 255
         usable = step >= np.finfo(np.float32).tiny
         return _scale(high - low, 255), np.array(np.round(-low / step) if usable else 0, np.uint8)
@@ -250,7 +252,8 @@ class _Insertion:
         ]
         if self.form.whole:
             rows = scales.reshape(-1, *(1 for _ in values.shape[1:]))
-            whole = np.clip((values / rows).round(), -_WEIGHTS - 1, _WEIGHTS).astype(np.int8)
+            most = self.form.largest
+            whole = np.clip((values / rows).round(), -most, most).astype(np.int8)
             source = self._constant(f"{name}_quantized", whole)
         else:
             source = f"{name}_{_Q}_Output"

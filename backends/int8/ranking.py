@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,16 +9,19 @@ from auxnas.backends.int8.layers import Layer
 
 FIRST = 8
 """Groups that are measured first."""
+SHARE = 8
+"""Of so many layers that are asked for, one may come with a group that was not taken apart."""
 
 Damage = Callable[[Sequence[Layer]], float]
 
 
 class Ranking:
-    """The layers, first the one that does most damage where it alone is in int8.
+    """The layers, first those that do most damage where they alone are in int8.
 
     Groups of neighbours are measured together, and the worst of all groups is halved until it is
-    a single layer: rounding errors of different layers add up, so a group does at least the
+    small: rounding errors of different layers add up, so a group does at least the
     damage of its worst layer, and the layers of harmless groups are never measured by themselves.
+    What is small depends on how many layers are asked for: one among few, a group among many.
 
     Args:
         layers: in order of execution.
@@ -31,27 +32,37 @@ class Ranking:
     def __init__(
         self, layers: Sequence[Layer], damage: Damage, measured: Callable[[int], None]
     ) -> None:
-        self.damage, self.measured = damage, measured
-        self._found: list[Layer] = []
-        self._groups: list[tuple[float, int, Sequence[Layer]]] = []
-        self._numbers = itertools.count(1)
+        self.damage, self.measured, self._count = damage, measured, 0
+        self._groups: list[tuple[float, Sequence[Layer]]] = []
         size = max(1, -(-len(layers) // FIRST))
         self._measure([layers[n : n + size] for n in range(0, len(layers), size)])
 
     def first(self, count: int) -> list[Layer]:
-        """The first ``count``."""
-        while len(self._found) < count and self._groups:
-            _, _, group = heapq.heappop(self._groups)
-            middle = len(group) // 2
-            if middle:
-                self._measure([group[:middle], group[middle:]])
-            else:
-                self._found.extend(group)
-        return self._found[:count]
+        """The first ``count``, of which groups of a ``SHARE``-th at most are whole."""
+        while True:
+            chosen, large = self._chosen(count)
+            if large is None:
+                return chosen
+            self._groups = [each for each in self._groups if each[1] is not large]
+            middle = len(large) // 2
+            self._measure([large[:middle], large[middle:]])
+
+    def _chosen(self, count: int) -> tuple[list[Layer], Sequence[Layer] | None]:
+        """The worst groups, up to the first that is too large to be taken as it is."""
+        chosen: list[Layer] = []
+        for _, group in self._groups:
+            room = count - len(chosen)
+            if room <= 0:
+                break
+            if len(group) > max(1, min(room, count // SHARE)):
+                return chosen, group
+            chosen.extend(group)
+        return chosen, None
 
     def _measure(self, groups: Sequence[Sequence[Layer]]) -> None:
         with ThreadPoolExecutor(2) as pool:
             for group, damage in zip(groups, pool.map(self.damage, groups), strict=True):
-                number = next(self._numbers)
-                heapq.heappush(self._groups, (-damage, number, group))
-                self.measured(number)
+                self._groups.append((damage, group))
+                self._count += 1
+                self.measured(self._count)
+        self._groups.sort(key=lambda each: -each[0])

@@ -40,7 +40,9 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.verification import output_difference
 from auxnas.backends.measuring.machine import instruction_sets
 from auxnas.backends.onnx.build import build
+from auxnas.compiler import Size
 from auxnas.compiler.passes import INFERENCE, run_passes
+from auxnas.options import SizeType
 
 
 def contenders(name: str, image: Path, folder: Path, threads: int) -> Iterator[Row]:
@@ -112,27 +114,27 @@ def best(times: Mapping[str, Times]) -> dict[str, Any]:
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-@click.option("--size", default=512, show_default=True)
+@click.option("--size", type=SizeType(), default="512x512", show_default=True)
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
 @click.option("--rounds", default=15, show_default=True)
 @click.option("--repeats", default=5, show_default=True)
 @click.option("--architectures", default="arch0,arch1,arch2", show_default=True)
 def main(
-    output: Path, size: int, threads: int, rounds: int, repeats: int, architectures: str
+    output: Path, size: Size, threads: int, rounds: int, repeats: int, architectures: str
 ) -> None:
     found = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         image = folder / "image.npy"
         rng = np.random.default_rng(0)
-        np.save(image, rng.normal(size=(1, 3, size, size)).astype(np.float32))
+        np.save(image, rng.normal(size=(1, 3, *size)).astype(np.float32))
         for name in architectures.split(","):
             row = found[name] = measure(name, image, folder, threads, rounds, repeats)
             for each in (row, row["with_defaults"]):
                 ours, rival = each["best_of_ours"], each["best_rival"]
                 click.echo(f"{name}: {ours} against {rival}: {each['speedup']}")
     versions = {package: metadata.version(package) for package in PACKAGES}
-    setting = {"size": size, "threads": threads, "rounds": rounds, "repeats": repeats}
+    setting = {"size": list(size), "threads": threads, "rounds": rounds, "repeats": repeats}
     setting |= {
         "machine": platform.machine(),
         "cpus": os.cpu_count(),

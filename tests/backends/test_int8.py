@@ -286,7 +286,10 @@ def test_the_fewest_layers_within_the_drop():
     whole = attempt(0)
     assert fewest_in_float(attempt, whole, 32, 0.01).in_float == 11
     assert len(made) <= 8
+    assert 11 <= fewest_in_float(attempt, whole, 90, 0.01).in_float <= 12
+    made.clear()
     assert fewest_in_float(attempt, whole, 8, 0.01).drop == 0.05
+    assert made == [8]
 
 
 def test_mean_iou_by_hand():

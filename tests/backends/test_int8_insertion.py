@@ -12,7 +12,12 @@ from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from auxnas.backends.int8.choosing import open_model
-from auxnas.backends.int8.insertion import ONNXRUNTIME, TENSORRT, insert_quantisation
+from auxnas.backends.int8.insertion import (
+    ONNXRUNTIME,
+    SMALL_WEIGHTS,
+    TENSORRT,
+    insert_quantisation,
+)
 from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.ranges import METHODS, observe_ranges
@@ -31,6 +36,7 @@ SIGNED = {
 }
 FORMS = {
     "onnxruntime": (ONNXRUNTIME, QuantType.QUInt8, {}),
+    "small weights": (SMALL_WEIGHTS, QuantType.QUInt8, {}),
     "tensorrt": (TENSORRT, QuantType.QInt8, SIGNED),
 }
 
@@ -58,9 +64,9 @@ def by_the_tool(model, ranges, layers, form) -> onnx.ModelProto:
     found.CopyFrom(model)
     names = [node for layer in layers for node in layer.nodes]
     data = TensorsData(CalibrationMethod.MinMax, arrays)
-    operators = list(own.operators)
+    operators, reduced = list(own.operators), own.largest == 64
     tool = QDQQuantizer(
-        found, True, False, QuantType.QInt8, kind, data, names, [], operators, settings
+        found, True, reduced, QuantType.QInt8, kind, data, names, [], operators, settings
     )
     tool.quantize_model()
     tool.model.topological_sort()
@@ -135,6 +141,19 @@ def test_the_ranking_is_by_damage_and_measures_what_it_must():
     assert measured == list(range(1, len(measured) + 1))
     assert len(measured) < 24
     assert {layer.name for layer in ranking.first(99)} == set(harm)
+
+
+def test_among_many_layers_groups_are_not_taken_apart():
+    """Neighbours cost less in float together, and need not be measured one by one."""
+    layers = [Layer(str(n), ()) for n in range(64)]
+    measured: list[int] = []
+    ranking = Ranking(layers, lambda group: len(group) + (layers[9] in group), measured.append)
+    chosen = ranking.first(32)
+    assert len(chosen) == 32
+    assert len(measured) <= 24
+    places = sorted(map(layers.index, chosen))
+    assert 9 in places
+    assert all(set(range(n - n % 4, n - n % 4 + 4)) <= set(places) for n in places)
 
 
 def test_what_is_past_the_limit_whatever_comes_is_not_run():
