@@ -112,13 +112,14 @@ def _torch_call(source: str, image: Array, threads: int, compiled: bool) -> Call
 # What a person has without us ---------------------------------------------------------
 
 
-def exported(source: str, image: Array, dynamo: bool, path: Path) -> Path:
+def exported(module: Any, image: Array, dynamo: bool, path: Path) -> Path:
+    """A module of torch as ONNX, by one of torch's two exporters."""
     import onnx
     import torch
 
     with warnings.catch_warnings(action="ignore"):
         inputs = (torch.from_numpy(image),)
-        torch.onnx.export(torch_module(source), inputs, str(path), dynamo=dynamo, verbose=False)
+        torch.onnx.export(module, inputs, str(path), dynamo=dynamo, verbose=False)
     onnx.save(onnx.load(path), path)  # weights inside
     return path
 
@@ -137,7 +138,7 @@ def rivals(source: str, image: Path, folder: Path, threads: int) -> Iterator[Row
     yield "torch eager", Contender(eager, Path(source), image, threads)
     yield "torch.compile", Contender(torch_compile, Path(source), image, threads)
     for label, dynamo in (("exporter", True), ("legacy exporter", False)):
-        path = exported(source, np.load(image), dynamo, folder / f"{label[:3]}.onnx")
+        path = exported(torch_module(source), np.load(image), dynamo, folder / f"{label[:3]}.onnx")
         yield f"{label}, onnxruntime", Contender(onnxruntime, path, image, threads)
         slim = Contender(onnxruntime, slimmed(path), image, threads)
         yield f"{label}, onnxslim, onnxruntime", slim
@@ -151,6 +152,7 @@ def nncf_quantised(source: str, images: Sequence[Array], path: Path) -> Path:
     import nncf
     import openvino as ov
 
-    model = ov.Core().read_model(exported(source, images[0], True, path.with_suffix(".onnx")))
+    made = exported(torch_module(source), images[0], True, path.with_suffix(".onnx"))
+    model = ov.Core().read_model(made)
     ov.save_model(nncf.quantize(model, nncf.Dataset(images)), path, compress_to_fp16=False)
     return path

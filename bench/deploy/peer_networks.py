@@ -1,0 +1,181 @@
+"""The networks that are compared, as torch modules and as files that runtimes open."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from peer_tables import OURS
+from rivals import exported, slimmed
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from auxnas.backends import Request, compile_artefact
+from auxnas.backends.base import ExportOptions
+from auxnas.backends.torch import build_module
+from auxnas.backends.torch.functions import grow
+from auxnas.backends.weights import Weights
+from auxnas.compiler import MAIN, Program
+from auxnas.compiler.architecture import Architecture
+from auxnas.compiler.interface import Interface
+from auxnas.search.networks.sources import find_source
+from auxnas.search.settings.search import SCRATCH
+from auxnas.search.training.context import TrainingContext
+from auxnas.search.training.run import start_program
+
+RESULTS = Path(__file__).parents[1] / "results"
+FOUND = RESULTS / "camvid.json"
+"""Has genotypes that a search found here."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another library's network.
+
+    Attributes:
+        title: in words.
+        make: the network with so many classes, its first weights from torch's generator.
+        encoder: what the names of its encoder's parameters begin with; of one all from
+            scratch that calls no part of it an encoder, nothing does.
+        pretrained: whether its encoder takes torchvision's weights of MobileNet-v2.
+    """
+
+    title: str
+    make: Callable[[int], nn.Module]
+    encoder: str
+    pretrained: bool
+
+
+class Unpacked(nn.Module):
+    """A network whose output is its logits alone."""
+
+    def __init__(self, network: nn.Module, name: str = "") -> None:
+        super().__init__()
+        self.network, self.name = network, name
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The logits."""
+        output = self.network(image)
+        return output[self.name] if self.name else output
+
+
+class FullSize(nn.Module):
+    """A network whose logits have the image's size, as those of most peers have."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The logits, grown."""
+        return grow(self.network(image), (image.shape[2], image.shape[3]))
+
+
+def from_smp(name: str) -> Peer:
+    def make(classes: int) -> nn.Module:
+        import segmentation_models_pytorch
+
+        kind = getattr(segmentation_models_pytorch, name)
+        return Unpacked(kind("mobilenet_v2", encoder_weights=None, classes=classes))
+
+    return Peer(f"{name} (smp)", make, "network.encoder.", pretrained=True)
+
+
+def lraspp(classes: int) -> nn.Module:
+    from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+    network = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes)
+    return Unpacked(network, "out")
+
+
+def yolo(classes: int) -> nn.Module:
+    """Without its head for training alone: nobody has auxiliary outputs here."""
+    os.environ["YOLO_OFFLINE"] = "true"
+    from ultralytics.nn.tasks import SemanticSegmentationModel
+
+    network = SemanticSegmentationModel("yolo26n-sem.yaml", nc=classes, verbose=False)
+    network.model[-1].aux_head = None
+    return Unpacked(network)
+
+
+PEERS: Mapping[str, Peer] = {
+    **{name.lower(): from_smp(name) for name in ("FPN", "Unet", "DeepLabV3Plus", "Segformer")},
+    "lraspp": Peer("LR-ASPP (torchvision)", lraspp, "network.backbone.", pretrained=False),
+    "yolo26n-sem": Peer("YOLO26n-sem (ultralytics)", yolo, "-", pretrained=False),
+}
+
+
+def architecture_of(name: str) -> Architecture:
+    """A network of ours or a hand-made one; for another's, which has its own, any."""
+    name = "arch0" if name in PEERS else name
+    found = json.loads(FOUND.read_text())["genotypes"]
+    return find_source(json.dumps(found[name]) if name in found else name).architecture
+
+
+def module_of(name: str, context: TrainingContext) -> tuple[nn.Module, str]:
+    """The network before training, and what its encoder's parameters begin with."""
+    if name not in PEERS:
+        return Unpacked(build_module(main_program(context)), MAIN), "network.encoder."
+    peer, path = PEERS[name], context.settings.encoder_weights
+    torch.manual_seed(context.seed)
+    module = peer.make(context.data.task.outputs)
+    if peer.pretrained and path != SCRATCH:
+        values = {n: v.float() for n, v in load_file(str(path)).items() if "classifier" not in n}
+        module.get_submodule(peer.encoder.rstrip(".")).load_state_dict(values)
+    return module, peer.encoder
+
+
+def main_program(context: TrainingContext) -> Program:
+    """A network of ours before training, without auxiliary outputs."""
+    program = start_program(context)
+    return Program(program.graph.select([MAIN]), program.params, program.name)
+
+
+def counts(module: nn.Module, size: tuple[int, int]) -> dict[str, int]:
+    """Parameters and multiply-adds, the same way for everybody."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        module.eval()(torch.zeros(1, 3, *size))
+    return {
+        "parameters": sum(param.numel() for param in module.parameters()),
+        "multiply_adds": counter.get_total_flops() // 2,
+    }
+
+
+def files_of(name: str, context: TrainingContext, image: Any, folder: Path) -> dict[str, Path]:
+    """Files of a network before training, with logits of the image's size, by who made them.
+
+    Those that are in the folder are not made again.
+    """
+    done = folder / name
+    if not done.is_dir():
+        with TemporaryDirectory(dir=folder) as temporary:
+            _make_files(name, context, image, Path(temporary))
+            Path(temporary).rename(done)
+            Path(temporary).mkdir()
+    return {path.stem: path for path in sorted(done.glob("*.onnx"))}
+
+
+def _make_files(name: str, context: TrainingContext, image: Any, folder: Path) -> None:
+    """What nascompile makes of ours, checked; what torch's exporters and onnxslim do of another."""
+    if name not in OURS:
+        module = FullSize(module_of(name, context)[0]).eval()
+        for label, dynamo in (("legacy exporter", False), ("exporter", True)):
+            slimmed(exported(module, image, dynamo, folder / f"{label}.onnx"))
+        return
+    request = Request(
+        context.network.architecture,
+        context.network.shipped().spec,
+        folder / "nascompile.onnx",
+        weights=Weights(main_program(context).params, "before training"),
+        interface=Interface(resize=True),
+        options=ExportOptions(tuple(context.settings.data.size)),
+    )
+    compile_artefact(request)

@@ -1,0 +1,161 @@
+"""Figures of networks side by side as Markdown, and what they come to."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")
+OURS = ("arch0", "arch1", "arch2", "best1", "best2", "best3")
+"""The published networks, and those that ``camvid.py`` found."""
+AHEAD, SHARE = 2.0, 2 / 3
+"""Points of mIoU wanted at a peer's latency; share of its latency wanted at its mIoU."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Figures of one network at one size, from one start.
+
+    Attributes:
+        name: of the network.
+        ours: whether it is ours.
+        start: what its encoder begins with.
+        size: HxW.
+        miou: percent, one a seed.
+        rare: of each rare class the mean IoU, percent.
+        rates: settings that were chosen for it.
+        seconds: of processor time that a training takes, the median.
+        parameters: their number.
+        multiply_adds: of an image.
+        milliseconds: of its fastest file; None where it was not timed.
+        runtime: which that is.
+    """
+
+    name: str
+    ours: bool
+    start: str
+    size: str
+    miou: Sequence[float]
+    rare: Mapping[str, float]
+    rates: str
+    seconds: float
+    parameters: int
+    multiply_adds: int
+    milliseconds: float | None
+    runtime: str
+
+    @property
+    def mean(self) -> float:
+        """Of the seeds' mIoU, percent."""
+        return statistics.mean(self.miou)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Ours against one peer; percents and milliseconds, None where none of ours is so fast or good.
+
+    Attributes:
+        peer: which.
+        ahead: points of mIoU of our best that is not slower.
+        better: which that is.
+        share: of its latency that our fastest takes which is not worse.
+        faster: which that is.
+    """
+
+    peer: Entry
+    ahead: float | None
+    better: str
+    share: float | None
+    faster: str
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether ours is ahead by as much as was wanted."""
+        return self.ahead is not None and self.ahead >= AHEAD
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether ours takes no more time than was wanted."""
+        return self.share is not None and self.share <= SHARE
+
+
+def verdicts(entries: Sequence[Entry]) -> Iterator[Verdict]:
+    """One for each peer that was timed, against ours of its size and start."""
+    timed = [each for each in entries if each.milliseconds is not None]
+    for peer in (each for each in timed if not each.ours):
+        ours = [e for e in timed if e.ours and (e.size, e.start) == (peer.size, peer.start)]
+        quick = [each for each in ours if each.milliseconds <= peer.milliseconds]
+        good = [each for each in ours if each.mean >= peer.mean]
+        best = max(quick, key=lambda each: each.mean, default=None)
+        first = min(good, key=lambda each: each.milliseconds, default=None)
+        yield Verdict(
+            peer,
+            best and best.mean - peer.mean,
+            best.name if best else "",
+            first and first.milliseconds / peer.milliseconds,
+            first.name if first else "",
+        )
+
+
+def table(entries: Sequence[Entry]) -> str:
+    """Markdown: a table for each size and start, the best network first."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.size, entry.start), []).append(entry)
+    parts = []
+    for (size, start), some in groups.items():
+        lines = [
+            f"{size}, encoders from {start}:\n",
+            f"| network | mIoU, % | {' | '.join(RARE)} | ms | runtime | multiply-adds, M | "
+            "parameters, M | minutes | rates |",
+            f"|---|---|{'---|' * len(RARE)}---|---|---|---|---|---|",
+        ]
+        lines += map(line, sorted(some, key=lambda each: -each.mean))
+        parts.append("\n".join(lines) + "\n")
+    found = list(verdicts(entries))
+    return "\n".join([*parts, *([verdict_table(found)] if found else [])])
+
+
+def line(entry: Entry) -> str:
+    """An entry as a line of a table."""
+    rare = " | ".join(f"{entry.rare[name]:.1f}" for name in RARE)
+    time = "" if entry.milliseconds is None else f"{entry.milliseconds:.2f}"
+    name = f"**{entry.name}**" if entry.ours else entry.name
+    return (
+        f"| {name} | {spread(entry.miou)} | {rare} | {time} | {entry.runtime} | "
+        f"{entry.multiply_adds / 1e6:.0f} | {entry.parameters / 1e6:.2f} | "
+        f"{entry.seconds / 60:.1f} | {entry.rates} |"
+    )
+
+
+def verdict_table(found: Sequence[Verdict]) -> str:
+    """Markdown: whether ours is ahead of each peer by what was wanted."""
+    lines = [
+        f"Wanted of ours: at a peer's latency {AHEAD:g} points of mIoU more, at its mIoU "
+        f"{SHARE:.2f} of its latency at most.\n",
+        "| size | encoders from | peer | at its latency | | at its mIoU | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for each in found:
+        ahead = "none so fast" if each.ahead is None else f"{each.ahead:+.1f} ({each.better})"
+        share = "none so good" if each.share is None else f"{each.share:.2f} ({each.faster})"
+        lines.append(
+            f"| {each.peer.size} | {each.peer.start} | {each.peer.name} | {ahead} | "
+            f"{said(each.is_ahead)} | {share} | {said(each.is_faster)} |"
+        )
+    met = sum(each.is_ahead for each in found), sum(each.is_faster for each in found)
+    lines.append(f"\nMet at {met[0]} and {met[1]} of {len(found)} peers.")
+    return "\n".join(lines) + "\n"
+
+
+def said(met: bool) -> str:
+    return "met" if met else "**missed**"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and, of several, its standard error."""
+    mean = f"{statistics.mean(values):.1f}"
+    if len(values) == 1:
+        return f"{mean} (one seed)"
+    return f"{mean} ± {statistics.stdev(values) / len(values) ** 0.5:.1f}"

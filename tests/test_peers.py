@@ -1,0 +1,165 @@
+"""The comparison with other libraries' networks: its loop of training, and its verdicts."""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auxnas.compiler import MAIN, Program
+from auxnas.compiler.architecture import Architecture
+from auxnas.search.networks.networks import read_network
+from auxnas.search.training.run import start_program, train_network
+from bench.deploy import peer_training
+from bench.deploy.peer_tables import AHEAD, OURS, RARE, SHARE, Entry, table, verdicts
+from tests.search.training import ARCH0, LWRF, training
+
+RECIPE = {
+    "learner": "torch",
+    "threads": 1,
+    "encoder_weights": "none",
+    "train__epochs": 2,
+    "train__phases": [1],
+    "train__auxiliary": [0.0],
+    "train__frozen": 0,
+    "train__schedule": "poly",
+    "train__clip_norm": 0.1,
+    "train__encoder_rate": 0.05,
+    "train__decoder_decay": 0.1,
+}
+
+
+def in_both(folder: Path, architecture: Architecture = ARCH0, **changes):
+    """Parameters and scores of a network: as the command trains it, and as a mere module."""
+    from torch import nn
+
+    from auxnas.backends.torch import build_module
+    from auxnas.backends.torch.module import module_params
+
+    place = folder / "training"
+    context = training(place, folder / "cache", architecture, **{**RECIPE, **changes})
+    result, command = train_network(context), read_network(place).program.params
+    start = start_program(context)
+    graph = start.graph.select([MAIN])
+    network = build_module(Program(graph, start.params))
+
+    class Alone(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image):
+            return self.network(image)[MAIN]
+
+    module, data = Alone(), context.data
+    recipe = peer_training.recipe_of(context, "network.encoder.")
+    examples = data.examples(data.training_split.train, context.settings.data.scale)
+    peer_training.fit(module, examples, recipe, context.seed)
+    val = data.examples(data.training_split.val)
+    scores = peer_training.measure(module, val, data.task, recipe.batch_size)
+    found = module_params(network, graph)
+    return command, found, result, scores
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [(ARCH0, {"train__polyak": 0.9}), (LWRF, {"loss__dice": 1.0, "train__schedule": "cosine"})],
+)
+def test_a_module_is_trained_to_the_same_bits_as_by_the_command(tmp_path, architecture, changes):
+    pytest.importorskip("torch")
+    command, module, result, scores = in_both(tmp_path, architecture, **changes)
+    assert [n for n in module if not np.array_equal(module[n], command[n])] == []
+    assert scores == {name: result[name] for name in scores}
+
+
+@pytest.mark.parametrize("skipped", ["set_rates", "clear_gradients", "step_groups"])
+def test_a_loop_that_leaves_anything_out_is_found(tmp_path, monkeypatch, skipped):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(peer_training, skipped, lambda *arguments: None)
+    command, module, _, _ = in_both(tmp_path)
+    assert any(not np.array_equal(module[n], command[n]) for n in module)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train__auxiliary": [0.1]},
+        {"train__phases": [1, 1], "train__auxiliary": [0.0, 0.0]},
+        {"train__frozen": 1},
+        {"train__accumulate": 2},
+        {"train__precision": "bf16"},
+    ],
+)
+def test_a_recipe_that_a_mere_module_cannot_have_is_refused(tmp_path, changes):
+    pytest.importorskip("torch")
+    context = training(tmp_path, tmp_path, ARCH0, **{**RECIPE, **changes})
+    with pytest.raises(ValueError, match="expected"):
+        peer_training.recipe_of(context, "encoder.")
+
+
+# Verdicts ----------------------------------------------------------------------------------
+
+
+def entry(name="arch0", ours=True, miou=(50.0,), milliseconds=4.0, start="imagenet") -> Entry:
+    rare = dict.fromkeys(RARE, 1.0)
+    return Entry(
+        name, ours, start, "96x128", miou, rare, "SGD", 60.0, 10**6, 10**8, milliseconds, "ort"
+    )
+
+
+ENTRIES = st.lists(
+    st.builds(
+        lambda name, ours, miou, milliseconds: entry(name, ours, [miou], milliseconds),
+        st.sampled_from(OURS),
+        st.booleans(),
+        st.integers(30, 60).map(float),
+        st.none() | st.integers(1, 12).map(float),
+    ),
+    max_size=8,
+)
+
+
+@given(ENTRIES)
+def test_verdicts_are_those_of_looking_at_every_pair(entries):
+    timed = [each for each in entries if each.milliseconds]
+    peers, ours = ([each for each in timed if each.ours == who] for who in (False, True))
+    found = list(verdicts(entries))
+    assert [each.peer for each in found] == peers
+    for verdict in found:
+        peer = verdict.peer
+        pairs = [(us.mean - peer.mean, us.milliseconds / peer.milliseconds) for us in ours]
+        assert verdict.is_ahead == any(gain >= AHEAD and time <= 1 for gain, time in pairs)
+        assert verdict.is_faster == any(gain >= 0 and time <= SHARE for gain, time in pairs)
+
+
+def test_another_start_or_size_is_no_match():
+    peer = entry("yolo", False, start="scratch")
+    (verdict,) = verdicts([peer, entry(miou=[90.0], milliseconds=0.1)])
+    assert (verdict.ahead, verdict.share, verdict.is_ahead, verdict.is_faster) == (
+        *(None, None),
+        *(False, False),
+    )
+
+
+def test_misses_are_printed_as_misses():
+    peer = entry("fpn", False, miou=[51.0])
+    for (miou, ahead), (time, faster) in product(
+        [(52.9, "+1.9 (arch0) | **missed**"), (53.0, "+2.0 (arch0) | met")],
+        [(2.8, "0.70 (arch0) | **missed**"), (2.6, "0.65 (arch0) | met")],
+    ):
+        text = table([peer, entry(miou=[miou], milliseconds=time)])
+        assert f"| fpn | {ahead} | {faster} |" in text
+    text = table([peer, entry(miou=[49.0], milliseconds=5.0)])
+    assert "| none so fast | **missed** | none so good | **missed** |" in text
+    assert "Met at 0 and 0 of 1 peers." in text
+
+
+def test_tables_have_the_best_first_and_as_many_cells_as_titles():
+    text = table([entry(), entry("fpn", False, [60.0, 62.0], None)])
+    rows = [line for line in text.splitlines() if line.startswith("|")][:4]
+    assert len({line.count("|") for line in rows}) == 1
+    assert re.match(r"\| fpn \| 61.0 ± 1.0 \|", rows[2])
+    assert rows[3].startswith("| **arch0** | 50.0 (one seed) |")
