@@ -133,6 +133,7 @@ class _Actor:
         self.handle, self.number = handle, -1
         self.attempt, self.dropped = -1, -2
         self.program: Any = None
+        self.host = ""
 
 
 class RayCrew:
@@ -243,11 +244,13 @@ class RayCrew:
         if understand in (self._compared, self._prepared) and isinstance(
             error, exceptions.RayTaskError
         ):
-            return [Refused(seat, f"a node cannot evaluate trials ({_last_line(error)})")]
+            host = self._actors[seat].host or error.ip
+            return [Refused(seat, f"{host}: cannot evaluate trials ({_last_line(error)})")]
         return [Vanished(seat, _GONE)]
 
     def _compared(self, seat: int, result: tuple[str, dict[str, str], list[str]]) -> list[Message]:
         host, versions, lacking = result
+        self._actors[seat].host = host
         for name, ours in package_versions().items():
             theirs = versions.get(name, "none")
             if name in COMPARED and theirs != ours:

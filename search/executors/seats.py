@@ -78,13 +78,13 @@ class _Attempt:
 
 @dataclass(eq=False)
 class _Seat:
-    """A seat: how long it may take to be made, when it was heard last, or else asked for; whether
-    anything was heard, and whether it is ready; and its attempt."""
+    """A seat: how long it may take to be made, since when it is silent while we listen, and when
+    it spoke last, if ever; whether it is ready; and its attempt."""
 
     number: int
     making: float
     heard: float
-    there: bool = False
+    spoke: float = -inf
     ready: bool = False
     host: str = ""
     fingerprint: str = ""
@@ -207,7 +207,7 @@ class Seats:
         seat = self._seats.get(message.seat)
         if seat is None:
             return
-        seat.heard, seat.there = self._clock(), True
+        seat.heard = seat.spoke = self._clock()
         match message:
             case Beat():
                 pass
@@ -344,7 +344,7 @@ class Seats:
             patience = self._patience(seat)
             if now - seat.heard < patience:
                 self._stop_overdue(seat, now)
-            elif seat.there:
+            elif seat.spoke > -inf:
                 self._lose(seat, f"nothing was heard for {duration_text(patience)}")
             else:  # perhaps there is no room; or its place is on a machine that has gone
                 self._remove(seat)
@@ -364,11 +364,15 @@ class Seats:
         return min(self._silence, self._making) if unbegun else self._silence
 
     def _stop_overdue(self, seat: _Seat, now: float) -> None:
-        """Ends a seat whose attempt takes too long; the trial where no other attempt is left."""
+        """Ends a seat whose attempt takes too long; the trial where no other attempt is left.
+
+        A seat that has not spoken since is not known to be at it still: silence will tell.
+        """
         attempt = seat.attempt
         if attempt is None or attempt.began is None or self._timeout is None:
             return
-        if now - attempt.began < self._timeout:
+        known = now if self._silence == inf else seat.spoke
+        if known - attempt.began < self._timeout:
             return
         errand = attempt.errand
         self._remove(seat)

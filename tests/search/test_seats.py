@@ -123,6 +123,19 @@ def test_a_silent_seat_is_given_up_and_what_it_says_later_is_not_heard():
     assert found == {0: scored(0), 1: scored(1)}
 
 
+@pytest.mark.parametrize("away", [0, 300])
+def test_a_silent_seat_is_not_known_to_take_too_long(away):
+    """It is lost, and its trial tried again: nobody knows whether it had ended by then."""
+    crew = FakeCrew(Troubled(), ["freeze"], seconds=lambda number: 5)
+    seats = seats_of(crew, places=1, timeout=10)
+    ahead = [away]
+    seats.submit(job(0), lambda *step: setattr(crew, "now", crew.now + ahead.pop()))
+    silent = lost("nothing was heard for 20s", (Stage(0.5, {}),))
+    assert seats.next() == (0, silent)
+    seats.submit(job(0), ignore_progress)
+    assert seats.next() == (0, scored(0))
+
+
 def test_silence_while_the_driver_itself_was_away_is_none():
     crew = FakeCrew(Troubled(), seconds=lambda number: 500)
     seats = seats_of(crew)
