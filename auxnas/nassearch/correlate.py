@@ -17,13 +17,15 @@ from auxnas.nassearch import options
 from auxnas.nassearch.plots import plot_correlation, require_matplotlib
 from auxnas.nassearch.train import options_of_trainings, settings_of_trainings
 from auxnas.progress import display_on_stderr
+from auxnas.search.loop.context import RunContext
 from auxnas.search.networks.searched import SIZES
 from auxnas.search.settings.recorded import recorded_settings, recorded_space
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
-from auxnas.search.studies.correlation import STAGES, choose_trials, correlation_report, train_all
+from auxnas.search.studies.correlation import STAGES, choose_trials, correlation_report
+from auxnas.search.studies.trainings import train_all
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import judged_on
 from auxnas.search.trials.records import Trial
@@ -70,17 +72,19 @@ def correlate(
     rewarded = recorded_settings(meta["settings"], Settings, "data.source")
     rewarded_alike = ("task.ignore", rewarded.ignored)
     sets = (rewarded_alike, *sets)
-    settings, searched = settings_of_trainings(folder, preset, as_searched, named, sets)
+    parts = (preset, as_searched, named, sets)
+    settings, searched, executor = settings_of_trainings(folder, *parts)
     out = out or folder / "correlate"
     check_folder_kind(out, "a correlation")
-    display = display_on_stderr()
+    place = RunContext(executor, out, cache_dir(cache), display_on_stderr())
 
     def context_of(trial: Trial) -> TrainingContext:
-        own = out / f"trial-{trial.number + 1:05}"
-        return TrainingContext(settings, trial.genotype, own, cache_dir(cache), display, searched)
+        own = place.folder / f"trial-{trial.number + 1:05}"
+        where = (own, place.cache, place.display)
+        return TrainingContext(settings, trial.genotype, *where, searched)
 
     def work() -> int:
-        sampled = train_all(chosen, context_of, display.say)
+        sampled = train_all(chosen, context_of, place)
         found = correlation_report(trials, sampled, headline(meta))
         found["full_scored_on"] = judged_on(context_of(chosen[0]).data)
         found["ignored"] = list(settings.task.ignore or ())

@@ -24,11 +24,12 @@ from auxnas.nassearch.train import options_of_trainings, settings_of_trainings
 from auxnas.options import PathType
 from auxnas.progress import display_on_stderr
 from auxnas.search.errors import RequestError, SearchError
+from auxnas.search.loop.context import RunContext
 from auxnas.search.settings.recorded import recorded_space
 from auxnas.search.storage.folders import check_folder_kind
 from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
-from auxnas.search.studies.correlation import Sampled, train_all
+from auxnas.search.studies.trainings import Sampled, train_all
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import judged_on
 from auxnas.search.trials.pareto import COSTS, front
@@ -90,21 +91,23 @@ def pareto(
     check_cost_known(folder, trials, against)
     chosen = finalists(folder, front(trials, COSTS[against]), count)
     recorded_space(meta["settings"])  # which adds primitives of the user's own
-    settings, searched = settings_of_trainings(folder, preset, as_searched, named, sets)
-    place = out or folder / "pareto"
-    check_folder_kind(place, "a Pareto front")
-    display = display_on_stderr()
+    parts = (preset, as_searched, named, sets)
+    settings, searched, executor = settings_of_trainings(folder, *parts)
+    out = out or folder / "pareto"
+    check_folder_kind(out, "a Pareto front")
+    place = RunContext(executor, out, cache_dir(cache), display_on_stderr())
 
     def context_of(trial: Trial) -> TrainingContext:
-        own = place / f"trial-{trial.number + 1:05}"
-        return TrainingContext(settings, trial.genotype, own, cache_dir(cache), display, searched)
+        own = place.folder / f"trial-{trial.number + 1:05}"
+        where = (own, place.cache, place.display)
+        return TrainingContext(settings, trial.genotype, *where, searched)
 
     def work() -> int:
         rows = []
-        for sampled in train_all(chosen, context_of, display.say):
+        for sampled in train_all(chosen, context_of, place):
             own = context_of(sampled.trial).folder
             made = [] if sampled.result is None else [own]
-            facts = [compile_forms(each, forms, images, vocabulary, display) for each in made]
+            facts = [compile_forms(each, forms, images, vocabulary, place.display) for each in made]
             rows.append(_row(sampled, own, metric[0], facts))
         found = {
             "run": str(folder),
@@ -113,15 +116,15 @@ def pareto(
             "scored_on": judged_on(context_of(chosen[0]).data),
             "machine": f"{cpu_model()}, {cores_text(cores())}",
             "finalists": rows,
-            "files": {"data": str(place / DATA), "page": str(place / PAGE)},
+            "files": {"data": str(out / DATA), "page": str(out / PAGE)},
         }
-        write_json(place / DATA, found)
-        _write_page(found, chosen, place / PAGE)
+        write_json(out / DATA, found)
+        _write_page(found, chosen, out / PAGE)
         print_json(found) if as_json else _print(found)
         if all(row["failure"] for row in rows):
-            raise SearchError(str(place), "every training failed", "one that does not")
+            raise SearchError(str(out), "every training failed", "one that does not")
         if all(form["failure"] for row in rows for form in row["forms"]):
-            raise SearchError(str(place), "no artefact could be made", "one, see the table")
+            raise SearchError(str(out), "no artefact could be made", "one, see the table")
         return 0
 
     metric = headline(meta)

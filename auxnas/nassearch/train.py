@@ -19,6 +19,8 @@ from auxnas.compiler.tasks import Task
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
 from auxnas.progress import display_on_stderr
+from auxnas.search.errors import SettingsError
+from auxnas.search.executors.base import evaluates_elsewhere
 from auxnas.search.networks.searched import Searched
 from auxnas.search.networks.sources import (
     find_source,
@@ -27,6 +29,7 @@ from auxnas.search.networks.sources import (
     searched_in,
     without_old,
 )
+from auxnas.search.settings.search import Settings
 from auxnas.search.settings.training import TrainingSettings, preset_layers
 from auxnas.search.storage.export import own_code
 from auxnas.search.training.context import TrainingContext
@@ -41,6 +44,14 @@ OPTIONS = options.SETTINGS | {
     "earlier": "train.data",
 }
 """The settings that have an option of their own."""
+EXECUTION = {
+    "workers": "workers",
+    "cluster": "cluster.address",
+    "mixed": "cluster.mixed",
+    "search.executor": "search.executor",
+    "trial_timeout": "trial_timeout",
+}
+"""Settings of what executes trainings of a run's architectures, by option or by their own name."""
 
 GENOTYPE_HELP = (
     "A file, arch0 to arch2, the list itself, RUN:TRIAL or RUN:best of a search, a trained "
@@ -66,6 +77,7 @@ def options_of_trainings(out_help: str) -> Callable[[options.F], options.F]:
         click.option("--epochs", type=int, metavar="N", help="Epochs of each training."),
         click.option("--seed", type=int, metavar="N", help="Seed of all trainings."),
         click.option("--out", type=options.PATH, metavar="DIR", help=out_help),
+        *(options.workers, options.cluster, options.mixed),
         *(options.learner, options.sets, options.cache, options.as_json),
     )
 
@@ -83,14 +95,41 @@ def settings_of_trainings(
     as_searched: bool,
     named: Mapping[str, Any],
     sets: tuple[tuple[str, Any], ...],
-) -> tuple[TrainingSettings, Searched | None]:
-    """Settings of trainings of architectures of the run in ``folder``, and what it searched in."""
+) -> tuple[TrainingSettings, Searched | None, Settings]:
+    """Settings of trainings of architectures of the run in ``folder``, what it searched in, and
+    the settings of what executes them."""
     searched = searched_in(folder)
     layers = layers_like(preset, folder, searched if as_searched else None)
-    settings = options.settings_of(TrainingSettings, layers, OPTIONS, named, sets)
+    executing = [each for each in sets if each[0] in EXECUTION or each[0].startswith("cluster.")]
+    own = [each for each in sets if each not in executing]
+    known = {name: value for name, value in named.items() if name not in EXECUTION}
+    settings = options.settings_of(TrainingSettings, layers, OPTIONS, known, own)
     if as_searched:
         check_as_searched(settings, searched)
-    return settings, searched
+    given = {name: value for name, value in named.items() if name in EXECUTION}
+    below = [{"threads": settings.threads, "learner": settings.learner}]
+    executor = options.settings_of(Settings, below, EXECUTION, given, executing)
+    _check_elsewhere(settings, executor)
+    return settings, searched, executor
+
+
+def _check_elsewhere(settings: TrainingSettings, executor: Settings) -> None:
+    """Checks that trainings outside this process come to what they would in it.
+
+    Raises:
+        UsageError: naming the setting.
+    """
+    try:
+        if not evaluates_elsewhere(executor):
+            return
+        if settings.threads is None:
+            found = "none, with trainings elsewhere"
+            raise SettingsError("threads", found, "a number: --set threads=1")
+        if settings.train.processes > 1:
+            found = f"{settings.train.processes}, with trainings elsewhere"
+            raise SettingsError("train.processes", found, "1: each has a process of its own")
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command(cls=OneLineCommand)

@@ -1,7 +1,8 @@
 """Evaluators of trials, packed for machines that share no disk with the run's.
 
 Stores stay out of the pickle. A machine opens the one of the same key in its own cache, or where
-the run has it, if that can be read; else it is given the files, once. Encoder outputs it computes.
+the run has it, if that can be read; else it is given the files, once. Encoder outputs it computes,
+and checkpoints it keeps in its cache.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from auxnas.backends.progress import Silent
 from auxnas.search.examples.features import FeatureStore, feature_store
 from auxnas.search.examples.images import PixelStore
 from auxnas.search.executors.base import Evaluate
+from auxnas.search.storage.checkpoint import CheckpointFolder
 from auxnas.search.storage.store import copy_store, store_fault
 
 _CHUNK = 64 << 20
@@ -45,6 +47,8 @@ def pack_evaluator(
             if isinstance(value, PixelStore):
                 stores[value.folder] = value
                 return "pixels", *_fields(value)
+            if isinstance(value, CheckpointFolder):
+                return ("checkpoints",)
             return None
 
     buffer = io.BytesIO()
@@ -80,6 +84,8 @@ def unpack_evaluator(
         if kind == "features":
             source, indices = fields
             return feature_store(source, indices, cache, Silent())
+        if kind == "checkpoints":
+            return CheckpointFolder(cache / "checkpoints", apart=True)
         folder, rows, margin, labels = fields
         found = _found(Path(folder), rows, cache)
         if found is None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from auxnas.backends.base import TrainingState
+from auxnas.backends.caching import make_private
 from auxnas.backends.progress import Display
 from auxnas.compiler import CompilerError
 from auxnas.compiler.files import atomic_write, put_aside
 from auxnas.compiler.temporaries import discard_temporaries
+from auxnas.search.errors import RunLockedError
 from auxnas.search.storage.cache import load_kept, save_kept
+from auxnas.search.storage.lock import run_lock
 
 NAME, LOG = "checkpoint.safetensors", "metrics.jsonl"
 """The checkpoint in a training's folder, and its history for people and plots."""
@@ -51,9 +56,10 @@ class Checkpoint:
     def save(self, folder: Path) -> None:
         """Writes both files, the checkpoint first: it is what counts."""
         save_kept(folder / NAME, self.state or {}, {"history": list(self.history)})
-        self._log(folder)
+        self.write_log(folder)
 
-    def _log(self, folder: Path) -> None:
+    def write_log(self, folder: Path) -> None:
+        """Writes the history."""
         with atomic_write(folder / LOG) as path:
             path.write_text("".join(json.dumps(entry) + "\n" for entry in self.history))
 
@@ -76,7 +82,7 @@ class Checkpoint:
                 " beginning"
             )
             return cls()
-        found._log(folder)
+        found.write_log(folder)
         display.say(f"going on after epoch {found.epoch}")
         return found
 
@@ -84,3 +90,34 @@ class Checkpoint:
     def remove(folder: Path) -> None:
         """Removes the checkpoint of a finished training; the log stays."""
         (folder / NAME).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """Folder of the checkpoints of some trainings, each in a folder in it.
+
+    Attributes:
+        path: the folder.
+        apart: whether it is in a cache, where trainings of all runs have theirs; else those
+            folders are the trainings' own.
+    """
+
+    path: Path
+    apart: bool = False
+
+    @contextmanager
+    def of(self, name: str, key: str) -> Iterator[Path]:
+        """The folder of a training, or one for a while where another attempt at it has that.
+
+        Args:
+            name: of the training's own folder.
+            key: digest of all that decides what the training comes to.
+        """
+        folder = self.path / (key if self.apart else name)
+        make_private(folder)
+        with ExitStack() as held:
+            try:
+                held.enter_context(run_lock(folder))
+            except RunLockedError:
+                folder = Path(held.enter_context(TemporaryDirectory()))
+            yield folder

@@ -6,16 +6,13 @@ compares what both stages said of them with what became of them (paper, Figure 5
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from auxnas.backends.base import TrialFailure
 from auxnas.compiler.tasks import Metric
 from auxnas.search.errors import RequestError
 from auxnas.search.studies.ranks import p_value, spearman
-from auxnas.search.training.context import TrainingContext
-from auxnas.search.training.run import train_network
+from auxnas.search.studies.trainings import Sampled
 from auxnas.search.trials.records import COMPLETE, SCORED, Trial
 
 STAGES = ("stage1", "stage2", "full")
@@ -39,37 +36,6 @@ def titles(metric: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """An architecture of the run, and the result of its full training.
-
-    Attributes:
-        trial: as the run has it.
-        result: of its full training; None where that failed.
-        failure: reason for that.
-    """
-
-    trial: Trial
-    result: Mapping[str, Any] | None
-    failure: str | None = None
-
-    def row(self, metric: str) -> dict[str, Any]:
-        """As plain data, with that metric of its full training."""
-        rewards = [stage.reward for stage in self.trial.stages]
-        found = self.result or {}
-        return {
-            "trial": self.trial.number + 1,
-            "stage1": rewards[0],
-            "stage2": rewards[1] if len(rewards) > 1 else None,
-            "full": found.get("reward"),
-            metric: found.get(metric),
-            "parameters": self.trial.parameters,
-            "multiply_adds": self.trial.multiply_adds,
-            "failure": self.failure,
-            "genotype": str(self.trial.genotype),
-        }
-
-
 def choose_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
     """At most ``count`` trials, spread evenly over the ranks of their last stages' rewards.
 
@@ -87,30 +53,6 @@ def choose_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
     if len(ranked) <= count:
         return ranked
     return [ranked[round(n * (len(ranked) - 1) / (count - 1))] for n in range(count)]
-
-
-def train_all(
-    trials: Sequence[Trial],
-    context_of: Callable[[Trial], TrainingContext],
-    say: Callable[[str], None],
-) -> list[Sampled]:
-    """All of them trained for long, each in a folder of its own; finished ones are kept.
-
-    Args:
-        trials: to be trained.
-        context_of: the context of one's training.
-        say: is told which one is next, and of failures, which end no other training.
-    """
-    found = []
-    for number, trial in enumerate(trials, 1):
-        rewards = ", ".join(f"{stage.reward:.3f}" for stage in trial.stages)
-        say(f"architecture {number}/{len(trials)}: trial {trial.number + 1}, rewards {rewards}")
-        try:
-            found.append(Sampled(trial, train_network(context_of(trial))))
-        except TrialFailure as failure:
-            say(f"trial {trial.number + 1}: failed ({failure})")
-            found.append(Sampled(trial, None, str(failure)))
-    return found
 
 
 def correlations(

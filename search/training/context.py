@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from auxnas.backends.measuring.machine import cores
 from auxnas.backends.progress import Display
@@ -14,7 +15,7 @@ from auxnas.compiler.architecture import Architecture, blueprint_of
 from auxnas.search.examples.context import DataContext, Part
 from auxnas.search.networks.context import ModelContext
 from auxnas.search.networks.networks import Network
-from auxnas.search.networks.searched import Searched
+from auxnas.search.networks.searched import Searched, compare_with_search
 from auxnas.search.networks.teachers import read_teacher
 from auxnas.search.settings.training import TrainingSettings
 from auxnas.search.storage.checkpoint import Told, ignore_history
@@ -86,6 +87,15 @@ class TrainingContext:
         """Teacher of the network, if there is one."""
         given = self.settings.train.teacher
         return None if given is None else read_teacher(Path(given), self.data.task.outputs)
+
+    @cached_property
+    def comparison(self) -> dict[str, Any] | None:
+        """The network beside the one that was searched, as plain data; None without a search."""
+        genotype = blueprint_of(self.architecture).genotype
+        if self.searched is None or genotype is None:
+            return None
+        where = (self.settings.data.size, self.threads, self.cache)
+        return compare_with_search(self.searched, genotype, self.model.spec, *where)
 
     @property
     def seed(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from auxnas.backends.base import Examples
@@ -16,7 +17,7 @@ from auxnas.genotype import Genotype, to_json
 from auxnas.search.evaluation.scoring import network_figures, scores
 from auxnas.search.examples.context import DataContext, Part
 from auxnas.search.networks.networks import WEIGHTS, save_network
-from auxnas.search.networks.searched import compare_with_search, comparison_lines
+from auxnas.search.networks.searched import comparison_lines
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.checkpoint import Checkpoint, Entry
 from auxnas.search.storage.folders import TRAINING, check_folder_kind
@@ -40,6 +41,18 @@ def train_network(context: TrainingContext) -> dict[str, Any]:
             else is in the folder.
         TrialFailure: when training fails.
     """
+    with opened_training(context) as found:
+        return found or finish_training(context, *long_training(context).run())
+
+
+@contextmanager
+def opened_training(context: TrainingContext) -> Iterator[dict[str, Any] | None]:
+    """Holds the lock of a training's folder: what a finished one came to, None of any other.
+
+    Raises:
+        RunLockedError: when another process trains in this folder.
+        SettingsError: as ``train_network``.
+    """
     check_folder_kind(context.folder, "a training")
     if not context.folder.exists():
         _look_ahead(context)
@@ -52,13 +65,12 @@ def train_network(context: TrainingContext) -> dict[str, Any]:
             found: dict[str, Any] = json.loads((context.folder / RESULT).read_text())
             context.display.say(f"{context.folder}: trained already")
             Checkpoint.remove(context.folder)
-            return found
+            yield found
+            return
         context.display.say(_introduction(context))
-        searched = _searched(context)
-        for line in (*comparison_lines(searched or {}), *_changes(context)):
+        for line in (*comparison_lines(context.comparison or {}), *_changes(context)):
             context.display.say(line)
-        program, sums, history = long_training(context).run()
-        return _finish(context, program, sums, history, searched)
+        yield None
 
 
 def _look_ahead(context: TrainingContext) -> None:
@@ -117,16 +129,6 @@ def _identity(context: TrainingContext) -> dict[str, Any]:
     }
 
 
-def _searched(context: TrainingContext) -> dict[str, Any] | None:
-    """The network beside the one that was searched, as plain data; None without a search."""
-    genotype = blueprint_of(context.architecture).genotype
-    if context.searched is None or genotype is None:
-        return None
-    spec, size = context.model.spec, context.settings.data.size
-    threads, cache = context.threads, context.cache
-    return compare_with_search(context.searched, genotype, spec, size, threads, cache)
-
-
 def _changes(context: TrainingContext) -> Iterator[str]:
     """In words, what beside the network is not as it was in the search."""
     first = context.searched
@@ -159,14 +161,17 @@ def _introduction(context: TrainingContext) -> str:
     )
 
 
-def _finish(
-    context: TrainingContext,
-    program: Program,
-    sums: Sums,
-    history: Sequence[Entry],
-    searched: dict[str, Any] | None,
+def finish_training(
+    context: TrainingContext, program: Program, sums: Sums, history: Sequence[Entry]
 ) -> dict[str, Any]:
-    """Writes the folder's files, ``result.json`` last; returns what is in that."""
+    """Writes the folder's files, ``result.json`` last; returns what is in that.
+
+    Args:
+        context: of the training.
+        program: the trained network.
+        sums: its statistics.
+        history: an entry for every part.
+    """
     data, size, folder = context.data, context.settings.data.size, context.folder
     dataset, files = data.training.dataset, {"weights": folder / WEIGHTS}
     look = (dataset.classes, dataset.palette.tolist(), size, context.settings.data.fit)
@@ -181,8 +186,8 @@ def _finish(
     }
     if context.earlier:
         result["phases"] = phase_records(context)
-    if searched is not None:
-        result["searched"] = searched
+    if context.comparison is not None:
+        result["searched"] = context.comparison
     genotype = blueprint_of(context.architecture).genotype
     if genotype is not None:
         files["genotype"] = folder / GENOTYPE

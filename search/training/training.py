@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.base import Array, Batch, Examples, Learner, Optimiser, Recipe, TrainingStep
+from auxnas.backends.base import (
+    Array,
+    Batch,
+    Examples,
+    Learner,
+    Optimiser,
+    Progress,
+    Recipe,
+    TrainingStep,
+    ignore_step,
+)
 from auxnas.backends.progress import Advance, Display, format_duration
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.tasks import Sums, Task
@@ -139,6 +149,7 @@ class LongTraining:
         folder: of the checkpoints.
         display: destination of progress.
         told: called with the history so far at the beginning and after each part.
+        watched: is told of each step.
     """
 
     learner: Learner
@@ -152,6 +163,7 @@ class LongTraining:
     display: Display
     earlier: Sequence[Examples] = ()
     told: Told = ignore_history
+    watched: Progress = ignore_step
 
     def run(self) -> tuple[Program, Sums, Sequence[Entry]]:
         """The trained network, its statistics on ``val``, and the history.
@@ -181,10 +193,14 @@ class LongTraining:
     ) -> tuple[Program, Sums | None, Checkpoint]:
         """Trains up to epoch ``stop``, validates when it is due, and keeps a checkpoint."""
         started, phase = monotonic(), self._phase(point.epoch)
-        watch = _Losses(point, self.settings.epochs, advance, self.task, self._title(phase))
-        part = range(point.epoch, stop)
-        program, state = self._fit(part, phase, point, watch)
-        entry: dict[str, Any] = {"epoch": stop, "loss": watch.mean, "rate": self._rate(stop)}
+        losses = _Losses(point, self.settings.epochs, advance, self.task, self._title(phase))
+
+        def progress(step: TrainingStep) -> None:
+            losses(step)
+            self.watched(step)
+
+        program, state = self._fit(range(point.epoch, stop), phase, point, progress)
+        entry: dict[str, Any] = {"epoch": stop, "loss": losses.mean, "rate": self._rate(stop)}
         entry["phase"] = phase.number + 1
         sums = self._measured(program) if self._is_due(stop) else None
         if sums is not None:
@@ -201,11 +217,11 @@ class LongTraining:
     def _at(self, point: Checkpoint) -> tuple[Program, Sums]:
         """The network of the last checkpoint, which a killed process left."""
         end = self.settings.epochs
-        program, _ = self._fit(range(end, end), self._phase(end - 1), point, lambda step: None)
+        program, _ = self._fit(range(end, end), self._phase(end - 1), point, ignore_step)
         return program, self._measured(program)
 
     def _fit(
-        self, part: range, phase: Phase, point: Checkpoint, progress: Callable[[TrainingStep], None]
+        self, part: range, phase: Phase, point: Checkpoint, progress: Progress
     ) -> tuple[Program, Any]:
         how = phase_recipe(self.settings, phase, self.task)
         return self.learner.fit_part(

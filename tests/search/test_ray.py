@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import warnings
 from contextlib import closing
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from auxnas.genotype import SearchSpace
+from auxnas.nassearch import correlate
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.two_stages import ignore_progress
 from auxnas.search.executors.attempts import AttemptTable
@@ -26,6 +28,7 @@ from auxnas.search.trials.records import Failure
 from tests.search.comparing import contents
 from tests.search.conftest import make_driver, make_settings, pretend
 from tests.search.contracts import FIRST, Troubled, job, scored
+from tests.search.training import came_to
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -154,6 +157,23 @@ def test_a_run_on_the_cluster_has_the_journal_of_one_here(cluster, seats_on, run
     assert len({row.fingerprint for row in rows}) == 1
 
 
+def test_full_trainings_on_the_cluster_come_to_what_they_do_here(
+    cluster, seats_on, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(correlate, "plot_correlation", lambda found, path: None)
+    words = [*NULL, "--trials", 4, "--set", "model.width=0.1", "--set", "latency.measure=false"]
+    assert run("run", *words, "--out", tmp_path / "run").exit_code == 0
+    seats_on(Troubled())  # so that the connection outlives the command
+    words = ["correlate", tmp_path / "run", "--preset", "demo", "--set", "threads=1"]
+    words += ["--set", "model.agg_size=8", "--count", 3, "--epochs", 4]
+    for name, more in ("a", []), ("b", ["--cluster", cluster.address, "--workers", 2]):
+        result = run(*words, "--out", tmp_path / name, *more)
+        assert result.exit_code == 0, result.output
+    assert came_to(tmp_path / "a") == came_to(tmp_path / "b")
+    assert len(came_to(tmp_path / "a")) == 3
+    assert len(list(AttemptTable(tmp_path / "b").rows())) >= 3
+
+
 def test_what_takes_too_long_is_stopped_and_what_is_a_bug_is_raised(seats_on):
     executor = seats_on(Troubled({0: "late", 2: "bug"}), workers=1, trial_timeout=3.0)
     executor.submit(job(0), ignore_progress)
@@ -166,6 +186,21 @@ def test_what_takes_too_long_is_stopped_and_what_is_a_bug_is_raised(seats_on):
     with pytest.raises(SearchError, match="unexpected ZeroDivisionError: a bug") as caught:
         executor.next()
     assert "contracts.py" in caught.value.__notes__[0]
+
+
+class Nowhere(Troubled):
+    """Cannot be had on another machine."""
+
+    def __reduce__(self):
+        return open, ("/nowhere/at/all",)
+
+
+def test_a_node_that_cannot_evaluate_is_named(seats_on):
+    executor = seats_on(Nowhere(), workers=1)
+    executor.submit(job(0), ignore_progress)
+    with pytest.raises(SearchError) as caught:
+        executor.next()
+    assert f"{socket.gethostname()}: cannot evaluate trials (FileNotFoundError" in str(caught.value)
 
 
 def test_each_node_says_what_it_has(cluster, seats_on, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,20 @@ class Storyteller(NullLearner):
 def tell(monkeypatch) -> None:
     """Lets every null learner be a storyteller."""
     monkeypatch.setitem(TABLE, ("learner", "null"), (f"{__name__}:Storyteller", "numpy", "torch"))
+
+
+def came_to(folder: Path) -> dict[str, Any]:
+    """What the trainings in a study's folder came to, times and places apart."""
+    found = {}
+    for own in sorted(folder.glob("trial-*")):
+        result = json.loads((own / "result.json").read_text())
+        history = [json.loads(line) for line in (own / "metrics.jsonl").read_text().splitlines()]
+        for each in (result, *history):
+            each.pop("seconds")
+        result["files"] = sorted(result["files"])
+        files = [(own / name).read_bytes() for name in ("model.safetensors", "genotype.json")]
+        found[own.name] = result, history, files, sorted(path.name for path in own.glob("*.*"))
+    return found
 
 
 def params(program: Program) -> dict[str, bytes]:
