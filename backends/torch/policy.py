@@ -8,9 +8,9 @@ head, so that the locations of the branches have heads of 2, 5, 8, ... values.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -24,32 +24,29 @@ from auxnas.genotype import SearchSpace
 LstmState = tuple[Tensor, Tensor]
 """Hidden and cell state of all layers: (layers, N, hidden) each."""
 
+_SHUT_OUT = -1e9
+"""Added to the logits of what cannot be chosen."""
+_ALIGNED = 16
+"""Numbers at whose multiples parameters begin in an array."""
 
-class ChoiceGroups:
-    """Choices by name, so that what all of one name have in common is done once.
 
-    Args:
-        names: of the choices, in order.
-    """
+class Vectors(nn.Module):
+    """Vectors (count, width): an embedding whose making does not import torch's compiler."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        counts = Counter(names)
-        places = [place for kind in counts for place, name in enumerate(names) if name == kind]
-        self._there = torch.tensor(places, device="cpu")
-        self._back = self._there.argsort()
-        self._counts = list(counts.values())
+    def __init__(self, count: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(count, width))
 
-    def split(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """The rows of each name together, names in order of appearance."""
-        return torch.split(rows[self._there], self._counts)
-
-    def join(self, groups: Sequence[Tensor]) -> Tensor:
-        """All rows in order again."""
-        return torch.cat(list(groups))[self._back]
+    def forward(self, numbers: Tensor) -> Tensor:
+        """The vectors of these numbers."""
+        return functional.embedding(numbers, self.weight)
 
 
 class Controller(nn.Module):
     """The network: from the tokens before a choice to logits of that choice.
+
+    All heads are one matrix where all choices are judged together: the values of other kinds of
+    choices are shut out by a large negative number.
 
     Args:
         space: whose layout is followed.
@@ -63,40 +60,102 @@ class Controller(nn.Module):
         sizes = dict(zip(self.names, [token.size for token in space.layout], strict=True))
         seen = {name: sizes[name] for name in self.names[:-1]}
         self.start = nn.Parameter(torch.empty(hidden))
-        self.embeddings = nn.ModuleDict({n: nn.Embedding(s, hidden) for n, s in seen.items()})
+        self.embeddings = nn.ModuleDict({n: Vectors(s, hidden) for n, s in seen.items()})
         self.heads = nn.ModuleDict({n: nn.Linear(hidden, s) for n, s in sizes.items()})
         self.lstm = nn.LSTM(hidden, hidden, layers)
-        self.seen_by, self.judged_by = ChoiceGroups(self.names[:-1]), ChoiceGroups(self.names)
+        self._seen = _offsets(seen, self.names[:-1])
+        self._judged = _offsets(sizes, self.names)
+        values, ends = np.arange(sum(sizes.values())), [[sizes[name]] for name in self.names]
+        own = (self._judged.numpy() <= values) & (values < self._judged.numpy() + ends)
+        self._others = torch.from_numpy(np.where(own, 0, _SHUT_OUT).astype(np.float32))[:, None]
 
-    def forward(self, tokens: Tensor) -> list[Tensor]:
+    def forward(self, tokens: Tensor) -> Tensor:
         """Log-probabilities of every value of every choice, given (N, choices) tokens.
 
         Returns:
-            One (choices of the head, N, size) tensor a head, as ``judged_by`` groups them.
+            (choices, N, values of all heads).
         """
         first = self.start.expand(1, len(tokens), -1)
-        columns = self.seen_by.split(tokens.T[:-1])
-        modules = zip(self.embeddings.values(), columns, strict=True)
-        seen = self.seen_by.join([module(column) for module, column in modules])
+        seen = functional.embedding(tokens.T[:-1] + self._seen, _joined(self.embeddings, "weight"))
         outputs, _ = self.lstm(torch.cat([first, seen]))
-        pairs = zip(self.heads.values(), self.judged_by.split(outputs), strict=True)
-        return [functional.log_softmax(head(some), dim=-1) for head, some in pairs]
+        weight, bias = (_joined(self.heads, name) for name in ("weight", "bias"))
+        logits = functional.linear(outputs, weight, bias) + self._others
+        return functional.log_softmax(logits, dim=-1)
 
-    def chosen(self, logs: list[Tensor], tokens: Tensor) -> Tensor:
+    def chosen(self, logs: Tensor, tokens: Tensor) -> Tensor:
         """(N, choices) log-probabilities of the tokens, given those of all values."""
-        pairs = zip(logs, self.judged_by.split(tokens.T), strict=True)
-        picked = [some.gather(2, column[..., None])[..., 0] for some, column in pairs]
-        return self.judged_by.join(picked).T
+        return logs.gather(2, (tokens.T + self._judged)[..., None])[..., 0].T
 
-    def entropies(self, logs: list[Tensor]) -> Tensor:
+    def entropies(self, logs: Tensor) -> Tensor:
         """(N, choices) entropies, given the log-probabilities of all values."""
-        return self.judged_by.join([-(some.exp() * some).sum(dim=2) for some in logs]).T
+        return -(logs.exp() * logs).sum(dim=2).T
 
     def step(self, place: int, seen: Tensor, state: LstmState | None) -> tuple[Tensor, LstmState]:
         """Log-probabilities (N, size) of one choice, from the embedding (N, hidden) before it."""
         output, state = self.lstm(seen[None], state)
         logits = self.heads[self.names[place]](output[0])
         return functional.log_softmax(logits, dim=-1), state
+
+
+def _joined(modules: nn.ModuleDict, name: str) -> Tensor:
+    """The rows of all modules' parameters of a name."""
+    return torch.cat([getattr(module, name) for module in modules.values()])
+
+
+def _offsets(sizes: Mapping[str, int], names: Sequence[str]) -> Tensor:
+    """(choices, 1) first rows of the choices' own values, where those of all names are joined."""
+    ends = accumulate(sizes.values(), initial=0)
+    first = dict(zip(sizes, ends, strict=False))
+    return torch.tensor([[first[name]] for name in names], device="cpu")
+
+
+class OneArray:
+    """Parameters, their gradients and Adam's moments, each as parts of one array.
+
+    Adam and the norm of the gradient take a fraction of the time so.
+
+    Args:
+        params: moved there; their values are not kept.
+    """
+
+    def __init__(self, params: Mapping[str, nn.Parameter]) -> None:
+        self._params = params
+        lengths = [-(-param.numel() // _ALIGNED) * _ALIGNED for param in params.values()]
+        self._starts = [*accumulate(lengths, initial=0)][:-1]
+        whole = torch.zeros(sum(lengths))
+        self._all = nn.Parameter(whole)
+        self._gradient = self._all.grad = torch.zeros_like(whole)
+        for param, part, gradient in zip(
+            params.values(), self._parts(whole), self._parts(self._gradient), strict=True
+        ):
+            param.data, param.grad = part, gradient
+        self._adam = torch.optim.Adam([self._all], fused=True)
+        moments = {name: torch.zeros_like(whole) for name in ("exp_avg", "exp_avg_sq")}
+        self._adam.state[self._all] = {"step": torch.zeros(()), **moments}
+
+    def _parts(self, whole: Tensor) -> list[Tensor]:
+        pairs = zip(self._params.values(), self._starts, strict=True)
+        return [whole[start : start + p.numel()].view(p.shape) for p, start in pairs]
+
+    def step(self, rate: float, limit: float) -> float:
+        """One step of Adam down the gradient, cut to the norm ``limit``; its norm before."""
+        norm = float(self._gradient.norm())
+        if limit and norm > limit:
+            self._gradient *= limit / norm
+        (group,) = self._adam.param_groups
+        group["lr"] = rate
+        self._adam.step()
+        self._gradient.zero_()
+        return norm
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters, moments and step counts by name, themselves."""
+        found = {name: param.detach() for name, param in self._params.items()}
+        for kind, whole in self._adam.state[self._all].items():
+            parts = self._parts(whole) if whole.dim() else [whole] * len(found)
+            names = [f"{name}:{kind}" for name in self._params]
+            found |= dict(zip(names, parts, strict=True))
+        return found
 
 
 @contextmanager
@@ -134,17 +193,11 @@ class LstmPolicy:
         with torch.device("meta"):  # torch's own first weights would draw from its own generator
             net = Controller(space, hidden, layers)
         self._net = net.to_empty(device="cpu")
+        self._array = OneArray(dict(self._net.named_parameters()))
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for param in self._net.parameters():
                 param.uniform_(-spread, spread, generator=generator)
-        self._adam = torch.optim.Adam(self._net.parameters(), fused=True)
-        for param in self._net.parameters():
-            self._adam.state[param] = {
-                "step": torch.zeros(()),
-                "exp_avg": torch.zeros_like(param),
-                "exp_avg_sq": torch.zeros_like(param),
-            }
 
     @one_thread()
     @torch.no_grad()
@@ -184,17 +237,12 @@ class LstmPolicy:
         if step.entropy:
             gain = gain + step.entropy * entropies.mean()
         torch.autograd.backward(-gain)
-        limit = step.max_norm or float("inf")
-        norm = nn.utils.clip_grad_norm_(self._net.parameters(), limit)
-        for group in self._adam.param_groups:
-            group["lr"] = step.rate
-        self._adam.step()
-        self._adam.zero_grad()
-        return Ascent(float(norm), float(entropies.detach().sum(dim=1).mean()))
+        norm = self._array.step(step.rate, step.max_norm)
+        return Ascent(norm, float(entropies.detach().sum(dim=1).mean()))
 
     def state(self) -> dict[str, Array]:
         """Weights, Adam's moments and step counts, by name."""
-        return {name: tensor.numpy().copy() for name, tensor in self._tensors().items()}
+        return {name: tensor.numpy().copy() for name, tensor in self._array.tensors().items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Returns to a state.
@@ -202,15 +250,7 @@ class LstmPolicy:
         Raises:
             ValueError: for the state of another policy.
         """
-        for name, tensor in self._tensors().items():
+        for name, tensor in self._array.tensors().items():
             if name not in state or state[name].shape != tensor.shape:
                 raise ValueError(f"policy state: no {name} of shape {tuple(tensor.shape)}")
             tensor.copy_(torch.tensor(state[name]))
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """The tensors that change in an update, themselves."""
-        found = {}
-        for name, param in self._net.named_parameters():
-            found[name] = param.detach()
-            found |= {f"{name}:{kind}": value for kind, value in self._adam.state[param].items()}
-        return found

@@ -150,14 +150,19 @@ class PpoSearcher(PolicySearcher):
 
     def _learn(self, tokens: Array, advantages: Array) -> dict[str, float]:
         settings = self._settings
-        chosen = self._policy.log_prob(tokens)
+        parts = min(settings.minibatches, len(tokens))
+        # Before the first step the policy is the one that chose: its update says that by the way.
+        chosen = self._policy.log_prob(tokens) if parts > 1 else None
         for _ in range(settings.update_epochs):
             passed, seen = [], []
             order = self._rng.permutation(len(tokens))
-            for rows in np.array_split(order, min(settings.minibatches, len(order))):
-                part = Surrogate(chosen[rows], advantages[rows], settings.clip_coef)
+            for rows in np.array_split(order, parts):
+                before = None if chosen is None else chosen[rows]
+                part = Surrogate(before, advantages[rows], settings.clip_coef)
                 seen.append(self._step(tokens[rows], part.weights).entropy)
                 passed.append(part)
+            if chosen is None and passed[0].chosen is not None:
+                chosen = passed[0].chosen[order.argsort()]
         return {"entropy": float(np.mean(seen)), **diagnostics(passed)}
 
 
@@ -166,24 +171,29 @@ class Surrogate:
     min(r A, clip(r, 1 - clip, 1 + clip) A), where r = exp(now - chosen).
 
     Args:
-        chosen: (N, choices) log-probabilities under the policy that chose the sequences.
+        chosen: (N, choices) log-probabilities under the policy that chose the sequences; None
+            where that is the one to differentiate for.
         advantages: A, (N,).
         clip: how far r may go from 1.
 
     Attributes:
+        chosen: the log-probabilities; those at the first differentiation where None was given.
         log_ratios: log r when the objective was last differentiated, (N, choices).
     """
 
-    def __init__(self, chosen: Array, advantages: Array, clip: float) -> None:
-        self._chosen, self._advantages, self.clip = chosen, advantages[:, None], clip
-        self.log_ratios = np.zeros_like(chosen)
+    def __init__(self, chosen: Array | None, advantages: Array, clip: float) -> None:
+        self.chosen: Array | None = chosen
+        self._advantages, self.clip = advantages[:, None], clip
+        self.log_ratios = np.zeros(0, np.float32)
 
     def weights(self, now: Array) -> Array:
         """The gradient by each log-probability in ``now``, times their number.
 
         It is r A, and 0 where the clipped side is the smaller.
         """
-        self.log_ratios = now - self._chosen
+        if self.chosen is None:
+            self.chosen = now.copy()
+        self.log_ratios = now - self.chosen
         ratios = np.exp(self.log_ratios)
         above, below = ratios > 1 + self.clip, ratios < 1 - self.clip
         beyond = np.where(self._advantages > 0, above, below)

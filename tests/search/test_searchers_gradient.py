@@ -3,6 +3,7 @@
 import json
 import random
 import warnings
+from copy import deepcopy
 from itertools import chain
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ with warnings.catch_warnings():
     pytest.importorskip("torch")
 
 from auxnas.backends.null.policy import TablePolicy
+from auxnas.backends.policies import PolicyStep
 from auxnas.backends.torch.policy import LstmPolicy
 from auxnas.genotype import SearchSpace
 from auxnas.search.loop.bounds import Until
@@ -192,6 +194,27 @@ def test_every_sequence_is_in_one_minibatch_of_each_pass():
     passes = [list(chain(*Watched.parts[:3])), list(chain(*Watched.parts[3:]))]
     assert [sorted(found) for found in passes] == [expected, expected]
     assert passes[0] != passes[1]
+
+
+@pytest.mark.parametrize("minibatches", [1, 5])
+def test_all_passes_compare_with_the_policy_that_chose(minibatches):
+    """Fails where a pass compares with the policy of the pass before."""
+    policy, other = TablePolicy(SPACE), TablePolicy(SPACE)
+    changes = {"update_every": 5, "update_epochs": 3, "rate": 0.3, "minibatches": minibatches}
+    searcher = searcher_of(PpoSearcher, policy=policy, **changes)
+    rng = deepcopy(searcher._rng)
+    genotypes = searcher.ask(5)
+    rng.random((5, len(SPACE.layout)))
+    rewards = [0.1, 0.5, 0.2, 0.9, 0.4]
+    searcher.tell(told(genotypes, rewards))
+    tokens = np.array([genotype.tokens for genotype in genotypes])
+    advantages = (np.array(rewards) - searcher._baseline.mean).astype(np.float32)
+    chosen, step = other.log_prob(tokens), PolicyStep(0.3, 0.0, 2.0)
+    for _ in range(3):
+        for rows in np.array_split(rng.permutation(5), minibatches):
+            part = Surrogate(chosen[rows], advantages[rows], 0.1)
+            other.update(tokens[rows], part.weights, step)
+    np.testing.assert_allclose(policy.log_prob(tokens), other.log_prob(tokens), atol=1e-4)
 
 
 def test_a_batch_that_failed_altogether_teaches_nothing():
