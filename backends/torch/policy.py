@@ -30,8 +30,8 @@ _ALIGNED = 16
 """Numbers at whose multiples parameters begin in an array."""
 
 
-class Vectors(nn.Module):
-    """Vectors (count, width): an embedding whose making does not import torch's compiler."""
+class TokenVectors(nn.Module):
+    """TokenVectors (count, width): an embedding whose making does not import torch's compiler."""
 
     def __init__(self, count: int, width: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Controller(nn.Module):
         sizes = dict(zip(self.names, [token.size for token in space.layout], strict=True))
         seen = {name: sizes[name] for name in self.names[:-1]}
         self.start = nn.Parameter(torch.empty(hidden))
-        self.embeddings = nn.ModuleDict({n: Vectors(s, hidden) for n, s in seen.items()})
+        self.embeddings = nn.ModuleDict({n: TokenVectors(s, hidden) for n, s in seen.items()})
         self.heads = nn.ModuleDict({n: nn.Linear(hidden, s) for n, s in sizes.items()})
         self.lstm = nn.LSTM(hidden, hidden, layers)
         self._seen = _offsets(seen, self.names[:-1])
