@@ -4,7 +4,8 @@
 
 Runs README's three commands in an empty folder with an empty cache and records what they
 print. README's sample is checked against the record line by line, and the record against the
-beginning of a fresh run within ``RANGES`` (``tests/test_demo.py``): so all three stay together.
+beginning of a fresh run (``tests/test_demo.py``), within ``RANGES`` in ``make explore``: so all
+three stay together.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ PATTERNS = {
 """Where the figures are that README quotes, in the order printed."""
 OF_THE_BEST = ("best trial", "parameters", "nodes")
 """Figures that depend on which trial is the best, which the rewards' range may leave open."""
+OF_EACH_TRIAL = ("reward", "mIoU")
 RANGES = {"encoder mIoU": 0.05, "reward": 0.05, "mIoU": 0.05}
 """How far a figure may be from the record where processors round otherwise, since training
 magnifies that; all others are the same everywhere."""
@@ -92,6 +94,15 @@ def proposals(text: str) -> dict[str, tuple[str, ...]]:
     return {trial: (genotype, *costs[trial]) for trial, genotype in genotypes.items()}
 
 
+def lacking(text: str, record: str, trials: int) -> Iterator[str]:
+    """Figures of ``record``, of its first trials alone, that ``text`` has not as often."""
+    today = figures(text)
+    for name, recorded in figures(record).items():
+        expected = len(recorded[:trials] if name in OF_EACH_TRIAL else recorded)
+        if len(today[name]) != expected:
+            yield f"{name}: {len(today[name])} times, recorded {expected} times"
+
+
 def differences(text: str, record: str, trials: int | None = None) -> Iterator[str]:
     """In which figures ``text`` is not what ``record`` says, each in a line.
 
@@ -101,7 +112,7 @@ def differences(text: str, record: str, trials: int | None = None) -> Iterator[s
         trials: how many ``text`` is of, where that are not all of them.
     """
     expected, today = figures(record), figures(text)
-    for name in ("reward", "mIoU"):
+    for name in OF_EACH_TRIAL:
         expected[name] = expected[name][:trials]
     for name, found in today.items():
         if name in OF_THE_BEST and found and today["best trial"] != expected["best trial"]:
