@@ -54,6 +54,7 @@ from auxnas.genotype import zoo
 from auxnas.nascompile.cli import main
 from auxnas.nasrun.cli import main as nasrun
 from tests.backends.contract_target import TargetContract
+from tests.strategies import PLAIN
 
 ROOT = Path(__file__).parents[2]
 SPEC = ModelSpec(classes=5, agg_size=8, auxiliary="none", width=0.25)
@@ -87,7 +88,7 @@ def made(target: str, program: Program, options: ExportOptions):
 
 
 def compile_(*args: str):
-    return CliRunner().invoke(main, ["arch0", *SMALL_NET, *args])
+    return CliRunner().invoke(main, [PLAIN, *SMALL_NET, *args])
 
 
 ENDS = (Interface(), Interface("labels", True, "nhwc-uint8"), Interface("probabilities", True))
@@ -196,7 +197,7 @@ def test_an_ir_is_opened_in_the_precision_that_it_was_checked_in(asked, openvino
         pytest.skip(openvino.missing_precision(asked))
     result = compile_("--target", "openvino", "--precision", asked, "--json")
     assert result.exit_code == 0, result.output
-    found, runner = json.loads(result.stdout), open_artefact("arch0.xml").runner()
+    found, runner = json.loads(result.stdout), open_artefact("genotype.xml").runner()
     assert hint_of(runner) == {"fp32": "float32", "bf16": "bfloat16"}[asked]
     assert (found["max_relative_error"] > 1e-4) == (asked == "bf16")
     default = {"f32": "fp32"}.get(openvino.default_hint(), openvino.default_hint())
@@ -378,9 +379,9 @@ def test_nascompile_makes_and_checks(target):
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     row = TARGETS[target]
-    assert (found["target"], found["output"]) == (target, f"arch0{row.suffix}")
+    assert (found["target"], found["output"]) == (target, f"genotype{row.suffix}")
     assert 0 < found["max_relative_error"] < 1e-4
-    names = {f"arch0{suffix}" for suffix in (row.suffix, *row.beside)}
+    names = {f"genotype{suffix}" for suffix in (row.suffix, *row.beside)}
     assert {p.name for p in Path().iterdir()} == names
     assert targets.artefact_size(Path(found["output"]), target) == sum(
         path.stat().st_size for path in Path().iterdir()

@@ -32,7 +32,7 @@ from auxnas.genotype import to_json, zoo
 from auxnas.nascompile.cli import main
 from auxnas.nasrun.cli import main as nasrun
 from auxnas.options import SizeType
-from tests.strategies import CUSTOM, FIVE, SMALL
+from tests.strategies import CUSTOM, FIVE, PLAIN, SMALL
 
 SMALL_NET = ("--agg-size", "8", "--width", "0.25", "--input-size", "64x48", "--classes", "5")
 ARCH0 = zoo.load_published("arch0").genotype
@@ -78,7 +78,7 @@ def test_json_holds_what_it_promises():
 
 
 def test_without_verification_there_is_no_error_to_report():
-    found = json.loads(compile_("arch2", *SMALL_NET, "--no-verify", "--json").stdout)
+    found = json.loads(compile_(PLAIN, *SMALL_NET, "--no-verify", "--json").stdout)
     assert found["max_relative_error"] is None
     assert found["latency_ms"] is None
     assert found["unchecked"] == "switched off"
@@ -87,7 +87,7 @@ def test_without_verification_there_is_no_error_to_report():
 def test_without_verification_no_image_is_made(monkeypatch):
     for module in (forms, checking):
         monkeypatch.setattr(module, "noise_inputs", None)
-    assert compile_("arch2", *SMALL_NET, "--no-verify").exit_code == 0
+    assert compile_(PLAIN, *SMALL_NET, "--no-verify").exit_code == 0
 
 
 def test_every_notation_and_the_text_itself_are_read():
@@ -222,16 +222,16 @@ def test_nonsense_in_the_weights_metadata_is_named(metadata, message):
 
 
 def test_an_unwritable_output_is_refused():
-    one_line_failure(compile_("arch0", *SMALL_NET, "--output", "no/such/a.onnx"), "no/such/a.onnx")
+    one_line_failure(compile_(PLAIN, *SMALL_NET, "--output", "no/such/a.onnx"), "no/such/a.onnx")
     Path("folder").mkdir()
-    one_line_failure(compile_("arch0", *SMALL_NET, "--output", "folder"), "folder")
+    one_line_failure(compile_(PLAIN, *SMALL_NET, "--output", "folder"), "folder")
     if os.geteuid() != 0:
         Path("folder").chmod(0o500)
-        one_line_failure(compile_("arch0", *SMALL_NET, "--output", "folder/a.onnx"), "folder")
+        one_line_failure(compile_(PLAIN, *SMALL_NET, "--output", "folder/a.onnx"), "folder")
 
 
 def test_an_empty_name_is_no_output():
-    one_line_failure(compile_("arch0", *SMALL_NET, "--no-verify", "--output", ""), "a path")
+    one_line_failure(compile_(PLAIN, *SMALL_NET, "--no-verify", "--output", ""), "a path")
     assert list(Path().iterdir()) == []
 
 
@@ -241,7 +241,7 @@ def test_a_full_disk_is_named(monkeypatch):
 
     Path("a.onnx").write_text("good")
     monkeypatch.setattr(Path, "write_bytes", full)
-    result = compile_("arch0", *SMALL_NET, "--no-verify", "--output", "a.onnx")
+    result = compile_(PLAIN, *SMALL_NET, "--no-verify", "--output", "a.onnx")
     one_line_failure(result, "a.onnx: No space left on device", 1)
     assert [p.name for p in Path().iterdir()] == ["a.onnx"]
 
@@ -260,7 +260,7 @@ def test_bad_photographs_are_one_line(folder, message):
         Path(name).mkdir()
     for name in ("file.png", "bad/x.png"):
         Path(name).write_bytes(b"\x89PNG nope")
-    one_line_failure(compile_("arch0", *SMALL_NET, "--images", folder, "--output", "a"), message)
+    one_line_failure(compile_(PLAIN, *SMALL_NET, "--images", folder, "--output", "a"), message)
     assert not Path("a").exists()
 
 
@@ -278,10 +278,10 @@ def test_photographs_that_say_nothing_are_refused():
     message = "black: 8 images, 8 blank (0.png, ...), expected {} or more different ones"
     int8 = ("--precision", "int8", "--images", "black")
     for least, args in ((1, int8[2:]), (8, int8)):
-        one_line_failure(compile_("arch0", *SMALL_NET, *args), message.format(least), 2)
+        one_line_failure(compile_(PLAIN, *SMALL_NET, *args), message.format(least), 2)
     _shaded((64, 48), 99).save("black/0.png")
     message = "black: 8 images, 7 blank (1.png, ...), expected 8 or more different ones"
-    one_line_failure(compile_("arch0", *SMALL_NET, *int8), message, 2)
+    one_line_failure(compile_(PLAIN, *SMALL_NET, *int8), message, 2)
     assert not list(Path().glob("*.onnx"))
 
 
@@ -289,7 +289,7 @@ def test_photographs_of_any_size_are_checked_on():
     Path("photographs").mkdir()
     for number, size in enumerate(((1, 1), (300, 20), (64, 48))):
         _shaded(size, 200).save(f"photographs/{number}.png")
-    result = compile_("arch0", *SMALL_NET, "--images", "photographs")
+    result = compile_(PLAIN, *SMALL_NET, "--images", "photographs")
     assert result.exit_code == 0, result.output
     assert "on 3 images at" in result.stdout
 
@@ -307,7 +307,7 @@ def mixing(path: Path):
 
 @pytest.mark.parametrize("batch", ["1", "3", "dynamic"])
 def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
-    args = ("arch0", *SMALL_NET, "--batch", batch)
+    args = (PLAIN, *SMALL_NET, "--batch", batch)
     assert compile_(*args, "--output", "good.onnx").exit_code == 0
     monkeypatch.setattr(OwnedTarget, "opener", lambda *_: mixing)
     result = compile_(*args, "--output", "bad.onnx")
@@ -339,7 +339,7 @@ def test_what_mixes_the_images_of_a_batch_is_refused(batch, monkeypatch):
 )
 def test_a_name_that_belongs_to_another_target_is_refused(target, name, expected):
     Path(name).write_text("good")
-    result = compile_("arch0", *SMALL_NET, "--target", target, "--output", name)
+    result = compile_(PLAIN, *SMALL_NET, "--target", target, "--output", name)
     one_line_failure(result, f"output: {name}, expected a name that ends in {expected}", 2)
     assert Path(name).read_text() == "good"
 
@@ -363,7 +363,7 @@ def test_photographs_are_checked_in_batches(monkeypatch):
     args = ("--batch", "2", "--images", "photographs", "--input-format", "nhwc-uint8")
     clock = itertools.count(step=20)
     monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
-    result = compile_("arch0", *SMALL_NET, *args)
+    result = compile_(PLAIN, *SMALL_NET, *args)
     assert result.exit_code == 0, result.output
     assert ") for 2 images of 64x48, onnxruntime" in result.stdout
     lines = [line for line in result.stderr.splitlines() if line.startswith("checking")]
@@ -382,7 +382,7 @@ def test_the_pass_is_sought_on_the_photograph_that_shows_the_error(monkeypatch):
 
     monkeypatch.setattr(checking, "compare_runners", compare)
     args = ("--images", "photographs", "--input-format", "nhwc-uint8")
-    result = compile_("arch0", *SMALL_NET, *args)
+    result = compile_(PLAIN, *SMALL_NET, *args)
     one_line_failure(
         result, "at 64x48, before any pass already: the precision or the runtime is to blame", 1
     )
@@ -398,7 +398,7 @@ def test_the_first_photographs_fill_up_the_last_batch():
 
 @pytest.mark.parametrize("size", ["64x48", "97x131", "72x45", "32x32"])
 def test_two_other_sizes_are_checked_whatever_is_asked_for(size):
-    found = json.loads(compile_("arch0", *SMALL_NET, "--input-size", size, "--json").stdout)
+    found = json.loads(compile_(PLAIN, *SMALL_NET, "--input-size", size, "--json").stdout)
     assert next(iter(found["checks"])) == size
     assert len(found["checks"]) == 3
 
@@ -406,7 +406,7 @@ def test_two_other_sizes_are_checked_whatever_is_asked_for(size):
 def test_an_artefact_for_any_size_is_itself_run_at_all_of_them(monkeypatch):
     monkeypatch.setattr(Request, "size", (64, 48))
     monkeypatch.setattr(checking, "export_program", pytest.fail)
-    result = compile_("arch0", *SMALL_NET, "--input-size", "dynamic", "--json")
+    result = compile_(PLAIN, *SMALL_NET, "--input-size", "dynamic", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["checks"].keys() == {"64x48", "97x131", "72x45"}
 
@@ -423,7 +423,7 @@ def test_an_opset_that_the_runtime_lacks_is_one_line_and_leaves_nothing(monkeypa
 
 def test_past_the_tolerance_nothing_is_written():
     Path("a.onnx").write_text("good")
-    result = compile_("arch0", *SMALL_NET, "--tolerance", "1e-12", "--output", "a.onnx")
+    result = compile_(PLAIN, *SMALL_NET, "--tolerance", "1e-12", "--output", "a.onnx")
     one_line_failure(result, "largest error", 1)
     assert Path("a.onnx").read_text() == "good"
     assert [p.name for p in Path().iterdir()] == ["a.onnx"]
@@ -460,19 +460,19 @@ def test_labels_have_a_limit_of_their_own(args, times, monkeypatch):
     allowed, shown = LIMITS[args]
     changed = Difference(None, None, None, times * allowed)
     monkeypatch.setattr(checking, "compare_runners", lambda *_: changed)
-    result = compile_("arch0", *SMALL_NET, "--head", "labels", "--json", *args)
+    result = compile_(PLAIN, *SMALL_NET, "--head", "labels", "--json", *args)
     if times > 1:
         one_line_failure(result, f"expected at most {shown} of pixels; nothing was written", 1)
-        assert not Path("arch0.onnx").exists()
+        assert not Path("genotype.onnx").exists()
     else:
         assert json.loads(result.stdout)["allowed"] == allowed
 
 
 def test_half_precision_labels_pass_and_the_limit_is_shown():
-    result = compile_("arch0", *SMALL_NET, "--precision", "fp16", "--head", "labels")
+    result = compile_(PLAIN, *SMALL_NET, "--precision", "fp16", "--head", "labels")
     assert result.exit_code == 0, result.output
     assert "% of pixels change label (allowed 1% of pixels)" in result.stdout
-    assert "(allowed an error of 0.0001)" in compile_("arch0", *SMALL_NET).stdout
+    assert "(allowed an error of 0.0001)" in compile_(PLAIN, *SMALL_NET).stdout
 
 
 @pytest.mark.parametrize(

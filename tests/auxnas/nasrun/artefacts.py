@@ -17,7 +17,7 @@ from auxnas.backends.base import ExportOptions
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.interface import Interface
 from auxnas.compiler.weights import random_params
-from auxnas.genotype import zoo
+from auxnas.genotype import Genotype, zoo
 from auxnas.nasrun.cli import main
 
 ARCH0 = zoo.load_published("arch0").genotype
@@ -27,13 +27,17 @@ COLOURS = [[10, 20, 30], [200, 0, 0], [0, 200, 0], [0, 0, 200], [250, 250, 0]]
 
 
 def artefact(
-    path: Path, interface: Interface | None = None, target: str = "onnx", **options: Any
+    path: Path,
+    interface: Interface | None = None,
+    target: str = "onnx",
+    genotype: Genotype = ARCH0,
+    **options: Any,
 ) -> Path:
-    """An artefact of arch0 for 64x64 images, with class names and colours."""
+    """An artefact for 64x64 images, with class names and colours."""
     weights = Weights(
-        random_params(lower(ARCH0, SPEC), 1), "random", {"classes": NAMES, "palette": COLOURS}
+        random_params(lower(genotype, SPEC), 1), "random", {"classes": NAMES, "palette": COLOURS}
     )
-    request = Request(ARCH0, SPEC, path, weights, verify=False, target=target)
+    request = Request(genotype, SPEC, path, weights, verify=False, target=target)
     if interface is not None:
         request = replace(request, interface=interface)
     compile_artefact(replace(request, options=ExportOptions(**{"size": (64, 64)} | options)))

@@ -17,9 +17,11 @@ from auxnas.backends.targets import TARGETS
 from auxnas.backends.tensorrt import cuda
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface
+from auxnas.genotype import parse
 from auxnas.nasrun.text import explanation
 from tests.auxnas.nasrun.artefacts import NAMES, artefact, fails, foreign, photograph, run
 from tests.backends.fake_tensorrt import FakeDriver, FakeTensorrt
+from tests.strategies import PLAIN
 
 BYTES = Interface("labels", True, "nhwc-uint8")
 PACKAGES = {"openvino": "openvino", "torch": "torch", "trt-bundle": "onnxruntime", "trt": None}
@@ -31,9 +33,8 @@ def made(tmp_path_factory) -> dict[str, Artefact]:
     folder = tmp_path_factory.mktemp("runtimes")
 
     def of(target: str) -> Artefact:
-        return open_artefact(
-            artefact(folder / f"net{TARGETS[target].suffix}", BYTES, target=target)
-        )
+        path = folder / f"net{TARGETS[target].suffix}"
+        return open_artefact(artefact(path, BYTES, target, parse(PLAIN).genotype))
 
     opened = {target: of(target) for target in ("onnx", "openvino", "torch", "trt-bundle")}
     with pytest.MonkeyPatch.context() as patch:
