@@ -35,4 +35,5 @@ def evaluator_of(model: ModelContext) -> TwoStages:
         stage1=settings.stage1,
         stage2=settings.stage2,
         start=data.output_start(train),
+        give_up=settings.search.give_up,
     )

@@ -29,7 +29,7 @@ from auxnas.compiler import (
     lower,
     split_graph,
 )
-from auxnas.compiler.tasks import Task
+from auxnas.compiler.tasks import Score, Task
 from auxnas.compiler.weights import USUAL_START, OutputStart, initial_params
 from auxnas.genotype import GenotypeError
 from auxnas.search.settings.stages import StageSettings
@@ -79,6 +79,8 @@ class TwoStages:
         stage1: how the decoder is trained.
         stage2: how the whole network is.
         start: what the outputs' convolutions begin with.
+        give_up: share of the baseline below which a first stage that no second one would follow
+            ends after half of its epochs; 0 for none.
     """
 
     learner: Learner
@@ -90,6 +92,7 @@ class TwoStages:
     stage1: StageSettings
     stage2: StageSettings
     start: OutputStart = USUAL_START
+    give_up: float = 0.0
 
     def __call__(self, job: Job, progress: StageProgress = ignore_progress) -> Outcome:
         """Evaluates ``job``; ``TrialFailure`` becomes a failed outcome, other errors are raised."""
@@ -139,17 +142,53 @@ class TwoStages:
         self, number: int, program: Program, job: Job, settings: StageSettings, progress: Progress
     ) -> tuple[Program, Stage]:
         material = self.first if number == 1 else self.second
-        started = monotonic()
-        trained = self.learner.fit(
-            program, material.train, stage_recipe(settings, self.task), job.seed + number, progress
+        recipe, started = stage_recipe(settings, self.task), monotonic()
+        least = self._least(job) if number == 1 else 0.0
+        trained, score = self._fitted(program, material, recipe, job.seed + number, progress, least)
+        return trained, Stage(
+            score.reward, score.metrics, monotonic() - started, settings.batch_size
         )
+
+    def _least(self, job: Job) -> float:
+        """The reward after half of a first stage that its other half is worth; 0 for any."""
+        if job.baseline is None or _is_drawn(job):
+            return 0.0
+        return self.give_up * job.baseline
+
+    def _fitted(
+        self,
+        program: Program,
+        material: Material,
+        recipe: Recipe,
+        seed: int,
+        progress: Progress,
+        least: float,
+    ) -> tuple[Program, Score]:
+        """Trains and scores; a reward below ``least`` after half of the epochs is the last."""
+        learner, half = self.learner, (recipe.epochs + 1) // 2
+        if least <= 0 or half == recipe.epochs:
+            trained = learner.fit(program, material.train, recipe, seed, progress)
+            return trained, self._score(trained, material.val, recipe.batch_size)
+        plan = (program, material.train, recipe, seed)
+        trained, state = learner.fit_part(*plan, range(half), None, progress)
+        score = self._score(trained, material.val, recipe.batch_size)
+        if score.reward < least:
+            return trained, score
+        trained, _ = learner.fit_part(*plan, range(half, recipe.epochs), state, progress)
+        return trained, self._score(trained, material.val, recipe.batch_size)
+
+    def _score(self, trained: Program, val: Examples, batch_size: int) -> Score:
+        """The score of the main output.
+
+        Raises:
+            TrialFailure: ``invalid`` for a reward that is not from 0 to 1.
+        """
         main = _with_graph(trained, trained.graph.select([MAIN]))
-        size = settings.batch_size
-        score = self.task.score(self.learner.measure(main, material.val, self.task, size))
+        score = self.task.score(self.learner.measure(main, val, self.task, batch_size))
         if score.reward < 0 or score.reward > 1:  # one that is no number is the driver's to say
             said = f"the task {self.task.name} gave a reward of {score.reward}, expected 0 to 1"
             raise TrialFailure("invalid", said)
-        return trained, Stage(score.reward, score.metrics, monotonic() - started, size)
+        return score
 
 
 def _lowered(job: Job, spec: ModelSpec) -> Graph:
@@ -172,6 +211,11 @@ def continues_to_stage2(job: Job, reward: float) -> bool:
     """
     if job.baseline is None or reward > job.baseline:
         return True
+    return _is_drawn(job)
+
+
+def _is_drawn(job: Job) -> bool:
+    """Whether a second stage follows whatever the first one's reward."""
     return random.Random(f"proceed {job.seed}").random() < job.proceed
 
 

@@ -132,6 +132,7 @@ BEFORE: Mapping[str, Any] = {
     "search.executor": None,
     "search.retries": 0,
     "search.lag": 0,
+    "search.give_up": 0.0,
     "cluster.address": None,
     "cluster.cpus": None,
     "cluster.gpus": None,

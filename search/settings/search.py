@@ -275,6 +275,9 @@ class SearchSettings(SettingsSection):
     """Probability p of going on below the mean stage-1 reward, at trial 0 (paper: 0.9)."""
     proceed_half_life: Annotated[float, Field(gt=0)] = 200.0
     """Trials in which p falls by half: p = proceed x 0.5 ^ (number / half life)."""
+    give_up: Share = 0.0
+    """Share of the mean stage-1 reward below which, after half of its epochs, a stage 1 ends that
+    was not drawn to go on anyway; its reward is what it then has. 0 for none (paper)."""
     reuse: bool = True
     """Whether a genotype isomorphic to an earlier one shares its reward untrained."""
     executor: ExecutorName | None = None

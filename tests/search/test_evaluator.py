@@ -100,6 +100,55 @@ def test_stops_below_the_baseline(evaluator_of):
     assert [node.name for node in outcome.program.graph.inputs] == ["image"]
 
 
+class InParts(NullLearner):
+    """Notes the epochs of every training; a part multiplies what is trained by 2."""
+
+    def __init__(self):
+        self.parts = []
+
+    def fit(self, program, examples, recipe, seed, progress=None):
+        self.parts.append(range(recipe.epochs))
+        return program
+
+    def fit_part(self, program, examples, recipe, seed, part, state=None, progress=None):
+        assert (state is None) == (part.start == 0)
+        self.parts.append(part)
+        weights = program.params if state is None else state
+        weights = {name: 2 * value for name, value in weights.items()}
+        return replace(program, params=weights), weights
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("give_up", "of_reward", "proceed", "parts", "stages"),
+    [
+        (0.8, 1.26, 0.0, 1, 1),  # baseline 1.26 rewards: 0.8 of that is above the reward
+        (0.8, 1.24, 0.0, 2, 1),
+        (0.8, 1.26, 1.0, 0, 2),  # drawn: the second stage follows whatever the reward
+        (0.8, 0.9, 0.0, 2, 2),
+        (0.0, 9.0, 0.0, 0, 1),
+    ],
+)
+def test_gives_up_half_way_below_a_share_of_the_baseline(
+    evaluator_of, epochs, give_up, of_reward, proceed, parts, stages
+):
+    learner = InParts()
+    usual = evaluator_of(learner)
+    short = usual.stage1.model_copy(update={"epochs": epochs})
+    evaluator = replace(usual, give_up=give_up, stage1=short)
+    reward = evaluator(job(baseline=2.0, proceed=0.0)).stages[0].reward
+    learner.parts.clear()
+    outcome = evaluator(job(baseline=of_reward * reward, proceed=proceed))
+    half = (epochs + 1) // 2
+    halves = [range(half), range(half, epochs)][:parts] if half < epochs else []
+    assert learner.parts[: len(learner.parts) - (stages == 2)] == (halves or [range(epochs)])
+    assert (outcome.state, len(outcome.stages)) == ((STOPPED, COMPLETE)[stages - 1], stages)
+    assert outcome.stages[0].reward == reward
+    name = next(name for name in outcome.program.params if name.startswith("decoder."))
+    trained = evaluator_of(NullLearner())(job()).program.params[name] * 2 ** len(halves)
+    np.testing.assert_array_equal(outcome.program.params[name], trained)
+
+
 @pytest.mark.parametrize(("fail_at", "stages"), [(1, 0), (2, 1)])
 def test_a_failure_becomes_an_outcome_that_keeps_what_was_done(evaluator_of, fail_at, stages):
     outcome = evaluator_of(Recorder(fail_at))(job())
