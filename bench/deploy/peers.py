@@ -47,13 +47,14 @@ if TYPE_CHECKING:
 
 RECIPE = """data.crop=null data.fit=stretch threads=1 model.encoder=mobilenet_v2_torchvision
     train.batch_size=8 train.epsilon=1e-8 train.beta2=0.999 train.schedule=poly
-    train.phases=[1] train.auxiliary=[0] train.frozen=0 train.decoder_rate=0.001"""
+    train.phases=[1] train.auxiliary=[0] train.frozen=0"""
+ADAM = "train.encoder_optimiser=adam train.encoder_rate={} train.decoder_rate={}"
 RATES = {
-    "SGD 0.001": "train.encoder_rate=0.001",
-    "SGD 0.01": "train.encoder_rate=0.01",
-    "Adam": "train.encoder_optimiser=adam train.encoder_rate=0.0005 train.decoder_rate=0.003",
+    "Adam 0.0005": ADAM.format(0.0005, 0.003),
+    "Adam 0.0002": ADAM.format(0.0002, 0.001),
+    "SGD 0.001": "train.encoder_rate=0.001 train.decoder_rate=0.001",
 }
-"""Of the encoder, by rule and rate; the decoder's rule is Adam."""
+"""Of the encoder, by rule and rate; the decoder's rule is Adam, at a rate of its own."""
 STARTS = {
     "imagenet": ("fpn", "unet", "deeplabv3plus", "segformer", "lwrf", *OURS),
     "scratch": ("lraspp", "yolo26n-sem", *OURS),
@@ -88,7 +89,7 @@ class Bench:
 
         from auxnas.search.training.context import TrainingContext
 
-        words = [*RECIPE.split(), *RATES.get(rates, "").split(), *self.sets]
+        words = [*self.recipe, *RATES.get(rates, "").split()]
         given = dict(map(assignment, words)) | {
             "data.source": self.data,
             "data.size": list(sides(size)),
@@ -99,6 +100,23 @@ class Bench:
         settings = resolve(*preset_layers("paper"), nest(given), kind=TrainingSettings)
         where = (self.work, self.work / "cache", display_on_stderr())
         return TrainingContext(settings, architecture_of(name), *where)
+
+    def check(self) -> None:
+        """Refuses a folder whose trainings have another recipe."""
+        mine = {"data": self.data, "epochs": self.epochs, "recipe": self.recipe, "rates": RATES}
+        path = self.work / "recipe.json"
+        if not path.is_file():
+            write(path, mine)
+        theirs = json.loads(path.read_text())
+        for name, value in mine.items():
+            if theirs[name] != value:
+                found = f"--work {self.work}: trainings with {name} {theirs[name]}"
+                raise click.UsageError(f"{found}, expected {value}, or another folder")
+
+    @property
+    def recipe(self) -> list[str]:
+        """Settings of every training, as ``NAME=VALUE``."""
+        return [*RECIPE.split(), *self.sets]
 
     def train(self, name: str, start: str, size: str, seed: int) -> None:
         """A training with the best of RATES, unless it is there."""
@@ -162,7 +180,7 @@ class Bench:
                 times[size] = json.loads(self._times(size).read_text())
         known = {
             "command": shlex.join(["python", "bench/deploy/peers.py", *sys.argv[1:]]),
-            "recipe": [*RECIPE.split(), *self.sets],
+            "recipe": self.recipe,
             "rates": RATES,
             "epochs": self.epochs,
             "epochs of tuning": self.tuning,
@@ -289,6 +307,7 @@ def main(
     report: bool,
 ) -> None:
     bench = Bench(data, encoder, epochs, tune, sets, work)
+    bench.check()
     names = only or NAMES
     for size in sizes if times else ():
         bench.time(names, size, rounds)
