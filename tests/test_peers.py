@@ -1,8 +1,10 @@
 """The comparison with other libraries' networks: its loop of training, and its verdicts."""
 
 import re
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,16 @@ from hypothesis import strategies as st
 
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.architecture import Architecture
+from auxnas.search.errors import SettingsError
 from auxnas.search.networks.networks import read_network
+from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import start_program, train_network
 from bench.deploy import peer_training
-from bench.deploy.peer_tables import AHEAD, OURS, RARE, SHARE, Entry, table, verdicts
+from bench.deploy.peer_tables import AHEAD, OURS, RARE, SHARE, Entry, draw, table, verdicts
 from tests.search.training import ARCH0, LWRF, training
 
-RECIPE = {
+Trained = tuple[TrainingContext, Mapping[str, Any], Mapping[str, Any]]
+RECIPE: dict[str, Any] = {
     "learner": "torch",
     "threads": 1,
     "encoder_weights": "none",
@@ -32,17 +37,27 @@ RECIPE = {
 }
 
 
-def in_both(folder: Path, architecture: Architecture = ARCH0, **changes):
-    """Parameters and scores of a network: as the command trains it, and as a mere module."""
+def trained_by_command(folder: Path, architecture: Architecture, **changes: Any) -> Trained:
+    """A training's context, with the parameters and the result that the command comes to."""
+    pytest.importorskip("torch")
+    place = folder / "training"
+    context = training(place, folder / "cache", architecture, **{**RECIPE, **changes})
+    return context, train_network(context), read_network(place).program.params
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory) -> Trained:
+    return trained_by_command(tmp_path_factory.mktemp("arch0"), ARCH0, train__polyak=0.9)
+
+
+def trained_as_module(context: TrainingContext) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Parameters and scores of the same network, trained as a mere module."""
     from torch import nn
 
     from auxnas.backends.torch import build_module
     from auxnas.backends.torch.module import module_params
 
-    place = folder / "training"
-    context = training(place, folder / "cache", architecture, **{**RECIPE, **changes})
-    result, command = train_network(context), read_network(place).program.params
-    start = start_program(context)
+    start, data = start_program(context), context.data
     graph = start.graph.select([MAIN])
     network = build_module(Program(graph, start.params))
 
@@ -54,33 +69,34 @@ def in_both(folder: Path, architecture: Architecture = ARCH0, **changes):
         def forward(self, image):
             return self.network(image)[MAIN]
 
-    module, data = Alone(), context.data
-    recipe = peer_training.recipe_of(context, "network.encoder.")
+    module, recipe = Alone(), peer_training.recipe_of(context, "network.encoder.")
     examples = data.examples(data.training_split.train, context.settings.data.scale)
     peer_training.fit(module, examples, recipe, context.seed)
     val = data.examples(data.training_split.val)
     scores = peer_training.measure(module, val, data.task, recipe.batch_size)
-    found = module_params(network, graph)
-    return command, found, result, scores
+    return module_params(network, graph), scores
 
 
-@pytest.mark.parametrize(
-    ("architecture", "changes"),
-    [(ARCH0, {"train__polyak": 0.9}), (LWRF, {"loss__dice": 1.0, "train__schedule": "cosine"})],
-)
-def test_a_module_is_trained_to_the_same_bits_as_by_the_command(tmp_path, architecture, changes):
-    pytest.importorskip("torch")
-    command, module, result, scores = in_both(tmp_path, architecture, **changes)
+def check_same(trained: Trained) -> None:
+    context, result, command = trained
+    module, scores = trained_as_module(context)
     assert [n for n in module if not np.array_equal(module[n], command[n])] == []
     assert scores == {name: result[name] for name in scores}
 
 
+def test_a_module_is_trained_to_the_same_bits_as_by_the_command(averaged):
+    check_same(averaged)
+
+
+def test_so_is_another_with_another_loss(tmp_path):
+    check_same(trained_by_command(tmp_path, LWRF, loss__dice=1.0, train__schedule="cosine"))
+
+
 @pytest.mark.parametrize("skipped", ["set_rates", "clear_gradients", "step_groups"])
-def test_a_loop_that_leaves_anything_out_is_found(tmp_path, monkeypatch, skipped):
-    pytest.importorskip("torch")
+def test_a_loop_that_leaves_anything_out_is_found(averaged, monkeypatch, skipped):
     monkeypatch.setattr(peer_training, skipped, lambda *arguments: None)
-    command, module, _, _ = in_both(tmp_path)
-    assert any(not np.array_equal(module[n], command[n]) for n in module)
+    with pytest.raises(AssertionError):
+        check_same(averaged)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +112,7 @@ def test_a_loop_that_leaves_anything_out_is_found(tmp_path, monkeypatch, skipped
 def test_a_recipe_that_a_mere_module_cannot_have_is_refused(tmp_path, changes):
     pytest.importorskip("torch")
     context = training(tmp_path, tmp_path, ARCH0, **{**RECIPE, **changes})
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(SettingsError, match=r"^train.*expected"):
         peer_training.recipe_of(context, "encoder.")
 
 
@@ -163,3 +179,15 @@ def test_tables_have_the_best_first_and_as_many_cells_as_titles():
     assert len({line.count("|") for line in rows}) == 1
     assert re.match(r"\| fpn \| 61.0 ± 1.0 \|", rows[2])
     assert rows[3].startswith("| **arch0** | 50.0 (one seed) |")
+
+
+def test_the_picture_has_a_panel_for_each_size_and_start(tmp_path):
+    pytest.importorskip("matplotlib")
+    from PIL import Image
+
+    entries = [entry(), entry("fpn", False), entry("yolo", False, milliseconds=None)]
+    widths = []
+    for more in ([], [entry("lraspp", False, start="scratch")]):
+        draw([*entries, *more], tmp_path / "front.png")
+        widths.append(Image.open(tmp_path / "front.png").width)
+    assert widths[1] == 2 * widths[0]

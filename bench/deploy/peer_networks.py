@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from peer_tables import OURS
+from peer_training import fit, measure, recipe_of
 from rivals import exported, slimmed
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -146,6 +148,37 @@ def counts(module: nn.Module, size: tuple[int, int]) -> dict[str, int]:
     return {
         "parameters": sum(param.numel() for param in module.parameters()),
         "multiply_adds": counter.get_total_flops() // 2,
+    }
+
+
+def trained(name: str, context: TrainingContext, split: Any) -> dict[str, Any]:
+    """Scores and counts of a network, trained on one part of the images and judged on the other."""
+    data, settings = context.data, context.settings
+    module, prefix = module_of(name, context)
+    recipe = recipe_of(context, prefix)
+    height, width = settings.data.size
+    start = "scratch" if settings.encoder_weights == SCRATCH else "imagenet"
+    title = f"{name} from {start} at {height}x{width}, seed {settings.seed}"
+    examples = data.examples(split.train, settings.data.scale)
+    began = time.process_time()
+    with context.display.task(title, 1000) as advance:
+        fit(
+            module,
+            examples,
+            recipe,
+            context.seed,
+            lambda step, steps, loss: advance(1000 * step // steps, f"loss {loss:.3f}"),
+        )
+    seconds = time.process_time() - began
+    found = measure(module, data.examples(split.val), data.task, recipe.batch_size)
+    context.display.say(
+        f"{title}: mIoU {found['miou']:.4f}, {seconds / 60:.1f} minutes of a processor"
+    )
+    return {
+        "miou": found["miou"],
+        "iou": found["iou"],
+        "seconds": seconds,
+        **counts(module, (height, width)),
     }
 
 

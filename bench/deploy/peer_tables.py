@@ -5,6 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auxnas.nassearch.plots import new_figure, save_figure
 
 RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")
 OURS = ("arch0", "arch1", "arch2", "best1", "best2", "best3")
@@ -49,6 +53,29 @@ class Entry:
     def mean(self) -> float:
         """Of the seeds' mIoU, percent."""
         return statistics.mean(self.miou)
+
+
+def entry_of(
+    name: str, start: str, size: str, runs: Sequence[dict[str, Any]], timed: Mapping[str, Any]
+) -> Entry:
+    """Trainings of one network with several seeds, and its time."""
+    return Entry(
+        name=name,
+        ours=name in OURS,
+        start=start,
+        size=size,
+        miou=[100 * run["miou"] for run in runs],
+        rare={
+            each: statistics.mean(100 * (run["iou"].get(each) or 0.0) for run in runs)
+            for each in RARE
+        },
+        rates=", ".join(sorted({run["rates"] for run in runs})),
+        seconds=statistics.median(run["seconds"] for run in runs),
+        parameters=runs[0]["parameters"],
+        multiply_adds=runs[0]["multiply_adds"],
+        milliseconds=timed.get("median"),
+        runtime=timed.get("runtime", ""),
+    )
 
 
 @dataclass(frozen=True)
@@ -100,11 +127,8 @@ def verdicts(entries: Sequence[Entry]) -> Iterator[Verdict]:
 
 def table(entries: Sequence[Entry]) -> str:
     """Markdown: a table for each size and start, the best network first."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault((entry.size, entry.start), []).append(entry)
     parts = []
-    for (size, start), some in groups.items():
+    for (size, start), some in grouped(entries).items():
         lines = [
             f"{size}, encoders from {start}:\n",
             f"| network | mIoU, % | {' | '.join(RARE)} | ms | runtime | multiply-adds, M | "
@@ -115,6 +139,32 @@ def table(entries: Sequence[Entry]) -> str:
         parts.append("\n".join(lines) + "\n")
     found = list(verdicts(entries))
     return "\n".join([*parts, *([verdict_table(found)] if found else [])])
+
+
+def grouped(entries: Sequence[Entry]) -> dict[tuple[str, str], list[Entry]]:
+    """By size and start."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.size, entry.start), []).append(entry)
+    return groups
+
+
+def draw(entries: Sequence[Entry], path: Path) -> None:
+    """mIoU over latency of networks that were timed, a panel for each size and start."""
+    groups = grouped([each for each in entries if each.milliseconds is not None])
+    figure, panels = new_figure([1.3] * len(groups))
+    for panel, ((size, start), some) in zip(panels, groups.items(), strict=True):
+        for ours, label in ((True, "ours"), (False, "others")):
+            pairs = [(each.milliseconds, each.mean) for each in some if each.ours == ours]
+            panel.scatter(*zip(*pairs, strict=True) if pairs else ((), ()), s=24, label=label)
+        for each in some:
+            where = (each.milliseconds, each.mean)
+            panel.annotate(each.name, where, (4, 3), textcoords="offset points", fontsize=7)
+        panel.set_title(f"{size}, encoders from {start}", fontsize=9)
+        panel.set_xlabel("latency, ms")
+        panel.set_ylabel("mIoU, %")
+        panel.legend(fontsize=7)
+    save_figure(figure, path)
 
 
 def line(entry: Entry) -> str:

@@ -15,7 +15,8 @@ from auxnas.backends.measuring.machine import instruction_sets, runtime_versions
 
 RUNTIMES = {"onnxruntime": onnxruntime, "openvino": openvino_defaults}
 PACKAGES = ("torch", "torchvision", "segmentation-models-pytorch", "ultralytics", "onnxslim")
-REPEATS = 10
+REPEATS, FEW = 10, 5
+"""Runs in a round, and rounds that choose a network's fastest way."""
 
 
 def race_networks(
@@ -26,7 +27,7 @@ def race_networks(
     Args:
         files: of each network by how they were made, the first one the most trusted.
         image: .npy file with the input.
-        rounds: of each race.
+        rounds: of the race of the fastest.
     """
     threads = os.cpu_count() or 1
     fastest, ways = {}, {}
@@ -36,7 +37,7 @@ def race_networks(
             for how, path in made.items()
             for runtime, opened in RUNTIMES.items()
         }
-        times = race(contenders, rounds, REPEATS)
+        times = race(contenders, FEW, REPEATS)
         expected = next(iter(times.values())).output
         ways[name] = {
             way: found.summary

@@ -31,6 +31,7 @@ from auxnas.backends.torch.optimisers import (
 from auxnas.backends.torch.scoring import measure_batch
 from auxnas.compiler import MAIN
 from auxnas.compiler.tasks import Sums, Task
+from auxnas.search.errors import SettingsError
 from auxnas.search.evaluation.scoring import scores
 from auxnas.search.examples.images import IMAGE
 from auxnas.search.training.context import TrainingContext
@@ -48,16 +49,17 @@ def recipe_of(context: TrainingContext, encoder: str) -> Recipe:
         encoder: what the names of the encoder's parameters begin with.
 
     Raises:
-        ValueError: for another training, which only networks of ours can have.
+        SettingsError: for another training, which only networks of ours can have.
     """
     settings = context.settings.train
     plain = {"accumulate": 1, "processes": 1, "precision": "fp32", "teacher": None}
     for name, value in plain.items():
         if getattr(settings, name) != value:
-            raise ValueError(f"train.{name}: {getattr(settings, name)}, expected {value}")
+            raise SettingsError(f"train.{name}", str(getattr(settings, name)), str(value))
     first, *others = phases(settings)
     if others or first.auxiliary or first.frozen:
-        raise ValueError("train: expected train.phases=[1] train.auxiliary=[0] train.frozen=0")
+        expected = "phases=[1] auxiliary=[0] frozen=0"
+        raise SettingsError("train", "phases or outputs that mere modules have not", expected)
     found = phase_recipe(settings, first, context.data.task)
     own, rest = found.optimisers
     return replace(found, optimisers=(replace(own, prefix=encoder), rest))

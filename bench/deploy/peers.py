@@ -22,20 +22,19 @@ from __future__ import annotations
 
 import json
 import shlex
-import statistics
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from peer_tables import OURS, RARE, Entry, table
+from peer_tables import OURS, Entry, draw, entry_of, table
 from peer_times import race_networks
 
 from auxnas.compiler.files import atomic_write
+from auxnas.genotype.errors import InputError
 from auxnas.genotype.texts import parse_json
 from auxnas.progress import display_on_stderr
 from auxnas.search.settings.resolving import nest, resolve
@@ -127,12 +126,16 @@ class Bench:
         if self.tuning:
             tried = {each: self._tuned(name, start, size, each) for each in RATES}
             rates = max(tried, key=tried.__getitem__)
+        from peer_networks import trained
+
         context = self.context(name, start, size, seed, self.epochs, rates)
         split = context.data.training_split
         write(path, {"rates": rates, **trained(name, context, split)})
 
     def _tuned(self, name: str, start: str, size: str, rates: str) -> float:
         """mIoU of a short training on images kept apart from those that count."""
+        from peer_networks import trained
+
         path = self.work / size / "tuning" / f"{name}-{start}-{slug(rates)}-{self.tuning}.json"
         if not path.is_file():
             context = self.context(name, start, size, 0, self.tuning, rates)
@@ -170,7 +173,7 @@ class Bench:
                 for name in names:
                     paths = sorted((self.work / size).glob(f"{name}-{start}-*.json"))
                     if runs := [json.loads(each.read_text()) for each in paths]:
-                        yield entry(name, start, size, runs, times.get(name, {}))
+                        yield entry_of(name, start, size, runs, times.get(name, {}))
 
     def report(self, sizes: Sequence[str], output: Path) -> None:
         """Writes all that is known."""
@@ -189,63 +192,8 @@ class Bench:
         }
         write(output, known)
         output.with_suffix(".md").write_text(table(found))
-
-
-def trained(name: str, context: TrainingContext, split: Any) -> dict[str, Any]:
-    """Scores and counts of a network, trained on one part of the images and judged on the other."""
-    from peer_networks import counts, module_of
-    from peer_training import fit, measure, recipe_of
-
-    data, settings = context.data, context.settings
-    module, prefix = module_of(name, context)
-    recipe = recipe_of(context, prefix)
-    height, width = settings.data.size
-    start = "scratch" if settings.encoder_weights == SCRATCH else "imagenet"
-    title = f"{name} from {start} at {height}x{width}, seed {settings.seed}"
-    examples = data.examples(split.train, settings.data.scale)
-    began = time.process_time()
-    with context.display.task(title, 1000) as advance:
-        fit(
-            module,
-            examples,
-            recipe,
-            context.seed,
-            lambda step, steps, loss: advance(1000 * step // steps, f"loss {loss:.3f}"),
-        )
-    seconds = time.process_time() - began
-    found = measure(module, data.examples(split.val), data.task, recipe.batch_size)
-    context.display.say(
-        f"{title}: mIoU {found['miou']:.4f}, {seconds / 60:.1f} minutes of a processor"
-    )
-    return {
-        "miou": found["miou"],
-        "iou": found["iou"],
-        "seconds": seconds,
-        **counts(module, (height, width)),
-    }
-
-
-def entry(
-    name: str, start: str, size: str, runs: Sequence[dict[str, Any]], timed: Mapping[str, Any]
-) -> Entry:
-    """Trainings of one network with several seeds, and its time."""
-    return Entry(
-        name=name,
-        ours=name in OURS,
-        start=start,
-        size=size,
-        miou=[100 * run["miou"] for run in runs],
-        rare={
-            each: statistics.mean(100 * (run["iou"].get(each) or 0.0) for run in runs)
-            for each in RARE
-        },
-        rates=", ".join(sorted({run["rates"] for run in runs})),
-        seconds=statistics.median(run["seconds"] for run in runs),
-        parameters=runs[0]["parameters"],
-        multiply_adds=runs[0]["multiply_adds"],
-        milliseconds=timed.get("median"),
-        runtime=timed.get("runtime", ""),
-    )
+        if any(each.milliseconds is not None for each in found):
+            draw(found, output.with_suffix(".png"))
 
 
 def sides(size: str) -> tuple[int, int]:
@@ -309,20 +257,22 @@ def main(
     bench = Bench(data, encoder, epochs, tune, sets, work)
     bench.check()
     names = only or NAMES
-    for size in sizes if times else ():
-        bench.time(names, size, rounds)
-    begun = start or tuple(STARTS)
     plan = [
         (name, begin, size, seed)
         for seed in range(seeds)
         for size in sizes
-        for begin in begun
+        for begin in start or tuple(STARTS)
         for name in STARTS[begin]
         if name in names
     ]
-    for each in () if times or report else plan:
-        bench.train(*each)
-        bench.report(sizes, output)
+    try:
+        for size in sizes if times else ():
+            bench.time(names, size, rounds)
+        for each in () if times or report else plan:
+            bench.train(*each)
+            bench.report(sizes, output)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
     bench.report(sizes, output)
     click.echo(output.with_suffix(".md").read_text())
 
