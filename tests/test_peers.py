@@ -189,5 +189,6 @@ def test_the_picture_has_a_panel_for_each_size_and_start(tmp_path):
     widths = []
     for more in ([], [entry("lraspp", False, start="scratch")]):
         draw([*entries, *more], tmp_path / "front.png")
-        widths.append(Image.open(tmp_path / "front.png").width)
+        with Image.open(tmp_path / "front.png") as picture:
+            widths.append(picture.width)
     assert widths[1] == 2 * widths[0]
