@@ -103,7 +103,7 @@ class Checker:
             CommandError: past the tolerance, naming the pass that breaks it.
         """
         runner, differences, sizes, done = self._opened(path), {}, self._sizes(), itertools.count(1)
-        batches = max(1, math.ceil(len(self.request.images) / self.request.batch))
+        batches = max(1, math.ceil(len(self.request.checked_images) / self.request.batch))
         title, total = "checking against the reference", len(sizes) * batches
         with self.display.task(title, total) as advance:
             for size in sizes:
@@ -117,6 +117,8 @@ class Checker:
         if isinstance(runner, DeviceRunner):
             latency = runner.latency(self._timed())
             return CheckResult(differences, latency, machine=runner.machine)
+        if self.request.options.precision == "int8":  # the float network is timed beside it
+            return CheckResult(differences)
         latency = latency_of(runner, self._timed())
         return CheckResult(differences, latency, default=self._with_defaults(path, runner))
 
@@ -204,11 +206,11 @@ class Checker:
     def _inputs(self, size: Size) -> list[Feed]:
         """Inputs to compare on: batches of the request's images at ``size``, or of noise."""
         request, count = self.request, self.request.batch
-        if not request.images:
+        if not request.checked_images:
             return [noise_inputs(self.described, size, request.seed, count)]
         from auxnas.backends.images import input_batches
 
-        return list(input_batches(request.images, count, size, request.interface))
+        return list(input_batches(request.checked_images, count, size, request.interface))
 
     def _timed(self) -> Feed:
         """Input of the latency: a batch, or one image where the batch is dynamic."""

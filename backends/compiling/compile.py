@@ -122,8 +122,8 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
                 int8 = _quantise(request, network, temporary, check, form, display)
             elif check.differences:
                 export_program(request, network.optimised, temporary, check.differences)
-    if int8 is not None and int8.ships:
-        check = replace(check, latency=int8.times.get("int8"))
+    if int8 is not None:
+        check = replace(check, latency=int8.times.get("int8" if int8.ships else "fp32"))
     size, seconds = artefact_size(made.output, made.target), time.perf_counter() - start
     return Report(request, network, check, seconds, made, size, int8, forms)
 

@@ -241,7 +241,8 @@ def _numerics(report: Report) -> str:
     if found is None:
         return f"NOT CHECKED ({report.check.unchecked})"
     sizes = ", ".join(f"{height}x{width}" for height, width in report.check.differences)
-    on = f"{len(request.images)} images" if request.images else "noise"
+    count = len(request.checked_images)
+    on = f"{count} images" if count else "noise"
     there = "" if request.device is None else f" on {request.device}"
     text = (
         f"checked{there} against the float64 reference on {on} at {sizes}: {found}"

@@ -107,6 +107,14 @@ class Request:
         return self.options.batch or 2
 
     @property
+    def checked_images(self) -> Sequence[Array]:
+        """Those of ``images`` that are compared with the reference.
+
+        Two for int8: of the float network that it is made of, since it is judged on others.
+        """
+        return self.images[:2] if self.options.precision == "int8" else self.images
+
+    @property
     def allowed(self) -> float:
         """The tolerance in force."""
         if self.tolerance is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import onnx
@@ -21,7 +21,7 @@ from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options
 from auxnas.backends.int8.ranges import Ranges, observe_ranges
-from auxnas.backends.int8.ranking import SHARE, Ranking
+from auxnas.backends.int8.ranking import Ranking
 from auxnas.backends.int8.result import QuantisationResult, faster
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.progress import Display, Silent
@@ -105,10 +105,12 @@ class Quantiser:
         with self.display.task("calibrating int8", self.photographs) as advance:
             found = observe_ranges(self.model, self.calibration, self.photographs, advance)
         tried = list[tuple[Calibration, QuantisationTrial]]()
-        with self.display.task("judging calibrations", len(found) * len(self.forms)) as advance:
-            for (method, ranges), (remark, form) in product(found.items(), self.forms.items()):
+        pairs = list(itertools.product(found.items(), self.forms.items()))
+        with self.display.task("judging calibrations", len(pairs)) as advance:
+            for (method, ranges), (remark, form) in pairs:
                 calibration = Calibration(method + remark, ranges, form)
-                tried.append((calibration, self.trial(calibration, ())))
+                best = min((trial.drop for _, trial in tried), default=None)
+                tried.append((calibration, self.trial(calibration, (), best)))
                 advance(len(tried))
         return min(tried, key=lambda each: each[1].drop)
 
@@ -156,7 +158,7 @@ def fewest_in_float(
     most: int,
     max_drop: float,
 ) -> QuantisationTrial:
-    """The trial with the fewest layers in float within ``max_drop``, to a ``SHARE``-th of them.
+    """The trial within ``max_drop`` with so few layers in float that half of them are too few.
 
     Found by bisection, from ``most`` down: where those are not enough, nothing else is tried.
 
@@ -172,7 +174,7 @@ def fewest_in_float(
     bad, good = 0, attempt(most)
     if good.drop > max_drop:
         return min((whole, good), key=lambda trial: trial.drop)
-    while good.in_float - bad > max(1, good.in_float // SHARE):
+    while good.in_float - bad > max(1, good.in_float // 2):
         trial = attempt((good.in_float + bad) // 2)
         if trial.drop <= max_drop:
             good = trial

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from auxnas.backends.base import Runner
@@ -17,6 +18,8 @@ from auxnas.compiler.tasks import Task
 Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, Latency]]
 """Seconds of each of several networks that take turns on an input."""
 
+LONGEST = 4.0
+"""Seconds after which no more rounds are timed: float and int8 are further apart than rounds."""
 MAX_DROP = 0.01
 """Disagreement allowed by default; of pixels that change label the goal of the project."""
 
@@ -43,7 +46,7 @@ class Int8Options:
     photographs: Photographs
     max_drop: float = MAX_DROP
     forced: bool = False
-    timer: Timer = field(default=side_by_side, repr=False)
+    timer: Timer = field(default=partial(side_by_side, longest=LONGEST), repr=False)
     open: Callable[[Any, str], Runner | None] | None = field(default=None, repr=False)
     tensorrt: bool = False
 

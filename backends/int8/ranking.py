@@ -9,8 +9,8 @@ from auxnas.backends.int8.layers import Layer
 
 FIRST = 8
 """Groups that are measured first."""
-SHARE = 8
-"""Of so many layers that are asked for, one may come with a group that was not taken apart."""
+SHARE = 2
+"""A group of this part of the layers that are asked for is small."""
 
 Damage = Callable[[Sequence[Layer]], float]
 
@@ -19,9 +19,10 @@ class Ranking:
     """The layers, first those that do most damage where they alone are in int8.
 
     Groups of neighbours are measured together, and the worst of all groups is halved until it is
-    small: rounding errors of different layers add up, so a group does at least the
-    damage of its worst layer, and the layers of harmless groups are never measured by themselves.
-    What is small depends on how many layers are asked for: one among few, a group among many.
+    small: rounding errors of different layers add up, so a group does at least the damage of its
+    worst layer, and the layers of harmless groups are never measured by themselves. What is small
+    depends on how many layers are asked for: one of few, a group of many. Neighbours in float
+    together also spare the roundings between them.
 
     Args:
         layers: in order of execution.
@@ -38,7 +39,7 @@ class Ranking:
         self._measure([layers[n : n + size] for n in range(0, len(layers), size)])
 
     def first(self, count: int) -> list[Layer]:
-        """The first ``count``, of which groups of a ``SHARE``-th at most are whole."""
+        """The first ``count``."""
         while True:
             chosen, large = self._chosen(count)
             if large is None:

@@ -103,11 +103,11 @@ def latency_of(runner: Runner, inputs: Feed, clock: Clock = time) -> Latency:
 
 
 def side_by_side(
-    runners: Mapping[str, Runner], inputs: Feed, clock: Clock = time
+    runners: Mapping[str, Runner], inputs: Feed, clock: Clock = time, longest: float = LONGEST
 ) -> dict[str, Latency]:
     """Seconds of one run of each; they take turns, so that load strikes all alike.
 
-    Rounds are added while those of one of them do not agree, but none after ``LONGEST`` seconds
+    Rounds are added while those of one of them do not agree, but none after ``longest`` seconds
     where there are ``AGREEING``.
     """
     rounds: dict[str, list[float]] = {name: [] for name in runners}
@@ -118,7 +118,7 @@ def side_by_side(
             pause = APART / len(runners)  # the threads of another runtime spin for a while, too
             rounds[name].append(_round(runner, inputs, clock))
         found = {name: Latency(values) for name, values in rounds.items()}
-        late = clock.perf_counter() - start > LONGEST
+        late = clock.perf_counter() - start > longest
         if all(each.steady or (late and each.rounds >= AGREEING) for each in found.values()):
             return found
 

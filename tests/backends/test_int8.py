@@ -18,6 +18,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.compiling import checking
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
 from auxnas.backends.int8.artefact import quantise, quantise_if_better
@@ -284,9 +285,8 @@ def test_the_fewest_layers_within_the_drop():
         )
 
     whole = attempt(0)
-    assert fewest_in_float(attempt, whole, 32, 0.01).in_float == 11
-    assert len(made) <= 8
-    assert 11 <= fewest_in_float(attempt, whole, 90, 0.01).in_float <= 12
+    assert 11 <= fewest_in_float(attempt, whole, 90, 0.01).in_float < 22
+    assert len(made) <= 7
     made.clear()
     assert fewest_in_float(attempt, whole, 8, 0.01).drop == 0.05
     assert made == [8]
@@ -370,6 +370,19 @@ def test_nascompile_says_that_it_kept_float(folder, monkeypatch):
     assert "fp32: int8 is not faster" in result.stdout
     assert "--force" in result.stdout
     assert "QuantizeLinear" not in ops(onnx.load("arch2.onnx"))
+
+
+@pytest.mark.parametrize("times", [FASTER, {"fp32": ONE, "int8": TWO}])
+@pytest.mark.usefixtures("_in_tmp")
+def test_the_float_network_is_checked_on_two_photographs_and_not_timed(folder, monkeypatch, times):
+    """int8 is judged on others, and float is timed beside it."""
+    patched(monkeypatch, times)
+    monkeypatch.setattr(checking, "latency_of", None)
+    int8 = ("--precision", "int8", "--images", str(folder), "--max-drop", "1")
+    result = CliRunner().invoke(main, [*SMALL, *int8])
+    assert result.exit_code == 0, result.output
+    assert "float64 reference on 2 images at 64x64" in result.stdout
+    assert "latency      1000.00 ms" in result.stdout
 
 
 def one_line(result, message: str, status: int = 2) -> None:
