@@ -2,12 +2,14 @@
 
 A runtime's waiting threads, allocator and caches would slow down whoever comes after it
 in the same process; so every contender gets its own, is started once, warmed up, and
-answers with its times when it is its turn.
+answers with its times when it is its turn. Turns are shuffled in every round, so that none
+always comes after the same other.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +61,7 @@ class Times:
 
 
 def race(contenders: Mapping[str, Contender], rounds: int, repeats: int) -> dict[str, Times]:
-    """Times by name: in every round each contender runs ``repeats`` times, in turn."""
+    """Times by name: in every round each contender runs ``repeats`` times, in turns."""
     context = multiprocessing.get_context("spawn")
     ends: dict[str, Connection] = {}
     processes = []
@@ -71,8 +73,10 @@ def race(contenders: Mapping[str, Contender], rounds: int, repeats: int) -> dict
         processes.append(process)
     outputs = {name: end.recv() for name, end in ends.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    turns, shuffle = list(ends.items()), random.Random(0).shuffle
     for _ in range(rounds):
-        for name, end in ends.items():
+        shuffle(turns)
+        for name, end in turns:
             end.send(repeats)
             times[name].append(1e3 * statistics.median(end.recv()))
     for end, process in zip(ends.values(), processes, strict=True):
