@@ -26,20 +26,10 @@ LstmState = tuple[Tensor, Tensor]
 
 _SHUT_OUT = -1e9
 """Added to the logits of what cannot be chosen."""
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8
+"""Adam's."""
 _ALIGNED = 16
 """Numbers at whose multiples parameters begin in an array."""
-
-
-class TokenVectors(nn.Module):
-    """TokenVectors (count, width): an embedding whose making does not import torch's compiler."""
-
-    def __init__(self, count: int, width: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(count, width))
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """The vectors of these numbers."""
-        return functional.embedding(numbers, self.weight)
 
 
 class Controller(nn.Module):
@@ -60,7 +50,7 @@ class Controller(nn.Module):
         sizes = dict(zip(self.names, [token.size for token in space.layout], strict=True))
         seen = {name: sizes[name] for name in self.names[:-1]}
         self.start = nn.Parameter(torch.empty(hidden))
-        self.embeddings = nn.ModuleDict({n: TokenVectors(s, hidden) for n, s in seen.items()})
+        self.embeddings = nn.ModuleDict({n: nn.Embedding(s, hidden) for n, s in seen.items()})
         self.heads = nn.ModuleDict({n: nn.Linear(hidden, s) for n, s in sizes.items()})
         self.lstm = nn.LSTM(hidden, hidden, layers)
         self._seen = _offsets(seen, self.names[:-1])
@@ -112,7 +102,8 @@ def _offsets(sizes: Mapping[str, int], names: Sequence[str]) -> Tensor:
 class OneArray:
     """Parameters, their gradients and Adam's moments, each as parts of one array.
 
-    Adam and the norm of the gradient take a fraction of the time so.
+    Adam and the norm of the gradient take a fraction of the time so; ``torch.optim`` would also
+    import torch's compiler, which takes seconds.
 
     Args:
         params: moved there; their values are not kept.
@@ -122,16 +113,12 @@ class OneArray:
         self._params = params
         lengths = [-(-param.numel() // _ALIGNED) * _ALIGNED for param in params.values()]
         self._starts = [*accumulate(lengths, initial=0)][:-1]
-        whole = torch.zeros(sum(lengths))
-        self._all = nn.Parameter(whole)
-        self._gradient = self._all.grad = torch.zeros_like(whole)
-        for param, part, gradient in zip(
-            params.values(), self._parts(whole), self._parts(self._gradient), strict=True
+        self._values, self._gradient, self._mean, self._square = torch.zeros(4, sum(lengths))
+        self._steps = torch.zeros(())
+        for param, values, gradient in zip(
+            params.values(), self._parts(self._values), self._parts(self._gradient), strict=True
         ):
-            param.data, param.grad = part, gradient
-        self._adam = torch.optim.Adam([self._all], fused=True)
-        moments = {name: torch.zeros_like(whole) for name in ("exp_avg", "exp_avg_sq")}
-        self._adam.state[self._all] = {"step": torch.zeros(()), **moments}
+            param.data, param.grad = values, gradient
 
     def _parts(self, whole: Tensor) -> list[Tensor]:
         pairs = zip(self._params.values(), self._starts, strict=True)
@@ -142,20 +129,22 @@ class OneArray:
         norm = float(self._gradient.norm())
         if limit and norm > limit:
             self._gradient *= limit / norm
-        (group,) = self._adam.param_groups
-        group["lr"] = rate
-        self._adam.step()
+        self._steps += 1
+        count = int(self._steps)
+        self._mean.lerp_(self._gradient, 1 - _BETAS[0])
+        self._square.mul_(_BETAS[1]).addcmul_(self._gradient, self._gradient, value=1 - _BETAS[1])
+        deviation = (self._square / (1 - _BETAS[1] ** count)).sqrt_().add_(_EPSILON)
+        self._values.addcdiv_(self._mean, deviation, value=-rate / (1 - _BETAS[0] ** count))
         self._gradient.zero_()
         return norm
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters, moments and step counts by name, themselves."""
         found = {name: param.detach() for name, param in self._params.items()}
-        for kind, whole in self._adam.state[self._all].items():
-            parts = self._parts(whole) if whole.dim() else [whole] * len(found)
-            names = [f"{name}:{kind}" for name in self._params]
-            found |= dict(zip(names, parts, strict=True))
-        return found
+        for kind, whole in (("exp_avg", self._mean), ("exp_avg_sq", self._square)):
+            parts = zip(self._params, self._parts(whole), strict=True)
+            found |= {f"{name}:{kind}": part for name, part in parts}
+        return found | {f"{name}:step": self._steps for name in self._params}
 
 
 @contextmanager
@@ -190,9 +179,8 @@ class LstmPolicy:
         layers: int = 2,
         spread: float = 0.1,
     ) -> None:
-        with torch.device("meta"):  # torch's own first weights would draw from its own generator
-            net = Controller(space, hidden, layers)
-        self._net = net.to_empty(device="cpu")
+        with torch.random.fork_rng(devices=[]):  # torch's own first weights draw from its generator
+            self._net = Controller(space, hidden, layers)
         self._array = OneArray(dict(self._net.named_parameters()))
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():

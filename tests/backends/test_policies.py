@@ -14,7 +14,7 @@ with warnings.catch_warnings():
 from auxnas.backends.base import PolicyStep
 from auxnas.backends.null.policy import TablePolicy
 from auxnas.backends.registry import backend
-from auxnas.backends.torch.policy import LstmPolicy
+from auxnas.backends.torch.policy import LstmPolicy, OneArray
 from auxnas.genotype import CVPR2019, SearchSpace, Vocabulary, zoo
 
 TINY = SearchSpace(3, 1, 1, Vocabulary(CVPR2019.operations[-2:]))
@@ -314,3 +314,25 @@ def test_the_lstm_works_on_one_thread_and_leaves_the_others_as_they_were():
         assert (seen, torch.get_num_threads()) == ([1], 2)
     finally:
         torch.set_num_threads(before)
+
+
+def test_adam_is_that_of_torch():
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"a": (3, 5), "b": (17,), "c": ()}
+    ours = {name: torch.nn.Parameter(torch.empty(shape)) for name, shape in shapes.items()}
+    array = OneArray(ours)
+    for param in ours.values():
+        param.data.uniform_(-1, 1, generator=generator)
+    theirs = [torch.nn.Parameter(param.detach().clone()) for param in ours.values()]
+    adam = torch.optim.Adam(theirs, lr=0.01)
+    for limit in (0.0, 0.5, 100.0) * 3:
+        for mine, their in zip(ours.values(), theirs, strict=True):
+            gradient = torch.randn(mine.shape, generator=generator)
+            mine.grad += gradient
+            their.grad = gradient
+        expected = float(torch.nn.utils.clip_grad_norm_(theirs, limit or float("inf")))
+        assert array.step(0.01, limit) == pytest.approx(expected)
+        adam.step()
+    for mine, their in zip(ours.values(), theirs, strict=True):
+        torch.testing.assert_close(mine, their, rtol=1e-4, atol=1e-6)
+    assert {float(value) for name, value in array.tensors().items() if ":step" in name} == {9.0}
