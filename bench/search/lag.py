@@ -7,7 +7,8 @@ times and the order of ends are played. Half of the trials stop at a third of th
 uniform in 0.35 .. 1.65 before that, so that the longest takes 2.5 times the mean. Stragglers: each
 attempt takes five times as long with a probability of 1 %; with repeats a worker that has nothing
 to do begins the oldest trial again once it has taken one mean full time, and the first end counts.
-Percent of the workers' time, over many times as many trials as workers.
+Percent of the workers' time, over many times as many trials as workers: the mean of several draws
+of all that is random, and its standard error.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import random
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
 import click
 
@@ -52,20 +53,20 @@ class Plan:
     repeats: bool = False
 
 
-def duration(number: int) -> float:
+def duration(number: int, seed: int) -> float:
     """Time of a trial, in mean full times."""
-    draw = random.Random(number)
+    draw = random.Random(f"{seed} {number}")
     whole = draw.uniform(*SPREAD)
     return whole * STOPPED if draw.random() < 0.5 else whole
 
 
 class Simulation:
-    """A run of ``trials`` trials by a plan."""
+    """A run of ``trials`` trials by a plan; everything random derives from ``seed``."""
 
-    def __init__(self, plan: Plan, trials: int) -> None:
-        self.plan, self.trials = plan, trials
+    def __init__(self, plan: Plan, trials: int, seed: int) -> None:
+        self.plan, self.trials, self.seed = plan, trials, seed
         self.ledger = Ledger((), plan.lag, reuse=False)
-        self.draw = random.Random(plan.workers)
+        self.draw = random.Random(f"{seed} {plan.workers}")
         self.ends: list[tuple[float, int]] = []
         self.begun: dict[int, float] = {}
         self.busy = self.repeated = 0
@@ -82,14 +83,14 @@ class Simulation:
             self.busy -= 1
             if number not in self.ledger.under_way:
                 continue  # another attempt was faster; its worker is free now
-            useful += duration(number)
+            useful += duration(number, self.seed)
             self.ledger.end(replace(self.ledger.trials[number], state=FAILED))
             self.ledger.tell()
             if len(self.ledger.trials) >= self.trials and not self.ledger.under_way:
                 break  # what repeats are still going on does not count
         return {
-            "busy": round(100 * useful / (time * self.plan.workers), 1),
-            "repeated": round(100 * self.repeated / self.trials, 1),
+            "busy": 100 * useful / (time * self.plan.workers),
+            "repeated": 100 * self.repeated / self.trials,
         }
 
     def _begin(self, time: float) -> None:
@@ -115,7 +116,7 @@ class Simulation:
 
     def _attempt(self, number: int, time: float) -> None:
         slow = SLOWER if self.draw.random() < self.plan.straggling else 1.0
-        heappush(self.ends, (time + slow * duration(number), number))
+        heappush(self.ends, (time + slow * duration(number, self.seed), number))
         self.busy += 1
 
     def _repeat(self, time: float) -> None:
@@ -145,23 +146,36 @@ def plans(workers: int) -> dict[str, Plan]:
     }
 
 
+def drawn(plan: Plan, trials: int, draws: int) -> dict[str, float]:
+    """Means over some draws, and the standard error of how busy workers are."""
+    found = [Simulation(plan, trials, seed).run() for seed in range(draws)]
+    busy = [each["busy"] for each in found]
+    return {
+        "busy": round(fmean(busy), 1),
+        "error": round(stdev(busy) / draws**0.5, 2) if draws > 1 else 0.0,
+        "repeated": round(fmean(each["repeated"] for each in found), 1),
+    }
+
+
 @click.command(help="Simulates how busy workers are by batch and lag.")
 @click.option("--workers", multiple=True, type=int, default=(8, 64, 512, 1000), show_default=True)
 @click.option("--rounds", default=40, show_default=True, help="Trials for each worker.")
+@click.option("--draws", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-def main(workers: tuple[int, ...], rounds: int, output: Path) -> None:
-    times = [duration(number) for number in range(10_000)]
+def main(workers: tuple[int, ...], rounds: int, draws: int, output: Path) -> None:
+    times = [duration(number, 0) for number in range(10_000)]
     rows = []
     for count in workers:
         for name, plan in plans(count).items():
             trials = 2 * round(rounds * count / 2)
             trials = min(trials, 2000) if name == "batch of 2" else trials
-            row = {"workers": count, "plan": name, **Simulation(plan, trials).run()}
+            row = {"workers": count, "plan": name, **drawn(plan, trials, draws)}
             rows.append(row)
             click.echo(json.dumps(row), err=True)
     found = {
         "longest_over_mean": round(max(times) / fmean(times), 2),
         "rounds": rounds,
+        "draws": draws,
         "rows": rows,
         "versions": package_versions(),
     }
