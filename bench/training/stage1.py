@@ -10,7 +10,8 @@ own, labels and teacher resized in every step and for every head, a tensor at a 
 optimiser, clipping and averaging. Both start from the same weights and have the same
 losses to rounding, which is checked. They take turns; a ratio is that of the medians of a
 genotype's steps. On a GPU (``--device cuda``) ours replays a CUDA graph.
-``--compiled`` adds the plain formulation under ``torch.compile`` and ours without a recording.
+``--compiled`` adds the plain formulation under ``torch.compile`` and ours without a recording,
+``--alone`` ours without auxiliary outputs, which computes something else.
 Needs the extra torch.
 """
 
@@ -22,6 +23,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -47,6 +49,7 @@ SPEC = ModelSpec(classes=21, agg_size=48, sep_repeats=1, auxiliary="cell")
 BATCH, IMAGE = 32, 160
 STAGE = StageSettings(epochs=5, batch_size=BATCH, polyak=0.9, distillation=0.3)
 Step = Callable[[], float]
+ALONE = "ours, main output alone"
 
 
 class Plain:
@@ -142,7 +145,7 @@ def material(graph: Graph) -> Batch:
 
 
 def measure(
-    graph: Graph, steps: int, device: torch.device, compiled: bool = False
+    graph: Graph, steps: int, device: torch.device, compiled: bool = False, main: bool = False
 ) -> dict[str, object]:
     """Seconds a step of each form, in turn."""
     decoder = split_graph(graph, encoder_outputs(graph))[1]
@@ -161,9 +164,15 @@ def measure(
         eager.recorded = None
         calls["plain, compiled"] = Plain(program, settings, batch, device, compiled=True)
         calls["ours, not recorded"] = lambda: eager.step(batch)
+    if main:
+        alone = Program(decoder.select([MAIN]), program.params, "x")
+        inputs = {node.name: batch.inputs[node.name] for node in alone.graph.inputs}
+        short = Training(alone, settings, WARM_UP + 1 + steps, device)
+        calls[ALONE] = lambda: short.step(replace(batch, inputs=inputs))
     times: dict[str, list[float]] = {name: [] for name in calls}
     with use_deterministic_algorithms(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
+        first.pop(ALONE, None)
         if any(abs(loss - first["plain"]) > 1e-3 * first["plain"] for loss in first.values()):
             raise SystemExit(f"they do not compute the same: {first}")
         for _ in range(WARM_UP if device.type == "cuda" else 0):
@@ -186,13 +195,16 @@ def measure(
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Or cuda.")
 @click.option("--compiled", is_flag=True, help="Two more forms.")
-def main(output: Path, count: int, steps: int, threads: int, device: str, compiled: bool) -> None:
+@click.option("--alone", is_flag=True, help="Ours without auxiliary outputs too.")
+def main(
+    output: Path, count: int, steps: int, threads: int, device: str, compiled: bool, alone: bool
+) -> None:
     torch.set_num_threads(threads)
     space, rng = SearchSpace.cvpr2019(), random.Random(0)
     rows = []
     for number in range(count):
         genotype = space.sample(rng, "isomorphism")
-        row = measure(lower(genotype, SPEC), steps, torch.device(device), compiled)
+        row = measure(lower(genotype, SPEC), steps, torch.device(device), compiled, alone)
         rows.append({"genotype": str(genotype), **row})
         click.echo(f"{number}: {row}")
     speedups = [float(row["speedup"]) for row in rows]
