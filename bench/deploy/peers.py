@@ -21,8 +21,6 @@ is there so far.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -182,7 +180,6 @@ class Bench:
             if self._times(size).is_file():
                 times[size] = json.loads(self._times(size).read_text())
         known = {
-            "command": shlex.join(["python", "bench/deploy/peers.py", *sys.argv[1:]]),
             "recipe": self.recipe,
             "rates": RATES,
             "epochs": self.epochs,
