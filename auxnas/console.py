@@ -3,8 +3,8 @@
 A command is declared with ``@click.group(cls=OneLineGroup)`` or
 ``@click.command(cls=OneLineCommand)``; its subcommands need nothing more. Then:
 
-* the exit status is 0 for done, 1 for failed, 2 for wrong use or input, 130 for interrupted. A
-  command may return an int to choose it;
+* the exit status is 0 for done, 1 for failed, 2 for wrong use or input, 3 where a library or a
+  device is missing, 130 for interrupted. A command may return an int to choose it;
 * an error is one line on stderr, ``error: ...``; ``--debug``, which every command takes,
   adds the traceback;
 * a reader that closes the pipe early (``| head``) ends the command silently, with 0.
@@ -32,16 +32,14 @@ from auxnas.hiding import blamed_files, hiding_line
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
-_WRONG = (
-    click.UsageError,
-    InputError,
-    FileExistsError,
-    FileNotFoundError,
-    IsADirectoryError,
-    NotADirectoryError,
-    SystemExit,
-)
+_WRONG = (click.UsageError, InputError, SystemExit)
 """Errors of what the user gave, code of theirs that ends the process among it."""
+_OF_PLACES = (
+    *(errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP),
+)
+"""Errors of a place that was given, where nothing can be read or written whatever is tried again;
+those of a disk that is full or breaks are failures."""
 
 
 class _OneLine(click.Command):
@@ -179,7 +177,7 @@ def _end(error: BaseException, words: Sequence[str]) -> NoReturn:
         sys.exit(WRONG_USE)
     if "--debug" in words:
         note("".join(traceback.format_exception(error)).rstrip("\n"))
-    if not isinstance(error, (*_WRONG, click.ClickException, click.Abort)):
+    if not (isinstance(error, (*_WRONG, click.ClickException, click.Abort)) or of_a_place(error)):
         files = blamed_files(error)
         if files:
             note(f"error: {hiding_line(error, files)}")
@@ -195,7 +193,12 @@ def exit_status(error: BaseException) -> int:
     if isinstance(error, click.Abort):
         return INTERRUPTED
     own: int = getattr(error, "exit_status", FAILED)
-    return WRONG_USE if isinstance(error, _WRONG) else own
+    return WRONG_USE if isinstance(error, _WRONG) or of_a_place(error) else own
+
+
+def of_a_place(error: BaseException) -> bool:
+    """Whether a file or folder that was given cannot be what it is given for."""
+    return isinstance(error, OSError) and error.errno in _OF_PLACES
 
 
 def error_line(error: BaseException) -> str:

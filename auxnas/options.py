@@ -126,6 +126,7 @@ class SizeType(click.ParamType[tuple[int, int] | str]):
 
     def __init__(self, dynamic: bool = False) -> None:
         self.dynamic = dynamic
+        self.words = ("dynamic",) if dynamic else ()
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int] | str:
         """(height, width), or the word ``dynamic``."""
@@ -147,6 +148,7 @@ class BatchType(click.ParamType[int | None]):
     """A positive number, or ``dynamic``."""
 
     name = "N"
+    words = ("dynamic",)
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
         """The number, or None for dynamic."""
@@ -158,7 +160,15 @@ class BatchType(click.ParamType[int | None]):
 
 
 class PathType(click.Path):
-    """A path; the empty one, which would stand for the current folder, is refused."""
+    """A path; the empty one, which would stand for the current folder, is refused.
+
+    Args:
+        words: what may stand in place of one.
+    """
+
+    def __init__(self, *words: str, **how: Any) -> None:
+        super().__init__(**how)
+        self.words = words
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The path."""

@@ -39,7 +39,6 @@ __all__ = [
     "ExportOptions",
     "Exporter",
     "Learner",
-    "LibraryUnavailable",
     "OnOutput",
     "Optimiser",
     "Policy",
@@ -62,19 +61,15 @@ INCOMPLETE = 3
 
 
 class BackendUnavailable(RuntimeError):
-    """A framework that is not installed was asked for; the message says what to install."""
+    """Package that is needed and not installed; the message says what to do."""
+
+    exit_status = INCOMPLETE
 
     def __init__(self, backend: str, missing: str, extra: str) -> None:
         super().__init__(
             f"{backend}: the package {missing!r} is not installed, "
             f'try: pip install "auxnas[{extra}]"'
         )
-
-
-class LibraryUnavailable(BackendUnavailable):
-    """The library of a target is not installed: it can neither be made nor run here."""
-
-    exit_status = INCOMPLETE
 
 
 PLACE = "LOCAL_RANK"

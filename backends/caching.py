@@ -45,17 +45,21 @@ def make_private(folder: Path) -> None:
     """Makes a folder that only its owner enters, with the missing ones above it.
 
     Raises:
-        CacheError: when it, or the one above that would hold it, is closed to this user.
-        OSError: when it cannot be made for another reason.
+        CacheError: when it, or the one above that would hold it, is closed to this user, or it
+            cannot be made for another reason.
     """
     above = (folder, *folder.absolute().parents)
     existing = next((path for path in above if os.path.lexists(path)), folder)
     if os.path.isdir(existing) and not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
         found = f"belongs to {_owner(existing)}, and user {os.geteuid()} cannot read and write it"
         raise CacheError(f"{existing}: {found}, {_INSTEAD}")
-    for each in reversed([folder, *folder.parents]):
-        if not each.is_dir():
-            each.mkdir(PRIVATE, exist_ok=True)
+    try:
+        for each in reversed([folder, *folder.parents]):
+            if not each.is_dir():
+                each.mkdir(PRIVATE, exist_ok=True)
+    except OSError as error:
+        found = f"cache: cannot be made ({error.strerror}: {error.filename})"
+        raise CacheError(f"{folder}: {found}, {_INSTEAD}") from None
 
 
 def _owner(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import pairwise
 from typing import Protocol
 
 _MARKS = 64
@@ -66,6 +67,12 @@ class Forecast:
             return None
         (begun, since), (done, now) = self._marks[(len(self._marks) - 1) // 2], self._marks[-1]
         return (now - since) / (done - begun) * rest
+
+    def least(self, rest: float) -> float | None:
+        """Seconds that ``rest`` takes at the fastest pace that was seen between two reports."""
+        pairs = pairwise(self._marks)
+        paces = [(now - since) / (done - begun) for (begun, since), (done, now) in pairs]
+        return min(paces) * rest if paces else None
 
 
 def format_duration(seconds: float) -> str:

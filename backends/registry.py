@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from auxnas.backends.base import BackendUnavailable, LibraryUnavailable
+from auxnas.backends.base import BackendUnavailable
 from auxnas.genotype.plugins import import_place
 
 _OURS = "auxnas.backends"
-
-_OF_TARGETS = ("exporter", "runner")
-"""Roles of what makes and runs artefacts."""
 
 TABLE = {
     ("exporter", "onnx"): (f"{_OURS}.onnx.build:OnnxExporter", "onnx", "ort"),
@@ -82,8 +79,7 @@ def backend(role: str, name: str) -> Any:
 
     Raises:
         ValueError: when there is none of this name.
-        BackendUnavailable: when its framework is not installed; ``LibraryUnavailable`` where that
-            is the library of a target.
+        BackendUnavailable: when its framework is not installed.
     """
     if (role, name) not in TABLE:
         known = ", ".join(n for r, n in TABLE if r == role)
@@ -94,5 +90,4 @@ def backend(role: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
-        missing = LibraryUnavailable if role in _OF_TARGETS else BackendUnavailable
-        raise missing(name, package, extra) from None
+        raise BackendUnavailable(name, package, extra) from None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from auxnas.backends.base import ExportOptions, LibraryUnavailable, Runner
+from auxnas.backends.base import BackendUnavailable, ExportOptions, Runner
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import MAIN, CompilerError, Program
 from auxnas.genotype.errors import short_repr, truncate
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 Opener = Callable[[Path], Runner]
 
 
-class TargetUnavailable(LibraryUnavailable):
+class TargetUnavailable(BackendUnavailable):
     """A target cannot be made here, and there is none to be made in its place."""
 
     def __init__(self, target: str, missing: str) -> None:

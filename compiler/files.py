@@ -116,6 +116,17 @@ def check_room(folder: Path) -> None:
         ) from None
 
 
+def check_file(path: Path) -> None:
+    """Checks, before the work, that a file can be written.
+
+    Raises:
+        CompilerError, OSError: naming it or its folder, and the reason.
+    """
+    if not path.exists() or path.is_file() or path.is_dir():
+        _check_writable(Path(os.path.realpath(path)), path)
+        check_room(path.absolute().parent)
+
+
 def put_aside(path: Path, name: str, sides: Sequence[str] = ()) -> str:
     """Renames a file to ``name``, or that with the first number that is free.
 

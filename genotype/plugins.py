@@ -27,6 +27,8 @@ _IMPORT = (ImportError, AttributeError, ValueError)
 LIBRARIES = ("timm", "optuna")
 """Prefixes, as in ``timm:NAME``, of what is read from another library: no code of a user's own."""
 
+_OPTIONS = {"tracker": "log"}
+"""Kinds whose option has another name."""
 _named_by_user: set[str] = set()
 _loaded: dict[str, str] = {}
 """Places of other people's code that this process has imported, by their top-level modules."""
@@ -85,7 +87,8 @@ class PluginError(InputError):
     """
 
     def __init__(self, seam: str, found: str, expected: str = "") -> None:
-        self.kind = re.sub("ie$", "y", re.sub("(?<=ss)es$|s$", "", seam))
+        one = re.sub("ie$", "y", re.sub("(?<=ss)es$|s$", "", seam))
+        self.kind = _OPTIONS.get(one, one)
         self.found, self.expected = found, expected
         super().__init__(f"{self.kind}: {self.said}")
 

@@ -16,6 +16,18 @@ from auxnas.genotype.plugins import PluginError, check_members, find_maker, loca
 from auxnas.search.errors import SettingsError
 
 
+class LibraryNames(NamedTuple):
+    """Implementations of another library's.
+
+    Attributes:
+        place: of what gives one for the text behind the prefix.
+        names: that such a text can begin with, options apart.
+    """
+
+    place: str
+    names: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Seam:
     """Kind of implementation that a user can supply.
@@ -26,8 +38,7 @@ class Seam:
         table: our own implementations by name, and where each is.
         arguments: names of the arguments, in order.
         members: attributes that the object must have.
-        libraries: by the prefix of ``genotype.plugins.LIBRARIES``, what gives an implementation of
-            a library's for the text behind the prefix.
+        libraries: a library's implementations, by a prefix of ``genotype.plugins.LIBRARIES``.
     """
 
     setting: str
@@ -35,13 +46,18 @@ class Seam:
     table: Mapping[str, str]
     arguments: tuple[str, ...]
     members: tuple[str, ...]
-    libraries: Mapping[str, str] = field(default_factory=dict)
+    libraries: Mapping[str, LibraryNames] = field(default_factory=dict)
 
     @property
     def takes(self) -> str:
         """The values of the setting, in words."""
-        libraries = [f"{library}:NAME" for library in self.libraries]
-        return f"{', '.join([*self.table, *libraries])}, or package.module:Class"
+        return f"{', '.join(self.names)}, or package.module:Class"
+
+    @property
+    def names(self) -> list[str]:
+        """Of our implementations and of libraries', as the setting takes them."""
+        pairs = ((prefix, name) for prefix, of in self.libraries.items() for name in of.names)
+        return [*self.table, *(f"{prefix}:{name}" for prefix, name in pairs)]
 
     def known(self, name: str) -> str:
         """``name`` itself where it is known or a place; nothing is imported.
@@ -50,7 +66,7 @@ class Seam:
             ValueError: saying which are known, the nearest first.
         """
         try:
-            locate(self.plural, name, self.table)
+            locate(self.plural, name, dict.fromkeys(self.names, ""))
         except PluginError as error:
             raise ValueError(error.expected) from None
         return name
@@ -64,7 +80,8 @@ class Seam:
         library, _, text = name.partition(":")
         try:
             if library in self.libraries:
-                made = find_maker(self.plural, library, self.libraries, ("text",))(text)
+                places = {prefix: of.place for prefix, of in self.libraries.items()}
+                made = find_maker(self.plural, library, places, ("text",))(text)
                 maker: Callable[..., Any] = made
                 return maker
             return find_maker(self.plural, name, self.table, self.arguments)
@@ -105,7 +122,12 @@ SEARCHERS = Seam(
     },
     arguments=("settings", "space", "seed", "framework"),
     members=("ask", "tell", "state", "restore"),
-    libraries={"optuna": "auxnas.search.searchers.optuna_sampler:find_sampler"},
+    libraries={
+        "optuna": LibraryNames(
+            "auxnas.search.searchers.optuna_sampler:find_sampler",
+            ("tpe", "nsgaii", "nsgaiii", "gp", "random", "bruteforce"),
+        )
+    },
 )
 """``settings`` are the run's ``SearchSettings``; ``space`` is where to search; everything random
 derives from ``seed``; ``framework`` (``torch`` or ``null``) is the one to train a policy with."""

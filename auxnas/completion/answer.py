@@ -21,6 +21,8 @@ from click.shell_completion import (
 
 TABLE = Path(__file__).with_name("table.json")
 SHELLS = ("bash", "zsh", "fish")
+FILES = "FILE"
+"""Among values: a file will do too."""
 _OPEN = "[=:/]"
 """Pattern of the ends of what is not whole yet, after which no space is put."""
 _PARTING = ("=", ":")
@@ -47,9 +49,7 @@ class WordsType(click.ParamType[str]):
         """The values that begin so; all files of the shell's own choice for a file."""
         if self._takes == "file":
             return [CompletionItem(incomplete, type="file")]
-        found = [CompletionItem(each) for each in self._words(self._takes, incomplete)]
-        files = [CompletionItem(each) for each in paths(incomplete)]
-        return [*found, *files] if self._takes == "genotype" else found
+        return [CompletionItem(each) for each in self._words(self._takes, incomplete)]
 
     def _words(self, takes: str | Sequence[str], incomplete: str) -> Iterator[str]:
         if takes == "setting":
@@ -61,7 +61,8 @@ class WordsType(click.ParamType[str]):
             yield from (f"{before}:{each}" for each in paths(path))
         else:
             known = self._table["values"].get(takes, ()) if isinstance(takes, str) else takes
-            yield from (each for each in known if each.startswith(incomplete))
+            yield from (each for each in known if each.startswith(incomplete) and each != FILES)
+            yield from paths(incomplete) if FILES in known else ()
 
     def _settings(self, incomplete: str) -> Iterator[str]:
         """``stage1.epochs=``, and after the sign its values; names alone where none are set."""

@@ -1,7 +1,7 @@
 """The table of all commands, options and values; ``python -m auxnas.completion.table`` writes it.
 
 Parameters are written by their names, an argument by its metavar, with what they take: null for
-a flag, values, or a kind: a key of ``values``, ``file``, ``run`` (a folder of results),
+a flag, values, ``FILE`` among them, or a kind: a key of ``values``, ``file``, ``run`` (of results),
 ``setting``, or empty for what nothing is known of. A star behind a name: it may be repeated.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,16 @@ from auxnas.backends.targets import AUTO, TARGETS
 from auxnas.compiler.decoders import DECODERS
 from auxnas.compiler.encoders import ENCODERS
 from auxnas.compiler.files import atomic_write
-from auxnas.compiler.tasks import TASKS
+from auxnas.compiler.passes import INFERENCE
+from auxnas.compiler.tasks import TASKS, find_task
+from auxnas.completion.answer import FILES
 from auxnas.genotype.zoo import NAMES
 from auxnas.search.seams import DATA_FORMS, EXECUTORS, SEARCHERS
 from auxnas.search.settings.listing import KINDS, setting_schemas
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.recorded import CODE
 from auxnas.search.storage.folders import RESULT_MARKS
+from auxnas.trackers.finding import TRACKERS
 
 FILE = Path(__file__).with_name("table.json")
 PROGRAMS = {
@@ -40,11 +43,15 @@ PROGRAMS = {
 _VALUES: dict[str, list[str]] = {
     "data": [f"{name}:" if form.is_path else name for name, form in DATA_FORMS.items()],
     "encoder": [*ENCODERS, "timm:"],
-    "executor": [*EXECUTORS.table],
-    "genotype": [*NAMES, *DECODERS],
+    "disable_pass": [each.name for each in INFERENCE],
+    "executor": EXECUTORS.names,
+    "genotype": [*NAMES, *DECODERS, FILES],
+    "head": [*dict.fromkeys(head for task in TASKS for head in find_task(task).heads)],
+    "log": [*TRACKERS],
     "preset": [*PRESETS],
-    "searcher": [*SEARCHERS.table],
+    "searcher": SEARCHERS.names,
     "target": [*TARGETS, AUTO],
+    "targets": [*TARGETS],
     "task": [*TASKS],
     "vocabulary": ["cvpr2019"],
 }
@@ -58,9 +65,11 @@ _KINDS = {
     "source": "data",
     "artefact": "file",
     "images": "file",
-    "input_size": "",
+    "files": "file",
 }
 """Kinds of parameters whose own names, or types, do not tell."""
+_WORD = re.compile(r"(?:^|\|)([a-z]+:?)(?=\||$|[A-Z])")
+"""Of a metavar like ``auto|HOST:PORT`` or ``ssh:USER``, what is written as it stands."""
 
 
 def make_table() -> dict[str, Any]:
@@ -113,15 +122,18 @@ def _takes(parameter: click.Parameter) -> str | list[str]:
     name = parameter.name or ""
     if isinstance(parameter.type, click.Choice):
         return [str(each) for each in parameter.type.choices]
+    if words := getattr(parameter.type, "words", ()):
+        return [*words, *([FILES] if _is_file(parameter) else [])]
     if name in _KINDS:
         return _KINDS[name]
     if name in _VALUES:
         return name
-    return "file" if isinstance(parameter.type, click.Path) or _is_file(parameter) else ""
+    return "file" if _is_file(parameter) else _WORD.findall(parameter.metavar or "") or ""
 
 
 def _is_file(parameter: click.Parameter) -> bool:
-    return parameter.type.name in ("FILE", "file", "path", "directory")
+    names = ("FILE", "file", "path", "directory")
+    return isinstance(parameter.type, click.Path) or parameter.type.name in names
 
 
 def _setting(name: str, schema: Any) -> str | list[str]:
@@ -129,10 +141,10 @@ def _setting(name: str, schema: Any) -> str | list[str]:
     kind = CODE.get(name, "").removeprefix("--")
     if kind in _VALUES:
         return kind
-    values: Callable[[str], Any] = schema.get
-    if values("type") == "boolean":
+    if schema.get("type") == "boolean":
         return ["true", "false"]
-    return [str(each) for each in values("enum") or ()] or ""
+    one = next((each for each in schema.get("anyOf", ()) if "enum" in each), schema)
+    return [str(each) for each in one.get("enum", ())] or ""
 
 
 def write_table(path: Path = FILE) -> None:

@@ -80,9 +80,21 @@ def folder_facts(folder: Path) -> dict[str, Any]:
         "exists": above == folder,
         "bytes": sum(parts.values()),
         "parts": parts,
-        "writable": above.is_dir() and os.access(above, os.R_OK | os.W_OK | os.X_OK),
+        "writable": above.is_dir() and os.access(above, os.R_OK) and _has_room(above),
         "free_bytes": shutil.disk_usage(above).free,
     }
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether something can be made in a folder, tried: what root may do says nothing."""
+    from auxnas.compiler.errors import CompilerError
+    from auxnas.compiler.files import check_room
+
+    try:
+        check_room(folder)
+    except CompilerError:
+        return False
+    return True
 
 
 def _bytes(path: Path) -> int:

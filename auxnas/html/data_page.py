@@ -8,6 +8,7 @@ from typing import Any
 
 from auxnas.html.sections import Fold, PageSection, Picture, png_element, render_sections
 from auxnas.html.tables import PageTable
+from auxnas.search.data.survey import told_once
 
 _TABLES = (
     ("faults", "Files that cannot be used", ["fault"]),
@@ -69,9 +70,10 @@ def _part(name: str, part: Mapping[str, Any]) -> PageSection:
         [str(v["value"]), f"{v['pixels']:,}", f"{v['images']:,}", v["place"]]
         for v in part["strange"]
     ]
+    rows = {**part, "faults": [*told_once(part["faults"])]}
     folds = [
         ("Values that are no class", ["value", "pixels", "images", "first"], strange, ["first"]),
-        *((title, heads, _rows(part[key]), heads) for key, title, heads in _TABLES),
+        *((title, heads, _rows(rows[key]), heads) for key, title, heads in _TABLES),
         ("Sizes (height x width)", ["size", "images"], sizes, ["size"]),
     ]
     return PageSection(
@@ -79,9 +81,9 @@ def _part(name: str, part: Mapping[str, Any]) -> PageSection:
         f"Part {name}",
         tiles=tiles,
         folds=[
-            Fold(title, PageTable(heads, rows, texts))
-            for title, heads, rows, texts in folds
-            if rows
+            Fold(title, PageTable(heads, cells, texts))
+            for title, heads, cells, texts in folds
+            if cells
         ],
     )
 

@@ -24,6 +24,7 @@ def pareto_page(
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
     trials: Sequence[Trial],
+    said: str,
 ) -> str:
     """The page as text.
 
@@ -32,8 +33,8 @@ def pareto_page(
         heads: of the table.
         rows: of the table.
         trials: those that were trained.
+        said: a line about all that.
     """
-    said = f"Scored on {found['scored_on']}; latency: {found['machine']}."
     drawn = [
         Picture(
             f"Trial {trial.number + 1}",

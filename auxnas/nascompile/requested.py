@@ -14,11 +14,12 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.devices import Device, check_target, parse_device
 from auxnas.backends.images import dark_remark, find_images, judge_photographs, read_photograph
-from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs
+from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs, read_labels
 from auxnas.backends.targets import AUTO, CPU_TARGETS, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
 from auxnas.compiler import CompilerError, ModelSpec, Size
 from auxnas.compiler.architecture import Architecture, blueprint_of, find_architecture
+from auxnas.compiler.files import check_file
 from auxnas.compiler.interface import Interface, parse_normalisation
 from auxnas.compiler.shapes import LARGEST_SIDE
 from auxnas.genotype.errors import short_repr
@@ -91,6 +92,8 @@ def request_of(
     written |= {option: [path] for option, path in others.items()}
     folders = {f"--{name}": options[name] for name in ("images", "labels")}
     check_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
+    for path in others.values():
+        check_file(path)
     for option, paths in written.items():
         for path in filter(Path.exists, paths):
             _check_no_result(path, option)
@@ -280,6 +283,8 @@ def _int8(
     photographs = find_photographs(options["images"], options["labels"], numbers)
     if options["map"] is not None:
         photographs = replace(photographs, table=_label_table(options["map"], numbers.classes))
+    if photographs.labels:
+        read_labels(photographs, spec.find_task(_named_classes(spec)))  # before the work
     if photographs.judged is not None and photographs.judged.left_out:
         say(f"note: {options['images']}: {photographs.judged}; those are left out")
     if photographs.judged is not None:

@@ -20,7 +20,7 @@ def cluster() -> None:
 
 
 @cluster.command(cls=OneLineCommand)
-@click.argument("address", default="auto")
+@click.argument("address", metavar="auto|HOST:PORT", default="auto")
 @click.option(
     "--threads",
     type=click.IntRange(1),
@@ -33,7 +33,7 @@ def cluster() -> None:
 def check(address: str, threads: int, learner: str, as_json: bool) -> int:
     """Say what every node has, and what keeps it from taking part in a run.
 
-    ADDRESS is auto or HOST:PORT. Each node makes a tiny training: those whose results agree to the
+    Each node makes a tiny training: those whose results agree to the
     last bit have one fingerprint. The status is 1 where a node cannot take part.
     """
     nodes = import_place("auxnas.search.executors.ray_crew:look_at_nodes")(

@@ -98,7 +98,7 @@ def _made_of(weights: Path, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(path: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What was found before; None where it was of something else, or its artefact is gone."""
+    """Facts found before; None where it was of something else, or its artefact is gone."""
     if not path.is_file():
         return None
     found = parse_json(read_text(path))

@@ -22,6 +22,7 @@ from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
 from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.lock import holder
 from auxnas.search.storage.optuna_study import export_study
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import PENDING, Trial, best_of
@@ -203,7 +204,11 @@ def _export_study(folder: Path, url: str, study: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return
-    later = f", {found.waiting} wait for one under way" if found.waiting else ""
+    later = ""
+    if found.waiting:
+        under_way = "wait for one under way"
+        goes_on = f"come when those before them have ended: nassearch resume {folder}"
+        later = f", {found.waiting} {under_way if holder(folder) else goes_on}"
     say(f"study {found.study}: {found.added} trials added, {found.trials} in it{later}")
 
 

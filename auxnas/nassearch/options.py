@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from auxnas.console import INTERRUPTED, note
+from auxnas.backends.base import BackendUnavailable
+from auxnas.console import INTERRUPTED, error_line, note
 from auxnas.genotype.plugins import options_over, trust_place
 from auxnas.genotype.texts import parse_json
 from auxnas.options import PathType as PathType
@@ -23,6 +24,7 @@ from auxnas.search.settings.fields import SettingsSection
 from auxnas.search.settings.presets import DEFAULT, PRESETS
 from auxnas.search.settings.recorded import CODE, check_trusted, trust_code
 from auxnas.search.settings.resolving import flatten, nest, resolve
+from auxnas.search.settings.search import PUBLISHED, SCRATCH
 from auxnas.search.storage.folders import folder_kinds
 from auxnas.trackers.finding import TRACKERS
 
@@ -134,7 +136,7 @@ learner = click.option("--learner", type=click.Choice(["torch", "null"]), hidden
 """``torch``, or ``null``, which does not train: for tests."""
 encoder_weights = click.option(
     "--encoder-weights",
-    type=PathType(),
+    type=PathType(PUBLISHED, SCRATCH),
     metavar="FILE",
     help="Encoder weights to begin with; published: those of timm or torchvision, fetched; none: "
     "random ones. Nothing is pre-trained then.",
@@ -142,7 +144,7 @@ encoder_weights = click.option(
 
 encoder_weights_begun = click.option(
     "--encoder-weights",
-    type=PathType(),
+    type=PathType(PUBLISHED),
     metavar="FILE",
     help="Encoder weights to begin with; published: those of timm or torchvision, fetched.",
 )
@@ -298,6 +300,26 @@ def _check_sets(kind: type[SettingsSection], sets: Iterable[tuple[str, Any]]) ->
     for name, value in sets:
         if name not in known and CODE.get(name) in has:
             raise click.UsageError(f"{name}: no setting here, expected {CODE[name]} {value}")
+
+
+def all_of(checks: Iterable[Callable[[], Any]]) -> list[Any]:
+    """Results of checks before a long work; what is wrong is told of all of them at once.
+
+    Raises:
+        UsageError: with what each of several found; of one, its own error.
+    """
+    found, faults = list[Any](), list[Exception]()
+    for check in checks:
+        try:
+            found.append(check())
+        except (click.UsageError, ValueError, OSError, BackendUnavailable) as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        lines = dict.fromkeys(error_line(each).partition(" (see ")[0] for each in faults)
+        raise click.UsageError("; ".join(lines))
+    return found
 
 
 def run_resumable(work: Callable[[], int], remark: str) -> int:

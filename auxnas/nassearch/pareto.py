@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.backends.caching import cache_dir
+from auxnas.backends.caching import cache_dir, make_private
 from auxnas.backends.int8 import find_photographs
 from auxnas.backends.measuring.machine import cores, cores_text, cpu_model
 from auxnas.compiler.files import atomic_write
@@ -31,7 +31,7 @@ from auxnas.search.storage.identity import write_json
 from auxnas.search.storage.journal import Journal
 from auxnas.search.studies.trainings import Sampled, train_all
 from auxnas.search.training.context import TrainingContext
-from auxnas.search.training.run import judged_on
+from auxnas.search.training.run import check_training, judged_on
 from auxnas.search.trials.pareto import COSTS, front
 from auxnas.search.trials.records import Trial
 from auxnas.terminal import Terminal
@@ -81,21 +81,31 @@ def pareto(
     runs, verified and timed; int8 needs --images. One table, one folder, one page. Ctrl-C or a
     kill loses no network and no artefact that is finished; the same command goes on.
     """
-    _require_page()
-    if images is not None:
-        find_photographs(images)
-    forms = list(forms_here(targets, images is not None))
     with Journal(folder) as journal:
         trials, meta = journal.trials(), journal.meta()
     against = against or default_cost(trials)
-    check_cost_known(folder, trials, against)
-    chosen = finalists(folder, front(trials, COSTS[against]), count)
+    home, kept = out or folder / "pareto", cache_dir(cache)
+    members = front(trials, COSTS[against])
+
+    def choose() -> list[Trial]:
+        check_cost_known(folder, trials, against)
+        return finalists(folder, members, count)
+
     recorded_space(meta["settings"])  # which adds primitives of the user's own
     parts = (preset, as_searched, named, sets)
-    settings, searched, executor = settings_of_trainings(folder, *parts)
-    out = out or folder / "pareto"
-    check_folder_kind(out, "a Pareto front")
-    place = RunContext(executor, out, cache_dir(cache), display_on_stderr())
+    trained, forms, chosen, *_ = options.all_of(
+        (
+            lambda: settings_of_trainings(folder, *parts),
+            lambda: list(forms_here(targets, images is not None)),
+            choose,
+            lambda: images and find_photographs(images),
+            lambda: check_folder_kind(home, "a Pareto front"),
+            lambda: make_private(kept),
+            _require_page,
+        )
+    )
+    settings, searched, executor = trained
+    place = RunContext(executor, home, kept, display_on_stderr())
 
     def context_of(trial: Trial) -> TrainingContext:
         own = place.folder / f"trial-{trial.number + 1:05}"
@@ -104,6 +114,7 @@ def pareto(
 
     def work() -> int:
         rows = []
+        check_training(context_of(chosen[0]))
         for sampled in train_all(chosen, context_of, place):
             own = context_of(sampled.trial).folder
             made = [] if sampled.result is None else [own]
@@ -112,19 +123,24 @@ def pareto(
         found = {
             "run": str(folder),
             "against": against,
+            "front": len(members),
+            "asked": count,
+            "data": settings.data.source,
+            "size": list(settings.data.size),
+            "epochs": settings.train.epochs,
             "metric": {"name": metric[0], "title": metric[1].title},
             "scored_on": judged_on(context_of(chosen[0]).data),
             "machine": f"{cpu_model()}, {cores_text(cores())}",
             "finalists": rows,
-            "files": {"data": str(out / DATA), "page": str(out / PAGE)},
+            "files": {"data": str(home / DATA), "page": str(home / PAGE)},
         }
-        write_json(out / DATA, found)
-        _write_page(found, chosen, out / PAGE)
+        write_json(home / DATA, found)
+        _write_page(found, chosen, home / PAGE)
         print_json(found) if as_json else _print(found)
         if all(row["failure"] for row in rows):
-            raise SearchError(str(out), "every training failed", "one that does not")
+            raise SearchError(str(home), "every training failed", "one that does not")
         if all(form["failure"] for row in rows for form in row["forms"]):
-            raise SearchError(str(out), "no artefact could be made", "one, see the table")
+            raise SearchError(str(home), "no artefact could be made", "one, see the table")
         return 0
 
     metric = headline(meta)
@@ -189,6 +205,16 @@ def _cells(form: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def remarks(found: Mapping[str, Any]) -> Iterator[str]:
+    """Lines about what the table is of."""
+    if found["front"] < found["asked"]:
+        lack = f"{found['asked']} were asked for and the front has no more"
+        yield f"{found['front']} trained: {lack}"
+    height, width = found["size"]
+    yield f"trained on {found['data']} at {height}x{width}, {found['epochs']} epochs each"
+    yield f"scored on {found['scored_on']}; latency: {found['machine']}"
+
+
 def _print(found: Mapping[str, Any]) -> None:
     console = Terminal(file=sys.stdout)
     table = Table()
@@ -198,7 +224,8 @@ def _print(found: Mapping[str, Any]) -> None:
     for cells in table_rows(found):
         table.add_row(*cells)
     console.print_table(table)
-    say(f"trained networks are scored on {found['scored_on']}; latency: {found['machine']}")
+    for line in remarks(found):
+        say(line)
     for path in found["files"].values():
         say(path)
 
@@ -219,6 +246,7 @@ def _write_page(found: Mapping[str, Any], trials: Sequence[Trial], path: Path) -
     from auxnas.html.pareto_page import pareto_page
 
     heads = [head or found["metric"]["title"] for head in HEADS]
-    text = pareto_page(found, heads, list(table_rows(found)), trials)
+    said = "; ".join(remarks(found))
+    text = pareto_page(found, heads, list(table_rows(found)), trials, f"{said}.")
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -11,8 +11,8 @@ import click
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir
 from auxnas.console import OneLineCommand, note, print_json, say
-from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
+from auxnas.search.errors import RequestError
 from auxnas.search.storage.folders import check_no_result
 from auxnas.search.storage.journal import Journal
 
@@ -67,8 +67,8 @@ def report(
     except OSError as error:
         if output is not None or error.filename != str(folder / NAME):
             raise
-        words = f"{folder / NAME}: {error.strerror}, expected --output with another place"
-        raise CommandError(words) from error
+        expected = "--output with another place"
+        raise RequestError(str(folder / NAME), str(error.strerror), expected) from error
     if found.get("incomparable"):
         reasons = "; ".join(found["incomparable"])
         note(f"warning: rewards of {folder} and {against} do not compare: {reasons}")

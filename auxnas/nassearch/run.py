@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -32,6 +33,7 @@ from auxnas.search.settings.recorded import trust_code
 from auxnas.search.settings.resolving import former_defaults
 from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
+from auxnas.search.storage.export import own_code
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import NAME
 from auxnas.search.trials.records import PENDING, Trial, best_of
@@ -258,9 +260,22 @@ def _report(context: RunContext, log: Sequence[str], as_json: bool) -> int:
         print_best(trials, context.data.task.headline, device)
         for path in files.values():
             say(path)
+        for line in _next(context) if files else ():
+            say(line)
     if not files:
         note(f"error: {_nothing(context, trials)}")
     return 0 if files else 1
+
+
+def _next(context: RunContext) -> Iterator[str]:
+    """Commands that go on from the best network: trained for long, or as it is."""
+    best, meta = context.folder / "best.json", context.meta()
+    own = own_code(meta["model"], context.settings.space.vocabulary)
+    trained = context.folder.with_name(f"{context.folder.resolve().name}-trained")
+    words = ["nassearch", "train", "--genotype", f"{context.folder}:best", *own]
+    yield f"next: {shlex.join([*words, '--out', str(trained)])}"
+    words = ["nascompile", str(best), "--weights", str(best.with_suffix(".safetensors")), *own]
+    yield f"or, as it is: {shlex.join([*words, '--output', str(best.with_suffix('.onnx'))])}"
 
 
 def _nothing(context: RunContext, trials: list[Trial]) -> str:

@@ -28,6 +28,7 @@ from auxnas.search.data.survey import (
     survey_data,
     survey_document,
     survey_rows,
+    told_once,
 )
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
@@ -183,7 +184,7 @@ def _lines(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
         )
     if found["faults"]:
         yield f"{survey.part}: {len(found['faults'])} of {found['images']} cannot be used:"
-        yield from (f"  {line}" for line in found["faults"][:_MOST])
+        yield from (f"  {line}" for line in told_once(found["faults"][:_MOST]))
         if len(found["faults"]) > _MOST:
             yield f"  and {len(found['faults']) - _MOST} more (--json, --html)"
 

@@ -61,6 +61,7 @@ GENOTYPE_HELP = (
 )
 RUN_HELP = "Data, encoder and its width as in this search.  [default: the genotype's RUN]"
 
+_LEAST = ", one for each of train.phases at least: 4, where no other are set."
 as_searched = click.option(
     "--as-searched", is_flag=True, help="Keep the encoder's width, agg_size and sep_repeats."
 )
@@ -74,7 +75,7 @@ def options_of_trainings(out_help: str) -> Callable[[options.F], options.F]:
     """
     found = (
         *(options.preset, options.data, options.parts_of("run"), as_searched),
-        click.option("--epochs", type=int, metavar="N", help="Epochs of each training."),
+        click.option("--epochs", type=int, metavar="N", help=f"Epochs of each training{_LEAST}"),
         click.option("--seed", type=int, metavar="N", help="Seed of all trainings."),
         click.option("--out", type=options.PATH, metavar="DIR", help=out_help),
         *(options.workers, options.cluster, options.mixed),
@@ -145,7 +146,7 @@ def _check_elsewhere(settings: TrainingSettings, executor: Settings) -> None:
 @options.depth_scale
 @options.label_map
 @as_searched
-@click.option("--epochs", type=int, metavar="N", help="Passes over the training images.")
+@click.option("--epochs", type=int, metavar="N", help=f"Passes over the training images{_LEAST}")
 @click.option(
     "--seed",
     type=int,

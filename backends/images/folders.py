@@ -59,13 +59,13 @@ def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
     return [found[index * len(found) // most] for index in range(most)]
 
 
-def _directory(folder: str | Path) -> Path:
+def _directory(folder: str | Path, of: str = "images") -> Path:
     folder = Path(folder)
     if not folder.is_dir():
         what = "no such directory"
         if os.path.lexists(folder):
             what = "not a directory" if folder.exists() else "a broken link"
-        raise DataError(str(folder), what, "a directory of images")
+        raise DataError(str(folder), what, f"a directory of {of}")
     return folder
 
 
@@ -127,7 +127,7 @@ def find_label_images(
         DataError: naming a photograph without a label image or with several, or two photographs
             that would share one.
     """
-    root, named = _directory(labels), cache(_named)
+    root, named = _directory(labels, "label images"), cache(_named)
     check_distinct_stems(photographs)
     return tuple(
         _label_of(path, root / path.relative_to(images), named, suffixes) for path in photographs

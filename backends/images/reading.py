@@ -164,8 +164,9 @@ def _indices(image: Any, place: str) -> Bytes:
         raise DataError(
             place,
             f"a label image of mode {image.mode}",
-            "one class index a pixel (greyscale or palette): convert colours to indices, or name "
-            "them in palette.txt, which folder:DIR reads, and floats to 8-bit integers",
+            "one class index a pixel (greyscale or palette): convert colours to indices and floats "
+            "to 8-bit integers, or list the classes' names in classes.txt and their colours in "
+            "palette.txt, beside images and masks",
         )
     widened = _WIDENED.get(raw_mode(image)[:3], 1)
     image.load()

@@ -6,6 +6,13 @@ work and needs onnxruntime; what is here says what is wanted.
 """
 
 from auxnas.backends.int8.options import MAX_DROP, Int8Options, NetworkEnds
-from auxnas.backends.int8.photographs import Photographs, find_photographs
+from auxnas.backends.int8.photographs import Photographs, find_photographs, read_labels
 
-__all__ = ["MAX_DROP", "Int8Options", "NetworkEnds", "Photographs", "find_photographs"]
+__all__ = [
+    "MAX_DROP",
+    "Int8Options",
+    "NetworkEnds",
+    "Photographs",
+    "find_photographs",
+    "read_labels",
+]

@@ -121,9 +121,7 @@ def read_labels(photographs: Photographs, task: Task) -> list[tuple[Size, Array]
         if fault is not None:
             raise CompilerError(str(path), fault)
         if task.labels.classes:
-            if photographs.table:
-                label = np.array(photographs.table, label.dtype)[label]
-            _check_classes(path, label, classes)
+            label = _mapped(path, label, photographs.table, classes)
         found.append(label)
     if task.labels.classes:
         _check_label_variety(photographs, found, classes)
@@ -138,10 +136,21 @@ def read_labels(photographs: Photographs, task: Task) -> list[tuple[Size, Array]
     return list(zip(sizes, map(task.target_of, found, images), strict=True))
 
 
-def _check_classes(path: Path, label: Array, classes: int) -> None:
-    worst = int(np.where(label == IGNORE, 0, label).max())
-    if worst >= classes:
-        raise CompilerError(str(path), f"label {worst}", f"0 to {classes - 1}, or {IGNORE}")
+def _mapped(path: Path, label: Array, table: Sequence[int], classes: int) -> Array:
+    """The classes in a label image.
+
+    Raises:
+        CompilerError: for a value that is, or that ``table`` makes, no class.
+    """
+    found = np.array(table, label.dtype)[label] if table else label
+    worst = int(np.where(found == IGNORE, 0, found).max())
+    if worst < classes:
+        return found
+    value = int(label[found == worst][0])
+    made = f", which --map makes of {value}" if value != worst else ""
+    known = f"0 to {classes - 1}, or {IGNORE}"
+    expected = f"{known}: another --map" if made else f"{known}, or --map {value}=CLASS"
+    raise CompilerError(str(path), f"label {worst}{made}", expected)
 
 
 def _check_label_variety(photographs: Photographs, labels: Sequence[Array], classes: int) -> None:

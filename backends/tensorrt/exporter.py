@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable
+from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.tensorrt.cuda import Cuda, missing_device
 from auxnas.backends.tensorrt.engines import EngineExporter, ShapeProfile, build_engine
 
@@ -18,12 +18,12 @@ def library() -> Any:
     """The module ``tensorrt``.
 
     Raises:
-        LibraryUnavailable: when it is not installed.
+        BackendUnavailable: when it is not installed.
     """
     try:
         return import_module("tensorrt")
     except ModuleNotFoundError:
-        raise LibraryUnavailable("trt", "tensorrt", "tensorrt") from None
+        raise BackendUnavailable("trt", "tensorrt", "tensorrt") from None
 
 
 def missing(trt: Callable[[], Any] = library, device: Callable[[], Cuda] = Cuda) -> str | None:

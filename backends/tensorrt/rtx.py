@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from auxnas.backends.base import BackendUnavailable, ExportOptions, LibraryUnavailable
+from auxnas.backends.base import BackendUnavailable, ExportOptions
 from auxnas.backends.tensorrt.engines import EngineExporter, ShapeProfile, build_engine
 from auxnas.backends.tensorrt.runner import TrtRunner
 from auxnas.compiler import CompilerError
@@ -30,7 +30,7 @@ def rtx_library() -> Any:
     """The Python module of TensorRT-RTX.
 
     Raises:
-        LibraryUnavailable: when it is not installed.
+        BackendUnavailable: when it is not installed.
     """
     _load_cuda_runtime()
     for name in _MODULES:
@@ -39,7 +39,7 @@ def rtx_library() -> Any:
         except ModuleNotFoundError as error:
             if error.name not in _MODULES:
                 raise
-    raise LibraryUnavailable("rtx", _MODULES[0], "rtx") from None
+    raise BackendUnavailable("rtx", _MODULES[0], "rtx") from None
 
 
 def _load_cuda_runtime() -> None:

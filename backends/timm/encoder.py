@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import CacheError, cache_dir, make_private
 from auxnas.compiler import CompilerError
 from auxnas.compiler.builder import Builder
@@ -147,8 +148,7 @@ def _imported(name: str) -> ImportedNetwork:
     try:
         from auxnas.backends.timm.importing import import_network
     except ImportError as error:
-        found = f"timm:{name} needs timm and torch ({error})"
-        raise PluginError("encoders", found, "pip install 'auxnas[timm]'") from None
+        raise BackendUnavailable(f"timm:{name}", error.name or "timm", "timm") from None
     network = import_network(name)
     file = _place(name, _installed())
     try:

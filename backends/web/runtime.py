@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from auxnas.backends.base import LibraryUnavailable
+from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir, make_private
 from auxnas.backends.web import BINARY, SCRIPT
 from auxnas.compiler import CompilerError
@@ -28,7 +28,7 @@ _GIVEN = f"a folder with {SCRIPT} and {BINARY}"
 _INSTEAD = f"--web-runtime DIR, {_GIVEN}"
 
 
-class RuntimeUnavailable(LibraryUnavailable):
+class RuntimeUnavailable(BackendUnavailable):
     """There is no onnxruntime-web here, and it cannot be fetched."""
 
     def __init__(self, found: str) -> None:

@@ -59,7 +59,7 @@ DEFAULT = "mobilenet_v2"
 """The paper's encoder (section 4)."""
 
 MEMBERS = ("name", "normalisation", "lower", "taps", "from_published")
-"""What an ``Encoder`` has."""
+"""Members of an encoder."""
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,8 @@ from auxnas.search.data.files import (
 from auxnas.search.data.layouts.classes import LabelKey
 from auxnas.search.data.lists import list_rows, read_colours, read_names
 
+PALETTE = "palette.txt"
+
 
 class ListedFiles(FileDataset):
     """Pairs of a list, whose label images may be in the colours of ``palette.txt`` beside it."""
@@ -47,7 +49,7 @@ class ListedFiles(FileDataset):
     @cached_property
     def _key(self) -> LabelKey:
         count = tuple(range(len(self.classes)))
-        return LabelKey(count, self.colours, "palette.txt", self.classes, indexed=True)
+        return LabelKey(count, self.colours, PALETTE, self.classes, indexed=True)
 
     @cached_property
     def _in_colours(self) -> bool:
@@ -80,7 +82,7 @@ def open_list(where: str, classes: int | None, part: str) -> ListedFiles:
     names = _class_names(path.parent / "classes.txt", classes)
     rows, remark = list_rows(path)
     pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
-    colours = read_colours(path.parent / "palette.txt", len(names))
+    colours = read_colours(path.parent / PALETTE, names)
     return ListedFiles(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
 
 
@@ -107,6 +109,10 @@ def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
     if count == 0:
         return ()
     if not path.is_file():
+        palette = path.with_name(PALETTE)
+        if count is None and palette.is_file():
+            expected = f"their names in {path}, one a line, or how many: --classes N"
+            raise DataError(str(palette), "colours of classes without names", expected)
         if count is None:
             raise DataError("classes", f"not given, and there is no {path}", "one of the two")
         return tuple(f"class{index}" for index in range(check_classes(count)))

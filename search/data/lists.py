@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,22 +128,31 @@ def read_names(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_colours(path: Path, classes: int) -> tuple[tuple[int, ...], ...]:
+def read_colours(path: Path, names: Sequence[str]) -> tuple[tuple[int, ...], ...]:
     """The classes' colours in a file, one a line: ``128 64 128``, commas too, or ``#804080``.
 
     Empty where there is no such file. Lines that begin with ``# `` are comments.
 
+    Args:
+        path: the file.
+        names: of the classes.
+
     Raises:
-        DataError: naming a line that is no colour, or how many colours there are where
-            that is not one a class.
+        DataError: naming a line that is no colour, two of the same one, or how many colours there
+            are where that is not one a class.
     """
     if not path.is_file():
         return ()
     rows = [(n, text.strip()) for n, text in numbered_lines(path) if not text.startswith("# ")]
     found = tuple(parse_colour(text, f"{path} line {n}") for n, text in rows if text)
-    if len(found) != classes:
-        expected = f"{classes}, one for each class"
-        raise DataError(str(path), f"{len(found)} colours", expected)
+    if len(found) != len(names):
+        raise DataError(str(path), f"{len(found)} colours", f"{len(names)}, one for each class")
+    firsts: dict[tuple[int, ...], tuple[int, str]] = {}
+    for number, colour, name in zip((n for n, text in rows if text), found, names, strict=True):
+        first, other = firsts.setdefault(colour, (number, name))
+        if first != number:
+            twice = f"the colour of {name} is that of {other} in line {first}"
+            raise DataError(f"{path} line {number}", twice, "another one for each class")
     return found
 
 

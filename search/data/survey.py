@@ -31,6 +31,7 @@ from auxnas.search.data.statistics import (
 
 SHOWN = 8
 """Examples that are kept to be looked at."""
+_EXPECTED = ", expected "
 _LARGEST = 512
 """Pixels of the longer side of an example, about."""
 
@@ -256,6 +257,15 @@ def survey_document(surveys: Sequence[Survey], source: str) -> dict[str, Any]:
         "parts": {survey.part: _part_document(survey) for survey in surveys},
         "remarks": list(dict.fromkeys(survey_remarks(surveys))),
     }
+
+
+def told_once(faults: Sequence[str]) -> Iterator[str]:
+    """Faults, of which each that is mended like an earlier one does not say how."""
+    known = set[str]()
+    for fault in faults:
+        found, _, expected = fault.partition(_EXPECTED)
+        yield found if expected in known else fault
+        known |= {expected} - {""}
 
 
 def _part_document(survey: Survey) -> dict[str, Any]:

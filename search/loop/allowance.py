@@ -13,6 +13,8 @@ from auxnas.search.storage.journal import Journal
 
 _SHARE = 0.5
 """Share of the budget from which a long pre-training is warned of."""
+_PATIENCE, _LONGEST = 0.1, 60.0
+"""Share of the budget, and seconds at most, before which no run is ended for a forecast."""
 
 
 @dataclass
@@ -20,7 +22,8 @@ class Allowance:
     """Check, during pre-training, that the budget leaves time for a trial; journals time spent.
 
     A run whose budget would be over before its first trial ends as soon as that is known,
-    rather than with nothing when it is over.
+    rather than with nothing when it is over. It is known when that holds for the fastest pace that
+    was seen, a while after the beginning: a machine that is busy for some steps ends no run.
     """
 
     context: RunContext
@@ -28,8 +31,8 @@ class Allowance:
     clock: RunClock
     _said: bool = field(default=False, init=False)
 
-    def __call__(self, left: float) -> None:
-        """``left`` seconds of pre-training are left.
+    def __call__(self, left: float, least: float) -> None:
+        """``left`` seconds of pre-training are left, ``least`` at the fastest pace so far.
 
         Raises:
             SettingsError: when the budget ends before.
@@ -38,8 +41,8 @@ class Allowance:
         budget = self.context.settings.budget
         if budget is None:
             return
-        end = self.clock.total + left
-        if end >= budget:
+        end, spent = self.clock.total + left, self.clock.total
+        if spent + least >= budget and spent >= min(_PATIENCE * budget, _LONGEST):
             found = f"{duration_text(budget)}, but pre-training ends after about {text_of(end)}"
             raise SettingsError("budget", found, self._advice(end, budget))
         if not self._said:

@@ -68,7 +68,7 @@ class RunContext:
         """
         return ModelContext.of(self.data, self.threads, self.folder)
 
-    def with_forecast(self, forecast: Callable[[float], None]) -> RunContext:
+    def with_forecast(self, forecast: Callable[[float, float], None]) -> RunContext:
         """The same, with all that is computed; ``forecast`` is told as ``ModelContext`` says."""
         model = replace(self.model, forecast=forecast)
         told = copy(self)

@@ -12,9 +12,7 @@ from typing import Any
 
 from auxnas.backends.progress import Advance, Display, Forecast
 from auxnas.compiler.files import atomic_write
-
-NAME = "progress.json"
-"""In the run's folder, as long as the run has not ended."""
+from auxnas.search.storage.folders import PROGRESS
 
 READING, LIMITS, PRETRAINING = "reading the data", "checking the limits", "pre-training"
 STORING, SEARCHING = "storing features", "searching"
@@ -61,7 +59,7 @@ class RecordingDisplay:
     """
 
     def __init__(self, display: Display, folder: Path, every: float = 5.0) -> None:
-        self._display, self._path, self._every = display, folder / NAME, every
+        self._display, self._path, self._every = display, folder / PROGRESS, every
         self._tasks: list[_Task] = []
         self._phase, self._written = "", 0.0
 
@@ -101,13 +99,13 @@ class RecordingDisplay:
 
 def remove_phase(folder: Path) -> None:
     """Removes the file of a run that has ended."""
-    (folder / NAME).unlink(missing_ok=True)
+    (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def read_phase(folder: Path) -> tuple[str | None, list[dict[str, Any]]]:
     """The phase of the run in ``folder`` and its tasks under way, as last written; else None."""
     try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        found = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
         rows = [
             {
                 "task": str(row["task"]),

@@ -37,13 +37,14 @@ class ModelContext:
         data: training data, and the settings.
         learner: trains them.
         folder: the run's own, which keeps a copy of the encoder.
-        forecast: is told, while an encoder is pre-trained, how many seconds that still takes.
+        forecast: is told, while an encoder is pre-trained, how many seconds that still takes, and
+            how many at the fastest pace so far.
     """
 
     data: DataContext
     learner: Learner
     folder: Path
-    forecast: Callable[[float], None] = lambda seconds: None
+    forecast: Callable[[float, float], None] = lambda left, least: None
 
     @classmethod
     def of(cls, data: DataContext, threads: int, folder: Path) -> ModelContext:

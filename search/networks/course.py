@@ -42,11 +42,13 @@ class CourseProgress:
 
     Args:
         epochs: of the whole training.
-        forecast: is told how many seconds are left.
+        forecast: is told how many seconds are left, and how many at the fastest pace so far.
         advance: shows.
     """
 
-    def __init__(self, epochs: int, forecast: Callable[[float], None], advance: Advance) -> None:
+    def __init__(
+        self, epochs: int, forecast: Callable[[float, float], None], advance: Advance
+    ) -> None:
         self._epochs, self._tell, self._advance = epochs, forecast, advance
         self._forecast = Forecast()
         self._foretold: float | None = None
@@ -72,7 +74,7 @@ class CourseProgress:
 
     def foretell(self, share: float) -> None:
         """Tells how long the rest takes when ``share`` is done."""
-        left = self._forecast.left(1 - share)
-        if left is not None:
+        left, least = self._forecast.left(1 - share), self._forecast.least(1 - share)
+        if left is not None and least is not None:
             self._foretold = monotonic()
-            self._tell(left)
+            self._tell(left, least)

@@ -110,7 +110,8 @@ class Pretraining:
         given: the encoder's arrays to begin with; none of them: random ones.
         begun_with: digest of the encoder that the work in the folder was begun with, as
             ``params_digest`` gives it; empty where it begins.
-        forecast: is told now and then about how many seconds of training are left.
+        forecast: is told now and then about how many seconds of training are left, and how many
+            at the fastest pace so far.
         record: is told at the end how training went or where the result is from.
     """
 
@@ -125,7 +126,7 @@ class Pretraining:
     start: OutputStart = USUAL_START
     given: Params = field(default_factory=dict)
     begun_with: str = ""
-    forecast: Callable[[float], None] = lambda seconds: None
+    forecast: Callable[[float, float], None] = lambda left, least: None
     record: Callable[[Origin], None] = lambda found: None
 
     @property

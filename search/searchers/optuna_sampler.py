@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from auxnas.genotype import Genotype, SearchSpace
@@ -23,6 +24,14 @@ from auxnas.search.trials.records import Trial
 Maker = Callable[[SearchSettings, SearchSpace, int, str], "OptunaSearcher"]
 
 _SETTING = "search.searcher"
+_NUMBERS = "a sampler for numbers, and a genotype's choices are categories"
+UNFIT = {
+    "cmaes": _NUMBERS,
+    "qmc": _NUMBERS,
+    "grid": "wants a grid, and genotypes are too many for one",
+    "partialfixed": "wants another sampler, which no text names",
+}
+"""Samplers that cannot search for genotypes, and the reason."""
 _STUDY = "search"
 _LIMIT = "limits"
 """Constraint of a proposal that came to no reward: over a limit, or failed."""
@@ -58,11 +67,13 @@ class Sampler:
     def refusal(self, error: Exception) -> SettingsError:
         """The error of a class that does not take the options, or fails for their values."""
         found = f"{self.kind.__name__}: {' '.join(str(error).split()):.120}"
-        return SettingsError(_SETTING, found, "what that class of optuna takes")
+        takes = [each for each in signature(self.kind).parameters if each != "seed"]
+        expected = f"what that class of optuna takes: {', '.join([*takes, 'cost'])}"
+        return SettingsError(_SETTING, found, expected)
 
 
 def find_sampler(text: str) -> Maker:
-    """What makes searchers with a sampler.
+    """Maker of searchers with a sampler.
 
     Args:
         text: the sampler's name, that of its class without ``Sampler``, and options behind it: its
@@ -71,7 +82,7 @@ def find_sampler(text: str) -> Maker:
 
     Raises:
         SettingsError: when there is no such sampler, or it does not take the options.
-        LibraryUnavailable: when optuna is not installed.
+        BackendUnavailable: when optuna is not installed.
     """
     sampler = _parsed(require_optuna(f"{_SETTING}=optuna:{text}"), text)
     with _quiet():
@@ -95,9 +106,14 @@ def _parsed(optuna: Any, text: str) -> Sampler:
         for each in optuna.samplers.__all__
         if each.endswith("Sampler") and not each.startswith("Base")
     }
-    if name not in kinds:
-        found = f"no sampler of optuna's {name!r:.40}"
-        raise SettingsError(_SETTING, found, f"one of {', '.join(kinds)}")
+    if name not in kinds or name in UNFIT:
+        why = UNFIT.get(name)
+        found = f"optuna:{name}: {why}" if why else f"no sampler of optuna's {name!r:.40}"
+        known = ", ".join(each for each in kinds if each not in UNFIT)
+        raise SettingsError(_SETTING, found, f"one of {known}, options behind it: tpe,NAME=VALUE")
+    if "seed" in given:
+        found = f"seed={given['seed']:.40}"
+        raise SettingsError(_SETTING, found, "no seed of its own: the run's, --seed, is its seed")
     cost = given.pop("cost", None)
     if cost is not None and cost not in COSTS:
         raise SettingsError(_SETTING, f"cost={cost:.40}", f"one of {', '.join(COSTS)}")

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from auxnas.backends.base import LibraryUnavailable
+from auxnas.backends.base import BackendUnavailable
 from auxnas.genotype.errors import truncate
 from auxnas.search.errors import RequestError
 from auxnas.search.storage.cache import json_digest
@@ -59,12 +59,12 @@ def require_optuna(what: str) -> Any:
     """The package.
 
     Raises:
-        LibraryUnavailable: when it is not installed; ``what`` was asked for.
+        BackendUnavailable: when it is not installed; ``what`` was asked for.
     """
     try:
         import optuna
     except ModuleNotFoundError as error:
-        raise LibraryUnavailable(what, str(error.name), "optuna") from None
+        raise BackendUnavailable(what, str(error.name), "optuna") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
@@ -78,7 +78,7 @@ def export_study(trials: Sequence[Trial], url: str, name: str) -> StudyExport:
         name: of the study, which is made where there is none.
 
     Raises:
-        LibraryUnavailable: when optuna is not installed.
+        BackendUnavailable: when optuna is not installed.
         RequestError: when the database cannot be used, or the study is of another run.
     """
     optuna = require_optuna("--optuna")
@@ -157,7 +157,7 @@ def _check_same(name: str, known: Sequence[str | None], trials: Sequence[Trial],
         raise _foreign(name, f"it has {len(known)} trials, the run {len(trials)} that ended")
     for number, (record, trial) in enumerate(zip(known, trials, strict=False)):
         if record != _record(trial, cost):
-            raise _foreign(name, f"its trial {number} is no trial of this run")
+            raise _foreign(name, f"its trial {number + 1} is no trial of this run")
 
 
 def _record(trial: Trial, cost: str) -> str:

@@ -55,7 +55,7 @@ def opened_training(context: TrainingContext) -> Iterator[dict[str, Any] | None]
     """
     check_folder_kind(context.folder, "a training")
     if not context.folder.exists():
-        _look_ahead(context)
+        check_training(context)
     context.folder.mkdir(parents=True, exist_ok=True)
     with run_lock(context.folder):
         if (digest := begun_encoder(context.folder / TRAINING)) is not None:
@@ -73,7 +73,7 @@ def opened_training(context: TrainingContext) -> Iterator[dict[str, Any] | None]
         yield None
 
 
-def _look_ahead(context: TrainingContext) -> None:
+def check_training(context: TrainingContext) -> None:
     """Finds what is wrong with framework, data and files before a folder is made for them."""
     data, model = context.data, context.model
     _ = context.teacher, context.network.graph()

@@ -126,6 +126,7 @@ def test_a_forecast_is_right_from_the_second_step_on_however_long_the_first_took
         assert number > 2 or forecast.left(1) is None
         forecast.note(begun + number, first + number * step)
         forecast.note(begun + number, first + number * step)  # the same again tells nothing
+    assert forecast.least(total - steps) == pytest.approx((total - steps) * step, rel=1e-6)
     assert forecast.left(total - steps) == pytest.approx((total - steps) * step, rel=1e-6)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -19,7 +19,6 @@ from auxnas.search.loop import run as run_module
 from auxnas.search.loop.allowance import Allowance
 from auxnas.search.loop.bounds import RunClock
 from auxnas.search.loop.phases import (
-    NAME,
     PRETRAINING,
     SEARCHING,
     STORING,
@@ -29,6 +28,7 @@ from auxnas.search.loop.phases import (
 from auxnas.search.loop.run import execute
 from auxnas.search.loop.status import run_status
 from auxnas.search.networks import course, pretrain
+from auxnas.search.storage.folders import PROGRESS
 from auxnas.search.storage.journal import Journal
 from auxnas.search.training.run import train_network
 from tests.search.training import training
@@ -109,6 +109,34 @@ def test_a_pretraining_that_does_not_fit_ends_the_run_as_soon_as_it_is_known(slo
     assert "a smaller --size or --encoder-weights FILE" in text
 
 
+def test_some_slow_steps_end_no_run_that_fits_at_the_pace_of_others(slow, time, monkeypatch):
+    paces = iter([60.0, 60.0, 60.0, 400.0, 400.0, *[60.0] * 20])
+    inner = NullLearner.fit_part
+
+    def fit_part(learner, *words):
+        def told(step):
+            time.now += next(paces) - LASTING
+            words[-1](step)
+
+        return inner(learner, *words[:-1], told)
+
+    monkeypatch.setattr(NullLearner, "fit_part", fit_part)
+    assert len(execute(slow(2000))) == 2
+
+
+@pytest.mark.parametrize(("spent", "ends"), [(9.0, False), (11.0, True)])
+def test_a_run_that_has_just_begun_is_not_ended(slow, spent, ends):
+    class Spends:
+        def spend(self, seconds):
+            pass
+
+    place = slow(100.0)
+    told = Allowance(place, Spends(), RunClock(before=spent, now=lambda: 0.0, start=0.0))
+    told(1000.0, 80.0)
+    with pytest.raises(SettingsError) if ends else nullcontext():
+        told(1000.0, 95.0)
+
+
 def test_a_context_that_tells_another_computes_nothing_again(place_of):
     context, told = place_of(), []
     other = context.with_forecast(told.append)
@@ -162,7 +190,7 @@ def test_the_time_of_a_pretraining_is_of_the_run(slow, time, tmp_path):
 
 
 def test_a_budget_that_is_over_before_the_first_trial_says_so(run, time, tmp_path, monkeypatch):
-    monkeypatch.setattr(Allowance, "__call__", lambda self, left: None)
+    monkeypatch.setattr(Allowance, "__call__", lambda self, left, least: None)
     words = ("--data", "synthetic:12", *TINY, "--budget", "1m", "--cache", tmp_path / "cache")
     result = run("run", *words, "--out", tmp_path / "run")
     assert result.exit_code == 1
@@ -196,7 +224,7 @@ def test_status_follows_the_phases(run, time, tmp_path):
     assert task["seconds_left"] == 6 * LASTING
     line = f"now: pre-training the encoder, 40 %, epoch 4/{EPOCHS}, loss 0.250, 6:00 left"
     assert line in status_lines(third)
-    assert not (folder / NAME).exists()
+    assert not (folder / PROGRESS).exists()
     assert run_status(folder)["phase"] is None
     assert "now: " not in run("status", folder).stdout
 
@@ -217,7 +245,7 @@ def test_a_killed_run_says_where_it_was_left(run, time, tmp_path):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"phase": 1}', '{"phase": "a", "tasks": [1]}'])
 def test_a_damaged_record_of_phases_is_none(tmp_path, text):
-    (tmp_path / NAME).write_text(text)
+    (tmp_path / PROGRESS).write_text(text)
     assert read_phase(tmp_path) == (None, [])
 
 

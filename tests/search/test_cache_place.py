@@ -52,6 +52,12 @@ def test_a_cache_that_cannot_be_made_is_named_by_the_folder_above(tmp_path, clos
         make_private(tmp_path / "a" / "b")
 
 
+def test_what_keeps_a_cache_from_being_made_is_named_and_that_it_is_the_cache(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CacheError, match=r"/new: cache: cannot be made \(.*/file\)"):
+        make_private(tmp_path / "file" / "new")
+
+
 def test_a_cache_that_can_only_be_read_is_read(tmp_path, close):
     def opened(name):
         return open_store(tmp_path / name, 3, lambda: [{"a": np.arange(3)}], {}, print)

@@ -651,6 +651,15 @@ def test_label_images_of_a_list_may_be_in_its_colours(folder: Path) -> None:
     assert "nearest is road" in found
 
 
+def test_colours_without_names_ask_for_these(folder: Path) -> None:
+    (folder / "classes.txt").unlink(missing_ok=True)
+    (folder / "palette.txt").write_text("1 2 3\n4 5 6\n")
+    found = refusal(lambda: open_dataset(f"list:{folder}"))
+    assert "palette.txt: colours of classes without names, expected their names in" in found
+    assert "classes.txt, one a line, or how many: --classes N" in found
+    assert len(open_dataset(f"list:{folder}", classes=2).classes) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -660,6 +669,7 @@ def test_label_images_of_a_list_may_be_in_its_colours(folder: Path) -> None:
         ("1 2 3\n1 2\n", "line 2: '1 2'"),
         ("1 2 3\n-1 2 3\n", "line 2: '-1 2 3'"),
         ("1 2 3\n#12345\n", "line 2: '#12345'"),
+        ("# a\n1 2 3\n\n#010203\n", "line 4: the colour of sky is that of road in line 2"),
     ],
 )
 def test_colours_that_are_refused(folder: Path, text: str, found: str) -> None:

@@ -46,6 +46,16 @@ def test_a_folder_of_another_kind_is_refused_and_left_alone(run, tmp_path, held,
     assert [path.name for path in out.iterdir()] == [MARKS[held]]
 
 
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_nothing_is_put_among_somebodys_photographs(run, tmp_path, kind):
+    (tmp_path / "a.jpg").write_text("mine")
+    name, *words = COMMANDS[kind]
+    result = run(name, *TINY, *words, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert f"{tmp_path}: a folder with a.jpg in it, where {kind} was not begun" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
+
+
 def test_a_search_that_somebody_had_trained_into_goes_on(place_of):
     """As was possible once."""
     place = place_of(trials=2)

@@ -149,7 +149,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a colour twice": (
         lambda root: (root / "labelmap.txt").write_text("a:1,2,3::\nb:1,2,3::\n"),
-        "labelmap.txt: colour (1, 2, 3) twice, expected distinct names and colours",
+        "labelmap.txt: the colour of b is that of a, expected another one for each class",
     ),
     "no colour": (
         lambda root: (root / "labelmap.txt").write_text("a:1,2,3::\nb:1,2::\n"),

@@ -14,6 +14,7 @@ from auxnas.genotype import SearchSpace
 from auxnas.search.errors import RequestError
 from auxnas.search.storage import optuna_study
 from auxnas.search.storage.journal import Journal
+from auxnas.search.storage.lock import run_lock
 from auxnas.search.storage.optuna_study import export_study
 from auxnas.search.trials.choices import choices_of, chosen, genotype_of
 from auxnas.search.trials.pareto import COSTS, front
@@ -148,12 +149,12 @@ def test_latency_that_is_not_measured_gives_way_to_multiply_adds(url):
 def test_a_study_of_another_run_is_refused_and_stays_as_it_was(url):
     one, other = trials_of(10, seed=8), trials_of(12, seed=9)
     export_study(one, url, "taken")
-    with pytest.raises(RequestError, match=r"study taken: its trial 0 is no trial of this run"):
+    with pytest.raises(RequestError, match=r"study taken: its trial 1 is no trial of this run"):
         export_study(other, url, "taken")
     with pytest.raises(RequestError, match=r"it has 10 trials, the run 4 that ended"):
         export_study(one[:4], url, "taken")
     changed = [*one[:6], replace(one[6], reward=7.0), *one[7:]]
-    with pytest.raises(RequestError, match=r"its trial 6 is no trial"):
+    with pytest.raises(RequestError, match=r"its trial 7 is no trial"):
         export_study(changed, url, "taken")
     assert len(load(url, "taken").trials) == 10
 
@@ -166,7 +167,7 @@ def test_a_study_that_others_filled_is_refused(url):
     )
     theirs.add_trial(optuna.trial.create_trial(values=[1.0, 2.0]))
     storage.engine.dispose()
-    for name, words in ((single.study_name, "its objectives are"), ("theirs", "its trial 0")):
+    for name, words in ((single.study_name, "its objectives are"), ("theirs", "its trial 1")):
         with pytest.raises(RequestError, match=words):
             export_study(trials_of(3), url, name)
 
@@ -209,6 +210,19 @@ def test_the_command_names_the_study_after_the_run(run, url, tmp_path):
     result = run("export", folder, "--optuna", url, "--study", "street", "--json")
     found = json.loads(result.stdout)
     assert found == {"study": "street", "added": 0, "trials": 5, "waiting": 0}
+
+
+def test_trials_that_are_to_come_are_told_of_by_whether_the_run_goes_on(run, url, tmp_path):
+    folder, (first, *rest) = tmp_path / "street", trials_of(3)
+    folder.mkdir()
+    with Journal(folder, write=True) as journal:
+        journal.propose([replace(trial, state=PENDING, stages=()) for trial in (first, *rest)])
+        journal.finish(first)
+    words = ("export", folder, "--optuna", url, "--study", "standing")
+    stands = run(*words).stdout
+    assert f"2 come when those before them have ended: nassearch resume {folder}" in stands
+    with run_lock(folder):
+        assert "2 wait for one under way" in run(*words).stdout
 
 
 def test_the_command_refuses_both_outputs_and_neither(run, tmp_path):

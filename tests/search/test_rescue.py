@@ -342,7 +342,7 @@ def test_a_folder_that_cannot_be_written_is_read_and_refused(runs, public, name)
     assert done.returncode == 0, done.stderr
     assert f"{TRIALS if name == 'whole' else 2} of {TRIALS} trials ended" in done.stdout
     done = unprivileged("resume", folder, "--trials", 9, "--cache", public / "none")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"error: {folder}/lock: Permission denied"
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == before
 

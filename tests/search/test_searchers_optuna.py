@@ -6,10 +6,12 @@ import sys
 import numpy as np
 import pytest
 
-from auxnas.backends.base import LibraryUnavailable
+from auxnas.backends.base import BackendUnavailable
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import SettingsError
+from auxnas.search.seams import SEARCHERS
 from auxnas.search.searchers import make_searcher
+from auxnas.search.searchers.optuna_sampler import UNFIT
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.tabular import load_table
 from auxnas.search.trials.records import COMPLETE, Trial
@@ -86,10 +88,14 @@ def test_a_cost_is_a_second_goal_and_one_that_is_not_known_says_nothing(cost):
     [
         ("tpee", "no sampler of optuna's 'tpee', expected one of"),
         ("base", "no sampler"),
-        ("tpe,trials=3", "TPESampler: .*unexpected keyword argument 'trials'"),
-        ("tpe,seed=3", "multiple values for keyword argument 'seed'"),
+        (
+            "tpe,trials=3",
+            "TPESampler: .*unexpected keyword argument 'trials', expected .*n_startup",
+        ),
+        ("tpe,seed=3", "seed=3, expected no seed of its own: the run's, --seed"),
         ("nsgaii,population_size=1", "NSGAIISampler: .*greater than or equal to 2"),
-        ("grid", "GridSampler: .*search_space"),
+        ("tpe:seed=3", "options behind it: tpe,NAME=VALUE"),
+        *((name, f"optuna:{name}: {why}, expected one of") for name, why in UNFIT.items()),
         ("tpe,cost=watts", "cost=watts, expected one of latency, madds, params"),
         ("tpe,cost", "expected name=value"),
     ],
@@ -99,6 +105,24 @@ def test_what_there_is_not_is_named(text, words):
         searcher_of(text)
 
 
+def test_what_is_offered_can_be_asked_and_nothing_else_there_is():
+    import optuna
+
+    names = SEARCHERS.libraries["optuna"].names
+    there = {each for each in optuna.samplers.__all__ if each.endswith("Sampler")}
+    known = {each.removesuffix("Sampler").lower() for each in there} - {"base", "basega"}
+    assert {*names, *UNFIT} == known
+    assert not {*names} & {*UNFIT}
+    for name in names:
+        assert len(searcher_of(name).ask(1)) == 1
+
+
+@pytest.mark.parametrize("name", ["optuna", "optun", "cmaes"])
+def test_a_name_that_is_none_is_answered_by_those_there_are(name):
+    with pytest.raises(ValueError, match=r"optuna:tpe, optuna:nsgaii, .*package\.module"):
+        SEARCHERS.known(name)
+
+
 def test_an_option_of_the_wrong_type_is_named_when_it_is_used():
     with pytest.raises(SettingsError, match=r"search.searcher: TPESampler"):
         searcher_of("tpe,n_startup_trials=abc").ask(1)
@@ -106,7 +130,7 @@ def test_an_option_of_the_wrong_type_is_named_when_it_is_used():
 
 def test_without_optuna_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(LibraryUnavailable, match=r'pip install "auxnas\[optuna\]"'):
+    with pytest.raises(BackendUnavailable, match=r'pip install "auxnas\[optuna\]"'):
         searcher_of("tpe")
 
 

@@ -13,7 +13,8 @@ from auxnas.search.errors import SettingsError
 from auxnas.search.loop.run import execute
 from auxnas.search.storage.checkpoint import DAMAGED, Checkpoint
 from auxnas.search.storage.checkpoint import NAME as CHECKPOINT
-from auxnas.search.storage.folders import SEARCH, check_folder_kind
+from auxnas.search.storage.folders import RESULT_MARKS, SEARCH, check_folder_kind
+from auxnas.search.storage.lock import NAME as LOCK
 from auxnas.search.storage.store import MANIFEST, open_store
 from auxnas.search.trials.records import Trial
 
@@ -95,7 +96,18 @@ def test_nor_does_a_new_training(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(SettingsError, match="a file that a training would write over"):
         check_folder_kind(tmp_path, "a training")
-    check_folder_kind(tmp_path, SEARCH)
+
+
+@pytest.mark.parametrize("kind", [*RESULT_MARKS, "a Pareto front"])
+def test_nothing_is_begun_among_files_of_somebody(tmp_path, kind):
+    check_folder_kind(tmp_path, kind)
+    (tmp_path / ".hidden").touch()
+    check_folder_kind(tmp_path, kind)
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(SettingsError, match=f"a folder with masks in it, where {kind} was not"):
+        check_folder_kind(tmp_path, kind)
+    (tmp_path / LOCK).touch()  # of one that was ended before it had settings
+    check_folder_kind(tmp_path, kind)
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path):

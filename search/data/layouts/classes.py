@@ -118,11 +118,14 @@ def coloured_classes(path: Path, rows: Iterator[Row]) -> ClassTable:
     Raises:
         DataError: for no class, a name or a colour that is there twice.
     """
-    names, colours = zip(*found, strict=True) if (found := list(rows)) else ((), ())
-    for what, values in ("class", names), ("colour", colours):
-        twice = [value for n, value in enumerate(values) if value in values[:n]]
-        if twice:
-            raise DataError(str(path), f"{what} {twice[0]} twice", "distinct names and colours")
+    names, colours = zip(*listed, strict=True) if (listed := list(rows)) else ((), ())
+    for n, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        if name in names[:n]:
+            raise DataError(str(path), f"class {name} twice", "distinct names")
+        if colour in colours[:n]:
+            other = names[colours.index(colour)]
+            found = f"the colour of {name} is that of {other}"
+            raise DataError(str(path), found, "another one for each class")
     kept = [n for n, name in enumerate(names) if name.lower() not in UNLABELLED]
     check_classes(len(kept), str(path))
     numbers = tuple(kept.index(n) if n in kept else IGNORE for n in range(len(names)))
@@ -195,7 +198,7 @@ def _names(path: Path) -> ClassTable:
     """One a line; their colours in ``palette.txt``."""
     names = read_names(path)
     palette = path.with_name("palette.txt")
-    colours = read_colours(palette, len(names))
+    colours = read_colours(palette, names)
     numbers = tuple(range(len(names)))
     key = LabelKey(numbers, colours, palette.name, names) if colours else LabelKey()
     return ClassTable(names, colours, key)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -19,7 +21,9 @@ from auxnas.compiler.encoders import ENCODERS
 from auxnas.completion import table
 from auxnas.completion.answer import SHELLS, TABLE, WordsBash, answer, command_of, scripts_of
 from auxnas.search.seams import SEARCHERS
+from auxnas.search.settings.listing import KINDS, range_in_words, setting_schemas
 from auxnas.search.settings.presets import PRESETS
+from auxnas.trackers.finding import TRACKERS
 
 ROOT = Path(__file__).parents[3]
 READ = json.loads(TABLE.read_text("utf-8"))
@@ -32,14 +36,14 @@ def test_the_table_is_that_of_the_code():
 
 def test_the_table_follows_the_commands(tmp_path, monkeypatch):
     @click.command()
-    @click.argument("files", nargs=-1)
+    @click.argument("words", nargs=-1)
     @click.option("--on/--off")
     @click.option("--secret", hidden=True)
     @click.option("--kind", type=click.Choice(["a", "b"]), multiple=True)
     def other(**options): ...
 
     found = table._command(other)
-    assert found == {"params": {"FILES*": "", "--on --off": None, "--kind*": ["a", "b"]}}
+    assert found == {"params": {"WORDS*": "", "--on --off": None, "--kind*": ["a", "b"]}}
     assert json.loads(table.table_text()) == READ
     table.write_table(tmp_path / "table.json")
     assert (tmp_path / "table.json").read_text() == TABLE.read_text()
@@ -58,7 +62,16 @@ def complete(line: str) -> list[str]:
     [
         ("nassearch re", {"resume", "report"}),
         ("nassearch run --preset ", {*PRESETS}),
-        ("nassearch run --searcher ", {*SEARCHERS.table}),
+        ("nassearch run --searcher ", {*SEARCHERS.names}),
+        ("nassearch run --searcher optuna:n", {"optuna:nsgaii", "optuna:nsgaiii"}),
+        ("nassearch run --log ", {*TRACKERS}),
+        ("nassearch run --cluster ", {"auto"}),
+        ("nassearch pareto r --target lit", {"litert"}),
+        ("nassearch train --encoder-weights ", {"published", "none"}),
+        ("nassearch pretrain --encoder-weights ", {"published"}),
+        ("nascompile arch0 --disable-pass fold-b", {"fold-batch-norm"}),
+        ("nascompile arch0 --batch ", {"dynamic"}),
+        ("nascompile arch0 --device ", {"ssh:"}),
         ("nassearch run --searcher=e", {"evolution"}),
         ("nassearch run --encoder res", {e for e in ENCODERS if e.startswith("res")}),
         ("nassearch run --data coco", {"coco:", "coco-keypoints:", "coco-segments:"}),
@@ -82,6 +95,59 @@ def complete(line: str) -> list[str]:
 def test_values(line, found, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert set(complete(line)) == found
+
+
+OPEN = {"--study", "CLASS"}
+"""What is called a NAME and can be any: an option, or a metavar."""
+
+
+def unknown(command: click.Command, name: str, place: str = "") -> list[str]:
+    """Parameters of a command, and those in it, that name values which completion does not know.
+
+    Values are named by the metavar NAME, or by a list in the help with three words or more of one
+    kind that completion has.
+    """
+    context, found = click.Context(command), []
+    if isinstance(command, click.Group):
+        inner = (unknown(each, name, f"{place} {key}") for key, each in command.commands.items())
+        return [line for lines in inner for line in lines]
+    for each in command.get_params(context):
+        takes = table._takes(each)
+        said = re.findall(r"[\w:-]+(?=,| or |\W*$)", getattr(each, "help", None) or "")
+        listed = any(len({*said} & {*values}) > 2 for values in table._VALUES.values())
+        option = each.opts[-1]
+        is_name = each.make_metavar(context) == "NAME" and option not in OPEN
+        if (listed or is_name) and not takes and not getattr(each, "is_flag", False):
+            found.append(f"{name}{place} {option}")
+    return found
+
+
+@pytest.mark.parametrize("program", table.PROGRAMS)
+def test_every_option_that_names_values_completes_them(program):
+    assert unknown(import_module(table.PROGRAMS[program]).main, program) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"metavar": "NAME"},
+        {"help": f"One of {', '.join(PRESETS)}."},
+        {"help": "Log to mlflow, wandb, trackio, tensorboard, or package.module:Class; or not."},
+    ],
+)
+def test_one_that_does_not_complete_is_found(option):
+    @click.command()
+    @click.option("--new", **option)
+    def other(**options): ...
+
+    assert unknown(other, "other") == ["other --new"]
+
+
+def test_every_setting_of_so_many_values_completes_them():
+    for command, kind in KINDS.items():
+        for name, schema in setting_schemas(kind):
+            if "one of " in range_in_words(schema):
+                assert READ["settings"][command][name], name
 
 
 def test_folders_of_runs_and_paths_of_data(tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -216,4 +215,9 @@ def test_facts_of_a_folder(tmp_path):
     found = folder_facts(tmp_path)
     assert found["parts"] == {"a": 5, "y": len("nowhere")}
     assert found["bytes"] == 5 + len("nowhere")
-    assert found["writable"] is os.access(tmp_path, os.W_OK)
+    assert found["writable"] is True
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
+def test_a_folder_that_even_root_cannot_make_is_not_writable():
+    assert folder_facts(Path("/proc/nowhere"))["writable"] is False

@@ -525,7 +525,7 @@ def test_the_command(run_of, tmp_path):
     (folder / "report.html").unlink()
     (folder / "report.html").mkdir()
     done = CliRunner().invoke(main, ["report", str(folder), "--cache", str(tmp_path)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "report.html: is a directory" in done.stderr
     assert done.stderr.endswith("expected --output with another place\n")
     done = CliRunner().invoke(main, ["report", str(tmp_path / "none")])

@@ -46,6 +46,11 @@ def test_run_prints_a_table_and_leaves_its_files(finished):
     for word in ("reward", "mIoU", "parameters", "multiply-adds", "best.json", "trial 1: [[["):
         assert word in result.stdout
     assert "trial 4/4: reward" in result.stderr
+    assert result.stdout.splitlines()[-2:] == [
+        f"next: nassearch train --genotype {folder}:best --out {folder}-trained",
+        f"or, as it is: nascompile {folder}/best.json --weights {folder}/best.safetensors "
+        f"--output {folder}/best.onnx",
+    ]
     names = {path.name for path in folder.iterdir()}
     assert {"best.json", "best.safetensors", "predictions.png", "journal.sqlite"} <= names
     assert {"best.classes.json", "pretraining.json"} <= names
@@ -226,7 +231,7 @@ def test_a_missing_framework_is_one_line(run, tmp_path, monkeypatch):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     result = run("run", *TINY, "--learner", "torch", "--out", tmp_path / "run")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     last = result.stderr.splitlines()[-1]
     assert last == (
         "error: torch: the package 'torch' is not installed, try: pip install \"auxnas[torch]\""

@@ -238,7 +238,7 @@ def test_the_missing_extra_is_named_before_the_work(run, place_of, monkeypatch, 
     execute(place)
     args = [place.folder] if command == "correlate" else ["--out", tmp_path / "out"]
     result = run(command, *args)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stderr == (
         "error: plots: the package 'matplotlib' is not installed, "
         'try: pip install "auxnas[report]"\n'

@@ -19,7 +19,7 @@ from auxnas.genotype import zoo
 from auxnas.genotype.errors import InputError
 from auxnas.nassearch import finalists as forms
 from auxnas.nassearch.finalists import ArtefactForm, forms_here
-from auxnas.nassearch.pareto import finalists
+from auxnas.nassearch.pareto import finalists, remarks
 from auxnas.search.errors import RequestError
 from auxnas.search.loop.run import execute
 from auxnas.search.trials.pareto import COSTS, front
@@ -57,6 +57,10 @@ def test_the_front_becomes_artefacts_once(run, searched, monkeypatch):
     page = Path(found["files"]["page"]).read_text("utf-8")
     assert page.count("<svg") == 1 + len(found["finalists"])
     assert json.loads(Path(found["files"]["data"]).read_text()) == found
+    said = [*remarks({**found, "asked": found["front"] + 1})]
+    assert f"{found['front']} trained: {found['front'] + 1} were asked for" in said[0]
+    assert said[1] == "trained on synthetic:12 at 32x32, 4 epochs each"
+    assert said[1] in page
 
     made = []
     monkeypatch.setattr(forms, "compile", lambda *given, **options: made.append(given))
@@ -64,6 +68,31 @@ def test_the_front_becomes_artefacts_once(run, searched, monkeypatch):
     assert json.loads(Path(found["files"]["data"]).read_text()) == found
     assert made == []
     assert re.search(r"onnx fp16 +│ +\d+\.\d\d ms", again.stdout), again.stdout
+
+
+def test_all_mistakes_are_told_at_once_and_nothing_is_made(run, searched):
+    folder, _ = searched
+    wrong = ("--epochs", 1, "--target", "nope", "--images", folder / "none", "--count", 2)
+    done = run("pareto", folder, *wrong, "--out", folder / "journal.sqlite/x", "--cache", "/proc/x")
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    for said in (
+        "train.epochs: 1, expected at least 4, one for each of train.phases",
+        "target: no 'nope', expected",
+        "none: no such directory, expected a directory of images",
+        "journal.sqlite/x: nothing can be made there",
+        "/proc/x: cache: cannot be made",
+    ):
+        assert said in line
+    assert not (folder / "pareto").exists()
+
+
+def test_data_are_looked_at_before_the_first_training(run, searched, monkeypatch):
+    folder, _ = searched
+    monkeypatch.setattr(NullLearner, "fit_part", lambda *given: pytest.fail("trained"))
+    done = run("pareto", folder, *PLAN, "--data", f"list:{folder}")
+    assert done.exit_code == 2
+    assert "no .lst file, expected train.lst" in done.stderr
 
 
 def test_what_is_gone_or_of_other_weights_is_made_again(tmp_path, monkeypatch):
@@ -155,6 +184,6 @@ def test_the_missing_extra_is_named_before_the_work(run, searched, monkeypatch):
     folder, _ = searched
     monkeypatch.setitem(sys.modules, "auxnas.html.pareto_page", None)
     done = run("pareto", folder, *PLAN)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert 'pip install "auxnas[report]"' in done.stderr
     assert not (folder / "pareto").exists()

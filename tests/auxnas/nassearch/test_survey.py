@@ -92,6 +92,19 @@ def test_faults_are_all_told_and_files_are_read_once(tmp_path: Path) -> None:
     assert "not to be trained on as it is" in found.stdout
 
 
+def test_what_mends_several_files_is_told_once_and_to_a_program_of_each(tmp_path: Path) -> None:
+    write_flat(tmp_path)
+    for name in ("alpha", "deep"):
+        Image.new("RGB", (48, 40), (1, 2, 3)).save(tmp_path / f"labels/{name}.png")
+    page = tmp_path / "page.html"
+    found = looked(f"folder:{tmp_path}", "--html", str(page))
+    said = "names in classes.txt and their colours in palette.txt"
+    assert "train: 2 of 7 cannot be used:" in found.stdout
+    assert [found.stdout.count(said), page.read_text("utf-8").count(said)] == [1, 1]
+    faults = document(f"folder:{tmp_path}")["parts"]["train"]["faults"]
+    assert [said in each for each in faults] == [True, True]
+
+
 SPOILS: dict[str, Callable[[Path], object]] = {
     "nothing": lambda root: None,
     "value": lambda root: Image.new("L", (48, 40), 9).save(root / "labels/deep.png"),

@@ -157,7 +157,7 @@ def test_a_missing_package_is_named_before_a_folder_is_made(tmp_path, cache, mon
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     done = asked_for(tmp_path / "fresh", cache, "--tensorboard")
     assert 'pip install "auxnas[tensorboard]"' in done.stderr
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert not (tmp_path / "fresh").exists()
 
 

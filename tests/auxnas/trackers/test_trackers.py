@@ -249,6 +249,13 @@ def test_what_is_no_tracker_is_named():
             find_tracker(name)
 
 
+def test_the_option_is_named_that_names_no_tracker(tmp_path):
+    for name in ("mflow", "json:loads", "nowhere.to.be.found:Tracker"):
+        done = nassearch("run", "--log", name, "--out", tmp_path / "new", **TINY)
+        assert (done.exit_code, done.stderr[:12]) == (2, "error: --log")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_missing_tool_is_named_with_its_extra(name, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, name, None)
@@ -261,6 +268,6 @@ def test_a_tool_that_is_missing_is_said_before_anything_is_made(tmp_path, cache)
     if name is None:
         pytest.skip("all tools are installed")
     done = nassearch("run", "--log", name, "--out", tmp_path / "new", "--cache", cache, **TINY)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert f'pip install "auxnas[{name}]"' in done.stderr
     assert not (tmp_path / "new").exists()
