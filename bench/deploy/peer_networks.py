@@ -33,6 +33,9 @@ from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import start_program
 
 RESULTS = Path(__file__).parents[1] / "results"
+MOMENTUM = 0.1
+"""Of batch norm's statistics, as in ours: with torchvision's own for LR-ASPP, 0.01, they are those
+of weights long gone where a training has some hundred steps."""
 FOUND = RESULTS / "camvid.json"
 """Has genotypes that a search found here."""
 
@@ -131,6 +134,9 @@ def module_of(name: str, context: TrainingContext) -> tuple[nn.Module, str]:
     if peer.pretrained and path != SCRATCH:
         values = {n: v.float() for n, v in load_file(str(path)).items() if "classifier" not in n}
         module.get_submodule(peer.encoder.rstrip(".")).load_state_dict(values)
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = MOMENTUM
     return module, peer.encoder
 
 
