@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import settings
 
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import DAMAGED, NAME, fault_of
@@ -18,7 +19,7 @@ from tests.search import killing
 from tests.search.comparing import contents
 from tests.search.conftest import make_place
 
-POINTS = 12
+POINTS = 24 if settings.get_current_profile_name() == "explore" else 8
 NULL = {
     "trials": 5,
     "search__controller__rate": 0.05,
@@ -36,8 +37,8 @@ def reaper(*modules):
     with subprocess.Popen(command, **pipes, env=environment) as process:
 
         def give(place, fork=True, **moment):
-            settings = place.settings.model_dump(mode="json")
-            order = {"folder": str(place.folder), "cache": str(place.cache), "settings": settings}
+            order = {"folder": str(place.folder), "cache": str(place.cache)}
+            order["settings"] = place.settings.model_dump(mode="json")
             order |= {"fork": fork, "reaper": moment}
             process.stdin.write(f"{json.dumps(order)}\n")
             process.stdin.flush()
@@ -101,7 +102,7 @@ def test_killed_anywhere_and_continued(place_of, null):
         found[progress(cut.folder)] += 1
         assert give(cut) == 0
         check_same(cut, whole)
-    assert len(found) > 4, "the points should be spread over the run"
+    assert len(found) > 3, "the points should be spread over the run"
 
 
 def progress(folder):
@@ -129,7 +130,7 @@ def test_killed_again_and_again(place_of, null):
 def test_interrupted_anywhere_and_continued(place_of, null):
     give, whole, counts = null
     rng = random.Random(2)
-    for point in range(6):
+    for point in range(POINTS // 2):
         cut, last = place_of(f"cut{point}", **NULL), rng.randrange(1, counts["any"])
         assert give(cut, where="any", last=last, number=signal.SIGINT) == 130
         assert not [path for path in cut.folder.rglob(".*") if path.is_file()]
