@@ -15,7 +15,7 @@ def check_overwriting(
     files: Mapping[str, str | None],
     folders: Mapping[str, str | None],
 ) -> None:
-    """Checks that no output replaces an input or another output, links followed.
+    """Checks that no output replaces an input, another output or a search's, links followed.
 
     Args:
         written: files that may be written, by option.
@@ -25,6 +25,7 @@ def check_overwriting(
     Raises:
         OptionError: naming the first output that would replace what is read or another
             output, or lie among the pictures.
+        SettingsError: for one that would replace what a search or a training left.
     """
     taken = {
         os.path.realpath(file): f"{option} {file}"
@@ -39,6 +40,9 @@ def check_overwriting(
                 raise OptionError(f"{found}, expected another name")
             _check_folders(option, path, folders)
         taken |= {os.path.realpath(path): f"what {option} writes" for path in paths}
+    for option, paths in written.items():
+        for path in filter(Path.exists, paths):
+            _check_no_result(path, option)
 
 
 def _check_folders(option: str, path: Path, folders: Mapping[str, str | None]) -> None:
@@ -49,3 +53,10 @@ def _check_folders(option: str, path: Path, folders: Mapping[str, str | None]) -
         if folder and any(Path(os.path.realpath(folder)) in place.parents for place in places):
             found = f"{option}: {path} would be one of the pictures in {name} {folder}"
             raise OptionError(f"{found}, expected another folder")
+
+
+def _check_no_result(path: Path, option: str) -> None:
+    """As a search's ``check_no_result``, imported where there is a file to write over."""
+    from auxnas.search.storage.folders import check_no_result
+
+    check_no_result(path, option)

@@ -59,7 +59,6 @@ def request_of(
     found = read_weights(weights, architecture) if weights else None
     architecture = (found and found.architecture()) or architecture
     spec = _spec(architecture, extra, found, options, say)
-    int8 = _int8(options, spec, say)
     output = options["output"]
     if output is None:
         output = _name(source, extra) + _suffix(options["target"])
@@ -83,7 +82,7 @@ def request_of(
         seed=options["seed"],
         disabled=options["disable_pass"],
         target=options["target"],
-        int8=int8,
+        int8=_int8(options, spec, say),
         open_precision=options["precision"] == AUTO,
         max_drop=MAX_DROP if options["max_drop"] is None else options["max_drop"],
         device=_device(options),
@@ -94,17 +93,7 @@ def request_of(
     check_overwriting(written, {"GENOTYPE": source, "--weights": weights}, folders)
     for path in others.values():
         check_file(path)
-    for option, paths in written.items():
-        for path in filter(Path.exists, paths):
-            _check_no_result(path, option)
     return request
-
-
-def _check_no_result(path: Path, option: str) -> None:
-    """As a search's ``check_no_result``, imported where there is a file to write over."""
-    from auxnas.search.storage.folders import check_no_result
-
-    check_no_result(path, option)
 
 
 def _found(

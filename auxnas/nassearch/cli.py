@@ -8,7 +8,7 @@ from auxnas.console import OneLineGroup
 from auxnas.nassearch.ablate import ablate
 from auxnas.nassearch.cluster import cluster
 from auxnas.nassearch.correlate import correlate
-from auxnas.nassearch.evaluate import evaluate
+from auxnas.nassearch.evaluation.evaluate import evaluate
 from auxnas.nassearch.look import export, status, top
 from auxnas.nassearch.pareto import pareto
 from auxnas.nassearch.pretrain import pretrain

@@ -9,7 +9,7 @@ from PIL import Image
 
 from auxnas.backends.measuring.timing import Latency
 from auxnas.compiler.tasks import Segmentation
-from auxnas.nassearch.confusion import draw_confusion, shares
+from auxnas.nassearch.evaluation.confusion import draw_confusion, shares
 from auxnas.search.evaluation.scoring import scores
 from auxnas.search.networks.networks import read_network
 from auxnas.search.training.run import train_network
@@ -83,7 +83,7 @@ def test_latency_is_measured_when_asked_for(run, tmp_path, cache, monkeypatch):
     train_network(training(tmp_path / "t", cache, LWRF))
     timed = []
     monkeypatch.setattr(
-        "auxnas.nassearch.evaluate.compiled_latency",
+        "auxnas.nassearch.evaluation.evaluate.compiled_latency",
         lambda *args: timed.append(args) or Latency([0.0125] * 3),
     )
     assert "latency_ms" not in json.loads(run("eval", tmp_path / "t", *COMMON, "--json").stdout)

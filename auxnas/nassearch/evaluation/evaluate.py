@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from rich.table import Table
@@ -17,10 +17,11 @@ from auxnas.backends.measuring.latency import compiled_latency
 from auxnas.backends.registry import backend
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import ScoreTable
-from auxnas.console import OneLineCommand, note, print_json, say
+from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
-from auxnas.nassearch.confusion import draw_confusion
-from auxnas.nassearch.official import (
+from auxnas.nassearch.evaluation.asked import LabelNumbers, ScoringRequest
+from auxnas.nassearch.evaluation.confusion import draw_confusion
+from auxnas.nassearch.evaluation.official import (
     check_meta_val,
     explain_no_official,
     official_figures,
@@ -28,20 +29,15 @@ from auxnas.nassearch.official import (
 )
 from auxnas.options import SizeType, device_command, device_of, device_option, threads_option
 from auxnas.progress import display_on_stderr
-from auxnas.search.data import open_dataset
 from auxnas.search.data.spec import PARTS
-from auxnas.search.errors import RequestError
 from auxnas.search.evaluation.candidates import settled
 from auxnas.search.evaluation.scoring import (
     META_VAL,
     Evaluation,
+    Measured,
     network_figures,
     scores,
 )
-from auxnas.search.examples.images import pixel_key
-from auxnas.search.networks.networks import read_network
-from auxnas.search.networks.sources import own_data
-from auxnas.search.settings.search import DataSettings
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
@@ -130,8 +126,8 @@ def evaluate(
         raise click.UsageError("--device is for --latency")
     if latency and there is None:
         backend("runner", "ort")  # fails now rather than after the scoring
-    numbers = _Numbers(depth_scale, label_map)
-    asked = _Asked(weights, data, size, part, ignore, task, numbers, stored_size, boxes)
+    numbers = LabelNumbers(depth_scale, label_map)
+    asked = ScoringRequest(weights, data, size, part, ignore, task, numbers, stored_size, boxes)
     work = asked.evaluation()
     if work.dataset.official(()) is None:
         explain_no_official(work.dataset, results)
@@ -147,22 +143,9 @@ def evaluate(
         with atomic_write(results) as path:
             path.write_text(json.dumps(measured.results), encoding="utf-8")
     official = official_figures(measured, needed=boxes is not None)
-    counts = work.task.confusion(measured.sums)
-    shown = None if counts is None else picture or asked.picture
-    if counts is not None and shown is not None:
-        with atomic_write(shown) as path:
-            draw_confusion(counts, work.task.classes, path)
-    found = {
-        "weights": str(work.trained.path),
-        "data": work.dataset.name,
-        "part": work.part,
-        "images": measured.images,
-        "scored_at": work.scored_at,
-        **({} if boxes else scores(work.task, measured.sums)),
-        **({"official": official} if official else {}),
-        **network_figures(work.trained.network, work.size),
-        "picture": None if shown is None else str(shown),
-    }
+    drawn = _draw(work, measured, picture or asked.picture)
+    found = _described(work, measured, {} if boxes else scores(work.task, measured.sums), official)
+    found["picture"] = None if drawn is None else str(drawn)
     if latency:
         graph = work.trained.program.graph
         timed = compiled_latency(graph, work.size, threads, there, cache_dir(cache))
@@ -172,6 +155,35 @@ def evaluate(
         print_json(found)
     else:
         _print(found, None if boxes else work.task.table(measured.sums))
+
+
+def _draw(work: Evaluation, measured: Measured, path: Path | None) -> Path | None:
+    """The picture of the confusion matrix; None where the task has none, or no file is named."""
+    counts = work.task.confusion(measured.sums)
+    if counts is None or path is None:
+        return None
+    with atomic_write(path) as unfinished:
+        draw_confusion(counts, work.task.classes, unfinished)
+    return path
+
+
+def _described(
+    work: Evaluation,
+    measured: Measured,
+    scored: Mapping[str, Any],
+    official: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What was scored, on what, and how it came out."""
+    return {
+        "weights": str(work.trained.path),
+        "data": work.dataset.name,
+        "part": work.part,
+        "images": measured.images,
+        "scored_at": work.scored_at,
+        **scored,
+        **({"official": official} if official else {}),
+        **network_figures(work.trained.network, work.size),
+    }
 
 
 def _check_files(picture: Path | None, results: Path | None) -> None:
@@ -185,93 +197,6 @@ def _check_files(picture: Path | None, results: Path | None) -> None:
         check_no_result(results, "--results")
         if not results.absolute().parent.is_dir():
             raise click.UsageError(f"--results: {results}: its directory does not exist")
-
-
-class _Numbers(NamedTuple):
-    """Meaning of stored labels, as the options of the command say."""
-
-    depth_scale: float | None
-    label_map: str | None
-
-    def over(self, settings: DataSettings) -> _Numbers:
-        """Those given, else those of the folder."""
-        return _Numbers(self.depth_scale or settings.depth_scale, self.label_map or settings.map)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """Network and images to score, as the options of the command say; see ``Evaluation.of``."""
-
-    weights: Path
-    data: str | None
-    size: tuple[int, int] | None
-    part: str | None
-    ignore: tuple[str, ...]
-    task: str | None
-    numbers: _Numbers
-    stored_size: bool | None
-    boxes: Path | None
-
-    @property
-    def picture(self) -> Path | None:
-        """The file of the confusion matrix of the folder's own data; None of others."""
-        return None if self.data or self.part else self.weights / "confusion.png"
-
-    @property
-    def source(self) -> str:
-        """The data."""
-        return self.data or own_data(self.weights).settings.source
-
-    def evaluation(self) -> Evaluation:
-        """Network and images; where no data are given, those that the folder was of."""
-        if self.data is not None:
-            meta_train = DataSettings().meta_train if self.part == META_VAL else None
-            return self._of(self.data, self.ignore, meta_train, self.numbers)
-        if not self.weights.exists():
-            expected = "the folder of a run or a training, or a network's file and --data"
-            raise RequestError(str(self.weights), "no such file or folder", expected)
-        if not self.weights.is_dir():
-            expected = "expected, WEIGHTS is not the folder of a run or a training"
-            raise click.UsageError(f"--data: {expected}")
-        own = own_data(self.weights)
-        settings = own.settings
-        note(f"data: {settings.source}, those of {self.weights}")
-        numbers = self.numbers.over(settings)
-        work = self._of(settings.source, self.ignore or own.ignore, settings.meta_train, numbers)
-        if work.part != "val" and own.key is not None:
-            whole = open_dataset(
-                settings.source,
-                classes=settings.classes,
-                size=settings.size,
-                task=work.task,
-                depth_scale=settings.depth_scale,
-                label_map=settings.map,
-                padding=work.trained.padding,
-            )
-            if pixel_key(whole) != own.key:
-                note(f"warning: {settings.source}: changed since {self.weights} was trained on it")
-        return work
-
-    def _of(
-        self,
-        source: str,
-        ignore: tuple[str, ...],
-        meta_train: float | None,
-        numbers: _Numbers,
-    ) -> Evaluation:
-        return Evaluation.of(
-            read_network(self.weights),
-            source,
-            self.size,
-            self.part,
-            ignore,
-            meta_train,
-            self.task,
-            numbers.depth_scale,
-            numbers.label_map,
-            self.stored_size,
-            self.boxes,
-        )
 
 
 def _print(found: Mapping[str, Any], table: ScoreTable | None) -> None:

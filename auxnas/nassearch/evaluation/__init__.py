@@ -1,0 +1,1 @@
+"""``nassearch eval``: scores of networks on labelled images."""
