@@ -158,7 +158,7 @@ def evaluate(
 
 
 def _draw(work: Evaluation, measured: Measured, path: Path | None) -> Path | None:
-    """The picture of the confusion matrix; None where the task has none, or no file is named."""
+    """Writes the confusion matrix as a picture; None where the task or the name lacks."""
     counts = work.task.confusion(measured.sums)
     if counts is None or path is None:
         return None
@@ -173,7 +173,7 @@ def _described(
     scored: Mapping[str, Any],
     official: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What was scored, on what, and how it came out."""
+    """Facts of a scoring: network, data, scores, costs."""
     return {
         "weights": str(work.trained.path),
         "data": work.dataset.name,
