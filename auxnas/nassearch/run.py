@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.recorded import trust_code
-from auxnas.search.settings.resolving import former_defaults
+from auxnas.search.settings.resolving import former_defaults, nest
 from auxnas.search.settings.search import Settings, with_absolute_paths
 from auxnas.search.settings.toml_file import read_settings
 from auxnas.search.storage.export import own_code
@@ -205,16 +205,25 @@ def resume(
 
     --trials or --budget let it go on for longer than it was to; --data names the same
     images in another place. Code of your own that its settings name is named once
-    again, by the same options as in run: --encoder package.module:Class.
+    again, by the same options as in run: --encoder package.module:Class. A run that was
+    begun on a cluster goes on here, unless --cluster is given again.
     """
     with Journal(folder) as journal:
         stored = journal.meta().get("settings")
     if stored is None:
         raise JournalError(str(folder), "ended before it had settings", "nassearch run")
     settings = options.settings_of(
-        Settings, [former_defaults(Settings), stored], OPTIONS, named, sets
+        Settings, [former_defaults(Settings), stored, _here(stored)], OPTIONS, named, sets
     )
     return _search(settings, folder, cache, log, as_json)
+
+
+def _here(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The layer over a run's settings that takes it off its cluster: where trials are evaluated
+    is the command's choice. As many processes here as there were seats would be too many."""
+    search, address = stored.get("search", {}), stored.get("cluster", {}).get("address")
+    here = {"search.executor": None} if search.get("executor") == "ray" else {}
+    return nest(here if address is None else {**here, "cluster.address": None, "workers": 0})
 
 
 def _search(

@@ -22,6 +22,7 @@ from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import SearchSpace, read
+from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.schema import result_rows as rows_of
@@ -296,6 +297,31 @@ def test_a_run_from_before_a_setting_existed_is_resumed_as_it_was_begun(run, tmp
         journal.set_meta({"settings": stored})
     run("resume", tmp_path, "--trials", 6)
     assert [(each.limits.constant, each.trials) for each in found] == [(False, 6)]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), (None, None, 0)),
+        (("--workers", 2), (None, None, 2)),
+        (("--cluster", "auto"), ("auto", None, 0)),
+        (("--set", "cluster.address=head:6379", "--workers", 8), ("head:6379", None, 8)),
+    ],
+)
+def test_a_run_begun_on_a_cluster_goes_on_where_the_command_says(
+    run, tmp_path, monkeypatch, words, expected
+):
+    module, found = importlib.import_module("auxnas.nassearch.run"), []
+    monkeypatch.setattr(module, "_search", lambda settings, *rest: found.append(settings))
+    there = {"cluster": {"address": "auto"}, "workers": 64, "search": {"executor": "ray"}}
+    with Journal(tmp_path, write=True) as journal:
+        journal.set_meta({"settings": resolve(there).model_dump(mode="json")})
+    result = run("resume", tmp_path, *words)
+    assert result.exit_code == 0, result.output
+    ((address, executor, workers),) = [
+        (each.cluster.address, each.search.executor, each.workers) for each in found
+    ]
+    assert (address, executor, workers) == expected
 
 
 def test_resume_refuses_what_is_no_run_and_what_would_change_it(run, finished, tmp_path):
