@@ -32,7 +32,7 @@ class NodeReport:
         cpus: processors that trials may use.
         gpus: likewise.
         processor: name of its processor.
-        room: bytes that are free for its cache.
+        room: bytes that are free for its cache; None where it was not asked or does not answer.
         versions: of the packages, by name.
         fingerprint: of its arithmetic; empty where there is none.
         fault: reason that it cannot take part; empty where it can.
@@ -42,7 +42,7 @@ class NodeReport:
     cpus: float = 0.0
     gpus: float = 0.0
     processor: str = ""
-    room: int = 0
+    room: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str = ""
     fault: str = ""
@@ -80,6 +80,6 @@ def _fault(node: NodeReport, ours: Mapping[str, str], usual: str) -> str:
             return f"has {name} {theirs}, expected {here}"
     if node.fingerprint != usual:
         return f"computes otherwise than most, which are {usual}: left out without --mixed"
-    if node.room < _ROOM:
+    if node.room is not None and node.room < _ROOM:
         return f"{node.room >> 20} MiB are free for its cache, expected 1024 or more"
     return ""

@@ -44,7 +44,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
     import ray
     from ray import cloudpickle, exceptions
-    from ray._private import services, worker
+    from ray._private import services, state, worker
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as NodeAffinity
 except ModuleNotFoundError as _error:
     if _error.name != "ray":
@@ -88,37 +88,46 @@ def check_cluster(settings: Settings) -> None:
             ray.shutdown()
 
 
-def look_at_nodes(address: str, learner: str, threads: int) -> list[NodeReport]:
+def look_at_nodes(settings: Settings) -> list[NodeReport]:
     """The nodes of a cluster that trials may run on, in the order of their names.
+
+    Those with room for a seat of the settings are asked.
 
     Raises:
         SettingsError: when there is no cluster.
     """
-    joined = _connect(address)
+    joined = _connect(settings.cluster.address or "auto")
     try:
-        nodes = {n["NodeID"]: n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")}
+        needs = _needs(settings)
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
         look = ray.remote(describe_node)
         calls = {
-            look.options(
-                num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinity(node, soft=False)
-            ).remote(learner, threads): node
+            node["NodeID"]: look.options(
+                num_cpus=0,
+                max_retries=0,
+                scheduling_strategy=NodeAffinity(node["NodeID"], soft=False),
+            ).remote(settings.learner, settings.threads or 1)
             for node in nodes
+            if _room(node["Resources"], needs)
         }
-        ray.wait(list(calls), num_returns=len(calls), timeout=_ANSWER)
-        found = [_answer(call, nodes[node]) for call, node in calls.items()]
+        if calls:
+            ray.wait([*calls.values()], num_returns=len(calls), timeout=_ANSWER)
+        found = [_answer(calls.get(node["NodeID"]), node, needs) for node in nodes]
     finally:
         if joined:
             ray.shutdown()
     return sorted(judge_nodes(found), key=lambda node: node.host)
 
 
-def _answer(call: Any, node: dict[str, Any]) -> NodeReport:
-    """Report of a node with its resources; its fault where it gave none."""
+def _answer(call: Any, node: dict[str, Any], needs: dict[str, float]) -> NodeReport:
+    """Report of a node with its resources; its fault where it gave none, or was not asked."""
     has = node["Resources"]
     own = {"cpus": has.get("CPU", 0.0), "gpus": has.get("GPU", 0.0)}
     try:
-        report: NodeReport = ray.get(call, timeout=0)
-        return replace(report, **own)
+        if call is not None:
+            report: NodeReport = ray.get(call, timeout=0)
+            return replace(report, **own)
+        fault = "each seat needs {}, this node has {}".format(*_resources(needs, [has]))
     except exceptions.GetTimeoutError:
         fault = f"no answer in {_ANSWER:.0f} seconds"
     except exceptions.RayError as error:
@@ -210,9 +219,19 @@ class RayCrew:
         """Compares what a seat needs with what the nodes have."""
         nodes = _nodes()
         needs, has = _resources(self._needs, nodes)
-        fits = any(_room(node, self._needs) for node in nodes)
-        why = "others use them" if fits else "none can ever meet that, nassearch goes on waiting"
+        if not any(_room(node, self._needs) for node in nodes):
+            why = "none can ever meet that, nassearch goes on waiting"
+        elif making := self._making():
+            why = f"{making} of {len(self._actors)} are being made"
+        else:
+            why = "others use them"
         return f"each needs {needs}, the {len(nodes)} nodes have {has}: {why}"
+
+    def _making(self) -> int:
+        """Actors that have a process already."""
+        known = state.actors()
+        names = [actor.handle._actor_id.hex() for actor in self._actors.values()]
+        return sum(bool(known[name]["Pid"]) for name in names if name in known)
 
     def close(self) -> None:
         """Kills the actors, and leaves the cluster where we joined it."""

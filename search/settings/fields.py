@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -58,6 +59,13 @@ def _device(value: str) -> str:
         raise ValueError(error.expected) from None
 
 
+def _cluster(value: str) -> str:
+    found = re.fullmatch(r"auto|(?:\[[\da-f:.]+\]|[\w.-]+):([1-9]\d{0,4})", value, re.A | re.I)
+    if found is None or int(found[1] or 1) >= 1 << 16:
+        raise ValueError(_CLUSTERS)
+    return value
+
+
 def _offset(value: Any) -> Any:
     """An offset is read as a number."""
     return f"{value:+d}" if type(value) is int else value
@@ -75,6 +83,7 @@ def _takes(words: str) -> Any:
 
 _SHORTEST, _LONGEST = 32, 8192
 _SIDES = f"{_SHORTEST} to {_LONGEST} pixels a side"
+_CLUSTERS = "auto or HOST:PORT"
 LearnerName = Annotated[Literal["torch", "null"], BeforeValidator(_name_of)]
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_one_or_more), _takes("a name or a list of names")
@@ -87,6 +96,7 @@ LabelMap = Annotated[str, BeforeValidator(_offset), AfterValidator(_label_map), 
 SearcherName = Annotated[str, AfterValidator(SEARCHERS.known), _takes(SEARCHERS.takes)]
 DeviceName = Annotated[str, AfterValidator(_device), _takes("ssh:USER@HOST[:PORT]")]
 ExecutorName = Annotated[str, AfterValidator(EXECUTORS.known), _takes(EXECUTORS.takes)]
+ClusterAddress = Annotated[str, AfterValidator(_cluster), _takes(_CLUSTERS)]
 Duration = Annotated[
     float,
     BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),

@@ -14,6 +14,7 @@ from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.spec import task_on, unscored_classes, with_absolute_path
 from auxnas.search.settings.fields import (
     AtLeastTwo,
+    ClusterAddress,
     DeviceName,
     Duration,
     ExecutorName,
@@ -300,7 +301,7 @@ class SearchSettings(SettingsSection):
 class ClusterSettings(SettingsSection):
     """Cluster of machines that evaluate trials."""
 
-    address: str | None = None
+    address: ClusterAddress | None = None
     """Cluster of Ray that this machine is a node of: ``auto`` or ``HOST:PORT``; none given: this
     machine alone."""
     cpus: Annotated[float, Field(gt=0)] | None = None

@@ -241,3 +241,28 @@ def test_a_folder_as_data_is_asked_whether_its_list_was_meant(tmp_path):
         resolve({"data": {"source": str(tmp_path)}})
     with pytest.raises(SettingsError, match=r"expected synthetic to .*synthetic\[:COUNT\], list:"):
         resolve({"data": {"source": str(tmp_path / "none")}})
+
+
+@pytest.mark.parametrize("address", ["auto", "head:6379", "10.0.0.1:1", "[::1]:65535", "a-b.c_d:8"])
+def test_addresses_of_clusters_are_auto_or_a_host_and_a_port(address):
+    assert resolve({"cluster": {"address": address}}).cluster.address == address
+
+
+WRONG = [
+    "",
+    "local",
+    "head",
+    "127.0.0.1:x",
+    "ray://head:10001",
+    "head:0",
+    "head:65536",
+    ":1",
+    "a b:1",
+]
+
+
+@pytest.mark.parametrize("address", [*WRONG, "::1:6379", "head:6379\n", "head:\u0661"])
+def test_other_addresses_of_clusters_are_one_line(address):
+    with pytest.raises(SettingsError) as caught:
+        resolve({"cluster": {"address": address}})
+    assert str(caught.value) == f"cluster.address: {address!r}, expected auto or HOST:PORT"

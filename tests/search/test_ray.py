@@ -8,6 +8,7 @@ import signal
 import socket
 import warnings
 from contextlib import closing
+from time import monotonic
 
 import pytest
 from hypothesis import settings
@@ -211,6 +212,24 @@ def test_each_node_says_what_it_has(cluster, seats_on, run):
     assert {node["cpus"] for node in nodes} == {2.0}
     assert {node["fault"] for node in nodes} == {""}
     assert len({node["fingerprint"] for node in nodes}) == 1
+
+
+def test_a_node_without_room_for_a_seat_is_not_asked_but_says_so(cluster, run):
+    result = run("cluster", "check", cluster.address, "--threads", 64, "--json")
+    assert result.exit_code == 1, result.output
+    found = [(node["fault"], node["room"]) for node in json.loads(result.stdout)]
+    assert found
+    assert {*found} == {("each seat needs 64 CPUS, this node has 2 CPUS, 0 GPUS", None)}
+
+
+def test_seats_that_are_being_made_are_told_from_such_as_others_are_in_the_way_of(seats_on):
+    crew = seats_on(Troubled(), workers=1)._crew
+    assert crew.lack().endswith(": others use them")
+    crew.start(0)
+    deadline = monotonic() + 60
+    while not crew.hear(1.0):
+        assert monotonic() < deadline
+    assert crew.lack().endswith(": 1 of 1 are being made")
 
 
 def test_what_no_node_has_is_said(seats_on):
