@@ -54,6 +54,8 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"lag: proposals depend on all trials but the last {lag} before their batch")
     now = "now" if found["running"] else "left at"
     lines += [f"{now}: {_task(task)}" for task in found["tasks"]]
+    if found["running"] and not found["tasks"]:
+        lines.append("now: no trial is under way")
     counted = {"states": "states", "failures": "failures", "rejected": "rejected untrained"}
     lines += [f"{words}: {_counts(found[name])}" for name, words in counted.items() if found[name]]
     if found["seconds"]:
@@ -75,8 +77,10 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
 def _task(task: Mapping[str, Any]) -> str:
     """Something under way, in words."""
     left = task["seconds_left"]
+    begun = task["share"] or task["text"]
     parts = (
-        f"{task['task']}, {int(100 * task['share'])} %",
+        task["task"],
+        f"{int(100 * task['share'])} %" if begun else "no step yet",
         task["text"],
         left and f"{format_duration(left)} left",
     )

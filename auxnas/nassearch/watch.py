@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
 
 from auxnas.backends.base import TrainingStep
 from auxnas.backends.progress import Display, format_duration
@@ -88,9 +89,14 @@ class Watch:
     def __enter__(self) -> Watch:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for bar in self._bars.values():
-            bar.close()
+            bar.__exit__(kind, error, trace)
 
     def started(self, trial: Trial) -> StageProgress:
         """Opens the trial's bar."""

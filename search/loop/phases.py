@@ -55,7 +55,7 @@ class RecordingDisplay:
     Args:
         display: destination of progress.
         folder: the run's; nothing is written before it is there.
-        every: seconds from one writing to the next, new tasks apart.
+        every: seconds from one writing to the next, tasks that begin or end apart.
     """
 
     def __init__(self, display: Display, folder: Path, every: float = 5.0) -> None:
@@ -86,7 +86,8 @@ class RecordingDisplay:
 
         with self._display.task(title, total, begun) as advance:
             yield told
-        self._tasks.remove(task)
+        self._tasks.remove(task)  # not after an error: what was under way is still told then
+        self._write()
 
     def _write(self) -> None:
         """Writes the file; without room for it the run goes on."""

@@ -2,7 +2,7 @@
 
 import io
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from auxnas import progress as progress_module
 from auxnas.backends.base import TrainingStep
-from auxnas.backends.progress import Forecast, format_duration
+from auxnas.backends.progress import Forecast, Silent, format_duration
 from auxnas.genotype import zoo
 from auxnas.nassearch.watch import Pace, Watch
 from auxnas.progress import Live, Plain
 from auxnas.search.loop.bounds import RunClock, Until
+from auxnas.search.loop.phases import SEARCHING, RecordingDisplay, read_phase
 from auxnas.search.trials.records import (
     COMPLETE,
     FAILED,
@@ -94,6 +95,19 @@ def test_a_run_is_told_trial_by_trial(kind):
     assert "trial 2/2: reward 0.400" in text
     assert "trials/h" in text
     assert text.count("left") == 1 if kind is Plain else True
+
+
+def test_a_trial_that_has_ended_is_not_under_way_and_one_that_was_cut_off_is(tmp_path):
+    display = RecordingDisplay(Silent(), tmp_path)
+    ended = trial(0, state=COMPLETE, reward=0.4, stages=(STAGE, STAGE))
+    with suppress(KeyboardInterrupt), Watch(display, Until(2), RunClock()) as watch:
+        watch.started(trial(0))(1, TrainingStep(1, 2, 0.5))
+        assert [task["task"] for task in read_phase(tmp_path)[1]] == ["trial 1/2"]
+        watch.finished(ended, [ended])
+        assert read_phase(tmp_path) == (SEARCHING, [])
+        watch.started(trial(1))
+        raise KeyboardInterrupt
+    assert [task["task"] for task in read_phase(tmp_path)[1]] == ["trial 2/2"]
 
 
 @pytest.mark.parametrize(

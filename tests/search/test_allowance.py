@@ -243,6 +243,15 @@ def test_a_killed_run_says_where_it_was_left(run, time, tmp_path):
     assert (found["phase"], found["tasks"][0]["share"]) == (PRETRAINING, 0.4)
 
 
+def test_status_says_where_nothing_has_begun(run, time, tmp_path):
+    words = ("--data", "synthetic:12", *TINY, "--out", tmp_path / "run")
+    assert run("run", *words, "--cache", tmp_path / "cache").exit_code == 0
+    found = {**run_status(tmp_path / "run"), "running": "somebody"}
+    assert "now: no trial is under way" in status_lines(found)
+    task = {"task": "trial 1/2", "share": 0.0, "text": "", "seconds_left": None}
+    assert "now: trial 1/2, no step yet" in status_lines({**found, "tasks": [task]})
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"phase": 1}', '{"phase": "a", "tasks": [1]}'])
 def test_a_damaged_record_of_phases_is_none(tmp_path, text):
     (tmp_path / PROGRESS).write_text(text)
