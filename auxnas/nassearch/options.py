@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -17,6 +21,7 @@ from auxnas.genotype.texts import parse_json
 from auxnas.options import PathType as PathType
 from auxnas.options import SizeType, json_option, part_option
 from auxnas.options import depth_scale as depth_scale
+from auxnas.scripts import TERMINATED
 from auxnas.search.data.mapped import label_table
 from auxnas.search.data.spec import TAKES
 from auxnas.search.errors import SettingsError
@@ -322,10 +327,35 @@ def all_of(checks: Iterable[Callable[[], Any]]) -> list[Any]:
     return found
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends what Ctrl-C does."""
+
+
 def run_resumable(work: Callable[[], int], remark: str) -> int:
-    """The exit status of ``work``; after Ctrl-C ``remark`` says what becomes of it."""
+    """The exit status of ``work``; after Ctrl-C or SIGTERM ``remark`` says what becomes of it."""
     try:
-        return work()
+        with _terminations():
+            return work()
+    except _Terminated:
+        note(f"terminated: {remark}")
+        return TERMINATED
     except KeyboardInterrupt:
         note(f"interrupted: {remark}")
         return INTERRUPTED
+
+
+@contextmanager
+def _terminations() -> Iterator[None]:
+    """SIGTERM raises ``_Terminated`` in the block."""
+
+    def terminate(number: int, frame: FrameType | None) -> NoReturn:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # no place for a handler
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

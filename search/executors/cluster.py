@@ -29,9 +29,8 @@ class Cluster(Seats):
         places = settings.workers or crew.room()
         crew.patience = max(crew.patience, places / _SIGNS)
         silence = max(SILENCE, 5 * crew.patience)
-        super().__init__(
-            crew, places, settings.trial_timeout, silence, mixed=settings.cluster.mixed
-        )
+        mixed, where = settings.cluster.mixed, crew.where
+        super().__init__(crew, places, settings.trial_timeout, silence, mixed=mixed, where=where)
 
     @staticmethod
     def suits(settings: Settings) -> bool:

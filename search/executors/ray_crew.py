@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -57,6 +59,9 @@ _CONTACT = 10.0
 """Seconds in which the head node has to answer."""
 _ANSWER = 60.0
 """Seconds in which a node that is looked at has to answer."""
+
+_LONGEST = 300
+"""Characters of Ray's errors; whole sentences of longer ones."""
 
 _GONE = "its process or its machine is gone"
 _INFRASTRUCTURE = (
@@ -154,12 +159,16 @@ class RayCrew:
 
     Attributes:
         patience: seconds from one sign of life of a seat to the next.
+        where: the cluster in words, behind an error.
     """
 
     patience = _PATIENCE
 
     def __init__(self, evaluate: Evaluate, settings: Settings) -> None:
         self._connected = _connect(settings.cluster.address or "auto")
+        self.where = f", on the cluster at {ray.get_runtime_context().gcs_address}"
+        if settings.cluster.address == "auto":
+            self.where += " (of several, --cluster HOST:PORT or RAY_ADDRESS names another)"
         self._needs = _needs(settings)
         self._threads = settings.threads or 1
         data, self._stores = pack_evaluator(evaluate, cloudpickle.CloudPickler)
@@ -359,9 +368,15 @@ def _connect(address: str) -> bool:
         host, port = place.rsplit(":", 1)
         # Ray itself would try for minutes.
         socket.create_connection((host.strip("[]"), int(port)), _CONTACT).close()
+        terminate = signal.getsignal(signal.SIGTERM)
         ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
+        if threading.current_thread() is threading.main_thread():  # Ray's prints its own stack
+            signal.signal(signal.SIGTERM, terminate)
     except (exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        found = f"{address} ({' '.join(str(error).split())[:300]})"
+        said = " ".join(str(error).split())
+        if len(said) > _LONGEST:
+            said = said[:_LONGEST].rpartition(". ")[0] or said[:_LONGEST]
+        found = f"{address} ({said})"
         expected = (
             "a cluster that this machine is a node of (ray start), and its token if it has one"
         )

@@ -101,6 +101,7 @@ class Seats:
         silence: seconds without a message after which a seat is lost.
         making: likewise while it is not ready yet, which takes as long as it takes.
         mixed: whether seats may differ in their arithmetic.
+        where: where they are, in words behind an error.
         clock: tells the seconds.
     """
 
@@ -112,12 +113,13 @@ class Seats:
         silence: float = SILENCE,
         making: float = MAKING,
         mixed: bool = False,
+        where: str = "",
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.places = places
         self._crew, self._timeout, self._silence = crew, timeout, silence
         self._making = self._making_next = making
-        self._mixed, self._clock = mixed, clock
+        self._mixed, self._where, self._clock = mixed, where, clock
         self._say: Callable[[str], None] = lambda line: None
         self._record: Callable[[AttemptRow], None] = lambda row: None
         self._fingerprint = ""
@@ -324,7 +326,8 @@ class Seats:
         """
         self._unbegun += 1
         if self._unbegun >= _UNBEGUN * self.places:
-            found = f"{how} before its first trial, {self._unbegun} times in a row"
+            times = f"{self._unbegun} times in a row{self._where}"
+            found = f"{how} before its first trial, {times}"
             raise SearchError("search.executor", found, "one that starts, or fewer --workers")
 
     def _note(self, attempt: _Attempt, errand: _Errand, how: str) -> None:

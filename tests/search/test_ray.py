@@ -214,6 +214,13 @@ def test_each_node_says_what_it_has(cluster, seats_on, run):
     assert len({node["fingerprint"] for node in nodes}) == 1
 
 
+def test_the_cluster_is_named_and_sigterm_is_left_to_the_command(cluster, seats_on):
+    before = signal.getsignal(signal.SIGTERM)
+    crew = seats_on(Troubled())._crew
+    assert crew.where == f", on the cluster at {cluster.address}"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_node_without_room_for_a_seat_is_not_asked_but_says_so(cluster, run):
     result = run("cluster", "check", cluster.address, "--threads", 64, "--json")
     assert result.exit_code == 1, result.output

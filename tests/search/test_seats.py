@@ -307,3 +307,11 @@ def test_a_mutant_is_found(mutant, monkeypatch):
     ]
     with pytest.raises((AssertionError, SearchError, LookupError, ValueError)):
         [check_schedule(faults, 3, width) for faults in hard for width in (2, 6)]
+
+
+def test_where_no_seat_starts_its_place_is_named():
+    seats = seats_of(FakeCrew(Troubled(), ["start"] * 3), 1, where=", on the cluster at a:1")
+    seats.submit(job(0), ignore_progress)
+    words = "its process is gone before its first trial, 3 times in a row, on the cluster at a:1"
+    with pytest.raises(SearchError, match=words):
+        seats.next()

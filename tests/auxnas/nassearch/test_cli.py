@@ -3,9 +3,11 @@
 import errno
 import importlib
 import json
+import os
 import random
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,6 +24,7 @@ from auxnas.backends.registry import backend
 from auxnas.compiler import ModelSpec, lower
 from auxnas.compiler.weights import fit_params, load_weights
 from auxnas.genotype import SearchSpace, read
+from auxnas.nassearch.options import run_resumable
 from auxnas.search.settings.resolving import resolve
 from auxnas.search.settings.search import Settings
 from auxnas.search.storage.journal import Journal
@@ -297,6 +300,18 @@ def test_a_run_from_before_a_setting_existed_is_resumed_as_it_was_begun(run, tmp
         journal.set_meta({"settings": stored})
     run("resume", tmp_path, "--trials", 6)
     assert [(each.limits.constant, each.trials) for each in found] == [(False, 6)]
+
+
+def test_sigterm_ends_as_ctrl_c_does(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def work():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    assert run_resumable(work, "it goes on") == 143
+    assert capsys.readouterr().err == "terminated: it goes on\n"
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(
