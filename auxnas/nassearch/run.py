@@ -222,7 +222,7 @@ def _here(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The layer over a run's settings that takes it off its cluster: where trials are evaluated
     is the command's choice. As many processes here as there were seats would be too many."""
     search, address = stored.get("search", {}), stored.get("cluster", {}).get("address")
-    here = {"search.executor": None} if search.get("executor") == "ray" else {}
+    here = {"search.executor": None} if search.get("executor") in EXECUTORS.table else {}
     return nest(here if address is None else {**here, "cluster.address": None, "workers": 0})
 
 
