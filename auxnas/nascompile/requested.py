@@ -270,6 +270,10 @@ def _int8(
             raise OptionError(f"--depth-scale is for depth, not for the task {spec.task}")
         numbers = replace(numbers, units=options["depth_scale"])
     photographs = find_photographs(options["images"], options["labels"], numbers)
+    if photographs.labels and numbers.classes:
+        from auxnas.search.data.layouts.classes import find_key
+
+        photographs = replace(photographs, decode=find_key(Path(options["labels"]), spec.classes))
     if options["map"] is not None:
         photographs = replace(photographs, table=_label_table(options["map"], numbers.classes))
     if photographs.labels:
