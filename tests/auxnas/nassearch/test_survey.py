@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from auxnas.backends.images.labels import label_map_advice
+from auxnas.backends.progress import Silent
 from auxnas.compiler.tasks import find_task
 from auxnas.nassearch.cli import main
 from auxnas.search.data import DataError, check, open_dataset
 from auxnas.search.data.mapped import label_table
 from auxnas.search.data.survey import survey_data, survey_document
+from auxnas.search.examples.context import DataContext
+from auxnas.search.settings.search import Settings
 from tests.search.people_data import (
     CLASSES,
     KINDS,
@@ -134,6 +137,23 @@ def test_data_are_usable_where_the_check_before_training_passes(tmp_path: Path, 
         assert survey.usable
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_look_asks_what_a_run_asks_of_both_shares(tmp_path: Path, count: int) -> None:
+    spec = write_flat(tmp_path)
+    for path in sorted((tmp_path / "images").iterdir())[count:]:
+        path.unlink()
+    data = DataContext(Settings(data={"source": spec}), tmp_path / "cache", Silent())
+    found = looked(spec)
+    if count == 3:
+        data.check_enough_data(data.search_split)
+        assert found.exit_code == 0
+        return
+    with pytest.raises(DataError) as refused:
+        data.check_enough_data(data.search_split)
+    assert str(refused.value) in found.stdout
+    assert found.exit_code == 1
+
+
 def test_strange_values_are_counted_with_a_reason(tmp_path: Path) -> None:
     write_flat(tmp_path)
     (tmp_path / "classes.txt").write_text("a\nb\nc")
@@ -198,7 +218,7 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
     assert found["usable"] is True
     assert found["classes"] == []
     assert (
-        looked("synthetic:2", "--task", "pose", "--picture", str(tmp_path / "a.png")).exit_code == 0
+        looked("synthetic:3", "--task", "pose", "--picture", str(tmp_path / "a.png")).exit_code == 0
     )
 
 
