@@ -1,5 +1,6 @@
 """Folders of images and masks, tables of classes, maps of labels: layouts, and what is wrong."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -128,6 +129,14 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no masks": (
         lambda root: [p.unlink() for p in (root / "SegmentationClass").iterdir()],
+        "no pictures in SegmentationClass/, expected images/ and masks/",
+    ),
+    "no masks' folder": (
+        lambda root: shutil.rmtree(root / "SegmentationClass"),
+        "JPEGImages/ alone, expected images/ and masks/",
+    ),
+    "neither folder": (
+        lambda root: [shutil.rmtree(root / n) for n in ("SegmentationClass", "JPEGImages")],
         "no such folders in it, expected images/ and masks/",
     ),
     "other names": (

@@ -225,6 +225,7 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
 STORED = st.one_of(
     st.tuples(st.just(0), st.integers(2, 255)),
     st.integers(2, 20).map(lambda last: tuple(range(1, last + 1))),
+    st.sets(st.integers(40, 254), min_size=2, max_size=18).map(lambda some: (0, *sorted(some))),
 )
 
 
@@ -245,6 +246,11 @@ def test_advice_is_there_where_nothing_says_the_classes(tmp_path: Path) -> None:
     assert (found["usable"], found["classes"]) == (False, None)
     assert found["parts"]["train"]["advice"] == (
         "values 0..3 occur: --classes 4, or their names in classes.txt"
+    )
+    for path in (tmp_path / "labels").iterdir():
+        Image.fromarray(60 * np.asarray(Image.open(path))).save(path)
+    assert document(spec)["parts"]["train"]["advice"] == (
+        "values 0, 60, 120, 180 occur: if there are no others, --map 60=1,120=2,180=3 --classes 4"
     )
     for path in (tmp_path / "labels").iterdir():
         Image.open(path).convert("L").point(lambda value: 255 * (value > 0)).save(path)
