@@ -203,9 +203,10 @@ def _lines(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
         )
     if found["faults"]:
         yield f"{survey.part}: {len(found['faults'])} of {found['images']} cannot be used:"
-        yield from (f"  {line}" for line in told_once(found["faults"][:_MOST]))
-        if len(found["faults"]) > _MOST:
-            yield f"  and {len(found['faults']) - _MOST} more (--json, --html)"
+        lines = list(told_once(found["faults"]))
+        yield from (f"  {line}" for line in lines[:_MOST])
+        if len(lines) > _MOST:
+            yield f"  and {len(lines) - _MOST} more (--json, --html)"
 
 
 def _some(texts: Sequence[str]) -> str:

@@ -260,11 +260,17 @@ def survey_document(surveys: Sequence[Survey], source: str) -> dict[str, Any]:
 
 
 def told_once(faults: Sequence[str]) -> Iterator[str]:
-    """Faults, of which each that is mended like an earlier one does not say how."""
-    known = set[str]()
+    """Faults, of which each that is mended like an earlier one does not say how.
+
+    Those of other files alone, in the same words, are one line.
+    """
+    known, alike = set[str](), dict[str, list[str]]()
     for fault in faults:
-        found, _, expected = fault.partition(_EXPECTED)
-        yield found if expected in known else fault
+        alike.setdefault(fault.partition(": ")[2] or fault, []).append(fault)
+    for first, *others in alike.values():
+        found, _, expected = first.partition(_EXPECTED)
+        said = found if expected in known else first
+        yield f"{said} (and {len(others)} like it)" if others else said
         known |= {expected} - {""}
 
 

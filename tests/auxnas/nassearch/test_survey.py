@@ -104,6 +104,8 @@ def test_what_mends_several_files_is_told_once_and_to_a_program_of_each(tmp_path
     said = "names in classes.txt and their colours in palette.txt"
     assert "train: 2 of 7 cannot be used:" in found.stdout
     assert [found.stdout.count(said), page.read_text("utf-8").count(said)] == [1, 1]
+    assert found.stdout.count("a label image of mode RGB") == 1
+    assert "(and 1 like it)" in found.stdout
     faults = document(f"folder:{tmp_path}")["parts"]["train"]["faults"]
     assert [said in each for each in faults] == [True, True]
 
