@@ -288,6 +288,8 @@ def test_mapped_labels_are_checked_as_they_are_mapped(tmp_path: Path) -> None:
     assert set(np.unique(sized.label(0))) <= {0, 1, 2, 255}
     assert len({each.fingerprint() for each in (opened(), data, again, sized)}) == 4
     (tmp_path / "a.lst").write_text("images/grey.png\tlabels/grey.png")
+    folder = partial(open_dataset, spec, task=find_task("depth"))
+    assert "labels of classes, expected float32" in refusal(folder)
     depth = partial(open_dataset, f"list:{tmp_path}", task=find_task("depth"), label_map="-1")
     assert "expected data whose labels are classes" in refusal(depth)
 

@@ -238,6 +238,8 @@ def known_classes(folders: tuple[Path, ...], count: int | None) -> ClassTable:
         check_classes(len(table.classes), str(path))
         same_classes(table.classes, count, str(path))
         return table
+    if count == 0:  # a task without any
+        return ClassTable((), (), LabelKey())
     if count is None:
         known = ", ".join(TABLES)
         found = f"not given, and {folders[0]} has none of {known}"
