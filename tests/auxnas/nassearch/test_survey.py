@@ -260,6 +260,15 @@ def test_advice_is_there_where_nothing_says_the_classes(tmp_path: Path) -> None:
     assert document(spec, "--classes", "2", "--map", "255=1")["usable"] is True
 
 
+def test_terms_of_a_map_that_no_pixel_has_are_said(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    found = document(spec, "--map", "9=1,3=2,40-60=none,*=0")
+    assert found["usable"] is True
+    said = [each.partition("--map ")[2] for each in found["remarks"] if "--map" in each]
+    assert said == [f"{term}: no pixel has such a value" for term in ("9=1", "40-60=none")]
+    assert not any("--map" in each for each in document(spec, "--map", "+0")["remarks"])
+
+
 def test_parts_have_the_same_classes(tmp_path: Path) -> None:
     spec = write_coco(tmp_path, "panoptic")
     path = tmp_path / "annotations/panoptic_val2017.json"
