@@ -40,6 +40,19 @@ class Silent:
         yield _ignore
 
 
+class ToldOnce:
+    """Display of another one, which gets each line but once: what several works begin with."""
+
+    def __init__(self, display: Display) -> None:
+        self._display, self._said, self.task = display, set[str](), display.task
+
+    def say(self, line: str) -> None:
+        """A line that stays, if it was not said before."""
+        if line not in self._said:
+            self._said.add(line)
+            self._display.say(line)
+
+
 def _ignore(done: int, text: str = "") -> None:
     """An ``Advance`` to nowhere."""
 

@@ -38,6 +38,7 @@ class Seam:
         table: our own implementations by name, and where each is.
         arguments: names of the arguments, in order.
         members: attributes that the object must have.
+        easier: what an implementation may make instead, in words; empty where there is nothing.
         libraries: a library's implementations, by a prefix of ``genotype.plugins.LIBRARIES``.
     """
 
@@ -46,6 +47,7 @@ class Seam:
     table: Mapping[str, str]
     arguments: tuple[str, ...]
     members: tuple[str, ...]
+    easier: str = ""
     libraries: Mapping[str, LibraryNames] = field(default_factory=dict)
 
     @property
@@ -105,7 +107,8 @@ class Seam:
         try:
             check_members(self.plural, name, made, self.members)
         except PluginError as error:
-            raise SettingsError(self.setting, error.found, error.expected) from error
+            expected = f"{self.easier}{', or ' * bool(self.easier)}{error.expected}"
+            raise SettingsError(self.setting, error.found, expected) from error
         return made
 
 
@@ -157,6 +160,7 @@ DATASETS = Seam(
     },
     arguments=("rest", "classes", "part"),
     members=("name", "classes", "palette", "__len__", "fingerprint", "image", "label"),
+    easier="a list of pairs of an image and a label",
 )
 """Readers of data formats, called like ``auxnas.search.data.base.Reader``; each gives a
 ``Dataset``."""

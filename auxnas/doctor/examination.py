@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib import metadata
+from importlib.machinery import PathFinder
 from typing import Any
 
 from auxnas.doctor.libraries import (
@@ -100,16 +101,26 @@ def in_the_way(libraries: Iterable[Library]) -> list[str]:
     """Lines on files that hide a module from scripts in this folder or from everything here, and on
     modules that two distributions install.
     """
-    places = dict.fromkeys([os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-    lines = []
-    for place in filter(None, places):
+    given = [os.getcwd(), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    places = {os.path.realpath(place): place for place in reversed(given)}
+    entries, lines = [os.path.realpath(entry) for entry in sys.path], []
+    for where, place in reversed(places.items()):
         for file in guarded([], folder_hides, place):
-            reach = "everything here" if place in sys.path else "scripts in its folder"
-            words = f"hides the module {module_name(file)} from {reach}"
+            name, on_path = module_name(file), where in entries
+            if on_path and not _is_first(name, where, entries):
+                continue
+            reach = "everything here" if on_path else "scripts in its folder"
+            words = f"hides the module {name} from {reach}"
             lines.append(f"{file}: {words}, expected another name for it, or another folder")
     homes = guarded({}, module_owners)
     names = {import_name(each.name): each.name for each in libraries}
     return lines + doubled({"auxnas": "auxnas", **names}, homes)
+
+
+def _is_first(name: str, where: str, entries: list[str]) -> bool:
+    """Whether a module's first file on Python's path is in a folder."""
+    found = guarded(None, PathFinder.find_spec, name, entries)
+    return found is None or os.path.realpath(found.origin or "").startswith(os.path.join(where, ""))
 
 
 def run_probe(name: str) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def request_of(
     found = read_weights(weights, architecture) if weights else None
     architecture = (found and found.architecture()) or architecture
     spec = _spec(architecture, extra, found, options, say)
+    int8 = _int8(options, spec, say)
     output = options["output"]
     if output is None:
         output = _name(source, extra) + _suffix(options["target"])
@@ -82,7 +83,7 @@ def request_of(
         seed=options["seed"],
         disabled=options["disable_pass"],
         target=options["target"],
-        int8=_int8(options, spec, say),
+        int8=int8,
         open_precision=options["precision"] == AUTO,
         max_drop=MAX_DROP if options["max_drop"] is None else options["max_drop"],
         device=_device(options),
@@ -270,6 +271,10 @@ def _int8(
             raise OptionError(f"--depth-scale is for depth, not for the task {spec.task}")
         numbers = replace(numbers, units=options["depth_scale"])
     photographs = find_photographs(options["images"], options["labels"], numbers)
+    if photographs.labels and numbers.classes:
+        from auxnas.search.data.layouts.classes import find_key
+
+        photographs = replace(photographs, decode=find_key(Path(options["labels"]), spec.classes))
     if options["map"] is not None:
         photographs = replace(photographs, table=_label_table(options["map"], numbers.classes))
     if photographs.labels:

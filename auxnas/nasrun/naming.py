@@ -27,16 +27,19 @@ class PredictionFiles:
 def expand_sources(sources: Sequence[str], output: Path) -> list[Path]:
     """The images meant by files and directories, each once, in the order given.
 
-    A directory stands for all images below it, those below ``output`` left out. A file
-    is not looked at yet.
+    A directory stands for all images below it, those below ``output`` left out. Whether a file
+    can be read is not looked at yet.
 
     Raises:
-        CompilerError: for a directory without images, or one that is ``output`` itself.
+        CompilerError: for a directory without images, or one that is ``output`` itself; where
+            there is no file at all.
     """
     found: dict[str, Path] = {}
     for source in map(Path, sources):
         for path in _below(source, output) if source.is_dir() else [source]:
             found.setdefault(os.path.abspath(path), path)
+    if not any(map(os.path.lexists, found)):
+        raise CompilerError(sources[0], "no such file", "a photograph, or a folder of some")
     return list(found.values())
 
 

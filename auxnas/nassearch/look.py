@@ -17,7 +17,7 @@ from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
 from auxnas.search.errors import RequestError
-from auxnas.search.loop.status import ended_of
+from auxnas.search.loop.status import beyond_of, ended_of
 from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
@@ -58,6 +58,8 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         lines.append("now: no trial is under way")
     counted = {"states": "states", "failures": "failures", "rejected": "rejected untrained"}
     lines += [f"{words}: {_counts(found[name])}" for name, words in counted.items() if found[name]]
+    if found["beyond"]:
+        lines.append(f"proposed beyond the trials asked for, not to begin: {found['beyond']}")
     if found["seconds"]:
         pace = 3600 * found["ended"] / found["seconds"]
         sessions = f"{found['sessions']} session{'s' * (found['sessions'] != 1)}"
@@ -201,10 +203,11 @@ def export(
 
 
 def _export_study(folder: Path, url: str, study: str, as_json: bool) -> None:
-    with Journal(folder) as journal:
-        trials, salvaged = journal.trials(), journal.salvaged
+    with Journal(folder) as journal, journal.snapshot():
+        trials, states, salvaged = journal.trials(), journal.counts("state"), journal.salvaged
+        asked = journal.meta().get("settings", {}).get("trials")
     _note_salvaged(salvaged)
-    found = export_study(trials, url, study)
+    found = export_study(trials[: len(trials) - beyond_of(states, asked)], url, study)
     if as_json:
         print_json(asdict(found))
         return

@@ -14,6 +14,7 @@ from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir, make_private
 from auxnas.backends.int8 import find_photographs
 from auxnas.backends.measuring.machine import cores, cores_text, cpu_model
+from auxnas.backends.progress import ToldOnce
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, print_json, say
@@ -105,7 +106,7 @@ def pareto(
         )
     )
     settings, searched, executor = trained
-    place = RunContext(executor, home, kept, display_on_stderr())
+    place = RunContext(executor, home, kept, ToldOnce(display_on_stderr()))
 
     def context_of(trial: Trial) -> TrainingContext:
         own = place.folder / f"trial-{trial.number + 1:05}"

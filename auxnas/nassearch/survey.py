@@ -30,6 +30,9 @@ from auxnas.search.data.survey import (
     survey_rows,
     told_once,
 )
+from auxnas.search.data.views import split_dataset
+from auxnas.search.examples.images import check_enough_data
+from auxnas.search.settings.search import DataSettings
 from auxnas.search.storage.folders import check_no_result
 from auxnas.terminal import Terminal
 
@@ -86,6 +89,9 @@ def survey(
         surveys.append(_survey(source, part, classes, asked, first))
     document = survey_document(surveys, source)
     shown = find_task(name, surveys[0].dataset.classes)
+    refused = document["usable"] and _refusal(surveys[0], shown)
+    if refused:
+        document |= {"usable": False, "remarks": [*document["remarks"], refused]}
     drawn = _drawn(surveys, shown, picture, html is not None)
     if html is not None and write is not None:
         with atomic_write(html) as temporary:
@@ -121,6 +127,19 @@ def _survey(
         dataset = with_classes_of(dataset, first)
     with display_on_stderr().task(f"reading {dataset.name}, {part}", len(dataset)) as advance:
         return survey_data(part, dataset, known, lambda done, total: advance(done, ""))
+
+
+def _refusal(survey: Survey, task: Task) -> str:
+    """What the check of ``nassearch run`` says of the two shares of a part; "" where nothing."""
+    dataset, found = survey.dataset, survey.statistics
+    try:
+        halves = split_dataset(dataset, DataSettings().meta_train, firsts=found.together)
+        for title, half, least in zip(("meta-train", "meta-val"), halves, (2, 1), strict=True):
+            share = found.of(half.indices)
+            check_enough_data(f"{dataset.name}: {title}", share, found, least, task)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def _page_writer() -> Any:
@@ -184,9 +203,10 @@ def _lines(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
         )
     if found["faults"]:
         yield f"{survey.part}: {len(found['faults'])} of {found['images']} cannot be used:"
-        yield from (f"  {line}" for line in told_once(found["faults"][:_MOST]))
-        if len(found["faults"]) > _MOST:
-            yield f"  and {len(found['faults']) - _MOST} more (--json, --html)"
+        lines = list(told_once(found["faults"]))
+        yield from (f"  {line}" for line in lines[:_MOST])
+        if len(lines) > _MOST:
+            yield f"  and {len(lines) - _MOST} more (--json, --html)"
 
 
 def _some(texts: Sequence[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 _MOST_NAMES = 6
+_MOST_VALUES = 24
+"""Label values that a map is written out for."""
 
 
 def missing_reason(pixels: Sequence[int], unlabelled: int, named: bool = False) -> str:
@@ -63,6 +65,12 @@ def label_map_advice(values: Sequence[int], unlabelled: bool) -> str:
         return f"0 and {values[1]} occur: if that is a mask, --map {values[1]}=1 --classes 2"
     if values and values[0] == 1 and values[-1] == len(values):
         return f"values 1..{values[-1]} occur: --map -1 --classes {len(values)}"
+    if 2 < len(values) <= _MOST_VALUES and 2 * len(values) <= values[-1]:
+        moves = ",".join(f"{value}={n}" for n, value in enumerate(values) if value != n)
+        shown = ", ".join(map(str, values))
+        return (
+            f"values {shown} occur: if there are no others, --map {moves} --classes {len(values)}"
+        )
     return ""
 
 

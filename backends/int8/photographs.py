@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ class Photographs:
         judged: all that were looked at, with those that say nothing.
         units: a metre, of labels that are depth; None for what is usual.
         table: the class that each number from 0 to 255 in a label image becomes; none: itself.
+        decode: reads a label image of classes, such as one in colours; None for one of numbers.
     """
 
     calibration: tuple[Path, ...]
@@ -55,6 +56,7 @@ class Photographs:
     judged: JudgedPhotographs | None = None
     units: float | None = None
     table: tuple[int, ...] = ()
+    decode: Callable[[Path, str], Array] | None = None
 
 
 def find_photographs(
@@ -113,7 +115,8 @@ def read_labels(photographs: Photographs, task: Task) -> list[tuple[Size, Array]
         raise CompilerError("labels", f"{classes} classes", expected)
     found, sizes, numbers = [], [], replace(task.labels, units=photographs.units)
     for photograph, path in zip(photographs.held_out, photographs.labels, strict=False):
-        label, pixels = read_numbers(path, numbers), read_photograph(photograph)
+        pixels, decode = read_photograph(photograph), photographs.decode
+        label = decode(path, str(path)) if decode else read_numbers(path, numbers)
         if numbers.is_map:
             check_sizes((photograph, pixels), (path, label), str(path))
         sizes.append((pixels.shape[0], pixels.shape[1]))

@@ -99,15 +99,16 @@ def make_timm_encoder(name: str, width: float) -> TimmEncoder:
 
     Raises:
         CompilerError: for another width than 1.
-        PluginError: when timm is missing, has no such network, or it does not fit.
+        PluginError: when timm has no such network, or it does not fit.
+        BackendUnavailable: when timm is missing.
     """
     whole = f"timm:{name}"
     if re.fullmatch(r"\w[\w.]*", name) is None:
         raise PluginError("encoders", truncate(whole), "timm: and the name of a network of timm")
+    network = _kept(name) or _imported(name)
     if width != 1:
         expected = "1, the one width of a network of timm (--set model.width=1)"
         raise CompilerError("model.width", f"{width:g}", expected)
-    network = _kept(name) or _imported(name)
     normalisation = Normalisation(_three(network.mean), _three(network.deviation))
     return TimmEncoder(whole, normalisation, network)
 

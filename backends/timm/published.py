@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from auxnas.backends.base import BackendUnavailable
 from auxnas.compiler import CompilerError
 from auxnas.genotype.errors import inline
 
@@ -29,6 +30,7 @@ def published_arrays(encoder: str) -> dict[str, Array]:
 
     Raises:
         CompilerError: for an encoder without any, and where they cannot be fetched.
+        BackendUnavailable: when the library is not installed.
     """
     place = f"published weights of {encoder}"
     library, _, name = PUBLISHED.get(encoder, encoder).partition(":")
@@ -39,10 +41,9 @@ def published_arrays(encoder: str) -> dict[str, Array]:
             model = import_module("timm").create_model(name, pretrained=True)
         else:
             model = getattr(import_module("torchvision.models"), name)(weights="DEFAULT")
-    except Exception as error:  # no library, no network, no such weights: each has its own
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(place, error.name or library, "timm") from None
+    except Exception as error:  # no network, no such weights: each has its own
         found = f"{library} cannot fetch {name} ({inline(str(error))[:200]})"
-        library_missing = isinstance(error, ImportError)
-        expected = "a file of weights (--encoder-weights FILE)"
-        expected += ", or pip install 'auxnas[timm]'" if library_missing else ""
-        raise CompilerError(place, found, expected) from None
+        raise CompilerError(place, found, "a file of weights (--encoder-weights FILE)") from None
     return {key: value.numpy() for key, value in model.state_dict().items()}

@@ -33,13 +33,7 @@ class ListedFiles(FileDataset):
         """
         if not (self.colours and self.labels.classes):
             return super().label(index)
-        try:
-            return self._key(self.pairs[index].label, self.label_place(index))
-        except DataError as stranger:
-            try:
-                return super().label(index)  # indices that were stored as grey colours
-            except DataError:
-                raise stranger from None
+        return self._key(self.pairs[index].label, self.label_place(index))
 
     def fingerprint(self) -> str:
         """A hash of the files, and of the colours where label images are in colours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,13 @@ def label_table(text: str) -> tuple[int, ...]:
         for place, value in enumerate(values or ()):
             table[value] = numbers[min(place, len(numbers) - 1)]
     return tuple(table)
+
+
+def idle_terms(text: str, values: Collection[int]) -> list[str]:
+    """The terms of a map that name no value that occurs, ``values`` being those that do."""
+    named = [(each, _TERM.fullmatch(each)) for each in text.replace(" ", "").split(",")]
+    terms = [(each, _term(each)[0]) for each, found in named if found]
+    return [each for each, asked in terms if asked and not set(asked) & set(values)]
 
 
 def _term(text: str) -> tuple[range | None, range]:

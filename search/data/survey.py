@@ -16,6 +16,7 @@ from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Array, Bytes, Dataset
 from auxnas.search.data.check import CheckProgress, value_place
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.mapped import MappedDataset, idle_terms
 from auxnas.search.data.statistics import (
     VALUES,
     Statistics,
@@ -75,6 +76,7 @@ class Survey:
         faults: of the others.
         strange: label values that are no class, the most frequent first.
         samples: some of the images.
+        stored: label values that occur before they are mapped, where they are.
     """
 
     part: str
@@ -85,6 +87,7 @@ class Survey:
     faults: tuple[DataError, ...]
     strange: tuple[StrangeValue, ...]
     samples: tuple[Sample, ...]
+    stored: Sequence[int] = ()
 
     @cached_property
     def values(self) -> tuple[int, ...]:
@@ -138,11 +141,12 @@ def survey_data(
     total = len(dataset)
     chosen = {n * total // min(SHOWN, total) for n in range(min(SHOWN, total))}
     places, values, content, samples = list[str](), list[Array](), list[Bytes](), list[Sample]()
+    stored = np.zeros(256, bool)
     faults, groups, sizes = list[DataError](), list[str](), Counter[tuple[int, int]]()
     strange: dict[int, StrangeValue] = {}
     for index in range(total):
         try:
-            image, label = _read(dataset, index)
+            image, label = _read(dataset, index, stored)
         except DataError as error:
             faults.append(error)
         else:
@@ -167,18 +171,25 @@ def survey_data(
         tuple(groups),
     )
     rows = tuple(sorted(strange.values(), key=lambda each: -each.pixels))
-    return Survey(part, dataset, known, statistics, sizes, tuple(faults), rows, tuple(samples))
+    found = (part, dataset, known, statistics, sizes, tuple(faults), rows, tuple(samples))
+    return Survey(*found, np.flatnonzero(stored).tolist())
 
 
-def _read(dataset: Dataset, index: int) -> tuple[Bytes, Array]:
-    """Image and label, which belong together.
+def _read(dataset: Dataset, index: int, stored: Array) -> tuple[Bytes, Array]:
+    """Image and label, which belong together; ``stored`` gets the values before a map.
 
     Raises:
         DataError: when one is missing, damaged, or of another form than it should be.
     """
     source, place = dataset.origin(index)
     source.check_presence(place)
-    image, label = source.image(place), source.label(place)
+    image = source.image(place)
+    if isinstance(source, MappedDataset):
+        label = source.dataset.label(place)
+        stored[label] = True
+        label = source.table[label]
+    else:
+        label = source.label(place)
     source.check_item(place, image, label)
     fault = source.labels.fault(label, (image.shape[0], image.shape[1]))
     if fault is not None:
@@ -214,6 +225,9 @@ def survey_remarks(surveys: Sequence[Survey], element: str = "pixel") -> Iterato
         name, found = f"{survey.dataset.name}, {survey.part}", survey.statistics
         yield from filter(None, survey.dataset.remark.split("\n"))
         yield from filter(None, survey.dataset.note().split("\n") if not survey.faults else ())
+        if isinstance(survey.dataset, MappedDataset) and survey.stored:
+            for term in idle_terms(survey.dataset.text, survey.stored):
+                yield f"{name}: --map {term}: no pixel has such a value"
         yield from (
             *sparse_remark(name, found),
             *empty_remark(name, found, element),
@@ -260,11 +274,17 @@ def survey_document(surveys: Sequence[Survey], source: str) -> dict[str, Any]:
 
 
 def told_once(faults: Sequence[str]) -> Iterator[str]:
-    """Faults, of which each that is mended like an earlier one does not say how."""
-    known = set[str]()
+    """Faults, of which each that is mended like an earlier one does not say how.
+
+    Those of other files alone, in the same words, are one line.
+    """
+    known, alike = set[str](), dict[str, list[str]]()
     for fault in faults:
-        found, _, expected = fault.partition(_EXPECTED)
-        yield found if expected in known else fault
+        alike.setdefault(fault.partition(": ")[2] or fault, []).append(fault)
+    for first, *others in alike.values():
+        found, _, expected = first.partition(_EXPECTED)
+        said = found if expected in known else first
+        yield f"{said} (and {len(others)} like it)" if others else said
         known |= {expected} - {""}
 
 

@@ -18,6 +18,11 @@ def ended_of(states: Mapping[str, int]) -> int:
     return sum(count for state, count in states.items() if state != PENDING)
 
 
+def beyond_of(states: Mapping[str, int], asked: int | None) -> int:
+    """Number of trials that the last batch proposed beyond those asked for: they do not begin."""
+    return 0 if asked is None else max(0, sum(states.values()) - max(asked, ended_of(states)))
+
+
 def run_status(folder: Path) -> dict[str, Any]:
     """State of a run as plain data; the run may be under way."""
     with Journal(folder) as journal, journal.snapshot():
@@ -25,6 +30,8 @@ def run_status(folder: Path) -> dict[str, Any]:
         states, failures = journal.counts("state"), journal.counts("failure")
         rejected, best = journal.rejected(), journal.best(1)
     settings = meta.get("settings", {})
+    beyond = beyond_of(states, settings.get("trials"))
+    begins = {state: count - beyond * (state == PENDING) for state, count in states.items()}
     environment = dict(sessions[-1].environment) if sessions else {}
     phase, tasks = read_phase(folder)
     return {
@@ -36,7 +43,8 @@ def run_status(folder: Path) -> dict[str, Any]:
         "budget": settings.get("budget"),
         "lag": settings.get("search", {}).get("lag", 0),
         "ended": ended_of(states),
-        "states": states,
+        "states": {state: count for state, count in begins.items() if count},
+        "beyond": beyond,
         "failures": failures,
         "rejected": rejected,
         "seconds": sum(session.seconds for session in sessions),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auxnas import progress as progress_module
 from auxnas.backends.base import TrainingStep
-from auxnas.backends.progress import Forecast, Silent, format_duration
+from auxnas.backends.progress import Forecast, Silent, ToldOnce, format_duration
 from auxnas.genotype import zoo
 from auxnas.nassearch.watch import Pace, Watch
 from auxnas.progress import Live, Plain
@@ -28,6 +28,17 @@ from auxnas.search.trials.records import (
 )
 from auxnas.search.trials.rows import ending_text
 from auxnas.terminal import Terminal
+
+
+def test_what_several_works_begin_with_is_said_once(monkeypatch):
+    said = []
+    monkeypatch.setattr(Silent, "say", lambda self, line: said.append(line))
+    told = ToldOnce(Silent())
+    for line in ("encoder: from a", "trial 1", "encoder: from a", "trial 2"):
+        told.say(line)
+    assert said == ["encoder: from a", "trial 1", "trial 2"]
+    with told.task("training", 3) as advance:
+        advance(1)
 
 
 def trial(number=0, **changes):

@@ -37,6 +37,8 @@ from auxnas.compiler.tasks import Disagreement, Metric, Score, Segmentation
 from auxnas.compiler.weights import random_params
 from auxnas.nascompile import requested
 from auxnas.nascompile.cli import main
+from auxnas.search.data import open_dataset
+from auxnas.search.data.layouts.classes import find_key
 
 SMALL = ("arch2", "--agg-size", "8", "--width", "0.25", "--classes", "5", "--input-size", "64x64")
 ONE, TWO = Latency([1.0] * 3), Latency([2.0] * 3)
@@ -464,6 +466,49 @@ def test_labels_of_one_bit_are_classes_0_and_1(folder, tmp_path):
         Image.new("1", size, 1).save(tmp_path / f"{number}.png")
     found = read_labels(find_photographs(folder, tmp_path), FIVE)
     assert [np.unique(label).tolist() for _, label in found] == [[1], [1]]
+
+
+COLOURS = np.array([(200, 10, 10), (10, 200, 10), (10, 10, 200)], np.uint8)
+
+
+def coloured(values: np.ndarray, kind: str) -> Image.Image:
+    """A label image of these classes, as ``kind`` stores them."""
+    if kind == "palette":
+        image = Image.fromarray(values, "P")
+        image.putpalette(COLOURS.tobytes())
+        return image
+    if kind == "RGBA":
+        return Image.fromarray(COLOURS[values]).convert("RGBA")
+    stored = {"colour": COLOURS[values], "grey": values, "16-bit": values.astype(np.uint16)}
+    return Image.fromarray(stored[kind])
+
+
+@pytest.mark.parametrize("kind", ["colour", "palette", "grey", "16-bit", "RGBA"])
+@pytest.mark.parametrize("part", ["", "val"])
+def test_label_images_mean_the_same_as_in_training(folder, tmp_path, kind, part):
+    """As ``folder:`` reads them, wherever the table beside them lies."""
+    shutil.copytree(folder, tmp_path / "images" / part)
+    labels = tmp_path / "masks" / part
+    labels.mkdir(parents=True)
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    (tmp_path / "palette.txt").write_text("\n".join(" ".join(map(str, c)) for c in COLOURS))
+    for number in range(9):
+        shape = (60 + 5 * number, 90 - 3 * number)
+        values = np.random.default_rng(number).integers(0, 3, shape, dtype=np.uint8)
+        coloured(values, kind).save(labels / f"{number}.png")
+    if part:
+        for name in ("images", "masks"):
+            shutil.copytree(tmp_path / name / part, tmp_path / name / "train")
+    trained = open_dataset(f"folder:{tmp_path}", part=part or "train")
+    places = {trained.pairs[n].image.name: n for n in range(len(trained))}
+    shown = find_photographs(tmp_path / "images" / part, labels)
+    shown = replace(shown, decode=find_key(labels, 3))
+    found = read_labels(shown, Segmentation(("a", "b", "c")))
+    for path, (_, label) in zip(shown.held_out, found, strict=True):
+        assert np.array_equal(label, trained.label(places[path.name]))
+        assert len(np.unique(label)) == 3
+    with pytest.raises(DataError, match=r"5 asked for, expected 3 as in .*classes\.txt"):
+        find_key(labels, 5)
 
 
 def test_labels_of_0_and_255_judge_nothing(folder, tmp_path):

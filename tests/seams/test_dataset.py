@@ -12,6 +12,7 @@ import pytest
 from auxnas.genotype import plugins
 from auxnas.nassearch.cli import main as nassearch
 from auxnas.search.data import BaseDataset, DataError, Dataset, check, open_dataset, subset
+from auxnas.search.errors import SettingsError
 from auxnas.search.seams import DATASETS
 from auxnas.search.settings.search import DataSettings
 from tests.seams.test_encoder import TINY
@@ -171,3 +172,8 @@ def test_an_installed_format_is_found_by_its_name(user, monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
     monkeypatch.syspath_prepend(str(user))
     assert len(open_dataset(DataSettings(source="discs:7").source)) == 7
+
+
+def test_what_is_no_dataset_is_answered_with_the_easy_form():
+    with pytest.raises(SettingsError, match="expected a list of pairs of an image and a label, or"):
+        DATASETS.checked("mod:none", None)

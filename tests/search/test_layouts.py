@@ -1,5 +1,6 @@
 """Folders of images and masks, tables of classes, maps of labels: layouts, and what is wrong."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -128,6 +129,14 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no masks": (
         lambda root: [p.unlink() for p in (root / "SegmentationClass").iterdir()],
+        "no pictures in SegmentationClass/, expected images/ and masks/",
+    ),
+    "no masks' folder": (
+        lambda root: shutil.rmtree(root / "SegmentationClass"),
+        "JPEGImages/ alone, expected images/ and masks/",
+    ),
+    "neither folder": (
+        lambda root: [shutil.rmtree(root / n) for n in ("SegmentationClass", "JPEGImages")],
         "no such folders in it, expected images/ and masks/",
     ),
     "other names": (
@@ -279,6 +288,8 @@ def test_mapped_labels_are_checked_as_they_are_mapped(tmp_path: Path) -> None:
     assert set(np.unique(sized.label(0))) <= {0, 1, 2, 255}
     assert len({each.fingerprint() for each in (opened(), data, again, sized)}) == 4
     (tmp_path / "a.lst").write_text("images/grey.png\tlabels/grey.png")
+    folder = partial(open_dataset, spec, task=find_task("depth"))
+    assert "labels of classes, expected float32" in refusal(folder)
     depth = partial(open_dataset, f"list:{tmp_path}", task=find_task("depth"), label_map="-1")
     assert "expected data whose labels are classes" in refusal(depth)
 

@@ -225,6 +225,23 @@ def test_trials_that_are_to_come_are_told_of_by_whether_the_run_goes_on(run, url
         assert "2 wait for one under way" in run(*words).stdout
 
 
+def test_what_a_finished_run_proposed_beyond_its_trials_does_not_wait(run, url, tmp_path):
+    folder, (first, *rest) = tmp_path / "street", trials_of(3)
+    folder.mkdir()
+    with Journal(folder, write=True) as journal:
+        journal.set_meta({"settings": {"trials": 1}})
+        journal.propose([replace(trial, state=PENDING, stages=()) for trial in (first, *rest)])
+        journal.finish(first)
+    found = run("export", folder, "--optuna", url, "--study", "beyond")
+    assert (found.exit_code, found.stdout) == (0, "study beyond: 1 trials added, 1 in it\n")
+    found = run("status", folder)
+    assert "1 of 1 trials ended" in found.stdout
+    assert "proposed beyond the trials asked for, not to begin: 2" in found.stdout
+    assert "pending" not in found.stdout
+    states = json.loads(run("status", folder, "--json").stdout)
+    assert (states["states"], states["beyond"]) == ({first.state: 1}, 2)
+
+
 def test_the_command_refuses_both_outputs_and_neither(run, tmp_path):
     for words in (("--optuna", "sqlite://", "--output", tmp_path), (), ("--study", "name")):
         result = run("export", tmp_path, *words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from auxnas.search.data.base import Bytes
 from auxnas.search.data.documents import json_document
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import check_classes, same_classes
+from auxnas.search.data.layouts.pairs import parts_of_names
 from auxnas.search.data.lists import numbered_lines, parse_colour, read_colours, read_names
 
 UNLABELLED = ("void", "unlabelled", "unlabeled", "ignore", "__ignore__")
@@ -51,7 +52,14 @@ class LabelKey:
             found = read_coloured_label(path, place, palettes=not self.indexed)
         else:
             found = read_label(path, place)
-        return self._table[found] if found.ndim == 2 else self._of_colours(found, place)
+        if found.ndim == 2:
+            return self._table[found]
+        try:
+            return self._of_colours(found, place)
+        except DataError:
+            if self.indexed and (found == found[..., :1]).all():  # indices as grey colours
+                return self._table[found[..., 0]]
+            raise
 
     @cached_property
     def _table(self) -> Bytes:
@@ -230,6 +238,8 @@ def known_classes(folders: tuple[Path, ...], count: int | None) -> ClassTable:
         check_classes(len(table.classes), str(path))
         same_classes(table.classes, count, str(path))
         return table
+    if count == 0:  # a task without any
+        return ClassTable((), (), LabelKey())
     if count is None:
         known = ", ".join(TABLES)
         found = f"not given, and {folders[0]} has none of {known}"
@@ -237,3 +247,24 @@ def known_classes(folders: tuple[Path, ...], count: int | None) -> ClassTable:
     return ClassTable(
         tuple(f"class{index}" for index in range(check_classes(count))), (), LabelKey()
     )
+
+
+def find_key(labels: Path, count: int) -> LabelKey:
+    """The key of the label images in a folder, by the table of classes in it or beside it, if any.
+
+    That of a part, ``masks/val``, may be beside ``masks``. Beside lists of pairs the indices of
+    pictures with a palette count, else their colours.
+
+    Raises:
+        DataError: when the table has colours or other numbers, of another number of classes.
+    """
+    above = labels.resolve().parents
+    for folder in (*above[: 2 if parts_of_names({labels.name: labels}) else 1], labels):
+        path = next((folder / name for name in TABLES if (folder / name).is_file()), None)
+        if path is not None:
+            table = TABLES[path.name](path)
+            if table.key == LabelKey():
+                return table.key
+            same_classes(table.classes, count, str(path))
+            return replace(table.key, indexed=any(folder.glob("*.lst")))
+    return LabelKey()

@@ -8,7 +8,15 @@ from auxnas.search.data.base import Reader
 from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.layouts.classes import known_classes
-from auxnas.search.data.layouts.pairs import Folders, matched_pairs, part_folders, part_lists
+from auxnas.search.data.layouts.pairs import (
+    IMAGES,
+    LABELS,
+    Folders,
+    has_picture,
+    matched_pairs,
+    part_folders,
+    part_lists,
+)
 from auxnas.search.data.lists import listed_names
 
 _LAYOUTS = (
@@ -62,9 +70,20 @@ def folder_parts(where: str) -> dict[str, Folders]:
     """
     found = part_folders(Path(where))
     if "train" not in found:
-        what = "no such folder" if not Path(where).is_dir() else "no such folders in it"
-        raise DataError(f"folder:{where}", what, _LAYOUTS)
+        raise DataError(f"folder:{where}", _absence(Path(where)), _LAYOUTS)
     return found
+
+
+def _absence(root: Path) -> str:
+    """What there is in place of such folders."""
+    if not root.is_dir():
+        return "no such folder"
+    there = [root / name for name in (*IMAGES, *LABELS) if (root / name).is_dir()]
+    empty = [path for path in there if not has_picture(path)]
+    names = " and ".join(f"{path.name}/" for path in empty or there)
+    if not there:
+        return "no such folders in it"
+    return f"no pictures in {names}" if empty else f"{names} alone"
 
 
 FOLDER = Reader(open_folder, folder_parts, fits=lambda where: "train" in part_folders(where))

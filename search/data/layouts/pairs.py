@@ -95,7 +95,12 @@ def _named(folder: Path, names: Iterable[str]) -> Path | None:
 def _labels_in(folder: Path) -> Path | None:
     """The first folder named like one of label images that has some."""
     named = (folder / name for name in LABELS if (folder / name).is_dir())
-    return next((path for path in named if any(map(_is_picture, path.rglob("*")))), None)
+    return next(filter(has_picture, named), None)
+
+
+def has_picture(folder: Path) -> bool:
+    """Whether there is a file named like a picture in a folder, or below it."""
+    return any(map(_is_picture, folder.rglob("*")))
 
 
 def _is_picture(path: Path) -> bool:

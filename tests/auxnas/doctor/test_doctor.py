@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -35,6 +36,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 MACHINE = probes.machine()
 IN_THE_WAY = examination.in_the_way
+PATHS = [*sys.path]
 BROKEN = {"error": "it is broken"}
 
 
@@ -105,6 +107,25 @@ def test_files_that_hide_modules_are_found(tmp_path, monkeypatch):
     one, *_, last = IN_THE_WAY(find_libraries(requirements()))
     assert "click.py: hides the module click from scripts in its folder, expected" in one
     assert last.startswith("PIL: installed by other and by pillow")
+
+
+def test_the_first_on_the_path_hides_ours_and_no_later_one_is_accused(tmp_path, monkeypatch):
+    for name in ("intruder/auxnas", "intruder/numpy", "another/auxnas", "another/numpy"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(examination, "module_owners", dict)
+    for first, *others in (["intruder", "another"], [ROOT, "intruder"]):
+        places = [os.path.abspath(place) for place in (first, *others)]
+        monkeypatch.setattr(sys, "path", [*places, *PATHS])
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (first, *others))))
+        expected = {"intruder/numpy: hides the module numpy from everything here"}
+        if first == "intruder":
+            expected |= {"intruder/auxnas: hides the module auxnas from everything here"}
+        assert {line.partition(",")[0] for line in IN_THE_WAY([])} == expected
+    monkeypatch.setattr(sys, "path", PATHS)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert IN_THE_WAY([]) == []
 
 
 @pytest.fixture(autouse=True)

@@ -178,6 +178,13 @@ def test_a_bad_image_is_named_and_the_others_are_done(made):
     }  # fmt: skip
 
 
+def test_where_there_is_no_image_at_all_nothing_is_begun(made):
+    result = run("predict", made["logits"], "nosuch", "missing.png", "--output", "nothing")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: nosuch: no such file, expected a photograph")
+    assert not Path("nothing").exists()
+
+
 def test_json_is_one_document(made):
     photograph(Path("a.png"), 30, 40)
     Path("bad.png").write_text("no image")

@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from auxnas.backends.images.labels import label_map_advice
+from auxnas.backends.progress import Silent
 from auxnas.compiler.tasks import find_task
 from auxnas.nassearch.cli import main
 from auxnas.search.data import DataError, check, open_dataset
 from auxnas.search.data.mapped import label_table
 from auxnas.search.data.survey import survey_data, survey_document
+from auxnas.search.examples.context import DataContext
+from auxnas.search.settings.search import Settings
 from tests.search.people_data import (
     CLASSES,
     KINDS,
@@ -101,6 +104,8 @@ def test_what_mends_several_files_is_told_once_and_to_a_program_of_each(tmp_path
     said = "names in classes.txt and their colours in palette.txt"
     assert "train: 2 of 7 cannot be used:" in found.stdout
     assert [found.stdout.count(said), page.read_text("utf-8").count(said)] == [1, 1]
+    assert found.stdout.count("a label image of mode RGB") == 1
+    assert "(and 1 like it)" in found.stdout
     faults = document(f"folder:{tmp_path}")["parts"]["train"]["faults"]
     assert [said in each for each in faults] == [True, True]
 
@@ -132,6 +137,23 @@ def test_data_are_usable_where_the_check_before_training_passes(tmp_path: Path, 
         assert told or not survey.statistics.labelled
     else:
         assert survey.usable
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_look_asks_what_a_run_asks_of_both_shares(tmp_path: Path, count: int) -> None:
+    spec = write_flat(tmp_path)
+    for path in sorted((tmp_path / "images").iterdir())[count:]:
+        path.unlink()
+    data = DataContext(Settings(data={"source": spec}), tmp_path / "cache", Silent())
+    found = looked(spec)
+    if count == 3:
+        data.check_enough_data(data.search_split)
+        assert found.exit_code == 0
+        return
+    with pytest.raises(DataError) as refused:
+        data.check_enough_data(data.search_split)
+    assert str(refused.value) in found.stdout
+    assert found.exit_code == 1
 
 
 def test_strange_values_are_counted_with_a_reason(tmp_path: Path) -> None:
@@ -198,13 +220,14 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
     assert found["usable"] is True
     assert found["classes"] == []
     assert (
-        looked("synthetic:2", "--task", "pose", "--picture", str(tmp_path / "a.png")).exit_code == 0
+        looked("synthetic:3", "--task", "pose", "--picture", str(tmp_path / "a.png")).exit_code == 0
     )
 
 
 STORED = st.one_of(
     st.tuples(st.just(0), st.integers(2, 255)),
     st.integers(2, 20).map(lambda last: tuple(range(1, last + 1))),
+    st.sets(st.integers(40, 254), min_size=2, max_size=18).map(lambda some: (0, *sorted(some))),
 )
 
 
@@ -227,9 +250,23 @@ def test_advice_is_there_where_nothing_says_the_classes(tmp_path: Path) -> None:
         "values 0..3 occur: --classes 4, or their names in classes.txt"
     )
     for path in (tmp_path / "labels").iterdir():
+        Image.fromarray(60 * np.asarray(Image.open(path))).save(path)
+    assert document(spec)["parts"]["train"]["advice"] == (
+        "values 0, 60, 120, 180 occur: if there are no others, --map 60=1,120=2,180=3 --classes 4"
+    )
+    for path in (tmp_path / "labels").iterdir():
         Image.open(path).convert("L").point(lambda value: 255 * (value > 0)).save(path)
     assert "--map 255=1 --classes 2" in document(spec, "--classes", "2")["parts"]["train"]["advice"]
     assert document(spec, "--classes", "2", "--map", "255=1")["usable"] is True
+
+
+def test_terms_of_a_map_that_no_pixel_has_are_said(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    found = document(spec, "--map", "9=1,3=2,40-60=none,*=0")
+    assert found["usable"] is True
+    said = [each.partition("--map ")[2] for each in found["remarks"] if "--map" in each]
+    assert said == [f"{term}: no pixel has such a value" for term in ("9=1", "40-60=none")]
+    assert not any("--map" in each for each in document(spec, "--map", "+0")["remarks"])
 
 
 def test_parts_have_the_same_classes(tmp_path: Path) -> None:
