@@ -41,7 +41,7 @@ def check_overwriting(
             _check_folders(option, path, folders)
         taken |= {os.path.realpath(path): f"what {option} writes" for path in paths}
     for option, paths in written.items():
-        for path in filter(Path.exists, paths):
+        for path in filter(Path.is_file, paths):
             _check_no_result(path, option)
 
 

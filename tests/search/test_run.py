@@ -360,7 +360,7 @@ def test_what_a_killed_writer_left_goes_when_the_run_goes_on(place_of, monkeypat
         patch.setattr(temporaries.os, "getpid", lambda: 4_194_305)  # beyond Linux's largest
         left = [folder / temporary_name(name) for name in ("settings.toml", "a.safetensors")]
         (folder / temporary_name("folder")).mkdir()
-    names = (".gitignore", ".0123abcd.x", ".deadbeef.notes", ".settings.toml", "notes.txt")
+    names = (".gitignore", ".0123abcd.x", ".deadbeef.notes", ".settings.toml")
     others = [folder / name for name in (*names, temporary_name("mine"))]
     for path in (*left, *others):
         path.write_text("half")

@@ -407,11 +407,12 @@ def test_a_teacher_sees_what_the_pupil_sees():
 
 def test_a_trained_rival_teaches(tmp_path, cache):
     train_network(training(tmp_path / "rival", cache, LWRF))
-    place = training(tmp_path / "t", cache, train__teacher=str(tmp_path / "rival"))
-    found = long_training(place).train.batch([0, 1], np.random.default_rng(0))
+    taught = {"train__teacher": str(tmp_path / "rival")}
+    looked_at = long_training(training(tmp_path / "looked_at", cache, **taught))
+    found = looked_at.train.batch([0, 1], np.random.default_rng(0))
     assert found.teacher.shape == (2, 12, 8, 8)
     assert found.teacher.dtype == np.float32
-    _ = train_network(place)
+    _ = train_network(training(tmp_path / "t", cache, **taught))
     begun = json.loads((tmp_path / "t" / "training.json").read_text())
     assert begun["teacher"] is not None
 
