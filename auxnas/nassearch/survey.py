@@ -130,7 +130,7 @@ def _survey(
 
 
 def _refusal(survey: Survey, task: Task) -> str:
-    """Refusal of the two shares of a part by the check of ``nassearch run``; "" where none."""
+    """Words of the check of ``nassearch run`` on the two shares of a part; "" where it has none."""
     dataset, found = survey.dataset, survey.statistics
     try:
         halves = split_dataset(dataset, DataSettings().meta_train, firsts=found.together)

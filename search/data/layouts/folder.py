@@ -75,7 +75,7 @@ def folder_parts(where: str) -> dict[str, Folders]:
 
 
 def _absence(root: Path) -> str:
-    """What there is in place of such folders."""
+    """Words on what there is in place of such folders."""
     if not root.is_dir():
         return "no such folder"
     there = [root / name for name in (*IMAGES, *LABELS) if (root / name).is_dir()]
