@@ -28,21 +28,36 @@ BASE = (
     "train.batch_size=8 train.decoder_rate=0.001 train.epsilon=1e-8 train.beta2=0.999 "
     "train.schedule=poly train.phases=[1] train.auxiliary=[0] train.frozen=0"
 )
-COLOURS = ["brightness=0.3", "contrast=0.3", "saturation=0.3", "hue=0.05"]
-SHARPNESS = ["blur=0.7", "jpeg=0.5"]
+COLOURS = " ".join(
+    f"data.photometric.{each}"
+    for each in ("brightness=0.3", "contrast=0.3", "saturation=0.3", "hue=0.05")
+)
+SHARPNESS = "data.photometric.blur=0.7 data.photometric.jpeg=0.5"
+DECAY = "train.decoder_decay=0.01 train.encoder_decay=0.0001"
+BALANCE = "loss.balance=0.9"
+ADAM = "train.encoder_optimiser=adam train.encoder_rate=0.0005 train.decoder_rate=0.003"
 VARIANTS = {
     "base": "",
-    "colours": " ".join(f"data.photometric.{each}" for each in COLOURS),
-    "colours, blur, JPEG": " ".join(f"data.photometric.{each}" for each in COLOURS + SHARPNESS),
-    "class balance 0.9": "loss.balance=0.9",
+    "colours": COLOURS,
+    "colours, blur, JPEG": f"{COLOURS} {SHARPNESS}",
+    "class balance 0.9": BALANCE,
     "hard pixels": "loss.hard=0.7 loss.kept=0.1",
     "Dice": "loss.dice=1",
     "Lovasz": "loss.lovasz=1",
     "average 0.99": "train.polyak=0.99",
     "cosine, warm-up": "train.schedule=cosine train.warm_up=1",
-    "decay": "train.decoder_decay=0.01 train.encoder_decay=0.0001",
+    "decay": DECAY,
     "encoder's rate times 5": "train.encoder_rate=0.005",
     "auxiliary losses": "train.auxiliary=[0.15]",
+    "encoder by Adam": ADAM,
+    "balance, Adam": f"{BALANCE} {ADAM}",
+    "balance, Adam, colours": f"{BALANCE} {ADAM} {COLOURS}",
+    "balance, Adam, Dice": f"{BALANCE} {ADAM} loss.dice=1",
+    "balance, Adam, Lovasz": f"{BALANCE} {ADAM} loss.lovasz=1",
+    "balance, Adam, average 0.99": f"{BALANCE} {ADAM} train.polyak=0.99",
+    "balance, Adam, cosine, warm-up": f"{BALANCE} {ADAM} train.schedule=cosine train.warm_up=1",
+    "balance, Adam, decay": f"{BALANCE} {ADAM} {DECAY}",
+    "balance, Adam, auxiliary losses": f"{BALANCE} {ADAM} train.auxiliary=[0.15]",
 }
 PAPER = "train.batch_size=8"
 """The paper's four phases, rates and Adam, in batches that ten epochs of so few images stand."""
