@@ -17,3 +17,7 @@ class DataError(InputError):
     def __init__(self, place: str, found: str, expected: str = "") -> None:
         self.place, self.found, self.expected = place, found, expected
         super().__init__(f"{place}: {found}" + (f", expected {expected}" if expected else ""))
+
+    def __reduce__(self) -> tuple[type[DataError], tuple[str, str, str]]:
+        """Its three parts, for a copy in another process."""
+        return type(self), (self.place, self.found, self.expected)

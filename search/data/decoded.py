@@ -39,4 +39,4 @@ class DecodedFiles(FileDataset):
         Raises:
             DataError: when the file is missing, damaged or of another format.
         """
-        return self.decode(self.pairs[index].label, self.label_place(index))
+        return self.decode(self.pair(index).label, self.label_place(index))

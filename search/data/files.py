@@ -38,11 +38,19 @@ _LOOKED_AT = 32
 
 @dataclass(frozen=True)
 class Pair:
-    """An image file, its label file, and the line that names them (``train.lst line 3``)."""
+    """An image file, its label file, and the line that names them (``train.lst line 3``).
+
+    Attributes:
+        image: the one.
+        label: the other.
+        line: that names them.
+        fault: found in that line, or in the label where that was read already; None for none.
+    """
 
     image: Path
     label: Path
     line: str
+    fault: DataError | None = None
 
     def place(self, path: Path) -> str:
         """Words by which errors name one of the two files."""
@@ -83,6 +91,17 @@ class FileDataset(BaseDataset):
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def pair(self, index: int) -> Pair:
+        """The files of an item.
+
+        Raises:
+            DataError: that the item was found to have when the data were opened.
+        """
+        found = self.pairs[index]
+        if found.fault is not None:
+            raise found.fault
+        return found
+
     def fingerprint(self) -> str:
         """A hash of the classes, and of every file's name, bytes and the manner of reading them.
 
@@ -114,8 +133,8 @@ class FileDataset(BaseDataset):
         turned: list[int] = []
         state = hashlib.sha256(repr(self.classes).encode())
         last: dict[Path, tuple[bytes, Header]] = {}
-        for index, pair in enumerate(self.pairs):
-            orientations = []
+        for index in range(len(self)):
+            pair, orientations = self.pair(index), []
             for path in (pair.image, pair.label):
                 state.update(f"\n{self.relative(path)}\n".encode())
                 if path not in last:  # one file may hold the labels of all
@@ -199,9 +218,9 @@ class FileDataset(BaseDataset):
         """Checks that both files of an item exist.
 
         Raises:
-            DataError: naming the one that does not.
+            DataError: naming the one that does not, or what else is known to be wrong.
         """
-        pair = self.pairs[index]
+        pair = self.pair(index)
         for path in (pair.image, pair.label):
             if not path.is_file():
                 expected = f"a file there: names are relative to {self.root}"
@@ -226,7 +245,7 @@ class FileDataset(BaseDataset):
         Raises:
             DataError: when the file is missing or damaged.
         """
-        return read_photograph(self.pairs[index].image, self.place(index))
+        return read_photograph(self.pair(index).image, self.place(index))
 
     def label(self, index: int) -> Array:
         """The label at ``index``: ``(height, width, ...)``, values as stored.
@@ -235,7 +254,7 @@ class FileDataset(BaseDataset):
             DataError: when the file is missing, damaged or not an image of indices; of
                 measurements, no array of them.
         """
-        return read_numbers(self.pairs[index].label, self.labels, self.label_place(index))
+        return read_numbers(self.pair(index).label, self.labels, self.label_place(index))
 
 
 def file_content(path: Path, place: str) -> bytes:

@@ -33,7 +33,7 @@ class ListedFiles(FileDataset):
         """
         if not (self.colours and self.labels.classes):
             return super().label(index)
-        return self._key(self.pairs[index].label, self.label_place(index))
+        return self._key(self.pair(index).label, self.label_place(index))
 
     def fingerprint(self) -> str:
         """A hash of the files, and of the colours where label images are in colours."""
@@ -65,7 +65,7 @@ def open_list(where: str, classes: int | None, part: str) -> ListedFiles:
         part: ``train`` or ``val``.
 
     Raises:
-        DataError: when the list is missing, empty or malformed, the part does not exist,
+        DataError: when the list is missing, empty or none, the part does not exist,
             or the number of classes is unknown or contradicts ``classes.txt`` or
             ``palette.txt``, which has their colours.
     """
@@ -75,7 +75,8 @@ def open_list(where: str, classes: int | None, part: str) -> ListedFiles:
     path = lists[part]
     names = _class_names(path.parent / "classes.txt", classes)
     rows, remark = list_rows(path)
-    pairs = tuple(Pair(path.parent / r.image, path.parent / r.label, r.line) for r in rows)
+    here = path.parent
+    pairs = tuple(Pair(here / r.image, here / r.label, r.line, r.fault) for r in rows)
     colours = read_colours(path.parent / PALETTE, names)
     return ListedFiles(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
 

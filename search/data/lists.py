@@ -19,11 +19,12 @@ _MOST_BLANKS = 16
 
 @dataclass(frozen=True)
 class ListRow:
-    """The two file names of a line (``train.lst line 3``) of a list."""
+    """The two file names of a line (``train.lst line 3``) of a list, or the line's fault."""
 
     image: str
     label: str
     line: str
+    fault: DataError | None = None
 
 
 def list_rows(path: Path) -> tuple[tuple[ListRow, ...], str]:
@@ -32,23 +33,30 @@ def list_rows(path: Path) -> tuple[tuple[ListRow, ...], str]:
     A line is an image and a label with a tab between them. Further columns are ignored.
     Without a tab the columns are apart by blanks, as long as there are two of them, or only
     one way to cut the line gives two names of files. Blank lines, and those that begin with
-    ``#`` and name no file, are passed over.
+    ``#`` and name no file, are passed over. A line that is none of these has a fault.
 
     Raises:
-        DataError: naming the line that is none of these; or for an empty list.
+        DataError: for an empty list; the first fault where there is nothing else.
     """
     rows, wider = [], []
     for number, line in numbered_lines(path):
         line = line.strip()
         if not line or _is_comment(line, path.parent):
             continue
-        place = f"{path} line {number}"
-        image, label, *more = _columns(line, path.parent, place)
-        rows.append(ListRow(image, label, f"{path.name} line {number}"))
+        place, short = f"{path} line {number}", f"{path.name} line {number}"
+        try:
+            image, label, *more = _columns(line, path.parent, place)
+        except DataError as fault:
+            rows.append(ListRow("", "", short, fault))
+            continue
+        rows.append(ListRow(image, label, short))
         if more:
             wider.append((number, more))
     if not rows:
         raise DataError(str(path), "an empty list", "one image TAB label a line")
+    faults = [row.fault for row in rows if row.fault]
+    if len(faults) == len(rows):
+        raise faults[0]
     if not wider:
         return tuple(rows), ""
     number, more = wider[0]

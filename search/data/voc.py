@@ -66,7 +66,7 @@ class VocFiles(FileDataset):
         """The label at ``index``, values as stored; of a label image in colours the classes."""
         if not self.labels.classes:
             return super().label(index)
-        return VOC_KEY(self.pairs[index].label, self.label_place(index))
+        return VOC_KEY(self.pair(index).label, self.label_place(index))
 
 
 def open_voc(where: str, classes: int | None, part: str) -> VocFiles:

@@ -201,6 +201,8 @@ def shape(**values: Any) -> Callable[[Any], object]:
 WRONG_LABELME: dict[str, tuple[Callable[[Any], object], str]] = {
     "no shapes": (lambda c: c.pop("shapes"), "grey.json: no shapes, expected a list"),
     "a label": (shape(label="cat"), "grey.json shape 0: label 'cat', expected one of labels.txt"),
+    "no object": (lambda c: c["shapes"].append("road"), "shape 3: no label, expected text"),
+    "a list": (shape(label=["road"]), "shape 0: label ['road'], expected text"),
     "no label": (lambda c: c["shapes"][0].pop("label"), "shape 0: no label, expected text"),
     "two points": (shape(points=[[1, 2], [3, 4]]), "4 numbers, expected x and y of 3 points"),
     "far": (shape(points=[[1, 2], [3, 4], [999, 1]]), "a point at 999, 1, expected points of an"),
@@ -352,7 +354,7 @@ def test_boxes_are_no_polygons_and_empty_files_are_background(tmp_path: Path) ->
     index = next(n for n in range(len(data)) if "grey" in data.place(n))
     assert set(np.unique(data.label(index))) == {data.classes.index("background")}
     path.write_text("0 0.5 0.5 0.1 0.1\n")
-    assert "a box (4 numbers behind the class)" in refusal(lambda: open_dataset(spec))
+    assert "a box (4 numbers behind the class)" in refusal(lambda: check(open_dataset(spec)))
     path.unlink()
     assert "1 images without a label" in open_dataset(spec).remark
 

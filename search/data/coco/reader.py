@@ -51,7 +51,7 @@ class CocoPanoptic(UprightFiles):
             DataError: when the picture is missing, damaged, or has an id without a segment.
         """
         place = self.label_place(index)
-        colours = read_photograph(self.pairs[index].label, place).astype(np.int64)
+        colours = read_photograph(self.pair(index).label, place).astype(np.int64)
         ids, where = np.unique(colours @ (1, 256, 65536), return_inverse=True)
         unknown = [each for each in ids.tolist() if each not in self.segments[index]]
         if unknown:

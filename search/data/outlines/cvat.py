@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -16,7 +17,7 @@ from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, check_classes, same_classes
 from auxnas.search.data.layouts.pairs import parts_of_names
 from auxnas.search.data.lists import parse_colour
-from auxnas.search.data.outlines.files import DrawnFiles
+from auxnas.search.data.outlines.files import DrawnFiles, drawn
 from auxnas.search.data.outlines.shapes import (
     Drawing,
     Ellipse,
@@ -58,7 +59,10 @@ def open_cvat(where: str, classes: int | None, part: str) -> DrawnFiles:
     same_classes(names, classes, str(path))
     check_classes(len(names), str(path))
     rows = images[part]
-    pairs = tuple(Pair(_image(path.parent, each), path, _title(each)) for each in rows)
+    pairs, drawings = drawn(
+        (Pair(_image(path.parent, each), path, _title(each)), partial(_drawing, each, names, path))
+        for each in rows
+    )
     return DrawnFiles(
         name,
         names,
@@ -67,7 +71,7 @@ def open_cvat(where: str, classes: int | None, part: str) -> DrawnFiles:
         tuple(labels.values()) if all(labels.values()) else (),
         remark=_remark(path, rows),
         manner="cvat",
-        drawings=tuple(_drawing(each, names, path) for each in rows),
+        drawings=drawings,
     )
 
 

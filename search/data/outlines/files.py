@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from auxnas.backends.images import header
 from auxnas.backends.images.opening import turn_upright
 from auxnas.compiler.tasks import Task
 from auxnas.search.data.base import Bytes, text_digest
-from auxnas.search.data.files import FileDataset, file_content
+from auxnas.search.data.errors import DataError
+from auxnas.search.data.files import FileDataset, Pair, file_content
 from auxnas.search.data.outlines.shapes import Drawing, draw_marks
+
+Drawn = tuple[tuple[Pair, ...], tuple[Drawing, ...]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,27 @@ class DrawnFiles(UprightFiles):
         Raises:
             DataError: when an outline is damaged, or the image that has the size cannot be read.
         """
-        drawing, size = self.drawings[index], self.drawings[index].size
+        pair, drawing = self.pair(index), self.drawings[index]
+        size = drawing.size
         if size is None:
-            size = header(file_content(self.pairs[index].image, self.place(index))).upright
+            size = header(file_content(pair.image, self.place(index))).upright
         return self.upright(index, draw_marks(drawing.marks, size, self.background))
+
+
+def drawn(rows: Iterable[tuple[Pair, Callable[[], Drawing]]]) -> Drawn:
+    """Pairs and the drawings of their labels; one that cannot be made is its pair's fault.
+
+    Args:
+        rows: pairs, each with the maker of its drawing, which raises ``DataError``.
+    """
+    found = [_drawn(*row) for row in rows]
+    return tuple(pair for pair, _ in found), tuple(drawing for _, drawing in found)
+
+
+def _drawn(pair: Pair, draw: Callable[[], Drawing]) -> tuple[Pair, Drawing]:
+    if pair.fault is None:
+        try:
+            return pair, draw()
+        except DataError as fault:
+            pair = replace(pair, fault=fault)
+    return pair, Drawing(())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -22,7 +23,7 @@ from auxnas.search.data.files import Pair, check_classes, same_classes
 from auxnas.search.data.layouts.classes import UNLABELLED
 from auxnas.search.data.layouts.pairs import folders_of_parts
 from auxnas.search.data.lists import read_names
-from auxnas.search.data.outlines.files import DrawnFiles
+from auxnas.search.data.outlines.files import DrawnFiles, drawn
 from auxnas.search.data.outlines.shapes import (
     Drawing,
     Mark,
@@ -37,6 +38,7 @@ from auxnas.search.data.outlines.shapes import (
 NAMES = "labels.txt"
 """The class names, as LabelMe's own tools take them; else those that occur, sorted."""
 BACKGROUND = ("_background_", "background")
+Row = tuple[Pair, dict[str, Any]]
 _LOOKED_AT, _LARGEST = 8, 1 << 26
 """Files that are looked at to tell the format, and bytes of the largest."""
 _LINE, _POINT = 10, 5
@@ -65,7 +67,7 @@ class LabelmeFiles(DrawnFiles):
 
     def image(self, index: int) -> Bytes:
         """The image at ``index``, upright: uint8 ``(height, width, 3)``."""
-        pair = self.pairs[index]
+        pair = self.pair(index)
         if pair.image != pair.label:
             return super().image(index)
         place = self.place(index)
@@ -82,28 +84,28 @@ def open_labelme(where: str, classes: int | None, part: str) -> DrawnFiles:
         part: ``train`` or ``val``.
 
     Raises:
-        DataError: when there is no such folder, or a file is damaged.
+        DataError: when there is no such folder, or no file in it that can be read.
     """
     name, folders = f"labelme:{where}", labelme_parts(where)
     if part not in folders:
         raise DataError(name, f"no {part} part", "folders train and val")
     files = {each: _documents(folder) for each, folder in folders.items()}
-    names = _names(
-        Path(where) / NAMES, [found for each in files.values() for found in each.values()]
-    )
+    names = _names(Path(where) / NAMES, [row for each in files.values() for row in each])
     shown = tuple(each for each in names if each.lower() not in UNLABELLED)
     same_classes(shown, classes, name)
     check_classes(len(shown), name)
     numbers = {each: shown.index(each) if each in shown else IGNORE for each in names}
     background = next((numbers[each] for each in names if each in BACKGROUND), IGNORE)
-    rows = files[part].items()
+    pairs, drawings = drawn(
+        (pair, partial(_drawing, str(pair.label), found, numbers)) for pair, found in files[part]
+    )
     return LabelmeFiles(
         name,
         shown,
-        tuple(Pair(_image_of(path, found), path, path.name) for path, found in rows),
+        pairs,
         Path(where),
         manner="labelme",
-        drawings=tuple(_drawing(str(path), found, numbers) for path, found in rows),
+        drawings=drawings,
         background=background,
     )
 
@@ -135,21 +137,36 @@ def _is_labelmes(path: Path) -> bool:
     return all(word in content for word in (b'"shapes"', b'"imagePath"'))
 
 
-def _documents(folder: Path) -> dict[Path, dict[str, Any]]:
+def _documents(folder: Path) -> list[Row]:
     """The files of a folder, without the images in them."""
-    found = {path: json_document(path) for path in sorted(folder.rglob("*.json"))}
-    for path, each in found.items():
-        member(each, "shapes", list, str(path))
-        each["imageData"] = bool(each.get("imageData"))
-    return found
+    return [_document(path) for path in sorted(folder.rglob("*.json"))]
 
 
-def _names(path: Path, documents: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The label names in their order, the background first where nothing else is said."""
+def _document(path: Path) -> Row:
+    """A file; one that cannot be read is a fault, and has no shapes."""
+    try:
+        found = json_document(path)
+        member(found, "shapes", list, str(path))
+        found["imageData"] = bool(found.get("imageData"))
+        return Pair(_image_of(path, found), path, path.name), found
+    except DataError as fault:
+        return Pair(path, path, path.name, fault), {"shapes": []}
+
+
+def _names(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
+    """The label names in their order, the background first where nothing else is said.
+
+    Raises:
+        DataError: the first fault, where no document can be read.
+    """
     if path.is_file():
         return read_names(path)
-    found = {each.get("label") for document in documents for each in document["shapes"]}
-    named = sorted(each for each in found if isinstance(each, str))
+    faults = [pair.fault for pair, _ in rows if pair.fault is not None]
+    if len(faults) == len(rows):
+        raise faults[0]
+    shapes = (each for _, found in rows for each in found["shapes"])
+    labels = (each.get("label") for each in shapes if isinstance(each, dict))
+    named = sorted({each for each in labels if isinstance(each, str)})
     own = [each for each in named if each in BACKGROUND] or [BACKGROUND[1]]
     return (*own, *(each for each in named if each not in own))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from auxnas.backends.images import SUFFIXES, find_images
@@ -17,7 +18,7 @@ from auxnas.search.data.files import (
     same_classes,
 )
 from auxnas.search.data.lists import numbered_lines
-from auxnas.search.data.outlines.files import DrawnFiles
+from auxnas.search.data.outlines.files import DrawnFiles, drawn
 from auxnas.search.data.outlines.shapes import Drawing, Mark, Polygon, vertices
 from auxnas.search.data.outlines.yaml_file import Value, yaml_values
 
@@ -40,7 +41,7 @@ def open_ultralytics(where: str, classes: int | None, part: str) -> FileDataset:
         part: ``train`` or ``val``.
 
     Raises:
-        DataError: when a file is missing or not as the format has it.
+        DataError: when the file is missing or not as the format has it, or names no labels.
     """
     name, path = f"ultralytics:{where}", _file(where)
     values, images = _values(path), ultralytics_parts(where)
@@ -61,6 +62,7 @@ def open_ultralytics(where: str, classes: int | None, part: str) -> FileDataset:
     told = {"remark": unmatched.remark(path.parent), "unmatched": unmatched}
     if masks:
         return DecodedFiles(name, names, pairs, path.parent, **told)  # type: ignore[arg-type]
+    pairs, drawings = drawn((each, partial(_drawing, each, len(named))) for each in pairs)
     return DrawnFiles(
         name,
         names,
@@ -68,7 +70,7 @@ def open_ultralytics(where: str, classes: int | None, part: str) -> FileDataset:
         path.parent,
         **told,  # type: ignore[arg-type]
         manner="ultralytics",
-        drawings=tuple(_drawing(pair, len(named)) for pair in pairs),
+        drawings=drawings,
         background=len(named),
     )
 

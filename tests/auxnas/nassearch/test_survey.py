@@ -1,6 +1,7 @@
 """``nassearch data``: all that is wrong or remarkable in data, each file read once."""
 
 import json
+import pickle
 import re
 import shutil
 from collections import Counter
@@ -29,8 +30,11 @@ from tests.search.people_data import (
     truth,
     write_camvid,
     write_coco,
+    write_cvat,
     write_flat,
+    write_labelme,
     write_parts,
+    write_yolo,
 )
 
 
@@ -108,6 +112,68 @@ def test_what_mends_several_files_is_told_once_and_to_a_program_of_each(tmp_path
     assert "(and 1 like it)" in found.stdout
     faults = document(f"folder:{tmp_path}")["parts"]["train"]["faults"]
     assert [said in each for each in faults] == [True, True]
+
+
+def write_list(root: Path) -> str:
+    """Pairs of a list, two of them without a tab."""
+    write_flat(root)
+    rows = [f"images/{name}\tlabels/{name.partition('.')[0]}.png" for name in KINDS]
+    rows[1:3] = ["images/grey.png", "a b c"]
+    (root / "train.lst").write_text("\n".join(rows))
+    return f"list:{root}"
+
+
+def cut_off(*names: str) -> Callable[[Path], object]:
+    return lambda root: [(root / name).write_text((root / name).read_text()[:9]) for name in names]
+
+
+def two_labels_of_cvat(root: Path) -> None:
+    text = (root / "annotations.xml").read_text()
+    (root / "annotations.xml").write_text(text.replace('label="tree"', 'label="cat"', 2))
+
+
+DAMAGED: dict[str, tuple[Callable[[Path], str], Callable[[Path], object], list[str]]] = {
+    "list": (write_list, lambda root: None, ["1 names in", "3 names in"]),
+    "labelme": (write_labelme, cut_off("grey.json", "deep.json"), ["no JSON", "no JSON"]),
+    "ultralytics": (
+        write_yolo,
+        lambda root: [
+            (root / f"labels/train/{name}.txt").write_text(text)
+            for name, text in (("grey", "0 0.5 0.5 0.1 0.1"), ("colour", "\n9 1 1 1 1 1 1"))
+        ],
+        ["class 9", "a box (4"],
+    ),
+    "cvat": (write_cvat, two_labels_of_cvat, ["label 'cat'", "label 'cat'"]),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_every_damaged_label_is_told_and_the_others_are_looked_at(
+    tmp_path: Path, kind: str
+) -> None:
+    write, damage, faults = DAMAGED[kind]
+    spec = write(tmp_path)
+    whole = len(open_dataset(spec))
+    damage(tmp_path)
+    part = document(spec)["parts"]["train"]
+    assert (part["images"], len(part["faults"])) == (whole, 2)
+    for fault, words in zip(part["faults"], faults, strict=True):
+        assert words in fault
+    assert sum(row["images"] for row in part["sizes"]) == whole - 2
+    found = looked(spec)
+    assert (found.exit_code, found.stderr.count("\n")) == (1, 0)
+    assert f"train: 2 of {whole} cannot be used:" in found.stdout
+    data = open_dataset(spec)
+    with pytest.raises(DataError) as refused:
+        check(data)
+    assert str(refused.value) in part["faults"]
+    place = next(n for n in range(whole) if data.pairs[n].fault is not None)
+    for action in data.image, data.label, lambda _: data.fingerprint():
+        with pytest.raises(DataError) as again:
+            action(place)
+        assert str(again.value) == str(refused.value)
+    copied = pickle.loads(pickle.dumps(refused.value))
+    assert (copied.place, copied.found) == (refused.value.place, refused.value.found)
 
 
 SPOILS: dict[str, Callable[[Path], object]] = {
