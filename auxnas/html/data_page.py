@@ -70,9 +70,15 @@ def _part(name: str, part: Mapping[str, Any]) -> PageSection:
         [str(v["value"]), f"{v['pixels']:,}", f"{v['images']:,}", v["place"]]
         for v in part["strange"]
     ]
+    colours = [
+        [c["colour"], c["hex"], f"{100 * c['share']:.2f} %", f"{c['images']:,}", c["place"]]
+        for c in part["colours"]
+    ]
+    colour_heads = ["colour", "hex", "share", "images", "first"]
     rows = {**part, "faults": [*told_once(part["faults"])]}
     folds = [
         ("Values that are no class", ["value", "pixels", "images", "first"], strange, ["first"]),
+        ("Colours that are no class's", colour_heads, colours, ["colour", "hex", "first"]),
         *((title, heads, _rows(rows[key]), heads) for key, title, heads in _TABLES),
         ("Sizes (height x width)", ["size", "images"], sizes, ["size"]),
     ]

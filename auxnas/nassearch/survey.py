@@ -21,6 +21,7 @@ from auxnas.options import FileType
 from auxnas.pictures import draw_samples
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import DataError, Dataset, open_dataset, parts
+from auxnas.search.data.colours import colour_lines
 from auxnas.search.data.joined import with_classes_of
 from auxnas.search.data.spec import check_source, task_on
 from auxnas.search.data.survey import (
@@ -201,6 +202,8 @@ def _lines(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
             f"{survey.part}: value {value.value} is no class: {value.pixels:,} pixels of "
             f"{value.images} images, first {value.place}"
         )
+    for line in colour_lines(survey.colours):
+        yield line if line.startswith(" ") else f"{survey.part}: {line}"
     if found["faults"]:
         yield f"{survey.part}: {len(found['faults'])} of {found['images']} cannot be used:"
         lines = list(told_once(found["faults"]))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from auxnas.backends.images.arrays import map_array
+from auxnas.backends.images.colours import ColourError, colour_counts
 from auxnas.backends.images.depth import read_depth
 from auxnas.backends.images.errors import DataError
 from auxnas.backends.images.opening import (
@@ -140,7 +141,7 @@ def read_coloured_label(path: str | Path | bytes, place: str, palettes: bool = T
         if image.mode not in _COLOURED_MODES[: 4 if palettes else 2]:
             return _indices(image, place)
         tag = orientation(image)
-        return turn_upright(np.array(image.convert("RGBA").convert("RGB"), np.uint8), tag)
+        return turn_upright(_colours(image), tag)
 
 
 def _check_lossless(image: Any, place: str) -> None:
@@ -161,13 +162,7 @@ def _indices(image: Any, place: str) -> Bytes:
     """The values of a label image that is not decoded yet, upright."""
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in _DEEP_FORMATS)
     if image.mode not in _LABEL_MODES and not deep and not _is_grey(image):
-        raise DataError(
-            place,
-            f"a label image of mode {image.mode}",
-            "one class index a pixel (greyscale or palette): convert colours to indices and floats "
-            "to 8-bit integers, or list the classes' names in classes.txt and their colours in "
-            "palette.txt, beside images and masks",
-        )
+        raise _colour_error(image, place)
     widened = _WIDENED.get(raw_mode(image)[:3], 1)
     image.load()
     found = np.array(image) if image.mode not in _GREY_INSIDE else np.array(image)[..., 0]
@@ -176,6 +171,25 @@ def _indices(image: Any, place: str) -> Bytes:
         value = f"label value {found[row, column]} at row {row} column {column}"
         raise DataError(place, value, "class indices of 8 bits")
     return turn_upright(found.astype(np.uint8) // np.uint8(widened), orientation(image))
+
+
+def _colour_error(image: Any, place: str) -> DataError:
+    """The error of a label image that has no indices, with its colours where it has some."""
+    said = (
+        f"a label image of mode {image.mode}",
+        "one class index a pixel (greyscale or palette): convert colours to indices and floats "
+        "to 8-bit integers, or list the classes' names in classes.txt and their colours in "
+        "palette.txt, beside images and masks",
+    )
+    if image.mode not in ("RGB", "RGBA"):
+        return DataError(place, *said)
+    colours = colour_counts(_colours(image))
+    return ColourError(place, *said, colours, image.width * image.height)
+
+
+def _colours(image: Any) -> Bytes:
+    """Colours without transparency."""
+    return np.array(image.convert("RGBA").convert("RGB"), np.uint8)
 
 
 def read_numbers(path: str | Path, numbers: TargetFormat, place: str | None = None) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from auxnas.backends.images.labels import label_map_advice, range_reason
 from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Array, Bytes, Dataset
 from auxnas.search.data.check import CheckProgress, value_place
+from auxnas.search.data.colours import StrangeColour, strange_colours
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.mapped import MappedDataset, idle_terms
 from auxnas.search.data.statistics import (
@@ -76,6 +77,7 @@ class Survey:
         faults: of the others.
         strange: label values that are no class, the most frequent first.
         samples: some of the images.
+        colours: of the label images among the faults that are no class's.
         stored: label values that occur before they are mapped, where they are.
     """
 
@@ -87,6 +89,7 @@ class Survey:
     faults: tuple[DataError, ...]
     strange: tuple[StrangeValue, ...]
     samples: tuple[Sample, ...]
+    colours: tuple[StrangeColour, ...] = ()
     stored: Sequence[int] = ()
 
     @cached_property
@@ -171,7 +174,8 @@ def survey_data(
         tuple(groups),
     )
     rows = tuple(sorted(strange.values(), key=lambda each: -each.pixels))
-    found = (part, dataset, known, statistics, sizes, tuple(faults), rows, tuple(samples))
+    colours = strange_colours(faults, int(statistics.values.sum()))
+    found = (part, dataset, known, statistics, sizes, tuple(faults), rows, tuple(samples), colours)
     return Survey(*found, np.flatnonzero(stored).tolist())
 
 
@@ -298,6 +302,7 @@ def _part_document(survey: Survey) -> dict[str, Any]:
         "unlabelled": found.unlabelled,
         "values": list(survey.values),
         "strange": [vars(each) for each in survey.strange],
+        "colours": [each.document() for each in survey.colours],
         "advice": survey.advice,
         "faults": [str(fault) for fault in survey.faults],
         "images_without_label": _paths(unmatched.images),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.images import read_coloured_label, read_label
+from auxnas.backends.images.colours import ColourError, colour_counts
 from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Bytes
@@ -81,7 +82,8 @@ class LabelKey:
         wrong = codes[where] != asked
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            raise DataError(place, *self._stranger(found[row, column], int(row), int(column)))
+            said = self._stranger(found[row, column], int(row), int(column))
+            raise ColourError(place, *said, colour_counts(found[wrong]), wrong.size)
         classes: Bytes = numbers[where]
         return classes
 

@@ -15,18 +15,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from auxnas.backends.images.colours import MOST, ColourError, colour_counts
 from auxnas.backends.images.labels import label_map_advice
 from auxnas.backends.progress import Silent
 from auxnas.compiler.tasks import find_task
 from auxnas.nassearch.cli import main
 from auxnas.search.data import DataError, check, open_dataset
+from auxnas.search.data.colours import colour_lines, strange_colours
 from auxnas.search.data.mapped import label_table
 from auxnas.search.data.survey import survey_data, survey_document
 from auxnas.search.examples.context import DataContext
 from auxnas.search.settings.search import Settings
 from tests.search.people_data import (
     CLASSES,
+    COLOURS,
     KINDS,
+    save_label,
+    stem,
     truth,
     write_camvid,
     write_coco,
@@ -231,6 +236,54 @@ def test_strange_values_are_counted_with_a_reason(tmp_path: Path) -> None:
     assert (row["value"], row["pixels"], row["images"]) == (3, (labels == 3).sum(), len(KINDS))
     assert row["place"].endswith("at row 5 column 30")
     assert "values up to 3 occur" in found["parts"]["train"]["advice"]
+
+
+@pytest.mark.parametrize("known", [[], [1], [0, 3]])
+def test_colours_that_are_in_no_palette_are_counted(tmp_path: Path, known: list[int]) -> None:
+    write_flat(tmp_path)
+    for name in KINDS:
+        save_label(tmp_path / f"labels/{stem(name)}.png", name, "RGB")
+    labels = np.stack([truth(name) for name in KINDS])
+    if known:
+        lines = ["#{:02x}{:02x}{:02x}".format(*COLOURS[n]) for n in known]
+        (tmp_path / "palette.txt").write_text("\n".join([*lines, "#010101"]))
+        (tmp_path / "classes.txt").write_text("\n".join([*(CLASSES[n] for n in known), "other"]))
+    found = document(f"folder:{tmp_path}")["parts"]["train"]["colours"]
+    missing = {n: (labels == n) for n in range(len(CLASSES)) if n not in known}
+    assert {row["colour"]: (row["pixels"], row["images"]) for row in found} == {
+        ",".join(map(str, COLOURS[n])): (where.sum(), where.any(axis=(1, 2)).sum())
+        for n, where in missing.items()
+    }
+    assert [row["pixels"] for row in found] == sorted((r["pixels"] for r in found), reverse=True)
+    for row in found:
+        assert row["share"] == pytest.approx(row["pixels"] / labels.size)
+        assert bytes.fromhex(row["hex"][1:]) == bytes(map(int, row["colour"].split(",")))
+    page = tmp_path / "page.html"
+    said = looked(f"folder:{tmp_path}", "--html", str(page)).stdout
+    assert all(row["hex"] in said and row["hex"] in page.read_text() for row in found)
+    (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
+    (tmp_path / "palette.txt").write_text("\n".join(",".join(map(str, c)) for c in COLOURS))
+    assert document(f"folder:{tmp_path}")["usable"] is True
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([(0, 0, 0), (0, 0, 255), (255, 0, 1), (9, 200, 0)]), min_size=1))
+def test_colours_are_counted(pixels: list[tuple[int, int, int]]) -> None:
+    assert colour_counts(np.array(pixels, np.uint8)) == Counter(pixels)
+
+
+def test_of_many_colours_the_most_frequent_are_told() -> None:
+    codes = np.concatenate([np.arange(MOST + 40), np.repeat(np.arange(40), 3)])
+    pixels = np.stack([codes >> 8, codes & 255, codes & 7], axis=-1).astype(np.uint8)
+    found = colour_counts(pixels)
+    assert len(found) == MOST
+    assert list(found.values())[:41] == [4] * 40 + [1]
+    error = ColourError("a.png", "colours", "none", found, codes.size)
+    lines = colour_lines(strange_colours([error, DataError("b", "c"), error], 0), 5)
+    assert len(lines) == 7
+    assert lines[1].split()[:4] == ["0,0,0", "#000000", f"{4 / codes.size:.2%}", "of"]
+    assert f"and {MOST - 5} more" in lines[-1]
+    assert pickle.loads(pickle.dumps(error)).colours == found
 
 
 def test_images_in_both_parts_and_twice(tmp_path: Path) -> None:
