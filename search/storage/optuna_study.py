@@ -13,7 +13,6 @@ minutes. Its tables are filled from its own models in one transaction instead.
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,16 +21,18 @@ from itertools import takewhile
 from typing import Any
 
 from auxnas.backends.base import BackendUnavailable
-from auxnas.genotype.errors import truncate
 from auxnas.search.errors import RequestError
 from auxnas.search.storage.cache import json_digest
+from auxnas.search.storage.optuna_errors import (
+    database_error,
+    parsed_address,
+    shown_address,
+)
 from auxnas.search.trials.choices import choices_of
 from auxnas.search.trials.pareto import COSTS
 from auxnas.search.trials.records import COMPLETE, PENDING, REUSED, STOPPED, Trial
 from auxnas.search.trials.rows import ending_text
 
-_TOLD = 300
-"""Characters of optuna's own error that are repeated."""
 COST_NAMES = {"latency": "latency_ms", "madds": "multiply_adds"}
 """Names of the second objective, by the cost's."""
 _RECORD = "auxnas"
@@ -86,6 +87,7 @@ def export_study(trials: Sequence[Trial], url: str, name: str) -> StudyExport:
     from sqlalchemy.orm import Session
 
     ended = list(takewhile(lambda trial: trial.state != PENDING, trials))
+    address = parsed_address(url)
     try:
         _check_own(url)
         storage = optuna.storages.RDBStorage(url)
@@ -98,15 +100,8 @@ def export_study(trials: Sequence[Trial], url: str, name: str) -> StudyExport:
             study.add(ended, len(known), cost, began)
         storage.engine.dispose()
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError, ImportError) as error:
-        found = " ".join(str(error).split())[:_TOLD]
-        expected = "a database such as sqlite:///study.db, or one whose driver is installed"
-        raise RequestError(f"--optuna {_shown(url)}", found, expected) from error
+        raise database_error(url, address, error) from error
     return StudyExport(name, len(ended) - len(known), len(ended), len(trials) - len(ended))
-
-
-def _shown(url: str) -> str:
-    """The address without its password, as much as a message repeats."""
-    return truncate(re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", url))
 
 
 def _check_own(url: str) -> None:
@@ -122,7 +117,7 @@ def _check_own(url: str) -> None:
     engine.dispose()
     if names and ("studies" not in names or "meta" in names):
         found = f"a database with tables of something else ({', '.join(names[:3])})"
-        raise RequestError(f"--optuna {_shown(url)}", found, "a new one, or one of optuna's")
+        raise RequestError(f"--optuna {shown_address(url)}", found, "a new one, or one of optuna's")
 
 
 def _create(optuna: Any, storage: Any, name: str, trials: Sequence[Trial]) -> str:

@@ -6,15 +6,18 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from auxnas.genotype import SearchSpace
 from auxnas.search.errors import RequestError
 from auxnas.search.storage import optuna_study
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.lock import run_lock
+from auxnas.search.storage.optuna_errors import database_error, parsed_address
 from auxnas.search.storage.optuna_study import export_study
 from auxnas.search.trials.choices import choices_of, chosen, genotype_of
 from auxnas.search.trials.pareto import COSTS, front
@@ -32,6 +35,8 @@ from auxnas.search.trials.records import (
 from tests.strategies import SPACES, genotypes
 
 optuna = pytest.importorskip("optuna")
+from sqlalchemy.exc import OperationalError  # noqa: E402  (optuna brings it)
+
 SPACE = SearchSpace.cvpr2019()
 
 
@@ -187,9 +192,17 @@ def test_nothing_is_written_where_a_trial_cannot_be(url, monkeypatch):
     assert export_study(trials, url, "half").added == 6
 
 
-@pytest.mark.parametrize("wrong", ["x.db", "sqlite:////nowhere/at/all.db", "nosuch://x"])
-def test_a_database_that_there_is_not_is_one_line(wrong):
-    with pytest.raises(RequestError, match="a database such as sqlite:///") as error:
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    {
+        "x.db": "no address of a database, expected sqlite:///study.db, or",
+        "postgresql://me:pw@h:port/x": "no address of a database",
+        "sqlite:////nowhere/at/all.db": "no folder /nowhere/at, expected one that is there",
+        "nosuch://x": "no kind of database nosuch, expected sqlite, postgresql or mysql",
+    }.items(),
+)
+def test_a_database_that_there_is_not_is_one_line(wrong, words):
+    with pytest.raises(RequestError, match=words) as error:
         export_study(trials_of(2), wrong, "name")
     assert "\n" not in str(error.value)
 
@@ -268,8 +281,95 @@ def test_a_database_of_something_else_is_left_as_it_is(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_a_password_is_not_told():
-    with pytest.raises(RequestError) as error:
-        export_study(trials_of(2), "postgresql://me:secret@127.0.0.1:1/x", "a")
-    assert "secret" not in str(error.value)
-    assert "me:***@127.0.0.1" in str(error.value)
+PASSWORDS = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=5).filter(
+    lambda text: not text.strip("*").isdecimal()
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(PASSWORDS, st.sampled_from(["{}", "%40{}"]))
+@example("p@ss:w@rd", "{}")
+@example("with/slash", "{}")
+@example("a?b#c", "{}")
+def test_a_password_is_not_told(password: str, form: str) -> None:
+    secret = f"S3{password}E"
+    for url in (
+        f"nosuch://me:{form.format(secret)}@127.0.0.1:1/x",
+        f"nosuch://me:{quote(secret, safe='')}@127.0.0.1:1/x",
+        f"nosuch://127.0.0.1/x?user=me&password={quote(secret, safe='')}",
+        f"nosuch://me:{secret.replace('@', '').replace('/', '').replace('?', '')}",
+    ):
+        with pytest.raises(RequestError) as error:
+            export_study([], url, "a")
+        assert secret not in str(error.value)
+        assert quote(secret, safe="") not in str(error.value)
+        assert "***" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_a_driver_that_repeats_the_password_is_not_repeated() -> None:
+    url = "postgresql://me:s3cret@there/x"
+    said = 'connection failed: "me:s3cret@there" refused\nIs it running?'
+    error = database_error(
+        url, parsed_address(url), OperationalError("SELECT", None, OSError(said))
+    )
+    assert "s3cret" not in str(error)
+    assert "the server cannot be reached" in str(error)
+    assert "\n" not in str(error)
+
+
+SAID = {
+    'connection to server at "h" (10.0.0.1), port 5432 failed: Connection refused': "be reached",
+    "failed to resolve host 'h': [Errno -2] Name or service not known": "be reached",
+    'could not translate host name "h" to address': "be reached",
+    "(2003, \"Can't connect to MySQL server on 'h' (timed out)\")": "be reached",
+    'FATAL: password authentication failed for user "me"': "gives no permission",
+    "(1045, \"Access denied for user 'me'@'h' (using password: YES)\")": "gives no permission",
+    "permission denied for schema public": "gives no permission",
+    'FATAL: database "x" does not exist': "no such database",
+    "(1049, \"Unknown database 'x'\")": "no such database",
+    "attempt to write a readonly database": "it can only be read",
+    "database or disk is full": "no room is left",
+    "database is locked": "another program writes to it",
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_words_of_drivers_are_explained(said: str) -> None:
+    url = "postgresql://me@h/x"
+    wrapped = optuna.exceptions.StorageInternalError("This happens due to invalid data.")
+    wrapped.__cause__ = OperationalError("SELECT", None, OSError(said))
+    error = database_error(url, parsed_address(url), wrapped)
+    assert SAID[said] in error.found
+    assert said in error.found
+    assert "sqlalche" not in str(error)
+    assert "invalid data" not in str(error)
+
+
+def test_files_that_are_no_database_of_ours_are_explained(tmp_path) -> None:
+    (tmp_path / "text.db").write_text("no database, but a text of some length " * 9)
+    (tmp_path / "open.db").touch()
+    with closing(sqlite3.connect(tmp_path / "open.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for name, words in {
+            "text.db": "a file of something else",
+            "gone/x.db": f"no folder {tmp_path / 'gone'}, expected one that is there",
+            "": f"{tmp_path} is a folder, expected the name of a file",
+            "open.db?timeout=0.01": "another program writes to it (database is locked)",
+        }.items():
+            with pytest.raises(RequestError) as error:
+                export_study(trials_of(2), f"sqlite:///{tmp_path}/{name}".rstrip("/"), "a")
+            assert words in str(error.value)
+            assert "SELECT" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_database_that_is_gone_afterwards_is_refused(url) -> None:
+    with pytest.raises(RequestError, match="gone afterwards"):
+        export_study(trials_of(2), url, "a")
+
+
+def test_a_missing_driver_is_named_with_what_installs_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(RequestError, match=r'driver psycopg is .*pip install "psycopg\[binary\]"'):
+        export_study(trials_of(2), "postgresql+psycopg://me@127.0.0.1:1/x", "a")
