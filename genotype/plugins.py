@@ -150,7 +150,8 @@ def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
     """The place, ``package.module:attribute``, of what ``find_plugin`` would import.
 
     Raises:
-        PluginError: for a name that is neither known nor a place, naming the nearest known.
+        PluginError: for a name that is neither known nor a place, naming the nearest known: of
+            those that it begins, up to a colon, the first.
     """
     if name in table:
         return table[name]
@@ -160,7 +161,8 @@ def locate(seam: str, name: str, table: Mapping[str, str]) -> str:
     if name in points:
         return points[name]
     known = [*table, *sorted(points)]
-    near = difflib.get_close_matches(name, known, 1)
+    begun = [each for each in known if each.startswith(f"{name}:")]
+    near = begun or difflib.get_close_matches(name, known, 1)
     hint = f"perhaps {near[0]}, or " if near else ""
     expected = f"{hint}one of {', '.join(known)}, or package.module:attribute"
     raise PluginError(seam, f"no {truncate(name)!r}", expected)

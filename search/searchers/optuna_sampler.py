@@ -14,6 +14,7 @@ from typing import Any
 from auxnas.genotype import Genotype, SearchSpace
 from auxnas.genotype.plugins import PluginError, with_options
 from auxnas.search.errors import SettingsError
+from auxnas.search.seams import SEARCHERS
 from auxnas.search.searchers.base import State, reward_of
 from auxnas.search.settings.search import SearchSettings
 from auxnas.search.storage.optuna_study import require_optuna
@@ -109,7 +110,8 @@ def _parsed(optuna: Any, text: str) -> Sampler:
     if name not in kinds or name in UNFIT:
         why = UNFIT.get(name)
         found = f"optuna:{name}: {why}" if why else f"no sampler of optuna's {name!r:.40}"
-        known = ", ".join(each for each in kinds if each not in UNFIT)
+        usual = SEARCHERS.libraries["optuna"].names
+        known = ", ".join(dict.fromkeys([*usual, *(each for each in kinds if each not in UNFIT)]))
         raise SettingsError(_SETTING, found, f"one of {known}, options behind it: tpe,NAME=VALUE")
     if "seed" in given:
         found = f"seed={given['seed']:.40}"

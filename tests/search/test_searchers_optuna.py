@@ -117,6 +117,13 @@ def test_what_is_offered_can_be_asked_and_nothing_else_there_is():
         assert len(searcher_of(name).ask(1)) == 1
 
 
+def test_the_most_usual_sampler_is_offered_first():
+    with pytest.raises(ValueError, match="^perhaps optuna:tpe, or one of"):
+        SEARCHERS.known("optuna")
+    with pytest.raises(SettingsError, match="expected one of tpe, nsgaii, nsgaiii, gp, random,"):
+        searcher_of("foo")
+
+
 @pytest.mark.parametrize("name", ["optuna", "optun", "cmaes"])
 def test_a_name_that_is_none_is_answered_by_those_there_are(name):
     with pytest.raises(ValueError, match=r"optuna:tpe, optuna:nsgaii, .*package\.module"):
