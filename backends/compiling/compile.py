@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from auxnas.backends.artefacts.memory import available_bytes, check_memory
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.compiling.checking import Checker, CheckResult
-from auxnas.backends.compiling.forms import Form, fastest_form, quantised_network, try_forms
+from auxnas.backends.compiling.forms import Form, fastest_form, quantised_networks, try_forms
 from auxnas.backends.compiling.network import CompiledNetwork, network_of
 from auxnas.backends.compiling.request import Request, artefact_metadata, export_program
 from auxnas.backends.devices import device_opener
@@ -231,7 +231,8 @@ def _quantise(
     """Replaces the artefact by an int8 one where that is better."""
     metadata = artefact_metadata(request, check.differences or None)
     if form is None or form.int8 is None:
-        found = quantised_network(request, network, metadata, display)
+        made = quantised_networks(request, network, (request.target,), metadata, display)
+        found = made[request.target]
     else:
         found = backend("quantiser", "described")(form.int8, metadata)
     discard(path)  # so that a target that packs nothing is not taken for one that did

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from auxnas.backends.devices import (
     device_times,
 )
 from auxnas.backends.int8 import NetworkEnds
-from auxnas.backends.measuring.timing import Feed, Latency, side_by_side
+from auxnas.backends.measuring.apart import side_by_side_apart
+from auxnas.backends.measuring.timing import Feed, Latency
 from auxnas.backends.progress import Display, Silent
 from auxnas.backends.registry import backend
 from auxnas.backends.target import TargetUnavailable
@@ -70,18 +72,27 @@ def try_forms(
 ) -> tuple[Form, ...]:
     """All forms that the request leaves open, written to ``folder``.
 
-    They are timed in turns, so that what else the machine does strikes all alike, and, where the
-    precision is open, judged by what the task calls disagreement: on the request's images, int8
-    on those of them that it was not calibrated on, without any on noise.
+    They are timed in turns, each in a process of its own, so that what else the machine does
+    strikes all alike and none strikes another. Where the precision is open they are judged by what
+    the task calls disagreement: on the request's images, int8 on those of them that it was not
+    calibrated on, without any on noise.
 
     Raises:
         TargetUnavailable: when no target is installed.
     """
     targets = CPU_TARGETS if request.target == AUTO else (request.target,)
+    pairs = list(_pairs(request, targets))
+
+    @cache
+    def int8() -> Mapping[str, QuantisationResult]:
+        some = [target for target, kind in pairs if kind == "int8"]
+        some = [target for target in some if _reason(request, target, "int8") is None]
+        return quantised_networks(request, network, some, artefact_metadata(request), display)
+
     found: list[Form] = []
     runners: dict[str, Runner] = {}
-    for target, precision in _pairs(request, targets):
-        form, runner = _tried(request, network, target, precision, folder, display)
+    for target, precision in pairs:
+        form, runner = _tried(request, network, target, precision, folder, int8)
         found.append(form)
         if runner is not None:
             runners[str(form)] = runner
@@ -90,11 +101,14 @@ def try_forms(
     inputs = _inputs(request, network)
     first = _first(inputs[0], request.options.batch or 1)
     if request.device is None:
-        times = side_by_side(runners, first)
+        made = {str(one): (one.target, one.path) for one in found if one.path is not None}
+        times, refused = side_by_side_apart(made, first)
     else:
         times, refused = _times_there(runners, first)
-        found = [replace(one, against=refused.get(str(one), one.against)) for one in found]
         runners = {name: runners[name] for name in times}
+    if not times:
+        raise TargetUnavailable(request.target, next(iter(refused.values())))
+    found = [replace(one, against=refused.get(str(one), one.against)) for one in found]
     if request.open_precision:
         drops = _drops(request, runners, inputs)
         found = [_judged(form, drops.get(str(form)), request) for form in found]
@@ -140,15 +154,11 @@ def _tried(
     target: str,
     precision: str,
     folder: Path,
-    display: Display,
+    int8: Callable[[], Mapping[str, QuantisationResult]],
 ) -> tuple[Form, Runner | None]:
     """A form and what runs it, or the reason that it does not run."""
     row, form = target_of(target), Form(target, precision)
-    if precision == "int8" and request.int8 is None:
-        return replace(form, against="no photographs to calibrate on (--images DIR)"), None
-    reason = row.missing()
-    if request.device is None:
-        reason = reason or row.unrunnable() or row.missing_precision(precision)
+    reason = _reason(request, target, precision)
     if reason is not None:
         return replace(form, against=reason), None
     path = folder / f"{precision}{row.suffix}"
@@ -158,7 +168,7 @@ def _tried(
     try:
         opener = row.opener() if request.device is None else device_opener(request.device, row)
         if precision == "int8":
-            made = quantised_network(request, network, artefact_metadata(request), display)
+            made = int8()[target]
             row.pack(made.model, path, request.options)
             form = replace(form, int8=made, drop=made.drop, against=made.against)
         else:
@@ -168,20 +178,33 @@ def _tried(
         return replace(form, against=str(error)), None
 
 
-def quantised_network(
-    request: Request, network: CompiledNetwork, metadata: dict[str, str], display: Display
-) -> QuantisationResult:
-    """The int8 network of a request, judged and timed as its target will run it."""
-    target = target_of(request.target)
-    model = target.model(network.optimised, request.options, metadata)
-    options = request.int8 and replace(request.int8, open=target.open_model)
-    if options is not None and request.device is not None:
-        opener = device_model_opener(request.device, target, request.options)
-        options = replace(options, open=opener, timer=device_times)
-    found: QuantisationResult = backend("quantiser", "int8")(
-        model, options, quantisation_ends(request), display
-    )
-    return found
+def _reason(request: Request, target: str, precision: str) -> str | None:
+    """Reason that a form cannot be tried; None where it can."""
+    if precision == "int8" and request.int8 is None:
+        return "no photographs to calibrate on (--images DIR)"
+    row = target_of(target)
+    if request.device is not None:
+        return row.missing()
+    return row.missing() or row.unrunnable() or row.missing_precision(precision)
+
+
+def quantised_networks(
+    request: Request,
+    network: CompiledNetwork,
+    targets: Sequence[str],
+    metadata: dict[str, str],
+    display: Display,
+) -> dict[str, QuantisationResult]:
+    """One int8 network, judged and timed as each of some targets made from one ONNX will run it."""
+    rows, device = [target_of(target) for target in targets], request.device
+    options = replace(request.options, precision="int8")
+    wish = request.int8 and replace(request.int8, runtimes=tuple(row.open_model for row in rows))
+    if wish is not None and device is not None:
+        runtimes = tuple(device_model_opener(device, row, options) for row in rows)
+        wish = replace(wish, runtimes=runtimes, timer=device_times)
+    model = rows[0].model(network.optimised, options, metadata)
+    found = backend("quantiser", "int8")(model, wish, quantisation_ends(request), display)
+    return dict(zip(targets, found, strict=True))
 
 
 def quantisation_ends(request: Request) -> NetworkEnds:

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from auxnas.backends.int8.choosing import Quantiser, open_model, quantisation_result
+from auxnas.backends.int8.choosing import Quantiser, open_model, quantisation_results
 from auxnas.backends.int8.measuring import HeldOutView, Judge
 from auxnas.backends.int8.options import Int8Options, NetworkEnds
 from auxnas.backends.int8.photographs import read_inputs, read_labels
@@ -25,8 +25,8 @@ Array = np.ndarray[Any, Any]
 
 def quantise_if_better(
     original: onnx.ModelProto, options: Int8Options, ends: NetworkEnds, display: Display = Silent()
-) -> QuantisationResult:
-    """The outcome of quantising a model of ours, with the better of both as its ``model``.
+) -> tuple[QuantisationResult, ...]:
+    """The outcome in each runtime of quantising a model of ours, the better of both its ``model``.
 
     What was found is in that model's metadata, whichever it is; how the float model did
     against the float64 reference is no word on the int8 one, and is called so.
@@ -34,10 +34,11 @@ def quantise_if_better(
     Raises:
         InputError: for an unreadable photograph or label.
     """
-    found = quantise(original, options, ends, display)
-    if not found.ships:
-        found = replace(found, model=original)
-    return describe(found, {entry.key: entry.value for entry in original.metadata_props})
+    known = {entry.key: entry.value for entry in original.metadata_props}
+    return tuple(
+        describe(found if found.ships else replace(found, model=original), known)
+        for found in quantise_for_each(original, options, ends, display)
+    )
 
 
 def describe(found: QuantisationResult, metadata: Mapping[str, str]) -> QuantisationResult:
@@ -54,7 +55,18 @@ def describe(found: QuantisationResult, metadata: Mapping[str, str]) -> Quantisa
 def quantise(
     original: onnx.ModelProto, options: Int8Options, ends: NetworkEnds, display: Display = Silent()
 ) -> QuantisationResult:
-    """The int8 version of our float model, and how it compares.
+    """The int8 version of our float model, and how it compares in the first runtime.
+
+    Raises:
+        InputError: for an unreadable photograph or label.
+    """
+    return quantise_for_each(original, options, ends, display)[0]
+
+
+def quantise_for_each(
+    original: onnx.ModelProto, options: Int8Options, ends: NetworkEnds, display: Display = Silent()
+) -> tuple[QuantisationResult, ...]:
+    """One int8 version of our float model, and how it compares in each runtime.
 
     Raises:
         InputError: for an unreadable photograph or label.
@@ -70,9 +82,9 @@ def quantise(
         Judge(views, labels, task, ends.interface.head),
         options.tensorrt,
         display,
-        options.open,
+        options.runtimes,
     )
-    return quantisation_result(quantiser, original, options)
+    return quantisation_results(quantiser, original, options)
 
 
 def _view(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import onnx
 
@@ -19,7 +18,7 @@ from auxnas.backends.int8.insertion import (
 )
 from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import Feed, Judge
-from auxnas.backends.int8.options import Int8Options
+from auxnas.backends.int8.options import Int8Options, Open, in_onnxruntime
 from auxnas.backends.int8.ranges import Ranges, observe_ranges
 from auxnas.backends.int8.ranking import Ranking
 from auxnas.backends.int8.result import QuantisationResult, faster
@@ -57,12 +56,12 @@ class QuantisationTrial:
 
     in_float: int
     model: onnx.ModelProto = field(repr=False)
-    drops: Mapping[Size, float]
+    drops: Sequence[Mapping[Size, float]]
 
     @property
     def drop(self) -> float:
-        """The largest of ``drops``."""
-        return max(self.drops.values())
+        """The largest of ``drops``, in any runtime."""
+        return max(drop for found in self.drops for drop in found.values())
 
 
 class Quantiser:
@@ -75,7 +74,7 @@ class Quantiser:
         judge: measures on others.
         tensorrt: whether TensorRT will run them.
         display: destination of progress.
-        opener: as ``Int8Options.open``.
+        runtimes: as of ``Int8Options``.
     """
 
     def __init__(
@@ -86,19 +85,18 @@ class Quantiser:
         judge: Judge,
         tensorrt: bool = False,
         display: Display = Silent(),
-        opener: Callable[[Any, str], Runner | None] | None = None,
+        runtimes: Sequence[Open] = (in_onnxruntime,),
     ) -> None:
-        self.opener = opener
+        self.runtimes = runtimes
         self.model, self.judge = onnx.shape_inference.infer_shapes(model), judge
         self.calibration, self.photographs = calibration, photographs
         self.display = display
         self.forms = {"": TENSORRT} if tensorrt else FORMS
         self.layers = quantisable_layers(self.model, self.forms[""].operators)
 
-    def open(self, model: onnx.ModelProto, precision: str = "int8") -> Runner:
-        """A model as it will run."""
-        found = self.opener and self.opener(model, precision)
-        return found or open_model(model)
+    def open(self, model: onnx.ModelProto, precision: str = "int8") -> list[Runner]:
+        """A model as each runtime will run it."""
+        return [opened(model, precision) or open_model(model) for opened in self.runtimes]
 
     def calibrate(self) -> tuple[Calibration, QuantisationTrial]:
         """The best calibration on the held-out photographs, and its network."""
@@ -123,7 +121,12 @@ class Quantiser:
     ) -> QuantisationTrial:
         """All but the layers ``in_float`` in int8; judged as far as it is within ``limit``."""
         model = self.quantised(calibration, [each for each in self.layers if each not in in_float])
-        return QuantisationTrial(len(in_float), model, self.judge.drops(self.open(model), limit))
+        drops = list[Mapping[Size, float]]()
+        for runner in self.open(model):
+            drops.append(self.judge.drops(runner, limit))
+            if limit is not None and max(drops[-1].values()) > limit:
+                break
+        return QuantisationTrial(len(in_float), model, drops)
 
     def choose(
         self, calibration: Calibration, whole: QuantisationTrial, max_drop: float
@@ -188,44 +191,57 @@ def open_model(model: onnx.ModelProto, threads: int | None = None) -> OrtRunner:
     return OrtRunner(model.SerializeToString(), threads)
 
 
-def quantisation_result(
+def quantisation_results(
     quantiser: Quantiser, original: onnx.ModelProto, options: Int8Options
-) -> QuantisationResult:
-    """Calibrates, chooses layers, and measures both networks side by side."""
+) -> tuple[QuantisationResult, ...]:
+    """Calibrates, chooses layers, and measures both networks side by side in each runtime.
+
+    The choice is one: that which all runtimes bear.
+    """
     judge = quantiser.judge
     usual = quantiser.open(original, "fp32")
 
-    def timed(trial: QuantisationTrial) -> tuple[Runner, Mapping[str, Latency]]:
-        runner = quantiser.open(trial.model)
+    def timed(trial: QuantisationTrial) -> list[tuple[Runner, Mapping[str, Latency]]]:
+        runners = quantiser.open(trial.model)
         if options.tensorrt:
-            return runner, {}
+            return [(runner, {}) for runner in runners]
+        feed, pairs = judge.views[0].feeds[0], zip(usual, runners, strict=True)
         with quantiser.display.task("timing fp32 and int8 in turns", 1):
-            return runner, options.timer({"fp32": usual, "int8": runner}, judge.views[0].feeds[0])
+            return [
+                (int8, options.timer({"fp32": fp32, "int8": int8}, feed)) for fp32, int8 in pairs
+            ]
 
     calibration, whole = quantiser.calibrate()
-    runner, times = timed(whole)
+    measured = timed(whole)
     trial, in_float = whole, list[Layer]()
     # Layers in float cost time: what is slow with none of them is not worth a choice.
-    if options.forced or faster(times):
+    if options.forced or any(faster(times) for _, times in measured):
         trial, in_float = quantiser.choose(calibration, whole, options.max_drop)
     if in_float:
-        runner, times = timed(trial)
-    outputs = {"fp32": judge.views[0].expected, "int8": judge.outputs(runner)}
-    scores = {kind: judge.score(some) for kind, some in outputs.items()}
-    return QuantisationResult(
-        model=trial.model,
-        kept_float=tuple(layer.name for layer in in_float),
-        layers=len(quantiser.layers),
-        method=calibration.name,
-        photographs=quantiser.photographs,
-        held_out=len(judge.views[0].feeds),
-        drops=trial.drops,
-        times=times,
-        sizes={"fp32": original.ByteSize(), "int8": trial.model.ByteSize()},
-        task=judge.task,
-        scores={kind: score for kind, score in scores.items() if score is not None},
-        max_drop=options.max_drop,
-        forced=options.forced,
-        missing=judge.missing,
-        distance=judge.distance(outputs["int8"]),
-    )
+        measured = timed(trial)
+
+    def result(
+        drops: Mapping[Size, float], runner: Runner, times: Mapping[str, Latency]
+    ) -> QuantisationResult:
+        outputs = {"fp32": judge.views[0].expected, "int8": judge.outputs(runner)}
+        scores = {kind: judge.score(some) for kind, some in outputs.items()}
+        return QuantisationResult(
+            model=trial.model,
+            kept_float=tuple(layer.name for layer in in_float),
+            layers=len(quantiser.layers),
+            method=calibration.name,
+            photographs=quantiser.photographs,
+            held_out=len(judge.views[0].feeds),
+            drops=drops,
+            times=times,
+            sizes={"fp32": original.ByteSize(), "int8": trial.model.ByteSize()},
+            task=judge.task,
+            scores={kind: score for kind, score in scores.items() if score is not None},
+            max_drop=options.max_drop,
+            forced=options.forced,
+            missing=judge.missing,
+            distance=judge.distance(outputs["int8"]),
+        )
+
+    pairs = zip(trial.drops, measured, strict=True)
+    return tuple(result(drops, *found) for drops, found in pairs)

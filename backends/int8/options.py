@@ -18,10 +18,17 @@ from auxnas.compiler.tasks import Task
 Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, Latency]]
 """Seconds of each of several networks that take turns on an input."""
 
+Open = Callable[[Any, str], Runner | None]
+"""What opens a network in memory, in a precision; None where onnxruntime does."""
+
 LONGEST = 4.0
 """Seconds after which no more rounds are timed: float and int8 are further apart than rounds."""
 MAX_DROP = 0.01
 """Disagreement allowed by default; of pixels that change label the goal of the project."""
+
+
+def in_onnxruntime(model: Any, precision: str) -> None:
+    """Leaves a network to onnxruntime."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ class Int8Options:
             pixels that may change label.
         forced: whether int8 is written even where float is better.
         timer: measures both side by side.
-        open: opens a network in memory, in a precision, as it will run; where there is none, or
-            it gives none, onnxruntime does.
+        runtimes: each opens a network in memory, in a precision, as it will run; where one gives
+            none, onnxruntime does.
         tensorrt: whether TensorRT will run it. Numbers are signed and symmetric then, and
             are not timed: onnxruntime's times would say nothing.
 
@@ -47,7 +54,7 @@ class Int8Options:
     max_drop: float = MAX_DROP
     forced: bool = False
     timer: Timer = field(default=partial(side_by_side, longest=LONGEST), repr=False)
-    open: Callable[[Any, str], Runner | None] | None = field(default=None, repr=False)
+    runtimes: tuple[Open, ...] = field(default=(in_onnxruntime,), repr=False)
     tensorrt: bool = False
 
     def __post_init__(self) -> None:

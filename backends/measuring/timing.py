@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median
 from typing import Any, Protocol
 
@@ -105,18 +106,31 @@ def latency_of(runner: Runner, inputs: Feed, clock: Clock = time) -> Latency:
 def side_by_side(
     runners: Mapping[str, Runner], inputs: Feed, clock: Clock = time, longest: float = LONGEST
 ) -> dict[str, Latency]:
+    """Seconds of one run of each, in turns."""
+    rounds = {name: partial(timed_round, runner, inputs, clock) for name, runner in runners.items()}
+    return in_turns(rounds, clock, longest)
+
+
+def in_turns(
+    timed: Mapping[str, Callable[[], float]], clock: Clock = time, longest: float = LONGEST
+) -> dict[str, Latency]:
     """Seconds of one run of each; they take turns, so that load strikes all alike.
 
     Rounds are added while those of one of them do not agree, but none after ``longest`` seconds
     where there are ``AGREEING``.
+
+    Args:
+        timed: seconds of a run, by a round of runs, of each.
+        clock: tells the time.
+        longest: seconds.
     """
-    rounds: dict[str, list[float]] = {name: [] for name in runners}
+    rounds: dict[str, list[float]] = {name: [] for name in timed}
     start, pause = clock.perf_counter(), 0.0
     while True:
-        for name, runner in runners.items():
+        for name, one in timed.items():
             clock.sleep(pause)
-            pause = APART / len(runners)  # the threads of another runtime spin for a while, too
-            rounds[name].append(_round(runner, inputs, clock))
+            pause = APART / len(timed)  # the threads of another runtime spin for a while, too
+            rounds[name].append(one())
         found = {name: Latency(values) for name, values in rounds.items()}
         late = clock.perf_counter() - start > longest
         if all(each.steady or (late and each.rounds >= AGREEING) for each in found.values()):
@@ -135,8 +149,8 @@ def latency_of_runs(seconds: Sequence[float]) -> Latency:
     return Latency([_lowest([seconds[run] for run in part]) for part in split_rounds(len(seconds))])
 
 
-def _round(runner: Runner, inputs: Feed, clock: Clock) -> float:
-    """Lowest median of ``ROUND`` seconds."""
+def timed_round(runner: Runner, inputs: Feed, clock: Clock) -> float:
+    """Seconds of one run: the lowest median of ``ROUND`` seconds of runs."""
     medians, start = list[float](), clock.perf_counter()
     while not medians or clock.perf_counter() - start < ROUND:
         runner(inputs)

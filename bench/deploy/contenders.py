@@ -8,6 +8,7 @@ always comes after the same other.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import random
 import statistics
@@ -18,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 Array = np.ndarray[Any, Any]
@@ -114,3 +116,14 @@ def speedup(rival: Times, ours: Times) -> dict[str, Any]:
     """How many times as fast as ``rival`` we are, within rounds."""
     ratios = [theirs / our for theirs, our in zip(rival.rounds, ours.rounds, strict=True)]
     return {"median": round(statistics.median(ratios), 4), "quartiles": quartiles(ratios)}
+
+
+def add_to(output: Path, setting: dict[str, Any], part: str, found: dict[str, Any]) -> None:
+    """Write ``found`` under ``part``, beside what earlier calls of the same setting left there."""
+    before: dict[str, Any] = {"setting": setting, part: {}}
+    if output.exists():
+        before = json.loads(output.read_text())
+        if before["setting"] != setting:
+            raise click.ClickException(f"{output}: of another setting: {before['setting']}")
+    whole = {"setting": setting, part: before[part] | found}
+    output.write_text(json.dumps(whole, indent=2) + "\n")

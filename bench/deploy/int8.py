@@ -8,12 +8,12 @@ nothing. Ranges are found on three quarters of the photographs, labels compared 
 contenders run as in ``latency.py``: ours and the exporters' files through onnxruntime and
 OpenVINO, PyTorch eager and compiled, each in a process of its own, in turns; OpenVINO with its
 own defaults too. Where nncf is installed its int8 is one of them, made of the exporter's file
-with the same photographs. Needs the extras torch, ort, openvino and bench.
+with the same photographs. What an earlier call with the same setting found of other networks stays
+in the file. Needs the extras torch, ort, openvino and bench.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import tempfile
@@ -25,7 +25,7 @@ from typing import Any
 import click
 import numpy as np
 import onnx
-from contenders import Contender, Times, race, speedup
+from contenders import Contender, Times, add_to, race, speedup
 from rivals import (
     DEFAULTS,
     PACKAGES,
@@ -173,7 +173,7 @@ def main(
         "instructions": instruction_sets(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
     }
-    output.write_text(json.dumps({"setting": setting, "networks": found}, indent=2) + "\n")
+    add_to(output, setting, "networks", found)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ fp32 or, where its name says so, as OpenVINO runs it by default (bfloat16 where 
 it), in a process of its own; in every round all take their turns, so that a slow
 spell of the machine hits all of them. A contender's figure is the median over rounds of
 the median within a round; ratios are taken within rounds. The second race is ours
-through onnxruntime with each pass off in turn. Needs the extras torch, ort, openvino
+through onnxruntime with each pass off in turn. What an earlier call with the same setting found of
+other architectures stays in the file. Needs the extras torch, ort, openvino
 and bench.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import tempfile
@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 import numpy as np
-from contenders import Contender, Times, race, speedup
+from contenders import Contender, Times, add_to, race, speedup
 from rivals import (
     DEFAULTS,
     PACKAGES,
@@ -141,7 +141,7 @@ def main(
         "instructions": instruction_sets(),
         "versions": versions,
     }
-    output.write_text(json.dumps({"setting": setting, "architectures": found}, indent=2) + "\n")
+    add_to(output, setting, "architectures", found)
 
 
 if __name__ == "__main__":

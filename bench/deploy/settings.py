@@ -9,7 +9,6 @@ above 1 the change is faster. Weights are random. Needs the extras ort, openvino
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import onnx
-from contenders import Array, Call, Contender, race, speedup
+from contenders import Array, Call, Contender, add_to, race, speedup
 from rivals import Row, program_of
 
 from auxnas.backends.base import ExportOptions
@@ -155,7 +154,7 @@ def main(images: str, output: Path, networks: str, size: int, threads: int, roun
         "cpus": os.cpu_count(),
         "instructions": instruction_sets(),
     }
-    output.write_text(json.dumps({"setting": setting, "networks": found}, indent=1) + "\n")
+    add_to(output, setting, "networks", found)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling import checking
 from auxnas.backends.images import DataError
 from auxnas.backends.int8 import Int8Options, NetworkEnds, find_photographs
-from auxnas.backends.int8.artefact import quantise, quantise_if_better
+from auxnas.backends.int8.artefact import quantise, quantise_for_each, quantise_if_better
 from auxnas.backends.int8.choosing import QuantisationTrial, Quantiser, fewest_in_float, open_model
 from auxnas.backends.int8.layers import quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge
+from auxnas.backends.int8.options import in_onnxruntime
 from auxnas.backends.int8.photographs import read_labels
 from auxnas.backends.int8.result import QuantisationResult
 from auxnas.backends.measuring.timing import Latency
@@ -216,6 +217,38 @@ def test_what_is_slow_with_all_layers_in_int8_is_not_searched(folder, forced, mo
     assert "not faster" in found.against
 
 
+def test_one_choice_of_layers_suits_every_runtime(folder):
+    def wrong(model, precision):
+        """One that gets more than four convolutions in int8 wrong."""
+        runner = open_model(model)
+        names = {each.name for each in model.graph.initializer}
+        many = sum(name.endswith("weight_quantized") for name in names) > 4
+        return (lambda feed: {"main": -runner(feed)["main"]}) if many else None
+
+    def of(*runtimes):
+        wish = options(folder, max_drop=0.1, runtimes=runtimes)
+        return quantise_for_each(model_of(chain()), wish, ENDS)
+
+    (alone,) = of(in_onnxruntime)
+    assert (alone.kept_float, alone.drop > 0) == ((), True)
+    (only,) = of(wrong)
+    for pair in (of(in_onnxruntime, wrong), of(wrong, in_onnxruntime)):
+        first, second = pair
+        assert first.model == second.model == only.model
+        assert first.kept_float == second.kept_float != ()
+        assert max(first.drop, second.drop) <= 0.1
+
+
+def test_what_is_fast_in_one_runtime_is_searched_for_all(folder):
+    times = iter((SLOWER, FASTER, SLOWER, FASTER))
+    wish = options(folder, max_drop=0.1, runtimes=(in_onnxruntime,) * 2)
+    wish = replace(wish, timer=lambda runners, feed: next(times))
+    slow, fast = quantise_for_each(model_of(chain(conv2=3000.0)), wish, ENDS)
+    assert slow.kept_float == fast.kept_float != ()
+    assert "not faster" in slow.against
+    assert fast.against is None
+
+
 def test_no_drop_at_all_keeps_float(folder):
     found = quantise(model_of(chain()), options(folder, max_drop=0), ENDS)
     assert not found.ships
@@ -241,7 +274,7 @@ def test_a_disagreement_called_as_the_metric_keeps_its_place(name):
 def test_what_ships_is_float_where_int8_is_not_faster(folder):
     for forced in (False, True):
         original = build(chain(), ExportOptions((64, 64)), {"genotype": "[]"})
-        found = quantise_if_better(
+        (found,) = quantise_if_better(
             original, options(folder, SLOWER, max_drop=1, forced=forced), ENDS
         )
         model = found.model
@@ -283,7 +316,7 @@ def test_the_fewest_layers_within_the_drop():
     def attempt(in_float: int) -> QuantisationTrial:
         made.append(in_float)
         return QuantisationTrial(
-            in_float, onnx.ModelProto(), {(8, 8): 0.05 if in_float < 11 else 0.01}
+            in_float, onnx.ModelProto(), [{(8, 8): 0.05 if in_float < 11 else 0.01}]
         )
 
     whole = attempt(0)

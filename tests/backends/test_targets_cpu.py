@@ -36,8 +36,7 @@ from auxnas.backends.compiling.verification import (
     noise_inputs,
     output_difference,
 )
-from auxnas.backends.int8 import Int8Options, Photographs
-from auxnas.backends.measuring import timing
+from auxnas.backends.int8 import choosing
 from auxnas.backends.measuring.timing import Latency
 from auxnas.backends.onnx.build import build
 from auxnas.backends.owned import OwnedTarget, RtxTarget, TrtTarget
@@ -470,6 +469,8 @@ def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino
         made.append(len(args))
         return export_program(*args)
 
+    calibrated, observe = [], choosing.observe_ranges
+    monkeypatch.setattr(choosing, "observe_ranges", lambda *a: calibrated.append(a) or observe(*a))
     monkeypatch.setattr(compile_module, "export_program", export)
     tiny = ("--agg-size", "4", "--width", "0.05", "--sep-repeats", "1")
     images = ("--images", str(kept_apart(8)), "--max-drop", "1")
@@ -482,6 +483,8 @@ def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino
     assert {("onnx", "fp32"), ("openvino", "fp32")} <= ran.keys()
     assert ran["onnx", "fp32"]["disagreement"] == 0
     assert all(row["against"] for name, row in rows.items() if name not in ran)
+    assert {("onnx", "int8"), ("openvino", "int8")} <= ran.keys()
+    assert len(calibrated) == 1  # one int8 network for both
     fitting = {name: row["latency_ms"] for name, row in ran.items() if not row["against"]}
     (chosen,) = (name for name, row in rows.items() if row["chosen"])
     assert chosen == min(fitting, key=fitting.__getitem__)
@@ -520,11 +523,6 @@ def test_auto_without_any_runtime_says_what_to_install(monkeypatch):
     assert result.exit_code == 3
     assert "pip install" in result.stderr
     assert list(Path().iterdir()) == []
-
-
-def test_auto_and_int8_are_timed_by_the_same_turns():
-    timer = Int8Options(Photographs((), ())).timer
-    assert {forms.side_by_side, timer.func} == {timing.side_by_side}
 
 
 def test_an_ir_under_another_name_is_refused():
