@@ -19,7 +19,7 @@ Timer = Callable[[Mapping[str, Runner], Feed], Mapping[str, Latency]]
 """Seconds of each of several networks that take turns on an input."""
 
 Open = Callable[[Any, str], Runner | None]
-"""What opens a network in memory, in a precision; None where onnxruntime does."""
+"""Opener of a network in memory, in a precision; gives None where onnxruntime does."""
 
 LONGEST = 4.0
 """Seconds after which no more rounds are timed: float and int8 are further apart than rounds."""
