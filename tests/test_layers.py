@@ -80,6 +80,7 @@ OTHERS = {
     "backends": {"PIL", "google", "numpy", "onnx", "onnxruntime", "safetensors", "torch"},
     "backends/timm/importing.py": {"timm", "torch"},
     "search/executors/ray_crew.py": {"ray"},
+    "search/storage/optuna_errors.py": {"sqlalchemy"},
     "search/storage/optuna_study.py": {"optuna", "sqlalchemy"},
     "search/data/rows/arrow.py": {"numpy", "pyarrow"},
     "search": {"numpy", "pydantic", "h5py", "pycocotools", "scipy"},

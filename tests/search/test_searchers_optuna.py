@@ -118,7 +118,7 @@ def test_what_is_offered_can_be_asked_and_nothing_else_there_is():
 
 
 def test_the_most_usual_sampler_is_offered_first():
-    with pytest.raises(ValueError, match="^perhaps optuna:tpe, or one of"):
+    with pytest.raises(ValueError, match=r"^perhaps optuna:tpe, or one of"):
         SEARCHERS.known("optuna")
     with pytest.raises(SettingsError, match="expected one of tpe, nsgaii, nsgaiii, gp, random,"):
         searcher_of("foo")
