@@ -34,7 +34,7 @@ class ColourError(DataError):
 
 
 def colour_counts(pixels: NDArray[np.uint8]) -> dict[Colour, int]:
-    """How many of (n, 3) or (height, width, 3) pixels have each colour: the most frequent ones."""
+    """Pixels of each colour among (n, 3) or (height, width, 3), the most frequent colours first."""
     codes = pixels.reshape(-1, 3).astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     found, counts = np.unique(codes, return_counts=True)
     return {
