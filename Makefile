@@ -50,7 +50,7 @@ $(LOWEST)/.made: pyproject.toml .ci/lowest.py
 TIMM := .venv-timm
 
 test-timm: $(TIMM)/.made
-	$(TIMM)/bin/python -m pytest tests/backends/test_timm.py tests/backends/test_tracing.py
+	$(TIMM)/bin/python -m pytest tests/backends/test_timm.py tests/backends/test_tracing.py tests/auxnas/completion
 
 $(TIMM)/.made: pyproject.toml
 	$(PYTHON) -m venv $(TIMM)

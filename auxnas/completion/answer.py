@@ -19,10 +19,13 @@ from click.shell_completion import (
     shell_complete,
 )
 
+from auxnas.completion.found import timm_names, trial_names
+
 TABLE = Path(__file__).with_name("table.json")
 SHELLS = ("bash", "zsh", "fish")
 FILES = "FILE"
 """Among values: a file will do too."""
+TIMM = "timm:"
 _OPEN = "[=:/]"
 """Pattern of the ends of what is not whole yet, after which no space is put."""
 _PARTING = ("=", ":")
@@ -56,6 +59,11 @@ class WordsType(click.ParamType[str]):
             yield from self._settings(incomplete)
         elif takes == "run":
             yield from paths(incomplete, self._table["marks"])
+        elif takes == "encoder" and incomplete.startswith(TIMM):
+            yield from (e for e in (TIMM + n for n in timm_names()) if e.startswith(incomplete))
+        elif takes == "trained" and ":" in incomplete:
+            trials = trial_names(incomplete.rpartition(":")[0], self._table["journal"])
+            yield from (each for each in trials if each.startswith(incomplete))
         elif takes == "data" and ":" in incomplete:
             before, _, path = incomplete.rpartition(":")
             yield from (f"{before}:{each}" for each in paths(path))
@@ -63,6 +71,14 @@ class WordsType(click.ParamType[str]):
             known = self._table["values"].get(takes, ()) if isinstance(takes, str) else takes
             yield from (each for each in known if each.startswith(incomplete) and each != FILES)
             yield from paths(incomplete) if FILES in known else ()
+            yield from self._runs(incomplete) if takes == "trained" else ()
+
+    def _runs(self, incomplete: str) -> Iterator[str]:
+        """Runs that begin so, with the colon that is before a trial."""
+        journal = self._table["journal"]
+        for each in paths(incomplete, [journal]):
+            if not each.endswith("/"):
+                yield f"{each}:"
 
     def _settings(self, incomplete: str) -> Iterator[str]:
         """``stage1.epochs=``, and after the sign its values; names alone where none are set."""

@@ -1,8 +1,9 @@
 """The table of all commands, options and values; ``python -m auxnas.completion.table`` writes it.
 
 Parameters are written by their names, an argument by its metavar, with what they take: null for
-a flag, values, ``FILE`` among them, or a kind: a key of ``values``, ``file``, ``run`` (of results),
-``setting``, or empty for what nothing is known of. A star behind a name: it may be repeated.
+a flag, values, ``FILE`` among them, or a kind: a key of ``values`` (``trained``: genotypes, the
+trials of runs among them), ``file``, ``run`` (of results), ``setting``, or empty for what nothing
+is known of. A star behind a name: it may be repeated.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from auxnas.compiler.encoders import ENCODERS
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.passes import INFERENCE
 from auxnas.compiler.tasks import TASKS, find_task
-from auxnas.completion.answer import FILES
+from auxnas.completion.answer import FILES, TIMM
 from auxnas.genotype.zoo import NAMES
 from auxnas.search.seams import DATA_FORMS, EXECUTORS, SEARCHERS
 from auxnas.search.settings.listing import KINDS, setting_schemas
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.recorded import CODE
 from auxnas.search.storage.folders import RESULT_MARKS
+from auxnas.search.storage.rescue import NAME as JOURNAL
 from auxnas.trackers.finding import TRACKERS
 
 FILE = Path(__file__).with_name("table.json")
@@ -42,10 +44,11 @@ PROGRAMS = {
 """Modules of the console scripts."""
 _VALUES: dict[str, list[str]] = {
     "data": [f"{name}:" if form.is_path else name for name, form in DATA_FORMS.items()],
-    "encoder": [*ENCODERS, "timm:"],
+    "encoder": [*ENCODERS, TIMM],
     "disable_pass": [each.name for each in INFERENCE],
     "executor": EXECUTORS.names,
     "genotype": [*NAMES, *DECODERS, FILES],
+    "trained": [*NAMES, *DECODERS, FILES],
     "head": [*dict.fromkeys(head for task in TASKS for head in find_task(task).heads)],
     "log": [*TRACKERS],
     "preset": [*PRESETS],
@@ -57,6 +60,7 @@ _VALUES: dict[str, list[str]] = {
 }
 """Values of the options and arguments of these names."""
 _KINDS = {
+    "--genotype": "trained",
     "sets": "setting",
     "name": "setting",
     "run_": "run",
@@ -67,7 +71,7 @@ _KINDS = {
     "images": "file",
     "files": "file",
 }
-"""Kinds of parameters whose own names, or types, do not tell."""
+"""Kinds of parameters whose own names, or types, do not tell; of one option alone by it."""
 _WORD = re.compile(r"(?:^|\|)([a-z]+:?)(?=\||$|[A-Z])")
 """Of a metavar like ``auto|HOST:PORT`` or ``ssh:USER``, what is written as it stands."""
 
@@ -80,7 +84,8 @@ def make_table() -> dict[str, Any]:
         for command, kind in KINDS.items()
     }
     marks = [name for names in RESULT_MARKS.values() for name in names]
-    return {"programs": programs, "values": _VALUES, "settings": settings, "marks": marks}
+    known = {"values": _VALUES, "settings": settings, "marks": marks, "journal": JOURNAL}
+    return {"programs": programs, **known}
 
 
 def table_text() -> str:
@@ -120,6 +125,8 @@ def _params(command: click.Command, context: click.Context) -> Iterator[tuple[st
 def _takes(parameter: click.Parameter) -> str | list[str]:
     """Values, or a kind of them."""
     name = parameter.name or ""
+    if parameter.opts[-1] in _KINDS:
+        return _KINDS[parameter.opts[-1]]
     if isinstance(parameter.type, click.Choice):
         return [str(each) for each in parameter.type.choices]
     if words := getattr(parameter.type, "words", ()):

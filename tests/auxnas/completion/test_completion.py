@@ -9,6 +9,7 @@ import re
 import select
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -20,9 +21,13 @@ from auxnas.compiler.decoders import DECODERS
 from auxnas.compiler.encoders import ENCODERS
 from auxnas.completion import table
 from auxnas.completion.answer import SHELLS, TABLE, WordsBash, answer, command_of, scripts_of
+from auxnas.completion.found import timm_names
+from auxnas.genotype import zoo
 from auxnas.search.seams import SEARCHERS
 from auxnas.search.settings.listing import KINDS, range_in_words, setting_schemas
 from auxnas.search.settings.presets import PRESETS
+from auxnas.search.storage.journal import Journal
+from auxnas.search.trials.records import COMPLETE, PENDING, Stage, Trial
 from auxnas.trackers.finding import TRACKERS
 
 ROOT = Path(__file__).parents[3]
@@ -160,6 +165,58 @@ def test_folders_of_runs_and_paths_of_data(tmp_path, monkeypatch):
     assert complete("nassearch run --data folder:r") == ["folder:r.txt", "folder:runs/"]
     assert complete("nascompile r") == ["r.txt", "runs/"]
     assert complete("nassearch top nowhere/") == []
+
+
+def test_trials_of_a_run_are_offered_the_best_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    genotype = zoo.load_published("arch0").genotype
+    rewards = {n: 0.01 * (n * 7 % 30) for n in range(30)}
+    trials = [
+        Trial(n, 0, genotype, str(n), n, COMPLETE, (Stage(reward, {}, 1, 1.0),), reward)
+        for n, reward in rewards.items()
+    ]
+    (tmp_path / "runs/a").mkdir(parents=True)
+    (tmp_path / "runs/empty").mkdir()
+    with Journal(tmp_path / "runs/a", write=True) as journal:
+        journal.propose([replace(trial, state=PENDING, stages=(), reward=None) for trial in trials])
+        for trial in trials[:28]:
+            journal.finish(trial)
+    (tmp_path / "runs/b").mkdir()
+    (tmp_path / "runs/b/journal.sqlite").write_bytes(b"no database" * 99)
+    words = "nassearch train --genotype runs/"
+    assert complete(f"{words}a") == ["runs/a/", "runs/a:"]
+    best = sorted(range(28), key=lambda n: -rewards[n])[:20]
+    assert complete(f"{words}a:") == ["runs/a:best", *(f"runs/a:{n + 1}" for n in best)]
+    ones = [f"runs/a:{n + 1}" for n in best if str(n + 1).startswith("1")]
+    assert complete(f"{words}a:1") == ones
+    for other in "b:", "empty:", "gone:":
+        assert complete(words + other) == []
+    assert complete("nassearch train --genotype arch") == ["arch0", "arch1", "arch2"]
+    assert complete("nascompile runs/a:") == []  # which takes files
+
+
+def test_networks_of_timm_are_offered_where_it_is(tmp_path, monkeypatch):
+    models = tmp_path / "timm" / "models"
+    models.mkdir(parents=True)
+    (tmp_path / "timm/__init__.py").write_text("raise SystemExit('imported')")
+    (models / "a.py").write_text(
+        "@register_model\ndef net_a(pretrained: bool = False):\n  ...\n\n\ndef net_no(): ...\n"
+        "@register_model\ndef net_b(\n  **kwargs): ...\n"
+    )
+    monkeypatch.setattr("auxnas.completion.found.find_spec", lambda name: None)
+    assert complete("nassearch run --encoder timm:") == []
+    monkeypatch.undo()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert complete("nassearch run --encoder timm:net") == ["timm:net_a", "timm:net_b"]
+    assert complete("nascompile arch0 --encoder timm:net_b") == ["timm:net_b"]
+    assert complete("nassearch run --set model.encoder=timm:net_b") == ["model.encoder=timm:net_b"]
+    assert complete("nassearch run --encoder timm:x") == []
+    assert "timm" not in sys.modules
+
+
+def test_they_are_those_that_timm_itself_lists():
+    timm = pytest.importorskip("timm")
+    assert sorted(timm_names()) == sorted(timm.list_models())
 
 
 @pytest.mark.parametrize(
