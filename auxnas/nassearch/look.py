@@ -17,7 +17,7 @@ from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_trials
 from auxnas.search.errors import RequestError
-from auxnas.search.loop.status import beyond_of, ended_of
+from auxnas.search.loop.status import beyond_of, ended_of, next_budget
 from auxnas.search.loop.status import run_status as status_of
 from auxnas.search.networks.sources import trial_by_number
 from auxnas.search.storage.export import export_trial
@@ -60,6 +60,11 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     lines += [f"{words}: {_counts(found[name])}" for name, words in counted.items() if found[name]]
     if found["beyond"]:
         lines.append(f"proposed beyond the trials asked for, not to begin: {found['beyond']}")
+    if found["unbegun"]:
+        lines.append(
+            f"proposed, and not begun as the budget was over: {found['unbegun']} (to go on: "
+            f"nassearch resume {found['run']} --budget {found['next_budget']})"
+        )
     if found["seconds"]:
         pace = 3600 * found["ended"] / found["seconds"]
         sessions = f"{found['sessions']} session{'s' * (found['sessions'] != 1)}"
@@ -205,16 +210,19 @@ def export(
 def _export_study(folder: Path, url: str, study: str, as_json: bool) -> None:
     with Journal(folder) as journal, journal.snapshot():
         trials, states, salvaged = journal.trials(), journal.counts("state"), journal.salvaged
-        asked = journal.meta().get("settings", {}).get("trials")
+        settings, sessions = journal.meta().get("settings", {}), journal.sessions()
     _note_salvaged(salvaged)
-    found = export_study(trials[: len(trials) - beyond_of(states, asked)], url, study)
+    budget = next_budget(settings, sum(session.seconds for session in sessions))
+    more = f" --budget {budget}" if budget else ""
+    kept = trials[: len(trials) - beyond_of(states, settings.get("trials"))]
+    found = export_study(kept, url, study)
     if as_json:
         print_json(asdict(found))
         return
     later = ""
     if found.waiting:
         under_way = "wait for one under way"
-        goes_on = f"come when those before them have ended: nassearch resume {folder}"
+        goes_on = f"come when those before them have ended: nassearch resume {folder}{more}"
         later = f", {found.waiting} {under_way if holder(folder) else goes_on}"
     say(f"study {found.study}: {found.added} trials added, {found.trials} in it{later}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -25,6 +26,7 @@ from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
+from auxnas.search.loop.status import run_status
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text
@@ -285,6 +287,10 @@ def _next(context: RunContext) -> Iterator[str]:
     yield f"next: {shlex.join([*words, '--out', str(trained)])}"
     words = ["nascompile", str(best), "--weights", str(best.with_suffix(".safetensors")), *own]
     yield f"or, as it is: {shlex.join([*words, '--output', str(best.with_suffix('.onnx'))])}"
+    found = run_status(context.folder)
+    if found["next_budget"] and found["ended"] < (found["asked"] or math.inf):
+        words = ["nassearch", "resume", str(context.folder), "--budget", found["next_budget"]]
+        yield f"or, since the budget of {found['budget']} is over: {shlex.join(words)}"
 
 
 def _nothing(context: RunContext, trials: list[Trial]) -> str:

@@ -255,6 +255,29 @@ def test_what_a_finished_run_proposed_beyond_its_trials_does_not_wait(run, url, 
     assert (states["states"], states["beyond"]) == ({first.state: 1}, 2)
 
 
+@pytest.mark.parametrize(("seconds", "more"), [(59.0, None), (60.0, "2m"), (61.0, "3m")])
+def test_what_a_budget_left_is_not_as_if_it_ran(run, url, tmp_path, seconds, more):
+    folder, (first, *rest) = tmp_path / "street", trials_of(5)
+    folder.mkdir()
+    with Journal(folder, write=True) as journal:
+        journal.set_meta({"settings": {"trials": 4, "budget": "1m"}})
+        journal.begin_session({}, seconds)
+        journal.propose([replace(trial, state=PENDING, stages=()) for trial in (first, *rest)])
+        journal.finish(first)
+    goes_on = f"nassearch resume {folder}" + (f" --budget {more}" if more else "")
+    lines = run("status", folder).stdout.splitlines()
+    said = f"proposed, and not begun as the budget was over: 3 (to go on: {goes_on})"
+    assert (said in lines) == bool(more)
+    assert any("3 pending" in line for line in lines) == (not more)
+    found = json.loads(run("status", folder, "--json").stdout)
+    assert (found["unbegun"], found["next_budget"]) == (3 if more else 0, more)
+    assert found["beyond"] == 1
+    exported = run("export", folder, "--optuna", url, "--study", f"left{seconds}").stdout
+    assert exported.endswith(f"3 come when those before them have ended: {goes_on}\n")
+    with run_lock(folder):
+        assert "3 pending" in run("status", folder).stdout
+
+
 def test_the_command_refuses_both_outputs_and_neither(run, tmp_path):
     for words in (("--optuna", "sqlite://", "--output", tmp_path), (), ("--study", "name")):
         result = run("export", tmp_path, *words)

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -99,6 +100,16 @@ def test_trials_that_have_not_ended_are_not_counted(run, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "execute", lambda *_: trials)
     result = run("run", *TINY, "--out", tmp_path / "run", "--json")
     assert json.loads(result.stdout)["trials"] == 1
+
+
+def test_a_run_whose_budget_is_over_says_how_to_go_on(run, finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "copy")
+    lines = run("resume", folder, "--trials", 9, "--budget", "0.01s").stdout.splitlines()
+    assert lines[-1] == (
+        f"or, since the budget of 0.01s is over: nassearch resume {folder} --budget 1m"
+    )
+    lines = run("resume", folder, "--trials", 4, "--budget", "0.01s").stdout.splitlines()
+    assert lines[-1].startswith("or, as it is: ")
 
 
 def test_status_and_top_for_people(run, finished):
