@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os.path import isdir, isfile
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from auxnas.compiler.decoders import DECODERS, HandMade
@@ -12,7 +15,10 @@ from auxnas.compiler.ir import Graph
 from auxnas.compiler.lowering import lower
 from auxnas.compiler.spec import ModelSpec
 from auxnas.genotype import Genotype, GenotypeError, parse, to_json, zoo
+from auxnas.genotype.errors import inline
 
+_BEST = "best.json"
+"""File of a search's best genotype."""
 Architecture = Genotype | HandMade
 """A network without its encoder's width, number of outputs and sizes."""
 
@@ -108,6 +114,7 @@ def find_architecture(source: str) -> ArchitectureDocument:
     """
     if source in DECODERS:
         return ArchitectureDocument(HandMade(source))
+    _check_no_folder(source)
     try:
         found = zoo.find_genotype(source)
     except GenotypeError as error:
@@ -116,6 +123,24 @@ def find_architecture(source: str) -> ArchitectureDocument:
         expected = f"{error.expected}, or of {', '.join(DECODERS)}"
         raise GenotypeError(error.place, error.found, expected) from None
     return ArchitectureDocument(found.genotype, found.format, found.extra)
+
+
+def _check_no_folder(source: str) -> None:
+    """Refuses a folder, as a search's, and ``FOLDER:TRIAL``, which other commands take.
+
+    Raises:
+        GenotypeError: naming a file in it that may be meant, or the command that writes one.
+    """
+    folder, _, trial = source.rpartition(":")
+    for place in (source, folder):
+        if isfile(source) or not isdir(place):  # of a text that is no path neither
+            continue
+        files = sorted(Path(place).glob("*.json"), key=lambda path: (path.name != _BEST, path.name))
+        expected = f"a genotype file{f', such as {files[0]}' if files else ''}"
+        if place == folder and trial.isdecimal():
+            written = f"nassearch export {shlex.quote(folder)} --trial {trial} --output DIR"
+            expected = f"a genotype file: {written} writes it"
+        raise GenotypeError(inline(source), "a folder, no file", expected)
 
 
 def describe_architecture(architecture: Architecture) -> dict[str, Any]:
