@@ -20,7 +20,7 @@ from auxnas.backends.owned import OpenvinoTarget, OwnedTarget, RtxTarget, TrtTar
 from auxnas.backends.target import Target, TargetUnavailable, made_target
 from auxnas.backends.web import FILES as WEB_FILES
 from auxnas.compiler import CompilerError, Program
-from auxnas.compiler.files import atomic_folder, atomic_write
+from auxnas.compiler.files import atomic_folder, atomic_write, check_file, check_folder
 from auxnas.genotype.plugins import PluginError, find_maker, installed
 
 AUTO = "auto"
@@ -284,6 +284,20 @@ def artefact_files(target: str, output: Path) -> list[Path]:
         if main.name.endswith(row.suffix):
             found += [main.with_suffix(suffix) for suffix in row.beside]
     return found
+
+
+def check_places(target: str, output: Path) -> None:
+    """Checks, before the work, that an artefact can be written where it was asked for.
+
+    Raises:
+        CompilerError, OSError: naming the file or its folder, and the reason.
+    """
+    names = () if target == AUTO else target_of(target).folder
+    if names:
+        check_folder(output, names)
+    else:
+        for path in artefact_files(target, output):
+            check_file(path)
 
 
 def artefact_size(output: Path, target: str) -> int:

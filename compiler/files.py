@@ -59,15 +59,7 @@ def atomic_folder(path: str | Path, names: Sequence[str]) -> Iterator[Path]:
         CompilerError: for a folder that does not give way.
         OSError: naming ``path``, when it cannot be written.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "is a file, expected a folder's name", str(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))
-    others = sorted({*os.listdir(target)} - {*names}) if target.exists() else []
-    if others:
-        expected = "a new folder, or one with nothing but what this replaces"
-        raise CompilerError(str(path), f"a folder with {others[0]} in it", expected)
+    target = _replaceable_folder(path, names)
     temporary = target.with_name(temporary_name(target.name))
     try:
         with _named(temporary, path):
@@ -76,6 +68,19 @@ def atomic_folder(path: str | Path, names: Sequence[str]) -> Iterator[Path]:
                 _replace_folder(temporary, target)
     finally:
         discard(temporary)
+
+
+def _replaceable_folder(path: str | Path, names: Sequence[str]) -> Path:
+    """The folder behind ``path``, where there is none or it gives way; see ``atomic_folder``."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, expected a folder's name", str(path))
+    _check_parent(target, path)
+    others = sorted({*os.listdir(target)} - {*names}) if target.exists() else []
+    if others:
+        expected = "a new folder, or one with nothing but what this replaces"
+        raise CompilerError(str(path), f"a folder with {others[0]} in it", expected)
+    return target
 
 
 def _replace_folder(made: Path, target: Path) -> None:
@@ -127,6 +132,15 @@ def check_file(path: Path) -> None:
         check_room(path.absolute().parent)
 
 
+def check_folder(path: Path, names: Sequence[str]) -> None:
+    """Checks, before the work, that ``atomic_folder`` can make a folder.
+
+    Raises:
+        CompilerError, OSError: naming it or the one that it is in, and the reason.
+    """
+    check_room(_replaceable_folder(path, names).parent)
+
+
 def put_aside(path: Path, name: str, sides: Sequence[str] = ()) -> str:
     """Renames a file to ``name``, or that with the first number that is free.
 
@@ -170,8 +184,16 @@ def _check_writable(target: Path, path: str | Path) -> None:
     """Checks, before the work, that ``path`` can be written."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a directory, expected a file name", str(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))
+    _check_parent(target, path)
+
+
+def _check_parent(target: Path, path: str | Path) -> None:
+    """Checks that ``path`` is in a directory."""
+    if target.parent.is_dir():
+        return
+    if target.parent.exists():
+        raise NotADirectoryError(errno.ENOTDIR, "its directory is a file", str(path))
+    raise FileNotFoundError(errno.ENOENT, "its directory does not exist", str(path))
 
 
 def kind_of_text(head: bytes) -> tuple[str, str] | None:

@@ -22,6 +22,7 @@ from auxnas.backends.targets import (
     ResolvedTarget,
     artefact_size,
     atomic_write_set,
+    check_places,
     check_precision,
     copy_artefact,
     model_of,
@@ -100,6 +101,7 @@ def compile_artefact(request: Request, display: Display = Silent()) -> Report:
     if request.device is not None:
         request = replace(request, device=request.device.telling(display.say))
     made = resolve_target(request.target, request.output)
+    check_places(made.target, made.output)
     network = network_of(request)
     _check_memory(request, network)
     forms: tuple[Form, ...] = ()

@@ -121,3 +121,59 @@ def test_whatever_is_resolved_to_is_among_the_files(target):
             name, main = fast, with_target_suffix(output, fast)
         beside = [main.with_suffix(suffix) for suffix in rows[name].beside]
         assert {main, *beside} <= {*artefact_files(target, output)}
+
+
+UNWRITABLE = {
+    "nowhere/x.onnx": "nowhere/x.onnx: its directory does not exist",
+    "net.json/x.onnx": "net.json/x.onnx: its directory is a file",
+    "photos": "photos: is a directory, expected a file name",
+    "/proc/x.onnx": "/proc: nothing can be made there",
+}
+UNWRITABLE_FOLDERS = {
+    "nowhere/site": "nowhere/site: its directory does not exist",
+    "outside.png": "outside.png: is a file, expected a folder's name",
+    "photos": "photos: a folder with 1.png in it, expected a new folder",
+    "/proc/site": "/proc: nothing can be made there",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        *((f"-o {name}", found) for name, found in UNWRITABLE.items()),
+        ("-o /proc/x.ort.onnx --target ort", "/proc: nothing can be made there"),
+        ("-o /proc/x --target auto", "/proc: nothing can be made there"),
+        *((f"--target web -o {name}", found) for name, found in UNWRITABLE_FOLDERS.items()),
+    ],
+)
+def test_a_place_that_takes_no_file_is_found_before_the_work(words, found, monkeypatch):
+    def work(*_, **__):
+        raise AssertionError("began")
+
+    monkeypatch.setattr("auxnas.backends.compiling.compile.network_of", work)
+    before = contents()
+    result = compile_("net.json", *words.split())
+    assert result.exit_code == 2, result.output
+    assert f"error: {found}" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert contents() == before
+    began = compile_("net.json", "-o", "x.onnx")
+    assert "began" in began.output
+
+
+def test_a_folder_in_the_place_of_a_genotype_is_answered_with_its_files():
+    Path("run").mkdir()
+    for name in ("a.json", "best.json"):
+        Path("run", name).write_text(to_json(ARCH0))
+    for words, said in {
+        "run": "run: a folder, no file, expected a genotype file, such as run/best.json",
+        "run:best": "run:best: a folder, no file, expected a genotype file, such as run/best.json",
+        "run:3": "expected a genotype file: nassearch export run --trial 3 --output DIR writes it",
+        "photos": "photos: a folder, no file, expected a genotype file",
+        "gone:3": "gone:3: no such file, expected a genotype file or one of arch0",
+    }.items():
+        result = compile_(words)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert said in result.stderr
+    Path("run:best").write_text(to_json(ARCH0))
+    assert compile_("run:best", "--dry-run").exit_code == 0
