@@ -19,7 +19,7 @@ from auxnas.backends.int8.insertion import (
 from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import Feed, Judge
 from auxnas.backends.int8.options import Int8Options, Open, in_onnxruntime
-from auxnas.backends.int8.ranges import Ranges, observe_ranges
+from auxnas.backends.int8.ranges import Array, Ranges, observe_maps
 from auxnas.backends.int8.ranking import Ranking
 from auxnas.backends.int8.result import QuantisationResult, faster
 from auxnas.backends.measuring.timing import Latency
@@ -43,11 +43,13 @@ class Calibration:
         name: of the method that found the ranges, and what is unusual of the numbers.
         ranges: of the maps.
         form: of the numbers.
+        means: of channels of the maps.
     """
 
     name: str
     ranges: Ranges = field(repr=False)
     form: QuantisationForm
+    means: Mapping[str, Array] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,12 @@ class Quantiser:
     def calibrate(self) -> tuple[Calibration, QuantisationTrial]:
         """The best calibration on the held-out photographs, and its network."""
         with self.display.task("calibrating int8", self.photographs) as advance:
-            found = observe_ranges(self.model, self.calibration, self.photographs, advance)
+            found = observe_maps(self.model, self.calibration, self.photographs, advance)
         tried = list[tuple[Calibration, QuantisationTrial]]()
-        pairs = list(itertools.product(found.items(), self.forms.items()))
+        pairs = list(itertools.product(found.ranges.items(), self.forms.items()))
         with self.display.task("judging calibrations", len(pairs)) as advance:
             for (method, ranges), (remark, form) in pairs:
-                calibration = Calibration(method + remark, ranges, form)
+                calibration = Calibration(method + remark, ranges, form, found.means)
                 best = min((trial.drop for _, trial in tried), default=None)
                 tried.append((calibration, self.trial(calibration, (), best)))
                 advance(len(tried))
@@ -114,7 +116,9 @@ class Quantiser:
 
     def quantised(self, calibration: Calibration, layers: Sequence[Layer]) -> onnx.ModelProto:
         """The model with just these layers in int8."""
-        return insert_quantisation(self.model, calibration.ranges, layers, calibration.form)
+        return insert_quantisation(
+            self.model, calibration.ranges, layers, calibration.form, calibration.means
+        )
 
     def trial(
         self, calibration: Calibration, in_float: Sequence[Layer], limit: float | None = None

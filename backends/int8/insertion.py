@@ -9,7 +9,7 @@ Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 
 from auxnas.backends.int8.layers import ACTIVATIONS, OPERATORS, Layer
 from auxnas.backends.int8.ranges import Ranges
+from auxnas.backends.int8.rounding import mean_shift, rounded_weights
 
 Array = np.ndarray[Any, Any]
 
@@ -73,26 +74,36 @@ def insert_quantisation(
     ranges: Ranges,
     layers: Sequence[Layer],
     form: QuantisationForm = ONNXRUNTIME,
+    means: Mapping[str, Array] | None = None,
 ) -> onnx.ModelProto:
     """A model with Q/DQ nodes around some layers.
+
+    Where means are known, integer weights are rounded so that they keep the mean of what is
+    computed, and biases make up for what is left.
 
     Args:
         model: ours.
         ranges: of its maps.
         layers: those to quantise; none leaves the model as it is.
         form: of the numbers.
+        means: of each channel of the maps that convolutions read.
     """
     names = {node for layer in layers for node in layer.nodes}
-    return _Insertion(model, ranges, names, form).result()
+    return _Insertion(model, ranges, names, form, means or {}).result()
 
 
 class _Insertion:
     """One quantisation: first which maps, then the nodes in order."""
 
     def __init__(
-        self, model: onnx.ModelProto, ranges: Ranges, names: set[str], form: QuantisationForm
+        self,
+        model: onnx.ModelProto,
+        ranges: Ranges,
+        names: set[str],
+        form: QuantisationForm,
+        means: Mapping[str, Array],
     ) -> None:
-        self.model, self.ranges, self.form = model, ranges, form
+        self.model, self.ranges, self.form, self.means = model, ranges, form, means
         self.constants = {each.name: each for each in model.graph.initializer}
         self.outputs = {each.name for each in model.graph.output}
         self.ends = self.outputs | {each.name for each in model.graph.input}
@@ -106,6 +117,7 @@ class _Insertion:
         self.removed: set[str] = set()
         self.made: dict[str, onnx.TensorProto] = {}
         self.weights: dict[str, Array] = {}  # scales by name
+        self.errors: dict[str, Array] = {}  # of weights that are integers
         for node in self.layers.values():
             self._mark(node)
         for node in self.layers.values():
@@ -223,16 +235,19 @@ class _Insertion:
 
     def _weights(self, node: onnx.NodeProto, shown: set[str]) -> Iterator[onnx.NodeProto]:
         """Dequantised weights and biases of a convolution, which it is made to read."""
-        name, scales = node.input[1], self.weights[node.input[1]]
+        source, name = node.input[:2]
+        scales = self.weights[name]
         if name not in shown:
             shown.add(name)
-            yield from self._weight(name, scales)
+            yield from self._weight(name, scales, self.means.get(source))
         node.input[1] = f"{name}_{_DQ}_Output"
         if len(node.input) < 3 or not self.form.whole:
             return
         bias = node.input[2]
         own = bias if len(self.readers[bias]) == 1 else f"{bias}.{node.name}"
-        values, steps = _array(self.constants[bias]), scales * self._step(node.input[0])[0]
+        values, steps = _array(self.constants[bias]), scales * self._step(source)[0]
+        if source in self.means:
+            values = values - mean_shift(self.errors[name], self.means[source])
         whole = np.round(np.divide(values, steps, dtype=np.float64))
         whole = np.clip(whole, np.iinfo(np.int32).min, np.iinfo(np.int32).max).astype(np.int32)
         names = [
@@ -243,7 +258,7 @@ class _Insertion:
         node.input[2] = f"{own}_{_DQ}_Output"
         yield helper.make_node(_DQ, names, [node.input[2]], f"{own}_{_DQ}", axis=0)
 
-    def _weight(self, name: str, scales: Array) -> Iterator[onnx.NodeProto]:
+    def _weight(self, name: str, scales: Array, means: Array | None) -> Iterator[onnx.NodeProto]:
         """Weights as integers, or in float before a pair; then dequantised."""
         values = _array(self.constants[name])
         steps = [
@@ -252,8 +267,8 @@ class _Insertion:
         ]
         if self.form.whole:
             rows = scales.reshape(-1, *(1 for _ in values.shape[1:]))
-            most = self.form.largest
-            whole = np.clip((values / rows).round(), -most, most).astype(np.int8)
+            whole = rounded_weights(values / rows, self.form.largest, means)
+            self.errors[name] = whole * rows - values
             source = self._constant(f"{name}_quantized", whole)
         else:
             source = f"{name}_{_Q}_Output"

@@ -1,4 +1,4 @@
-"""Ranges of a network's maps on photographs: over all values, and without the outermost.
+"""Ranges of a network's maps on photographs: over all values, and without the outermost; means.
 
 One run of each photograph serves every method, on all cores. Percentiles are exact: of every map
 the outermost values are kept, as many as lie beyond the percentile.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,26 @@ class _Map:
         return float(-low), float(high)
 
 
-def observe_ranges(
+@dataclass(frozen=True)
+class Observed:
+    """Facts on a network's maps.
+
+    Attributes:
+        ranges: of all that int8 operators read or write, by method.
+        means: of each channel of those that convolutions read.
+    """
+
+    ranges: Mapping[str, Ranges]
+    means: Mapping[str, Array]
+
+
+def observe_maps(
     model: onnx.ModelProto,
     feeds: Iterable[Feed],
     photographs: int,
     advance: Callable[[int], None],
-) -> dict[str, Ranges]:
-    """Ranges of all maps that int8 operators read or write, by method.
+) -> Observed:
+    """Ranges and means of a network's maps.
 
     Args:
         model: with the types of its values.
@@ -96,17 +110,22 @@ def observe_ranges(
     runner = OrtRunner(
         _with_outputs(model, names).SerializeToString(), max(1, cores() // workers), [CPU]
     )
-    waiting, found, lock, done = iter(feeds), dict[str, _Map](), threading.Lock(), [0]
+    read = {node.input[0] for node in model.graph.node if node.op_type == "Conv"}
+    waiting, found, lock, done = enumerate(feeds), dict[str, _Map](), threading.Lock(), [0]
+    means: dict[str, dict[int, Array]] = {name: {} for name in names if name in read}
 
     def work() -> None:
         while True:
             with lock:
-                feed = next(waiting, None)
+                number, feed = next(waiting, (0, None))
             if feed is None:
                 return
             outputs = {**feed, **runner(feed)}
             for name in names:
-                _note(found, name, outputs.pop(name).ravel(), photographs, lock)
+                values = outputs.pop(name)
+                if name in means:
+                    means[name][number] = values.mean((0, 2, 3), dtype=np.float64)
+                _note(found, name, values.ravel(), photographs, lock)
             with lock:
                 done[0] += 1
                 advance(done[0])
@@ -114,10 +133,13 @@ def observe_ranges(
     with ThreadPoolExecutor(workers) as pool:
         for each in [pool.submit(work) for _ in range(workers)]:
             each.result()
-    return {
+    ranges = {
         method: {name: found[name].range(share) for name in names}
         for method, share in METHODS.items()
     }
+    # In order, so that the sum is the same whichever photograph was done first.
+    ordered = {name: [some[number] for number in sorted(some)] for name, some in means.items()}
+    return Observed(ranges, {name: np.mean(some, axis=0) for name, some in ordered.items()})
 
 
 def _note(

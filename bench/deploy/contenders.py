@@ -125,5 +125,5 @@ def add_to(output: Path, setting: dict[str, Any], part: str, found: dict[str, An
         before = json.loads(output.read_text())
         if before["setting"] != setting:
             raise click.ClickException(f"{output}: of another setting: {before['setting']}")
-    whole = {"setting": setting, part: before[part] | found}
+    whole = {"setting": setting, part: dict(sorted((before[part] | found).items()))}
     output.write_text(json.dumps(whole, indent=2) + "\n")

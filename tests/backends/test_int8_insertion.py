@@ -20,8 +20,9 @@ from auxnas.backends.int8.insertion import (
 )
 from auxnas.backends.int8.layers import Layer, quantisable_layers
 from auxnas.backends.int8.measuring import HeldOutView, Judge
-from auxnas.backends.int8.ranges import METHODS, observe_ranges
+from auxnas.backends.int8.ranges import METHODS, observe_maps
 from auxnas.backends.int8.ranking import Ranking
+from auxnas.backends.int8.rounding import mean_shift, rounded_weights
 from auxnas.compiler import CompilerError
 from auxnas.compiler.tasks import Segmentation
 from tests.backends.test_int8 import chain, model_of
@@ -53,7 +54,7 @@ def feeds() -> list[dict[str, np.ndarray]]:
 
 
 def ranges_of(model, feeds):
-    return observe_ranges(model, feeds, len(feeds), lambda done: None)
+    return observe_maps(model, feeds, len(feeds), lambda done: None).ranges
 
 
 def by_the_tool(model, ranges, layers, form) -> onnx.ModelProto:
@@ -108,6 +109,57 @@ def test_biases_that_32_bits_would_not_hold_widen_the_steps_of_their_weights(mod
     assert (scales[1] > scales[0]).all()
     by = {x.name: x for x in by_the_tool(huge, ranges, layers, "onnxruntime").graph.initializer}
     assert np.allclose(scales[1], onnx.numpy_helper.to_array(by["conv1.weight_scale"]), rtol=1e-6)
+
+
+FILTERS = {"pointwise": (5, 12, 1, 1), "depthwise": (12, 1, 3, 3), "grouped": (8, 3, 3, 3)}
+
+
+@pytest.mark.parametrize("shape", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("largest", [127, 64])
+def test_rounding_keeps_the_mean_of_each_channel(shape, seed, largest):
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(size=shape) * largest / 3
+    steps = np.clip(steps, -largest, largest)
+    means = np.abs(rng.normal(size=12)) * rng.integers(0, 2, 12) if seed % 2 else np.ones(12)
+    nearest, kept = rounded_weights(steps, largest), rounded_weights(steps, largest, means)
+    assert np.array_equal(nearest, steps.round())
+    assert (np.abs(kept - steps) < 1).all()
+    assert np.abs(kept).max() <= largest
+    worse, better = (np.abs(mean_shift(found - steps, means)) for found in (nearest, kept))
+    assert (better <= worse + 1e-9).all()
+    assert better.max() <= means.max() / 2 + 1e-9  # of a step, whatever the number of weights
+    assert better.sum() < worse.sum() or worse.max() <= means.max() / 2
+
+
+def test_the_mean_that_a_convolution_computes_is_what_it_was(model, feeds):
+    """Whatever is left of its weights' errors is in its biases."""
+    observed = observe_maps(model, feeds, len(feeds), lambda done: None)
+    made = insert_quantisation(
+        model, observed.ranges["minmax"], quantisable_layers(model), means=observed.means
+    )
+    old, new = (
+        {x.name: onnx.numpy_helper.to_array(x) for x in each.graph.initializer}
+        for each in (model, made)
+    )
+    convolutions = [n for n in model.graph.node if n.op_type == "Conv" and n.name != "conv0"]
+    assert len(convolutions) == 5
+    for node in convolutions:
+        source, weight, bias = node.input
+        scale = new[f"{weight}_scale"].reshape(-1, 1, 1, 1).astype(np.float64)
+        shift = mean_shift(new[f"{weight}_quantized"] * scale - old[weight], observed.means[source])
+        step = new[f"{bias}_quantized_scale"].astype(np.float64)
+        moved = new[f"{bias}_quantized"] * step - old[bias]
+        assert np.abs(shift).max() > step.max()
+        assert (np.abs(moved + shift) <= step).all()
+
+
+def test_means_are_those_of_all_photographs_to_the_bit(model, feeds):
+    first, again = (observe_maps(model, feeds, len(feeds), lambda done: None) for _ in range(2))
+    images = np.concatenate([feed["image"] for feed in feeds])
+    assert np.allclose(first.means["image"], images.mean((0, 2, 3)), atol=1e-7)
+    assert first.means.keys() == {n.input[0] for n in model.graph.node if n.op_type == "Conv"}
+    assert all(np.array_equal(value, again.means[name]) for name, value in first.means.items())
 
 
 def test_ranges_are_quantiles_of_all_values_whatever_the_order(model, feeds, monkeypatch):

@@ -469,8 +469,8 @@ def test_an_open_precision_tries_all_judges_them_and_writes_the_fastest(openvino
         made.append(len(args))
         return export_program(*args)
 
-    calibrated, observe = [], choosing.observe_ranges
-    monkeypatch.setattr(choosing, "observe_ranges", lambda *a: calibrated.append(a) or observe(*a))
+    calibrated, observe = [], choosing.observe_maps
+    monkeypatch.setattr(choosing, "observe_maps", lambda *a: calibrated.append(a) or observe(*a))
     monkeypatch.setattr(compile_module, "export_program", export)
     tiny = ("--agg-size", "4", "--width", "0.05", "--sep-repeats", "1")
     images = ("--images", str(kept_apart(8)), "--max-drop", "1")
