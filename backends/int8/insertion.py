@@ -1,8 +1,8 @@
 """Q/DQ nodes of an ONNX model of ours, from ranges of its maps.
 
 Weights have a scale a channel and no zero point, biases the product of both scales.
-onnxruntime's own tool gives the same network and takes ten times as long, which counts where a
-choice of layers is tried; the tests hold this to the tool.
+onnxruntime's own tool, which rounds weights to the nearest, else gives the same network and takes
+ten times as long, which counts where a choice of layers is tried; the tests hold this to the tool.
 
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 """
