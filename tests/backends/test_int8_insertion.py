@@ -132,6 +132,15 @@ def test_rounding_keeps_the_mean_of_each_channel(shape, seed, largest):
     assert better.sum() < worse.sum() or worse.max() <= means.max() / 2
 
 
+def test_weights_nearly_halfway_go_the_other_way_none_past_the_largest():
+    halfway = np.array([0.3, 0.3, 0.45, -0.4]).reshape(1, 4, 1, 1)
+    assert rounded_weights(halfway, 127, np.ones(4)).ravel().tolist() == [0, 0, 1, 0]
+    full = np.array([127.0] + [0.3] * 100).reshape(1, 101, 1, 1)
+    means = np.array([10.0] + [1.0] * 100)
+    found = rounded_weights(full, 127, means).ravel()
+    assert (found[0], found[1:].sum()) == (127, 30)
+
+
 def test_the_mean_that_a_convolution_computes_is_what_it_was(model, feeds):
     """Whatever is left of its weights' errors is in its biases."""
     observed = observe_maps(model, feeds, len(feeds), lambda done: None)
