@@ -179,7 +179,7 @@ def _print(surveys: Sequence[Survey], document: dict[str, Any]) -> None:
     for survey in surveys:
         for line in _lines(survey, document["parts"][survey.part]):
             say(line)
-    if document["classes"]:
+    if document["classes"] and any(len(survey.statistics) for survey in surveys):
         Terminal(file=sys.stdout).print_table(_class_table(surveys))
     for line in document["remarks"]:
         say(line)

@@ -12,6 +12,7 @@ from auxnas.backends.images.folders import (
     check_distinct_stems,
     find_images,
     find_label_images,
+    kinds_there,
     label_suffixes,
 )
 from auxnas.backends.images.informative import JudgedPhotographs, dark_remark, judge_photographs
@@ -40,6 +41,7 @@ __all__ = [
     "header",
     "input_batches",
     "judge_photographs",
+    "kinds_there",
     "label_suffixes",
     "network_input",
     "normalisation_terms",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,8 @@ SUFFIXES = (
     ".ppm",
     ".pnm",
 )
+_KINDS = 3
+"""Suffixes of other files that are told of."""
 NUMBERS = (".npy",)
 """Suffixes of labels that are other numbers than classes."""
 
@@ -49,7 +52,7 @@ def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
     folder = _directory(folder)
     found = sorted(path for path in _files(folder) if _meant(path))
     if not any(path.exists() for path in found):
-        nothing = "no image files"
+        nothing = f"no image files{kinds_there(folder)}"
         if found:
             first = f"{found[0].relative_to(folder)} -> {os.readlink(found[0])}"
             nothing += f", but {_links(len(found))} ({first})"
@@ -57,6 +60,13 @@ def find_images(folder: str | Path, most: int | None = None) -> list[Path]:
     if most is None or len(found) <= most:
         return found
     return [found[index * len(found) // most] for index in range(most)]
+
+
+def kinds_there(folder: Path) -> str:
+    """Words in brackets on the files below a folder by their suffixes, "" where there are none."""
+    counts = Counter(path.suffix.lower() or "no suffix" for path in _files(folder) if path.exists())
+    shown = ", ".join(f"{count} of {kind}" for kind, count in counts.most_common(_KINDS))
+    return f" ({shown})" if shown else ""
 
 
 def _directory(folder: str | Path, of: str = "images") -> Path:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from auxnas.backends.images.errors import DataError
+from auxnas.compiler.files import kind_of_text
 
 MOST_PIXELS = 89_478_485
 """Pixels of the largest picture that is decoded: a quarter of a GiB at 3 bytes each."""
@@ -39,6 +40,8 @@ FAULTS = (
 )
 """Exceptions that Pillow's parsers raise on damaged files."""
 
+_HEAD = 512
+"""Bytes at the beginning of a file that tell its kind."""
 _DRAWINGS = ("EPS", "WMF")
 """Formats that are drawn by another program or library rather than decoded."""
 _PNG_METADATA = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
@@ -66,12 +69,24 @@ def open_picture(path: Path | bytes, place: str) -> Iterator[Any]:
     except DataError:
         raise
     except Image.UnidentifiedImageError:
-        raise DataError(place, "not an image file") from None
+        raise _no_picture(path, place) from None
     except Image.DecompressionBombError:
         raise _too_large(place, "a picture") from None
     except FAULTS as error:
         words = str(error) or type(error).__name__
         raise DataError(place, f"cannot be read ({words})", "an intact image file") from error
+
+
+def _no_picture(path: Path | bytes, place: str) -> DataError:
+    """The error of a file that is no picture, by its first bytes."""
+    if isinstance(path, Path):
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    else:
+        head = path[:_HEAD]
+    if head[4:8] == b"ftyp":
+        return DataError(place, "a picture as phones keep them (HEIC), or a film", "JPEG or PNG")
+    return DataError(place, *(kind_of_text(head) or ("not an image file",)))
 
 
 @contextmanager

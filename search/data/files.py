@@ -289,7 +289,8 @@ def check_classes(count: int, place: str = "classes") -> int:
         DataError: when it is not within 2..255.
     """
     if not 2 <= count <= IGNORE:
-        raise DataError(place, f"{count} classes", f"2..{IGNORE}")
+        background = ": the background is one, too" * (count == 1)
+        raise DataError(place, f"{count} classes", f"2..{IGNORE}{background}")
     return count
 
 

@@ -240,6 +240,8 @@ def survey_remarks(surveys: Sequence[Survey], element: str = "pixel") -> Iterato
         )
     if not all(survey.known for survey in surveys):
         return
+    if not all(len(survey.statistics) for survey in surveys):
+        return
     (first, *rest), name = surveys, surveys[0].dataset.name
     if not rest:
         yield from missing_remark(name, first.statistics)

@@ -158,6 +158,24 @@ def test_16_bits_where_zero_is_white(tmp_path):
     assert np.array_equal(read_photograph(tmp_path / "a.tif")[:, :, 0], 255 - stored // 257)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    {
+        b"": "an empty file, expected the whole file",
+        b"hello": "not an image file",
+        b"version https://git-lfs.github.com/spec/v1\n": "a Git LFS pointer, expected",
+        b"<!DOCTYPE html>": "a web page, expected the file itself",
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic": "(HEIC), or a film, expected JPEG or PNG",
+    }.items(),
+)
+def test_what_is_no_picture_is_told_by_its_first_bytes(tmp_path, content, words):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    for reader in read_photograph, read_label:
+        assert words in refusal(reader, path)
+        assert words in refusal(reader, content)
+
+
 @pytest.mark.parametrize(("dtype", "words"), [("int32", "integers"), ("float32", "floating")])
 def test_32_bits_are_refused_by_name(tmp_path, dtype, words):
     Image.fromarray(GREY.astype(dtype)).save(tmp_path / "a.tif")

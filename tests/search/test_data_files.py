@@ -213,7 +213,7 @@ SPOILED = {
         lambda f: (f / "images/b.jpg").write_text("hello"),
         ["images/b.jpg (train.lst line 2): not an image file"],
     ),
-    "empty image": (lambda f: cut(f, "images/b.jpg", 0), ["images/b.jpg", "not an image file"]),
+    "empty image": (lambda f: cut(f, "images/b.jpg", 0), ["images/b.jpg", "an empty file"]),
 }
 
 

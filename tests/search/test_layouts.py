@@ -131,6 +131,19 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: [p.unlink() for p in (root / "SegmentationClass").iterdir()],
         "no pictures in SegmentationClass/, expected images/ and masks/",
     ),
+    "arrays": (
+        lambda root: [
+            path.rename(path.with_suffix(".npy")) for path in (root / "SegmentationClass").iterdir()
+        ],
+        "no pictures in SegmentationClass/ (7 of .npy), expected images/ and masks/",
+    ),
+    "no photographs": (
+        lambda root: [
+            path.rename(path.with_suffix(".heic" if n else ""))
+            for n, path in enumerate(sorted((root / "JPEGImages").iterdir()))
+        ],
+        "no image files (6 of .heic, 1 of no suffix), expected some of .jpg,",
+    ),
     "no masks' folder": (
         lambda root: shutil.rmtree(root / "SegmentationClass"),
         "JPEGImages/ alone, expected images/ and masks/",
@@ -166,7 +179,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "one class": (
         lambda root: (root / "labelmap.txt").write_text("a:1,2,3::\n"),
-        "labelmap.txt: 1 classes, expected 2..255",
+        "labelmap.txt: 1 classes, expected 2..255: the background is one, too",
     ),
     "two masks": (
         lambda root: save_label(root / "SegmentationClass/alpha.tif", "alpha.png"),
@@ -188,6 +201,20 @@ def test_what_is_wrong_in_a_folder_is_named(tmp_path: Path, case: str) -> None:
     spoil, expected = WRONG[case]
     spoil(tmp_path)
     assert expected in refusal(checked(spec))
+
+
+def test_folders_may_be_in_capitals(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    data = open_dataset(spec)
+    known = [data.label(index) for index in range(len(data))]
+    (tmp_path / "images").rename(tmp_path / "Images")
+    (tmp_path / "labels").rename(tmp_path / "LABELS")
+    found = open_dataset(spec)
+    assert len(found) == len(known)
+    assert all(np.array_equal(found.label(n), label) for n, label in enumerate(known))
+    shutil.copytree(tmp_path / "Images", tmp_path / "images")
+    (tmp_path / "images/alpha.png").unlink()
+    assert len(open_dataset(spec)) == len(known) - 1  # small letters come first
 
 
 def test_numbers_of_classes_that_contradict_a_table(tmp_path: Path) -> None:

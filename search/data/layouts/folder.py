@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from auxnas.backends.images import kinds_there
 from auxnas.search.data.base import Reader
 from auxnas.search.data.decoded import DecodedFiles
 from auxnas.search.data.errors import DataError
@@ -14,6 +15,7 @@ from auxnas.search.data.layouts.pairs import (
     Folders,
     has_picture,
     matched_pairs,
+    named_folders,
     part_folders,
     part_lists,
 )
@@ -78,12 +80,14 @@ def _absence(root: Path) -> str:
     """Words on what there is in place of such folders."""
     if not root.is_dir():
         return "no such folder"
-    there = [root / name for name in (*IMAGES, *LABELS) if (root / name).is_dir()]
+    there = named_folders(root, (*IMAGES, *LABELS))
     empty = [path for path in there if not has_picture(path)]
-    names = " and ".join(f"{path.name}/" for path in empty or there)
     if not there:
         return "no such folders in it"
-    return f"no pictures in {names}" if empty else f"{names} alone"
+    if empty:
+        names = " and ".join(f"{path.name}/{kinds_there(path)}" for path in empty)
+        return f"no pictures in {names}"
+    return f"{' and '.join(f'{path.name}/' for path in there)} alone"
 
 
 FOLDER = Reader(open_folder, folder_parts, fits=lambda where: "train" in part_folders(where))

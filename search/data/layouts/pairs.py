@@ -15,7 +15,7 @@ from auxnas.search.data.files import Pair
 
 IMAGES = ("images", "image", "imgs", "img", "JPEGImages")
 LABELS = ("masks", "mask", "labels", "label", "annotations", "annotation", "SegmentationClass")
-"""Names of the two folders, the first that there is."""
+"""Names of the two folders, the first that there is, in capitals or not."""
 ENDINGS = ("", "_L", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
 """Ends of a label file's name, behind the image's."""
 BESIDE = ("_labels", "_masks", "_mask", "_label", "annot", "_annot")
@@ -89,13 +89,18 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _named(folder: Path, names: Iterable[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
+    return next(iter(named_folders(folder, names)), None)
+
+
+def named_folders(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Folders in one, by the order of names that they have, in capitals or not."""
+    known = {path.name.lower(): path for path in _folders(folder)}
+    return [known[name.lower()] for name in names if name.lower() in known]
 
 
 def _labels_in(folder: Path) -> Path | None:
     """The first folder named like one of label images that has some."""
-    named = (folder / name for name in LABELS if (folder / name).is_dir())
-    return next(filter(has_picture, named), None)
+    return next(filter(has_picture, named_folders(folder, LABELS)), None)
 
 
 def has_picture(folder: Path) -> bool:

@@ -227,6 +227,16 @@ def test_the_look_asks_what_a_run_asks_of_both_shares(tmp_path: Path, count: int
     assert found.exit_code == 1
 
 
+def test_of_labels_that_cannot_be_read_no_class_is_said_to_be_missing(tmp_path: Path) -> None:
+    spec = write_flat(tmp_path)
+    for path in (tmp_path / "labels").iterdir():
+        path.write_bytes(b"nothing")
+    found = looked(spec).stdout
+    assert "7 of 7 cannot be used" in found
+    assert "no image has a pixel" not in found
+    assert CLASSES[1] not in found
+
+
 def test_strange_values_are_counted_with_a_reason(tmp_path: Path) -> None:
     write_flat(tmp_path)
     (tmp_path / "classes.txt").write_text("a\nb\nc")
