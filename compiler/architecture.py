@@ -114,7 +114,7 @@ def find_architecture(source: str) -> ArchitectureDocument:
     """
     if source in DECODERS:
         return ArchitectureDocument(HandMade(source))
-    _check_no_folder(source)
+    _check_place(source)
     try:
         found = zoo.find_genotype(source)
     except GenotypeError as error:
@@ -125,12 +125,16 @@ def find_architecture(source: str) -> ArchitectureDocument:
     return ArchitectureDocument(found.genotype, found.format, found.extra)
 
 
-def _check_no_folder(source: str) -> None:
-    """Refuses a folder, as a search's, and ``FOLDER:TRIAL``, which other commands take.
+def _check_place(source: str) -> None:
+    """Refuses a folder, as a search's, ``FOLDER:TRIAL``, which other commands take, and weights.
 
     Raises:
-        GenotypeError: naming a file in it that may be meant, or the command that writes one.
+        GenotypeError: naming a file there that may be meant, or the command that writes one.
     """
+    if source.endswith(".safetensors") and isfile(source):
+        beside = (Path(source).with_suffix(".json"), Path(source).with_name("genotype.json"))
+        meant = next((f", such as {path}" for path in beside if path.is_file()), "")
+        raise GenotypeError(inline(source), "weights", f"a genotype file{meant}; --weights FILE")
     folder, _, trial = source.rpartition(":")
     for place in (source, folder):
         if isfile(source) or not isdir(place):  # of a text that is no path neither

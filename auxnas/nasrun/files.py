@@ -126,6 +126,8 @@ def prepare_output(output: Path, legend: Path | None, targets: Sequence[Predicti
         CompilerError: naming a file there that would be replaced, and is none of ours.
         OSError: when that is not possible.
     """
+    if output.exists() and not output.is_dir():
+        raise CompilerError(str(output), "a file", "a directory for --output")
     if not output.exists():
         check_room(output)
     output.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from auxnas.search.loop.bounds import RunClock, Until
 from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.phases import RecordingDisplay
 from auxnas.search.loop.run import execute
-from auxnas.search.loop.status import run_status
+from auxnas.search.loop.status import next_budget
 from auxnas.search.loop.watching import Watcher
 from auxnas.search.seams import EXECUTORS, SEARCHERS
 from auxnas.search.settings.durations import duration_text
@@ -259,8 +258,16 @@ def watch_run(
 
 
 def _report(context: RunContext, log: Sequence[str], as_json: bool) -> int:
+    clocks: list[RunClock] = []
+
+    def watching(
+        context: RunContext, journal: Journal, until: Until, clock: RunClock
+    ) -> AbstractContextManager[Watcher]:
+        clocks.append(clock)
+        return watch_run(context, journal, until, clock, trackers)
+
     with run_trackers(context, log) as trackers:
-        trials = execute(context, partial(watch_run, trackers=trackers))
+        trials = execute(context, watching)
         files, device = write_best(context, trials), context.settings.latency.device
         trackers.log_files(files.values())
     if as_json:
@@ -272,6 +279,8 @@ def _report(context: RunContext, log: Sequence[str], as_json: bool) -> int:
         for path in files.values():
             say(path)
         for line in _next(context) if files else ():
+            say(line)
+        for line in _longer(context, trials, sum(clock.total for clock in clocks)) if files else ():
             say(line)
     if not files:
         note(f"error: {_nothing(context, trials)}")
@@ -287,10 +296,15 @@ def _next(context: RunContext) -> Iterator[str]:
     yield f"next: {shlex.join([*words, '--out', str(trained)])}"
     words = ["nascompile", str(best), "--weights", str(best.with_suffix(".safetensors")), *own]
     yield f"or, as it is: {shlex.join([*words, '--output', str(best.with_suffix('.onnx'))])}"
-    found = run_status(context.folder)
-    if found["next_budget"] and found["ended"] < (found["asked"] or math.inf):
-        words = ["nassearch", "resume", str(context.folder), "--budget", found["next_budget"]]
-        yield f"or, since the budget of {found['budget']} is over: {shlex.join(words)}"
+
+
+def _longer(context: RunContext, trials: Sequence[Trial], seconds: float) -> Iterator[str]:
+    """Command that goes on with a search which its budget ended, after so many seconds in all."""
+    recorded = context.settings.model_dump(mode="json")
+    more, asked = next_budget(recorded, seconds), context.settings.trials
+    if more and (asked is None or sum(trial.state != PENDING for trial in trials) < asked):
+        words = ["nassearch", "resume", str(context.folder), "--budget", more]
+        yield f"or, since the budget of {recorded['budget']} is over: {shlex.join(words)}"
 
 
 def _nothing(context: RunContext, trials: list[Trial]) -> str:

@@ -93,7 +93,8 @@ def execute(context: RunContext, watching: Watching = unwatched) -> list[Trial]:
             known = _store_or_compare(context, journal)
             journal.begin_session(environment_of(context), clock.session)
             with _time_kept(journal, clock):
-                context = context.with_forecast(Allowance(context, journal, clock))
+                if context.settings.encoder_weights is None:  # else nothing is pre-trained
+                    context = context.with_forecast(Allowance(context, journal, clock))
                 _store_or_compare_encoder(context, journal, known)
                 trials = _search(context, journal, clock, watching)
         remove_phase(context.folder)

@@ -163,13 +163,18 @@ def test_a_place_that_takes_no_file_is_found_before_the_work(words, found, monke
 
 def test_a_folder_in_the_place_of_a_genotype_is_answered_with_its_files():
     Path("run").mkdir()
-    for name in ("a.json", "best.json"):
+    for name in ("a.json", "best.json", "genotype.json"):
         Path("run", name).write_text(to_json(ARCH0))
+    for name in ("a", "w"):
+        Path(f"run/{name}.safetensors").write_bytes(Path(WEIGHTS[0]).read_bytes())
     for words, said in {
         "run": "run: a folder, no file, expected a genotype file, such as run/best.json",
         "run:best": "run:best: a folder, no file, expected a genotype file, such as run/best.json",
         "run:3": "expected a genotype file: nassearch export run --trial 3 --output DIR writes it",
         "photos": "photos: a folder, no file, expected a genotype file",
+        "w.safetensors": "w.safetensors: weights, expected a genotype file; --weights FILE",
+        "run/w.safetensors": "weights, expected a genotype file, such as run/genotype.json; --wei",
+        "run/a.safetensors": "weights, expected a genotype file, such as run/a.json; --weights",
         "gone:3": "gone:3: no such file, expected a genotype file or one of arch0",
     }.items():
         result = compile_(words)

@@ -296,6 +296,9 @@ def test_no_result_replaces_an_image_that_is_read(made):
     fails(result, "a_labels.png: one of the images")
     assert Path("a_labels.png").read_bytes() == before
     fails(run("predict", made["logits"], ".", "--output", "."), "another directory for --output")
+    Path("taken").write_text("a file")
+    taken = run("predict", made["logits"], ".", "--output", "taken")
+    fails(taken, "taken: a file, expected a directory for --output")
 
 
 def test_old_results_stay_whole_where_new_ones_fail(made, monkeypatch):
