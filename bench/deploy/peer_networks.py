@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from peer_tables import OURS
+from peer_tables import INT8, OURS
 from peer_training import fit, measure, recipe_of
 from rivals import exported, slimmed
 from safetensors.torch import load_file
@@ -21,8 +21,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from auxnas.backends import Request, compile_artefact
 from auxnas.backends.base import ExportOptions
+from auxnas.backends.int8 import Int8Options, Photographs
+from auxnas.backends.int8.photographs import HELD_OUT, MOST
+from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.torch import build_module
 from auxnas.backends.torch.functions import grow
+from auxnas.backends.torch.module import module_params
 from auxnas.backends.weights import Weights
 from auxnas.compiler import MAIN, Program
 from auxnas.compiler.architecture import Architecture
@@ -157,8 +161,17 @@ def counts(module: nn.Module, size: tuple[int, int]) -> dict[str, int]:
     }
 
 
-def trained(name: str, context: TrainingContext, split: Any) -> dict[str, Any]:
-    """Scores and counts of a network, trained on one part of the images and judged on the other."""
+def trained(
+    name: str, context: TrainingContext, split: Any, shipped: Path | None = None
+) -> dict[str, Any]:
+    """Scores and counts of a network, trained on one part of the images and judged on the other.
+
+    Args:
+        name: of the network.
+        context: has the recipe.
+        split: images to train on, and to judge on.
+        shipped: file for the int8 of ours, which is judged, too; None for none.
+    """
     data, settings = context.data, context.settings
     module, prefix = module_of(name, context)
     recipe = recipe_of(context, prefix)
@@ -180,12 +193,42 @@ def trained(name: str, context: TrainingContext, split: Any) -> dict[str, Any]:
     context.display.say(
         f"{title}: mIoU {found['miou']:.4f}, {seconds / 60:.1f} minutes of a processor"
     )
-    return {
-        "miou": found["miou"],
-        "iou": found["iou"],
-        "seconds": seconds,
-        **counts(module, (height, width)),
-    }
+    known = {"miou": found["miou"], "iou": found["iou"], "seconds": seconds}
+    if shipped is not None and name in OURS:
+        network = in_int8(module, context, split.train, shipped)
+        judged = measure(network, data.examples(split.val), data.task, 1)
+        known |= {INT8: {"miou": judged["miou"], "iou": judged["iou"]}}
+        context.display.say(f"{title}, int8: mIoU {judged['miou']:.4f}")
+    return known | counts(module, (height, width))
+
+
+class FromFile(nn.Module):
+    """A file of ours through onnxruntime."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.runner = OrtRunner(path, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The logits."""
+        return torch.from_numpy(self.runner({"image": image.numpy()})[MAIN])
+
+
+def in_int8(module: nn.Module, context: TrainingContext, part: Any, path: Path) -> nn.Module:
+    """The file that nascompile makes of a trained network of ours with ``--precision int8``.
+
+    Its ranges are found on photographs of ``part``, within the usual drop, where layers stay in
+    float as long as it is kept; where none of it helps, it is float32 after all.
+    """
+    graph = main_program(context).graph
+    program = Program(graph, module_params(module.network, graph), "trained")
+    dataset, indices, most = part.stored.dataset, part.indices, min(MOST, len(part))
+    files = [dataset.pairs[indices[i * len(indices) // most]].image for i in range(most)]
+    judged = tuple(files[::HELD_OUT])
+    photographs = Photographs(tuple(each for each in files if each not in judged), judged)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ours_compiled(context, program, path, Int8Options(photographs))
+    return FromFile(path)
 
 
 def files_of(name: str, context: TrainingContext, image: Any, folder: Path) -> dict[str, Path]:
@@ -209,12 +252,21 @@ def _make_files(name: str, context: TrainingContext, image: Any, folder: Path) -
         for label, dynamo in (("legacy exporter", False), ("exporter", True)):
             slimmed(exported(module, image, dynamo, folder / f"{label}.onnx"))
         return
+    ours_compiled(context, main_program(context), folder / "nascompile.onnx")
+
+
+def ours_compiled(
+    context: TrainingContext, program: Program, path: Path, int8: Int8Options | None = None
+) -> None:
+    """Writes what nascompile makes of a network of ours, with logits of the image's size."""
+    size, precision = tuple(context.settings.data.size), "fp32" if int8 is None else "int8"
     request = Request(
         context.network.architecture,
         context.network.shipped().spec,
-        folder / "nascompile.onnx",
-        weights=Weights(main_program(context).params, "before training"),
+        path,
+        weights=Weights(program.params, program.name),
         interface=Interface(resize=True),
-        options=ExportOptions(tuple(context.settings.data.size)),
+        options=ExportOptions(size, precision=precision),
+        int8=int8,
     )
     compile_artefact(request)

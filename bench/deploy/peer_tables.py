@@ -13,6 +13,8 @@ from auxnas.nassearch.plots import new_figure, save_figure
 RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")
 OURS = ("arch0", "arch1", "arch2", "best1", "best2", "best3")
 """The published networks, and those that ``camvid.py`` found."""
+INT8 = "int8"
+"""What a form in int8 is called after its network's name."""
 AHEAD, SHARE = 2.0, 2 / 3
 """Points of mIoU wanted at a peer's latency; share of its latency wanted at its mIoU."""
 
@@ -61,7 +63,7 @@ def entry_of(
     """Trainings of one network with several seeds, and its time."""
     return Entry(
         name=name,
-        ours=name in OURS,
+        ours=name.removesuffix(f" {INT8}") in OURS,
         start=start,
         size=size,
         miou=[100 * run["miou"] for run in runs],

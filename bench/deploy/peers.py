@@ -10,12 +10,12 @@
 The environment is one of its own: ultralytics is under the AGPL, and nothing of it is copied or
 needed. Every network is trained by the one loop of ``peer_training.py`` with one recipe on the
 training list, from ImageNet's WEIGHTS of MobileNet-v2 where it takes them, else from scratch, as
-ours then are too, and scored on the validation list. With ``--tune`` the rates of each are first
-chosen out of RATES by so many epochs on nine tenths of the training list, judged on the rest.
-``--times`` trains nothing, but takes each network before training through the ways to run it, each
-in a process of its own, finds its fastest, and times these in turns; it wants the machine alone. A
-training that was interrupted begins again; what is there already is kept. ``--report`` prints what
-is there so far.
+ours then are too, and scored on the validation list; ours in int8, too, as nascompile makes it with
+photographs of the training list. With ``--tune`` the rates of each are first chosen out of RATES by
+so many epochs on nine tenths of the training list, judged on the rest. ``--times`` trains nothing,
+but takes each network through the ways to run it, each in a process of its own, finds its fastest,
+and times these in turns; it wants the machine alone. A training that was interrupted begins again;
+what is there already is kept. ``--report`` prints what is there so far.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from peer_tables import OURS, Entry, draw, entry_of, table
+from peer_tables import INT8, OURS, Entry, draw, entry_of, table
 from peer_times import race_networks
 
 from auxnas.compiler.files import atomic_write
@@ -127,8 +127,9 @@ class Bench:
         from peer_networks import trained
 
         context = self.context(name, start, size, seed, self.epochs, rates)
-        split = context.data.training_split
-        write(path, {"rates": rates, **trained(name, context, split)})
+        shipped = self._int8(size) / f"{name}-{start}-{seed}.onnx"
+        found = trained(name, context, context.data.training_split, shipped)
+        write(path, {"rates": rates, **found})
 
     def _tuned(self, name: str, start: str, size: str, rates: str) -> float:
         """mIoU of a short training on images kept apart from those that count."""
@@ -157,7 +158,12 @@ class Bench:
         for name in names:
             start = next(start for start, own in STARTS.items() if name in own)
             files[name] = files_of(name, self.context(name, start, size), np.load(image), folder)
+            for made in sorted(self._int8(size).glob(f"{name}-*.onnx"))[:1]:
+                files[f"{name} {INT8}"] = {"nascompile": made}
         write(path, race_networks(files, image, rounds))
+
+    def _int8(self, size: str) -> Path:
+        return self.work / size / INT8
 
     def _times(self, size: str) -> Path:
         return self.work / size / "times.json"
@@ -170,8 +176,11 @@ class Bench:
             for start, names in STARTS.items():
                 for name in names:
                     paths = sorted((self.work / size).glob(f"{name}-{start}-*.json"))
-                    if runs := [json.loads(each.read_text()) for each in paths]:
-                        yield entry_of(name, start, size, runs, times.get(name, {}))
+                    runs = [json.loads(each.read_text()) for each in paths]
+                    forms = {name: runs, f"{name} {INT8}": [r | r[INT8] for r in runs if INT8 in r]}
+                    for form, scores in forms.items():
+                        if scores:
+                            yield entry_of(form, start, size, scores, times.get(form, {}))
 
     def report(self, sizes: Sequence[str], output: Path) -> None:
         """Writes all that is known."""
