@@ -1,0 +1,162 @@
+"""The best of two searches that take the same time, after long training.
+
+    python bench/training/equal_time.py --data list:DATA --encoder WEIGHTS --work RUNS --output OUT
+
+With every seed PPO tries 60 genotypes on street photographs. The other searcher goes on for as
+long as PPO took, in processor time, so that what else the machine does says nothing. Then the three
+best of each are trained longer, with one recipe and ImageNet's WEIGHTS, and scored on the
+validation list, which no search sees. Interrupted, it goes on where it was. Beside the JSON a table
+is written as Markdown. Needs the extra torch.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+SEARCH = """--preset small --set threads=1 --set model.width=1.0 --set model.agg_size=48
+    --set stage1.epochs=3 --set stage1.batch_size=16 --set stage2.batch_size=16
+    --set search.proceed_half_life=30 --set latency.measure=false"""
+SEARCHERS = {
+    "ppo": "--set search.controller.rate=0.001 --set search.controller.update_epochs=4",
+    "predictor": "",
+}
+TRIALS, STEP, BEST = 60, 10, 3
+"""Of PPO; of one command; of each that are trained."""
+TRAIN = """--preset paper --set threads=1 --set data.crop=null --set data.fit=stretch
+    --set train.batch_size=8 --set train.epsilon=1e-8 --set train.beta2=0.999
+    --set train.schedule=poly --set train.phases=[1] --set train.auxiliary=[0] --set train.frozen=0
+    --set train.encoder_optimiser=adam --set train.encoder_rate=0.0005
+    --set train.decoder_rate=0.003 --set loss.balance=0.9"""
+
+
+def nassearch(words: str) -> tuple[Any, float]:
+    """What a command prints as JSON, and the processor time that it takes, in seconds."""
+    click.echo(f"nassearch {' '.join(words.split())}", err=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = ["nassearch", *shlex.split(words), "--json"]
+    made = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return json.loads(made.stdout or "null"), took
+
+
+def search(name: str, seed: int, common: str, work: Path, limit: float | None) -> dict[str, Any]:
+    """A search's best, its trials and its processor time: ``TRIALS`` of them, or within a limit."""
+    path = work / f"{name}-{seed}.json"
+    known = json.loads(path.read_text()) if path.is_file() else {"trials": 0, "seconds": 0.0}
+    while not known.get("ended"):
+        folder = work / f"{name}-{seed}"
+        wish = f"--set search.searcher={name} {SEARCHERS[name]} --seed {seed} --out {folder}"
+        trials = known["trials"] + STEP
+        _, took = nassearch(f"run {common} {SEARCH} {wish} --trials {trials}")
+        seconds = known["seconds"] + took
+        best, _ = nassearch(f"top {folder} --count {trials}")
+        ended = trials >= TRIALS if limit is None else seconds + took > limit
+        known = {"trials": trials, "seconds": seconds, "ended": ended, "best": best}
+        path.write_text(json.dumps(known))
+    return known
+
+
+def train(
+    genotype: Any, name: str, seed: int, common: str, encoder: str, epochs: int, work: Path
+) -> float:
+    """mIoU in percent of a genotype after long training."""
+    path = work / "trained" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    if not path.is_file():
+        architecture = path.with_suffix(".genotype.json")
+        architecture.write_text(json.dumps(genotype))
+        wish = f"train --genotype {architecture} {common} {TRAIN} --epochs {epochs} --seed {seed}"
+        out = path.with_suffix("")
+        found, _ = nassearch(f"{wish} --encoder-weights {encoder} --out {out}")
+        path.write_text(json.dumps(found))
+    miou: float = json.loads(path.read_text())["miou"]
+    return 100 * miou
+
+
+def summary(found: Mapping[int, dict[str, Any]], miou: Mapping[int, list[float]]) -> dict[str, Any]:
+    """Figures of one searcher, a value a seed."""
+    return {
+        "trials": [each["trials"] for each in found.values()],
+        "minutes": [each["seconds"] / 60 for each in found.values()],
+        "reward": [max(t["reward"] for t in each["best"]) for each in found.values()],
+        "genotypes": [[t["genotype"] for t in each["best"][:BEST]] for each in found.values()],
+        "miou": list(miou.values()),
+    }
+
+
+def table(found: Mapping[str, dict[str, Any]]) -> str:
+    """Markdown, one line a searcher, and the difference."""
+    lines = [
+        "| searcher | trials | minutes | best reward | mIoU of the best three, % | mean |",
+        "|---|---|---|---|---|---|",
+    ]
+    means = {}
+    for name, each in found.items():
+        means[name] = [statistics.mean(some) for some in each["miou"] if len(some) == BEST]
+        cells = [listed(each["trials"], "d"), listed(each["minutes"], ".1f")]
+        cells += [listed(each["reward"], ".3f")]
+        cells += ["; ".join(listed(some, ".1f") for some in each["miou"])]
+        cells += [f"{statistics.mean(means[name]):.1f}" if means[name] else "-"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    first, second = means.values()
+    gains = [there - here for here, there in zip(first, second, strict=False)]
+    names = list(found)
+    said = f"{names[1]} over {names[0]}, seed by seed: {', '.join(f'{g:+.1f}' for g in gains)}"
+    return "\n".join(lines) + f"\n\n{said}.\n"
+
+
+def listed(values: Sequence[float], form: str) -> str:
+    return ", ".join(format(value, form) for value in values)
+
+
+@click.command()
+@click.option("--data", required=True)
+@click.option("--encoder", required=True, help="Weights of MobileNet-v2.")
+@click.option("--size", default="96x128", show_default=True)
+@click.option("--epochs", default=10, show_default=True)
+@click.option("--seeds", default=3, show_default=True)
+@click.option("--work", type=click.Path(path_type=Path), required=True)
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def main(
+    data: str, encoder: str, size: str, epochs: int, seeds: int, work: Path, output: Path
+) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    common = f"--data {data} --size {size} --cache {work / 'cache'}"
+    searched: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in SEARCHERS}
+    scores: dict[str, dict[int, list[float]]] = {name: {} for name in SEARCHERS}
+    for seed in range(seeds):
+        limit = None
+        for name in SEARCHERS:
+            begun = f"{common} --encoder-weights {encoder}"
+            searched[name][seed] = search(name, seed, begun, work, limit)
+            limit = searched[name][seed]["seconds"]
+        for name in SEARCHERS:
+            scores[name][seed] = [
+                train(t["genotype"], f"{name}-{seed}-{n}", seed, common, encoder, epochs, work)
+                for n, t in enumerate(searched[name][seed]["best"][:BEST])
+            ]
+        found = {name: summary(searched[name], scores[name]) for name in SEARCHERS}
+        known = {
+            "command": shlex.join(["python", "bench/training/equal_time.py", *sys.argv[1:]]),
+            "setting": {"size": size, "epochs": epochs, "search": SEARCH, "train": TRAIN},
+            "searchers": SEARCHERS,
+            "found": found,
+        }
+        output.write_text(json.dumps(known, indent=2) + "\n")
+        output.with_suffix(".md").write_text(table(found))
+    click.echo(output.with_suffix(".md").read_text())
+
+
+if __name__ == "__main__":
+    main()
