@@ -11,7 +11,8 @@ optimiser, clipping and averaging. Both start from the same weights and have the
 losses to rounding, which is checked. They take turns; a ratio is that of the medians of a
 genotype's steps. On a GPU (``--device cuda``) ours replays a CUDA graph.
 ``--compiled`` adds the plain formulation under ``torch.compile`` and ours without a recording,
-``--alone`` ours without auxiliary outputs, which computes something else.
+``--alone`` ours without auxiliary outputs and ``--bf16`` ours in bfloat16, which compute something
+else.
 Needs the extra torch.
 """
 
@@ -50,6 +51,7 @@ BATCH, IMAGE = 32, 160
 STAGE = StageSettings(epochs=5, batch_size=BATCH, polyak=0.9, distillation=0.3)
 Step = Callable[[], float]
 ALONE = "ours, main output alone"
+BF16 = "ours, bfloat16"
 
 
 class Plain:
@@ -145,7 +147,12 @@ def material(graph: Graph) -> Batch:
 
 
 def measure(
-    graph: Graph, steps: int, device: torch.device, compiled: bool = False, main: bool = False
+    graph: Graph,
+    steps: int,
+    device: torch.device,
+    compiled: bool = False,
+    main: bool = False,
+    bf16: bool = False,
 ) -> dict[str, object]:
     """Seconds a step of each form, in turn."""
     decoder = split_graph(graph, encoder_outputs(graph))[1]
@@ -169,10 +176,14 @@ def measure(
         inputs = {node.name: batch.inputs[node.name] for node in alone.graph.inputs}
         short = Training(alone, settings, WARM_UP + 1 + steps, device)
         calls[ALONE] = lambda: short.step(replace(batch, inputs=inputs))
+    if bf16:
+        half = Training(program, settings, WARM_UP + 1 + steps, device, "bf16")
+        calls[BF16] = lambda: half.step(batch)
     times: dict[str, list[float]] = {name: [] for name in calls}
     with use_deterministic_algorithms(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
-        first.pop(ALONE, None)
+        for other in (ALONE, BF16):
+            first.pop(other, None)
         if any(abs(loss - first["plain"]) > 1e-3 * first["plain"] for loss in first.values()):
             raise SystemExit(f"they do not compute the same: {first}")
         for _ in range(WARM_UP if device.type == "cuda" else 0):
@@ -196,15 +207,23 @@ def measure(
 @click.option("--device", default="cpu", show_default=True, help="Or cuda.")
 @click.option("--compiled", is_flag=True, help="Two more forms.")
 @click.option("--alone", is_flag=True, help="Ours without auxiliary outputs too.")
+@click.option("--bf16", is_flag=True, help="Ours in bfloat16 too.")
 def main(
-    output: Path, count: int, steps: int, threads: int, device: str, compiled: bool, alone: bool
+    output: Path,
+    count: int,
+    steps: int,
+    threads: int,
+    device: str,
+    compiled: bool,
+    alone: bool,
+    bf16: bool,
 ) -> None:
     torch.set_num_threads(threads)
     space, rng = SearchSpace.cvpr2019(), random.Random(0)
     rows = []
     for number in range(count):
         genotype = space.sample(rng, "isomorphism")
-        row = measure(lower(genotype, SPEC), steps, torch.device(device), compiled, alone)
+        row = measure(lower(genotype, SPEC), steps, torch.device(device), compiled, alone, bf16)
         rows.append({"genotype": str(genotype), **row})
         click.echo(f"{number}: {row}")
     speedups = [float(row["speedup"]) for row in rows]
