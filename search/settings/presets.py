@@ -23,8 +23,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "trials": 50,
         "data": {"size": (128, 160), "scale": (0.75, 1.5)},
         "model": {"width": 0.5, "agg_size": 32},
-        # The paper's rate is for thousands of trials; bench/search/controllers.py compares.
-        "search": {"controller": {"rate": 1e-3}, "evolution": {"population": 20, "sample": 5}},
+        # Weights of classes, and what proposes best within tens of trials: bench/training/recipe.py
+        # and bench/search/controllers.py compare.
+        "loss": {"balance": 0.9},
+        "search": {
+            "searcher": "predictor",
+            "controller": {"rate": 1e-3},
+            "evolution": {"population": 20, "sample": 5},
+        },
         "stage1": {"epochs": 5, "batch_size": 8},
         "stage2": {"epochs": 1, "batch_size": 8, "polyak": 0.9},
         "pretrain": {"channels": 64, "epochs": 60, "batch_size": 8, "scale": (0.75, 1.5)},

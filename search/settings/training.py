@@ -202,7 +202,21 @@ _SIZES = ("agg_size", "sep_repeats")
 TRAIN_PRESETS: dict[str, dict[str, Any]] = {
     # Section 7.1: cut out of images at their own size, which in COCO is 640x640 at most.
     "paper": {"data": {"size": (640, 640), "crop": (450, 450), "fit": "pad"}},
-    "small": {"train": {"epochs": 60, "batch_size": 8}},
+    # One phase, poly, Adam for all, no auxiliary losses: bench/training/recipe.py compares.
+    "small": {
+        "train": {
+            "phases": [1],
+            "epochs": 60,
+            "auxiliary": [0.0],
+            "frozen": 0,
+            "schedule": "poly",
+            "batch_size": 8,
+            "encoder_optimiser": "adam",
+            "encoder_rate": 5e-4,
+            "beta2": 0.999,
+            "epsilon": 1e-8,
+        }
+    },
     "demo": {"model": {"agg_size": 16}, "train": {"epochs": 8, "batch_size": 8}},
     "paper-depth": {
         "train": {
