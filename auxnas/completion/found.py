@@ -38,8 +38,10 @@ def trial_names(run: str, journal: str) -> Iterator[str]:
     path = Path(run, journal)
     if not path.is_file():
         return
+    still = not path.with_name(f"{journal}-wal").exists()  # nobody writes: no files beside it
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable={int(still)}"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(address, uri=True)) as database:
             numbers = [str(row[0]) for row in database.execute(_TRIALS).fetchmany(_SHOWN)]
     except sqlite3.Error:
         return

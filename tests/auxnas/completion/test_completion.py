@@ -186,9 +186,14 @@ def test_trials_of_a_run_are_offered_the_best_first(tmp_path, monkeypatch):
     words = "nassearch train --genotype runs/"
     assert complete(f"{words}a") == ["runs/a/", "runs/a:"]
     best = sorted(range(28), key=lambda n: -rewards[n])[:20]
+    files = {path.name for path in (tmp_path / "runs/a").iterdir()}
     assert complete(f"{words}a:") == ["runs/a:best", *(f"runs/a:{n + 1}" for n in best)]
     ones = [f"runs/a:{n + 1}" for n in best if str(n + 1).startswith("1")]
     assert complete(f"{words}a:1") == ones
+    assert {path.name for path in (tmp_path / "runs/a").iterdir()} == files
+    with Journal(tmp_path / "runs/a", write=True) as journal:
+        journal.finish(replace(trials[28], reward=1.0))
+        assert complete(f"{words}a:29") == ["runs/a:29"]
     for other in "b:", "empty:", "gone:":
         assert complete(words + other) == []
     assert complete("nassearch train --genotype arch") == ["arch0", "arch1", "arch2"]
