@@ -162,11 +162,13 @@ def fit_params(graph: Graph, params: Params, place: str, prefix: str = "") -> di
         CompilerError: naming the first parameter that is missing or does not fit.
     """
     fitted = {}
-    for name, weight in graph_weights(graph).items():
-        if not name.startswith(prefix):
-            continue
+    asked = {n: weight for n, weight in graph_weights(graph).items() if n.startswith(prefix)}
+    for name, weight in asked.items():
         if name not in params:
-            raise CompilerError(f"{place}: {name}", "missing", f"an array of {weight.shape}")
+            expected = f"an array of {weight.shape}"
+            if params and not params.keys() & asked.keys():
+                expected += f"; these begin with {next(iter(params))}: of another network?"
+            raise CompilerError(f"{place}: {name}", "missing", expected)
         value = params[name]
         if value.shape != weight.shape:
             raise CompilerError(f"{place}: {name}", f"shape {value.shape}", f"{weight.shape}")

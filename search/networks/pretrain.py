@@ -89,7 +89,7 @@ class PretrainedEncoder:
     def carried(self) -> str:
         """Numbers taken out of its file, in words, and left in it."""
         taken = sum(array.size for array in self.params.values())
-        rest = f", the other {self.unused / 1e6:.2f} M in it are not" if self.unused else ""
+        rest = f"; {self.unused / 1e6:.2f} M others in it are no encoder's" if self.unused else ""
         return f"{taken / 1e6:.2f} M numbers carried over{rest}"
 
 

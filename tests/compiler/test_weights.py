@@ -97,8 +97,11 @@ def test_fit_names_the_first_parameter_that_does_not_fit():
         with pytest.raises(CompilerError, match=f"f: {name}: {message}"):
             fit_params(GRAPH, params | {name: value}, "f")
     del params[name]
-    with pytest.raises(CompilerError, match=f"f: {name}: missing"):
+    with pytest.raises(CompilerError, match=f"f: {name}: missing") as error:
         fit_params(GRAPH, params, "f")
+    assert "another network" not in str(error.value)  # most of it is there
+    with pytest.raises(CompilerError, match=r"begin with stem\.weight: of another network\?"):
+        fit_params(GRAPH, {"stem.weight": np.zeros(3), "spare": np.zeros(3)}, "f")
 
 
 @settings(max_examples=20, deadline=None)
