@@ -328,6 +328,8 @@ def test_a_password_is_not_told(password: str, form: str) -> None:
         assert quote(secret, safe="") not in str(error.value)
         assert "***" in str(error.value)
         assert "\n" not in str(error.value)
+        if url.endswith("@127.0.0.1:1/x"):
+            assert "--optuna nosuch://me:***@127.0.0.1:1/x: " in str(error.value)
 
 
 def test_a_driver_that_repeats_the_password_is_not_repeated() -> None:
