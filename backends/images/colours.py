@@ -12,6 +12,8 @@ from auxnas.backends.images.errors import DataError
 Colour = tuple[int, int, int]
 MOST = 256
 """Colours of an image that are told of at most; no more can be classes."""
+NOT_LABELLED = "of what is not labelled the name is void"
+"""Advice on the colour of pixels without a class, in a table of classes."""
 
 
 class ColourError(DataError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auxnas.backends.images.colours import MOST, Colour, ColourError
+from auxnas.backends.images.colours import MOST, NOT_LABELLED, Colour, ColourError
 from auxnas.search.data.errors import DataError
 
 SHOWN = 24
@@ -74,7 +74,7 @@ def colour_lines(found: Sequence[StrangeColour], most: int = SHOWN) -> list[str]
         return []
     lines = [
         "colours that are no class's, the most frequent first (for palette.txt, a line for each "
-        "name in classes.txt):",
+        f"name in classes.txt; {NOT_LABELLED}):",
         *(
             f"  {each.text:<11}  {each.hexadecimal}  {each.share:7.2%} of the pixels, in "
             f"{each.images} label images, first {each.place}"

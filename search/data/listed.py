@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from auxnas.backends.images import header
+from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Array, Reader, text_digest
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import (
@@ -16,38 +18,45 @@ from auxnas.search.data.files import (
     lone_file,
     same_classes,
 )
-from auxnas.search.data.layouts.classes import LabelKey
-from auxnas.search.data.lists import list_rows, read_colours, read_names
-
-PALETTE = "palette.txt"
+from auxnas.search.data.layouts.classes import PALETTE, LabelKey, palette_classes
+from auxnas.search.data.lists import list_rows, read_names
 
 
+@dataclass(frozen=True)
 class ListedFiles(FileDataset):
-    """Pairs of a list, whose label images may be in the colours of ``palette.txt`` beside it."""
+    """Pairs of a list, whose label images may be in the colours of ``palette.txt`` beside it.
+
+    Attributes:
+        key: of label images; without colours these are numbers as they are stored.
+    """
+
+    key: LabelKey = field(default_factory=LabelKey)
 
     def label(self, index: int) -> Array:
-        """The label at ``index``, values as stored; of a label image in colours the classes.
+        """The label at ``index``, values as stored; with a table of colours the classes.
 
         Raises:
             DataError: as ``FileDataset``, or for a colour that is no class's.
         """
-        if not (self.colours and self.labels.classes):
+        if not self._is_keyed:
             return super().label(index)
-        return self._key(self.pair(index).label, self.label_place(index))
+        return self.key(self.pair(index).label, self.label_place(index))
 
     def fingerprint(self) -> str:
-        """A hash of the files, and of the colours where label images are in colours."""
+        """A hash of the files, and of what colours and numbers mean where that says more."""
         content = super().fingerprint()
-        return text_digest("colours", content, self.colours) if self._in_colours else content
+        if self._in_colours:
+            content = text_digest("colours", content, self.key.colours)
+        moved = self._is_keyed and IGNORE in self.key.numbers
+        return text_digest("rows", content, self.key.numbers) if moved else content
 
-    @cached_property
-    def _key(self) -> LabelKey:
-        count = tuple(range(len(self.classes)))
-        return LabelKey(count, self.colours, PALETTE, self.classes, indexed=True)
+    @property
+    def _is_keyed(self) -> bool:
+        return bool(self.key.colours and self.labels.classes)
 
     @cached_property
     def _in_colours(self) -> bool:
-        if not (self.colours and self.labels.classes):
+        if not self._is_keyed:
             return False
         files = {pair.label: pair.place(pair.label) for pair in self.pairs}
         return any(
@@ -73,12 +82,22 @@ def open_list(where: str, classes: int | None, part: str) -> ListedFiles:
     if part not in lists:
         raise DataError(f"list:{where}", f"no {part} part", "a folder with train.lst and val.lst")
     path = lists[part]
-    names = _class_names(path.parent / "classes.txt", classes)
-    rows, remark = list_rows(path)
     here = path.parent
+    names = _class_names(here / "classes.txt", classes)
+    table = palette_classes(here / PALETTE, names)
+    if table.classes and (here / "classes.txt").is_file():
+        same_classes(table.classes, classes, str(here / "classes.txt"))
+    rows, remark = list_rows(path)
     pairs = tuple(Pair(here / r.image, here / r.label, r.line, r.fault) for r in rows)
-    colours = read_colours(path.parent / PALETTE, names)
-    return ListedFiles(f"list:{where}", names, pairs, path.parent, colours, remark=remark)
+    return ListedFiles(
+        name=f"list:{where}",
+        classes=table.classes,
+        pairs=pairs,
+        root=here,
+        colours=table.colours,
+        remark="\n".join(filter(None, (remark, table.remark))),
+        key=replace(table.key, indexed=True),
+    )
 
 
 def list_parts(where: str) -> dict[str, Path]:
@@ -113,7 +132,7 @@ def _class_names(path: Path, count: int | None) -> tuple[str, ...]:
         return tuple(f"class{index}" for index in range(check_classes(count)))
     names = read_names(path)
     check_classes(len(names), str(path))
-    return same_classes(names, count, str(path))
+    return names
 
 
 def _is_list(where: Path) -> bool:

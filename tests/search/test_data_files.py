@@ -649,6 +649,48 @@ def test_label_images_of_a_list_may_be_in_its_colours(folder: Path) -> None:
     found = refusal(lambda: data.label(0))
     assert "a.png (train.lst line 1): colour 128,64,120 at row 2 column 3, expected" in found
     assert "nearest is road" in found
+    assert "of what is not labelled the name is void" in found
+
+
+@pytest.mark.parametrize("kind", ["list", "folder"])
+@pytest.mark.parametrize("coloured", [False, True])
+@pytest.mark.parametrize("name", ["Void", "unlabelled", "IGNORE"])
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_rows_of_a_palette_that_are_no_class_count_as_not_labelled(
+    tmp_path: Path, kind: str, coloured: bool, name: str, row: int
+) -> None:
+    names, colours = ["road", "sky"], [(128, 64, 128), (70, 130, 180)]
+    names.insert(row, name)
+    colours.insert(row, (9, 8, 7))
+    stored = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
+    for folder in "images", "masks":
+        (tmp_path / folder).mkdir()
+    Image.fromarray(np.zeros((3, 4, 3), np.uint8)).save(tmp_path / "images/a.png")
+    pixels = np.array(colours, np.uint8)[stored] if coloured else stored
+    Image.fromarray(pixels).save(tmp_path / "masks/a.png")
+    if kind == "list":
+        (tmp_path / "train.lst").write_text("images/a.png\tmasks/a.png\n")
+    (tmp_path / "classes.txt").write_text("\n".join(names))
+    (tmp_path / "palette.txt").write_text("\n".join(" ".join(map(str, c)) for c in colours))
+    data = open_dataset(f"{kind}:{tmp_path}", classes=2)
+    assert data.classes == ("road", "sky")
+    assert data.palette.tolist() == [[128, 64, 128], [70, 130, 180]]
+    assert f"{name} counts as not labelled" in data.remark
+    table = np.insert(np.array([0, 1], np.uint8), row, 255)
+    assert np.array_equal(data.label(0), table[stored])
+    (tmp_path / "classes.txt").write_text("\n".join(names[::-1]))
+    other = open_dataset(f"{kind}:{tmp_path}")
+    assert other.fingerprint() != data.fingerprint()
+    assert "3 asked for" in refusal(lambda: open_dataset(f"{kind}:{tmp_path}", classes=3))
+
+
+def test_a_row_without_a_class_that_moves_makes_other_data(folder: Path) -> None:
+    found = set()
+    for names in ("void\na\nb\nc", "a\nvoid\nb\nc", "a\nb\nc\nvoid"):
+        (folder / "classes.txt").write_text(names)
+        (folder / "palette.txt").write_text("1 1 1\n2 2 2\n3 3 3\n4 4 4")
+        found.add(opened(folder).fingerprint())
+    assert len(found) == 3
 
 
 def test_colours_without_names_ask_for_these(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from auxnas.backends.images import read_coloured_label, read_label
-from auxnas.backends.images.colours import ColourError, colour_counts
+from auxnas.backends.images.colours import NOT_LABELLED, ColourError, colour_counts
 from auxnas.compiler.tasks import IGNORE
 from auxnas.genotype.errors import short_repr
 from auxnas.search.data.base import Bytes
@@ -23,6 +23,8 @@ from auxnas.search.data.lists import numbered_lines, parse_colour, read_colours,
 
 UNLABELLED = ("void", "unlabelled", "unlabeled", "ignore", "__ignore__")
 """Names of a table's rows that are no class."""
+PALETTE = "palette.txt"
+"""File of the colours of the names in ``classes.txt``."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class LabelKey:
         return (
             f"colour {shown} at row {row} column {column}",
             f"one of the {len(self.colours)} in {self.source} (nearest is {near}: were the edges "
-            "smoothed, or was it scaled or saved lossily?)",
+            f"smoothed, or was it scaled or saved lossily?); {NOT_LABELLED}",
         )
 
 
@@ -122,7 +124,7 @@ class ClassTable:
 Row = tuple[str, tuple[int, ...]]
 
 
-def coloured_classes(path: Path, rows: Iterator[Row]) -> ClassTable:
+def coloured_classes(path: Path, rows: Iterable[Row]) -> ClassTable:
     """The table of a file's rows, of which those named like ``UNLABELLED`` are no class.
 
     Raises:
@@ -204,14 +206,17 @@ def _numbered_json(path: Path) -> ClassTable:
     return ClassTable(tuple(rows.values()), (), LabelKey())
 
 
+def palette_classes(palette: Path, names: tuple[str, ...]) -> ClassTable:
+    """The table of names and of their colours in ``palette``; where there is none, of names."""
+    colours = read_colours(palette, names)
+    if not colours:
+        return ClassTable(names, (), LabelKey())
+    return coloured_classes(palette, zip(names, colours, strict=True))
+
+
 def _names(path: Path) -> ClassTable:
     """One a line; their colours in ``palette.txt``."""
-    names = read_names(path)
-    palette = path.with_name("palette.txt")
-    colours = read_colours(palette, names)
-    numbers = tuple(range(len(names)))
-    key = LabelKey(numbers, colours, palette.name, names) if colours else LabelKey()
-    return ClassTable(names, colours, key)
+    return palette_classes(path.with_name(PALETTE), read_names(path))
 
 
 TABLES: Mapping[str, Callable[[Path], ClassTable]] = {
