@@ -123,11 +123,29 @@ def _compiled(folder: Path, form: ArtefactForm, options: Mapping[str, Any]) -> d
     found = to_dict(report)
     kept = ("latency_ms", "latency_spread", "bytes", "max_relative_error", "allowed", "int8")
     facts |= {name: found[name] for name in kept}
-    return facts | {"written_in": found["precision"], "output": found["output"]}
+    facts |= {"written_in": found["precision"], "output": found["output"]}
+    seen = report.check.difference
+    if seen is None or options["images"] is None or facts["written_in"] == "fp32":
+        return facts
+    return facts | {"disagreement": seen.disagrees.text.format(seen.disagreement)}
 
 
 def shown_precision(form: Mapping[str, Any]) -> str:
-    """The form's name, and the precision that it has where int8 was not better."""
+    """The form's name, and the precision that it has where int8 was not better, with the reason."""
     name = f"{form['target']} {form['precision']}"
     other = form.get("written_in", form["precision"])
-    return name if other == form["precision"] else f"{name} (kept {other})"
+    if other == form["precision"]:
+        return name
+    return f"{name} (kept {other}: {form['int8']['reason']})"
+
+
+def shown_error(form: Mapping[str, Any]) -> str:
+    """Distance of the form's output from the float network's, by the photographs that there are.
+
+    Of int8 that on the photographs that it is judged by: its ``max_relative_error`` is of the
+    float network that it is made from. Without photographs the largest error on noise.
+    """
+    if form.get("written_in") == INT8:
+        return str(form["int8"]["disagreement"])
+    error = form["max_relative_error"]
+    return form.get("disagreement") or ("" if error is None else f"{error:.1e}")

@@ -19,7 +19,7 @@ from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import headline
 from auxnas.console import OneLineCommand, print_json, say
 from auxnas.nassearch import options
-from auxnas.nassearch.finalists import compile_forms, forms_here, shown_precision
+from auxnas.nassearch.finalists import compile_forms, forms_here, shown_error, shown_precision
 from auxnas.nassearch.look import check_cost_known, default_cost
 from auxnas.nassearch.train import options_of_trainings, settings_of_trainings
 from auxnas.options import PathType
@@ -197,11 +197,11 @@ def _cells(form: Mapping[str, Any]) -> list[str]:
     name = shown_precision(form)
     if form["failure"]:
         return [f"{name}: {form['failure']}", "", "", ""]
-    time, error = form["latency_ms"], form["max_relative_error"]
+    time = form["latency_ms"]
     return [
         name,
         "" if time is None else f"{time:.2f} ms",
-        "" if error is None else f"{error:.1e}",
+        shown_error(form),
         f"{form['bytes'] / 1e6:.1f} MB",
     ]
 

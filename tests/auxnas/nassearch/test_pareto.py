@@ -7,7 +7,9 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from auxnas.backends.base import TrialFailure
 from auxnas.backends.null.learner import NullLearner
@@ -18,8 +20,8 @@ from auxnas.compiler import CompilerError
 from auxnas.genotype import zoo
 from auxnas.genotype.errors import InputError
 from auxnas.nassearch import finalists as forms
-from auxnas.nassearch.finalists import ArtefactForm, forms_here
-from auxnas.nassearch.pareto import finalists, remarks
+from auxnas.nassearch.finalists import ArtefactForm, forms_here, shown_error
+from auxnas.nassearch.pareto import finalists, remarks, table_rows
 from auxnas.search.errors import RequestError
 from auxnas.search.loop.run import execute
 from auxnas.search.trials.pareto import COSTS, front
@@ -68,6 +70,58 @@ def test_the_front_becomes_artefacts_once(run, searched, monkeypatch):
     assert json.loads(Path(found["files"]["data"]).read_text()) == found
     assert made == []
     assert re.search(r"onnx fp16 +│ +\d+\.\d\d ms", again.stdout), again.stdout
+
+
+def form(precision, written_in, **more):
+    """A form's facts; the float network that all are made of errs by 9e-07."""
+    facts = {"target": "onnx", "precision": precision, "written_in": written_in, "failure": None}
+    return facts | {"latency_ms": 1.0, "bytes": 1, "max_relative_error": 9e-07, "int8": None} | more
+
+
+JUDGED = {"disagreement": "0.420% of pixels change label", "reason": "int8 is not faster"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "error"),
+    [
+        (form("fp32", "fp32"), "onnx fp32", "9.0e-07"),
+        (form("fp16", "fp16"), "onnx fp16", "9.0e-07"),
+        (form("fp16", "fp16", disagreement="0.1 m"), "onnx fp16", "0.1 m"),
+        (form("int8", "int8", int8=JUDGED), "onnx int8", JUDGED["disagreement"]),
+        (
+            form("int8", "fp32", int8=JUDGED),
+            "onnx int8 (kept fp32: int8 is not faster)",
+            "9.0e-07",
+        ),
+    ],
+)
+def test_the_error_of_a_form_is_its_own(facts, name, error):
+    row = {"trial": 1, "reward": 0.5, "miou": 0.5, "parameters": 1, "multiply_adds": 1}
+    found = {"metric": {"name": "miou"}, "finalists": [{**row, "forms": [facts]}]}
+    (cells,) = table_rows(found)
+    assert (cells[5], cells[7]) == (name, error)
+
+
+def photographs(folder: Path) -> Path:
+    folder.mkdir()
+    for seed in range(9):
+        some = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        Image.fromarray(some).resize((40, 40)).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_on_photographs_the_disagreement_is_told(run, searched, tmp_path):
+    """Of all but fp32, in the task's own words."""
+    folder, _ = searched
+    images = ("--images", photographs(tmp_path / "photographs"))
+    done = run("pareto", folder, *PLAN, "--count", 1, *images, "--json")
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)["finalists"]
+    shown = {form["precision"]: shown_error(form) for form in row["forms"]}
+    written = {form["precision"]: form["written_in"] for form in row["forms"]}
+    assert set(shown) == {"fp32", "fp16", "int8"}
+    for precision, text in shown.items():
+        assert text.endswith("% of pixels change label") == (written[precision] != "fp32")
 
 
 def test_all_mistakes_are_told_at_once_and_nothing_is_made(run, searched):
