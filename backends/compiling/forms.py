@@ -112,7 +112,7 @@ def try_forms(
     if request.open_precision:
         drops = _drops(request, runners, inputs)
         found = [_judged(form, drops.get(str(form)), request) for form in found]
-    return tuple(replace(form, latency=times.get(str(form))) for form in found)
+    return exact_if_as_fast(tuple(replace(form, latency=times.get(str(form))) for form in found))
 
 
 def _times_there(
@@ -132,6 +132,26 @@ def _times_there(
                 raise
             refused[name] = str(failure)
     return times, refused
+
+
+def exact_if_as_fast(forms: tuple[Form, ...]) -> tuple[Form, ...]:
+    """The forms, with a word against each that is less exact than fp32 and hardly faster.
+
+    Rounds are spread: what is faster by less than that may be so by chance.
+    """
+    exact = [form for form in forms if form.precision == PRECISIONS[0]]
+    if all(form.latency is None or form.against for form in exact):
+        return forms
+    best = fastest_form(tuple(exact))
+
+    def judged(form: Form) -> Form:
+        latency, truth = form.latency, best.latency
+        if form in exact or form.against or latency is None or truth is None or latency >= truth:
+            return form
+        reason = f"not faster than {best} by more than the spread of the rounds"
+        return form if latency.clearly_below(truth) else replace(form, against=reason)
+
+    return tuple(judged(form) for form in forms)
 
 
 def fastest_form(forms: tuple[Form, ...]) -> Form:

@@ -14,7 +14,7 @@ from auxnas.backends.compiling.network import Effect
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.devices import device_text
 from auxnas.backends.measuring.machine import cores, cores_text, runtime_versions
-from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.measuring.timing import Latency, told_apart
 from auxnas.backends.targets import TARGETS, target_of
 from auxnas.compiler import Cost, infer_shapes
 from auxnas.compiler.places import Places
@@ -134,9 +134,10 @@ def report_rows(report: Report) -> dict[str, str]:
     if request.open_precision:
         found["forms"] = "\n".join(form_lines(report))
     else:
-        for name, seconds in timings(report).items():
+        timed = timings(report)
+        for name, text in zip(timed, told_apart([*timed.values()]), strict=True):
             chosen = ", chosen" if name == request.target else ""
-            found[TARGETS[name].runtime] = f"{1e3 * seconds:.2f} ms, in turns{chosen}"
+            found[TARGETS[name].runtime] = f"{text}, in turns{chosen}"
     if report.bytes is None:
         found["dry run"] = f"{request.output} was not written"
     else:
@@ -160,9 +161,11 @@ def is_chosen(form: Form, report: Report) -> bool:
 def form_lines(report: Report) -> Iterator[str]:
     """A line for each form: time, disagreement, size, and why it is not the one."""
     text = report.request.interface.task.disagrees.text
+    timed = timings(report)
+    times = dict(zip(timed, told_apart([*timed.values()]), strict=True))
     for form in report.forms:
         parts = [
-            "" if form.latency is None else f"{1e3 * form.latency:.2f} ms",
+            times.get(str(form), ""),
             "" if form.drop is None or form.precision == "fp32" else text.format(form.drop),
             "" if form.bytes is None else f"{form.bytes / 1e6:.1f} MB",
             f"not taken: {form.against}" if form.against else "",

@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 
 from auxnas.backends.images.labels import some_names
-from auxnas.backends.measuring.timing import Latency
+from auxnas.backends.measuring.timing import Latency, told_apart
 from auxnas.compiler import Size
 from auxnas.compiler.tasks import Score, Task
 
@@ -34,7 +34,7 @@ class QuantisationResult:
             width) that they were brought to.
         times: seconds of one run of ``fp32`` and ``int8``, in turns; empty where another
             runtime than the one that measures will run it.
-        sizes: bytes of ``fp32`` and ``int8``.
+        sizes: bytes of ``fp32`` and ``int8`` as ONNX, of which an artefact's own size may differ.
         task: the meaning of the output.
         scores: against labels of ``fp32`` and ``int8``; empty without labels.
         max_drop: the disagreement that was allowed.
@@ -66,16 +66,21 @@ class QuantisationResult:
 
     @property
     def against(self) -> str | None:
-        """Reason to ship float32 instead; None where int8 is better."""
+        """All reasons to ship float32 instead; None where int8 is better."""
+        reasons = list[str]()
         if not faster(self.times):
-            int8, fp32 = (f"{1e3 * self.times[kind]:.1f} ms" for kind in ("int8", "fp32"))
-            return f"int8 is not faster: {int8} against {fp32}"
+            reasons.append("int8 is not faster: {} against {}".format(*self._times))
         if self.drop > self.max_drop:
-            return (
+            reasons.append(
                 f"{self.task.disagrees.text.format(self.drop)} with {len(self.kept_float)} of"
                 f" {self.layers} layers in float, more than --max-drop {self.max_drop:g}"
             )
-        return None
+        return ", and ".join(reasons) or None
+
+    @property
+    def _times(self) -> list[str]:
+        """Of int8 and of fp32."""
+        return told_apart([self.times["int8"], self.times["fp32"]])
 
     @property
     def ships(self) -> bool:
@@ -98,7 +103,7 @@ class QuantisationResult:
         parts = [
             f"{self._apart}{self._distance} against fp32 on {self.held_out} held-out photographs",
             self._speed,
-            f"{small:.1f} MB against {large:.1f} MB",
+            f"{small:.1f} MB against {large:.1f} MB as ONNX",
             f"calibrated on {self.photographs} photographs ({self.method})",
             f"in float {len(self.kept_float)} of {self.layers} layers",
         ]
@@ -122,8 +127,8 @@ class QuantisationResult:
     def _speed(self) -> str:
         if not self.times:
             return "not timed: TensorRT runs it"
-        fast, slow = (1e3 * self.times[kind] for kind in ("int8", "fp32"))
-        return f"{fast:.1f} ms against {slow:.1f} ms ({slow / fast:.2f} times as fast)"
+        rate = self.times["fp32"] / self.times["int8"]
+        return "{} against {} ({:.2f} times as fast)".format(*self._times, rate)
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain data."""

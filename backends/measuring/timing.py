@@ -80,6 +80,10 @@ class Latency(float):
         """Whether other rounds agree with the lowest."""
         return self.spread is not None and self.spread <= STEADY
 
+    def clearly_below(self, other: Latency) -> bool:
+        """Whether it is lower than ``other`` by more than the rounds of either are spread."""
+        return self * (1 + max(self.spread or 0, other.spread or 0)) < other
+
     def to_dict(self) -> dict[str, float | None]:
         """The number in milliseconds, and what is known of its rounds."""
         return {
@@ -96,6 +100,15 @@ class Latency(float):
         remark = "" if self.steady else ", UNSTEADY: the machine is busy"
         rounds = f"lowest of {self.rounds} rounds, spread {self.spread:.1%}"
         return f"{1e3 * self:.2f} ms ({rounds}{remark})"
+
+
+def told_apart(seconds: Sequence[float]) -> list[str]:
+    """Times as ``1.23 ms``, with as many digits more as tell those apart that are not the same."""
+    for digits in range(2, 7):
+        texts = [f"{1e3 * each:.{digits}f} ms" for each in seconds]
+        if len(set(texts)) == len(set(seconds)):
+            break
+    return texts
 
 
 def latency_of(runner: Runner, inputs: Feed, clock: Clock = time) -> Latency:

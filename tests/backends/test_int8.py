@@ -256,6 +256,19 @@ def test_no_drop_at_all_keeps_float(folder):
     assert found.to_dict()["precision"] == "fp32"
 
 
+@pytest.mark.parametrize("drop", [0.1, 0.9])
+@pytest.mark.parametrize("times", [FASTER, SLOWER])
+def test_all_reasons_against_int8_are_told(times, drop):
+    sizes = {"fp32": 2, "int8": 1}
+    found = QuantisationResult(
+        None, (), 1, "minmax", 8, 2, {(8, 8): drop}, times, sizes, FIVE, {}, 0.5
+    )
+    said = found.against or ""
+    assert ("not faster" in said, "more than --max-drop" in said) == (times is SLOWER, drop > 0.5)
+    assert found.ships == (not said)
+    assert "as ONNX" in str(found)
+
+
 @pytest.mark.parametrize("name", ["error", "error_by_size"])
 def test_a_disagreement_called_as_the_metric_keeps_its_place(name):
     class Own(Segmentation):

@@ -452,6 +452,28 @@ def test_the_fastest_that_nothing_is_against_wins(order, refused):
     assert forms.fastest_form((unmeasured, *tried)) == tried[refused]
 
 
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 200)), min_size=3, max_size=3))
+def test_the_exact_form_wins_unless_another_is_clearly_faster(times):
+    """The first is float32; what is faster by less than the spread of either is told so."""
+    pairs = (("onnx", "fp32"), ("openvino", "bf16"), ("onnx", "int8"))
+    tried = [
+        forms.Form(*pair, Latency.told(ms / 1000, spread / 100, 3))
+        for pair, (ms, spread) in zip(pairs, times, strict=True)
+    ]
+    judged = forms.exact_if_as_fast(tuple(tried))
+    chosen, (exact, spread) = forms.fastest_form(judged), times[0]
+    clear = [
+        form
+        for form, (ms, own) in zip(tried, times, strict=True)
+        if 1000 * form.latency * (1 + max(spread, own) / 100) < exact
+    ]
+    assert chosen == (min(clear, key=lambda form: form.latency) if clear else tried[0])
+    for before, after in zip(tried, judged, strict=True):
+        told = before.latency < tried[0].latency and before not in clear
+        assert (after.against is not None) == told
+    assert forms.exact_if_as_fast(judged[1:]) == judged[1:]
+
+
 def kept_apart(images: int) -> Path:
     folder = Path("photographs")
     folder.mkdir()

@@ -183,3 +183,16 @@ def test_instruction_sets(tmp_path):
     path.write_text("Features\t: fp asimd i8mm\n")
     assert instruction_sets(path) == ["asimd", "i8mm"]
     assert instruction_sets(tmp_path / "none") == []
+
+
+@given(st.lists(st.floats(1e-5, 10), min_size=1, max_size=4))
+def test_times_that_differ_are_told_apart(seconds):
+    """From the hundredth of a millisecond on, as far as the nanosecond."""
+    texts = timing.told_apart(seconds)
+    for one, text in zip(seconds, texts, strict=True):
+        assert text.endswith(" ms")
+        assert abs(float(text[:-3]) - 1e3 * one) <= 0.00501
+    distinct = {round(1e3 * each, 6) for each in seconds}
+    assert len(set(texts)) == len(distinct)
+    assert timing.told_apart([0.00039, 0.0004]) == ["0.39 ms", "0.40 ms"]
+    assert timing.told_apart([0.000391, 0.000394]) == ["0.391 ms", "0.394 ms"]

@@ -126,7 +126,18 @@ def test_on_photographs_the_disagreement_is_told(run, searched, tmp_path):
 
 def test_all_mistakes_are_told_at_once_and_nothing_is_made(run, searched):
     folder, _ = searched
-    wrong = ("--epochs", 1, "--target", "nope", "--images", folder / "none", "--count", 2)
+    wrong = (
+        "--preset",
+        "paper",
+        "--epochs",
+        1,
+        "--target",
+        "nope",
+        "--images",
+        folder / "none",
+        "--count",
+        2,
+    )
     done = run("pareto", folder, *wrong, "--out", folder / "journal.sqlite/x", "--cache", "/proc/x")
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
