@@ -69,7 +69,7 @@ class QuantisationResult:
         """All reasons to ship float32 instead; None where int8 is better."""
         reasons = list[str]()
         if not faster(self.times):
-            reasons.append("int8 is not faster: {} against {}".format(*self._times))
+            reasons.append(f"int8 is not faster: {' against '.join(self._times)}")
         if self.drop > self.max_drop:
             reasons.append(
                 f"{self.task.disagrees.text.format(self.drop)} with {len(self.kept_float)} of"
@@ -128,7 +128,7 @@ class QuantisationResult:
         if not self.times:
             return "not timed: TensorRT runs it"
         rate = self.times["fp32"] / self.times["int8"]
-        return "{} against {} ({:.2f} times as fast)".format(*self._times, rate)
+        return f"{' against '.join(self._times)} ({rate:.2f} times as fast)"
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain data."""
