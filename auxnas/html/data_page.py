@@ -12,6 +12,7 @@ from auxnas.search.data.survey import told_once
 
 _TABLES = (
     ("faults", "Files that cannot be used", ["fault"]),
+    ("unused_colours", "Colours of classes that no label image has", ["class", "colour"]),
     ("images_without_label", "Images without a label", ["file"]),
     ("labels_without_image", "Labels without an image", ["file"]),
     ("repeated", "Images with the pixels of an earlier one", ["image", "the earlier one"]),
@@ -75,7 +76,7 @@ def _part(name: str, part: Mapping[str, Any]) -> PageSection:
         for c in part["colours"]
     ]
     colour_heads = ["colour", "hex", "share", "images", "first"]
-    rows = {**part, "faults": [*told_once(part["faults"])]}
+    rows = {**part, "faults": [line for line, _ in told_once(part["faults"])]}
     folds = [
         ("Values that are no class", ["value", "pixels", "images", "first"], strange, ["first"]),
         ("Colours that are no class's", colour_heads, colours, ["colour", "hex", "first"]),

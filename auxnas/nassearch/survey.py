@@ -21,7 +21,7 @@ from auxnas.options import FileType
 from auxnas.pictures import draw_samples
 from auxnas.progress import display_on_stderr
 from auxnas.search.data import DataError, Dataset, open_dataset, parts
-from auxnas.search.data.colours import colour_lines
+from auxnas.search.data.colours import colour_lines, unused_line
 from auxnas.search.data.joined import with_classes_of
 from auxnas.search.data.spec import check_source, task_on
 from auxnas.search.data.survey import (
@@ -204,12 +204,13 @@ def _lines(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
         )
     for line in colour_lines(survey.colours):
         yield line if line.startswith(" ") else f"{survey.part}: {line}"
+    yield from (f"{survey.part}: {line}" for line in unused_line(survey.unused))
     if found["faults"]:
         yield f"{survey.part}: {len(found['faults'])} of {found['images']} cannot be used:"
         lines = list(told_once(found["faults"]))
-        yield from (f"  {line}" for line in lines[:_MOST])
-        if len(lines) > _MOST:
-            yield f"  and {len(lines) - _MOST} more (--json, --html)"
+        yield from (f"  {line}" for line, _ in lines[:_MOST])
+        if rest := sum(count for _, count in lines[_MOST:]):
+            yield f"  and {rest} more (--json, --html)"
 
 
 def _some(texts: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from auxnas.backends.images.errors import DataError
 
 Colour = tuple[int, int, int]
+NamedColour = tuple[str, tuple[int, ...]]
 MOST = 256
 """Colours of an image that are told of at most; no more can be classes."""
 NOT_LABELLED = "of what is not labelled the name is void"
@@ -22,17 +23,25 @@ class ColourError(DataError):
     Attributes:
         colours: pixels of each, the most frequent first.
         pixels: of the whole image.
+        unused: names and colours of the table of classes that it has not.
     """
 
     def __init__(
-        self, place: str, found: str, expected: str, colours: dict[Colour, int], pixels: int
+        self,
+        place: str,
+        found: str,
+        expected: str,
+        colours: dict[Colour, int],
+        pixels: int,
+        unused: tuple[NamedColour, ...] = (),
     ) -> None:
         super().__init__(place, found, expected)
-        self.colours, self.pixels = colours, pixels
+        self.colours, self.pixels, self.unused = colours, pixels, unused
 
     def __reduce__(self) -> tuple[type[ColourError], tuple[Any, ...]]:
         """Its parts, for a copy in another process."""
-        return type(self), (self.place, self.found, self.expected, self.colours, self.pixels)
+        said = (self.place, self.found, self.expected)
+        return type(self), (*said, self.colours, self.pixels, self.unused)
 
 
 def colour_counts(pixels: NDArray[np.uint8]) -> dict[Colour, int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auxnas.backends.images.colours import MOST, NOT_LABELLED, Colour, ColourError
+from auxnas.backends.images.colours import MOST, NOT_LABELLED, Colour, ColourError, NamedColour
+from auxnas.backends.images.labels import some_names
 from auxnas.search.data.errors import DataError
+from auxnas.search.data.statistics import Statistics
 
 SHOWN = 24
 """Colours that are listed in a terminal."""
@@ -35,7 +37,7 @@ class StrangeColour:
     @property
     def text(self) -> str:
         """``128,64,128``, as a palette has it."""
-        return ",".join(map(str, self.colour))
+        return colour_text(self.colour)
 
     @property
     def hexadecimal(self) -> str:
@@ -45,6 +47,11 @@ class StrangeColour:
     def document(self) -> dict[str, Any]:
         """Itself as plain data."""
         return {**vars(self), "colour": self.text, "hex": self.hexadecimal}
+
+
+def colour_text(colour: Iterable[int]) -> str:
+    """``128,64,128``, as a palette has it."""
+    return ",".join(map(str, colour))
 
 
 def strange_colours(faults: Iterable[DataError], others: int) -> tuple[StrangeColour, ...]:
@@ -68,6 +75,32 @@ def strange_colours(faults: Iterable[DataError], others: int) -> tuple[StrangeCo
     )
 
 
+def unused_colours(faults: Iterable[DataError], found: Statistics) -> tuple[NamedColour, ...]:
+    """Rows of the table of classes whose colour no label image has, where faults are of colours.
+
+    Args:
+        faults: of label images, those among them that are of colours.
+        found: of the label images without fault.
+    """
+    first, *others = [f.unused for f in faults if isinstance(f, ColourError)] or [()]
+    present = {name for name in found.classes if name not in found.missing}
+    void = not found.unlabelled
+    return tuple(
+        row
+        for row in first
+        if all(row in other for other in others)
+        and row[0] not in present
+        and (row[0] in found.classes or void)
+    )
+
+
+def unused_line(found: Sequence[NamedColour]) -> Iterator[str]:
+    """A line about colours of the table that no label image has."""
+    if found:
+        named = some_names(f"{name} ({colour_text(colour)})" for name, colour in found)
+        yield f"no label image that could be read has the colour of {named}: is it another one?"
+
+
 def colour_lines(found: Sequence[StrangeColour], most: int = SHOWN) -> list[str]:
     """Lines about the most frequent colours; none where there is none."""
     if not found:
@@ -86,5 +119,5 @@ def colour_lines(found: Sequence[StrangeColour], most: int = SHOWN) -> list[str]
         many = ": were the edges smoothed, or was it scaled or saved lossily?"
         why = many if len(found) == MOST else " (--json, --html)"
         share = sum(each.share for each in rest)
-        lines.append(f"  and {len(rest)} more with {share:.2%} of the pixels{why}")
+        lines.append(f"  and {len(rest)} more colours with {share:.2%} of the pixels{why}")
     return lines

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from auxnas.backends.images.colours import NamedColour
 from auxnas.backends.images.labels import label_map_advice, range_reason
 from auxnas.compiler.tasks import IGNORE
 from auxnas.search.data.base import Array, Bytes, Dataset
 from auxnas.search.data.check import CheckProgress, value_place
-from auxnas.search.data.colours import StrangeColour, strange_colours
+from auxnas.search.data.colours import StrangeColour, colour_text, strange_colours, unused_colours
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.mapped import MappedDataset, idle_terms
 from auxnas.search.data.statistics import (
@@ -79,6 +80,8 @@ class Survey:
         samples: some of the images.
         colours: of the label images among the faults that are no class's.
         stored: label values that occur before they are mapped, where they are.
+        unused: names and colours of the table of classes that no label image has, where some
+            have colours that are no class's.
     """
 
     part: str
@@ -91,6 +94,7 @@ class Survey:
     samples: tuple[Sample, ...]
     colours: tuple[StrangeColour, ...] = ()
     stored: Sequence[int] = ()
+    unused: tuple[NamedColour, ...] = ()
 
     @cached_property
     def values(self) -> tuple[int, ...]:
@@ -176,7 +180,8 @@ def survey_data(
     rows = tuple(sorted(strange.values(), key=lambda each: -each.pixels))
     colours = strange_colours(faults, int(statistics.values.sum()))
     found = (part, dataset, known, statistics, sizes, tuple(faults), rows, tuple(samples), colours)
-    return Survey(*found, np.flatnonzero(stored).tolist())
+    unused = unused_colours(faults, statistics)
+    return Survey(*found, np.flatnonzero(stored).tolist(), unused)
 
 
 def _read(dataset: Dataset, index: int, stored: Array) -> tuple[Bytes, Array]:
@@ -243,11 +248,12 @@ def survey_remarks(surveys: Sequence[Survey], element: str = "pixel") -> Iterato
     if not all(len(survey.statistics) for survey in surveys):
         return
     (first, *rest), name = surveys, surveys[0].dataset.name
-    if not rest:
+    whole = not any(survey.faults for survey in surveys)
+    if whole and not rest:
         yield from missing_remark(name, first.statistics)
     for other in rest:
         pair = ((each.part, each.statistics) for each in (first, other))
-        yield from missing_remarks(name, *pair)
+        yield from missing_remarks(name, *pair) if whole else ()
         yield from leaked_remark(first.statistics, other.statistics)
 
 
@@ -279,10 +285,11 @@ def survey_document(surveys: Sequence[Survey], source: str) -> dict[str, Any]:
     }
 
 
-def told_once(faults: Sequence[str]) -> Iterator[str]:
-    """Faults, of which each that is mended like an earlier one does not say how.
+def told_once(faults: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Lines about faults, each with how many these are.
 
-    Those of other files alone, in the same words, are one line.
+    A fault that is mended like an earlier one does not say how. Those of other files alone, in the
+    same words, are one line.
     """
     known, alike = set[str](), dict[str, list[str]]()
     for fault in faults:
@@ -290,7 +297,8 @@ def told_once(faults: Sequence[str]) -> Iterator[str]:
     for first, *others in alike.values():
         found, _, expected = first.partition(_EXPECTED)
         said = found if expected in known else first
-        yield f"{said} (and {len(others)} like it)" if others else said
+        line = f"{said} (and {len(others)} like it)" if others else said
+        yield line, 1 + len(others)
         known |= {expected} - {""}
 
 
@@ -305,6 +313,7 @@ def _part_document(survey: Survey) -> dict[str, Any]:
         "values": list(survey.values),
         "strange": [vars(each) for each in survey.strange],
         "colours": [each.document() for each in survey.colours],
+        "unused_colours": [[name, colour_text(c)] for name, c in survey.unused],
         "advice": survey.advice,
         "faults": [str(fault) for fault in survey.faults],
         "images_without_label": _paths(unmatched.images),

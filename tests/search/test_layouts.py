@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
             root / "SegmentationClass/alpha.png"
         ),
         "colour 107,142,30 at row 0 column 0, expected one of the 4 in labelmap.txt (nearest is "
-        "tree: were the edges smoothed",
+        "tree); of what is not labelled the name is void",
     ),
     "a lossy mask": (
         lambda root: Image.new("RGB", SIZE[::-1]).save(

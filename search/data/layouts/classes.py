@@ -84,23 +84,31 @@ class LabelKey:
         wrong = codes[where] != asked
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            said = self._stranger(found[row, column], int(row), int(column))
-            raise ColourError(place, *said, colour_counts(found[wrong]), wrong.size)
+            counts = colour_counts(found[wrong])
+            rare = max(counts.values()) <= max(1, wrong.size // _RARE)
+            said = self._stranger(found[row, column], int(row), int(column), rare)
+            has = set(codes[where[~wrong]].tolist())
+            rows = zip(self.names, self.colours, strict=True)
+            unused = tuple(row for row in rows if int(row[1] @ _CODE) not in has)
+            raise ColourError(place, *said, counts, wrong.size, unused)
         classes: Bytes = numbers[where]
         return classes
 
-    def _stranger(self, colour: Bytes, row: int, column: int) -> tuple[str, str]:
-        """Words about a colour that is no class's."""
+    def _stranger(self, colour: Bytes, row: int, column: int, rare: bool) -> tuple[str, str]:
+        """Words about a colour that is no class's, as ``rare`` ones by smoothing are."""
         shown = ",".join(map(str, colour.tolist()))
         distance = np.abs(np.array(self.colours, int) - colour).sum(axis=1)
         near = self.names[int(distance.argmin())]
+        if rare and distance.min() <= _NEAR:
+            near += ": were the edges smoothed, or was it scaled or saved lossily?"
         return (
             f"colour {shown} at row {row} column {column}",
-            f"one of the {len(self.colours)} in {self.source} (nearest is {near}: were the edges "
-            f"smoothed, or was it scaled or saved lossily?); {NOT_LABELLED}",
+            f"one of the {len(self.colours)} in {self.source} (nearest is {near}); {NOT_LABELLED}",
         )
 
 
+_RARE, _NEAR = 100, 128
+"""By smoothing no colour has more than one pixel in so many, nor is further from a class's."""
 _CODE = np.array([65536, 256, 1], np.int32)
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ from auxnas.compiler.tasks import find_task
 from auxnas.nassearch.cli import main
 from auxnas.search.data import DataError, check, open_dataset
 from auxnas.search.data.colours import colour_lines, strange_colours
+from auxnas.search.data.layouts.classes import LabelKey
 from auxnas.search.data.mapped import label_table
-from auxnas.search.data.survey import survey_data, survey_document
+from auxnas.search.data.survey import survey_data, survey_document, told_once
 from auxnas.search.examples.context import DataContext
 from auxnas.search.settings.search import Settings
 from tests.search.people_data import (
@@ -274,6 +276,82 @@ def test_colours_that_are_in_no_palette_are_counted(tmp_path: Path, known: list[
     (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
     (tmp_path / "palette.txt").write_text("\n".join(",".join(map(str, c)) for c in COLOURS))
     assert document(f"folder:{tmp_path}")["usable"] is True
+
+
+WRONG = st.lists(st.sets(st.integers(0, len(CLASSES) - 1)), min_size=3, max_size=3).filter(any)
+
+
+@settings(max_examples=12, deadline=None)
+@given(WRONG)
+def test_of_a_wrong_palette_the_colours_are_named_that_no_label_image_has(
+    wrong: list[set[int]],
+) -> None:
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_flat(root)
+        (root / "classes.txt").write_text("\n".join(CLASSES))
+        (root / "palette.txt").write_text("\n".join(" ".join(map(str, c)) for c in COLOURS))
+        for place, name in enumerate(KINDS):
+            others = wrong[place % len(wrong)]
+            table = [(200, 9, 250 - n) if n in others else c for n, c in enumerate(COLOURS)]
+            pixels = np.array(table, np.uint8)[truth(name)]
+            Image.fromarray(pixels).save(root / f"labels/{stem(name)}.png")
+        page = root / "page.html"
+        said = looked(f"folder:{root}", "--html", str(page)).stdout
+        part = document(f"folder:{root}")["parts"]["train"]
+        drawn = "Colours of classes that no label image has" in page.read_text("utf-8")
+    never = set.intersection(*wrong)
+    unused = [[CLASSES[n], ",".join(map(str, COLOURS[n]))] for n in sorted(never)]
+    assert part["unused_colours"] == unused
+    line = "no label image that could be read has the colour of"
+    assert (line in said) == drawn == bool(unused)
+    assert all(f"{name} ({colour})" in said for name, colour in unused)
+    assert not any("smoothed" in fault for fault in part["faults"])
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 7])
+def test_classes_are_missing_where_all_files_were_read(tmp_path: Path, damaged: int) -> None:
+    spec = write_flat(tmp_path)
+    (tmp_path / "classes.txt").write_text("\n".join([*CLASSES, "kerb"]))
+    for path in sorted((tmp_path / "labels").iterdir())[:damaged]:
+        path.write_bytes(b"nothing")
+    assert ("no image has a pixel of kerb" in looked(spec).stdout) == (not damaged)
+
+
+@pytest.mark.parametrize(("pixels", "smoothed"), [(1, True), (19, True), (20, False), (900, False)])
+@pytest.mark.parametrize("near", [True, False])
+def test_smoothing_is_a_reason_for_colours_that_are_near_and_rare(
+    tmp_path: Path, pixels: int, smoothed: bool, near: bool
+) -> None:
+    key = LabelKey((0, 1), ((0, 0, 0), (200, 200, 200)), "palette.txt", ("road", "sky"))
+    label = np.zeros((40, 48, 3), np.uint8)
+    label.reshape(-1, 3)[:pixels] = (200, 190, 210) if near else (0, 255, 0)
+    Image.fromarray(label).save(tmp_path / "a.png")
+    with pytest.raises(ColourError) as found:
+        key(tmp_path / "a.png", "a.png")
+    assert ("smoothed" in str(found.value)) == (smoothed and near)
+    copied = pickle.loads(pickle.dumps(found.value))
+    assert copied.unused == found.value.unused == (("sky", (200, 200, 200)),)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=60))
+def test_all_faults_are_counted(words: list[str]) -> None:
+    faults = [f"{n}.png: {word}" for n, word in enumerate(words)]
+    assert sum(count for _, count in told_once(faults)) == len(faults)
+
+
+def test_what_is_not_shown_is_counted_in_files(tmp_path: Path) -> None:
+    """Of faults in the same words many are one line; those behind the last line are more files."""
+    spec = write_flat(tmp_path)
+    for path in [*(tmp_path / "images").iterdir(), *(tmp_path / "labels").iterdir()]:
+        path.unlink()
+    for n in range(30):
+        Image.new("RGB", (9, 9)).save(tmp_path / f"images/{n:02}.png")
+        Image.new("L", (1 + min(n, 15), 1)).save(tmp_path / f"labels/{n:02}.png")
+    said = looked(spec).stdout
+    assert "train: 30 of 30 cannot be used:" in said
+    assert re.search(r"  and 20 more \(--json", said)
 
 
 @settings(max_examples=30, deadline=None)
