@@ -107,7 +107,17 @@ class OpenvinoTarget(OwnedTarget):
         return openvino.open_onnx(model, precision)
 
 
-class TrtTarget(OwnedTarget):
+class EngineTarget(OwnedTarget):
+    """Engines, whose metadata are in a file beside them."""
+
+    def read_metadata(self, path: Path) -> Mapping[str, str] | None:
+        """From that file."""
+        from auxnas.backends.tensorrt.engines import read_metadata
+
+        return read_metadata(path)
+
+
+class TrtTarget(EngineTarget):
     """TensorRT, which takes a GPU."""
 
     def missing(self) -> str | None:
@@ -117,7 +127,7 @@ class TrtTarget(OwnedTarget):
         return missing()
 
 
-class RtxTarget(OwnedTarget):
+class RtxTarget(EngineTarget):
     """TensorRT-RTX, which builds without a GPU what runs on one."""
 
     def missing(self) -> str | None:

@@ -167,6 +167,15 @@ class Target(ABC):
         """
         return None
 
+    def read_metadata(self, path: Path) -> Mapping[str, str] | None:
+        """An artefact's metadata as far as they are read without its runtime; None for not at all.
+
+        Raises:
+            ValueError: when the files do not belong together.
+            OSError: when one cannot be read.
+        """
+        return None
+
     def opener(self) -> Opener:
         """Function or class that opens an artefact of this kind.
 

@@ -40,8 +40,8 @@ def explanation(artefact: Artefact) -> list[str]:
         "file": f"{artefact.path}, {artefact.size / 1e6:.1f} MB",
         "written by": str(data.get("tool", artefact.producer))
         + (f", opset {artefact.opset}" if artefact.opset is not None else ""),
-        "input": "\n".join(map(str, artefact.inputs)) + _preprocessing(data),
-        "output": "\n".join(map(str, artefact.outputs)) + _head(data),
+        "input": ("\n".join(map(str, artefact.inputs)) + _preprocessing(data)).strip(),
+        "output": ("\n".join(map(str, artefact.outputs)) + _head(data)).strip(),
         "parameters": "" if artefact.parameters is None else f"{artefact.parameters:,}",
         "nodes": _counts(artefact.counts),
         "task": str(_task(data)) if artefact.ours else "",

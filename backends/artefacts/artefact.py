@@ -11,8 +11,10 @@ from typing import Any
 
 from auxnas.backends.artefacts.memory import check_memory
 from auxnas.backends.artefacts.metadata import decode_metadata
+from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.registry import TABLE, backend
 from auxnas.backends.targets import installed_target, target_of, target_of_file
+from auxnas.backends.tensorrt.cuda import NoGpuError
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError
 from auxnas.compiler.interface import Interface, parse_normalisation
@@ -53,6 +55,7 @@ class Artefact:
         producer: name and version of the program that wrote the file.
         opened: the runner, where it was needed to read the file.
         model: the ONNX model; None for another form.
+        unopened: reason that its metadata are all that was read; None where it was opened.
     """
 
     path: Path
@@ -66,6 +69,7 @@ class Artefact:
     producer: str = "unknown"
     opened: Any = field(default=None, repr=False)
     model: Any = field(default=None, repr=False)
+    unopened: str | None = None
 
     @property
     def ours(self) -> bool:
@@ -200,3 +204,28 @@ def open_artefact(path: str | Path, target: str | None = None) -> Artefact:
         raise CompilerError(kind, found, "an OpenedArtefact from its open")
     metadata = decode_metadata(runner.metadata)
     return Artefact(path, metadata, runner.inputs, runner.outputs, kind, opened=runner)
+
+
+def describe_artefact(path: str | Path, target: str | None = None) -> Artefact:
+    """Opens an artefact, or reads its metadata alone where that takes more than is here.
+
+    Args:
+        path: the file.
+        target: as of ``open_artefact``.
+
+    Raises:
+        BackendUnavailable, NoGpuError: when it takes more and has no metadata to be read.
+        ValueError: when it is damaged, or not what its suffix says.
+        OSError: when it cannot be read.
+    """
+    try:
+        return open_artefact(path, target)
+    except (BackendUnavailable, NoGpuError) as error:
+        path, reason = Path(path), str(error)
+        target = target or installed_target(path.name)
+        row = target_of_file(path.name) if target is None else target_of(target)
+        texts = row.read_metadata(path)
+        if texts is None:
+            raise
+    kind = row.runner or str(target)
+    return Artefact(path, decode_metadata(texts), (), (), kind, unopened=reason)

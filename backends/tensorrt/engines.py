@@ -214,10 +214,11 @@ class EngineExporter(ABC):
         del bare.metadata_props[:]
         data, profile = bare.SerializeToString(deterministic=True), profile_of(bare)
         facts = self.facts(data, profile, options)
-        path.write_bytes(self._engine(data, profile, facts, options))
-        facts_file(path).write_text(
-            json.dumps({"engine": facts, "metadata": metadata}, indent=2) + "\n", "utf-8"
-        )
+        engine = self._engine(data, profile, facts, options)
+        path.write_bytes(engine)
+        digest = hashlib.sha256(engine).hexdigest()
+        document = {"engine": facts, "sha256": digest, "metadata": metadata}
+        facts_file(path).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
 
     def facts(self, model: bytes, profile: ShapeProfile, options: ExportOptions) -> dict[str, Any]:
         """All that an engine depends on."""
@@ -251,3 +252,25 @@ class EngineExporter(ABC):
 def facts_file(path: Path) -> Path:
     """The file beside an engine that holds its metadata."""
     return path.with_suffix(f"{path.suffix}.json")
+
+
+def read_metadata(path: Path) -> dict[str, str] | None:
+    """Metadata of an engine from the file beside it; None where there is no such file.
+
+    Raises:
+        CompilerError: for an engine that is not the one that the file was written with.
+        ValueError: for a file that holds none.
+        OSError: when one of both cannot be read.
+    """
+    beside = facts_file(path)
+    try:
+        document = json.loads(beside.read_text("utf-8"))
+        found = {str(key): str(value) for key, value in document["metadata"].items()}
+        digest = document.get("sha256")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ValueError(f"{beside}: no metadata of an engine") from None
+    if digest not in (None, hashlib.sha256(path.read_bytes()).hexdigest()):
+        raise CompilerError(str(path), "damaged, or of another artefact", f"that of {beside.name}")
+    return found

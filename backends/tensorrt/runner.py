@@ -9,7 +9,6 @@ Sources:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from auxnas.backends.tensorrt.cuda import Cuda, NoGpuError
-from auxnas.backends.tensorrt.engines import facts_file, logger_of
+from auxnas.backends.tensorrt.engines import logger_of, read_metadata
 from auxnas.backends.tensorrt.exporter import library
 from auxnas.backends.tensors import Tensor
 
@@ -42,13 +41,14 @@ class TrtRunner:
         devices: those that it computes on.
 
     Raises:
-        ValueError: when TensorRT refuses the file.
+        ValueError: when TensorRT refuses the file, or it is not that of the file beside it.
     """
 
     def __init__(
         self, path: str | Path, threads: int | None = None, trt: Any = None, device: Any = None
     ) -> None:
         self.trt = library() if trt is None else trt
+        self.metadata = read_metadata(Path(path)) or {}
         self.device = _gpu(path) if device is None else device
         self.device.use()
         self._logger = logger_of(self.trt)
@@ -59,7 +59,6 @@ class TrtRunner:
             raise ValueError(f"{path}: TensorRT: {reason}")
         self._context = self.engine.create_execution_context()
         self._stream = self.device.stream()
-        self.metadata = _metadata(Path(path))
         self.inputs, self.outputs = self._tensors("INPUT"), self._tensors("OUTPUT")
         self.devices = (str(self.device.name),)
 
@@ -130,13 +129,3 @@ def _gpu(path: str | Path) -> Cuda:
         return Cuda()
     except NoGpuError as error:
         raise NoGpuError(f"{path}: {error}, which an engine runs on") from None
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    try:
-        found = json.loads(facts_file(path).read_text("utf-8"))["metadata"]
-        return {str(key): str(value) for key, value in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{facts_file(path)}: no metadata of an engine") from None

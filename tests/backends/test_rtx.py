@@ -26,6 +26,7 @@ from auxnas.backends.tensorrt.engines import (
 from auxnas.backends.tensorrt.operators import OPERATORS
 from auxnas.compiler import CompilerError
 from auxnas.nascompile.cli import main
+from auxnas.nasrun.cli import main as nasrun
 from tests.backends.fake_tensorrt import FakeTensorrt
 from tests.backends.random_models import random_model
 from tests.backends.test_int8 import ENDS, chain, folder, model_of, options
@@ -129,6 +130,32 @@ def test_nascompile_builds_without_a_gpu_and_says_what_was_not_run():
     text = CliRunner().invoke(main, ["arch0", *TINY, "--target", "rtx"]).stdout
     assert "the ONNX that the engine is built from, in onnxruntime" in text
     assert "it was NOT RUN (" in text
+
+
+def test_without_a_gpu_an_engine_is_explained_by_the_file_beside_it():
+    made = CliRunner().invoke(main, ["arch0", *TINY, "--target", "rtx", "--no-verify"])
+    assert made.exit_code == 0, made.output
+    told = CliRunner().invoke(nasrun, ["explain", "arch0.rtx"])
+    assert told.exit_code == 0, told.output
+    assert "RGB / 255 less" in told.stdout
+    assert "random, seed 0" in told.stdout
+    assert "NVIDIA" in told.stderr
+    assert "were not looked at" in told.stderr
+    found = json.loads(CliRunner().invoke(nasrun, ["explain", "arch0.rtx", "--json"]).stdout)
+    assert found["ours"] is True
+    assert "NVIDIA" in found["unopened"]
+
+    whole = Path("arch0.rtx").read_bytes()
+    for place in (0, len(whole) // 2, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        Path("arch0.rtx").write_bytes(damaged)
+        refused = CliRunner().invoke(nasrun, ["explain", "arch0.rtx"])
+        assert refused.exit_code == 2
+        assert "arch0.rtx: damaged, or of another artefact" in refused.stderr
+    Path("arch0.rtx").write_bytes(whole)
+    Path("arch0.rtx.json").unlink()
+    assert CliRunner().invoke(nasrun, ["explain", "arch0.rtx"]).exit_code == 3
 
 
 def test_gpus_that_are_named_change_the_engine(trt):

@@ -283,6 +283,20 @@ def test_a_build_that_fails_says_why_in_one_line(small):
         build_engine(FakeTensorrt(), b"garbage", {})
 
 
+def test_an_engine_is_held_to_the_file_beside_it(small):
+    """Where that says which it is; an older one does not."""
+    exporter(FakeTensorrt()).export(small, Path("a.engine"), ExportOptions((64, 48), 1), {"k": "v"})
+    whole = Path("a.engine").read_bytes()
+    Path("a.engine").write_bytes(b"x" + whole[1:])
+    with pytest.raises(ValueError, match=r"a\.engine: damaged, or of another artefact, expected"):
+        TrtRunner("a.engine", None, FakeTensorrt(), Cuda(FakeDriver()))
+    Path("a.engine").write_bytes(whole)
+    beside = json.loads(Path("a.engine.json").read_text())
+    del beside["sha256"]
+    Path("a.engine.json").write_text(json.dumps(beside))
+    assert TrtRunner("a.engine", None, FakeTensorrt(), Cuda(FakeDriver())).metadata == {"k": "v"}
+
+
 def test_an_engine_of_another_version_is_refused():
     Path("a.engine").write_bytes(b"something else")
     with pytest.raises(ValueError, match=r"a\.engine: TensorRT: serialized by another version"):
