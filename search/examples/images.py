@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -218,9 +219,20 @@ def pixel_store(dataset: Dataset, cache: Path, display: Display) -> PixelStore:
     list, and what is remarkable in their files, is said whether they are stored already or not.
 
     Raises:
-        DataError: naming the first file that is not as it should be.
+        DataError: naming the first file that is not as it should be, and how to look at all.
     """
+    try:
+        return _stored_pixels(dataset, cache, display)
+    except DataError as error:
+        if error.place == dataset.name:  # of no file
+            raise
+        look = f", and `nassearch data {quote(dataset.name)}` looks at all of them"
+        found, expected = error.found, error.expected
+        said = (found, expected + look) if expected else (found + look, "")
+        raise DataError(error.place, *said) from error
 
+
+def _stored_pixels(dataset: Dataset, cache: Path, display: Display) -> PixelStore:
     def compute() -> Iterator[Rows]:
         with display.task("checking the data", len(dataset)) as advance:
             check(dataset, lambda done, total: advance(done, ""))

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote, split
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -210,6 +211,31 @@ def test_data_are_usable_where_the_check_before_training_passes(tmp_path: Path, 
         assert told or not survey.statistics.labelled
     else:
         assert survey.usable
+
+
+PICTURES = (
+    write_flat,
+    lambda root: [(root / f"labels/{n}.png").write_bytes(b"no") for n in ("grey", "deep")],
+    ["", ""],
+)
+READ = DAMAGED | {"folder": PICTURES}
+"""Damage that is found when the data are opened, and damage that is found by reading files."""
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_run_on_damaged_data_names_the_first_file_and_the_look(tmp_path: Path, kind: str) -> None:
+    write, damage, _ = READ[kind]
+    (tmp_path / "my data").mkdir()
+    spec = write(tmp_path / "my data")
+    damage(tmp_path / "my data")
+    words = ["run", "--data", spec, "--out", str(tmp_path / "out"), "--cache", str(tmp_path)]
+    found = CliRunner().invoke(main, words)
+    with pytest.raises(DataError) as first:
+        check(open_dataset(spec))
+    assert found.exit_code == 2
+    look = f"{first.value}, and `nassearch data {quote(spec)}` looks at all of them"
+    assert look in found.stderr
+    assert "train: 2 of" in looked(*split(look.split("`")[1])[2:]).stdout
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
