@@ -19,6 +19,13 @@ from auxnas.genotype.errors import inline
 
 _BEST = "best.json"
 """File of a search's best genotype."""
+_WEIGHTS = "weights"
+_OTHERS = {
+    **dict.fromkeys((".safetensors", ".pth", ".pt", ".ckpt"), _WEIGHTS),
+    **dict.fromkeys((".onnx", ".pt2", ".engine", ".rtx", ".tflite", ".pte"), "an artefact"),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), "a picture"),
+}
+"""Kinds of files, by suffix, that may be given for a genotype and hold none."""
 Architecture = Genotype | HandMade
 """A network without its encoder's width, number of outputs and sizes."""
 
@@ -126,15 +133,18 @@ def find_architecture(source: str) -> ArchitectureDocument:
 
 
 def _check_place(source: str) -> None:
-    """Refuses a folder, as a search's, ``FOLDER:TRIAL``, which other commands take, and weights.
+    """Refuses a folder, as a search's, ``FOLDER:TRIAL`` of no search, weights and pictures.
 
     Raises:
         GenotypeError: naming a file there that may be meant, or the command that writes one.
     """
-    if source.endswith(".safetensors") and isfile(source):
+    kind = _OTHERS.get(Path(source).suffix.lower()) if isfile(source) else None
+    if kind is not None:
         beside = (Path(source).with_suffix(".json"), Path(source).with_name("genotype.json"))
         meant = next((f", such as {path}" for path in beside if path.is_file()), "")
-        raise GenotypeError(inline(source), "weights", f"a genotype file{meant}; --weights FILE")
+        further = "; --weights FILE" * (kind == _WEIGHTS)
+        found = f"{kind}, no genotype"
+        raise GenotypeError(inline(source), found, f"a genotype file{meant}{further}")
     folder, _, trial = source.rpartition(":")
     for place in (source, folder):
         if isfile(source) or not isdir(place):  # of a text that is no path neither

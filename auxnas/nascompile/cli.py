@@ -206,9 +206,10 @@ def main(
 ) -> int:
     """Compile GENOTYPE into an artefact that runs without this project.
 
-    GENOTYPE is a file in any notation, a published name (arch0, arch1, arch2), a hand-made
-    network (lwrf, deeplabv3, deeplabv3-aspp, deeplabv3plus, simple-resnet50) or the nested list
-    itself. Without --weights the weights are random, from --seed.
+    GENOTYPE is a file in any notation, RUN:TRIAL or RUN:best of a search, a published name
+    (arch0, arch1, arch2), a hand-made network (lwrf, deeplabv3, deeplabv3-aspp, deeplabv3plus,
+    simple-resnet50) or the nested list itself. Without --weights the weights are random, from
+    --seed.
     """
     from auxnas.backends.compiling.compile import compile_artefact, plan
     from auxnas.backends.compiling.report import report_lines, to_dict

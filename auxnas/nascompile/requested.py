@@ -107,11 +107,20 @@ def _found(
     if isinstance(genotype, Architecture):
         return None, genotype, {}
     source = _path("genotype", genotype)
-    document = find_architecture(source)
+    document = find_architecture(_of_run(source) or source)
     if vocabulary is not None and document.format not in (None, "json"):
         found = f"a genotype as {document.format} writes it, which does not name its operations"
         raise OptionError(f"--vocabulary: {found}, expected our JSON document")
     return source, document.architecture, document.extra
+
+
+def _of_run(source: str) -> str | None:
+    """The document of ``RUN:TRIAL``, the trial of a search; None of anything else."""
+    if not os.path.isdir(source.rpartition(":")[0]):
+        return None
+    from auxnas.search.networks.sources import document_of_trial
+
+    return document_of_trial(source)
 
 
 def _complete(options: Mapping[str, Any]) -> dict[str, Any]:

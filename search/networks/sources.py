@@ -31,6 +31,7 @@ from auxnas.search.settings.search import (
     Settings,
 )
 from auxnas.search.settings.training import TrainingSettings, like_search
+from auxnas.search.storage.export import trial_document
 from auxnas.search.storage.folders import SEARCH, TRAINING, folder_kinds
 from auxnas.search.storage.journal import Journal
 from auxnas.search.storage.rescue import NAME
@@ -69,8 +70,8 @@ def find_source(text: str) -> GenotypeSource:
         return _of_trained(Path(text))
     folder, _, trial = text.rpartition(":")
     for place, which in ((text, "best"), (folder, trial)):
-        if place and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file():
-            return GenotypeSource(_of_run(Path(place), which).genotype, Path(place))
+        if _is_run(place):
+            return GenotypeSource(_read_trial(Path(place), which)[0].genotype, Path(place))
     if folder and (trial == "best" or trial.isdecimal()) and not exists(text):
         raise RequestError(folder, "no search in it", "the folder of one: nassearch run --out")
     document = find_architecture(text)
@@ -167,14 +168,35 @@ def searched_in(run: Path) -> Searched | None:
     return Searched(str(run), spec, size, limits, *known, vocabulary, latency=latency)
 
 
-def _of_run(folder: Path, which: str) -> Trial:
+def document_of_trial(text: str) -> str | None:
+    """The document that nassearch exports of ``RUN:TRIAL``; None of what is no trial of a run.
+
+    Raises:
+        RequestError: when the run has no such trial.
+    """
+    folder, _, which = text.rpartition(":")
+    if not _is_run(folder) or exists(text):
+        return None
+    run = Path(folder).resolve().name
+    trial, meta = _read_trial(Path(folder), which)
+    return trial_document(trial, f"{run}-{which}", run, meta)
+
+
+def _is_run(place: str) -> bool:
+    return (
+        bool(place) and "\n" not in place and len(place) < 4096 and (Path(place) / NAME).is_file()
+    )
+
+
+def _read_trial(folder: Path, which: str) -> tuple[Trial, Mapping[str, Any]]:
+    """A trial by its number or as the best, and its run's metadata."""
     with Journal(folder) as journal:
         meta, trials = journal.meta(), journal.trials()
     if "settings" in meta:
         recorded_space(meta["settings"])  # which adds primitives of the user's own
     if which == "best" and best_of(trials):
-        return best_of(trials)[0]
-    return trial_by_number(folder, trials, which)
+        return best_of(trials)[0], meta
+    return trial_by_number(folder, trials, which), meta
 
 
 def trial_by_number(folder: Path, trials: Sequence[Trial], number: str) -> Trial:

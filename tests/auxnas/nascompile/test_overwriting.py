@@ -165,6 +165,7 @@ def test_a_folder_in_the_place_of_a_genotype_is_answered_with_its_files():
     Path("run").mkdir()
     for name in ("a.json", "best.json", "genotype.json"):
         Path("run", name).write_text(to_json(ARCH0))
+    Path("run/p.jpg").write_bytes(b"\xff\xd8")
     for name in ("a", "w"):
         Path(f"run/{name}.safetensors").write_bytes(Path(WEIGHTS[0]).read_bytes())
     for words, said in {
@@ -172,9 +173,10 @@ def test_a_folder_in_the_place_of_a_genotype_is_answered_with_its_files():
         "run:best": "run:best: a folder, no file, expected a genotype file, such as run/best.json",
         "run:3": "expected a genotype file: nassearch export run --trial 3 --output DIR writes it",
         "photos": "photos: a folder, no file, expected a genotype file",
-        "w.safetensors": "w.safetensors: weights, expected a genotype file; --weights FILE",
-        "run/w.safetensors": "weights, expected a genotype file, such as run/genotype.json; --wei",
-        "run/a.safetensors": "weights, expected a genotype file, such as run/a.json; --weights",
+        "w.safetensors": "w.safetensors: weights, no genotype, expected a genotype file; --wei",
+        "run/w.safetensors": "weights, no genotype, expected a genotype file, such as run/gen",
+        "run/a.safetensors": "expected a genotype file, such as run/a.json; --weights FILE",
+        "run/p.jpg": "run/p.jpg: a picture, no genotype, expected a genotype file, such as run/gen",
         "gone:3": "gone:3: no such file, expected a genotype file or one of arch0",
     }.items():
         result = compile_(words)
