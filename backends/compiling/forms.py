@@ -97,7 +97,7 @@ def try_forms(
         if runner is not None:
             runners[str(form)] = runner
     if not runners:
-        raise TargetUnavailable(request.target, str(found[-1].against))
+        raise _nothing_runs(request, str(found[0].against))
     inputs = _inputs(request, network)
     first = _first(inputs[0], request.options.batch or 1)
     if request.device is None:
@@ -113,6 +113,15 @@ def try_forms(
         drops = _drops(request, runners, inputs)
         found = [_judged(form, drops.get(str(form)), request) for form in found]
     return exact_if_as_fast(tuple(replace(form, latency=times.get(str(form))) for form in found))
+
+
+def _nothing_runs(request: Request, reason: str) -> TargetUnavailable:
+    """The error where no form can be run, with what can be made all the same."""
+    row = None if request.target == AUTO else target_of(request.target)
+    if row is not None and request.open_precision and row.missing() is None:
+        named = ", ".join(each for each in row.precisions if each != "int8")
+        reason += f"; --precision auto chooses by running, one that is named works here: {named}"
+    return TargetUnavailable(request.target, reason)
 
 
 def _times_there(

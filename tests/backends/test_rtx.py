@@ -158,6 +158,18 @@ def test_without_a_gpu_an_engine_is_explained_by_the_file_beside_it():
     assert CliRunner().invoke(nasrun, ["explain", "arch0.rtx"]).exit_code == 3
 
 
+def test_without_a_gpu_a_precision_is_named():
+    """auto measures; the line says which work, and they do."""
+    refused = CliRunner().invoke(main, ["arch0", *TINY, "--target", "rtx", "--precision", "auto"])
+    assert refused.exit_code == 3
+    assert "NVIDIA" in refused.stderr
+    said = refused.stderr.rpartition("works here: ")[2].strip().split(", ")
+    assert set(said) == {"fp32", "fp16", "bf16"}
+    for precision in said:
+        words = ["arch0", *TINY, "--target", "rtx", "--precision", precision, "--no-verify"]
+        assert CliRunner().invoke(main, words).exit_code == 0
+
+
 def test_gpus_that_are_named_change_the_engine(trt):
     model = model_of(chain()).SerializeToString()
     for name in ("7.5", "12.0"):
