@@ -43,12 +43,14 @@ class CocoImage:
         file_name: of the picture.
         size: (height, width).
         annotations: as they are in the file.
+        fault: that there is no such image, only annotations of it; None where there is.
     """
 
     number: int
     file_name: str
     size: Size
     annotations: tuple[Mapping[str, Any], ...]
+    fault: DataError | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class CocoAnnotations:
 
     @cached_property
     def images(self) -> tuple[CocoImage, ...]:
-        """All images, in the order of the file.
+        """All images, in the order of the file; behind them those that only annotations name.
 
         Raises:
             DataError: naming what is not as COCO has it.
@@ -158,9 +160,10 @@ class CocoAnnotations:
             check_pixels(size[0] * size[1], f"{size[0]}x{size[1]} pixels (height x width)", place)
             name = member(each, "file_name", str, place)
             found.append(CocoImage(number, name, size, tuple(own.pop(number, ()))))
-        if own:
-            expected = "one of its images"
-            raise DataError(str(self.path), f"annotations of image {next(iter(own))}", expected)
+        for number, rows in own.items():
+            told = f"annotations of image {number}", "one of its images"
+            fault = DataError(str(self.path), *told)
+            found.append(CocoImage(number, self.path.name, (1, 1), tuple(rows), fault))
         return tuple(found)
 
     def class_of(self, annotation: Mapping[str, Any], place: str) -> int:

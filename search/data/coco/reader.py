@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,11 +24,13 @@ from auxnas.search.data.coco.annotations import (
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, same_classes
 from auxnas.search.data.outlines.files import DrawnFiles, UprightFiles
+from auxnas.search.data.outlines.shapes import Drawing
 from auxnas.search.data.voc import VOC_CLASSES, VOC_COLOURS
 
 KINDS = ("instances", "panoptic")
 """Of annotations; of a folder that has both, instances are read."""
 PARTS = ("train", "val")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -129,14 +132,15 @@ def coco_files(
     path = annotations.path
     if annotations.panoptic:
         return _panoptic(annotations, colours)
-    rows = ((image, shapes_of(image, annotations)) for image in annotations.images)
-    kept = [
-        (image, shapes)
-        for image, shapes in rows
-        if annotations.own or covers_enough(shapes, image.size)
-    ]
+
+    def drawing(image: CocoImage) -> Drawing | None:
+        shapes = shapes_of(image, annotations)
+        enough = annotations.own or covers_enough(shapes, image.size)
+        return drawing_of(shapes, image.size) if enough else None
+
+    kept = _kept(annotations.images, drawing, Drawing(()))
     folder = _picture_folder(path, [image for image, _ in kept])
-    pairs = tuple(Pair(folder / each.file_name, path, f"image {each.number}") for each, _ in kept)
+    pairs = tuple(_pair(image, folder, path) for image, _ in kept)
     return DrawnFiles(
         "",
         annotations.names,
@@ -145,23 +149,22 @@ def coco_files(
         colours,
         manner="coco instances",
         as_stored=True,
-        drawings=tuple(drawing_of(shapes, image.size) for image, shapes in kept),
+        drawings=tuple(drawing for _, drawing in kept),
         background=IGNORE if annotations.background is None else annotations.background,
     )
 
 
 def _panoptic(annotations: CocoAnnotations, colours: tuple[tuple[int, ...], ...]) -> CocoPanoptic:
     path = annotations.path
-    kept = [
-        (image, *segments_of(image, annotations))
-        for image in annotations.images
-        if annotations.own or annotations.covered(image) >= LEAST_PIXELS
-    ]
-    folder, masks = _picture_folder(path, [each for each, *_ in kept]), _mask_folder(path)
-    pairs = tuple(
-        Pair(folder / image.file_name, masks / name, f"image {image.number}")
-        for image, name, _ in kept
-    )
+
+    def segments(image: CocoImage) -> tuple[str, Mapping[int, int]] | None:
+        enough = annotations.own or annotations.covered(image) >= LEAST_PIXELS
+        return segments_of(image, annotations) if enough else None
+
+    nothing: tuple[str, Mapping[int, int]] = ("", {})
+    kept = _kept(annotations.images, segments, nothing)
+    folder, masks = _picture_folder(path, [image for image, _ in kept]), _mask_folder(path)
+    pairs = tuple(_pair(image, folder, masks / name) for image, (name, _) in kept)
     return CocoPanoptic(
         "",
         annotations.names,
@@ -170,8 +173,30 @@ def _panoptic(annotations: CocoAnnotations, colours: tuple[tuple[int, ...], ...]
         colours,
         manner="coco panoptic",
         as_stored=True,
-        segments=tuple(segments for *_, segments in kept),
+        segments=tuple(segments for _, (_, segments) in kept),
     )
+
+
+def _kept(
+    images: Iterable[CocoImage], make: Callable[[CocoImage], T | None], nothing: T
+) -> list[tuple[CocoImage, T]]:
+    """Images with what is made of each, but for those of which ``make`` gives None.
+
+    One of which nothing can be made has a fault, and ``nothing``.
+    """
+    found: list[tuple[CocoImage, T]] = []
+    for image in images:
+        try:
+            made = make(image) if image.fault is None else nothing
+        except DataError as fault:
+            found.append((replace(image, fault=fault), nothing))
+        else:
+            found += [] if made is None else [(image, made)]
+    return found
+
+
+def _pair(image: CocoImage, folder: Path, label: Path) -> Pair:
+    return Pair(folder / image.file_name, label, f"image {image.number}", image.fault)
 
 
 def _root(path: Path) -> Path:

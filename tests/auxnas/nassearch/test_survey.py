@@ -140,6 +140,16 @@ def two_labels_of_cvat(root: Path) -> None:
     (root / "annotations.xml").write_text(text.replace('label="tree"', 'label="cat"', 2))
 
 
+def unknown_of_coco(root: Path) -> None:
+    """The first image is not there but in annotations; of the second a category is not there."""
+    (path,) = (root / "annotations").glob("*train2017.json")
+    content = json.loads(path.read_text())
+    del content["images"][0]
+    row = next(each for each in content["annotations"] if each["image_id"] == 2)
+    row.get("segments_info", [row])[0]["category_id"] = 99
+    path.write_text(json.dumps(content))
+
+
 DAMAGED: dict[str, tuple[Callable[[Path], str], Callable[[Path], object], list[str]]] = {
     "list": (write_list, lambda root: None, ["1 names in", "3 names in"]),
     "labelme": (write_labelme, cut_off("grey.json", "deep.json"), ["no JSON", "no JSON"]),
@@ -150,6 +160,12 @@ DAMAGED: dict[str, tuple[Callable[[Path], str], Callable[[Path], object], list[s
             for name, text in (("grey", "0 0.5 0.5 0.1 0.1"), ("colour", "\n9 1 1 1 1 1 1"))
         ],
         ["class 9", "a box (4"],
+    ),
+    "coco": (write_coco, unknown_of_coco, ["category 99", "annotations of image 1"]),
+    "coco panoptic": (
+        lambda root: write_coco(root, "panoptic"),
+        unknown_of_coco,
+        ["category 99", "annotations of image 1"],
     ),
     "cvat": (write_cvat, two_labels_of_cvat, ["label 'cat'", "label 'cat'"]),
 }
