@@ -14,7 +14,6 @@ import click
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.devices import DeviceFailure
 from auxnas.console import OneLineCommand, note, print_json, say
-from auxnas.genotype.errors import CommandError
 from auxnas.nassearch import options
 from auxnas.nassearch.results import print_best, write_best
 from auxnas.nassearch.watch import Watch
@@ -238,7 +237,7 @@ def _search(
     except DeviceFailure as failure:
         if not (out / NAME).exists():
             raise
-        raise CommandError(f"{failure}; {GOES_ON}") from None
+        raise failure.with_advice(GOES_ON) from None
 
 
 @contextmanager

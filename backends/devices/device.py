@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from auxnas.backends.base import INCOMPLETE
 from auxnas.backends.caching import cache_dir, make_private, seal, unseal
 from auxnas.backends.devices.remote import (
     RemoteAnswer,
@@ -55,19 +56,39 @@ _GONE = 255
 """Exit status of ssh where there is no connection, or none any more."""
 _FINAL = ("Permission denied", "Host key verification failed", "Too many authentication failures")
 """Parts of ssh's messages that a second try does not change."""
+_UNKNOWN = "Could not resolve hostname"
+_NAMED = "the name or address of a host, or a Host of ~/.ssh/config"
+"""Part of ssh's message on a host that there is not, and what is expected then."""
 _OURS = re.compile(r"(.*[/\s])?nasrun bench --json\s*", re.DOTALL)
 
 
 class DeviceFailure(CommandError):
     """The device gave no answer that can be used.
 
+    Args:
+        device: its name.
+        found: that was wrong.
+        expected: what would have been right.
+        gone: as the attribute.
+        missing: whether it, or what it takes to use it, is not there at all.
+
     Attributes:
         gone: whether it was not reached, or went away, so that it may be there again later.
+        exit_status: of a command that it ends.
     """
 
-    def __init__(self, device: str, found: str, expected: str, gone: bool = False) -> None:
-        self.gone = gone
+    def __init__(
+        self, device: str, found: str, expected: str, gone: bool = False, missing: bool = False
+    ) -> None:
+        self.gone, self.missing = gone, missing
+        self.exit_status = INCOMPLETE if gone or missing else 1
+        self._parts = device, found, expected
         super().__init__(f"{device}: {found}, expected {expected}")
+
+    def with_advice(self, advice: str) -> DeviceFailure:
+        """The same with more to do about it."""
+        device, found, expected = self._parts
+        return DeviceFailure(device, found, f"{expected}; {advice}", self.gone, self.missing)
 
 
 @dataclass(frozen=True)
@@ -201,11 +222,13 @@ class Device:
         if outcome.status is None and (outcome.copied or answer.status in (0, _GONE)):
             gone = not any(word in answer.errors for word in _FINAL)
             expected = "a connection" if gone else "one by a key and a known host, with no question"
-            raise self._failure(lines[-1], expected, gone)
+            expected = _NAMED if _UNKNOWN in answer.errors else expected
+            raise self._failure(lines[-1], expected, gone, missing=True)
         if outcome.status is None:
             raise self._failure(lines[0], "a command that sh reads, mktemp, tar and room")
         if outcome.status in (126, 127):
-            raise self._failure(lines[-1], f"--device-command, its path before: {self.command}")
+            expected = f"--device-command, its path before: {self.command}"
+            raise self._failure(lines[-1], expected, missing=True)
         if not answer.errors.strip():
             lines = [f"{self.command} ended with status {outcome.status}, and no word why"]
         raise self._failure(lines[-1], "a measurement")
@@ -239,8 +262,10 @@ class Device:
             raise self._failure(f"{_OUTPUT}: an array of {found.dtype}", "one of numbers")
         return found
 
-    def _failure(self, found: str, expected: str, gone: bool = False) -> DeviceFailure:
-        return DeviceFailure(self.name, inline(found, 300), expected, gone)
+    def _failure(
+        self, found: str, expected: str, gone: bool = False, missing: bool = False
+    ) -> DeviceFailure:
+        return DeviceFailure(self.name, inline(found, 300), expected, gone, missing)
 
 
 def device_text(found: Mapping[str, Any]) -> str:

@@ -69,7 +69,8 @@ class SshTransport:
         try:
             done = self.run(words, input=sent, capture_output=True, timeout=SECONDS, check=False)
         except FileNotFoundError:
-            raise DeviceFailure(self.device, "no ssh here", "OpenSSH's client") from None
+            needed = "OpenSSH's client"
+            raise DeviceFailure(self.device, "no ssh here", needed, missing=True) from None
         except subprocess.TimeoutExpired:
             raise DeviceFailure(self.device, f"no answer in {SECONDS} s", "one", True) from None
         return RemoteAnswer(done.returncode, done.stdout, done.stderr.decode(errors="replace"))

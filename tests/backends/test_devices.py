@@ -32,6 +32,7 @@ from auxnas.backends.devices.device import COMMAND, WAITS
 from auxnas.backends.devices.remote import RemoteAnswer, RemoteJob
 from auxnas.backends.onnx.build import OnnxExporter
 from auxnas.compiler import CompilerError, Program, parse_graph
+from auxnas.console import exit_status
 from auxnas.nascompile.cli import main as nascompile
 from auxnas.nasrun.cli import main as nasrun
 from tests.backends.devices import PretendedDevice, local_shell
@@ -80,27 +81,62 @@ def test_a_measurement_is_the_devices_and_kept(rooms):
 
 
 @pytest.mark.parametrize(
-    ("command", "found", "gone"),
+    ("command", "found", "gone", "status"),
     [
-        ("echo hello; :", "printed 'hello\\n'", False),
-        ("echo '{\"latency_ms\": -1}'; :", "latency_ms, milliseconds above 0", False),
-        ("echo '{\"latency_ms\": NaN}'; :", "latency_ms, milliseconds above 0", False),
-        ("echo No space left on device >&2; exit 1; :", "No space left on device", False),
-        ("exit 3; :", "ended with status 3, and no word why", False),
-        ("/nowhere/nasrun bench --json", "not found, expected --device-command, its path", False),
-        ("( ", "yntax error", False),
-        ("kill $$; :", "expected a connection", True),
-        ("printf 'a\\033b\\n' >&2; exit 1; :", "a\\x1bb", False),
+        ("echo hello; :", "printed 'hello\\n'", False, 1),
+        ("echo '{\"latency_ms\": -1}'; :", "latency_ms, milliseconds above 0", False, 1),
+        ("echo '{\"latency_ms\": NaN}'; :", "latency_ms, milliseconds above 0", False, 1),
+        ("echo No space left on device >&2; exit 1; :", "No space left on device", False, 1),
+        ("exit 3; :", "ended with status 3, and no word why", False, 1),
+        (
+            "/nowhere/nasrun bench --json",
+            "not found, expected --device-command, its path",
+            False,
+            3,
+        ),
+        ("( ", "yntax error", False, 1),
+        ("kill $$; :", "expected a connection", True, 3),
+        ("printf 'a\\033b\\n' >&2; exit 1; :", "a\\x1bb", False, 1),
     ],
 )
-def test_what_a_device_does_wrong_is_one_line(rooms, command, found, gone):
+def test_what_a_device_does_wrong_is_one_line(rooms, command, found, gone, status):
     with pytest.raises(DeviceFailure) as failure:
         here(command).bench(FILES)
     assert found in str(failure.value)
     assert "\n" not in str(failure.value)
     assert failure.value.gone == gone
+    assert exit_status(failure.value) == status
+    advised = failure.value.with_advice("go on")
+    assert str(advised) == f"{failure.value}; go on"
+    assert (advised.gone, exit_status(advised)) == (gone, status)
     assert [each for each in os.listdir("cache/devices") if not each.endswith(".lock")] == []
     assert [*rooms.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("ssh: Could not resolve hostname nowhere: Name or service not known", "name or address"),
+        ("ssh: connect to host nowhere port 22: Connection refused", "a connection"),
+        ("u@nowhere: Permission denied (publickey).", "by a key and a known host"),
+    ],
+)
+def test_a_device_that_is_not_reached_is_status_3(rooms, said, hint, monkeypatch):
+    """As any device or library that is missing; without ssh too."""
+    monkeypatch.setattr("auxnas.backends.devices.device.time.sleep", lambda seconds: None)
+    graph = parse_graph(RELU)
+    OnnxExporter().export(Program(graph, {}, ""), Path("net.onnx"), ExportOptions((64, 64)), {})
+    commands = ((nasrun, "bench", "net.onnx"), (nascompile, "arch0", *SMALL))
+    Path("bin").mkdir()
+    script(Path("bin/ssh"), f"echo '{said}' >&2; exit 255")
+    for folder, found, expected in (("bin", said, hint), ("none", "no ssh here", "OpenSSH")):
+        monkeypatch.setenv("PATH", f"{Path(folder).absolute()}:/nowhere")
+        for command, *words in commands:
+            done = CliRunner().invoke(command, [*words, "--device", "ssh:nowhere"])
+            assert done.exit_code == 3, done.output
+            last = done.stderr.splitlines()[-1]
+            assert found in last
+            assert expected in last
 
 
 def test_a_device_without_room_is_one_line(rooms, monkeypatch):

@@ -126,7 +126,7 @@ def test_the_command_stops_with_one_line_and_says_whose_latencies(
     assert (alone.exit_code, "--device-command ./timed, if that" in alone.stderr) == (2, True)
     board.away = 1000
     gone = run("resume", tmp_path / "run", *more, "--device-command", "./timed")
-    assert (gone.exit_code, gone.stdout) == (1, "")
+    assert (gone.exit_code, gone.stdout) == (3, "")
     last = gone.stderr.splitlines()[-1]
     assert last.startswith("error: ssh:pi@board: ssh: connect to host board port 22: No route")
     assert last.endswith("; what is finished is kept, the same command or nassearch resume goes "
