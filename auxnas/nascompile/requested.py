@@ -13,7 +13,13 @@ from typing import Any
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.compiling.request import Request
 from auxnas.backends.devices import Device, check_target, parse_device
-from auxnas.backends.images import dark_remark, find_images, judge_photographs, read_photograph
+from auxnas.backends.images import (
+    dark_remark,
+    find_images,
+    judge_photographs,
+    labels_remark,
+    read_photograph,
+)
 from auxnas.backends.int8 import MAX_DROP, Int8Options, find_photographs, read_labels
 from auxnas.backends.targets import AUTO, CPU_TARGETS, artefact_files, target_of
 from auxnas.backends.weights import Weights, read_weights
@@ -77,7 +83,7 @@ def request_of(
             options["web_runtime"] and Path(options["web_runtime"]),
         ),
         output=Path(output),
-        images=_images(options["images"]),
+        images=_images(options["images"], say),
         verify=not options["no_verify"],
         tolerance=options["tolerance"],
         seed=options["seed"],
@@ -256,12 +262,15 @@ def _device(options: Mapping[str, Any]) -> Device | None:
     return device
 
 
-def _images(folder: str | None) -> list[Any]:
+def _images(folder: str | None, say: Callable[[str], None]) -> list[Any]:
     """At most 8 photographs spread over a folder, one of which at least says something."""
     if folder is None:
         return []
     found = find_images(folder, 8)
-    judge_photographs(found).at_least(1, folder, "to check on")
+    judged = judge_photographs(found)
+    judged.at_least(1, folder, "to check on")
+    if remark := labels_remark(folder, judged):
+        say(remark)
     return [read_photograph(path) for path in found]
 
 

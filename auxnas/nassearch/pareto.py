@@ -12,12 +12,13 @@ from rich.table import Table
 
 from auxnas.backends.base import BackendUnavailable
 from auxnas.backends.caching import cache_dir, make_private
+from auxnas.backends.images import labels_remark
 from auxnas.backends.int8 import find_photographs
 from auxnas.backends.measuring.machine import cores, cores_text, cpu_model
 from auxnas.backends.progress import ToldOnce
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import headline
-from auxnas.console import OneLineCommand, print_json, say
+from auxnas.console import OneLineCommand, note, print_json, say
 from auxnas.nassearch import options
 from auxnas.nassearch.finalists import compile_forms, forms_here, shown_error, shown_precision
 from auxnas.nassearch.look import check_cost_known, default_cost
@@ -94,7 +95,7 @@ def pareto(
 
     recorded_space(meta["settings"])  # which adds primitives of the user's own
     parts = (preset, as_searched, named, sets)
-    trained, forms, chosen, *_ = options.all_of(
+    trained, forms, chosen, photographs, *_ = options.all_of(
         (
             lambda: settings_of_trainings(folder, *parts),
             lambda: list(forms_here(targets, images is not None)),
@@ -106,6 +107,9 @@ def pareto(
         )
     )
     settings, searched, executor = trained
+    judged = photographs and photographs.judged
+    if judged and (remark := labels_remark(str(images), judged)):
+        note(remark)
     place = RunContext(executor, home, kept, ToldOnce(display_on_stderr()))
 
     def context_of(trial: Trial) -> TrainingContext:

@@ -15,7 +15,12 @@ from auxnas.backends.images.folders import (
     kinds_there,
     label_suffixes,
 )
-from auxnas.backends.images.informative import JudgedPhotographs, dark_remark, judge_photographs
+from auxnas.backends.images.informative import (
+    JudgedPhotographs,
+    dark_remark,
+    judge_photographs,
+    labels_remark,
+)
 from auxnas.backends.images.opening import Header, header
 from auxnas.backends.images.reading import (
     check_sizes,
@@ -43,6 +48,7 @@ __all__ = [
     "judge_photographs",
     "kinds_there",
     "label_suffixes",
+    "labels_remark",
     "network_input",
     "normalisation_terms",
     "normalise",

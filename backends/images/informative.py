@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,11 @@ _DARK = range(1, 17)
 _LEAST_DEVIATION = 2.0
 """Standard deviation of a channel, of 255, below which a photograph is of one colour."""
 _SAMPLES = 256
-"""Rows and columns, about, that the deviation is taken over."""
+"""Rows and columns, about, that the deviation is taken over, and colours are counted in."""
+_FEW, _ENOUGH = 32, 1024
+"""Colours that a label image has at most, and pixels in which a photograph has more."""
+_LABELS = re.compile(r"(gt|label|mask|annotation|segmentation)s?", re.IGNORECASE)
+"""Names of folders of label images."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,14 @@ class JudgedPhotographs:
         plain: those of one colour.
         repeated: those that show the same as one before.
         brightest: the largest value in all of them.
+        drawn: those of so few colours that they are likely label images.
     """
 
     kept: tuple[Path, ...]
     plain: tuple[Path, ...] = ()
     repeated: tuple[Path, ...] = ()
     brightest: int = 255
+    drawn: tuple[Path, ...] = ()
 
     @property
     def left_out(self) -> tuple[Path, ...]:
@@ -70,7 +77,7 @@ def judge_photographs(paths: Sequence[Path]) -> JudgedPhotographs:
     """
     seen: set[bytes] = set()
     kept, plain, repeated = list[Path](), list[Path](), list[Path]()
-    brightest = 0
+    drawn, brightest = list[Path](), 0
     for path in paths:
         pixels = read_photograph(path)
         content = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
@@ -78,7 +85,30 @@ def judge_photographs(paths: Sequence[Path]) -> JudgedPhotographs:
         kind.append(path)
         seen.add(content)
         brightest = max(brightest, int(pixels.max()))
-    return JudgedPhotographs(tuple(kept), tuple(plain), tuple(repeated), brightest)
+        if _is_drawn(pixels):
+            drawn.append(path)
+    return JudgedPhotographs(tuple(kept), tuple(plain), tuple(repeated), brightest, tuple(drawn))
+
+
+def labels_remark(folder: str, judged: JudgedPhotographs) -> str:
+    """A line about label images among the photographs of a folder; "" where there are none.
+
+    They are told by their few colours, or by the name of a folder that they are in.
+    """
+    paths = (*judged.kept, *judged.left_out)
+    named = {path for path in paths if _in_labels(path, Path(folder))}
+    found = sorted(named | set(judged.drawn))
+    if not found:
+        return ""
+    return (
+        f"warning: {folder}: {len(found)} of {len(paths)} look like label images, such as"
+        f" {found[0]}; expected a folder of photographs alone"
+    )
+
+
+def _in_labels(path: Path, folder: Path) -> bool:
+    parts = path.relative_to(folder).parent.parts if path.is_relative_to(folder) else ()
+    return any(_LABELS.fullmatch(part) for part in parts)
 
 
 def dark_remark(place: str, brightest: int) -> str:
@@ -96,6 +126,17 @@ def dark_remark(place: str, brightest: int) -> str:
 
 def is_plain(pixels: NDArray[np.uint8]) -> bool:
     """Whether a photograph (height, width, 3) is of one colour, but for noise."""
+    return bool(_sample(pixels).std(axis=0).max() < _LEAST_DEVIATION)
+
+
+def _is_drawn(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a picture (height, width, 3) has two colours or more, and few."""
+    sample = _sample(pixels)
+    colours = len(np.unique(sample.astype(np.int32) @ (1 << 16, 1 << 8, 1)))
+    return len(sample) >= _ENOUGH and 1 < colours <= _FEW
+
+
+def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Some of the pixels: (number, 3)."""
     rows, columns = (max(1, side // _SAMPLES) for side in pixels.shape[:2])
-    sample = pixels[::rows, ::columns].reshape(-1, 3)
-    return bool(sample.std(axis=0).max() < _LEAST_DEVIATION)
+    return pixels[::rows, ::columns].reshape(-1, 3)

@@ -285,6 +285,31 @@ def test_photographs_that_say_nothing_are_refused():
     assert not list(Path().glob("*.onnx"))
 
 
+@pytest.mark.parametrize("kind", ["L", "P", "RGB", "photograph"])
+@pytest.mark.parametrize("folder", ["photos", "photos/masks", "photos/b"])
+def test_label_images_among_photographs_are_told(kind, folder):
+    """By their few values, whatever they are stored in, or by the name of their folder."""
+    noise = np.random.default_rng(0)
+    for place in dict.fromkeys(("photos", folder)):
+        Path(place).mkdir()
+        for number in range(3):
+            pixels = noise.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(Path(place, f"{number}.png"))
+    values = noise.integers(0, 20, (12, 16), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    made = {
+        "L": Image.fromarray(values),
+        "P": Image.fromarray(values).convert("P"),
+        "RGB": Image.fromarray(np.stack([values, 9 * values, 3 * values], axis=2)),
+    }
+    if kind in made:
+        made[kind].save(Path(folder, "4.png"))
+    done = compile_("arch0", *SMALL_NET, "--images", "photos", "--dry-run")
+    assert done.exit_code == 0, done.output
+    told = "warning: photos: " in done.stderr
+    assert told == (folder.endswith("masks") or kind in made)
+    assert (f"such as {folder}/" in done.stderr) == told
+
+
 def test_photographs_of_any_size_are_checked_on():
     Path("photographs").mkdir()
     for number, size in enumerate(((1, 1), (300, 20), (64, 48))):

@@ -114,8 +114,11 @@ def test_on_photographs_the_disagreement_is_told(run, searched, tmp_path):
     """Of all but fp32, in the task's own words."""
     folder, _ = searched
     images = ("--images", photographs(tmp_path / "photographs"))
+    values = np.random.default_rng(0).integers(0, 9, (40, 40), dtype=np.uint8)
+    Image.fromarray(values).save(images[1] / "9.png")
     done = run("pareto", folder, *PLAN, "--count", 1, *images, "--json")
     assert done.exit_code == 0, done.stderr
+    assert "1 of 10 look like label images" in done.stderr
     (row,) = json.loads(done.stdout)["finalists"]
     shown = {form["precision"]: shown_error(form) for form in row["forms"]}
     written = {form["precision"]: form["written_in"] for form in row["forms"]}
