@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,31 @@ class Sample:
     label: Array
 
 
+class Samples:
+    """Examples spread over images of which nobody knows beforehand how many there are.
+
+    Of all that were offered every ``step``-th is kept, twice as many as are shown at most.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[Sample] = []
+        self._offered, self._step = 0, 1
+
+    def offer(self, make: Callable[[], Sample]) -> None:
+        """The next example, which is made where it is kept."""
+        if self._offered % self._step == 0:
+            if len(self._kept) == 2 * SHOWN:
+                self._kept, self._step = self._kept[::2], 2 * self._step
+            self._kept.append(make())
+        self._offered += 1
+
+    @property
+    def chosen(self) -> tuple[Sample, ...]:
+        """``SHOWN`` of them, or all where there are fewer."""
+        total, shown = len(self._kept), min(len(self._kept), SHOWN)
+        return tuple(self._kept[n * total // shown] for n in range(shown))
+
+
 @dataclass(frozen=True)
 class StrangeValue:
     """A label value that is no class.
@@ -77,7 +102,7 @@ class Survey:
         sizes: how many of these have each (height, width).
         faults: of the others.
         strange: label values that are no class, the most frequent first.
-        samples: some of the images.
+        samples: some of the images that can be read.
         colours: of the label images among the faults that are no class's.
         stored: label values that occur before they are mapped, where they are.
         unused: names and colours of the table of classes that no label image has, where some
@@ -146,8 +171,7 @@ def survey_data(
         progress: called after every image.
     """
     total = len(dataset)
-    chosen = {n * total // min(SHOWN, total) for n in range(min(SHOWN, total))}
-    places, values, content, samples = list[str](), list[Array](), list[Bytes](), list[Sample]()
+    places, values, content, samples = list[str](), list[Array](), list[Bytes](), Samples()
     stored = np.zeros(256, bool)
     faults, groups, sizes = list[DataError](), list[str](), Counter[tuple[int, int]]()
     strange: dict[int, StrangeValue] = {}
@@ -164,8 +188,7 @@ def survey_data(
             values.append(counts)
             content.append(digest)
             sizes[(image.shape[0], image.shape[1])] += 1
-            if index in chosen:
-                samples.append(_sample(places[-1], image, label, dataset.labels.is_map))
+            samples.offer(partial(_sample, places[-1], image, label, dataset.labels.is_map))
         if progress is not None:
             progress(index + 1, total)
     classes = dataset.classes if dataset.labels.classes else ()
@@ -179,7 +202,7 @@ def survey_data(
     )
     rows = tuple(sorted(strange.values(), key=lambda each: -each.pixels))
     colours = strange_colours(faults, int(statistics.values.sum()))
-    found = (part, dataset, known, statistics, sizes, tuple(faults), rows, tuple(samples), colours)
+    found = (part, dataset, known, statistics, sizes, tuple(faults), rows, samples.chosen, colours)
     unused = unused_colours(faults, statistics)
     return Survey(*found, np.flatnonzero(stored).tolist(), unused)
 

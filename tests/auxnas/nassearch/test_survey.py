@@ -23,6 +23,7 @@ from auxnas.backends.progress import Silent
 from auxnas.compiler.tasks import find_task
 from auxnas.nassearch.cli import main
 from auxnas.search.data import DataError, check, open_dataset
+from auxnas.search.data.base import BaseDataset
 from auxnas.search.data.colours import colour_lines, strange_colours
 from auxnas.search.data.layouts.classes import LabelKey
 from auxnas.search.data.mapped import label_table
@@ -436,6 +437,36 @@ def test_files_without_a_partner(tmp_path: Path) -> None:
     assert parts["train"]["images_without_label"] == [str(tmp_path / "images/train/grey.png")]
     assert document(spec, "--map", "+0")["parts"] == parts
     assert parts["val"]["labels_without_image"] == [str(tmp_path / "masks/val/deep.png")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 90), st.sets(st.integers(0, 89), max_size=30))
+def test_examples_are_spread_over_what_can_be_read(count: int, damaged: set[int]) -> None:
+    readable = [index not in damaged for index in range(count)]
+
+    class Readable(BaseDataset):
+        name, classes = "some", ("a", "b")
+
+        def __len__(self) -> int:
+            return len(readable)
+
+        def image(self, index: int) -> np.ndarray:
+            if not readable[index]:
+                raise DataError(str(index), "not an image file")
+            return np.full((2, 2, 3), index, np.uint8)
+
+        def label(self, index: int) -> np.ndarray:
+            return np.zeros((2, 2), np.uint8)
+
+    data = Readable()
+    usable = [n for n, each in enumerate(readable) if each]
+    shown = [int(each.image[0, 0, 0]) for each in survey_data("train", data).samples]
+    assert len(shown) == min(8, len(usable))
+    assert shown == sorted(set(shown))
+    assert set(shown) <= set(usable)
+    if len(usable) > 8:  # those that are not shown are no long row
+        places = [-1, *map(usable.index, shown), len(usable)]
+        assert max(np.diff(places)) <= 1 + len(usable) // 4
 
 
 def test_a_page_and_a_picture(tmp_path: Path) -> None:
