@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from auxnas.search.data import DataError, check, open_dataset, parts
 from auxnas.search.data.outlines.shapes import (
@@ -227,6 +228,21 @@ def test_what_is_wrong_in_labelme_is_named(tmp_path: Path, case: str) -> None:
     assert expected in refusal(lambda: check(open_dataset(spec)))
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_pictures_without_json_are_passed_over_and_said(tmp_path: Path, inside: bool) -> None:
+    spec = write_labelme(tmp_path, inside)
+    whole = open_dataset(spec)
+    assert (whole.remark, whole.unmatched.images) == ("", ())
+    (tmp_path / "grey.json").write_text("{")  # damaged: its picture is no picture without one
+    alone = [tmp_path / "a.png", tmp_path / "photographs/b.JPG"]
+    for path in (*alone, tmp_path / "grey.png"):
+        Image.new("RGB", (4, 4)).save(path)
+    data = open_dataset(spec)
+    assert data.unmatched.images == tuple(alone)
+    assert f"passed over 2 images without a label (first {alone[0]})" in data.remark
+    assert len(data) == len(whole)
+
+
 def test_outlines_of_the_stored_size_turn_with_their_image(tmp_path: Path) -> None:
     """As tools leave them that do not look at EXIF."""
     spec = write_labelme(tmp_path)
@@ -328,7 +344,14 @@ def test_ellipses_and_turned_boxes_of_cvat(tmp_path: Path) -> None:
 WRONG_YOLO: dict[str, tuple[str, str, str, str]] = {
     "a class": ("labels/train/grey.txt", "0 0.0", "7 0.0", "class 7, expected 0..2"),
     "no number": ("labels/train/grey.txt", "0 0.0", "0 x", "a number 'x', expected a number"),
-    "far": ("labels/train/grey.txt", "0 0.0", "0 40", "a point at 40"),
+    "pixels": (
+        "labels/train/grey.txt",
+        "0 0.0",
+        "0 40",
+        "a point with 40, expected 0 to 1: shares of the image's width and height, no pixels",
+    ),
+    "beyond": ("labels/train/grey.txt", "0 0.0", "0 1.01", "a point with 1.01, expected 0 to 1"),
+    "before": ("labels/train/grey.txt", "0 0.0", "0 -0.01", "a point with -0.01, expected 0 to 1"),
     "no train": ("data.yaml", "train: images/train", "", "no train in it, expected the data.yaml"),
     "no folder": ("data.yaml", "train: images/train", "train: gone", "gone: no such folder or lis"),
     "numbers": ("data.yaml", "  0: road", "  5: road", "numbers 5, 1, 2, expected 0, 1, 2"),

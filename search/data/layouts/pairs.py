@@ -132,7 +132,7 @@ def matched_pairs(
     Raises:
         DataError: when there is no pair, or an image has two label files.
     """
-    pictures, files = find_images(images), _files(labels, suffixes)
+    pictures, files = find_images(images), files_below(labels, suffixes)
     if images == labels:
         pictures = [path for path in pictures if not _has_ending(path)]
         files = [path for path in files if _has_ending(path)]
@@ -167,7 +167,8 @@ def _common_ending(images: Mapping[str, Path], labels: Iterable[str]) -> str:
     return max(ENDINGS, key=lambda ending: counts[ending])
 
 
-def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+def files_below(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """The files in a folder and below it that end like pictures, or with other suffixes."""
     files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes)
     return [path for path in files if path.is_file()]
 

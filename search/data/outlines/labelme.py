@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,12 +16,12 @@ import numpy as np
 from auxnas.backends.images import read_photograph
 from auxnas.backends.images.opening import check_pixels
 from auxnas.compiler.tasks import IGNORE
-from auxnas.search.data.base import Bytes, Reader
+from auxnas.search.data.base import Bytes, Reader, Unmatched
 from auxnas.search.data.documents import json_document, member
 from auxnas.search.data.errors import DataError
 from auxnas.search.data.files import Pair, check_classes, same_classes
 from auxnas.search.data.layouts.classes import UNLABELLED
-from auxnas.search.data.layouts.pairs import folders_of_parts
+from auxnas.search.data.layouts.pairs import files_below, folders_of_parts
 from auxnas.search.data.lists import read_names
 from auxnas.search.data.outlines.files import DrawnFiles, drawn
 from auxnas.search.data.outlines.shapes import (
@@ -99,11 +99,14 @@ def open_labelme(where: str, classes: int | None, part: str) -> DrawnFiles:
     pairs, drawings = drawn(
         (pair, partial(_drawing, str(pair.label), found, numbers)) for pair, found in files[part]
     )
+    unmatched = Unmatched(tuple(_unlabelled(folders[part], pairs)))
     return LabelmeFiles(
         name,
         shown,
         pairs,
         Path(where),
+        remark=unmatched.remark(folders[part]),
+        unmatched=unmatched,
         manner="labelme",
         drawings=drawings,
         background=background,
@@ -151,6 +154,15 @@ def _document(path: Path) -> Row:
         return Pair(_image_of(path, found), path, path.name), found
     except DataError as fault:
         return Pair(path, path, path.name, fault), {"shapes": []}
+
+
+def _unlabelled(folder: Path, pairs: Sequence[Pair]) -> Iterator[Path]:
+    """The pictures in a folder that no JSON names, nor has the name of where it names none."""
+    used = {pair.image.resolve() for pair in pairs}
+    lost = {p.label.stem for p in pairs if p.image == p.label or not p.image.is_file()}
+    for path in files_below(folder):
+        if path.resolve() not in used and path.stem not in lost:
+            yield path
 
 
 def _names(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:

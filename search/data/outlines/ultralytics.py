@@ -173,6 +173,10 @@ def _drawing(pair: Pair, classes: int) -> Drawing:
             raise DataError(place, f"class {words[0]}", f"0..{classes - 1}")
         if len(numbers) == 4:
             raise DataError(place, "a box (4 numbers behind the class)", "polygons, or masks_dir")
+        outside = [x for x in numbers if not 0 <= x <= 1]
+        if outside:
+            expected = "0 to 1: shares of the image's width and height, no pixels"
+            raise DataError(place, f"a point with {outside[0]:g}", expected)
         found.append((int(label), Polygon(vertices(numbers, (1, 1), place), relative=True)))
     found.sort(key=lambda each: -each[1].area)
     return Drawing(tuple(Mark(*each) for each in found))
