@@ -98,7 +98,7 @@ def unused_line(found: Sequence[NamedColour]) -> Iterator[str]:
     """A line about colours of the table that no label image has."""
     if found:
         named = some_names(f"{name} ({colour_text(colour)})" for name, colour in found)
-        yield f"no label image that could be read has the colour of {named}: is it another one?"
+        yield f"the colour of {named} was found in no label image: is it another one?"
 
 
 def colour_lines(found: Sequence[StrangeColour], most: int = SHOWN) -> list[str]:

@@ -346,7 +346,7 @@ def test_of_a_wrong_palette_the_colours_are_named_that_no_label_image_has(
     never = set.intersection(*wrong)
     unused = [[CLASSES[n], ",".join(map(str, COLOURS[n]))] for n in sorted(never)]
     assert part["unused_colours"] == unused
-    line = "no label image that could be read has the colour of"
+    line = "was found in no label image: is it another one?"
     assert (line in said) == drawn == bool(unused)
     assert all(f"{name} ({colour})" in said for name, colour in unused)
     assert not any("smoothed" in fault for fault in part["faults"])
