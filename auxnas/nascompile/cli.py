@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auxnas.backends.base import INCOMPLETE
-from auxnas.backends.targets import AUTO, HELP, target_of
+from auxnas.backends.targets import AUTO, HELP, TARGETS, target_of
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.interface import FORMATS
 from auxnas.console import DONE, OneLineCommand, note, print_json, say
@@ -265,6 +265,10 @@ def _write(report: Report, path: Path) -> None:
 def _status(report: Report) -> int:
     """The exit status, and a word where not all that was asked for could be done."""
     unchecked, missing = report.check.unchecked, report.made.missing
+    made, row = report.made, target_of(report.made.target)
+    suffixes = tuple(each.suffix.lower() for each in (row, *TARGETS.values()))
+    if not row.folder and not made.output.name.lower().endswith(suffixes):
+        note(f"note: --output {made.output}: {row.suffix} is the suffix of target {made.target}")
     if unchecked and report.request.verify and report.bytes is not None:
         note(f"warning: the artefact was not run: {unchecked}")
     if missing is None:

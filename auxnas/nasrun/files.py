@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,8 +127,9 @@ def prepare_output(output: Path, legend: Path | None, targets: Sequence[Predicti
         CompilerError: naming a file there that would be replaced, and is none of ours.
         OSError: when that is not possible.
     """
-    if output.exists() and not output.is_dir():
-        raise CompilerError(str(output), "a file", "a directory for --output")
+    if os.path.lexists(output) and not output.is_dir():
+        found = "a file" if output.exists() else "a link that leads nowhere"
+        raise CompilerError(str(output), found, "a directory for --output")
     if not output.exists():
         check_room(output)
     output.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,8 @@ from auxnas.compiler.files import kind_of_text
 _REAL = {"float16", "float32", "float64", "bfloat16"}
 _MOST_BYTES = 2**31
 """Largest size of a protobuf message, in bytes."""
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*")
+"""First bytes of pictures, none of which a model begins with."""
 _BESIDE = {"Resize", "QuantizeLinear", "DequantizeLinear"}
 """Operators of which all inputs but the first are sizes, scales or zero points."""
 
@@ -31,12 +33,19 @@ def model_bytes(path: Path) -> bytes:
     """
     if path.exists() and not path.is_dir() and not path.is_file():
         raise CompilerError(str(path), "a device or pipe", "a file")
+    if path.is_dir():
+        inside = sorted(path.glob("*.onnx"))
+        named = f", such as {inside[0]}" if inside else ""
+        raise CompilerError(str(path), "a folder", f"an artefact's file{named}")
     if path.is_file() and path.stat().st_size > _MOST_BYTES:
         raise CompilerError(str(path), f"{path.stat().st_size:,} bytes", "at most 2 GiB of ONNX")
     content = path.read_bytes()
     other = kind_of_text(content[:512])
     if other is not None:
         raise CompilerError(str(path), *other)
+    if content.startswith(_PICTURES):
+        expected = "an artefact; nasrun predict ARTEFACT IMAGE takes pictures behind it"
+        raise CompilerError(str(path), "a picture", expected)
     return content
 
 

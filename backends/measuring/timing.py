@@ -40,6 +40,8 @@ AGREEING = 3
 """Rounds that have to agree, the lowest among them."""
 STEADY = 0.05
 """Spread up to which they do."""
+WIDEST = 10.0
+"""Spread beyond which its size says no more than that the machine was stopped or swapped."""
 LONGEST = 10.0
 """Seconds after which no more rounds are added."""
 
@@ -98,8 +100,13 @@ class Latency(float):
             rounds = f"{self.rounds} round{'s' * (self.rounds != 1)}"
             return f"{1e3 * self:.2f} ms ({rounds}, too few to tell a spread)"
         remark = "" if self.steady else ", UNSTEADY: the machine is busy"
-        rounds = f"lowest of {self.rounds} rounds, spread {self.spread:.1%}"
+        rounds = f"lowest of {self.rounds} rounds, spread {spread_text(self.spread)}"
         return f"{1e3 * self:.2f} ms ({rounds}{remark})"
+
+
+def spread_text(spread: float) -> str:
+    """A spread in per cent; of one beyond ``WIDEST`` only that it is."""
+    return f"{spread:.1%}" if spread <= WIDEST else f"over {WIDEST:.0%}"
 
 
 def told_apart(seconds: Sequence[float]) -> list[str]:

@@ -196,3 +196,10 @@ def test_times_that_differ_are_told_apart(seconds):
     assert len(set(texts)) == len(distinct)
     assert timing.told_apart([0.00039, 0.0004]) == ["0.39 ms", "0.40 ms"]
     assert timing.told_apart([0.000391, 0.000394]) == ["0.391 ms", "0.394 ms"]
+
+
+@given(st.floats(0, 1e9))
+def test_a_spread_that_tells_nothing_has_no_digits(spread):
+    text = timing.spread_text(spread)
+    assert text == (f"{100 * spread:.1f}%" if spread <= 10 else "over 1000%")
+    assert f"spread {text}" in str(Latency.told(1e-3, spread, 3))

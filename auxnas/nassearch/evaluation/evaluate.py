@@ -14,6 +14,7 @@ from rich.table import Table
 
 from auxnas.backends.caching import cache_dir
 from auxnas.backends.measuring.latency import compiled_latency
+from auxnas.backends.measuring.timing import spread_text
 from auxnas.backends.registry import backend
 from auxnas.compiler.files import atomic_write
 from auxnas.compiler.tasks import ScoreTable
@@ -233,7 +234,7 @@ def _figures(found: Mapping[str, Any]) -> str:
     timed = ""
     if "latency_ms" in found:
         spread = found["latency_spread"]
-        sure = "" if spread is None else f", spread {spread:.1%}"
+        sure = "" if spread is None else f", spread {spread_text(spread)}"
         place = f" on {found['latency_device']}" if found["latency_device"] else ""
         timed = f", {found['latency_ms']:.2f} ms (onnxruntime{place}{sure})"
     return (

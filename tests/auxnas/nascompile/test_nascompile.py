@@ -369,6 +369,14 @@ def test_a_name_that_belongs_to_another_target_is_refused(target, name, expected
     assert Path(name).read_text() == "good"
 
 
+@pytest.mark.parametrize("name", ["net", "net.bar", "net.onnx", "NET.ONNX"])
+def test_a_name_that_tells_no_target_is_told(name):
+    done = compile_("arch0", *SMALL_NET, "--dry-run", "-o", name)
+    assert done.exit_code == 0
+    told = f"note: --output {name}: .onnx is the suffix of target onnx"
+    assert (told in done.stderr) == (not name.lower().endswith(".onnx"))
+
+
 def test_where_sizes_are_fixed_nothing_runs_for_its_size_alone():
     zeros = "[[[0,0],[0,0],[0,0]],[10,[0,0,10,10],[0,0,10,10],[0,0,10,10]]]"
     for size, sized in (("64x48", False), ("dynamic", True)):

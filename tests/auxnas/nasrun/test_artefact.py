@@ -13,6 +13,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from onnx import helper, numpy_helper
+from PIL import Image
 
 from auxnas.backends.artefacts import open_artefact
 from auxnas.compiler import CompilerError
@@ -131,7 +132,18 @@ def test_a_bad_file_is_one_line(command, kind, good):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_directory_is_no_artefact(command):
-    fails(run(command, ".", *COMMANDS[command]), "directory")
+    fails(run(command, ".", *COMMANDS[command]), "a folder, expected an artefact's file")
+    Path("page").mkdir()
+    Path("page/model.onnx").touch()
+    fails(run(command, "page", *COMMANDS[command]), "page: a folder, expected an artefact's file, ")
+    assert "such as page/model.onnx" in run(command, "page", *COMMANDS[command]).stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "tiff"])
+def test_a_picture_is_no_artefact(command, kind):
+    Image.new("RGB", (9, 9)).save("x", format=kind)
+    fails(run(command, "x", *COMMANDS[command]), "x: a picture, expected an artefact")
 
 
 def unknown_operator(model: onnx.ModelProto) -> None:

@@ -299,6 +299,9 @@ def test_no_result_replaces_an_image_that_is_read(made):
     Path("taken").write_text("a file")
     taken = run("predict", made["logits"], ".", "--output", "taken")
     fails(taken, "taken: a file, expected a directory for --output")
+    Path("broken").symlink_to("nowhere")
+    broken = run("predict", made["logits"], "a.png", "--output", "broken")
+    fails(broken, "broken: a link that leads nowhere, expected a directory for --output")
 
 
 def test_old_results_stay_whole_where_new_ones_fail(made, monkeypatch):
