@@ -1,9 +1,9 @@
-"""Weights as integers that leave the mean of what a convolution computes where it was.
+"""Weights as integers that leave the mean of what a convolution computes near where it was.
 
 To the nearest integer, the errors of a filter's weights add up, worst in the few weights of a
-depthwise filter, which all have the same input. So some are rounded the other way, after which the
-errors of a channel cancel on its mean input. Of MobileNet-v2 with weights of ImageNet that was most
-of the damage that int8 did.
+depthwise filter, which all have the same input. So some are rounded the other way, after which
+the errors of a channel nearly cancel on its mean input. Of MobileNet-v2 with weights of ImageNet
+that was most of the damage that int8 did.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ _LEAST = 1e-12
 
 
 def rounded_weights(steps: Array, largest: int, means: Array | None = None) -> Array:
-    """Integers next to a convolution's weights, in whose errors no channel's mean is lost.
+    """Integers next to a convolution's weights, whose errors move no channel's mean far.
+
+    Those nearest to halfway for their mean go the other way first, as many as leave the least of
+    the move: at most half of the largest mean, in steps. Another choice may leave less: a mean
+    above twice what is left ends the row, though smaller ones behind it would still help.
 
     Args:
         steps: weights over the step of their channel, (outputs, inputs of a group, height, width).
