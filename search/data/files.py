@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -99,7 +100,7 @@ class FileDataset(BaseDataset):
         """
         found = self.pairs[index]
         if found.fault is not None:
-            raise found.fault
+            raise copy(found.fault)  # raised itself, it would keep the frames of every read
         return found
 
     def fingerprint(self) -> str:

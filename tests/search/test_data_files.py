@@ -256,6 +256,18 @@ def test_bad_lists(folder: Path, text: str) -> None:
     assert BAD_LISTS[text] in refusal(lambda: check(opened(folder)))
 
 
+def test_a_fault_that_was_found_at_opening_keeps_nothing_of_its_reads(folder: Path) -> None:
+    lines = (folder / "train.lst").read_text()
+    (folder / "train.lst").write_text(f"alone\n{lines}")
+    data = opened(folder)
+    frames = []
+    for _ in range(3):
+        with pytest.raises(DataError, match="line 1: 1 names in 'alone'") as error:
+            data.image(0)
+        frames.append(len(list(error.traceback)))
+    assert frames == frames[:1] * 3
+
+
 def test_list_that_is_not_text(folder: Path) -> None:
     (folder / "train.lst").write_bytes(b"\xff\xfe\x00")
     assert "train.lst: not a text file" in refusal(lambda: opened(folder))
