@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from auxnas.genotype.errors import inline
 from auxnas.search.errors import RequestError
@@ -13,6 +13,8 @@ from auxnas.search.errors import RequestError
 _TOLD = 160
 """Characters of a driver's own error that are repeated."""
 _ADDRESS = "sqlite:///study.db, or DATABASE://USER:PASSWORD@HOST:PORT/NAME"
+_SECRET = r"(?i:\w*(?:pass|pwd|secret|token|key|odbc)\w*=)"
+"""Key of an address whose value is told to nobody, as a pattern."""
 _DRIVERS = {
     "psycopg": 'pip install "psycopg[binary]"',
     "psycopg2": "pip install psycopg2-binary",
@@ -51,7 +53,7 @@ def shown_address(url: str) -> str:
     """An address of a database without its password, as much as a message repeats."""
     hidden = re.sub(r"(://[^@:/?]*):.*@", r"\1:***@", url, flags=re.DOTALL)
     hidden = re.sub(r"(://[^@:/?]*):(?!\*{3}@|\d+(?:[/?]|$))[^/?]*", r"\1:***", hidden)
-    return inline(re.sub(r"(?i)(\w*(?:pass|pwd|secret|token|odbc)\w*=)[^&]*", r"\1***", hidden), 80)
+    return inline(re.sub(rf"({_SECRET})[^&]*", r"\1***", hidden), 80)
 
 
 def parsed_address(url: str) -> Any:
@@ -81,23 +83,24 @@ def database_error(url: str, address: Any, error: BaseException) -> RequestError
         address: its parts.
         error: of SQLAlchemy, of optuna, or of an import.
     """
-    found, expected = _words(address, error)
-    for secret in {str(address.password or ""), *_values(address.query), url} - {""}:
-        found = found.replace(secret, "***")
-    return _error(url, found, expected)
+    return _error(url, *_words(url, address, error))
 
 
-def _values(query: Mapping[str, Any]) -> Iterator[str]:
-    """Values behind the question mark of an address."""
-    for each in query.values():
-        yield from [each] if isinstance(each, str) else each
+def _without_secrets(text: str, url: str) -> str:
+    """A driver's words without the password and the secrets of an address, quoted or not."""
+    given = re.findall(r"://[^:/]*:([^@]*)@", url) + re.findall(f"{_SECRET}([^&]*)", url)
+    plain = {way(each) for each in given for way in (unquote, unquote_plus)}
+    quoted = {way(each, safe="") for each in plain for way in (quote, quote_plus)}
+    for secret in sorted({*given, *plain, *quoted} - {""}, key=lambda each: (-len(each), each)):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _error(url: str, found: str, expected: str) -> RequestError:
     return RequestError(f"--optuna {shown_address(url)}", found, expected)
 
 
-def _words(address: Any, error: BaseException) -> tuple[str, str]:
+def _words(url: str, address: Any, error: BaseException) -> tuple[str, str]:
     """Words on what was found, and what was expected."""
     from sqlalchemy.exc import NoSuchModuleError
 
@@ -106,25 +109,26 @@ def _words(address: Any, error: BaseException) -> tuple[str, str]:
         return f"its driver {name} is not installed", _DRIVERS.get(name, f"pip install {name}")
     if isinstance(error, NoSuchModuleError):
         return f"no kind of database {address.drivername}", "sqlite, postgresql or mysql"
-    text = _told(error)
-    if address.get_backend_name() == "sqlite" and "unable to open" in text:
+    told = _told(error)
+    words, text = inline(told, _TOLD), inline(_without_secrets(told, url), _TOLD)
+    if address.get_backend_name() == "sqlite" and "unable to open" in words:
         return _unopened(Path(str(address.database)))
     for pattern, meaning, expected in _SAID:
-        if re.search(pattern, text, re.IGNORECASE):
+        if re.search(pattern, words, re.IGNORECASE):
             return f"{meaning} ({text})", expected
     return text, _ADDRESS
 
 
 def _told(error: BaseException) -> str:
-    """A driver's own words where it said some, in one line."""
+    """A driver's own words where it said some."""
     from sqlalchemy.exc import DBAPIError
 
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, DBAPIError) and cause.orig is not None:
-            return inline(str(cause.orig), _TOLD)
+            return str(cause.orig)
         cause = cause.__cause__ or cause.__context__
-    return inline(str(error), _TOLD)
+    return str(error)
 
 
 def _unopened(path: Path) -> tuple[str, str]:

@@ -343,6 +343,41 @@ def test_a_driver_that_repeats_the_password_is_not_repeated() -> None:
     assert "\n" not in str(error)
 
 
+REPEATED = {
+    ("me:abc12345@h/x?application_name=abc", "failed with abc12345"): "failed with ***",
+    ("me:p%40ss%3aw@h/x", "p%40ss%3aw, p%40ss%3Aw or p@ss:w"): "***, *** or ***",
+    ("h/x?sslpassword=a+b%2fc", "a b/c, a+b%2Fc, a%20b%2Fc, a+b%2fc"): "***, ***, ***, ***",
+    ("h/x?sslmode=s&ssl-key=k1", "its k1 is wrong"): "its *** is wrong",
+    (
+        "me:abcd@h/x?token=a&API_KEY=ab&secret=abc&pwd=abcde&passcode=abcdef",
+        "abcdef, abcde, abcd, abc, ab, a",
+    ): "***, ***, ***, ***, ***, ***",
+    ("me:refused@h/x", "refused"): "the server cannot be reached (***)",
+}
+
+
+@pytest.mark.parametrize(("rest", "said"), REPEATED)
+def test_secrets_of_an_address_are_hidden_in_any_form_and_nothing_else(rest, said) -> None:
+    url = f"postgresql://{rest}"
+    error = database_error(url, parsed_address(url), OperationalError("", None, OSError(said)))
+    assert error.found == REPEATED[rest, said]
+
+
+def test_a_password_is_hidden_before_words_are_cut() -> None:
+    url, said = "postgresql://me:S3cretS3cret@h/x", f"{'x' * 76}S3cretS3cret{'y' * 200}"
+    error = database_error(url, parsed_address(url), OperationalError("", None, OSError(said)))
+    assert "S3c" not in str(error)
+    assert "x***y..." in error.found
+
+
+def test_our_own_words_are_left_as_they_are() -> None:
+    url = "postgresql://me:s@h/x?application_name=s&password=i"
+    missing = ModuleNotFoundError("no psycopg", name="psycopg")
+    error = database_error(url, parsed_address(url), missing)
+    assert error.found == "its driver psycopg is not installed"
+    assert "application_name=s&password=***" in str(error)
+
+
 SAID = {
     'connection to server at "h" (10.0.0.1), port 5432 failed: Connection refused': "be reached",
     "failed to resolve host 'h': [Errno -2] Name or service not known": "be reached",
