@@ -223,7 +223,8 @@ def in_int8(module: nn.Module, context: TrainingContext, part: Any, path: Path) 
     graph = main_program(context).graph
     program = Program(graph, module_params(module.network, graph), "trained")
     dataset, indices, most = part.stored.dataset, part.indices, min(MOST, len(part))
-    files = [dataset.pairs[indices[i * len(indices) // most]].image for i in range(most)]
+    found = [dataset.origin(indices[i * len(indices) // most]) for i in range(most)]
+    files = [stored.pairs[place].image for stored, place in found]
     judged = tuple(files[::HELD_OUT])
     photographs = Photographs(tuple(each for each in files if each not in judged), judged)
     path.parent.mkdir(parents=True, exist_ok=True)
