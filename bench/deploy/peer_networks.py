@@ -220,8 +220,10 @@ def in_int8(module: nn.Module, context: TrainingContext, part: Any, path: Path) 
     Its ranges are found on photographs of ``part``, within the usual drop, where layers stay in
     float as long as it is kept; where none of it helps, it is float32 after all.
     """
-    graph = main_program(context).graph
-    program = Program(graph, module_params(module.network, graph), "trained")
+    start = main_program(context)
+    # What the output does not need is not in the module, but in the network that is lowered.
+    params = {**start.params, **module_params(module.network, start.graph)}
+    program = Program(start.graph, params, "trained")
     dataset, indices, most = part.stored.dataset, part.indices, min(MOST, len(part))
     found = [dataset.origin(indices[i * len(indices) // most]) for i in range(most)]
     files = [stored.pairs[place].image for stored, place in found]
