@@ -227,7 +227,8 @@ def _of_several_data(message: str, earlier: int) -> str:
         return message
     if found[1]:
         return f"--data {int(found[1]) + 1} of {earlier + 1}: {message[found.end() :]}"
-    return f"--data: given {earlier + 1} times, expected one for each of train.phases at most"
+    expected = "one for each of train.phases at most: --preset paper has four"
+    return f"--data: given {earlier + 1} times, expected {expected}"
 
 
 def layers_like(

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from auxnas.backends import Request, compile_artefact
+from auxnas.backends import Report, Request, compile_artefact
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.int8 import Int8Options, Photographs
 from auxnas.backends.int8.photographs import HELD_OUT, MOST
@@ -195,9 +195,9 @@ def trained(
     )
     known = {"miou": found["miou"], "iou": found["iou"], "seconds": seconds}
     if shipped is not None and name in OURS:
-        network = in_int8(module, context, split.train, shipped)
-        judged = measure(network, data.examples(split.val), data.task, 1)
-        known |= {INT8: {"miou": judged["miou"], "iou": judged["iou"]}}
+        found = in_int8(module, context, split.train, shipped)
+        judged = measure(FromFile(shipped), data.examples(split.val), data.task, 1)
+        known |= {INT8: {"miou": judged["miou"], "iou": judged["iou"], **found}}
         context.display.say(f"{title}, int8: mIoU {judged['miou']:.4f}")
     return known | counts(module, (height, width))
 
@@ -214,11 +214,11 @@ class FromFile(nn.Module):
         return torch.from_numpy(self.runner({"image": image.numpy()})[MAIN])
 
 
-def in_int8(module: nn.Module, context: TrainingContext, part: Any, path: Path) -> nn.Module:
-    """The file that nascompile makes of a trained network of ours with ``--precision int8``.
+def in_int8(module: nn.Module, context: TrainingContext, part: Any, path: Path) -> dict[str, Any]:
+    """Writes what nascompile makes of a trained network of ours with ``--precision int8 --force``.
 
-    Its ranges are found on photographs of ``part``, within the usual drop, where layers stay in
-    float as long as it is kept; where none of it helps, it is float32 after all.
+    Its ranges are found on photographs of ``part``; layers stay in float where the usual drop
+    wants it. Told are the drop and those layers.
     """
     start = main_program(context)
     # What the output does not need is not in the module, but in the network that is lowered.
@@ -230,8 +230,8 @@ def in_int8(module: nn.Module, context: TrainingContext, part: Any, path: Path) 
     judged = tuple(files[::HELD_OUT])
     photographs = Photographs(tuple(each for each in files if each not in judged), judged)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ours_compiled(context, program, path, Int8Options(photographs))
-    return FromFile(path)
+    result = ours_compiled(context, program, path, Int8Options(photographs, forced=True)).int8
+    return {"drop": result.drop, "layers_in_float": result.to_dict()["layers_in_float"]}
 
 
 def files_of(name: str, context: TrainingContext, image: Any, folder: Path) -> dict[str, Path]:
@@ -260,7 +260,7 @@ def _make_files(name: str, context: TrainingContext, image: Any, folder: Path) -
 
 def ours_compiled(
     context: TrainingContext, program: Program, path: Path, int8: Int8Options | None = None
-) -> None:
+) -> Report:
     """Writes what nascompile makes of a network of ours, with logits of the image's size."""
     size, precision = tuple(context.settings.data.size), "fp32" if int8 is None else "int8"
     request = Request(
@@ -272,4 +272,4 @@ def ours_compiled(
         options=ExportOptions(size, precision=precision),
         int8=int8,
     )
-    compile_artefact(request)
+    return compile_artefact(request)

@@ -67,6 +67,17 @@ def search(name: str, seed: int, common: str, work: Path, limit: float | None) -
     return known
 
 
+def begin(setting: Any, common: str, work: Path) -> None:
+    """Refuses a folder of other settings; fills the cache of a new one, in nobody's time."""
+    path = work / "setting.json"
+    if not path.is_file():
+        wish = "--set search.searcher=random --trials 1"
+        nassearch(f"run {common} {SEARCH} {wish} --out {work / 'first'}")
+        path.write_text(json.dumps(setting))
+    if json.loads(path.read_text()) != setting:
+        raise click.UsageError(f"--work {work}: results of other settings, expected another folder")
+
+
 def train(
     genotype: Any, name: str, seed: int, common: str, encoder: str, epochs: int, work: Path
 ) -> float:
@@ -91,7 +102,7 @@ def summary(found: Mapping[int, dict[str, Any]], miou: Mapping[int, list[float]]
         "minutes": [each["seconds"] / 60 for each in found.values()],
         "reward": [max(t["reward"] for t in each["best"]) for each in found.values()],
         "genotypes": [[t["genotype"] for t in each["best"][:BEST]] for each in found.values()],
-        "miou": list(miou.values()),
+        "miou": {seed: some for seed, some in miou.items() if len(some) == BEST},
     }
 
 
@@ -101,16 +112,16 @@ def table(found: Mapping[str, dict[str, Any]]) -> str:
         "| searcher | trials | minutes | best reward | mIoU of the best three, % | mean |",
         "|---|---|---|---|---|---|",
     ]
-    means = {}
+    means: dict[str, dict[int, float]] = {}
     for name, each in found.items():
-        means[name] = [statistics.mean(some) for some in each["miou"] if len(some) == BEST]
+        means[name] = {seed: statistics.mean(some) for seed, some in each["miou"].items()}
         cells = [listed(each["trials"], "d"), listed(each["minutes"], ".1f")]
         cells += [listed(each["reward"], ".3f")]
-        cells += ["; ".join(listed(some, ".1f") for some in each["miou"])]
-        cells += [f"{statistics.mean(means[name]):.1f}" if means[name] else "-"]
+        cells += ["; ".join(listed(some, ".1f") for some in each["miou"].values())]
+        cells += [f"{statistics.mean(means[name].values()):.1f}" if means[name] else "-"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     first, second = means.values()
-    gains = [there - here for here, there in zip(first, second, strict=False)]
+    gains = [second[seed] - first[seed] for seed in first if seed in second]
     names = list(found)
     said = f"{names[1]} over {names[0]}, seed by seed: {', '.join(f'{g:+.1f}' for g in gains)}"
     return "\n".join(lines) + f"\n\n{said}.\n"
@@ -133,6 +144,8 @@ def main(
 ) -> None:
     work.mkdir(parents=True, exist_ok=True)
     common = f"--data {data} --size {size} --cache {work / 'cache'}"
+    setting = {"size": size, "epochs": epochs, "search": SEARCH, "train": TRAIN}
+    begin(setting, f"{common} --encoder-weights {encoder}", work)
     searched: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in SEARCHERS}
     scores: dict[str, dict[int, list[float]]] = {name: {} for name in SEARCHERS}
     for seed in range(seeds):
@@ -149,7 +162,7 @@ def main(
         found = {name: summary(searched[name], scores[name]) for name in SEARCHERS}
         known = {
             "command": shlex.join(["python", "bench/training/equal_time.py", *sys.argv[1:]]),
-            "setting": {"size": size, "epochs": epochs, "search": SEARCH, "train": TRAIN},
+            "setting": setting,
             "searchers": SEARCHERS,
             "found": found,
         }

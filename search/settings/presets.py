@@ -23,8 +23,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "trials": 50,
         "data": {"size": (128, 160), "scale": (0.75, 1.5)},
         "model": {"width": 0.5, "agg_size": 32},
-        # Weights of classes, and what proposes best within tens of trials: bench/training/recipe.py
-        # and bench/search/controllers.py compare.
+        # Weights of classes as in long training (bench/training/recipe.py); what proposes best
+        # within tens of trials of a table and a formula (bench/search/controllers.py).
         "loss": {"balance": 0.9},
         "search": {
             "searcher": "predictor",

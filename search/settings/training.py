@@ -48,7 +48,8 @@ class TrainSettings(SettingsSection):
     epochs: Positive = 180
     """Passes over the training images, one a phase at least (paper: 30 + 50 + 100)."""
     auxiliary: tuple[Rate, ...] = (0.3, 0.25, 0.2, 0.15)
-    """Weight of each auxiliary output's loss in each phase (paper: 0.3, 0.25, 0.2, 0.15)."""
+    """Weight of each auxiliary output's loss in each phase, or one for all (paper: 0.3, 0.25, 0.2,
+    0.15)."""
     frozen: Natural = 1
     """Number of phases at the end with frozen batch-norm statistics (paper: the last)."""
     schedule: Literal["halving", "poly", "cosine"] = "halving"
@@ -116,8 +117,10 @@ class TrainSettings(SettingsSection):
         cls, value: tuple[float, ...], info: ValidationInfo
     ) -> tuple[float, ...]:
         phases = info.data.get("phases", value)
+        if len(value) == 1:
+            return value * len(phases)
         if len(value) != len(phases):
-            raise ValueError(f"{len(phases)} numbers, one for each of train.phases")
+            raise ValueError(f"{len(phases)} numbers, one for each of train.phases, or one for all")
         return value
 
     @field_validator("rates")
@@ -202,7 +205,7 @@ _SIZES = ("agg_size", "sep_repeats")
 TRAIN_PRESETS: dict[str, dict[str, Any]] = {
     # Section 7.1: cut out of images at their own size, which in COCO is 640x640 at most.
     "paper": {"data": {"size": (640, 640), "crop": (450, 450), "fit": "pad"}},
-    # One phase, poly, Adam for all, no auxiliary losses: bench/training/recipe.py compares.
+    # One phase, poly, Adam for all, no auxiliary losses: bench/training/recipe.py compares parts.
     "small": {
         "train": {
             "phases": [1],

@@ -105,11 +105,18 @@ def test_recipes_follow_phase_and_schedule():
     ) == (0.9, 0)
 
 
+@pytest.mark.parametrize("name", ["auxiliary", "rates"])
+def test_one_number_is_for_all_phases(name):
+    given = {"train": {"phases": [1, 2, 1], "auxiliary": [0.0], name: [0.5]}}
+    found = resolve_settings(given, kind=TrainingSettings)
+    assert getattr(found.train, name) == (0.5, 0.5, 0.5)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         (
-            {"auxiliary": [0.3]},
+            {"auxiliary": [0.3, 0.2]},
             "^train.auxiliary: .*expected 4 numbers, one for each of train.phases",
         ),
         ({"epochs": 3}, "^train.epochs: 3, expected at least 4, one for each of train.phases"),
