@@ -105,14 +105,23 @@ def try_forms(
         times, refused = side_by_side_apart(made, first)
     else:
         times, refused = _times_there(runners, first)
-        runners = {name: runners[name] for name in times}
-    if not times:
-        raise TargetUnavailable(request.target, next(iter(refused.values())))
-    found = [replace(one, against=refused.get(str(one), one.against)) for one in found]
+    found = [_timed(form, times, refused.get(str(form))) for form in found]
     if request.open_precision:
-        drops = _drops(request, runners, inputs)
+        drops = _drops(request, {name: runners[name] for name in times}, inputs)
         found = [_judged(form, drops.get(str(form)), request) for form in found]
-    return exact_if_as_fast(tuple(replace(form, latency=times.get(str(form))) for form in found))
+    return exact_if_as_fast(tuple(found))
+
+
+def _timed(form: Form, times: Mapping[str, Latency], refused: str | None) -> Form:
+    """A form with its latency; int8 is as fast as it is in turns with the others."""
+    form = replace(form, latency=times.get(str(form)), against=refused or form.against)
+    made = form.int8
+    if made is None or form.against:
+        return form
+    named = {kind: f"{form.target} {kind}" for kind in made.times}
+    if times.keys() >= set(named.values()):
+        made = replace(made, times={kind: times[name] for kind, name in named.items()})
+    return replace(form, int8=made, against=None if made.ships else made.against)
 
 
 def _nothing_runs(request: Request, reason: str) -> TargetUnavailable:
@@ -164,8 +173,15 @@ def exact_if_as_fast(forms: tuple[Form, ...]) -> tuple[Form, ...]:
 
 
 def fastest_form(forms: tuple[Form, ...]) -> Form:
-    """The fastest of those that nothing is against."""
+    """The fastest of those that nothing is against.
+
+    Raises:
+        CompilerError: when there is none, with what is against each.
+    """
     fitting = [form for form in forms if form.latency is not None and form.against is None]
+    if not fitting:
+        reasons = "; ".join(f"{form}: {form.against}" for form in forms)
+        raise CompilerError("forms", f"none fits ({reasons})", "a target and a precision that do")
     return min(fitting, key=lambda form: form.latency or 0.0)
 
 
@@ -199,7 +215,7 @@ def _tried(
         if precision == "int8":
             made = int8()[target]
             row.pack(made.model, path, request.options)
-            form = replace(form, int8=made, drop=made.drop, against=made.against)
+            form = replace(form, int8=made, drop=made.drop)
         else:
             export_program(request, network.optimised, path)
         return replace(form, bytes=artefact_size(path, target), path=path), opener(path)
@@ -261,19 +277,25 @@ def _first(inputs: Feed, count: int) -> dict[str, Any]:
 def _drops(
     request: Request, runners: dict[str, Runner], inputs: list[dict[str, Any]]
 ) -> dict[str, float]:
-    """Disagreement of each with the first one in float32."""
+    """Disagreement of each with the first one in float32; empty where none runs in it."""
     outputs = {
         name: np.concatenate([runner(feed)[MAIN] for feed in inputs])
         for name, runner in runners.items()
     }
-    truth = next(value for name, value in outputs.items() if name.endswith(" fp32"))
+    truths = [value for name, value in outputs.items() if name.endswith(" fp32")]
     task = request.interface.task
-    return {name: float(task.disagreement(value, truth)) for name, value in outputs.items()}
+    return {
+        name: float(task.disagreement(value, truths[0]))
+        for name, value in outputs.items()
+        if truths
+    }
 
 
 def _judged(form: Form, drop: float | None, request: Request) -> Form:
     """A form with its disagreement, and whether that is too much."""
     drop = drop if form.drop is None else form.drop
+    if form.against is None and drop is None:
+        return replace(form, against="nothing to judge it by: none ran in float32")
     if form.against is None and drop is not None and not drop <= request.max_drop:
         text = request.interface.task.disagrees.text.format(drop)
         return replace(form, drop=drop, against=f"{text}, more than {request.max_drop:g}")
