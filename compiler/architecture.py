@@ -125,6 +125,7 @@ def find_architecture(source: str) -> ArchitectureDocument:
     try:
         found = zoo.find_genotype(source)
     except GenotypeError as error:
+        _check_kind(source)
         if error.expected != zoo.EXPECTED:
             raise
         expected = f"{error.expected}, or of {', '.join(DECODERS)}"
@@ -132,11 +133,11 @@ def find_architecture(source: str) -> ArchitectureDocument:
     return ArchitectureDocument(found.genotype, found.format, found.extra)
 
 
-def _check_place(source: str) -> None:
-    """Refuses a folder, as a search's, ``FOLDER:TRIAL`` of no search, weights and pictures.
+def _check_kind(source: str) -> None:
+    """Refuses weights, artefacts and pictures by what they are called.
 
     Raises:
-        GenotypeError: naming a file there that may be meant, or the command that writes one.
+        GenotypeError: naming a file beside it that may be meant.
     """
     kind = _OTHERS.get(Path(source).suffix.lower()) if isfile(source) else None
     if kind is not None:
@@ -144,7 +145,15 @@ def _check_place(source: str) -> None:
         meant = next((f", such as {path}" for path in beside if path.is_file()), "")
         further = "; --weights FILE" * (kind == _WEIGHTS)
         found = f"{kind}, no genotype"
-        raise GenotypeError(inline(source), found, f"a genotype file{meant}{further}")
+        raise GenotypeError(inline(source), found, f"a genotype file{meant}{further}") from None
+
+
+def _check_place(source: str) -> None:
+    """Refuses a folder, as a search's, and ``FOLDER:TRIAL`` of no search.
+
+    Raises:
+        GenotypeError: naming a file there that may be meant, or the command that writes one.
+    """
     folder, _, trial = source.rpartition(":")
     for place in (source, folder):
         if isfile(source) or not isdir(place):  # of a text that is no path neither

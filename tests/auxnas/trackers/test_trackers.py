@@ -188,7 +188,7 @@ def test_a_run_that_goes_on_is_one_log(tmp_path, cache):
     assert ["file", "best.safetensors"] in found
     assert len(Listed.made) == 2
     assert Listed.made[1].identity == "log-0"
-    assert Listed.made[0].settings["search.searcher"] == "ppo"
+    assert Listed.made[0].settings["search.searcher"] == "predictor"
 
 
 def test_a_training_is_logged_by_epochs(tmp_path, cache):
