@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from peer_tables import INT8, OURS
+from peer_tables import FOUND, INT8, OURS
 from peer_training import fit, measure, recipe_of
 from rivals import exported, slimmed
 from safetensors.torch import load_file
@@ -40,8 +40,8 @@ RESULTS = Path(__file__).parents[1] / "results"
 MOMENTUM = 0.1
 """Of batch norm's statistics, as in ours: with torchvision's own for LR-ASPP, 0.01, they are those
 of weights long gone where a training has some hundred steps."""
-FOUND = RESULTS / "camvid.json"
-"""Has genotypes that a search found here."""
+SEARCHES = RESULTS / "equal-time.json"
+"""Has genotypes that searches found here."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,11 @@ PEERS: Mapping[str, Peer] = {
 
 def architecture_of(name: str) -> Architecture:
     """A network of ours or a hand-made one; for another's, which has its own, any."""
-    name = "arch0" if name in PEERS else name
-    found = json.loads(FOUND.read_text())["genotypes"]
-    return find_source(json.dumps(found[name]) if name in found else name).architecture
+    name = name.partition("-")[0] if name in OURS else name
+    if name in FOUND:
+        searches = json.loads(SEARCHES.read_text())["found"]["predictor"]["genotypes"]
+        name = json.dumps(searches[FOUND.index(name)][0])
+    return find_source("arch0" if name in PEERS else name).architecture
 
 
 def module_of(name: str, context: TrainingContext) -> tuple[nn.Module, str]:

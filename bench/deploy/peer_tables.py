@@ -11,8 +11,10 @@ from typing import Any
 from auxnas.nassearch.plots import new_figure, save_figure
 
 RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")
-OURS = ("arch0", "arch1", "arch2", "best1", "best2", "best3")
-"""The published networks, and those that ``camvid.py`` found."""
+FOUND = ("found0", "found1", "found2")
+"""The best of each of the predictor's searches in ``equal_time.py``."""
+OURS = ("arch0", "arch1", "arch2", "arch0-96", "arch1-96", "arch0-128", *FOUND)
+"""The published networks, with so many channels for 64 too, and those that a search found."""
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""
 AHEAD, SHARE = 2.0, 2 / 3

@@ -87,6 +87,8 @@ class Bench:
         from auxnas.search.training.context import TrainingContext
 
         words = [*self.recipe, *RATES.get(rates, "").split()]
+        channels = name.partition("-")[2] if name in OURS else ""
+        words += [f"model.agg_size={channels}"] if channels else []
         given = dict(map(assignment, words)) | {
             "data.source": self.data,
             "data.size": list(sides(size)),
