@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -130,13 +130,13 @@ class Bench:
         genotype: Genotype,
         seed: int,
         epochs: int = EPOCHS,
-        how: type[Training] = Training,
+        how: Callable[..., Training] = Training,
         **changed: Any,
     ) -> dict[str, Any]:
         """Reward after every epoch, and processor seconds of training."""
         if (kind, number) not in self.known:
             graph = lower(genotype.canonical(), self.evaluate.spec)
-            if kind == "no auxiliary":
+            if kind.startswith("no auxiliary"):
                 graph = graph.select([MAIN])
             decoder = split_graph(graph, encoder_outputs(graph))[1]
             params = initial_params(decoder, seed)
@@ -164,7 +164,7 @@ class Bench:
         number: int,
         seed: int,
         epochs: int,
-        how: type[Training],
+        how: Callable[..., Training],
         examples: Examples | None = None,
     ) -> dict[str, Any]:
         """A training, scored after every epoch."""
@@ -193,6 +193,17 @@ class Bench:
 CPU = torch.device("cpu")
 
 
+def open_bench(work: Path, settings: Mapping[str, Any]) -> Bench:
+    """A folder's trainings, and the evaluator of a search with ``settings``."""
+    torch.set_num_threads(1)
+    work.mkdir(parents=True, exist_ok=True)
+    context = RunContext(resolve(nest(settings)), work, work / "cache", display_on_stderr())
+    path = work / "trainings.jsonl"
+    rows = map(json.loads, path.read_text().splitlines() if path.exists() else [])
+    known = {(row["kind"], row["number"]): row for row in rows}
+    return Bench(evaluator_of(context.model), work, known)
+
+
 def play(bench: Bench, space: SearchSpace) -> None:
     """All trainings."""
     rng, windows = random.Random(0), Windows(bench.evaluate.first.train)
@@ -218,11 +229,13 @@ def play(bench: Bench, space: SearchSpace) -> None:
         bench.trained("again, pool", n, each, trial_seed(2, n))
 
 
-def compared(bench: Bench, whole: str, kinds: Sequence[str]) -> dict[str, Any]:
+def compared(
+    bench: Bench, whole: str, kinds: Sequence[str], count: int = CHILDREN
+) -> dict[str, Any]:
     """Rank correlation with full trainings, and processor time as a share of theirs."""
 
     def rows(kind: str) -> list[dict[str, Any]]:
-        return [bench.known[kind, n] for n in range(CHILDREN)]
+        return [bench.known[kind, n] for n in range(count)]
 
     def column(kind: str, epochs: int) -> list[float]:
         return [row["rewards"][epochs - 1] for row in rows(kind)]
@@ -279,15 +292,9 @@ def early(bench: Bench, epoch: int, share: float, orders: int = 500) -> dict[str
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(work: Path, output: Path) -> None:
-    torch.set_num_threads(1)
-    work.mkdir(parents=True, exist_ok=True)
-    context = RunContext(resolve(nest(SETTINGS)), work, work / "cache", display_on_stderr())
-    path = work / "trainings.jsonl"
-    rows = map(json.loads, path.read_text().splitlines() if path.exists() else [])
-    known = {(row["kind"], row["number"]): row for row in rows}
-    bench = Bench(evaluator_of(context.model), work, known)
+    bench = open_bench(work, SETTINGS)
     play(bench, tabular_space())
-    shares = [known["relative", n]["share"] for n in range(CHILDREN)]
+    shares = [bench.known["relative", n]["share"] for n in range(CHILDREN)]
     found = {
         "settings": SETTINGS,
         "pool": POOL,
@@ -298,7 +305,7 @@ def main(work: Path, output: Path) -> None:
         ),
         "share of weights from the relative": round(float(np.mean(shares)), 3),
         "early": [early(bench, e, s) for e in range(1, EPOCHS) for s in SHARES],
-        "trainings": list(known.values()),
+        "trainings": list(bench.known.values()),
         "versions": package_versions(),
     }
     with atomic_write(output) as temporary:

@@ -1,0 +1,77 @@
+"""Does a first stage on photographs rank the same for less?
+
+    OMP_NUM_THREADS=1 python bench/search/shorter.py --data list:DATA --encoder WEIGHTS \\
+        --work runs/shorter --output shorter.json
+
+Architectures of the paper's space, uniform over isomorphism classes, are trained as a search's
+first stage at 96x128 with 48 channels on stored outputs of MobileNet-v2 with ImageNet's WEIGHTS,
+scored on meta-val after every epoch: in full, ``again`` from other weights, which tells how well
+such a stage agrees with itself, without auxiliary outputs, and both in bfloat16. Times are
+processor seconds of training. Interrupted, it goes on where it was. Needs the extra torch.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import partial
+from pathlib import Path
+
+import click
+from cheaper import EPOCHS, compared, open_bench
+
+from auxnas.backends.torch.training import Training
+from auxnas.compiler.files import atomic_write
+from auxnas.genotype import SearchSpace
+from auxnas.search.storage.environment import package_versions
+from auxnas.search.trials.records import trial_seed
+
+COUNT = 20
+BF16 = partial(Training, precision="bf16")
+KINDS = {
+    "again": Training,
+    "no auxiliary": Training,
+    "bfloat16": BF16,
+    "no auxiliary, bfloat16": BF16,
+}
+
+
+@click.command(help="Measures cheaper first stages on photographs.")
+@click.option("--data", required=True)
+@click.option("--encoder", required=True, help="Weights of MobileNet-v2.")
+@click.option("--work", type=click.Path(path_type=Path), required=True)
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def main(data: str, encoder: str, work: Path, output: Path) -> None:
+    settings = {
+        "threads": 1,
+        "data.source": data,
+        "data.size": [96, 128],
+        "encoder_weights": encoder,
+        "model.width": 1.0,
+        "model.agg_size": 48,
+        "loss.balance": 0.9,
+        "stage1.epochs": EPOCHS,
+        "stage1.batch_size": 16,
+    }
+    bench, space, rng = open_bench(work, settings), SearchSpace.cvpr2019(), random.Random(0)
+    for number in range(COUNT):
+        genotype = space.sample(rng, "isomorphism")
+        bench.trained("whole", number, genotype, trial_seed(0, number))
+        for kind, how in KINDS.items():
+            seed = trial_seed(1 if kind == "again" else 0, number)
+            bench.trained(kind, number, genotype, seed, how=how)
+    found = {
+        "settings": settings,
+        "count": COUNT,
+        "compared": compared(bench, "whole", list(KINDS), COUNT),
+        "trainings": list(bench.known.values()),
+        "versions": package_versions(),
+    }
+    with atomic_write(output) as temporary:
+        temporary.write_text(json.dumps(found) + "\n")
+    for kind, row in found["compared"].items():
+        click.echo(f"{kind:42} {row}")
+
+
+if __name__ == "__main__":
+    main()
