@@ -47,9 +47,16 @@ RECIPE = """data.crop=null data.fit=stretch threads=1 model.encoder=mobilenet_v2
     train.phases=[1] train.auxiliary=[0] train.frozen=0"""
 ADAM = "train.encoder_optimiser=adam train.encoder_rate={} train.decoder_rate={}"
 RATES = {
-    "Adam 0.0005": ADAM.format(0.0005, 0.003),
-    "Adam 0.0002": ADAM.format(0.0002, 0.001),
-    "SGD 0.001": "train.encoder_rate=0.001 train.decoder_rate=0.001",
+    "imagenet": {
+        "Adam 0.0005": ADAM.format(0.0005, 0.003),
+        "Adam 0.0002": ADAM.format(0.0002, 0.001),
+        "SGD 0.001": "train.encoder_rate=0.001 train.decoder_rate=0.001",
+    },
+    "scratch": {
+        "Adam 0.003": ADAM.format(0.003, 0.003),
+        "Adam 0.001": ADAM.format(0.001, 0.001),
+        "Adam 0.0005": ADAM.format(0.0005, 0.003),
+    },
 }
 """Of the encoder, by rule and rate; the decoder's rule is Adam, at a rate of its own."""
 STARTS = {
@@ -86,7 +93,7 @@ class Bench:
 
         from auxnas.search.training.context import TrainingContext
 
-        words = [*self.recipe, *RATES.get(rates, "").split()]
+        words = [*self.recipe, *RATES[start].get(rates, "").split()]
         channels = name.partition("-")[2] if name in OURS else ""
         words += [f"model.agg_size={channels}"] if channels else []
         given = dict(map(assignment, words)) | {
@@ -122,9 +129,9 @@ class Bench:
         path = self.work / size / f"{name}-{start}-{seed}.json"
         if path.is_file():
             return
-        rates = next(iter(RATES))
+        rates = next(iter(RATES[start]))
         if self.tuning:
-            tried = {each: self._tuned(name, start, size, each) for each in RATES}
+            tried = {each: self._tuned(name, start, size, each) for each in RATES[start]}
             rates = max(tried, key=tried.__getitem__)
         from peer_networks import trained
 
