@@ -61,6 +61,7 @@ _VALUES: dict[str, list[str]] = {
 """Values of the options and arguments of these names."""
 _KINDS = {
     "--genotype": "trained",
+    "network": "trained",
     "sets": "setting",
     "name": "setting",
     "run_": "run",

@@ -184,10 +184,11 @@ def test_trials_of_a_run_are_offered_the_best_first(tmp_path, monkeypatch):
     (tmp_path / "runs/b").mkdir()
     (tmp_path / "runs/b/journal.sqlite").write_bytes(b"no database" * 99)
     words = "nassearch train --genotype runs/"
-    assert complete(f"{words}a") == ["runs/a/", "runs/a:"]
     best = sorted(range(28), key=lambda n: -rewards[n])[:20]
     files = {path.name for path in (tmp_path / "runs/a").iterdir()}
-    assert complete(f"{words}a:") == ["runs/a:best", *(f"runs/a:{n + 1}" for n in best)]
+    for each in words, "nascompile runs/":
+        assert complete(f"{each}a") == ["runs/a/", "runs/a:"]
+        assert complete(f"{each}a:") == ["runs/a:best", *(f"runs/a:{n + 1}" for n in best)]
     ones = [f"runs/a:{n + 1}" for n in best if str(n + 1).startswith("1")]
     assert complete(f"{words}a:1") == ones
     assert {path.name for path in (tmp_path / "runs/a").iterdir()} == files
@@ -197,7 +198,7 @@ def test_trials_of_a_run_are_offered_the_best_first(tmp_path, monkeypatch):
     for other in "b:", "empty:", "gone:":
         assert complete(words + other) == []
     assert complete("nassearch train --genotype arch") == ["arch0", "arch1", "arch2"]
-    assert complete("nascompile runs/a:") == []  # which takes files
+    assert complete("nasspace show runs/a:") == []  # which takes files
 
 
 def test_networks_of_timm_are_offered_where_it_is(tmp_path, monkeypatch):
