@@ -18,7 +18,17 @@ from auxnas.search.networks.networks import read_network
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import start_program, train_network
 from bench.deploy import peer_training
-from bench.deploy.peer_tables import AHEAD, OURS, RARE, SHARE, Entry, draw, table, verdicts
+from bench.deploy.peer_tables import (
+    AHEAD,
+    OURS,
+    RARE,
+    SHARE,
+    Entry,
+    draw,
+    table,
+    undominated,
+    verdicts,
+)
 from tests.search.training import ARCH0, LWRF, training
 
 Trained = tuple[TrainingContext, Mapping[str, Any], Mapping[str, Any]]
@@ -192,3 +202,12 @@ def test_the_picture_has_a_panel_for_each_size_and_start(tmp_path):
         with Image.open(tmp_path / "front.png") as picture:
             widths.append(picture.width)
     assert widths[1] == 2 * widths[0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9))))
+def test_a_front_is_what_nothing_beats_on_both(points):
+    kept = [points[n] for n in undominated(points)]
+    assert kept == sorted(set(kept))
+    assert [score for _, score in kept] == sorted({score for _, score in kept})
+    for time, score in points:
+        assert any(t <= time and s >= score for t, s in kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from peer_tables import FOUND, INT8, OURS
+from peer_tables import FOUND, INT8, OURS, front_genotypes
 from peer_training import fit, measure, recipe_of
 from rivals import exported, slimmed
 from safetensors.torch import load_file
@@ -36,12 +35,9 @@ from auxnas.search.settings.search import SCRATCH
 from auxnas.search.training.context import TrainingContext
 from auxnas.search.training.run import start_program
 
-RESULTS = Path(__file__).parents[1] / "results"
 MOMENTUM = 0.1
 """Of batch norm's statistics, as in ours: with torchvision's own for LR-ASPP, 0.01, they are those
 of weights long gone where a training has some hundred steps."""
-SEARCHES = RESULTS / "equal-time.json"
-"""Has genotypes that searches found here."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +119,10 @@ PEERS: Mapping[str, Peer] = {
 
 def architecture_of(name: str) -> Architecture:
     """A network of ours or a hand-made one; for another's, which has its own, any."""
-    name = name.partition("-")[0] if name in OURS else name
     if name in FOUND:
-        searches = json.loads(SEARCHES.read_text())["found"]["predictor"]["genotypes"]
-        name = json.dumps(searches[FOUND.index(name)][0])
+        name = str(front_genotypes()[FOUND.index(name)])
+    elif name in OURS:
+        name = name.partition("-")[0]
     return find_source("arch0" if name in PEERS else name).architecture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +12,34 @@ from typing import Any
 from auxnas.nassearch.plots import new_figure, save_figure
 
 RARE = ("Pole", "SignSymbol", "Pedestrian", "Bicyclist")
-FOUND = ("found0", "found1", "found2")
-"""The best of each of the predictor's searches in ``equal_time.py``."""
+FRONT = Path(__file__).parents[1] / "results" / "front.json"
+"""What ``front.py`` kept of those that the searches of ``equal_time.py`` found."""
+
+
+def front_genotypes() -> list[Any]:
+    """These, the fastest first."""
+    return [row["genotype"] for row in json.loads(FRONT.read_text())["front"]]
+
+
+FOUND = tuple(f"found{number}" for number in range(len(front_genotypes())))
 OURS = ("arch0", "arch1", "arch2", "arch0-96", "arch1-96", "arch0-128", *FOUND)
 """The published networks, with so many channels for 64 too, and those that a search found."""
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""
 AHEAD, SHARE = 2.0, 2 / 3
 """Points of mIoU wanted at a peer's latency; share of its latency wanted at its mIoU."""
+
+
+def undominated(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Places of those (time, score) than which none is both faster and better, the fastest first.
+
+    Of equals one is there.
+    """
+    kept: list[int] = []
+    for place in sorted(range(len(points)), key=lambda n: (points[n][0], -points[n][1])):
+        if not kept or points[place][1] > points[kept[-1]][1]:
+            kept.append(place)
+    return kept
 
 
 @dataclass(frozen=True)

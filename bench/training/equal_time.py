@@ -51,7 +51,10 @@ def nassearch(words: str) -> tuple[Any, float]:
 
 
 def search(name: str, seed: int, common: str, work: Path, limit: float | None) -> dict[str, Any]:
-    """A search's best, its trials and its processor time: ``TRIALS`` of them, or within a limit."""
+    """A search's best, its trials and its processor time: ``TRIALS`` of them, or within a limit.
+
+    Trials of the command that goes beyond the limit do not count.
+    """
     path = work / f"{name}-{seed}.json"
     known = json.loads(path.read_text()) if path.is_file() else {"trials": 0, "seconds": 0.0}
     while not known.get("ended"):
@@ -60,9 +63,12 @@ def search(name: str, seed: int, common: str, work: Path, limit: float | None) -
         trials = known["trials"] + STEP
         _, took = nassearch(f"run {common} {SEARCH} {wish} --trials {trials}")
         seconds = known["seconds"] + took
-        best, _ = nassearch(f"top {folder} --count {trials}")
-        ended = trials >= TRIALS if limit is None else seconds + took > limit
-        known = {"trials": trials, "seconds": seconds, "ended": ended, "best": best}
+        if limit is not None and seconds > limit:
+            known["ended"] = True
+        else:
+            best, _ = nassearch(f"top {folder} --count {trials}")
+            ended = limit is None and trials >= TRIALS
+            known = {"trials": trials, "seconds": seconds, "ended": ended, "best": best}
         path.write_text(json.dumps(known))
     return known
 
