@@ -56,7 +56,9 @@ def search(name: str, seed: int, common: str, work: Path, limit: float | None) -
     Trials of the command that goes beyond the limit do not count.
     """
     path = work / f"{name}-{seed}.json"
-    known = json.loads(path.read_text()) if path.is_file() else {"trials": 0, "seconds": 0.0}
+    known: dict[str, Any] = {"trials": 0, "seconds": 0.0, "best": []}
+    if path.is_file():
+        known = json.loads(path.read_text())
     while not known.get("ended"):
         folder = work / f"{name}-{seed}"
         wish = f"--set search.searcher={name} {SEARCHERS[name]} --seed {seed} --out {folder}"
@@ -106,7 +108,9 @@ def summary(found: Mapping[int, dict[str, Any]], miou: Mapping[int, list[float]]
     return {
         "trials": [each["trials"] for each in found.values()],
         "minutes": [each["seconds"] / 60 for each in found.values()],
-        "reward": [max(t["reward"] for t in each["best"]) for each in found.values()],
+        "reward": [
+            max((trial["reward"] for trial in each["best"]), default=0.0) for each in found.values()
+        ],
         "genotypes": [[t["genotype"] for t in each["best"][:BEST]] for each in found.values()],
         "miou": {seed: some for seed, some in miou.items() if len(some) == BEST},
     }
