@@ -11,8 +11,8 @@ optimiser, clipping and averaging. Both start from the same weights and have the
 losses to rounding, which is checked. They take turns; a ratio is that of the medians of a
 genotype's steps. On a GPU (``--device cuda``) ours replays a CUDA graph.
 ``--compiled`` adds the plain formulation under ``torch.compile`` and ours without a recording,
-``--alone`` ours without auxiliary outputs and ``--bf16`` ours in bfloat16, which compute something
-else.
+``--alone`` ours without auxiliary outputs and ``--bf16`` ours in bfloat16, with both of them that
+without auxiliary outputs in bfloat16, all of which compute something else.
 Needs the extra torch.
 """
 
@@ -23,7 +23,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -52,6 +52,7 @@ STAGE = StageSettings(epochs=5, batch_size=BATCH, polyak=0.9, distillation=0.3)
 Step = Callable[[], float]
 ALONE = "ours, main output alone"
 BF16 = "ours, bfloat16"
+ALONE_BF16 = "ours, main output alone, bfloat16"
 
 
 class Plain:
@@ -175,14 +176,18 @@ def measure(
         alone = Program(decoder.select([MAIN]), program.params, "x")
         inputs = {node.name: batch.inputs[node.name] for node in alone.graph.inputs}
         short = Training(alone, settings, WARM_UP + 1 + steps, device)
-        calls[ALONE] = lambda: short.step(replace(batch, inputs=inputs))
+        less = replace(batch, inputs=inputs)
+        calls[ALONE] = lambda: short.step(less)
     if bf16:
         half = Training(program, settings, WARM_UP + 1 + steps, device, "bf16")
         calls[BF16] = lambda: half.step(batch)
+    if main and bf16:
+        least = Training(alone, settings, WARM_UP + 1 + steps, device, "bf16")
+        calls[ALONE_BF16] = lambda: least.step(less)
     times: dict[str, list[float]] = {name: [] for name in calls}
     with use_deterministic_algorithms(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
-        for other in (ALONE, BF16):
+        for other in (ALONE, BF16, ALONE_BF16):
             first.pop(other, None)
         if any(abs(loss - first["plain"]) > 1e-3 * first["plain"] for loss in first.values()):
             raise SystemExit(f"they do not compute the same: {first}")
@@ -197,6 +202,11 @@ def measure(
                 times[name].append(time.perf_counter() - start)
     seconds = {name: statistics.median(values) for name, values in times.items()}
     return {"seconds_a_step": seconds, "speedup": seconds["plain"] / seconds["ours"]}
+
+
+def quartiles(values: Sequence[float]) -> list[float]:
+    """Rounded for a file that people read."""
+    return [round(value, 4) for value in statistics.quantiles(values)]
 
 
 @click.command()
@@ -227,7 +237,8 @@ def main(
         rows.append({"genotype": str(genotype), **row})
         click.echo(f"{number}: {row}")
     speedups = [float(row["speedup"]) for row in rows]
-    quartiles = [round(value, 4) for value in statistics.quantiles(speedups)]
+    seconds = [row["seconds_a_step"] for row in rows]
+    shares = {name: [each[name] / each["ours"] for each in seconds] for name in seconds[0]}
     found = {
         "setting": {
             "batch": BATCH,
@@ -237,7 +248,8 @@ def main(
             "cpus": os.cpu_count(),
             "versions": {name: metadata.version(name) for name in ("torch", "numpy")},
         },
-        "speedup": {"median": statistics.median(speedups), "quartiles": quartiles},
+        "speedup": {"median": statistics.median(speedups), "quartiles": quartiles(speedups)},
+        "share of ours, quartiles": {name: quartiles(each) for name, each in shares.items()},
         "genotypes": rows,
     }
     output.write_text(json.dumps(found, indent=2) + "\n")

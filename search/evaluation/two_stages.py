@@ -242,6 +242,7 @@ def stage_recipe(settings: StageSettings, task: Task) -> Recipe:
         auxiliary=settings.auxiliary,
         distillation=settings.distillation,
         clip_norm=settings.clip_norm,
+        precision=settings.precision,
         task=task,
     )
 

@@ -1,7 +1,8 @@
 """Fingerprint of a machine's arithmetic: the digest of a fixed tiny training.
 
 Machines of other processors round sums in another order, and training magnifies that. Two machines
-of one fingerprint, with as many threads, give a trial the same reward to the last bit.
+of one fingerprint, with as many threads, give a trial the same reward to the last bit. A search in
+another precision than float32 has a training in that, too.
 """
 
 from __future__ import annotations
@@ -56,23 +57,25 @@ def host_fingerprint(evaluate: Evaluate) -> str:
     learner = getattr(evaluate, "learner", None)
     if learner is None:
         return "none"
+    stages = (getattr(evaluate, name, None) for name in ("stage1", "stage2"))
+    precisions = {each.precision for each in stages if each is not None} or {"fp32"}
     boot = _BOOT.read_text() if _BOOT.exists() else ""
     changing = sorted(pair for pair in os.environ.items() if pair[0].startswith(_CHANGING))
     known = (type(learner).__name__, str(learner.where), getattr(learner, "threads", None))
-    key = json_digest("fingerprint", boot, changing, known, package_versions())
+    key = json_digest("fingerprint", boot, changing, known, sorted(precisions), package_versions())
     path = cache_dir() / "fingerprints" / key
     make_private(path.parent)
     with exclusive_lock(path, lambda line: None):
         if path.is_file() and (kept := path.read_text(encoding="utf-8").strip()):
             return kept
-        found = learner_fingerprint(learner)
+        found = "".join(learner_fingerprint(learner, precision=p) for p in sorted(precisions))
         with atomic_write(path) as temporary:
             temporary.write_text(f"{found}\n", encoding="utf-8")
     return found
 
 
-def learner_fingerprint(learner: Learner, side: int = _SIDE) -> str:
-    """The digest (12 digits) of a network that the learner trained on noise.
+def learner_fingerprint(learner: Learner, side: int = _SIDE, precision: str = "fp32") -> str:
+    """The digest (12 digits) of a network that the learner trained on noise in a precision.
 
     The network is the same always: separable, dilated and pooling operations of the paper's.
     """
@@ -82,6 +85,8 @@ def learner_fingerprint(learner: Learner, side: int = _SIDE) -> str:
     program = Program(graph, initial_params(graph, 0), "fingerprint")
     optimisers = (Optimiser("encoder.", "sgd", 1e-3), Optimiser("", "adam", 3e-3))
     task = find_task("segmentation", _CLASSES)
-    recipe = Recipe(epochs=_EPOCHS, batch_size=8, optimisers=optimisers, task=task)
+    recipe = Recipe(
+        epochs=_EPOCHS, batch_size=8, optimisers=optimisers, task=task, precision=precision
+    )
     trained = learner.fit(program, _Noise(side), recipe, seed=0)
     return params_digest(trained.params)[:12]

@@ -28,6 +28,7 @@ AtLeastTwo = Annotated[int, Field(ge=2)]
 """For images: batch norm has no deviation of a single one."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0)]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def _ordered(value: tuple[float, float]) -> tuple[float, float]:

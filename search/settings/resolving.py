@@ -163,6 +163,8 @@ BEFORE: Mapping[str, Any] = {
     "loss.lovasz": 0.0,
     "train.warm_up": 0.0,
     "train.accumulate": 1,
+    "stage1.precision": "fp32",
+    "stage2.precision": "fp32",
     "train.precision": "fp32",
     "train.processes": 1,
     "train.decoder_decay": 0.0,

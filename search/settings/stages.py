@@ -10,6 +10,7 @@ from auxnas.search.settings.fields import (
     AtLeastTwo,
     Natural,
     Positive,
+    Precision,
     Range,
     Rate,
     SettingsSection,
@@ -35,6 +36,8 @@ class StageSettings(SettingsSection):
     """Weight of the L2 loss against the teacher's logits (paper: 0.3 in stage 1 only)."""
     clip_norm: Rate = 3.0
     """Largest norm of a parameter group's gradient; 0 for no limit."""
+    precision: Precision = "fp32"
+    """Arithmetic of most of the training, as of ``train.precision`` (paper: fp32)."""
 
 
 class FeatureSettings(SettingsSection):

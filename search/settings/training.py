@@ -13,6 +13,7 @@ from auxnas.search.settings.fields import (
     LearnerName,
     Natural,
     Positive,
+    Precision,
     Rate,
     SettingsSection,
     Source,
@@ -69,7 +70,7 @@ class TrainSettings(SettingsSection):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that share each batch, on the GPUs ``cuda:0``, ``cuda:1`` ... where there are any;
     a batch has two images for each at least."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     """Arithmetic of most of the network: auto is bf16 on GPUs that have it, fp16 on older ones with
     tensor cores, else fp32; where anything is not finite it goes on in fp32."""
     decoder_rate: Rate = 3e-3

@@ -12,6 +12,7 @@ from auxnas.search.examples import features
 from auxnas.search.executors import fingerprint
 from auxnas.search.executors.fingerprint import host_fingerprint, learner_fingerprint
 from auxnas.search.executors.packing import lacking, pack_evaluator, pieces, unpack_evaluator
+from auxnas.search.settings.stages import StageSettings
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.trials.records import Job
 from tests.search.contracts import GENOTYPE
@@ -96,7 +97,7 @@ def test_a_fingerprint_tells_arithmetic_apart_and_is_kept(tmp_path, monkeypatch)
         where, threads = "here", 1
 
         def fit(self, program, examples, recipe, seed):
-            made.append(seed)
+            made.append(recipe.precision)
             batch = examples.batch([0], None)
             value = batch.inputs["image"].sum(dtype="float32" if made[1:] else "float64")
             return type(program)(program.graph, {"a": value[None]}, "")
@@ -106,9 +107,15 @@ def test_a_fingerprint_tells_arithmetic_apart_and_is_kept(tmp_path, monkeypatch)
 
     found = [host_fingerprint(Evaluating()) for _ in range(2)]
     assert found[0] == found[1]
-    assert len(made) == 1
+    assert made == ["fp32"]
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
     assert host_fingerprint(Evaluating()) != found[0]
+    # A search in other precisions is told by its own arithmetic.
+    del made[:]
+    Evaluating.stage1 = StageSettings(epochs=1, batch_size=2, polyak=0, distillation=0)
+    Evaluating.stage2 = Evaluating.stage1.model_copy(update={"precision": "bf16"})
+    assert host_fingerprint(Evaluating()) != found[0]
+    assert made == ["bf16", "fp32"]
     assert host_fingerprint(lambda job, progress: None) == "none"
 
 
