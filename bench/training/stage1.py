@@ -19,11 +19,13 @@ Needs the extra torch.
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -34,7 +36,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from auxnas.backends.base import Batch, Recipe
+from auxnas.backends.base import Batch, Recipe, TrialFailure
 from auxnas.backends.torch import build_module
 from auxnas.backends.torch.learner import use_deterministic_algorithms
 from auxnas.backends.torch.recording import WARM_UP, side_stream
@@ -180,10 +182,10 @@ def measure(
         calls[ALONE] = lambda: short.step(less)
     if bf16:
         half = Training(program, settings, WARM_UP + 1 + steps, device, "bf16")
-        calls[BF16] = lambda: half.step(batch)
+        calls[BF16] = lambda: whatever_comes(half, batch)
     if main and bf16:
         least = Training(alone, settings, WARM_UP + 1 + steps, device, "bf16")
-        calls[ALONE_BF16] = lambda: least.step(less)
+        calls[ALONE_BF16] = lambda: whatever_comes(least, less)
     times: dict[str, list[float]] = {name: [] for name in calls}
     with use_deterministic_algorithms(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
@@ -202,6 +204,16 @@ def measure(
                 times[name].append(time.perf_counter() - start)
     seconds = {name: statistics.median(values) for name, values in times.items()}
     return {"seconds_a_step": seconds, "speedup": seconds["plain"] / seconds["ours"]}
+
+
+def whatever_comes(training: Training, batch: Batch) -> float:
+    """A step's loss; NaN where it is not finite, as it may be of noise in bfloat16.
+
+    A search goes over to float32 then.
+    """
+    with suppress(TrialFailure):
+        return training.step(batch)
+    return math.nan
 
 
 def quartiles(values: Sequence[float]) -> list[float]:
