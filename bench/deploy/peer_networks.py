@@ -119,10 +119,10 @@ PEERS: Mapping[str, Peer] = {
 
 def architecture_of(name: str) -> Architecture:
     """A network of ours or a hand-made one; for another's, which has its own, any."""
+    if name in OURS:
+        name = name.partition("-")[0]
     if name in FOUND:
         name = str(front_genotypes()[FOUND.index(name)])
-    elif name in OURS:
-        name = name.partition("-")[0]
     return find_source("arch0" if name in PEERS else name).architecture
 
 

@@ -22,8 +22,10 @@ def front_genotypes() -> list[Any]:
 
 
 FOUND = tuple(f"found{number}" for number in range(len(front_genotypes())))
-OURS = ("arch0", "arch1", "arch2", "arch0-96", "arch1-96", "arch0-128", *FOUND)
-"""The published networks, with so many channels for 64 too, and those that a search found."""
+WIDE = ("arch0-96", "arch1-96", "arch0-128", "found0-96", "found0-128", "found2-96")
+"""Some with so many channels instead of 64."""
+OURS = ("arch0", "arch1", "arch2", *FOUND, *WIDE)
+"""The published networks, and those that a search found."""
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""
 AHEAD, SHARE = 2.0, 2 / 3
