@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -38,13 +39,32 @@ def test_no_more_counts_than_the_first_took(tmp_path_factory, first, second):
         assert ours["seconds"] == pytest.approx(sum(first))
         folder = tmp_path_factory.mktemp("b")
         theirs = searched(patch, folder, second, ours["seconds"])
-        within = [n for n in range(len(second) + 1) if sum(second[:n]) <= ours["seconds"]]
-        assert theirs["trials"] == equal_time.STEP * within[-1]
+        within = sum(spent <= ours["seconds"] for spent in accumulate(second))
+        assert theirs["trials"] == equal_time.STEP * within
         assert theirs["seconds"] <= ours["seconds"]
         assert len(theirs["best"]) == theirs["trials"]
         # What has ended is not gone on with.
         assert searched(patch, folder, [], ours["seconds"]) == theirs
         assert json.loads((folder / "ppo-0.json").read_text()) == theirs
+
+
+def test_what_was_cut_off_begins_again_as_nobody_knows_its_time(tmp_path, monkeypatch):
+    class Cut(Runs):
+        def __call__(self, words):
+            if words.startswith("run "):
+                (tmp_path / "ppo-0" / f"{next(self.seconds)}").mkdir(parents=True)
+                if len(list((tmp_path / "ppo-0").iterdir())) == 3:
+                    raise KeyboardInterrupt
+                return None, 1.0
+            return [], 0.0
+
+    monkeypatch.setattr(equal_time, "nassearch", Cut(range(9)))
+    with pytest.raises(KeyboardInterrupt):
+        equal_time.search("ppo", 0, "", tmp_path, None)
+    again = searched(monkeypatch, tmp_path, [2.0] * 6, None)
+    assert again["seconds"] == pytest.approx(12.0)
+    assert again["trials"] == equal_time.TRIALS
+    assert not (tmp_path / "ppo-0").exists()
 
 
 @given(st.lists(st.tuples(*[st.floats(10, 60)] * 6), min_size=1, max_size=3))

@@ -26,6 +26,7 @@ from auxnas.search.loop.context import RunContext
 from auxnas.search.loop.run import open_executor
 from auxnas.search.settings.presets import PRESETS
 from auxnas.search.settings.search import Settings
+from auxnas.search.settings.stages import StageSettings
 from auxnas.search.storage.cache import params_digest
 from auxnas.search.storage.folders import ABLATION, check_folder_kind
 from auxnas.search.storage.identity import begun_encoder, write_json, write_or_compare
@@ -52,6 +53,9 @@ OPTIONS = options.SETTINGS | {
 }
 """The settings that have an option of their own."""
 
+_AUXILIARY = StageSettings.model_fields["auxiliary"].default
+_COMPARED = {stage: {"auxiliary": _AUXILIARY} for stage in ("stage1", "stage2")}
+"""Over any preset: without auxiliary outputs there is nothing to compare."""
 _PARTS = 1000
 
 
@@ -101,7 +105,7 @@ def ablate(
     """
     require_matplotlib()
     options.require_data(out, named, sets)
-    layers = [PRESETS[options.known_preset(preset)]]
+    layers = [PRESETS[options.known_preset(preset)], _COMPARED]
     settings = options.settings_of(Settings, layers, OPTIONS, named, sets)
     try:
         check_components(settings)

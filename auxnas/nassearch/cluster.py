@@ -38,8 +38,8 @@ def cluster() -> None:
 def check(as_json: bool, **named: Any) -> int:
     """Say what every node has, and what keeps it from taking part in a run.
 
-    Each node makes a tiny training: those whose results agree to the
-    last bit have one fingerprint. The status is 1 where a node cannot take part.
+    Each node makes a tiny training in float32: those whose results agree to
+    the last bit have one fingerprint. The status is 1 where a node cannot take part.
     """
     settings = options.settings_of(Settings, [], OPTIONS, named, ())
     nodes = import_place("auxnas.search.executors.ray_crew:look_at_nodes")(settings)

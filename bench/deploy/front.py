@@ -2,10 +2,10 @@
 
     peers/bin/python bench/deploy/front.py RUN... --data list:DATA --work RUNS --output front.json
 
-Takes the genotypes that came through both stages, the best by reward first, compiles each with
-``nascompile``, random weights and logits of the image's size, times it through OpenVINO with its
-defaults, in turns with the others of its dozen, and keeps those than which none is both faster and
-better. Rewards are of images that the searches held back of the training list. The machine is to
+Takes the genotypes that came through both stages, the best by reward first, compiles each as
+``peers.py`` does, with a training's 64 channels, random weights and logits of the image's size,
+times it through OpenVINO with its defaults, in turns with the others of its dozen, and keeps those
+than which none is both faster and better. Rewards are of images that the searches held back of the training list. The machine is to
 be idle. ``peers.py`` trains what is kept. Needs the extras torch and openvino.
 """
 
@@ -15,8 +15,10 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -36,13 +38,24 @@ def evaluated(runs: Sequence[Path], count: int) -> dict[str, float]:
     """Genotypes as text, by the best reward that each had, the best first."""
     rewards: dict[str, float] = {}
     for run in runs:
-        program = Path(sys.executable).with_name("nassearch")
-        words = [str(program), "top", str(run), "--count", "1000", "--json"]
-        for trial in json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout):
+        for trial in nassearch("top", str(run), "--count", "1000", "--json"):
             text = str(parse(json.dumps(trial["genotype"])).genotype.canonical())
             if trial["state"] == "complete":
                 rewards[text] = max(trial["reward"], rewards.get(text, 0.0))
     return dict(sorted(rewards.items(), key=lambda pair: -pair[1])[:count])
+
+
+def described(run: Path) -> dict[str, Any]:
+    """A search's settings, and how many trials it had by now."""
+    made = nassearch("status", str(run), "--json")
+    settings = (run / "settings.toml").read_text()
+    return {"name": run.name, "trials": made["ended"], "settings": tomllib.loads(settings)}
+
+
+def nassearch(*words: str) -> Any:
+    """JSON that a command prints."""
+    program = Path(sys.executable).with_name("nassearch")
+    return json.loads(subprocess.run([program, *words], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def timed(bench: Bench, texts: Sequence[str], size: str) -> dict[str, float]:
@@ -50,7 +63,8 @@ def timed(bench: Bench, texts: Sequence[str], size: str) -> dict[str, float]:
     folder = bench.work / "front"
     folder.mkdir(parents=True, exist_ok=True)
     image, times = folder / "image.npy", {}
-    np.save(image, np.zeros((1, 3, *sides(size)), np.float32))
+    rng = np.random.default_rng(0)
+    np.save(image, rng.normal(size=(1, 3, *sides(size))).astype(np.float32))
     for begin in range(0, len(texts), TURNS):
         some = {}
         for number, text in enumerate(texts[begin : begin + TURNS], begin):
@@ -82,7 +96,8 @@ def main(
     ]
     kept = [rows[n] for n in undominated([(row["ms"], row["reward"]) for row in rows])]
     with atomic_write(output) as temporary:
-        temporary.write_text(json.dumps({"front": kept, "timed": rows}, indent=1) + "\n")
+        known = {"size": size, "searches": list(map(described, runs)), "front": kept, "timed": rows}
+        temporary.write_text(json.dumps(known, indent=1) + "\n")
     for row in kept:
         click.echo(f"{row['ms']:.2f} ms, reward {row['reward']:.3f}, {row['genotype']}")
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from peer_tables import INT8, OURS, Entry, draw, entry_of, table
+from peer_tables import INT8, OURS, Entry, draw, entry_of, front_genotypes, table
 from peer_times import race_networks
 
 from auxnas.compiler.files import atomic_write
@@ -109,7 +109,13 @@ class Bench:
 
     def check(self) -> None:
         """Refuses a folder whose trainings have another recipe."""
-        mine = {"data": self.data, "epochs": self.epochs, "recipe": self.recipe, "rates": RATES}
+        mine = {
+            "data": self.data,
+            "epochs": self.epochs,
+            "recipe": self.recipe,
+            "rates": RATES,
+            "found": front_genotypes(),
+        }
         path = self.work / "recipe.json"
         if not path.is_file():
             write(path, mine)
@@ -167,7 +173,7 @@ class Bench:
         for name in names:
             start = next(start for start, own in STARTS.items() if name in own)
             files[name] = files_of(name, self.context(name, start, size), np.load(image), folder)
-            for made in sorted(self._int8(size).glob(f"{name}-*.onnx"))[:1]:
+            for made in sorted(self._int8(size).glob(f"{name}-{start}-*.onnx"))[:1]:
                 files[f"{name} {INT8}"] = {"nascompile": made}
         write(path, race_networks(files, image, rounds))
 

@@ -131,12 +131,16 @@ class Bench:
         seed: int,
         epochs: int = EPOCHS,
         how: Callable[..., Training] = Training,
+        alone: bool = False,
         **changed: Any,
     ) -> dict[str, Any]:
-        """Reward after every epoch, and processor seconds of training."""
+        """Reward after every epoch, and processor seconds of training.
+
+        ``alone``: without auxiliary outputs.
+        """
         if (kind, number) not in self.known:
             graph = lower(genotype.canonical(), self.evaluate.spec)
-            if kind.startswith("no auxiliary"):
+            if alone:
                 graph = graph.select([MAIN])
             decoder = split_graph(graph, encoder_outputs(graph))[1]
             params = initial_params(decoder, seed)
@@ -224,7 +228,7 @@ def play(bench: Bench, space: SearchSpace) -> None:
     for n, each in enumerate(pool[:CHILDREN]):
         one = partial(bench.trained, number=n, genotype=each, seed=trial_seed(0, n))
         one("alternate", how=Alternating)
-        one("no auxiliary")
+        one("no auxiliary", alone=True)
         one("crop", examples=windows)
         bench.trained("again, pool", n, each, trial_seed(2, n))
 

@@ -29,11 +29,12 @@ from auxnas.search.trials.records import trial_seed
 COUNT = 20
 BF16 = partial(Training, precision="bf16")
 KINDS = {
-    "whole": Training,
-    "no auxiliary": Training,
-    "no auxiliary, bfloat16": BF16,
-    "again": Training,
+    "whole": (Training, False, 0),
+    "no auxiliary": (Training, True, 0),
+    "no auxiliary, bfloat16": (BF16, True, 0),
+    "again": (Training, False, 1),
 }
+"""How each is trained, whether without auxiliary outputs, and the seed of its weights."""
 
 
 @click.command(help="Measures cheaper first stages on photographs.")
@@ -53,23 +54,32 @@ def main(data: str, encoder: str, work: Path, output: Path) -> None:
         "stage1.epochs": EPOCHS,
         "stage1.batch_size": 16,
     }
+    known = work / "settings.json"
+    work.mkdir(parents=True, exist_ok=True)
+    if not known.is_file():
+        known.write_text(json.dumps(settings))
+    if json.loads(known.read_text()) != settings:
+        raise click.UsageError(
+            f"--work {work}: trainings of other settings, expected another folder"
+        )
     bench, space, rng = open_bench(work, settings), SearchSpace.cvpr2019(), random.Random(0)
-    drawn = [space.sample(rng, "isomorphism") for _ in range(COUNT)]
-    for kind, how in KINDS.items():
-        for number, genotype in enumerate(drawn):
-            seed = trial_seed(1 if kind == "again" else 0, number)
-            bench.trained(kind, number, genotype, seed, how=how)
+    for number in range(COUNT):
+        genotype = space.sample(rng, "isomorphism")
+        for kind, (how, alone, seed) in KINDS.items():
+            bench.trained(kind, number, genotype, trial_seed(seed, number), how=how, alone=alone)
     found = {
         "settings": settings,
         "count": COUNT,
         "compared": compared(bench, "whole", list(KINDS)[1:], COUNT),
+        "compared with other weights": compared(bench, "again", list(KINDS)[:-1], COUNT),
         "trainings": list(bench.known.values()),
         "versions": package_versions(),
     }
     with atomic_write(output) as temporary:
         temporary.write_text(json.dumps(found) + "\n")
-    for kind, row in found["compared"].items():
-        click.echo(f"{kind:42} {row}")
+    for against in ("compared", "compared with other weights"):
+        for kind, row in found[against].items():
+            click.echo(f"{kind:42} {row}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 With every seed PPO tries 60 genotypes on street photographs. The other searcher goes on for as
 long as PPO took, in processor time, so that what else the machine does says nothing. Then the three
 best of each are trained longer, with one recipe and ImageNet's WEIGHTS, and scored on the
-validation list, which no search sees. Interrupted, it goes on where it was. Beside the JSON a table
+validation list, which no search sees. Interrupted, it goes on where it was, with a search that was
+under way from its start, as nobody knows what it took. Beside the JSON a table
 is written as Markdown. Needs the extra torch.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import resource
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,7 +27,8 @@ import click
 
 SEARCH = """--preset small --set threads=1 --set model.width=1.0 --set model.agg_size=48
     --set stage1.epochs=3 --set stage1.batch_size=16 --set stage2.batch_size=16
-    --set search.proceed_half_life=30 --set latency.measure=false"""
+    --set stage1.auxiliary=0 --set stage2.auxiliary=0 --set search.proceed_half_life=30
+    --set latency.measure=false"""
 SEARCHERS = {
     "ppo": "--set search.controller.rate=0.001 --set search.controller.update_epochs=4",
     "predictor": "",
@@ -59,8 +62,12 @@ def search(name: str, seed: int, common: str, work: Path, limit: float | None) -
     known: dict[str, Any] = {"trials": 0, "seconds": 0.0, "best": []}
     if path.is_file():
         known = json.loads(path.read_text())
+    folder = work / f"{name}-{seed}"
+    if known.get("running"):
+        shutil.rmtree(folder, ignore_errors=True)
+        known = {"trials": 0, "seconds": 0.0, "best": []}
     while not known.get("ended"):
-        folder = work / f"{name}-{seed}"
+        path.write_text(json.dumps(known | {"running": True}))
         wish = f"--set search.searcher={name} {SEARCHERS[name]} --seed {seed} --out {folder}"
         trials = known["trials"] + STEP
         _, took = nassearch(f"run {common} {SEARCH} {wish} --trials {trials}")

@@ -36,8 +36,8 @@ SHARPNESS = "data.photometric.blur=0.7 data.photometric.jpeg=0.5"
 DECAY = "train.decoder_decay=0.01 train.encoder_decay=0.0001"
 BALANCE = "loss.balance=0.9"
 ADAM = "train.encoder_optimiser=adam train.encoder_rate=0.0005 train.decoder_rate=0.003"
-LARGE = ADAM.replace("0.0005", "0.003")
-"""The decoder's rate for the encoder too, which may suit random weights."""
+ALIKE = ADAM.replace("0.0005", "0.003")
+"""The decoder's rate for the encoder too."""
 VARIANTS = {
     "base": "",
     "colours": COLOURS,
@@ -53,7 +53,7 @@ VARIANTS = {
     "auxiliary losses": "train.auxiliary=[0.15]",
     "encoder by Adam": ADAM,
     "balance, Adam": f"{BALANCE} {ADAM}",
-    "balance, Adam 0.003": f"{BALANCE} {LARGE}",
+    "balance, Adam 0.003": f"{BALANCE} {ALIKE}",
     "balance, Adam, colours": f"{BALANCE} {ADAM} {COLOURS}",
     "balance, Adam, Dice": f"{BALANCE} {ADAM} loss.dice=1",
     "balance, Adam, Lovasz": f"{BALANCE} {ADAM} loss.lovasz=1",

@@ -19,13 +19,11 @@ Needs the extra torch.
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -182,10 +180,10 @@ def measure(
         calls[ALONE] = lambda: short.step(less)
     if bf16:
         half = Training(program, settings, WARM_UP + 1 + steps, device, "bf16")
-        calls[BF16] = lambda: whatever_comes(half, batch)
+        calls[BF16] = lambda: half.step(batch)
     if main and bf16:
         least = Training(alone, settings, WARM_UP + 1 + steps, device, "bf16")
-        calls[ALONE_BF16] = lambda: whatever_comes(least, less)
+        calls[ALONE_BF16] = lambda: least.step(less)
     times: dict[str, list[float]] = {name: [] for name in calls}
     with use_deterministic_algorithms(device), side_stream(device):
         first = {name: call() for name, call in calls.items()}
@@ -196,24 +194,18 @@ def measure(
         for _ in range(WARM_UP if device.type == "cuda" else 0):
             [call() for call in calls.values()]
         for _ in range(steps):
-            for name, call in calls.items():
+            for name, call in [*calls.items()]:
                 start = time.perf_counter()
-                call()
+                try:
+                    call()
+                except TrialFailure:  # of noise in bfloat16: a search goes over to float32
+                    del calls[name], times[name]
+                    continue
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
                 times[name].append(time.perf_counter() - start)
     seconds = {name: statistics.median(values) for name, values in times.items()}
     return {"seconds_a_step": seconds, "speedup": seconds["plain"] / seconds["ours"]}
-
-
-def whatever_comes(training: Training, batch: Batch) -> float:
-    """A step's loss; NaN where it is not finite, as it may be of noise in bfloat16.
-
-    A search goes over to float32 then.
-    """
-    with suppress(TrialFailure):
-        return training.step(batch)
-    return math.nan
 
 
 def quartiles(values: Sequence[float]) -> list[float]:
@@ -250,7 +242,10 @@ def main(
         click.echo(f"{number}: {row}")
     speedups = [float(row["speedup"]) for row in rows]
     seconds = [row["seconds_a_step"] for row in rows]
-    shares = {name: [each[name] / each["ours"] for each in seconds] for name in seconds[0]}
+    shares = {
+        name: [each[name] / each["ours"] for each in seconds if name in each]
+        for name in max(seconds, key=len)
+    }
     found = {
         "setting": {
             "batch": BATCH,
@@ -262,6 +257,7 @@ def main(
         },
         "speedup": {"median": statistics.median(speedups), "quartiles": quartiles(speedups)},
         "share of ours, quartiles": {name: quartiles(each) for name, each in shares.items()},
+        "finite": {name: len(each) for name, each in shares.items()},
         "genotypes": rows,
     }
     output.write_text(json.dumps(found, indent=2) + "\n")

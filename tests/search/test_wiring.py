@@ -14,6 +14,7 @@ from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import stage_recipe
 from auxnas.search.examples.images import LABEL
 from auxnas.search.loop.run import execute
+from auxnas.search.settings.stages import StageSettings
 from auxnas.search.trials.records import best_of
 
 
@@ -82,8 +83,11 @@ def test_pre_training_sees_meta_train_alone(place_of, tmp_path):
     )
 
 
-def test_a_stages_recipe_is_all_of_its_settings(settings_of):
-    settings = settings_of().stage1
+def test_a_stages_recipe_is_all_of_its_settings():
+    own = {"decoder_rate": 0.5, "encoder_rate": 0.25, "auxiliary": 0.75, "clip_norm": 2.0}
+    settings = StageSettings(
+        epochs=7, batch_size=3, polyak=0.125, distillation=0.375, precision="bf16", **own
+    )
     assert stage_recipe(settings, Segmentation()) == Recipe(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -96,6 +100,10 @@ def test_a_stages_recipe_is_all_of_its_settings(settings_of):
         auxiliary=settings.auxiliary,
         distillation=settings.distillation,
         clip_norm=settings.clip_norm,
+        precision="bf16",
+    )
+    assert set(own) | {"epochs", "batch_size", "polyak", "distillation", "precision"} == set(
+        StageSettings.model_fields
     )
 
 

@@ -14,6 +14,7 @@ from auxnas.nassearch import ablate
 from auxnas.search.errors import SearchError
 from auxnas.search.evaluation.evaluator import evaluator_of
 from auxnas.search.evaluation.two_stages import ignore_progress
+from auxnas.search.settings.presets import PRESETS
 from auxnas.search.studies.ablation import (
     COMPONENTS,
     KINDS,
@@ -177,6 +178,16 @@ def test_figures_and_numbers(run, tmp_path):
     table = run("ablate", *TINY, "--count", 2, "--out", tmp_path / "a").stdout
     for word in ("Polyak+AUX+KD", "gain over baseline", "classifier", "best, of 2"):
         assert word in table
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if "-" not in name])
+def test_every_preset_of_segmentation_has_something_to_compare(run, tmp_path, preset, monkeypatch):
+    undrawn(monkeypatch)
+    batches = [f"{stage}.batch_size=2" for stage in ("stage1", "stage2", "pretrain")]
+    sets = [word for each in batches for word in ("--set", each)]
+    result = run("ablate", *TINY, "--preset", preset, *sets, "--count", 1, "--out", tmp_path / "a")
+    assert result.exit_code == 0, result.output
+    assert len(lines(tmp_path / "a")) == 9
 
 
 def test_interrupted_and_made_larger_nothing_is_evaluated_twice(run, tmp_path, monkeypatch):
