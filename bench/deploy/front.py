@@ -5,8 +5,9 @@
 Takes the genotypes that came through both stages, the best by reward first, compiles each as
 ``peers.py`` does, with a training's 64 channels, random weights and logits of the image's size,
 times it through OpenVINO with its defaults, in turns with the others of its dozen, and keeps those
-than which none is both faster and better. Rewards are of images that the searches held back of the training list. The machine is to
-be idle. ``peers.py`` trains what is kept. Needs the extras torch and openvino.
+than which none is both faster and better. Rewards are of images that the searches held back of the
+training list. The machine is to be idle. ``peers.py`` trains what is kept. Needs the extras torch
+and openvino.
 """
 
 from __future__ import annotations
