@@ -25,6 +25,7 @@ from bench.deploy.peer_tables import (
     SHARE,
     Entry,
     draw,
+    files_of_trainings,
     table,
     undominated,
     verdicts,
@@ -211,3 +212,11 @@ def test_a_front_is_what_nothing_beats_on_both(points):
     assert [score for _, score in kept] == sorted({score for _, score in kept})
     for time, score in points:
         assert any(t <= time and s >= score for t, s in kept)
+
+
+def test_files_are_of_one_network_each(tmp_path):
+    for name, seed in product(OURS, range(2)):
+        (tmp_path / f"{name}-imagenet-{seed}.onnx").touch()
+    found = [files_of_trainings(tmp_path, name, "imagenet", ".onnx") for name in OURS]
+    assert all(len(each) == 2 for each in found)
+    assert len({path for each in found for path in each}) == 2 * len(OURS)

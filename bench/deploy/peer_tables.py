@@ -46,6 +46,11 @@ def undominated(points: Sequence[tuple[float, float]]) -> list[int]:
     return kept
 
 
+def files_of_trainings(folder: Path, name: str, start: str, suffix: str) -> list[Path]:
+    """Those of one network, a seed each; a wider one's are another's."""
+    return sorted(folder.glob(f"{name}-{start}-*{suffix}"))
+
+
 @dataclass(frozen=True)
 class Entry:
     """Figures of one network at one size, from one start.

@@ -28,7 +28,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from peer_tables import INT8, OURS, Entry, draw, entry_of, front_genotypes, table
+from peer_tables import (
+    INT8,
+    OURS,
+    Entry,
+    draw,
+    entry_of,
+    files_of_trainings,
+    front_genotypes,
+    table,
+)
 from peer_times import race_networks
 
 from auxnas.compiler.files import atomic_write
@@ -173,7 +182,7 @@ class Bench:
         for name in names:
             start = next(start for start, own in STARTS.items() if name in own)
             files[name] = files_of(name, self.context(name, start, size), np.load(image), folder)
-            for made in sorted(self._int8(size).glob(f"{name}-{start}-*.onnx"))[:1]:
+            for made in files_of_trainings(self._int8(size), name, start, ".onnx")[:1]:
                 files[f"{name} {INT8}"] = {"nascompile": made}
         write(path, race_networks(files, image, rounds))
 
@@ -190,7 +199,7 @@ class Bench:
             times = json.loads(path.read_text())["fastest in turns"] if path.is_file() else {}
             for start, names in STARTS.items():
                 for name in names:
-                    paths = sorted((self.work / size).glob(f"{name}-{start}-*.json"))
+                    paths = files_of_trainings(self.work / size, name, start, ".json")
                     runs = [json.loads(each.read_text()) for each in paths]
                     forms = {name: runs, f"{name} {INT8}": [r | r[INT8] for r in runs if INT8 in r]}
                     for form, scores in forms.items():
