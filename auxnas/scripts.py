@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from importlib import import_module
 from types import FrameType
 from typing import Any, NoReturn
 
 from auxnas.hiding import end_start
 
+_format = warnings.formatwarning
 INTERRUPTED, TERMINATED = 130, 143
 """Exit statuses after SIGINT and SIGTERM, as shells count: 128 and the signal's number."""
 
@@ -43,6 +45,7 @@ def nassearch() -> NoReturn:
 
 
 def _run(program: str, module: str) -> NoReturn:
+    warnings.formatwarning = _warning_text
     try:
         if f"_{program.upper()}_COMPLETE" in os.environ:
             sys.exit(_imported("auxnas.completion.answer").answer(program))
@@ -60,6 +63,13 @@ def _imported(module: str) -> Any:
     except (Exception, SystemExit) as error:
         end_start(error)
         raise
+
+
+def _warning_text(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
+    """One line of a warning of ours; of another's as it was, with its place in the code."""
+    if category.__module__.startswith("auxnas"):
+        return f"warning: {message}\n"
+    return _format(message, category, *place, **line)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

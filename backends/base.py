@@ -48,6 +48,7 @@ __all__ = [
     "Runner",
     "TrainingState",
     "TrainingStep",
+    "TrainingWarning",
     "TrialFailure",
     "Weigh",
     "ignore_output",
@@ -75,6 +76,10 @@ class BackendUnavailable(RuntimeError):
 PLACE = "LOCAL_RANK"
 """Variable of the environment with a process's number among those of a machine, as torchrun names
 it; of several GPUs it chooses one."""
+
+
+class TrainingWarning(UserWarning):
+    """A training goes on otherwise than it was asked to."""
 
 
 class TrialFailure(RuntimeError):

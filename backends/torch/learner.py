@@ -16,6 +16,7 @@ from auxnas.backends.base import (
     Progress,
     Recipe,
     TrainingState,
+    TrainingWarning,
     TrialFailure,
     ignore_output,
     ignore_step,
@@ -135,7 +136,8 @@ class TorchLearner:
                     raise
                 reason = failure.detail
             if reason:
-                warnings.warn(f"trained in fp32, as in {precision} {reason}", stacklevel=2)
+                line = f"trained in fp32, as in {precision} {reason}"
+                warnings.warn(line, TrainingWarning, stacklevel=2)
                 after, trained = self._done(work, "fp32", progress)
                 mark[FULL] = np.array(1)
         return replace(program, params={**work.program.params, **trained}), {

@@ -17,6 +17,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from auxnas.backends.base import TrainingWarning
+
 StepFunction = Callable[[Sequence[Tensor]], Tensor]
 """Function of tensors to one tensor, which may also update tensors that it holds. It depends on
 nothing else, and those keep their place in memory."""
@@ -84,7 +86,8 @@ class RecordedStep:
             reason = _reason(error)
             if not isinstance(error, NoRoom):
                 _unable.append(reason)
-            warnings.warn(f"steps are launched one kernel at a time: {reason}", stacklevel=2)
+            line = f"steps are launched one kernel at a time: {reason}"
+            warnings.warn(line, TrainingWarning, stacklevel=2)
 
 
 def _reason(error: BaseException) -> str:
