@@ -5,9 +5,10 @@
 Takes the genotypes that came through both stages, the best by reward first, compiles each as
 ``peers.py`` does, with a training's 64 channels, random weights and logits of the image's size,
 times it through OpenVINO with its defaults, in turns with the others of its dozen, and keeps those
-than which none is both faster and better. Rewards are of images that the searches held back of the
-training list. The machine is to be idle. ``peers.py`` trains what is kept. Needs the extras torch
-and openvino.
+than which none is both faster and better; with ``--known`` they come after those of an earlier
+front, which keep their places. Rewards are of images that the searches held back of the training
+list. The machine is to be idle. ``peers.py`` trains what is kept. Needs the extras torch and
+openvino.
 """
 
 from __future__ import annotations
@@ -83,22 +84,39 @@ def timed(bench: Bench, texts: Sequence[str], size: str) -> dict[str, float]:
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--data", required=True)
 @click.option("--size", default="96x128", show_default=True)
+@click.option("--known", type=click.Path(path_type=Path, exists=True), help="Earlier front.")
 @click.option("--count", default=48, show_default=True, help="Genotypes, the best by reward.")
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(
-    runs: tuple[Path, ...], data: str, size: str, count: int, work: Path, output: Path
+    runs: tuple[Path, ...],
+    data: str,
+    size: str,
+    known: Path | None,
+    count: int,
+    work: Path,
+    output: Path,
 ) -> None:
+    before: dict[str, list[Any]] = {"searches": [], "front": [], "timed": []}
+    if known is not None:
+        before = json.loads(known.read_text())
     rewards = evaluated(runs, count)
     times = timed(Bench(data, "none", 1, 0, (), work), list(rewards), size)
     rows = [
         {"genotype": json.loads(text), "reward": rewards[text], "ms": spent}
         for text, spent in times.items()
     ]
+    had = [row["genotype"] for row in before["front"]]
     kept = [rows[n] for n in undominated([(row["ms"], row["reward"]) for row in rows])]
+    kept = [row for row in kept if row["genotype"] not in had]
+    made = {
+        "size": size,
+        "searches": [*before["searches"], *map(described, runs)],
+        "front": [*before["front"], *kept],
+        "timed": [*before["timed"], *rows],
+    }
     with atomic_write(output) as temporary:
-        known = {"size": size, "searches": list(map(described, runs)), "front": kept, "timed": rows}
-        temporary.write_text(json.dumps(known, indent=1) + "\n")
+        temporary.write_text(json.dumps(made, indent=1) + "\n")
     for row in kept:
         click.echo(f"{row['ms']:.2f} ms, reward {row['reward']:.3f}, {row['genotype']}")
 
