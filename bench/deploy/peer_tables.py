@@ -24,15 +24,8 @@ def front_genotypes() -> list[Any]:
 
 
 FOUND = tuple(f"found{number}" for number in range(len(front_genotypes())))
-WIDE = (
-    "arch0-96",
-    "arch1-96",
-    "arch0-128",
-    "found0-32",
-    "found0-48",
-    "found0-96",
-    "found2-96",
-    "found4-96",
+WIDE = tuple(
+    "arch0-96 arch0-128 arch1-96 found0-32 found0-48 found0-96 found2-96 found4-96 found7-96".split()
 )
 """Some with so many channels instead of 64."""
 OURS = ("arch0", "arch1", "arch2", *FOUND, *WIDE)
