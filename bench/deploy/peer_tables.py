@@ -24,11 +24,17 @@ def front_genotypes() -> list[Any]:
 
 
 FOUND = tuple(f"found{number}" for number in range(len(front_genotypes())))
-WIDE = tuple(
-    "arch0-96 arch0-128 arch1-96 found0-32 found0-48 found0-96 found2-96 found4-96 found7-96".split()
-)
-"""Some with so many channels instead of 64."""
-OURS = ("arch0", "arch1", "arch2", *FOUND, *WIDE)
+CHANNELS = {
+    "arch0": (96, 128),
+    "arch1": (96,),
+    "found0": (32, 48, 96),
+    "found2": (96,),
+    "found4": (96,),
+    "found7": (96,),
+}
+"""That some have instead of 64, too."""
+WIDTHS = [f"{name}-{channels}" for name, some in CHANNELS.items() for channels in some]
+OURS = ("arch0", "arch1", "arch2", *FOUND, *WIDTHS)
 """The published networks, and those that a search found."""
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""
