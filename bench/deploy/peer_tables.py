@@ -34,7 +34,8 @@ CHANNELS = {
 }
 """That some have instead of 64, too."""
 WIDTHS = [f"{name}-{channels}" for name, some in CHANNELS.items() for channels in some]
-OURS = ("arch0", "arch1", "arch2", *FOUND, *WIDTHS)
+PUBLISHED = ("arch0", "arch1", "arch2")
+OURS = (*PUBLISHED, *FOUND, *WIDTHS)
 """The published networks, and those that a search found."""
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""
@@ -167,10 +168,29 @@ def verdicts(entries: Sequence[Entry]) -> Iterator[Verdict]:
         )
 
 
+def front(entries: Sequence[Entry]) -> list[Entry]:
+    """Ours of one size and start than which no other of ours is both faster and better."""
+    ours = [each for each in entries if each.ours and each.milliseconds is not None]
+    return [ours[n] for n in undominated([(each.milliseconds, each.mean) for each in ours])]
+
+
+def shown(entries: Sequence[Entry]) -> list[Entry]:
+    """Theirs, the published networks, and the front of ours; before times are known, all."""
+    kept = []
+    for some in grouped(entries).values():
+        best = front(some)
+        kept += [
+            each
+            for each in some
+            if not best or not each.ours or each.name in PUBLISHED or each in best
+        ]
+    return kept
+
+
 def table(entries: Sequence[Entry]) -> str:
-    """Markdown: a table for each size and start, the best network first."""
+    """Markdown: a table for each size and start, the best network first, and the verdicts."""
     parts = []
-    for (size, start), some in grouped(entries).items():
+    for (size, start), some in grouped(shown(entries)).items():
         lines = [
             f"{size}, encoders from {start}:\n",
             f"| network | mIoU, % | {' | '.join(RARE)} | ms | runtime | multiply-adds, M | "
@@ -199,7 +219,9 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
         for ours, label in ((True, "ours"), (False, "others")):
             pairs = [(each.milliseconds, each.mean) for each in some if each.ours == ours]
             panel.scatter(*zip(*pairs, strict=True) if pairs else ((), ()), s=24, label=label)
-        for each in some:
+        best = front(some)
+        panel.step([e.milliseconds for e in best], [e.mean for e in best], where="post", alpha=0.4)
+        for each in shown(some):
             where = (each.milliseconds, each.mean)
             panel.annotate(each.name, where, (4, 3), textcoords="offset points", fontsize=7)
         panel.set_title(f"{size}, encoders from {start}", fontsize=9)
