@@ -223,7 +223,8 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
         panel.step([e.milliseconds for e in best], [e.mean for e in best], where="post", alpha=0.4)
         for each in shown(some):
             where = (each.milliseconds, each.mean)
-            panel.annotate(each.name, where, (4, 3), textcoords="offset points", fontsize=7)
+            place = (4, -9 if each.name.endswith(INT8) else 3)
+            panel.annotate(each.name, where, place, textcoords="offset points", fontsize=7)
         panel.set_title(f"{size}, encoders from {start}", fontsize=9)
         panel.set_xlabel("latency, ms")
         panel.set_ylabel("mIoU, %")
