@@ -20,7 +20,13 @@ from auxnas.backends.base import (
     TrialFailure,
 )
 from auxnas.backends.torch.batches import Draw, prefetch
-from auxnas.backends.torch.devices import Array, input_tensors, place_module, to_tensor
+from auxnas.backends.torch.devices import (
+    Array,
+    input_tensors,
+    keep_depthwise_full,
+    place_module,
+    to_tensor,
+)
 from auxnas.backends.torch.failures import check_finite
 from auxnas.backends.torch.losses import BatchShare, Objective
 from auxnas.backends.torch.module import build_module, module_params
@@ -93,6 +99,8 @@ class Training:
         self.graph, self.recipe, self.steps, self.device = program.graph, recipe, steps, device
         self.low, self.magnified = _LOW[precision]
         self.module = place_module(build_module(program).train(), device)
+        if self.low is not None and device.type == "cpu":
+            keep_depthwise_full(self.module)
         if recipe.frozen:
             freeze_statistics(self.module)
         self.groups: list[ParameterGroup] = make_groups(self.module, recipe.optimisers)
