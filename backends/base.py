@@ -5,6 +5,7 @@ Those of learners and policies are in ``learning`` and ``policies``, and here un
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,10 @@ it; of several GPUs it chooses one."""
 
 
 class TrainingWarning(UserWarning):
-    """A training goes on otherwise than it was asked to."""
+    """A training goes on otherwise than it was asked to, which is said of each."""
+
+
+warnings.simplefilter("always", TrainingWarning, append=True)
 
 
 class TrialFailure(RuntimeError):

@@ -61,11 +61,12 @@ class Profiler:
             BackendUnavailable: when a setting needs it and onnxruntime is not installed.
             SettingsError: when a setting needs it on a cluster, whose machines need not be alike.
         """
-        latency = self.settings.latency
-        needed = self.settings.limits.latency_ms is not None or latency.target_ms is not None
+        latency, limit = self.settings.latency, self.settings.limits.latency_ms
+        goal = self.settings.search.is_of_latency
+        needed = goal or limit is not None or latency.target_ms is not None
         if self.settings.cluster.address is not None and latency.device is None:
             if needed:
-                found = "none, for a latency that a limit or a target asks for on a cluster"
+                found = "none, for a latency that a limit, target or searcher asks for on a cluster"
                 raise SettingsError("latency.device", found, "the machine that it is meant for")
             return False
         if not (needed or latency.measure):

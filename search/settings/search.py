@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -296,6 +297,12 @@ class SearchSettings(SettingsSection):
     """The Gaussian process of predictor."""
     nsga2: GeneticSettings = GeneticSettings()
     """The population of nsga2, and its other goal."""
+
+    @property
+    def is_of_latency(self) -> bool:
+        """Whether latency is the searcher's other goal."""
+        name, *words = re.split("[:,]", self.searcher)
+        return "cost=latency" in words or (name == "nsga2" and self.nsga2.cost == "latency")
 
 
 class ClusterSettings(SettingsSection):

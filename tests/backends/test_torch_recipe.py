@@ -7,12 +7,17 @@ from multiprocessing import Pipe
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from auxnas.backends.base import Batch, Optimiser, Recipe, TrialFailure
 from auxnas.backends.torch import TorchLearner
 from auxnas.backends.torch import training as training_module
 from auxnas.backends.torch.batches import steps_an_epoch, training_draws
-from auxnas.backends.torch.devices import choose_device, choose_precision
+from auxnas.backends.torch.devices import (
+    choose_device,
+    choose_precision,
+    keep_depthwise_full,
+)
 from auxnas.backends.torch.losses import Objective
 from auxnas.backends.torch.optimisers import make_groups, step_groups
 from auxnas.backends.torch.team import Team
@@ -20,6 +25,7 @@ from auxnas.backends.torch.together import _followed
 from auxnas.backends.torch.training import Training
 from auxnas.compiler.tasks import find_task
 from auxnas.compiler.tasks.pixel_loss import PixelLoss
+from auxnas.genotype import SearchSpace
 from tests.backends.test_torch_learner import (
     ADAM,
     LEARNER,
@@ -180,6 +186,43 @@ def test_reduced_precision_learns_nearly_the_same(precision):
         assert {array.dtype for array in trained.params.values()} == {np.dtype(np.float32)}
     assert losses[precision] != losses["fp32"]
     assert losses[precision] == pytest.approx(losses["fp32"], rel=0.05)
+
+
+DILATED = SearchSpace.cvpr2019().genotype(
+    (0, 0, 0, 3, 1, 4, 2, 0, 0, 3, 3, 2, 2, 7, 8, 5, 6, 1, 9)
+)  # fmt: skip
+"""With dilated separable convolutions."""
+
+
+def test_depthwise_convolutions_are_left_out_of_reduced_precision():
+    """Gradients of dilated ones' weights hang on memory that nobody wrote in it."""
+
+    def gradient(prepare, enabled):
+        torch.manual_seed(0)
+        layer = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=8)
+        maps = torch.randn(4, 8, 48, 64).to(memory_format=torch.channels_last)
+        prepare(layer)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            found = layer(maps)
+        found.float().square().sum().backward()
+        return found.dtype, layer.weight.grad
+
+    kind, full = gradient(lambda layer: None, enabled=False)
+    kept, same = gradient(keep_depthwise_full, enabled=True)
+    assert kept == kind == torch.float32
+    assert torch.equal(full, same)
+    assert gradient(lambda layer: None, enabled=True)[0] == torch.bfloat16
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_training_leaves_them_out_on_a_processor(precision):
+    training = Training(network(genotype=DILATED), recipe(), 1, CPU, precision)
+    layers = [each for each in training.module.modules() if isinstance(each, nn.Conv2d)]
+    depthwise = {each for each in layers if each.groups > 1}
+    assert depthwise
+    assert {each for each in layers if "forward" in vars(each)} == (
+        set() if precision == "fp32" else depthwise
+    )
 
 
 @pytest.fixture

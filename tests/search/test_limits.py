@@ -290,7 +290,15 @@ def test_a_latency_limit_rejects(place_of, monkeypatch):
     assert {trial.state for trial in trials} >= {COMPLETE}
 
 
-@pytest.mark.parametrize("needed", [{"limits__latency_ms": 3.0}, {"latency__target_ms": 3.0}])
+@pytest.mark.parametrize(
+    "needed",
+    [
+        {"limits__latency_ms": 3.0},
+        {"latency__target_ms": 3.0},
+        {"search__searcher": "nsga2", "search__nsga2__cost": "latency"},
+        {"search__searcher": "optuna:nsgaii,population_size=4,cost=latency"},
+    ],
+)
 def test_without_onnxruntime_latency_is_left_out_unless_it_is_needed(place_of, monkeypatch, needed):
     def missing(role, name):
         raise BackendUnavailable("ort", "onnxruntime", "ort")
