@@ -57,7 +57,10 @@ def described(run: Path) -> dict[str, Any]:
 def nassearch(*words: str) -> Any:
     """JSON that a command prints."""
     program = Path(sys.executable).with_name("nassearch")
-    return json.loads(subprocess.run([program, *words], stdout=subprocess.PIPE, check=True).stdout)
+    made = subprocess.run([program, *words], stdout=subprocess.PIPE, check=False)
+    if made.returncode:
+        raise click.ClickException(f"nassearch ended with {made.returncode}, see above")
+    return json.loads(made.stdout)
 
 
 def timed(bench: Bench, texts: Sequence[str], size: str) -> dict[str, float]:
@@ -85,7 +88,13 @@ def timed(bench: Bench, texts: Sequence[str], size: str) -> dict[str, float]:
 @click.option("--data", required=True)
 @click.option("--size", default="96x128", show_default=True)
 @click.option("--known", type=click.Path(path_type=Path, exists=True), help="Earlier front.")
-@click.option("--count", default=48, show_default=True, help="Genotypes, the best by reward.")
+@click.option(
+    "--count",
+    default=48,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Genotypes, the best by reward.",
+)
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(

@@ -23,6 +23,8 @@ from cheaper import EPOCHS, compared, open_bench
 from auxnas.backends.torch.training import Training
 from auxnas.compiler.files import atomic_write
 from auxnas.genotype import SearchSpace
+from auxnas.genotype.errors import InputError
+from auxnas.search.errors import SearchError
 from auxnas.search.storage.environment import package_versions
 from auxnas.search.trials.records import trial_seed
 
@@ -54,15 +56,18 @@ def main(data: str, encoder: str, work: Path, output: Path) -> None:
         "stage1.epochs": EPOCHS,
         "stage1.batch_size": 16,
     }
+    try:
+        bench = open_bench(work, settings)
+    except (InputError, SearchError) as error:
+        raise click.ClickException(str(error)) from None
     known = work / "settings.json"
-    work.mkdir(parents=True, exist_ok=True)
     if not known.is_file():
         known.write_text(json.dumps(settings))
     if json.loads(known.read_text()) != settings:
         raise click.UsageError(
             f"--work {work}: trainings of other settings, expected another folder"
         )
-    bench, space, rng = open_bench(work, settings), SearchSpace.cvpr2019(), random.Random(0)
+    space, rng = SearchSpace.cvpr2019(), random.Random(0)
     for number in range(COUNT):
         genotype = space.sample(rng, "isomorphism")
         for kind, (how, alone, seed) in KINDS.items():

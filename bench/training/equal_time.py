@@ -47,7 +47,9 @@ def nassearch(words: str) -> tuple[Any, float]:
     click.echo(f"nassearch {' '.join(words.split())}", err=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = ["nassearch", *shlex.split(words), "--json"]
-    made = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    made = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if made.returncode:
+        raise click.ClickException(f"nassearch ended with {made.returncode}, see above")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return json.loads(made.stdout or "null"), took
@@ -152,8 +154,8 @@ def listed(values: Sequence[float], form: str) -> str:
 @click.option("--data", required=True)
 @click.option("--encoder", required=True, help="Weights of MobileNet-v2.")
 @click.option("--size", default="96x128", show_default=True)
-@click.option("--epochs", default=10, show_default=True)
-@click.option("--seeds", default=3, show_default=True)
+@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(

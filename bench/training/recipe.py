@@ -160,7 +160,7 @@ def write(variants: Sequence[str], seeds: int, work: Path, output: Path, setting
 @click.option("--size", default="96x128", show_default=True)
 @click.option("--epochs", default=10, show_default=True)
 @click.option("--seeds", default=3, show_default=True)
-@click.option("--only", multiple=True, help="Variants.  [default: all]")
+@click.option("--only", multiple=True, type=click.Choice([*VARIANTS, "paper"]), metavar="VARIANT")
 @click.option("--start", multiple=True, type=click.Choice(STARTS), help="[default: both]")
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
@@ -189,7 +189,8 @@ def main(
         if found(variant, begin, seed, work) is None:
             wish = command(variant, begin, seed, data, encoder, size, epochs, work)
             click.echo(shlex.join(wish), err=True)
-            subprocess.run(wish, stdout=subprocess.DEVNULL, check=True)
+            if status := subprocess.run(wish, stdout=subprocess.DEVNULL, check=False).returncode:
+                raise click.ClickException(f"nassearch ended with {status}, see above")
             write(variants, seeds, work, output, settings)
     write(variants, seeds, work, output, settings)
     click.echo(output.with_suffix(".md").read_text())
