@@ -25,6 +25,7 @@ from bench.deploy.peer_tables import (
     SHARE,
     Entry,
     draw,
+    evened,
     files_of_trainings,
     table,
     undominated,
@@ -220,3 +221,14 @@ def test_files_are_of_one_network_each(tmp_path):
     found = [files_of_trainings(tmp_path, name, "imagenet", ".onnx") for name in OURS]
     assert all(len(each) == 2 for each in found)
     assert len({path for each in found for path in each}) == 2 * len(OURS)
+
+
+@given(
+    st.lists(st.floats(0.5, 2), min_size=3, max_size=3),
+    st.lists(st.floats(0.25, 4), min_size=1, max_size=9),
+)
+def test_a_machines_pace_is_taken_out_of_rounds(times, paces):
+    found = evened({str(n): [spent * p for p in paces] for n, spent in enumerate(times)})
+    for each, spent in zip(found.values(), times, strict=True):
+        assert max(each) == pytest.approx(min(each))
+        assert each[0] / found["0"][0] == pytest.approx(spent / times[0])

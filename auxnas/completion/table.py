@@ -61,7 +61,7 @@ _VALUES: dict[str, list[str]] = {
 """Values of the options and arguments of these names."""
 _KINDS = {
     "--genotype": "trained",
-    "network": "trained",
+    "nascompile genotype": "trained",
     "sets": "setting",
     "name": "setting",
     "run_": "run",
@@ -72,14 +72,15 @@ _KINDS = {
     "images": "file",
     "files": "file",
 }
-"""Kinds of parameters whose own names, or types, do not tell; of one option alone by it."""
+"""Kinds of parameters whose own names, or types, do not tell; of one option alone by it, of one
+program by its name before."""
 _WORD = re.compile(r"(?:^|\|)([a-z]+:?)(?=\||$|[A-Z])")
 """Of a metavar like ``auto|HOST:PORT`` or ``ssh:USER``, what is written as it stands."""
 
 
 def make_table() -> dict[str, Any]:
     """All that completion knows, as JSON has it."""
-    programs = {name: _command(import_module(place).main) for name, place in PROGRAMS.items()}
+    programs = {name: _command(import_module(place).main, name) for name, place in PROGRAMS.items()}
     settings = {
         command: {name: _setting(name, schema) for name, schema in setting_schemas(kind)}
         for command, kind in KINDS.items()
@@ -99,13 +100,15 @@ def _joined(match: re.Match[str]) -> str:
     return f"[{' '.join(match[1].split())}]"
 
 
-def _command(command: click.Command, parent: click.Context | None = None) -> dict[str, Any]:
-    context = click.Context(command, parent=parent)
+def _command(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> dict[str, Any]:
+    context = click.Context(command, parent=parent, info_name=name)
     found: dict[str, Any] = {"params": dict(_params(command, context))}
     if isinstance(command, click.Group):
         inner = {name: command.commands[name] for name in command.list_commands(context)}
         found["help"] = {name: each.get_short_help_str(limit=80) for name, each in inner.items()}
-        found["commands"] = {name: _command(each, context) for name, each in inner.items()}
+        found["commands"] = {name: _command(each, name, context) for name, each in inner.items()}
     return found
 
 
@@ -114,18 +117,20 @@ def _params(command: click.Command, context: click.Context) -> Iterator[tuple[st
     for each in command.get_params(context):
         several = "*" * (each.nargs == -1 or getattr(each, "multiple", False))
         if isinstance(each, click.Argument):
-            yield each.make_metavar(context).strip("[].") + several, _takes(each)
+            yield each.make_metavar(context).strip("[].") + several, _takes(each, context)
         elif isinstance(each, click.Option) and not each.hidden and "--help" not in each.opts:
             flag = each.is_flag or each.count
             yield (
                 " ".join([*each.opts, *each.secondary_opts]) + several,
-                (None if flag else _takes(each)),
+                (None if flag else _takes(each, context)),
             )
 
 
-def _takes(parameter: click.Parameter) -> str | list[str]:
+def _takes(parameter: click.Parameter, context: click.Context) -> str | list[str]:
     """Values, or a kind of them."""
     name = parameter.name or ""
+    if kind := _KINDS.get(f"{context.command_path} {name}"):
+        return kind
     if parameter.opts[-1] in _KINDS:
         return _KINDS[parameter.opts[-1]]
     if isinstance(parameter.type, click.Choice):

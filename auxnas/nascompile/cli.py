@@ -96,7 +96,7 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 
 
 @click.command(cls=OneLineCommand, context_settings={"show_default": True})
-@click.argument("network", metavar="GENOTYPE")
+@click.argument("genotype")
 @click.option("--weights", type=PathType(), metavar="FILE", help=WEIGHTS_HELP)
 @click.option("--target", type=TargetType(), metavar="NAME", default=DEFAULTS["target"], help=HELP)
 @click.option(
@@ -197,7 +197,7 @@ DRY_RUN_HELP = "Neither write the artefact nor run it; --draw and --report are w
 )
 @json_option
 def main(
-    network: str,
+    genotype: str,
     dry_run: bool,
     draw: Path | None,
     report: Path | None,
@@ -218,7 +218,7 @@ def main(
 
     others = {"--draw": draw, "--report": report}
     try:
-        request = request_of(network, options, note, {k: v for k, v in others.items() if v})
+        request = request_of(genotype, options, note, {k: v for k, v in others.items() if v})
     except OptionError as error:
         raise click.UsageError(error.line) from None
     with _whole(draw) as picture, _whole(report) as document:

@@ -55,6 +55,22 @@ def undominated(points: Sequence[tuple[float, float]]) -> list[int]:
     return kept
 
 
+def evened(rounds: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Times without what a whole round was slower or faster than others, as machines are.
+
+    A round's pace is the median, over the contenders, of its time by their own medians.
+    """
+    usual = {name: statistics.median(each) for name, each in rounds.items()}
+    paces = [
+        statistics.median(spent / usual[name] for name, spent in zip(rounds, row, strict=True))
+        for row in zip(*rounds.values(), strict=True)
+    ]
+    return {
+        name: [spent / pace for spent, pace in zip(each, paces, strict=True)]
+        for name, each in rounds.items()
+    }
+
+
 def files_of_trainings(folder: Path, name: str, start: str, suffix: str) -> list[Path]:
     """Those of one network, a seed each; a wider one's are another's."""
     return sorted(folder.glob(f"{name}-{start}-*{suffix}"))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contenders import Contender, race
+from contenders import Contender, Times, race
+from peer_tables import evened
 from rivals import onnxruntime, openvino_defaults
 
 from auxnas.backends.compiling.verification import output_difference
@@ -47,9 +48,11 @@ def race_networks(
         best = min(times, key=lambda way: times[way].summary["median"])
         fastest[name] = best, contenders[best]
     turns = race({name: each for name, (_, each) in fastest.items()}, rounds, REPEATS)
+    even = evened({name: each.rounds for name, each in turns.items()})
     return {
         "fastest in turns": {
-            name: {"runtime": way, **turns[name].summary} for name, (way, _) in fastest.items()
+            name: {"runtime": way, **Times(even[name], turns[name].output).summary}
+            for name, (way, _) in fastest.items()
         },
         "ways": ways,
         "machine": {"cpus": os.cpu_count(), "instructions": instruction_sets()},

@@ -302,7 +302,8 @@ class SearchSettings(SettingsSection):
     def is_of_latency(self) -> bool:
         """Whether latency is the searcher's other goal."""
         name, *words = re.split("[:,]", self.searcher)
-        return "cost=latency" in words or (name == "nsga2" and self.nsga2.cost == "latency")
+        own = getattr(self, name, None)
+        return "cost=latency" in words or getattr(own, "cost", None) == "latency"
 
 
 class ClusterSettings(SettingsSection):

@@ -47,7 +47,7 @@ def test_the_table_follows_the_commands(tmp_path, monkeypatch):
     @click.option("--kind", type=click.Choice(["a", "b"]), multiple=True)
     def other(**options): ...
 
-    found = table._command(other)
+    found = table._command(other, "other")
     assert found == {"params": {"WORDS*": "", "--on --off": None, "--kind*": ["a", "b"]}}
     assert json.loads(table.table_text()) == READ
     table.write_table(tmp_path / "table.json")
@@ -117,7 +117,7 @@ def unknown(command: click.Command, name: str, place: str = "") -> list[str]:
         inner = (unknown(each, name, f"{place} {key}") for key, each in command.commands.items())
         return [line for lines in inner for line in lines]
     for each in command.get_params(context):
-        takes = table._takes(each)
+        takes = table._takes(each, context)
         said = re.findall(r"[\w:-]+(?=,| or |\W*$)", getattr(each, "help", None) or "")
         listed = any(len({*said} & {*values}) > 2 for values in table._VALUES.values())
         option = each.opts[-1]

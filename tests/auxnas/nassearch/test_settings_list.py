@@ -99,7 +99,7 @@ def test_text_shows_preset_default_range_and_meaning():
         "    a whole number, at least 2",
         "    Images a step (64 and 32).",
     ]
-    assert "stage1.epochs = 5\n" in lines("stage1")
+    assert "stage1.epochs = 4 (default 5)\n" in lines("stage1")
     assert all(len(line) <= 88 for line in lines().splitlines())
 
 
