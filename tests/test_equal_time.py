@@ -5,9 +5,11 @@ import re
 from itertools import accumulate
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auxnas.search.storage.lock import run_lock
 from bench.training import equal_time
 
 SECONDS = st.floats(0.1, 10)
@@ -90,3 +92,11 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, monkeypatch):
     equal_time.begin({"size": "96x128"}, "", tmp_path)
     with pytest.raises(Exception, match="other settings"):
         equal_time.begin({"size": "48x64"}, "", tmp_path)
+
+
+def test_one_command_at_a_time_has_a_folder(tmp_path):
+    words = ["--data", "d", "--encoder", "e", "--work", str(tmp_path), "--output", "o.json"]
+    with run_lock(tmp_path):
+        found = CliRunner().invoke(equal_time.main, words)
+    assert found.exit_code == 1
+    assert "in use by" in found.output

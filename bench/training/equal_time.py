@@ -25,6 +25,8 @@ from typing import Any
 
 import click
 
+from auxnas.search.storage.lock import RunLockedError, run_lock
+
 SEARCH = """--preset small --set threads=1 --set model.width=1.0 --set model.agg_size=48
     --set stage1.epochs=3 --set stage1.batch_size=16 --set stage2.batch_size=16
     --set stage1.auxiliary=0 --set stage2.auxiliary=0 --set search.proceed_half_life=30
@@ -162,6 +164,18 @@ def main(
     data: str, encoder: str, size: str, epochs: int, seeds: int, work: Path, output: Path
 ) -> None:
     work.mkdir(parents=True, exist_ok=True)
+    try:
+        with run_lock(work):
+            compare(data, encoder, size, epochs, seeds, work, output)
+    except RunLockedError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(output.with_suffix(".md").read_text())
+
+
+def compare(
+    data: str, encoder: str, size: str, epochs: int, seeds: int, work: Path, output: Path
+) -> None:
+    """Searches, trains and writes what is known, seed after seed."""
     common = f"--data {data} --size {size} --cache {work / 'cache'}"
     setting = {"size": size, "epochs": epochs, "search": SEARCH, "train": TRAIN}
     begin(setting, f"{common} --encoder-weights {encoder}", work)
@@ -187,7 +201,6 @@ def main(
         }
         output.write_text(json.dumps(known, indent=2) + "\n")
         output.with_suffix(".md").write_text(table(found))
-    click.echo(output.with_suffix(".md").read_text())
 
 
 if __name__ == "__main__":
