@@ -31,11 +31,15 @@ _PRECISIONS = (*_ALL, "bf16")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.engines:tensorrt_model"
 
+_BUILD = "auxnas.backends.onnx.build:build"
+_CPU = f"{_BUILD}_for_cpu"
 _ONNX = "auxnas.backends.artefacts.onnx_file:model_bytes"
 
 _ROWS = (
-    OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL, reader=_ONNX),
-    OwnedTarget("ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",), reader=_ONNX),
+    OwnedTarget("onnx", "ort", "onnxruntime", ".onnx", _ALL, onnx=_CPU, reader=_ONNX),
+    OwnedTarget(
+        "ort", "ort", "onnxruntime", ".ort.onnx", foreign=(".ort",), onnx=_CPU, reader=_ONNX
+    ),
     OpenvinoTarget(
         "openvino",
         "openvino",
@@ -43,6 +47,7 @@ _ROWS = (
         ".xml",
         _PRECISIONS,
         (".bin",),
+        onnx=_CPU,
         opset=False,
     ),
     OwnedTarget(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.onnx.build import build
+from auxnas.backends.onnx.build import build_for_cpu
 from auxnas.backends.runtimes.ort import CPU, OrtRunner
 from auxnas.compiler import CompilerError, Program
 
@@ -30,7 +30,7 @@ class OrtExporter:
             CompilerError: for an option out of range, or a model that the runtime refuses.
             OSError: when it cannot be written.
         """
-        model = build(program, options, metadata).SerializeToString()
+        model = build_for_cpu(program, options, metadata).SerializeToString()
         path.touch()
         try:
             OrtRunner(model, on=[CPU], optimized_model_filepath=str(path))

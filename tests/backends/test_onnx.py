@@ -104,6 +104,61 @@ def test_maps_grow_by_factors_and_to_sizes(op, size):
     assert compare_runners(onnx_runner(source, size), ReferenceRunner(source), inputs).within(1e-5)
 
 
+def operators(source: Program, products: float, **options: object) -> list[str]:
+    model = build(source, ExportOptions(**{"size": (24, 36)} | options), {}, products)
+    return [node.op_type for node in model.graph.node]
+
+
+GROWN = """image = input(; channels=3)
+    small = max_pool(image; kernel=3, stride=3)
+    y = {op}(small, image)
+    {end}"""
+LAYER = "z = conv2d(y; kernel=1, out=3, stride=1, groups=3, dilation=1, bias=0) @p\n "
+
+
+@pytest.mark.parametrize("op", ["resize", "resize_corners"])
+@given(size=st.tuples(*[st.integers(3, 40)] * 2), batch=st.sampled_from([None, 2]))
+@settings(max_examples=20)
+def test_products_of_matrices_grow_as_a_resize_does(op, size, batch):
+    source = Program(parse_graph(GROWN.format(op=op, end="return main=y")), {})
+    model = build(source, ExportOptions(size, batch), {}, products=np.inf)
+    assert [n.op_type for n in model.graph.node].count("MatMul") == 2
+    image = np.concatenate([noise_inputs(source, size, seed)["image"] for seed in (0, 1)])
+    found = OrtRunner(model.SerializeToString(), threads=1)({"image": image})["main"]
+    expected = ReferenceRunner(source)({"image": image})["main"]
+    assert output_difference(found, expected).within(1e-5)
+
+
+@pytest.mark.parametrize(
+    ("end", "options"),
+    [
+        (
+            LAYER + "return main=z",
+            {},
+        ),
+        (
+            LAYER + "return main=y, aux=z",
+            {},
+        ),
+        ("return main=y", {"size": None}),
+        ("return main=y", {"precision": "fp16"}),
+    ],
+    ids=["a layer reads it", "a layer reads it, too", "no size", "half precision"],
+)
+def test_products_are_for_float_outputs_of_known_size(end, options):
+    graph = parse_graph(GROWN.format(op="resize", end=end))
+    found = operators(Program(graph, {"p.weight": np.ones((3, 1, 1, 1))}), np.inf, **options)
+    assert "Resize" in found
+    assert "MatMul" not in found
+
+
+def test_products_are_counted_a_pixel():
+    """24x36 from 8x12: rows first 12 (8 / 36 + 1) = 14.7, columns first 8 (12 / 24 + 1) = 12."""
+    source = Program(parse_graph(GROWN.format(op="resize", end="return main=y")), {})
+    for products, found in ((11.9, "Resize"), (12, "MatMul")):
+        assert found in operators(source, products)
+
+
 def test_half_precision_stays_within_its_tolerance():
     source = program(zoo.load_published("arch0").genotype, SHIPPED)
     optimised, inputs = run_passes(INFERENCE, source)[0], noise_inputs(source, (64, 96), 0)
