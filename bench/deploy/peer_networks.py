@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from peer_tables import FOUND, INT8, OURS, front_genotypes
+from peer_tables import ALL_OURS, FOUND, INT8, front_genotypes
 from peer_training import fit, measure, recipe_of
 from rivals import exported, slimmed
 from safetensors.torch import load_file
@@ -119,7 +119,7 @@ PEERS: Mapping[str, Peer] = {
 
 def architecture_of(name: str) -> Architecture:
     """A network of ours or a hand-made one; for another's, which has its own, any."""
-    if name in OURS:
+    if name in ALL_OURS:
         name = name.partition("-")[0]
     if name in FOUND:
         name = str(front_genotypes()[FOUND.index(name)])
@@ -192,7 +192,7 @@ def trained(
         f"{title}: mIoU {found['miou']:.4f}, {seconds / 60:.1f} minutes of a processor"
     )
     known = {"miou": found["miou"], "iou": found["iou"], "seconds": seconds}
-    if shipped is not None and name in OURS:
+    if shipped is not None and name in ALL_OURS:
         found = in_int8(module, context, split.train, shipped)
         judged = measure(FromFile(shipped), data.examples(split.val), data.task, 1)
         known |= {INT8: {"miou": judged["miou"], "iou": judged["iou"], **found}}
@@ -248,7 +248,7 @@ def files_of(name: str, context: TrainingContext, image: Any, folder: Path) -> d
 
 def _make_files(name: str, context: TrainingContext, image: Any, folder: Path) -> None:
     """What nascompile makes of ours, checked; what torch's exporters and onnxslim do of another."""
-    if name not in OURS:
+    if name not in ALL_OURS:
         module = FullSize(module_of(name, context)[0]).eval()
         for label, dynamo in (("legacy exporter", False), ("exporter", True)):
             slimmed(exported(module, image, dynamo, folder / f"{label}.onnx"))

@@ -30,13 +30,22 @@ CHANNELS = {
     "found0": (32, 48, 96),
     "found2": (96,),
     "found4": (96,),
-    "found7": (96,),
+    "found7": (32, 48, 96),
 }
 """That some have instead of 64, too."""
-WIDTHS = [f"{name}-{channels}" for name, some in CHANNELS.items() for channels in some]
+LIGHTER = {"found0": (32, 48, 64), "found7": (32, 48)}
+"""Channels of some that begin from scratch on MobileNet-v4's smallest encoder, too."""
+VARIANTS = {f"{name}-{n}": f"model.agg_size={n}" for name, some in CHANNELS.items() for n in some}
+FROM_SCRATCH = {
+    f"{name}-{n}-mnv4": f"model.agg_size={n} model.encoder=mobilenetv4_conv_small"
+    for name, some in LIGHTER.items()
+    for n in some
+}
+"""Settings of these by name."""
 PUBLISHED = ("arch0", "arch1", "arch2")
-OURS = (*PUBLISHED, *FOUND, *WIDTHS)
+OURS = (*PUBLISHED, *FOUND, *VARIANTS)
 """The published networks, and those that a search found."""
+ALL_OURS = (*OURS, *FROM_SCRATCH)
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""
 AHEAD, SHARE = 2.0, 2 / 3
@@ -120,7 +129,7 @@ def entry_of(
     """Trainings of one network with several seeds, and its time."""
     return Entry(
         name=name,
-        ours=name.removesuffix(f" {INT8}") in OURS,
+        ours=name.removesuffix(f" {INT8}") in ALL_OURS,
         start=start,
         size=size,
         miou=[100 * run["miou"] for run in runs],

@@ -29,8 +29,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 from peer_tables import (
+    FROM_SCRATCH,
     INT8,
     OURS,
+    VARIANTS,
     Entry,
     draw,
     entry_of,
@@ -70,7 +72,7 @@ RATES = {
 """Of the encoder, by rule and rate; the decoder's rule is Adam, at a rate of its own."""
 STARTS = {
     "imagenet": ("fpn", "unet", "deeplabv3plus", "segformer", "lwrf", *OURS),
-    "scratch": ("lraspp", "yolo26n-sem", *OURS),
+    "scratch": ("lraspp", "yolo26n-sem", *OURS, *FROM_SCRATCH),
 }
 
 
@@ -103,8 +105,7 @@ class Bench:
         from auxnas.search.training.context import TrainingContext
 
         words = [*self.recipe, *RATES[start].get(rates, "").split()]
-        channels = name.partition("-")[2] if name in OURS else ""
-        words += [f"model.agg_size={channels}"] if channels else []
+        words += (VARIANTS | FROM_SCRATCH).get(name, "").split()
         given = dict(map(assignment, words)) | {
             "data.source": self.data,
             "data.size": list(sides(size)),
