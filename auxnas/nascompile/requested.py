@@ -122,7 +122,8 @@ def _found(
 
 def _of_run(source: str) -> str | None:
     """The document of ``RUN:TRIAL``, the trial of a search; None of anything else."""
-    if not os.path.isdir(source.rpartition(":")[0]):
+    folder, _, trial = source.rpartition(":")
+    if not folder or (trial != "best" and not os.path.isdir(folder)):
         return None
     from auxnas.search.networks.sources import document_of_trial
 

@@ -215,12 +215,16 @@ def _overlay(
 def _unknown(
     prefix: str, name: str, siblings: Iterable[str], known: Mapping[str, list[str]]
 ) -> SettingsError:
-    """Names the nearest sibling, or else the nearest of the ``known``, by their last part."""
+    """Names the nearest sibling, or else the nearest of the ``known``, by their last part.
+
+    In a group, to none of whose settings nor any other it is near, it names the group's.
+    """
     near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
-    near = near or known[difflib.get_close_matches(name, known, 1, cutoff=0)[0]]
-    return SettingsError(
-        f"{prefix}{name}" or "''", "no such setting", f"perhaps {' or '.join(near)}"
-    )
+    for cutoff in (0.6, 0.0) if not prefix else (0.6,):
+        found = difflib.get_close_matches(name, known, 1, cutoff=cutoff)
+        near = near or [each for last in found for each in known[last]]
+    expected = f"perhaps {' or '.join(near)}" if near else f"one of {', '.join(siblings)}"
+    return SettingsError(f"{prefix}{name}" or "''", "no such setting", expected)
 
 
 _PLAIN = {

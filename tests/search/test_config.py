@@ -99,6 +99,11 @@ def test_an_unknown_setting_names_the_nearest(name, near):
         resolve(nest({name: 1}))
 
 
+def test_in_a_group_that_it_is_like_nothing_of_all_are_named():
+    with pytest.raises(SettingsError, match=r"^search.predictor.zzz: no .* one of initial, cand"):
+        resolve(nest({"search.predictor.zzz": 1}))
+
+
 @pytest.mark.parametrize(
     ("name", "value", "place"),
     [
