@@ -6,8 +6,9 @@
 Architectures of the paper's space, uniform over isomorphism classes, are trained as a search's
 first stage at 96x128 with 48 channels on stored outputs of MobileNet-v2 with ImageNet's WEIGHTS,
 scored on meta-val after every epoch: in full, ``again`` from other weights, which tells how well
-such a stage agrees with itself, without auxiliary outputs, and so in bfloat16. Times are
-processor seconds of training. Interrupted, it goes on where it was. Needs the extra torch.
+such a stage agrees with itself, without auxiliary outputs, and so in bfloat16; and with classes of
+equal weight, which tells what the class balance does to the ranking. Times are processor seconds of
+training. Interrupted, it goes on where it was. Needs the extra torch.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ KINDS = {
     "again": (Training, False, 1),
 }
 """How each is trained, whether without auxiliary outputs, and the seed of its weights."""
+EQUAL = {
+    "equal weights": (Training, True, 0),
+    "equal weights, again": (Training, True, 1),
+}
+"""Likewise of those without class balance."""
 
 
 @click.command(help="Measures cheaper first stages on photographs.")
@@ -58,6 +64,7 @@ def main(data: str, encoder: str, work: Path, output: Path) -> None:
     }
     try:
         bench = open_bench(work, settings)
+        equal = open_bench(work / "equal", settings | {"loss.balance": 0.0})
     except (InputError, SearchError) as error:
         raise click.ClickException(str(error)) from None
     known = work / "settings.json"
@@ -70,19 +77,25 @@ def main(data: str, encoder: str, work: Path, output: Path) -> None:
     space, rng = SearchSpace.cvpr2019(), random.Random(0)
     for number in range(COUNT):
         genotype = space.sample(rng, "isomorphism")
-        for kind, (how, alone, seed) in KINDS.items():
-            bench.trained(kind, number, genotype, trial_seed(seed, number), how=how, alone=alone)
+        for place, kinds in ((bench, KINDS), (equal, EQUAL)):
+            for kind, (how, alone, seed) in kinds.items():
+                start = trial_seed(seed, number)
+                row = place.trained(kind, number, genotype, start, how=how, alone=alone)
+                bench.known[kind, number] = row
     found = {
         "settings": settings,
         "count": COUNT,
         "compared": compared(bench, "whole", list(KINDS)[1:], COUNT),
         "compared with other weights": compared(bench, "again", list(KINDS)[:-1], COUNT),
+        "compared without balance": compared(
+            bench, "equal weights", ["equal weights, again", "no auxiliary", "again"], COUNT
+        ),
         "trainings": list(bench.known.values()),
         "versions": package_versions(),
     }
     with atomic_write(output) as temporary:
         temporary.write_text(json.dumps(found) + "\n")
-    for against in ("compared", "compared with other weights"):
+    for against in ("compared", "compared with other weights", "compared without balance"):
         for kind, row in found[against].items():
             click.echo(f"{kind:42} {row}")
 
