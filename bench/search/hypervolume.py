@@ -44,7 +44,7 @@ CONTENDERS: dict[str, tuple[dict[str, Any], bool, int]] = {
     "random": ({"searcher": "random"}, False, 400),
     "nsga2": ({"searcher": "nsga2"}, False, 400),
     "optuna:nsgaii": ({"searcher": "optuna:nsgaii,population_size=20,cost=madds"}, False, 400),
-    "predictor, soft weight": ({"searcher": "predictor"}, True, 100),
+    "predictor, soft weight": ({"searcher": "predictor"}, True, 400),
     "ppo, rate 3e-3, soft weight": (RATE, True, 400),
 }
 """Settings of the search, whether the reward is weighted, and evaluations."""
@@ -140,13 +140,13 @@ def main(landscape: str, seeds: int, only: tuple[str, ...], output: Path) -> Non
     }
     for name in only or CONTENDERS:
         settings, weighted, evaluations = CONTENDERS[name]
-        known = games.setdefault(name, [])
+        firsts = [count for count in AT if count <= evaluations]
+        known = games[name] = [row for row in games.get(name, []) if len(row) == len(firsts)]
         for seed in range(len(known), seeds):
             points = play(
                 SearchSettings.model_validate(settings), place, seed, cost,
                 median if weighted else None, evaluations,
             )  # fmt: skip
-            firsts = [count for count in AT if count <= evaluations]
             known.append([round(area(points[:n], place.best, ends), 5) for n in firsts])
             about["median"] = {
                 each: np.median(rows, axis=0).round(4).tolist()
