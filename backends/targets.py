@@ -31,8 +31,7 @@ _PRECISIONS = (*_ALL, "bf16")
 _TORCH = (".pt", ".pth", ".ptl", ".ts")
 _TRT = "auxnas.backends.tensorrt.engines:tensorrt_model"
 
-_BUILD = "auxnas.backends.onnx.build:build"
-_CPU = f"{_BUILD}_for_cpu"
+_CPU = "auxnas.backends.onnx.build:build_for_cpu"
 _ONNX = "auxnas.backends.artefacts.onnx_file:model_bytes"
 
 _ROWS = (
@@ -74,7 +73,7 @@ _ROWS = (
         (".rtx.json",),
         onnx=_TRT,
         signed=True,
-        stand_in="onnx",
+        stand_in="trt-bundle",
         capabilities=True,
     ),
     OwnedTarget(

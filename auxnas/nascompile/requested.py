@@ -123,7 +123,7 @@ def _found(
 def _of_run(source: str) -> str | None:
     """The document of ``RUN:TRIAL``, the trial of a search; None of anything else."""
     folder, _, trial = source.rpartition(":")
-    if not folder or (trial != "best" and not os.path.isdir(folder)):
+    if not (os.path.isdir(folder) or (folder and (trial == "best" or trial.isdecimal()))):
         return None
     from auxnas.search.networks.sources import document_of_trial
 

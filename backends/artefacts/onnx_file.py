@@ -154,14 +154,17 @@ def operators(nodes: Iterable[onnx.NodeProto]) -> tuple[Operator, ...]:
 
 
 def _parameters(model: onnx.ModelProto) -> int:
-    """Numbers in arrays that are real, or quantised; lone bounds are no weights."""
+    """Numbers in arrays that are real, or quantised; lone bounds are no weights.
+
+    Nor are what operators' forms add, whose names have spaces, which no parameter's has.
+    """
     nodes = model.graph.node
     beside = {name for node in nodes if node.op_type in _BESIDE for name in node.input[1:]}
     stored = {node.input[0] for node in nodes if node.op_type == "DequantizeLinear"}
     return sum(
         prod(each.dims)
         for each in model.graph.initializer
-        if each.dims and each.name not in beside
+        if each.dims and each.name not in beside and " " not in _text(each.name)
         if each.name in stored or _is_real(each.data_type)
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from auxnas.backends.base import ExportOptions
 from auxnas.backends.tensors import bfloat16_of
-from auxnas.compiler import CompilerError, Node, Program, infer_shapes, semantics
+from auxnas.compiler import CompilerError, Node, Program, infer_shapes
 from auxnas.compiler.places import SIZES
+from auxnas.compiler.primitives.record import Shape
+from auxnas.compiler.semantics import evaluate_node
 
 IR_VERSION = 8
 """The oldest that holds opset 18, so that older runtimes read the file."""
@@ -30,8 +32,8 @@ _ODD = (97, 131)
 """A size that no stride divides: a map of it follows the image."""
 _VECTORS = {"float": np.float32, "int": np.int64}
 """Types of constant vectors by the first word of an entry of ``OnnxOp.inputs``."""
-RESIZES = {"resize": semantics.resize, "resize_corners": semantics.resize_corners}
-"""Bilinear ones: linear, and along each axis by itself."""
+MOST_PRODUCTS = 256
+"""Multiply-adds a pixel by which 768x1024 grows from a stride of 4."""
 REAL_TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 """ONNX types of what is computed, by precision; float32 in any other."""
 _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
@@ -57,7 +59,7 @@ class OnnxExporter:
 
 
 def build(
-    program: Program, options: ExportOptions, metadata: Mapping[str, str], products: float = 0
+    program: Program, options: ExportOptions, metadata: Mapping[str, str], most_products: float = 0
 ) -> onnx.ModelProto:
     """The model of ``program``.
 
@@ -68,15 +70,15 @@ def build(
         program: the network.
         options: form of the model.
         metadata: text by its key.
-        products: multiply-adds a pixel up to which an output's map of float32 grows by two products
-            of matrices, rows and columns each by their own, R x C, instead of by Resize.
+        most_products: multiply-adds a pixel up to which an output grows by two products with
+            matrices instead of by Resize; see ``_Writer._products``.
 
     Raises:
         CompilerError: for an opset that is not supported.
     """
     if not OPSETS[0] <= options.opset <= OPSETS[1]:
         raise CompilerError("opset", str(options.opset), f"{OPSETS[0]} to {OPSETS[1]}")
-    writer = _Writer(program, options, products)
+    writer = _Writer(program, options, most_products)
     nodes = _live(list(writer.nodes()), [name for name, _ in program.graph.outputs])
     read = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
@@ -93,10 +95,15 @@ def build(
     return model
 
 
-build_for_cpu = partial(build, products=256)
-"""``build`` for processors, on which whole networks with logits of the image's size, 96x128 to
-768x1024, take less time with products: 1.01 to 1.06 times in onnxruntime, 1.04 to 1.06 in OpenVINO,
-of 21 channels, which its Resize is slow with, 1.4 (``bench/deploy/growing.py``)."""
+def build_for_cpu(
+    program: Program, options: ExportOptions, metadata: Mapping[str, str]
+) -> onnx.ModelProto:
+    """The model of ``program`` for runtimes on processors.
+
+    Up to 768x1024, the largest that was measured, networks take less time with products
+    (``bench/deploy/growing.py``).
+    """
+    return build(program, options, metadata, MOST_PRODUCTS)
 
 
 def _live(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:
@@ -109,11 +116,20 @@ def _live(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.
     return found[::-1]
 
 
+def products_a_pixel(small: Shape, large: Shape) -> tuple[float, float]:
+    """Multiply-adds of growing by products, an output's pixel and channel: rows or columns first.
+
+    R (H x h) times the map (h x w), then times C (w x W): (H h w + H w W) / (H W).
+    """
+    (_, h, w), (_, height, width) = small, large
+    return w * (h / width + 1), h * (w / height + 1)
+
+
 class _Writer:
     """Emits the nodes of one model, collecting the initialisers they need."""
 
-    def __init__(self, program: Program, options: ExportOptions, products: float) -> None:
-        self.program, self.options, self.products = program, options, products
+    def __init__(self, program: Program, options: ExportOptions, most_products: float) -> None:
+        self.program, self.options, self.most_products = program, options, most_products
         self.shapes = infer_shapes(program.graph, options.size or (512, 512))
         self.odd = infer_shapes(program.graph, _ODD)
         self.initialisers: dict[str, TensorProto] = {}
@@ -159,9 +175,8 @@ class _Writer:
 
     def _node(self, node: Node, alias: Mapping[str, str]) -> Iterator[onnx.NodeProto]:
         """The ONNX nodes of one of ours; the last has its name."""
-        products = self._products(node)
-        if products:
-            yield from products
+        if self._grows_by_products(node):
+            yield from self._products(node, alias)
             return
         form = node.record.onnx(dict(node.attrs))
         ops = form if isinstance(form, tuple) else (form,)
@@ -226,28 +241,32 @@ class _Writer:
             yield helper.make_node("Add", [first, term], [name], name)
             first = name
 
-    def _products(self, node: Node) -> list[onnx.NodeProto]:
-        """Two products of matrices that grow a map as ``node`` does; none where they do not pay.
+    def _grows_by_products(self, node: Node) -> bool:
+        """Whether ``node`` makes a map of float32 and known size larger, at no more than the most.
 
-        They do where no layer reads the map: products have it in the order of numbers that outputs
-        have, layers in their runtime's own.
+        No layer may read it: convolutions keep maps in blocks of channels, products take and
+        leave (N, C, H, W), as outputs are, so that inside the network maps would be reordered.
         """
         known = self.options.size is not None and self.kind == TensorProto.FLOAT
-        if node.op not in RESIZES or not known or node.name not in self._behind_layers:
-            return []
-        source = node.inputs[0]
-        (_, *small), (_, *large) = self.shapes[source], self.shapes[node.name]
-        (h, w), (height, width) = small, large
-        rows_first, columns_first = w * (h / width + 1), h * (w / height + 1)
-        if not (h < height and w < width and min(rows_first, columns_first) <= self.products):
-            return []
-        rows, columns = self._growth(node, h, height), self._growth(node, w, width, ".transposed")
+        if not node.record.separable or not known or node.name not in self._behind_layers:
+            return False
+        small, large = self.shapes[node.inputs[0]], self.shapes[node.name]
+        grows = small[1] < large[1] and small[2] < large[2]
+        return grows and min(products_a_pixel(small, large)) <= self.most_products
+
+    def _products(self, node: Node, alias: Mapping[str, str]) -> Iterator[onnx.NodeProto]:
+        """Rows by a matrix from the left, columns by one from the right; the cheaper first."""
+        source = alias.get(node.inputs[0], node.inputs[0])
+        small, large = self.shapes[node.inputs[0]], self.shapes[node.name]
+        rows = self._growth(node, small[1], large[1])
+        columns = self._growth(node, small[2], large[2], transposed=True)
         half = f"{node.name}{PARTIAL}1"
+        rows_first, columns_first = products_a_pixel(small, large)
         factors = [(rows, source), (half, columns)]
         if columns_first < rows_first:
             factors = [(source, columns), (rows, half)]
-        named = zip(factors, (half, node.name), strict=True)
-        return [helper.make_node("MatMul", pair, [name], name) for pair, name in named]
+        for pair, name in zip(factors, (half, node.name), strict=True):
+            yield helper.make_node("MatMul", pair, [name], name)
 
     @cached_property
     def _behind_layers(self) -> set[str]:
@@ -258,14 +277,17 @@ class _Writer:
                 found.add(node.name)
         return found
 
-    def _growth(self, node: Node, have: int, size: int, form: str = "") -> str:
-        """The matrix that grows columns of ``have`` numbers to ``size``, or its transpose.
+    def _growth(self, node: Node, have: int, size: int, transposed: bool = False) -> str:
+        """The matrix by which ``node`` grows columns of ``have`` numbers to ``size``.
 
-        Row i of the transpose is what comes of a column of zeros with a one at i.
+        Column i is what comes of zeros with a one at i.
         """
         ones, like = np.eye(have, dtype=np.float32), np.empty((1, 1, size, 1), np.float32)
-        grown = RESIZES[node.op](node, [ones[:, None, :, None], like], {})[:, 0, :, 0]
-        return self._constant(f"{node.op}{have}to{size}{form}", grown if form else grown.T.copy())
+        grown = evaluate_node(node, [ones[:, None, :, None], like], {})[:, 0, :, 0]
+        name = f"{node.op} {have} {size}"
+        if transposed:
+            return self._constant(f"{name} transposed", grown)
+        return self._constant(name, grown.T.copy())
 
     def _dynamic_size(self, node: Node, key: str) -> Iterator[onnx.NodeProto]:
         """Nodes for a size (N, C, H, W) that is known at run time only."""

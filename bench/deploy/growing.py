@@ -1,10 +1,10 @@
-"""Whether logits grow to the image's size sooner by two products of matrices than by Resize.
+"""Whether outputs grow to the image's size sooner by two products with matrices than by Resize.
 
     python bench/deploy/growing.py --output growing.json
 
-A network with random weights and logits of the image's size is built both ways and timed through
-onnxruntime and OpenVINO, in float32 and with its own default, in turn. Multiply-adds are those of
-the products, a pixel and channel, by which the compiler chooses. Needs the extras ort and openvino.
+A network with random weights and an output of the image's size is built both ways and timed, in
+turn, through onnxruntime and OpenVINO, in float32 and with OpenVINO's own default. Products are the
+multiply-adds a pixel by which the compiler chooses. Needs the extras ort and openvino.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from contenders import Contender, Times, race, speedup
 from rivals import onnxruntime, openvino, openvino_defaults
 
 from auxnas.backends.base import ExportOptions
-from auxnas.backends.onnx.build import build
-from auxnas.compiler import ModelSpec, Program, Size, lower
+from auxnas.backends.onnx.build import build, products_a_pixel
+from auxnas.compiler import ModelSpec, Program, Size, infer_shapes, lower
 from auxnas.compiler.interface import Interface, with_interface
 from auxnas.compiler.passes import INFERENCE, run_passes
 from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 
-STRIDE = 4
-"""Of the logits before they grow."""
-CASES = [(11, 96, 128), (11, 128, 160), (11, 192, 256), (21, 256, 256), (11, 384, 512)]
-CASES += [(2, 240, 320), (21, 512, 512), (11, 768, 1024)]
-"""(channels, height and width)."""
+CASES = [
+    *[("logits", 11, *size) for size in ((96, 128), (128, 160), (192, 256), (384, 512))],
+    *[("logits", 11, *size) for size in ((768, 1024), (1024, 768), (1024, 1536))],
+    *[("logits", 2, 240, 320), ("logits", 21, 256, 256), ("logits", 21, 512, 512)],
+    *[("labels", 11, 96, 128), ("labels", 11, 384, 512), ("labels", 21, 512, 512)],
+]
+"""(head, classes, height and width)."""
 RUNTIMES = {
     "onnxruntime": onnxruntime,
     "OpenVINO": openvino,
@@ -43,29 +45,29 @@ RUNTIMES = {
 PACKAGES = ("onnx", "onnxruntime", "openvino", "numpy")
 
 
-def network(name: str, channels: int) -> Program:
-    """A published network with logits of the image's size, as it ships."""
-    spec = ModelSpec(classes=channels, auxiliary="none")
-    graph = lower(zoo.load_published(name).genotype, spec)
-    whole = with_interface(Program(graph, random_params(graph, 0), name), Interface(resize=True))
-    return run_passes(INFERENCE, whole)[0]
+def network(name: str, head: str, classes: int) -> Program:
+    """A published network with an output of the image's size, as it ships."""
+    graph = lower(zoo.load_published(name).genotype, ModelSpec(classes=classes, auxiliary="none"))
+    whole = Program(graph, random_params(graph, 0), name)
+    return run_passes(INFERENCE, with_interface(whole, Interface(head, resize=True)))[0]
 
 
-def multiply_adds(size: Size) -> float:
-    """Of the products, a pixel and channel."""
-    (height, width), (h, w) = size, (-(-side // STRIDE) for side in size)
-    return min(w * (h / width + 1), h * (w / height + 1))
+def products(program: Program, size: Size) -> float:
+    """Multiply-adds of the two products, a pixel of the output."""
+    shapes, node = infer_shapes(program.graph, size), program.graph["output.resize"]
+    return min(products_a_pixel(shapes[node.inputs[0]], shapes[node.name]))
 
 
 def timed(program: Program, size: Size, threads: int, rounds: int, repeats: int) -> dict[str, Any]:
-    """How many times as fast products are, and the milliseconds they save, by runtime."""
-    row, found = {}, {}
+    """How many times as fast products are, and milliseconds before and after, by runtime."""
+    row: dict[str, Contender] = {}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         image = Path(temporary) / "image.npy"
         np.save(image, np.random.default_rng(1).normal(size=(1, 3, *size)).astype(np.float32))
-        for way, products in (("resize", 0), ("products", math.inf)):
+        for way, most in (("resize", 0), ("products", math.inf)):
             path = Path(temporary) / f"{way}.onnx"
-            path.write_bytes(build(program, ExportOptions(size), {}, products).SerializeToString())
+            path.write_bytes(build(program, ExportOptions(size), {}, most).SerializeToString())
             for name, runtime in RUNTIMES.items():
                 row[f"{name} {way}"] = Contender(runtime, path, image, threads)
         times: dict[str, Times] = race(row, rounds, repeats)
@@ -80,14 +82,14 @@ def timed(program: Program, size: Size, threads: int, rounds: int, repeats: int)
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--network", "name", default="arch2", show_default=True)
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
-@click.option("--rounds", default=15, show_default=True)
-@click.option("--repeats", default=5, show_default=True)
+@click.option("--rounds", default=9, show_default=True)
+@click.option("--repeats", default=3, show_default=True)
 def main(output: Path, name: str, threads: int, rounds: int, repeats: int) -> None:
     rows = []
-    for channels, *size in CASES:
-        found = timed(network(name, channels), tuple(size), threads, rounds, repeats)
-        rows.append({"channels": channels, "size": size, "multiply_adds": multiply_adds(size)})
-        rows[-1] |= found
+    for head, classes, *sides in CASES:
+        program, size = network(name, head, classes), tuple(sides)
+        row = {"head": head, "classes": classes, "size": size, "products": products(program, size)}
+        rows.append(row | timed(program, size, threads, rounds, repeats))
         click.echo(rows[-1])
     versions = {package: metadata.version(package) for package in PACKAGES}
     setting = {"network": name, "threads": threads, "rounds": rounds, "repeats": repeats}

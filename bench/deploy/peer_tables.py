@@ -33,18 +33,18 @@ CHANNELS = {
     "found7": (32, 48, 96),
 }
 """That some have instead of 64, too."""
-LIGHTER = {"found0": (32, 48, 64), "found7": (32, 48)}
-"""Channels of some that begin from scratch on MobileNet-v4's smallest encoder, too."""
+LIGHTER = {"found0": (32, 48, 64), "found7": (32,)}
+"""Channels of some that have MobileNet-v4's smallest encoder, from scratch, too."""
 VARIANTS = {f"{name}-{n}": f"model.agg_size={n}" for name, some in CHANNELS.items() for n in some}
 FROM_SCRATCH = {
     f"{name}-{n}-mnv4": f"model.agg_size={n} model.encoder=mobilenetv4_conv_small"
     for name, some in LIGHTER.items()
     for n in some
 }
-"""Settings of these by name."""
+"""Settings of both by name."""
 PUBLISHED = ("arch0", "arch1", "arch2")
 OURS = (*PUBLISHED, *FOUND, *VARIANTS)
-"""The published networks, and those that a search found."""
+"""The published networks, and those that a search found, all from either start."""
 ALL_OURS = (*OURS, *FROM_SCRATCH)
 INT8 = "int8"
 """What a form in int8 is called after its network's name."""

@@ -141,7 +141,9 @@ def main(landscape: str, seeds: int, only: tuple[str, ...], output: Path) -> Non
     for name in only or CONTENDERS:
         settings, weighted, evaluations = CONTENDERS[name]
         firsts = [count for count in AT if count <= evaluations]
-        known = games[name] = [row for row in games.get(name, []) if len(row) == len(firsts)]
+        known = games.setdefault(name, [])
+        if any(len(row) != len(firsts) for row in known):
+            raise click.UsageError(f"--output {output}: {name} after other counts than {firsts}")
         for seed in range(len(known), seeds):
             points = play(
                 SearchSettings.model_validate(settings), place, seed, cost,

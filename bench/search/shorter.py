@@ -36,6 +36,7 @@ KINDS = {
     "no auxiliary": (Training, True, 0),
     "no auxiliary, bfloat16": (BF16, True, 0),
     "again": (Training, False, 1),
+    "no auxiliary, again": (Training, True, 1),
 }
 """How each is trained, whether without auxiliary outputs, and the seed of its weights."""
 EQUAL = {
@@ -43,6 +44,8 @@ EQUAL = {
     "equal weights, again": (Training, True, 1),
 }
 """Likewise of those without class balance."""
+BALANCED = ("no auxiliary", "no auxiliary, again")
+"""With it, from the weights of ``EQUAL``."""
 
 
 @click.command(help="Measures cheaper first stages on photographs.")
@@ -86,9 +89,9 @@ def main(data: str, encoder: str, work: Path, output: Path) -> None:
         "settings": settings,
         "count": COUNT,
         "compared": compared(bench, "whole", list(KINDS)[1:], COUNT),
-        "compared with other weights": compared(bench, "again", list(KINDS)[:-1], COUNT),
+        "compared with other weights": compared(bench, "again", list(KINDS)[:-2], COUNT),
         "compared without balance": compared(
-            bench, "equal weights", ["equal weights, again", "no auxiliary", "again"], COUNT
+            bench, "equal weights", ["equal weights, again", *BALANCED], COUNT
         ),
         "trainings": list(bench.known.values()),
         "versions": package_versions(),

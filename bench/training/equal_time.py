@@ -122,6 +122,7 @@ def summary(found: Mapping[int, dict[str, Any]], miou: Mapping[int, list[float]]
         "reward": [
             max((trial["reward"] for trial in each["best"]), default=0.0) for each in found.values()
         ],
+        "rewards": [[t["reward"] for t in each["best"][:BEST]] for each in found.values()],
         "genotypes": [[t["genotype"] for t in each["best"][:BEST]] for each in found.values()],
         "miou": {seed: some for seed, some in miou.items() if len(some) == BEST},
     }

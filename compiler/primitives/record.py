@@ -74,6 +74,8 @@ class Primitive:
         keeps_nonnegative: the output is >= 0 where all inputs are.
         makes_nonnegative: the output is >= 0 whatever the input.
         constant: the output is the same whatever the input's values.
+        separable: it brings the first input to the second's size, linearly, and rows and columns
+            each by itself.
         size_from: index of an input of which only the size is used, if any.
         grows: the output has ``stride`` times the input's height and width, not their part.
         out_axis: axis of its kernel along which the output channels lie, where it has one: what
@@ -104,6 +106,7 @@ class Primitive:
     keeps_nonnegative: bool = False
     makes_nonnegative: bool = False
     constant: bool = False
+    separable: bool = False
     size_from: int | None = None
     grows: bool = False
     out_axis: int | None = None

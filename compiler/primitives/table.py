@@ -130,6 +130,7 @@ RECORDS = (
         shape=rules.followed_shape,
         onnx=lambda attrs: rules.resize_onnx("half_pixel"),
         keeps_nonnegative=True,
+        separable=True,
         size_from=1,
     ),
     Primitive(
@@ -139,6 +140,7 @@ RECORDS = (
         shape=rules.followed_shape,
         onnx=lambda attrs: rules.resize_onnx("align_corners"),
         keeps_nonnegative=True,
+        separable=True,
         size_from=1,
     ),
     Primitive(

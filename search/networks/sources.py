@@ -72,13 +72,17 @@ def find_source(text: str) -> GenotypeSource:
     for place, which in ((text, "best"), (folder, trial)):
         if _is_run(place):
             return GenotypeSource(_read_trial(Path(place), which)[0].genotype, Path(place))
-    _check_is_no_trial(text)
+    check_run(text)
     document = find_architecture(text)
     return GenotypeSource(document.architecture, None, _described(text, document))
 
 
-def _check_is_no_trial(text: str) -> None:
-    """Refuses ``RUN:TRIAL`` of what is no run."""
+def check_run(text: str) -> None:
+    """Refuses ``RUN:TRIAL`` where RUN is no run.
+
+    Raises:
+        RequestError: likewise.
+    """
     folder, _, trial = text.rpartition(":")
     if folder and (trial == "best" or trial.isdecimal()) and not exists(text):
         raise RequestError(folder, "no search in it", "the folder of one: nassearch run --out")
@@ -175,14 +179,14 @@ def searched_in(run: Path) -> Searched | None:
 
 
 def document_of_trial(text: str) -> str | None:
-    """The document that nassearch exports of ``RUN:TRIAL``; None of what does not say so.
+    """The document that nassearch exports of ``RUN:TRIAL``; None where ``text`` names no trial.
 
     Raises:
         RequestError: when the run has no such trial, or there is no such run.
     """
     folder, _, which = text.rpartition(":")
     if not _is_run(folder) or exists(text):
-        _check_is_no_trial(text)
+        check_run(text)
         return None
     run = Path(folder).resolve().name
     trial, meta = _read_trial(Path(folder), which)

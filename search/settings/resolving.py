@@ -6,7 +6,7 @@ Names are dotted, ``stage1.epochs``; what is unknown or out of bounds is one cle
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar, overload
 
 from pydantic import ValidationError
@@ -213,16 +213,17 @@ def _overlay(
 
 
 def _unknown(
-    prefix: str, name: str, siblings: Iterable[str], known: Mapping[str, list[str]]
+    prefix: str, name: str, siblings: Collection[str], known: Mapping[str, list[str]]
 ) -> SettingsError:
     """Names the nearest sibling, or else the nearest of the ``known``, by their last part.
 
-    In a group, to none of whose settings nor any other it is near, it names the group's.
+    Where a group has no setting that is near, and no other group either, all of it are named.
     """
     near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
-    for cutoff in (0.6, 0.0) if not prefix else (0.6,):
-        found = difflib.get_close_matches(name, known, 1, cutoff=cutoff)
-        near = near or [each for last in found for each in known[last]]
+    if not near:
+        least = 0.6 if prefix else 0.0
+        for last in difflib.get_close_matches(name, known, 1, cutoff=least):
+            near = known[last]
     expected = f"perhaps {' or '.join(near)}" if near else f"one of {', '.join(siblings)}"
     return SettingsError(f"{prefix}{name}" or "''", "no such setting", expected)
 

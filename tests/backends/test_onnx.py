@@ -20,9 +20,10 @@ from auxnas.backends.compiling.verification import (
     output_difference,
 )
 from auxnas.backends.images import network_input
-from auxnas.backends.onnx.build import build
+from auxnas.backends.onnx.build import build, build_for_cpu
 from auxnas.backends.runtimes.ort import OrtRunner
 from auxnas.backends.runtimes.reference import ReferenceRunner
+from auxnas.backends.targets import target_of
 from auxnas.backends.tensors import bfloat16_of
 from auxnas.compiler import ModelSpec, Program, lower, parse_graph
 from auxnas.compiler.interface import FORMATS, Interface, with_interface
@@ -71,7 +72,7 @@ def test_unoptimised_and_optimised_agree_with_the_oracle(genotype, size, dead):
 def test_any_size_batch_and_ends(size, batch, form, genotype, head, resize):
     described = with_interface(program(genotype), Interface(head, resize, form))
     optimised = run_passes(INFERENCE, described)[0]
-    model = build(optimised, ExportOptions(size, batch), {}).SerializeToString()
+    model = build_for_cpu(optimised, ExportOptions(size, batch), {}).SerializeToString()
     one, other = noise_inputs(described, (41, 67), 0), noise_inputs(described, (41, 67), 1)
     inputs = {name: np.concatenate([one[name], other[name]]) for name in one}
     found, expected = OrtRunner(model, threads=1)(inputs), ReferenceRunner(described)(inputs)
@@ -104,59 +105,98 @@ def test_maps_grow_by_factors_and_to_sizes(op, size):
     assert compare_runners(onnx_runner(source, size), ReferenceRunner(source), inputs).within(1e-5)
 
 
-def operators(source: Program, products: float, **options: object) -> list[str]:
-    model = build(source, ExportOptions(**{"size": (24, 36)} | options), {}, products)
-    return [node.op_type for node in model.graph.node]
-
-
 GROWN = """image = input(; channels=3)
     small = max_pool(image; kernel=3, stride=3)
     y = {op}(small, image)
     {end}"""
-LAYER = "z = conv2d(y; kernel=1, out=3, stride=1, groups=3, dilation=1, bias=0) @p\n "
+LAYER = "conv2d({source}; kernel=1, out=3, stride=1, groups=3, dilation=1, bias=0) @p"
+
+
+def grown(op: str = "resize", end: str = "return main=y") -> Program:
+    params = {"p.weight": np.ones((3, 1, 1, 1), np.float32)}
+    return Program(parse_graph(GROWN.format(op=op, end=end)), params)
+
+
+def nodes_of(source: Program, products: float = np.inf, **options: object) -> list[onnx.NodeProto]:
+    model = build(source, ExportOptions(**{"size": (24, 36)} | options), {}, products)
+    return list(model.graph.node)
+
+
+def grows_by_products(nodes: list[onnx.NodeProto]) -> bool:
+    operators = [node.op_type for node in nodes]
+    assert ("Resize" in operators) != ("MatMul" in operators)
+    return "MatMul" in operators
 
 
 @pytest.mark.parametrize("op", ["resize", "resize_corners"])
 @given(size=st.tuples(*[st.integers(3, 40)] * 2), batch=st.sampled_from([None, 2]))
 @settings(max_examples=20)
-def test_products_of_matrices_grow_as_a_resize_does(op, size, batch):
-    source = Program(parse_graph(GROWN.format(op=op, end="return main=y")), {})
-    model = build(source, ExportOptions(size, batch), {}, products=np.inf)
-    assert [n.op_type for n in model.graph.node].count("MatMul") == 2
+def test_products_grow_as_a_resize_does(op, size, batch):
+    source = grown(op)
+    model = build(source, ExportOptions(size, batch), {}, np.inf)
+    assert grows_by_products(list(model.graph.node))
     image = np.concatenate([noise_inputs(source, size, seed)["image"] for seed in (0, 1)])
     found = OrtRunner(model.SerializeToString(), threads=1)({"image": image})["main"]
     expected = ReferenceRunner(source)({"image": image})["main"]
     assert output_difference(found, expected).within(1e-5)
 
 
+def test_two_ways_to_grow_have_matrices_of_their_own():
+    source = grown(end="z = resize_corners(small, image)\n return main=y, aux=z")
+    model = build(source, ExportOptions((24, 36)), {}, np.inf)
+    inputs = noise_inputs(source, (24, 36), 0)
+    found, expected = (
+        OrtRunner(model.SerializeToString(), threads=1)(inputs),
+        ReferenceRunner(source)(inputs),
+    )
+    for name, value in expected.items():
+        assert output_difference(found[name], value).within(1e-5)
+
+
 @pytest.mark.parametrize(
     ("end", "options"),
     [
-        (
-            LAYER + "return main=z",
-            {},
-        ),
-        (
-            LAYER + "return main=y, aux=z",
-            {},
-        ),
+        (f"z = {LAYER.format(source='y')}\n return main=z", {}),
+        (f"z = {LAYER.format(source='y')}\n return main=y, aux=z", {}),
+        (f"r = relu(y)\n z = {LAYER.format(source='r')}\n return main=z", {}),
         ("return main=y", {"size": None}),
         ("return main=y", {"precision": "fp16"}),
+        ("return main=y", {"size": (1, 36)}),
+        ("return main=y", {"size": (24, 1)}),
     ],
-    ids=["a layer reads it", "a layer reads it, too", "no size", "half precision"],
+    ids=["layer", "layer beside", "layer behind", "any size", "fp16", "one row", "one column"],
 )
-def test_products_are_for_float_outputs_of_known_size(end, options):
-    graph = parse_graph(GROWN.format(op="resize", end=end))
-    found = operators(Program(graph, {"p.weight": np.ones((3, 1, 1, 1))}), np.inf, **options)
-    assert "Resize" in found
-    assert "MatMul" not in found
+def test_products_are_for_outputs_of_float32_that_grow_to_a_known_size(end, options):
+    assert not grows_by_products(nodes_of(grown(end=end), **options))
 
 
-def test_products_are_counted_a_pixel():
+@pytest.mark.parametrize(
+    ("size", "least", "rows_first"), [((24, 36), 12, False), ((36, 24), 12, True)]
+)
+def test_the_cheaper_product_is_first_and_counted(size, least, rows_first):
     """24x36 from 8x12: rows first 12 (8 / 36 + 1) = 14.7, columns first 8 (12 / 24 + 1) = 12."""
-    source = Program(parse_graph(GROWN.format(op="resize", end="return main=y")), {})
-    for products, found in ((11.9, "Resize"), (12, "MatMul")):
-        assert found in operators(source, products)
+    assert not grows_by_products(nodes_of(grown(), least - 0.01, size=size))
+    first = next(n for n in nodes_of(grown(), least, size=size) if n.op_type == "MatMul")
+    assert (first.input[1] == "small") == rows_first
+
+
+@pytest.mark.parametrize(
+    ("target", "products"),
+    [("onnx", True), ("openvino", True), ("ort", True), ("web", False), ("trt-bundle", False)],
+)
+def test_products_are_for_processors(target, products):
+    model = target_of(target).model(grown(), ExportOptions((24, 36)), {})
+    assert grows_by_products(list(model.graph.node)) == products
+
+
+def test_the_most_products_are_those_of_the_largest_measured_size():
+    source = parse_graph("""image = input(; channels=3)
+        small = max_pool(image; kernel=4, stride=4)
+        y = resize(small, image)
+        return main=y""")
+    for size, expected in (((768, 1024), True), ((772, 1028), False)):
+        model = build_for_cpu(Program(source, {}), ExportOptions(size), {})
+        assert grows_by_products(list(model.graph.node)) == expected
 
 
 def test_half_precision_stays_within_its_tolerance():

@@ -125,7 +125,7 @@ def test_nascompile_builds_without_a_gpu_and_says_what_was_not_run():
     assert {path.name for path in Path().iterdir()} == {"arch0.rtx", "arch0.rtx.json", "cache"}
     beside = json.loads(Path("arch0.rtx.json").read_text())
     assert beside["engine"]["tensorrt_rtx"] == rtx.rtx_library().__version__
-    assert beside["metadata"]["verified_as"] == "onnx"
+    assert beside["metadata"]["verified_as"] == "trt-bundle"
     assert "64x48" in json.loads(beside["metadata"]["verification"])
     text = CliRunner().invoke(main, ["arch0", *TINY, "--target", "rtx"]).stdout
     assert "the ONNX that the engine is built from, in onnxruntime" in text

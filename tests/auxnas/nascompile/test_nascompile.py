@@ -133,6 +133,7 @@ GENOTYPES = {
         "unknown operation 'gop'",
     ),
     "no genotype": ("hello", "no such file"),
+    "no run, a number": ("nowhere:3", "nowhere: no search in it, expected the folder of one"),
     "no run": ("nowhere:best", "nowhere: no search in it, expected the folder of one"),
     "deep": ("[" * 100_000, "nested too deep"),
 }

@@ -78,6 +78,14 @@ def test_explain_says_it_all(good):
     assert "not checked" in result.stdout
 
 
+@pytest.mark.parametrize("end", [("--resize-output", "input"), ("--head", "labels")])
+def test_what_grows_an_output_is_no_parameter(end):
+    args = ("--input-size", "64x64", "--agg-size", "8", "--width", "0.25", "--classes", "5", *end)
+    compiled = CliRunner().invoke(compile_main, ["arch0", "--output", "v.onnx", "--json", *args])
+    found = json.loads(run("explain", "v.onnx", "--json").stdout)
+    assert found["parameters"] == json.loads(compiled.stdout)["optimised"]["parameters"]
+
+
 def test_explain_agrees_with_what_nascompile_said():
     args = ("--input-size", "64x64", "--agg-size", "8", "--width", "0.25", "--classes", "5")
     compiled = CliRunner().invoke(compile_main, ["arch0", "--output", "v.onnx", "--json", *args])
