@@ -46,7 +46,7 @@ _ROWS = (
         ".xml",
         _PRECISIONS,
         (".bin",),
-        onnx=_CPU,
+        onnx="auxnas.backends.onnx.build:build_for_openvino",
         opset=False,
     ),
     OwnedTarget(

@@ -32,8 +32,11 @@ _ODD = (97, 131)
 """A size that no stride divides: a map of it follows the image."""
 _VECTORS = {"float": np.float32, "int": np.int64}
 """Types of constant vectors by the first word of an entry of ``OnnxOp.inputs``."""
-MOST_PRODUCTS = 256
-"""Multiply-adds a pixel by which 768x1024 grows from a stride of 4."""
+MOST_PRODUCTS, MOST_PRODUCTS_OPENVINO = 112, 160
+"""Multiply-adds a pixel up to which whole networks took no more time with products: from 128 on
+onnxruntime took more. OpenVINO's Resize of many channels is slow in float32; at 160, 512x512 from a
+stride of 4, a network of 21 classes took 0.8 of the time with products (bench/deploy/growing.py).
+"""
 REAL_TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 """ONNX types of what is computed, by precision; float32 in any other."""
 _TYPES = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
@@ -98,12 +101,15 @@ def build(
 def build_for_cpu(
     program: Program, options: ExportOptions, metadata: Mapping[str, str]
 ) -> onnx.ModelProto:
-    """The model of ``program`` for runtimes on processors.
-
-    Up to 768x1024, the largest that was measured, networks take less time with products
-    (``bench/deploy/growing.py``).
-    """
+    """The model of ``program`` for runtimes on processors: see ``MOST_PRODUCTS``."""
     return build(program, options, metadata, MOST_PRODUCTS)
+
+
+def build_for_openvino(
+    program: Program, options: ExportOptions, metadata: Mapping[str, str]
+) -> onnx.ModelProto:
+    """The model of ``program`` for OpenVINO: see ``MOST_PRODUCTS_OPENVINO``."""
+    return build(program, options, metadata, MOST_PRODUCTS_OPENVINO)
 
 
 def _live(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:

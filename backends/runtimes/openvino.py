@@ -24,7 +24,7 @@ from onnx import ModelProto
 
 from auxnas.backends.artefacts.memory import bytes_of, check_memory, peak_bytes
 from auxnas.backends.base import ExportOptions, Runner
-from auxnas.backends.onnx.build import build_for_cpu
+from auxnas.backends.onnx.build import build_for_openvino
 from auxnas.backends.tensors import Tensor
 from auxnas.compiler import CompilerError, Program
 
@@ -72,7 +72,7 @@ class OpenvinoExporter:
         """
         # The runtime rounds to bfloat16 by itself, where it is told to.
         kept = options if options.precision != "bf16" else replace(options, precision="fp32")
-        self.pack(build_for_cpu(program, kept, metadata), path, options)
+        self.pack(build_for_openvino(program, kept, metadata), path, options)
 
     def pack(self, found: ModelProto, path: Path, options: ExportOptions) -> None:
         """Writes the IR of a model that has its metadata.

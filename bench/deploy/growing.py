@@ -31,12 +31,14 @@ from auxnas.compiler.weights import random_params
 from auxnas.genotype import zoo
 
 CASES = [
-    *[("logits", 11, *size) for size in ((96, 128), (128, 160), (192, 256), (384, 512))],
-    *[("logits", 11, *size) for size in ((768, 1024), (1024, 768), (1024, 1536))],
-    *[("logits", 2, 240, 320), ("logits", 21, 256, 256), ("logits", 21, 512, 512)],
-    *[("labels", 11, 96, 128), ("labels", 11, 384, 512), ("labels", 21, 512, 512)],
+    *[("arch0", "logits", 11, *size) for size in ((96, 128), (192, 256), (384, 512))],
+    *[("arch0", head, 21, 512, 512) for head in ("logits", "labels")],
+    *[("arch2", "logits", 11, *size) for size in ((96, 128), (384, 512), (768, 1024))],
+    *[("arch2", "logits", 11, *size) for size in ((1024, 768), (1024, 1536))],
+    *[("arch2", "logits", 21, *size) for size in ((256, 256), (512, 512))],
+    ("arch2", "labels", 21, 512, 512),
 ]
-"""(head, classes, height and width)."""
+"""(network, head, classes, height and width); arch0's output has a stride of 4, arch2's of 8."""
 RUNTIMES = {
     "onnxruntime": onnxruntime,
     "OpenVINO": openvino,
@@ -80,19 +82,19 @@ def timed(program: Program, size: Size, threads: int, rounds: int, repeats: int)
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-@click.option("--network", "name", default="arch2", show_default=True)
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
 @click.option("--rounds", default=9, show_default=True)
 @click.option("--repeats", default=3, show_default=True)
-def main(output: Path, name: str, threads: int, rounds: int, repeats: int) -> None:
+def main(output: Path, threads: int, rounds: int, repeats: int) -> None:
     rows = []
-    for head, classes, *sides in CASES:
+    for name, head, classes, *sides in CASES:
         program, size = network(name, head, classes), tuple(sides)
-        row = {"head": head, "classes": classes, "size": size, "products": products(program, size)}
+        row = {"network": name, "head": head, "classes": classes, "size": size}
+        row["products"] = products(program, size)
         rows.append(row | timed(program, size, threads, rounds, repeats))
         click.echo(rows[-1])
     versions = {package: metadata.version(package) for package in PACKAGES}
-    setting = {"network": name, "threads": threads, "rounds": rounds, "repeats": repeats}
+    setting = {"threads": threads, "rounds": rounds, "repeats": repeats}
     known = {"setting": setting | {"versions": versions}, "rows": rows}
     output.write_text(json.dumps(known, indent=1) + "\n")
 

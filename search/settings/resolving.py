@@ -212,19 +212,25 @@ def _overlay(
             raise SettingsError(f"{prefix}{name}", repr(value), "a group of settings")
 
 
+ALIKE = 0.6
+"""Ratio of difflib's from which a name may have been meant."""
+
+
 def _unknown(
     prefix: str, name: str, siblings: Collection[str], known: Mapping[str, list[str]]
 ) -> SettingsError:
-    """Names the nearest sibling, or else the nearest of the ``known``, by their last part.
+    """Names the nearest of siblings and of the ``known``, these by their last part.
 
-    Where a group has no setting that is near, and no other group either, all of it are named.
+    In a group where none is near, all of the group are named.
     """
-    near = [prefix + found for found in difflib.get_close_matches(name, siblings, n=1)]
-    if not near:
-        least = 0.6 if prefix else 0.0
-        for last in difflib.get_close_matches(name, known, 1, cutoff=least):
-            near = known[last]
-    expected = f"perhaps {' or '.join(near)}" if near else f"one of {', '.join(siblings)}"
+
+    def likeness(other: str) -> tuple[float, bool]:
+        return difflib.SequenceMatcher(None, name, other).ratio(), other in siblings
+
+    nearest = max([*siblings, *known], key=likeness)
+    near = [prefix + nearest] if nearest in siblings else known[nearest]
+    is_near = not prefix or likeness(nearest)[0] >= ALIKE
+    expected = f"perhaps {' or '.join(near)}" if is_near else f"one of {', '.join(siblings)}"
     return SettingsError(f"{prefix}{name}" or "''", "no such setting", expected)
 
 

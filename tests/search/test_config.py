@@ -90,6 +90,7 @@ def test_later_layers_win_and_leave_the_rest():
         ("agg_siz", "model.agg_size"),
         ("qqq", "[a-z]+"),
         ("trails", "trials"),
+        ("search.trails", "trials"),
         ("epochs", "stage1.epochs or stage2.epochs or pretrain.epochs$"),
     ],
 )
