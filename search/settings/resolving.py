@@ -212,8 +212,8 @@ def _overlay(
             raise SettingsError(f"{prefix}{name}", repr(value), "a group of settings")
 
 
-ALIKE = 0.6
-"""Ratio of difflib's from which a name may have been meant."""
+ALIKE, NEARER = 0.6, 0.1
+"""Ratio of difflib's from which a name may have been meant; what a sibling has more of it."""
 
 
 def _unknown(
@@ -224,12 +224,13 @@ def _unknown(
     In a group where none is near, all of the group are named.
     """
 
-    def likeness(other: str) -> tuple[float, bool]:
-        return difflib.SequenceMatcher(None, name, other).ratio(), other in siblings
+    def likeness(other: str) -> float:
+        ratio = difflib.SequenceMatcher(None, name, other).ratio()
+        return ratio + NEARER * (other in siblings)
 
     nearest = max([*siblings, *known], key=likeness)
     near = [prefix + nearest] if nearest in siblings else known[nearest]
-    is_near = not prefix or likeness(nearest)[0] >= ALIKE
+    is_near = not prefix or likeness(nearest) >= ALIKE
     expected = f"perhaps {' or '.join(near)}" if is_near else f"one of {', '.join(siblings)}"
     return SettingsError(f"{prefix}{name}" or "''", "no such setting", expected)
 
