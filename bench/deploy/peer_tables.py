@@ -33,7 +33,7 @@ CHANNELS = {
     "found7": (32, 48, 96),
 }
 """That some have instead of 64, too."""
-LIGHTER = {"found0": (32, 48, 64), "found7": (32,)}
+LIGHTER = {"found0": (32, 48, 64), "found7": (16, 24, 32)}
 """Channels of some that have MobileNet-v4's smallest encoder, from scratch, too."""
 VARIANTS = {f"{name}-{n}": f"model.agg_size={n}" for name, some in CHANNELS.items() for n in some}
 FROM_SCRATCH = {
