@@ -33,9 +33,9 @@ _ODD = (97, 131)
 _VECTORS = {"float": np.float32, "int": np.int64}
 """Types of constant vectors by the first word of an entry of ``OnnxOp.inputs``."""
 MOST_PRODUCTS, MOST_PRODUCTS_OPENVINO = 112, 160
-"""Multiply-adds a pixel up to which whole networks took no more time with products: from 128 on
-onnxruntime took more. OpenVINO's Resize of many channels is slow in float32; at 160, 512x512 from a
-stride of 4, a network of 21 classes took 0.8 of the time with products (bench/deploy/growing.py).
+"""Multiply-adds a pixel up to which whole networks took no more time with products. At 160, 512x512
+from a stride of 4, one of 21 classes took 1.06 of it in onnxruntime, and 0.82 in OpenVINO, whose
+Resize of many channels in float32 is slow (``bench/deploy/growing.py``).
 """
 REAL_TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 """ONNX types of what is computed, by precision; float32 in any other."""
