@@ -182,11 +182,12 @@ def document_of_trial(text: str) -> str | None:
     """The document that nassearch exports of ``RUN:TRIAL``; None where ``text`` names no trial.
 
     Raises:
-        RequestError: when the run has no such trial, or there is no such run.
+        RequestError: when the run has no such trial, or there is no such folder.
     """
     folder, _, which = text.rpartition(":")
     if not _is_run(folder) or exists(text):
-        check_run(text)
+        if not exists(folder):
+            check_run(text)
         return None
     run = Path(folder).resolve().name
     trial, meta = _read_trial(Path(folder), which)
