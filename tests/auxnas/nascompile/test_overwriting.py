@@ -177,7 +177,7 @@ def test_a_folder_in_the_place_of_a_genotype_is_answered_with_its_files():
         "run/w.safetensors": "weights, no genotype, expected a genotype file, such as run/gen",
         "run/a.safetensors": "expected a genotype file, such as run/a.json; --weights FILE",
         "run/p.jpg": "run/p.jpg: a picture, no genotype, expected a genotype file, such as run/gen",
-        "gone:3": "gone:3: no such file, expected a genotype file or one of arch0",
+        "gone:3": "gone: no search in it, expected the folder of one: nassearch run --out",
     }.items():
         result = compile_(words)
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
