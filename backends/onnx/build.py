@@ -33,9 +33,10 @@ _ODD = (97, 131)
 _VECTORS = {"float": np.float32, "int": np.int64}
 """Types of constant vectors by the first word of an entry of ``OnnxOp.inputs``."""
 MOST_PRODUCTS, MOST_PRODUCTS_OPENVINO = 112, 160
-"""Multiply-adds a pixel up to which whole networks took no more time with products. At 160, 512x512
-from a stride of 4, one of 21 classes took 1.06 of it in onnxruntime, and 0.82 in OpenVINO, whose
-Resize of many channels in float32 is slow (``bench/deploy/growing.py``).
+"""Multiply-adds a pixel up to which an output grows by products. To 112 networks took no more time
+with them. At 160, 512x512 from a stride of 4, one of 21 classes took 1.06 of it in onnxruntime, and
+0.82 in OpenVINO in float32, whose Resize of many channels is slow; in its bfloat16 0.95, and with
+labels 1.04 (``bench/deploy/growing.py``).
 """
 REAL_TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 """ONNX types of what is computed, by precision; float32 in any other."""
@@ -74,7 +75,7 @@ def build(
         options: form of the model.
         metadata: text by its key.
         most_products: multiply-adds a pixel up to which an output grows by two products with
-            matrices instead of by Resize; see ``_Writer._products``.
+            matrices instead of by Resize; see ``_Writer._grows_by_products``.
 
     Raises:
         CompilerError: for an opset that is not supported.
